@@ -1,0 +1,143 @@
+"""One run of a pipeline."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+
+from jobs import kinds
+from jobs.statuses import FINISHED_JOB, UNFINISHED_JOB, Held, JobStatus, Stuck
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser, User
+
+PERMISSIONS = [
+    ("report_job", "Can report: announce, add items, claim, report, count, heartbeat"),
+    ("retry_job", "Can retry failed items"),
+    ("release_job", "Can release items from their workers"),
+    ("skip_job", "Can skip items"),
+    ("pause_job", "Can pause jobs"),
+    ("resume_job", "Can resume jobs"),
+    ("force_complete_job", "Can force-complete jobs and phases"),
+    ("fail_job", "Can fail jobs"),
+    ("cancel_job", "Can cancel jobs"),
+    ("set_threshold_job", "Can change the threshold of a phase"),
+    ("restart_job", "Can restart phases"),
+    ("manage_tokens", "Can issue, rotate and revoke tokens"),
+]
+
+
+class JobQuerySet(models.QuerySet["Job"]):
+    """Jobs, in the words of an operator."""
+
+    def unfinished(self) -> Self:
+        """Pending, processing or paused."""
+        return self.filter(status__in=UNFINISHED_JOB)
+
+    def finished(self) -> Self:
+        """Completed, failed or cancelled."""
+        return self.filter(status__in=FINISHED_JOB)
+
+    def stuck(self) -> Self:
+        """Marked by the watchdog as not finishing by themselves."""
+        return self.exclude(stuck="")
+
+    def working(self) -> Self:
+        """Pending or processing: neither finished nor held by an operator."""
+        return self.filter(status__in=(JobStatus.PENDING, JobStatus.PROCESSING))
+
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        """The jobs of the projects that this account is limited to; all where it is not limited."""
+        projects = projects_of(user)
+        return self if projects is None else self.filter(project__in=projects)
+
+
+def projects_of(user: User | AnonymousUser) -> list[str] | None:
+    """The projects that an account is limited to, or None where it sees every project."""
+    if not user.is_authenticated:
+        return []
+    if user.is_superuser:
+        return None
+    return list(user.memberships.values_list("project", flat=True)) or None  # type: ignore[union-attr]
+
+
+class Job(models.Model):
+    """One run of a pipeline. Everything but `held` is derived from its phases and kept for the lists."""
+
+    name = models.CharField(max_length=200, unique=True)
+    kind = models.CharField(max_length=100)
+    project = models.CharField(max_length=128, blank=True, default="")
+    metadata = models.JSONField(default=dict, blank=True)
+    account = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+
+    status = models.CharField(max_length=10, choices=[(s, s.capitalize()) for s in JobStatus], default="pending")
+    held = models.CharField(max_length=10, choices=[(h, h.capitalize()) for h in Held], blank=True, default="")
+    partial = models.BooleanField(default=False)
+    stuck = models.CharField(max_length=11, choices=[(s, s.capitalize()) for s in Stuck], blank=True, default="")
+    stuck_since = models.DateTimeField(null=True, blank=True)
+    stage = models.CharField(max_length=600, blank=True, default="")
+    percent = models.PositiveSmallIntegerField(default=0)
+    settled_percent = models.PositiveSmallIntegerField(default=0)
+    revision = models.BigIntegerField(default=0)
+    error = models.CharField(max_length=1600, blank=True, default="")
+    error_item_id = models.BigIntegerField(null=True, blank=True)
+
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    progress_at = models.DateTimeField(null=True, blank=True)
+    watched_from = models.DateTimeField()
+
+    objects = JobQuerySet.as_manager()
+
+    class Meta:
+        permissions = PERMISSIONS
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["status", "-updated_at", "-id"], name="job_status_updated"),
+            models.Index(fields=["-updated_at", "-id"], name="job_updated"),
+            models.Index(fields=["project", "-updated_at", "-id"], name="job_project_updated"),
+            models.Index(fields=["kind", "-updated_at", "-id"], name="job_kind_updated"),
+            models.Index(fields=["-finished_at", "-id"], name="job_finished", condition=Q(finished_at__isnull=False)),
+            models.Index(fields=["stuck", "stuck_since"], name="job_stuck", condition=~Q(stuck="")),
+            models.Index(
+                fields=["status", "heartbeat_at"],
+                name="job_unfinished",
+                condition=Q(status__in=["pending", "processing", "paused"]),
+            ),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=Q(status__in=[*JobStatus]), name="job_status_known"),
+            models.CheckConstraint(condition=Q(stuck__in=["", *Stuck]), name="job_stuck_known"),
+            models.CheckConstraint(condition=Q(held__in=["", *Held]), name="job_held_known"),
+            models.CheckConstraint(condition=Q(percent__lte=100) & Q(settled_percent__lte=100), name="job_percent_100"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        """The page that shows this job, as its kind registered it."""
+        return reverse(kinds.get(self.kind).page, args=[self.pk])
+
+    @property
+    def is_finished(self) -> bool:
+        """True when completed, failed or cancelled."""
+        return self.status in FINISHED_JOB
+
+    def last_sign_of_life(self) -> datetime:
+        """When a worker was last heard, or when the watchdog began to listen."""
+        return max(filter(None, (self.heartbeat_at, self.watched_from)))
+
+    def log_fields(self) -> dict[str, Any]:
+        """The ids that every log line about this job carries."""
+        return {"job_id": self.pk, "job": self.name}

@@ -1,0 +1,166 @@
+"""One counted part of a job, and what it settled in each minute."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Self
+
+from django.db import models
+from django.db.models import F, Q
+
+from jobs.models.jobs import Job
+from jobs.progress import Counts, PhaseState
+from jobs.statuses import OPEN_PHASE, CompletedBy, JobStatus, PhaseStatus, Shortfall, Trigger
+
+WORKING_JOB = (JobStatus.PENDING, JobStatus.PROCESSING)
+
+
+class PhaseQuerySet(models.QuerySet["Phase"]):
+    """Phases, in the words of a worker and of the watchdog."""
+
+    def claimable(self, *, code: str, kind: str = "") -> Self:
+        """Unfinished phases of this code whose gate is open and whose job nobody holds."""
+        phases = self.filter(code=code, status__in=OPEN_PHASE, gate_open=True, job__status__in=WORKING_JOB)
+        return phases.filter(job__kind=kind) if kind else phases
+
+    def past_watermark(self, now: datetime) -> Self:
+        """Open phases whose deadline has passed and whose gate lets them finish."""
+        return self.filter(deadline_at__lte=now, status__in=OPEN_PHASE, gate_open=True)
+
+
+class Phase(models.Model):
+    """One counted part of a job, done by one kind of worker.
+
+    Its counters always equal its items (or, without items, what was counted). They move only in
+    the transaction that moves the items, under the lock of the job's row.
+    """
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="phases")
+    code = models.CharField(max_length=100)
+    position = models.PositiveIntegerField()
+    asset_type = models.CharField(max_length=100, blank=True, default="")
+    label = models.CharField(max_length=200)
+    stage = models.CharField(max_length=500)
+    weight = models.PositiveBigIntegerField(default=100)
+    threshold = models.PositiveSmallIntegerField()
+    trigger = models.CharField(max_length=12, choices=[(t, t) for t in Trigger])
+    on_shortfall = models.CharField(max_length=7, choices=[(s, s) for s in Shortfall])
+    gated = models.BooleanField(default=False)
+    watermark_ttl = models.PositiveIntegerField()
+
+    run = models.PositiveIntegerField(default=1)
+    status = models.CharField(max_length=10, choices=[(s, s.capitalize()) for s in PhaseStatus], default="pending")
+    gate_open = models.BooleanField(default=True)
+    listed = models.BooleanField(default=False)
+    counted = models.BooleanField(default=False)
+    announced = models.BooleanField(default=False)
+    forced = models.BooleanField(default=False)
+
+    expected = models.BigIntegerField(null=True, blank=True)
+    items_total = models.BigIntegerField(default=0)
+    done = models.BigIntegerField(default=0)
+    failed = models.BigIntegerField(default=0)
+    skipped = models.BigIntegerField(default=0)
+    processing = models.BigIntegerField(default=0)
+
+    partial = models.BooleanField(default=False)
+    completed_by = models.CharField(max_length=9, choices=[(c, c) for c in CompletedBy], blank=True, default="")
+    error = models.CharField(max_length=500, blank=True, default="")
+    current_item_id = models.BigIntegerField(null=True, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    completed_at = models.DateTimeField(null=True, blank=True)
+    deadline_at = models.DateTimeField(null=True, blank=True)
+    deadline_left = models.DurationField(null=True, blank=True)
+    last_item_at = models.DateTimeField(null=True, blank=True)
+
+    objects = PhaseQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["job_id", "position"]
+        indexes = [
+            models.Index(fields=["code", "id"], name="phase_open", condition=Q(status__in=["pending", "processing"])),
+            models.Index(fields=["deadline_at"], name="phase_deadline", condition=Q(deadline_at__isnull=False)),
+            models.Index(
+                fields=["last_item_at"],
+                name="phase_unannounced",
+                condition=Q(expected__isnull=True, last_item_at__isnull=False, status__in=["pending", "processing"]),
+            ),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["job", "code"], name="phase_code_once_per_job"),
+            models.UniqueConstraint(fields=["job", "position"], name="phase_position_once_per_job"),
+            models.CheckConstraint(condition=Q(status__in=[*PhaseStatus]), name="phase_status_known"),
+            models.CheckConstraint(condition=Q(threshold__lte=100), name="phase_threshold_100"),
+            models.CheckConstraint(condition=Q(expected__isnull=True) | Q(expected__gte=0), name="phase_expected_0"),
+            models.CheckConstraint(
+                condition=Q(done__gte=0, failed__gte=0, skipped__gte=0, processing__gte=0), name="phase_counts_0"
+            ),
+            models.CheckConstraint(
+                condition=Q(counted=True) | Q(items_total__gte=F("done") + F("failed") + F("skipped") + F("processing")),
+                name="phase_counts_within_items",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="completed") | Q(completed_at__isnull=False, expected__isnull=False),
+                name="phase_completed_has_total",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.job.name} · {self.code}"
+
+    @property
+    def counts(self) -> Counts:
+        """The counters, for the arithmetic."""
+        return Counts(self.expected, self.done, self.failed, self.skipped, self.processing)
+
+    @property
+    def state(self) -> PhaseState:
+        """Everything that the rules need to know of this phase."""
+        return PhaseState(
+            counts=self.counts,
+            status=PhaseStatus(self.status),
+            weight=self.weight,
+            threshold=self.threshold,
+            trigger=Trigger(self.trigger),
+            on_shortfall=Shortfall(self.on_shortfall),
+            gated=self.gated,
+            begun=self.started_at is not None,
+        )
+
+    @property
+    def is_open(self) -> bool:
+        """True while it has neither completed nor failed nor been cancelled."""
+        return self.status in OPEN_PHASE
+
+    @property
+    def is_completed(self) -> bool:
+        """True once it has completed in this run, in whatever way."""
+        return self.status == PhaseStatus.COMPLETED
+
+    @property
+    def is_closed(self) -> bool:
+        """True when it takes no reports: failed, cancelled, forced, or behind its gate."""
+        return self.forced or self.status in (PhaseStatus.FAILED, PhaseStatus.CANCELLED) or not self.gate_open
+
+    @property
+    def pending_items(self) -> int:
+        """Items that nobody holds and that have no outcome."""
+        return self.items_total - self.done - self.failed - self.skipped - self.processing
+
+
+class Tally(models.Model):
+    """What a phase settled in one minute of its current run."""
+
+    phase = models.ForeignKey(Phase, on_delete=models.CASCADE, related_name="tallies")
+    minute = models.DateTimeField()
+    done = models.BigIntegerField(default=0)
+    failed = models.BigIntegerField(default=0)
+    skipped = models.BigIntegerField(default=0)
+
+    class Meta:
+        verbose_name_plural = "tallies"
+        indexes = [models.Index(fields=["minute"], name="tally_minute")]
+        constraints = [models.UniqueConstraint(fields=["phase", "minute"], name="tally_once_per_minute")]
+
+    def __str__(self) -> str:
+        return f"{self.phase_id} {self.minute:%H:%M}"
