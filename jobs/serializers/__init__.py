@@ -1,0 +1,43 @@
+"""What others get to see: the bodies of jobs, phases, items, events, and their JSON."""
+
+from jobs.serializers.encoding import encode
+from jobs.serializers.items import claimed_body, item_body
+from jobs.serializers.jobs import job_bodies, job_body, phase_bodies, phase_body
+from jobs.serializers.shapes import (
+    ClaimedBody,
+    CurrentItem,
+    ErrorGroup,
+    ItemBody,
+    JobBody,
+    JobClaimedBody,
+    OutwardEvent,
+    PhaseBody,
+    ProgressBody,
+    TimelineRow,
+)
+from jobs.serializers.summaries import error_groups, progress_body
+from jobs.serializers.timeline import outward_event, timeline_row
+
+__all__ = [
+    "ClaimedBody",
+    "CurrentItem",
+    "ErrorGroup",
+    "ItemBody",
+    "JobBody",
+    "JobClaimedBody",
+    "OutwardEvent",
+    "PhaseBody",
+    "ProgressBody",
+    "TimelineRow",
+    "claimed_body",
+    "encode",
+    "error_groups",
+    "item_body",
+    "job_bodies",
+    "job_body",
+    "outward_event",
+    "phase_bodies",
+    "phase_body",
+    "progress_body",
+    "timeline_row",
+]

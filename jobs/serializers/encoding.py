@@ -1,0 +1,14 @@
+"""The one way in which bodies become bytes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+_encoder = msgspec.json.Encoder()
+
+
+def encode(body: Any) -> bytes:
+    """The JSON of a body, in UTF-8; aware times become RFC 3339, those in UTC end in `Z`."""
+    return _encoder.encode(body)

@@ -1,0 +1,158 @@
+"""The job body: everywhere the same, loaded for many jobs with a constant number of queries."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, cast
+
+from django.db.models import F, Sum
+from django.utils import timezone
+
+from jobs import progress
+from jobs.models import Item, Job, Phase, Tally
+from jobs.serializers.shapes import CurrentItem, JobBody, PhaseBody
+from jobs.statuses import CompletedBy, JobStatus, PhaseStatus, Shortfall, Stuck, Trigger
+
+if TYPE_CHECKING:
+    from jobs.progress import Counts
+
+
+def job_bodies(jobs: Sequence[Job], *, now: datetime) -> list[JobBody]:
+    """The bodies of these jobs in their order; three queries for any number of jobs.
+
+    `now` is the moment that rates are measured at.
+    """
+    phases = list(Phase.objects.filter(job_id__in=[job.pk for job in jobs]).order_by("job_id", "position"))
+    settled = _settled_lately(phases, now=now)
+    bodies = _phase_bodies(phases, settled=settled, now=now)
+    by_job: dict[int, list[tuple[Phase, PhaseBody]]] = defaultdict(list)
+    for phase, body in zip(phases, bodies, strict=True):
+        by_job[phase.job_id].append((phase, body))
+    return [_job_body(job, by_job[job.pk], settled=settled, now=now) for job in jobs]
+
+
+def job_body(job: Job, *, now: datetime | None = None) -> JobBody:
+    """The body of one job, its rates measured at `now`."""
+    return job_bodies([job], now=now or timezone.now())[0]
+
+
+def phase_bodies(phases: Sequence[Phase], *, now: datetime) -> list[PhaseBody]:
+    """The bodies of these phases in their order; two queries for any number of phases."""
+    return _phase_bodies(phases, settled=_settled_lately(phases, now=now), now=now)
+
+
+def phase_body(phase: Phase, *, now: datetime | None = None) -> PhaseBody:
+    """The body of one phase, its rate measured at `now`."""
+    return phase_bodies([phase], now=now or timezone.now())[0]
+
+
+def _job_body(
+    job: Job, phases: Sequence[tuple[Phase, PhaseBody]], *, settled: dict[int, int], now: datetime
+) -> JobBody:
+    total = sum(settled.get(phase.pk, 0) for phase, _ in phases)
+    return {
+        "id": job.pk,
+        "name": job.name,
+        "kind": job.kind,
+        "project": job.project,
+        "status": JobStatus(job.status),
+        "partial": job.partial,
+        "stuck": Stuck(job.stuck) if job.stuck else None,
+        "stage": job.stage,
+        "percent": job.percent,
+        "settled_percent": job.settled_percent,
+        "revision": job.revision,
+        "error": job.error,
+        "metadata": job.metadata,
+        "rate_per_minute": progress.rate_per_minute(total, started_at=job.started_at, now=now),
+        "eta_seconds": _job_eta(phases),
+        "heartbeat_at": job.heartbeat_at,
+        "created_at": job.created_at,
+        "started_at": job.started_at,
+        "finished_at": job.finished_at,
+        "phases": [body for _, body in phases],
+    }
+
+
+def _job_eta(phases: Sequence[tuple[Phase, PhaseBody]]) -> int | None:
+    """The current phase's time left and that of the later open ones whose rate is known."""
+    unfinished = [(phase, body) for phase, body in phases if phase.is_open]
+    current = next(
+        (place for place, (phase, _) in enumerate(unfinished) if phase.started_at is not None),
+        0,
+    )
+    times = [body["eta_seconds"] for _, body in unfinished[current:]]
+    if not times or times[0] is None:
+        return None
+    return sum(time for time in times if time is not None)
+
+
+def _phase_bodies(phases: Sequence[Phase], *, settled: dict[int, int], now: datetime) -> list[PhaseBody]:
+    items = _current_items(phases)
+    return [
+        _phase_body(
+            phase,
+            rate=progress.rate_per_minute(settled.get(phase.pk, 0), started_at=phase.started_at, now=now),
+            current=items.get(phase.current_item_id or 0),
+        )
+        for phase in phases
+    ]
+
+
+def _phase_body(phase: Phase, *, rate: float | None, current: CurrentItem | None) -> PhaseBody:
+    counts, completed = phase.counts, phase.is_completed
+    return {
+        "code": phase.code,
+        "asset_type": phase.asset_type,
+        "label": phase.label,
+        "position": phase.position,
+        "weight": phase.weight,
+        "run": phase.run,
+        "status": PhaseStatus(phase.status),
+        "expected": phase.expected,
+        "done": phase.done,
+        "failed": phase.failed,
+        "skipped": phase.skipped,
+        "processing": phase.processing,
+        "pending": progress.pending(counts),
+        "percent": progress.percent(counts, completed=completed),
+        "settled_percent": progress.settled_percent(counts, completed=completed),
+        "threshold": phase.threshold,
+        "needed": progress.needed(phase.expected, phase.threshold),
+        "partial": phase.partial,
+        "over_delivered": progress.over_delivered(counts),
+        "trigger": Trigger(phase.trigger),
+        "on_shortfall": Shortfall(phase.on_shortfall),
+        "gated": phase.gated,
+        "deadline_at": phase.deadline_at,
+        "rate_per_minute": rate,
+        "eta_seconds": _eta(phase, counts, rate=rate),
+        "current": current,
+        "started_at": phase.started_at,
+        "completed_at": phase.completed_at,
+        "completed_by": CompletedBy(phase.completed_by) if phase.completed_by else None,
+    }
+
+
+def _eta(phase: Phase, counts: Counts, *, rate: float | None) -> int | None:
+    return progress.eta_seconds(counts, rate) if phase.is_open else None
+
+
+def _settled_lately(phases: Iterable[Phase], *, now: datetime) -> dict[int, int]:
+    """By phase id: items done and failed within the window that rates look at."""
+    started = [phase.pk for phase in phases if phase.started_at is not None]
+    if not started:
+        return {}
+    tallies = Tally.objects.filter(phase_id__in=started, minute__gte=progress.window_start(now))
+    return dict(tallies.values_list("phase_id").annotate(settled=Sum(F("done") + F("failed"))).order_by())
+
+
+def _current_items(phases: Iterable[Phase]) -> dict[int, CurrentItem]:
+    """By item id: the items that these phases changed last."""
+    ids = [phase.current_item_id for phase in phases if phase.current_item_id]
+    if not ids:
+        return {}
+    rows = Item.objects.filter(pk__in=ids).values("id", "key", "label", "payload")
+    return {row.pop("id"): cast(CurrentItem, row) for row in rows}

@@ -1,0 +1,163 @@
+"""The shapes of the bodies, declared once: for the code that builds them and for the OpenAPI document."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, TypedDict
+from uuid import UUID
+
+from jobs.statuses import CompletedBy, ItemStatus, JobStatus, PhaseStatus, Shortfall, Stuck, Trigger
+
+
+class CurrentItem(TypedDict):
+    """The item of a phase that changed last."""
+
+    key: str
+    label: str
+    payload: dict[str, Any]
+
+
+class PhaseBody(TypedDict):
+    """One counted part of a job. Times are UTC, rates items per minute, `expected` null until announced."""
+
+    code: str
+    asset_type: str
+    label: str
+    position: int
+    weight: int
+    run: int
+    status: PhaseStatus
+    expected: int | None
+    done: int
+    failed: int
+    skipped: int
+    processing: int
+    pending: int | None
+    percent: int | None
+    settled_percent: int | None
+    threshold: int
+    needed: int | None
+    partial: bool
+    over_delivered: bool
+    trigger: Trigger
+    on_shortfall: Shortfall
+    gated: bool
+    deadline_at: datetime | None
+    rate_per_minute: float | None
+    eta_seconds: int | None
+    current: CurrentItem | None
+    started_at: datetime | None
+    completed_at: datetime | None
+    completed_by: CompletedBy | None
+
+
+class JobBody(TypedDict):
+    """A job, the same in REST and in every live message; `revision` grows with every change."""
+
+    id: int
+    name: str
+    kind: str
+    project: str
+    status: JobStatus
+    partial: bool
+    stuck: Stuck | None
+    stage: str
+    percent: int
+    settled_percent: int
+    revision: int
+    error: str
+    metadata: dict[str, Any]
+    rate_per_minute: float | None
+    eta_seconds: int | None
+    heartbeat_at: datetime | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    phases: list[PhaseBody]
+
+
+class ItemBody(TypedDict):
+    """One unit of a phase; `attempt` is the fence, `tries` the leases that expired since the last retry."""
+
+    id: int
+    key: str
+    label: str
+    split: str
+    payload: dict[str, Any]
+    status: ItemStatus
+    attempt: int
+    tries: int
+    worker: str
+    lease_expires_at: datetime | None
+    error: str
+    result: dict[str, Any]
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class ClaimedBody(TypedDict):
+    """An item under a lease; report it with this `attempt`."""
+
+    id: int
+    key: str
+    label: str
+    split: str
+    payload: dict[str, Any]
+    attempt: int
+    lease_expires_at: datetime
+
+
+class JobClaimedBody(ClaimedBody):
+    """An item claimed from any job, with the job's id and the phase's code."""
+
+    job: int
+    phase: str
+
+
+class TimelineRow(TypedDict):
+    """One row of a job's timeline: what happened, when, who did it and why."""
+
+    id: int
+    type: str
+    at: datetime
+    actor: str
+    reason: str
+    detail: str
+    outward: bool
+
+
+class OutwardEvent(TypedDict):
+    """An event that is promised to others; `job_id` is the job's name, `event_id` the same on every delivery."""
+
+    id: int
+    event_id: UUID
+    type: str
+    job_id: str
+    phase: str | None
+    run: int | None
+    occurred_at: datetime
+    data: dict[str, Any]
+
+
+class ProgressBody(TypedDict):
+    """Live counts of a job or of one phase; `by_split` counts the items of each split by status."""
+
+    total: int
+    processed: int
+    error: int
+    skipped: int
+    pending: int
+    processing: int
+    percent: int
+    by_split: dict[str, dict[str, int]]
+
+
+class ErrorGroup(TypedDict):
+    """Failures whose sentences differ only in their numbers."""
+
+    signature: str
+    sample: str
+    count: int
+    first_at: datetime | None
+    last_at: datetime | None
+    workers: list[str]

@@ -1,0 +1,74 @@
+"""What the items of a job add up to: live counts, and failures grouped by their sentence."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from django.db.models import Count, Max, Min
+
+from jobs import progress
+from jobs.models import Item, Job, Phase
+from jobs.serializers.shapes import ErrorGroup, ProgressBody
+
+MOST_GROUPS = 200
+
+
+def progress_body(job: Job, *, phases: Sequence[Phase]) -> ProgressBody:
+    """The live counts of these phases of a job.
+
+    `total` is what is expected, or the items that there are while nothing was announced; `percent`
+    is the phase's own for one phase and the job's for all.
+    """
+    return {
+        "total": sum(_total(phase) for phase in phases),
+        "processed": sum(phase.done for phase in phases),
+        "error": sum(phase.failed for phase in phases),
+        "skipped": sum(phase.skipped for phase in phases),
+        "pending": sum(_pending(phase) for phase in phases),
+        "processing": sum(phase.processing for phase in phases),
+        "percent": _percent(job, phases),
+        "by_split": _by_split(phases),
+    }
+
+
+def _total(phase: Phase) -> int:
+    return phase.items_total if phase.expected is None else phase.expected
+
+
+def _pending(phase: Phase) -> int:
+    pending = progress.pending(phase.counts)
+    return max(0, phase.pending_items) if pending is None else pending
+
+
+def _percent(job: Job, phases: Sequence[Phase]) -> int:
+    if len(phases) != 1:
+        return job.percent
+    return progress.percent(phases[0].counts, completed=phases[0].is_completed) or 0
+
+
+def _by_split(phases: Sequence[Phase]) -> dict[str, dict[str, int]]:
+    rows = Item.objects.filter(phase__in=[phase.pk for phase in phases]).order_by()
+    answer: dict[str, dict[str, int]] = defaultdict(dict)
+    for split, status, number in rows.values_list("split", "status").annotate(number=Count("id")):
+        answer[split][status] = number
+    return dict(answer)
+
+
+def error_groups(job: Job) -> list[ErrorGroup]:
+    """The failed items of a job grouped by error signature, the most frequent first."""
+    failed = Item.objects.failed().filter(phase__job=job).order_by()
+    groups = failed.values("signature").annotate(
+        sample=Max("error"), count=Count("id"), first_at=Min("finished_at"), last_at=Max("finished_at")
+    )
+    most = list(groups.order_by("-count", "signature")[:MOST_GROUPS])
+    workers = _workers(job, signatures=[group["signature"] for group in most])
+    return [{**group, "workers": workers[group["signature"]]} for group in most]  # type: ignore[typeddict-item]
+
+
+def _workers(job: Job, *, signatures: Sequence[str]) -> dict[str, list[str]]:
+    rows = Item.objects.failed().filter(phase__job=job, signature__in=signatures).exclude(worker="")
+    names: dict[str, list[str]] = defaultdict(list)
+    for signature, worker in rows.order_by("worker").values_list("signature", "worker").distinct():
+        names[signature].append(worker)
+    return names
