@@ -1,0 +1,49 @@
+"""The verbs of workers: each is one transaction, and repeating it is harmless."""
+
+from jobs.change import Actor
+from jobs.tracking.beating import heartbeat
+from jobs.tracking.claiming import claim, claim_any
+from jobs.tracking.counting import announce, count, fail, finish, start
+from jobs.tracking.creating import add_items, create_job
+from jobs.tracking.inputs import (
+    Added,
+    Announced,
+    Beat,
+    Claimed,
+    ClaimedItem,
+    Counted,
+    Created,
+    NewItem,
+    Reported,
+    Result,
+    ResultOutcome,
+)
+from jobs.tracking.reporting import Batch, report, report_many
+
+__all__ = [
+    "Actor",
+    "Added",
+    "Announced",
+    "Batch",
+    "Beat",
+    "Claimed",
+    "ClaimedItem",
+    "Counted",
+    "Created",
+    "NewItem",
+    "Reported",
+    "Result",
+    "ResultOutcome",
+    "add_items",
+    "announce",
+    "claim",
+    "claim_any",
+    "count",
+    "create_job",
+    "fail",
+    "finish",
+    "heartbeat",
+    "report",
+    "report_many",
+    "start",
+]

@@ -1,0 +1,51 @@
+"""Signs of life between reports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from jobs import rows
+from jobs.change import Actor, Change, change
+from jobs.models import Item, Job
+from jobs.statuses import Held
+from jobs.tracking.inputs import Beat
+
+
+def heartbeat(job: Job, *, worker: str, items: Sequence[int] | None = None, message: str = "", by: Actor) -> Beat:
+    """A sign of life. Renews the leases of the named items, or of all that this worker holds in the job.
+
+    A lease is renewed by its own length. Items that this worker does not hold are answered as lost.
+    A plain heartbeat does not move the revision.
+    """
+    with change([job.pk], by=by) as c:
+        c.heard(c.job)
+        held = _held(c, worker, items)
+        leases = _renew(held, now=c.now)
+        c.seen(worker, job=c.job, message=message)
+    found = {item.pk for item in held}
+    return Beat(
+        job_status=str(c.job.status),
+        cancel_requested=c.job.held == Held.CANCELLED,
+        leases=leases,
+        lost=[pk for pk in items or () if pk not in found],
+    )
+
+
+def _held(c: Change, worker: str, items: Sequence[int] | None) -> list[Item]:
+    holding = [phase.pk for phase in c.phases[c.job.pk] if phase.processing]
+    held = Item.objects.held().filter(phase__in=holding, worker=worker)
+    if items is not None:
+        held = held.filter(pk__in=items)
+    return list(held.only("lease_seconds").order_by("pk"))
+
+
+def _renew(held: Sequence[Item], *, now: datetime) -> list[tuple[int, datetime]]:
+    leases = [
+        (item.pk, now + timedelta(seconds=item.lease_seconds or settings.ITEM_LEASE_SECONDS)) for item in held
+    ]
+    if leases:
+        rows.update(Item, leases, match=("id",), fields=("lease_expires_at",))
+    return leases

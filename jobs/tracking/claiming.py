@@ -1,0 +1,114 @@
+"""Taking items under a lease. Two workers never hold the same item."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import timedelta
+
+from django.conf import settings
+from django.db.models import F
+
+from jobs.change import Actor, Change, LostRace, change
+from jobs.models import Item, Phase
+from jobs.models.jobs import projects_of
+from jobs.models.phases import PhaseQuerySet
+from jobs.statuses import Held, ItemStatus, PhaseStatus, Reason
+from jobs.tracking.inputs import Claimed, ClaimedItem
+
+CLAIM_FIELDS = ("id", "phase_id", "key", "label", "split", "payload", "attempt")
+
+
+def claim(phase: Phase, *, worker: str, limit: int = 100, lease_seconds: int | None = None, by: Actor) -> Claimed:
+    """Take up to `limit` pending items of this phase, in their order, for `lease_seconds`.
+
+    A phase that completed by threshold, settled or watermark still gives its open items. An empty
+    answer says why; it costs one query and no lock.
+    """
+    reason = refusal(phase)
+    if reason:
+        return Claimed([], reason)
+    with change([phase.job_id], by=by) as c:
+        locked = c.phase(phase.pk)
+        reason = refusal(locked)
+        if reason:
+            return Claimed([], reason)
+        ids = locked.items.filter(status=ItemStatus.PENDING).order_by("pk").values_list("pk", flat=True)[:limit]
+        items = _take(c, list(ids), worker=worker, lease_seconds=lease_seconds)
+    return Claimed(items, None if items else Reason.NONE_PENDING)
+
+
+def claim_any(
+    *, worker: str, phase: str, kind: str = "", limit: int = 100, lease_seconds: int | None = None, by: Actor
+) -> Claimed:
+    """Take the oldest pending items of any unfinished phase of this code within the account's sight."""
+    phases = _claimable(phase, kind=kind, by=by)
+    pending = Item.objects.filter(status=ItemStatus.PENDING, phase__in=phases)
+    found = list(pending.order_by("pk").values_list("pk", "phase__job_id")[:limit])
+    if not found:
+        return Claimed([], Reason.NONE_PENDING)
+    with change({job_id for _, job_id in found}, by=by) as c:
+        working = [p.pk for p in _claimable(phase, kind=kind, by=by).filter(job__in=c.jobs)]
+        ids = Item.objects.filter(
+            pk__in=[pk for pk, _ in found], phase__in=working, status=ItemStatus.PENDING
+        ).values_list("pk", flat=True)
+        items = _take(c, list(ids), worker=worker, lease_seconds=lease_seconds)
+    return Claimed(items, None if items else Reason.NONE_PENDING)
+
+
+def refusal(phase: Phase) -> Reason | None:
+    """Why this phase gives no items, from its row alone."""
+    if phase.job.held == Held.CANCELLED or phase.forced:
+        return Reason.CLOSED
+    if phase.status in (PhaseStatus.FAILED, PhaseStatus.CANCELLED):
+        return Reason.CLOSED
+    if not phase.gate_open:
+        return Reason.GATED
+    if phase.job.held == Held.PAUSED:
+        return Reason.PAUSED
+    return None if phase.pending_items > 0 and not phase.counted else Reason.NONE_PENDING
+
+
+def _claimable(code: str, *, kind: str, by: Actor) -> PhaseQuerySet:
+    phases = Phase.objects.claimable(code=code, kind=kind).filter(
+        items_total__gt=F("done") + F("failed") + F("skipped") + F("processing")
+    )
+    projects = projects_of(by.account) if by.account else None
+    return phases if projects is None else phases.filter(job__project__in=projects)
+
+
+def _take(c: Change, ids: Sequence[int], *, worker: str, lease_seconds: int | None) -> list[ClaimedItem]:
+    """Put these pending items of the locked jobs under a lease."""
+    if not ids:
+        return []
+    seconds = lease_seconds or settings.ITEM_LEASE_SECONDS
+    expires = c.now + timedelta(seconds=seconds)
+    found = list(Item.objects.filter(pk__in=ids).order_by("pk").values_list(*CLAIM_FIELDS))
+    won = Item.objects.filter(pk__in=ids, status=ItemStatus.PENDING).update(
+        status=ItemStatus.PROCESSING,
+        attempt=F("attempt") + 1,
+        worker=worker,
+        account=c.by.account,
+        lease_seconds=seconds,
+        lease_expires_at=expires,
+        started_at=c.now,
+        finished_at=None,
+    )
+    if won != len(ids):
+        raise LostRace("An item was taken by somebody who did not hold the lock of its job.")
+    taken: dict[int, int] = defaultdict(int)
+    for row in found:
+        taken[row[1]] += 1
+    phases = {phase_id: _taken(c, c.phase(phase_id), number) for phase_id, number in taken.items()}
+    c.seen(worker, job=phases[found[-1][1]].job)
+    return [
+        ClaimedItem(pk, key, label, split, payload, attempt + 1, expires, phases[of].job_id, phases[of].code)
+        for pk, of, key, label, split, payload, attempt in found
+    ]
+
+
+def _taken(c: Change, phase: Phase, number: int) -> Phase:
+    c.begin(phase)
+    c.count(phase, was=ItemStatus.PENDING, now=ItemStatus.PROCESSING, number=number)
+    c.heard(phase.job)
+    return phase

@@ -1,0 +1,154 @@
+"""Totals and phases without items: announce, count, start, finish, fail."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from uuid import UUID
+
+from jobs import progress
+from jobs.change import Actor, Change, change
+from jobs.errors import BadInput, Conflict, WrongState
+from jobs.models import InboxMessage, Phase
+from jobs.progress import Judgement
+from jobs.statuses import CompletedBy, Held, PhaseStatus
+from jobs.tracking.inputs import Announced, Counted
+
+LARGEST = 2**53
+
+
+def announce(phase: Phase, *, expected: int, event_id: UUID | None = None, by: Actor) -> Announced:
+    """Tell how many items the phase has in all. The latest total before completion wins.
+
+    Each accepted one is recorded, sets the watermark anew and has the phase judged at once. The
+    same event_id or the same total changes nothing; a phase that is over only records it.
+    """
+    with change([phase.job_id], by=by) as c:
+        locked = c.phase(phase.pk)
+        c.heard(locked.job)
+        return announce_total(c, locked, expected=expected, event_id=event_id)
+
+
+def announce_total(c: Change, phase: Phase, *, expected: int, event_id: UUID | None = None) -> Announced:
+    """`announce` inside a change that holds the job."""
+    if event_id and not _first_time(c, phase, event_id, {"expected": expected}, any_body=True):
+        return Announced(False, "duplicate", phase)
+    if phase.expected == expected:
+        return Announced(False, "same_total", phase)
+    if not phase.is_open or phase.job.held == Held.CANCELLED:
+        c.record(phase.job, f"{phase.code}.announced", phase=phase, detail=f"{expected}, after it was {phase.status}")
+        return Announced(False, "closed", phase)
+    was = "" if phase.expected is None else f" (was {phase.expected})"
+    c.record(phase.job, f"{phase.code}.announced", phase=phase, detail=f"{expected}{was}", expected=expected)
+    phase.expected, phase.announced = expected, True
+    c.arm(phase)
+    return Announced(True, None, phase)
+
+
+def count(phase: Phase, *, done: int = 0, failed: int = 0, skipped: int = 0, event_id: UUID, by: Actor) -> Counted:
+    """Add to the counters of a phase without items. `event_id` makes repeating it harmless.
+
+    The same id with other numbers is a Conflict; a phase that has items, or takes no reports, WrongState.
+    """
+    with change([phase.job_id], by=by) as c:
+        locked = c.phase(phase.pk)
+        c.heard(locked.job)
+        if not _first_time(c, locked, event_id, {"done": done, "failed": failed, "skipped": skipped}):
+            return Counted(False, locked)
+        _check_takes(locked, "count")
+        _check_without_items(locked, "count")
+        if locked.counts.settled + done + failed + skipped > LARGEST:
+            raise BadInput({"done": f"The sum would be over {LARGEST}."})
+        c.begin(locked)
+        locked.counted = True
+        locked.done, locked.failed, locked.skipped = (
+            locked.done + done,
+            locked.failed + failed,
+            locked.skipped + skipped,
+        )
+        c.tally(locked, done=done, failed=failed, skipped=skipped)
+        return Counted(True, locked)
+
+
+def start(phase: Phase, *, by: Actor) -> Phase:
+    """Say that a phase without items is being worked on; saying it again changes nothing."""
+    with change([phase.job_id], by=by) as c:
+        locked = c.phase(phase.pk)
+        c.heard(locked.job)
+        _check_without_items(locked, "start")
+        if not locked.is_completed:
+            _check_takes(locked, "start")
+            if locked.started_at is None:
+                locked.job.progress_at = c.now
+            c.begin(locked)
+    return locked
+
+
+def finish(phase: Phase, *, by: Actor) -> Phase:
+    """Say that a phase is finished, with what was counted; an unknown total becomes that number.
+
+    On a phase whose items are listed and whose total nobody announced it closes the list: the
+    total is the number of its items, and the phase completes when they are settled.
+    """
+    with change([phase.job_id], by=by) as c:
+        locked = c.phase(phase.pk)
+        c.heard(locked.job)
+        if locked.is_completed:
+            return locked
+        _check_takes(locked, "finish")
+        if locked.items_total and locked.expected is None:
+            announce_total(c, locked, expected=locked.items_total)
+            return locked
+        _check_without_items(locked, "finish")
+        c.begin(locked)
+        if locked.expected is None:
+            locked.expected = locked.counts.settled
+        c.close(locked, progress.completion(locked.counts, by=CompletedBy.FINISHED))
+    return locked
+
+
+def fail(phase: Phase, *, error: str = "", by: Actor) -> Phase:
+    """Say that a phase without items has failed; only a restart begins it anew."""
+    with change([phase.job_id], by=by) as c:
+        locked = c.phase(phase.pk)
+        c.heard(locked.job)
+        _check_without_items(locked, "fail")
+        if locked.status == PhaseStatus.FAILED:
+            return locked
+        _check_takes(locked, "fail")
+        if locked.is_completed:
+            raise WrongState(f"Phase {locked.code} is completed; only a pending or processing phase can be failed.")
+        c.begin(locked)
+        c.close(locked, Judgement(PhaseStatus.FAILED), error=error or "unknown error")
+    return locked
+
+
+def _check_takes(phase: Phase, verb: str) -> None:
+    if not phase.gate_open:
+        raise WrongState(f"Phase {phase.code} is gated: {verb} is possible once every earlier phase has completed.")
+    if phase.is_closed:
+        how = "force-completed" if phase.forced else phase.status
+        raise WrongState(f"Phase {phase.code} is {how}; {verb} is possible only while it is pending or processing.")
+
+
+def _check_without_items(phase: Phase, verb: str) -> None:
+    if phase.items_total or phase.listed:
+        raise WrongState(f"Phase {phase.code} has items; {verb} is for phases without items, report them instead.")
+
+
+def _first_time(c: Change, phase: Phase, event_id: UUID, body: dict[str, int], *, any_body: bool = False) -> bool:
+    """Remember the event_id for this phase; False where it was there already with the same body."""
+    source = f"phase/{phase.pk}"
+    fingerprint = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+    known = InboxMessage.objects.filter(source=source, event_id=event_id).first()
+    if known is None:
+        InboxMessage.objects.create(
+            source=source, event_id=event_id, digest=fingerprint, phase=phase, received_at=c.now
+        )
+        return True
+    if known.digest != fingerprint and not any_body:
+        raise Conflict(
+            f"event_id {event_id} was used for other numbers; send a new one with each new count.",
+            code="event_id_reused",
+        )
+    return False

@@ -1,0 +1,192 @@
+"""Creating jobs and adding items: idempotent by name and by key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from jobs import kinds, rows
+from jobs.change import Actor, Change, change
+from jobs.errors import BadInput, Conflict, NotPermitted, WrongState
+from jobs.kinds import Kind, KindOptions, PhaseSpec
+from jobs.models import Item, Job, Phase
+from jobs.models.items import digest
+from jobs.models.jobs import projects_of
+from jobs.statuses import PhaseStatus
+from jobs.tracking.inputs import Added, Created, NewItem
+
+ROWS_PER_STATEMENT = 10_000
+
+
+def create_job(
+    *,
+    name: str,
+    kind: str = "generic",
+    project: str = "",
+    metadata: dict[str, Any] | None = None,
+    threshold: int | None = None,
+    phases: Sequence[PhaseSpec] = (),
+    asset_types: Sequence[str] = (),
+    items: Sequence[NewItem] | None = None,
+    reopen: bool = False,
+    by: Actor,
+) -> Created:
+    """Create a job with its phases and the items of its first phase, or find the one of this name.
+
+    An existing job gets the new items; the rest is ignored. Refused: another kind or a name that
+    exists out of sight (Conflict `name_taken`), a project out of reach (NotPermitted).
+    """
+    chosen = kinds.get(kind)
+    specs = [spec.with_defaults() for spec in chosen.build(KindOptions(phases, asset_types))]
+    _check_phases(specs)
+    existing = Job.objects.filter(name=name).first()
+    if existing is None:
+        _check_project(by, project)
+        fields = {"name": name, "kind": kind, "project": project, "metadata": metadata or {}, "account": by.account}
+        try:
+            with transaction.atomic():
+                return Created(_insert(fields, _phases(specs, kind=chosen, threshold=threshold), items, by=by), True)
+        except IntegrityError:
+            existing = Job.objects.get(name=name)
+    return Created(_existing(existing, kind=kind, items=items, reopen=reopen, by=by), False)
+
+
+def add_items(phase: Phase, *, items: Sequence[NewItem], reopen: bool = False, by: Actor) -> Added:
+    """Add items to a phase; a key that it holds already is left as it is.
+
+    A finished phase takes no new items (WrongState) unless `reopen` starts a new run that keeps
+    what is settled. A phase that is counted without items takes none.
+    """
+    with change([phase.job_id], by=by) as c:
+        locked = c.phase(phase.pk)
+        return list_items(c, locked, items, reopen=reopen)
+
+
+def list_items(c: Change, phase: Phase, items: Sequence[NewItem], *, reopen: bool = False) -> Added:
+    """`add_items` inside a change that holds the job."""
+    if phase.counted:
+        raise WrongState(f"Phase {phase.code} is counted without items; it cannot take items as well.")
+    unique = {digest(item.key): item for item in items}
+    added = insert_items(phase, unique)
+    if added:
+        if not phase.is_open:
+            _new_run(c, phase, reopen=reopen)
+        phase.items_total += added
+        phase.last_item_at = c.now
+        if phase.expected is not None and not phase.announced:
+            phase.expected = max(phase.expected, phase.items_total)
+    phase.listed = True
+    return Added(added, len(items) - added)
+
+
+def insert_items(phase: Phase, items: dict[str, NewItem]) -> int:
+    """Insert the items (by the digest of their key) that the phase does not hold yet; how many those were."""
+    added = 0
+    for batch in _batches(items):
+        values = [(item.key, fingerprint, item.label, item.split, item.payload) for fingerprint, item in batch]
+        added += rows.insert(
+            Item,
+            values,
+            fields=("key", "key_digest", "label", "split", "payload"),
+            constants={"phase": phase.pk},
+            conflict=("phase", "key_digest"),
+        )
+    return added
+
+
+def _batches(items: dict[str, NewItem]) -> list[list[tuple[str, NewItem]]]:
+    pairs = list(items.items())
+    return [pairs[start : start + ROWS_PER_STATEMENT] for start in range(0, len(pairs), ROWS_PER_STATEMENT)]
+
+
+def _new_run(c: Change, phase: Phase, *, reopen: bool) -> None:
+    if phase.forced or phase.status == PhaseStatus.CANCELLED:
+        how = "force-completed" if phase.forced else "cancelled"
+        raise WrongState(f"Phase {phase.code} was {how} and is closed for good; only a restart opens it again.")
+    if not reopen:
+        raise WrongState(
+            f"Phase {phase.code} is {phase.status} and takes no new items unless it is pending or processing;"
+            f' send "reopen": true to start a new run that keeps what is settled.'
+        )
+    phase.run += 1
+    phase.status = PhaseStatus.PROCESSING if phase.started_at else PhaseStatus.PENDING
+    phase.completed_by, phase.partial, phase.completed_at, phase.error = "", False, None, ""
+    phase.job.watched_from = c.now
+    c.errors_stale.add(phase.job_id)
+    c.record(phase.job, f"{phase.code}.reopened", phase=phase, detail=f"New items began run {phase.run}.")
+
+
+# --- the parts of create_job -----------------------------------------------------------------------
+
+
+def _check_phases(specs: Sequence[PhaseSpec]) -> None:
+    codes = [spec.code for spec in specs]
+    for code in codes:
+        if codes.count(code) > 1:
+            raise BadInput({"phases": f"Two phases have the code {code!r}; each code may occur once."})
+    if specs[0].gated:
+        raise BadInput({"phases[0].gated": "The first phase has no earlier one that could open its gate."})
+
+
+def _check_project(by: Actor, project: str) -> None:
+    projects = projects_of(by.account) if by.account else None
+    if projects is not None and project not in projects:
+        raise NotPermitted(f"This account is limited to the projects {', '.join(projects)}; {project!r} is not one.")
+
+
+def _phases(specs: Sequence[PhaseSpec], *, kind: Kind, threshold: int | None) -> list[Phase]:
+    preset = settings.COMPLETION_THRESHOLD_PERCENTAGE if kind.default_threshold is None else kind.default_threshold
+    inherited = preset if threshold is None else threshold
+    return [
+        Phase(
+            code=spec.code,
+            position=position,
+            asset_type=spec.asset_type,
+            label=spec.label,
+            stage=spec.stage,
+            weight=spec.weight,
+            expected=spec.expected,
+            announced=spec.expected is not None,
+            threshold=inherited if spec.threshold is None else spec.threshold,
+            trigger=spec.trigger,
+            on_shortfall=spec.on_shortfall,
+            gated=spec.gated,
+            gate_open=not spec.gated,
+            watermark_ttl=spec.watermark_ttl or settings.WATERMARK_TTL_SECONDS,
+        )
+        for position, spec in enumerate(specs)
+    ]
+
+
+def _insert(fields: dict[str, Any], phases: list[Phase], items: Sequence[NewItem] | None, *, by: Actor) -> Job:
+    now = timezone.now()
+    job = Job.objects.create(**fields, created_at=now, updated_at=now, watched_from=now)
+    for phase in phases:
+        phase.job = job
+    Phase.objects.bulk_create(phases)
+    c = Change(by=by, now=now)
+    c.adopt([job], phases)
+    if items is not None:
+        first = phases[0]
+        first.expected, first.announced = first.expected or 0, False
+        list_items(c, first, items)
+    c.record(job, "job.created")
+    c.settle()
+    return job
+
+
+def _existing(job: Job, *, kind: str, items: Sequence[NewItem] | None, reopen: bool, by: Actor) -> Job:
+    projects = projects_of(by.account) if by.account else None
+    if projects is not None and job.project not in projects:
+        raise Conflict("A job of this name exists; choose another name.", code="name_taken")
+    if job.kind != kind:
+        raise Conflict(f"Job {job.name} exists and is of kind {job.kind}, not {kind}.", code="name_taken")
+    if not items:
+        return job
+    with change([job.pk], by=by) as c:
+        list_items(c, c.phases[job.pk][0], items, reopen=reopen)
+    return c.job

@@ -1,0 +1,154 @@
+"""What one reported result does to one item: the table of legal transitions. Touches no database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from jobs import progress
+from jobs.models.items import ERROR_LENGTH
+from jobs.statuses import SETTLED_ITEM, ItemStatus, Outcome
+from jobs.tracking.inputs import Result
+
+LOADED = ("id", "key_digest", "key", "label", "status", "attempt", "worker", "lease_seconds", "checksum", "started_at")
+GUARDS = ("id", "status", "attempt")
+WRITTEN = (
+    "status attempt worker account lease_seconds lease_expires_at error signature result checksum started_at finished_at"
+).split()
+
+
+@dataclass(slots=True)
+class ItemState:
+    """The working copy of one item while the results of a report are applied to it in turn."""
+
+    id: int
+    key_digest: str
+    key: str
+    label: str
+    status: str
+    attempt: int
+    worker: str
+    lease_seconds: int | None
+    checksum: str
+    started_at: datetime | None
+    lease_expires_at: datetime | None = None
+    account: int | None = None
+    error: str = ""
+    signature: str = ""
+    result: dict[str, Any] = field(default_factory=dict)
+    finished_at: datetime | None = None
+    was: tuple[str, int] = ("", 0)
+    moved: bool = False
+
+    def __post_init__(self) -> None:
+        self.was = (self.status, self.attempt)
+
+    def row(self) -> tuple[Any, ...]:
+        """The guarded update: id, status and attempt as loaded, then what is written."""
+        return (self.id, *self.was, *(getattr(self, name) for name in WRITTEN))
+
+
+@dataclass(frozen=True, slots=True)
+class Reporter:
+    """Who reports, when, and what the phase's and the job's state forbid at this moment.
+
+    `closed` says in a sentence why nothing is taken (empty: open), `paused` why nothing new may be begun.
+    """
+
+    worker: str
+    account: int | None
+    now: datetime
+    lease_seconds: int
+    closed: str = ""
+    paused: str = ""
+
+
+Answer = tuple[Outcome, str]
+
+
+def apply(item: ItemState, result: Result, reporter: Reporter) -> Answer:
+    """Move the working copy as the result says; the outcome, and why it was not applied.
+
+    A repeated outcome is a duplicate before anything else is asked; then the phase must be open,
+    then the attempt must be the current one.
+    """
+    if item.status in SETTLED_ITEM and item.status == result.status and item.checksum == checksum(result):
+        return Outcome.DUPLICATE, ""
+    if reporter.closed:
+        return Outcome.CLOSED, reporter.closed
+    if result.attempt is not None and result.attempt != item.attempt:
+        return _fenced(item, result.attempt)
+    if item.status in SETTLED_ITEM:
+        return _settled(item, result, reporter)
+    if result.status == ItemStatus.PROCESSING:
+        return _begin(item, reporter)
+    if result.status == ItemStatus.PENDING:
+        return _give_back(item, result, reporter)
+    return _settle(item, result, reporter)
+
+
+def checksum(result: Result) -> str:
+    """The checksum that a result carries, or none."""
+    value = result.result.get("checksum", "")
+    return value[:200] if isinstance(value, str) else str(value)[:200]
+
+
+def _fenced(item: ItemState, attempt: int) -> Answer:
+    if attempt < item.attempt:
+        return Outcome.STALE, f"Attempt {attempt} is over: the item is {item.status} at attempt {item.attempt}."
+    return Outcome.INVALID, f"Attempt {attempt} was never given out: the item is at attempt {item.attempt}."
+
+
+def _settled(item: ItemState, result: Result, reporter: Reporter) -> Answer:
+    if item.status == ItemStatus.FAILED and result.status == ItemStatus.COMPLETED:
+        return _settle(item, result, reporter)
+    if item.status == ItemStatus.FAILED:
+        return Outcome.STALE, f"The item is failed; it can become {result.status} only after a retry."
+    what = "another checksum" if item.status == result.status else result.status
+    return Outcome.STALE, f"The item is {item.status}; {what} cannot replace that, only a restart can."
+
+
+def _begin(item: ItemState, reporter: Reporter) -> Answer:
+    if item.status == ItemStatus.PROCESSING:
+        if item.worker != reporter.worker:
+            return Outcome.STALE, f"The item is processing, held by {item.worker or 'another worker'}."
+        _lease(item, reporter, seconds=item.lease_seconds or reporter.lease_seconds)
+        return Outcome.DUPLICATE, "The lease was renewed."
+    if reporter.paused:
+        return Outcome.CLOSED, reporter.paused
+    item.attempt += 1
+    item.started_at, item.finished_at = reporter.now, None
+    _lease(item, reporter, seconds=reporter.lease_seconds)
+    item.status = ItemStatus.PROCESSING
+    return Outcome.APPLIED, ""
+
+
+def _lease(item: ItemState, reporter: Reporter, *, seconds: int) -> None:
+    item.moved = True
+    item.worker, item.account, item.lease_seconds = reporter.worker, reporter.account, seconds
+    item.lease_expires_at = reporter.now + timedelta(seconds=seconds)
+
+
+def _give_back(item: ItemState, result: Result, reporter: Reporter) -> Answer:
+    if item.status == ItemStatus.PENDING:
+        return Outcome.DUPLICATE, ""
+    if item.worker != reporter.worker and result.attempt is None:
+        return Outcome.STALE, f"The item is processing, held by {item.worker or 'another worker'}."
+    item.moved = True
+    item.status, item.attempt = ItemStatus.PENDING, item.attempt + 1
+    item.lease_seconds, item.lease_expires_at, item.started_at = None, None, None
+    return Outcome.APPLIED, ""
+
+
+def _settle(item: ItemState, result: Result, reporter: Reporter) -> Answer:
+    item.moved = True
+    item.status = ItemStatus(result.status)
+    item.error = (result.error or "unknown error")[:ERROR_LENGTH] if item.status == ItemStatus.FAILED else ""
+    if item.status == ItemStatus.SKIPPED:
+        item.error = result.error[:ERROR_LENGTH]
+    item.signature = progress.signature(item.error) if item.status == ItemStatus.FAILED else ""
+    item.result, item.checksum = result.result, checksum(result)
+    item.worker, item.account = reporter.worker or item.worker, reporter.account
+    item.lease_seconds, item.lease_expires_at, item.finished_at = None, None, reporter.now
+    return Outcome.APPLIED, ""
