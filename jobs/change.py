@@ -166,6 +166,10 @@ class Change:
         if worker:
             self.workers[worker] = (self.by.account.pk if self.by.account else None, job.pk, message)
 
+    def has_moved(self, phase: Phase) -> bool:
+        """Was anything about this phase changed so far?"""
+        return self._before[phase.pk, "phase"] != _values(phase, PHASE_FIELDS)
+
     def arm(self, phase: Phase) -> None:
         """Set the watermark: the deadline of an accepted announcement."""
         ttl = timedelta(seconds=phase.watermark_ttl)

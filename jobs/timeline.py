@@ -93,6 +93,11 @@ def job_stuck(job: Job) -> Event:
     return outward(job, "job.stuck", status=str(job.status), reason=job.stuck)
 
 
+def retry_requested(job: Job, *, phase: Phase | None, keys: Sequence[str], count: int) -> Event:
+    """item.retry_requested: one per act, with the keys (the first thousand of them) and their number."""
+    return outward(job, "item.retry_requested", phase=phase, keys=list(keys), count=count)
+
+
 def shortfall(phase: Phase) -> str:
     """Why a phase that is over has failed, with the figures."""
     counts = phase.counts

@@ -1,0 +1,115 @@
+"""What every act of an operator has in common: permission, state, reason, audit, answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.contenttypes.models import ContentType
+
+from jobs.change import Actor, Change, change
+from jobs.errors import BadInput, Conflict, NotFound, NotPermitted, WrongState
+from jobs.models import Job, Phase
+from jobs.models.jobs import projects_of
+from jobs.statuses import Held, JobStatus
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+REASON_LENGTH = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One thing that the act left alone, and why."""
+
+    id: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """The answer to an act: how much changed (items, phases or the job), what was refused, and a sentence."""
+
+    changed: int
+    job: Job
+    detail: str = ""
+    refused: list[Refusal] = field(default_factory=list)
+
+
+def require_permission(actor: User | None, verb: str) -> None:
+    """Each act has a permission of its own; the system (no actor) needs none."""
+    permission = f"jobs.{verb}_job"
+    if actor is not None and not actor.has_perm(permission):
+        raise NotPermitted(f"{verb.replace('_', '-').capitalize()} needs the permission {permission}.")
+
+
+@contextmanager
+def acting(
+    job: Job, verb: str, *, actor: User | None, reason: str, revision: int | None, reason_required: bool = False
+) -> Iterator[Change]:
+    """The change of one act. With a `revision` it is refused when the job has moved on since."""
+    require_permission(actor, verb)
+    _check_reason(reason, required=reason_required)
+    projects = projects_of(actor) if actor else None
+    if projects is not None and job.project not in projects:
+        raise NotFound(f"There is no job {job.pk}.")
+    with change([job.pk], by=Actor(account=actor), reason=reason) as c:
+        if revision is not None and c.job.revision != revision:
+            raise Conflict(
+                f"Job {job.name} has changed since (revision {revision}, now {c.job.revision}); look again and confirm.",
+                code="changed",
+            )
+        yield c
+
+
+def _check_reason(reason: str, *, required: bool) -> None:
+    if required and not reason.strip():
+        raise BadInput({"reason": "Say why; the reason is kept in the timeline."})
+    if len(reason) > REASON_LENGTH:
+        raise BadInput({"reason": f"At most {REASON_LENGTH} characters."})
+
+
+def audit(c: Change, verb: str, detail: str, *, phase: Phase | None = None) -> None:
+    """Write down who did what, when and why: in the timeline and in the admin's log."""
+    c.record(c.job, f"operator.{verb}", phase=phase, detail=detail)
+    if c.by.account is not None:
+        LogEntry.objects.create(
+            user_id=c.by.account.pk,
+            content_type=ContentType.objects.get_for_model(Job),
+            object_id=str(c.job.pk),
+            object_repr=c.job.name[:200],
+            action_flag=CHANGE,
+            change_message=f"{verb}: {detail}" + (f" Reason: {c.reason}" if c.reason else ""),
+        )
+
+
+def require_status(c: Change, verb: str, *statuses: JobStatus) -> None:
+    """Refuse unless the job is in one of these states; the sentence names both."""
+    if c.job.status not in statuses:
+        names = ", ".join(statuses[:-1]) + (" or " if len(statuses) > 1 else "") + statuses[-1]
+        raise WrongState(f"Job {c.job.name} is {c.job.status}; {verb} is possible while it is {names}.")
+
+
+def not_cancelled(c: Change, verb: str) -> None:
+    """Refuse on a cancelled job."""
+    if c.job.held == Held.CANCELLED:
+        raise WrongState(
+            f"Job {c.job.name} is cancelled; {verb} is possible while it is pending, processing, paused, failed"
+            " or completed. A restart of a phase opens it again."
+        )
+
+
+def chosen_phases(c: Change, code: str) -> list[Phase]:
+    """The phase of this code, or all of them."""
+    return [c.phase_by_code(code)] if code else c.phases[c.job.pk]
+
+
+def refuse_others(found: Sequence[int], asked: Sequence[int] | None, details: dict[int, str]) -> list[Refusal]:
+    """A refusal for each asked id that was not found fit, with the detail where there is one."""
+    fit = set(found)
+    missing = "There is no such item in this job."
+    return [Refusal(pk, details.get(pk, missing)) for pk in dict.fromkeys(asked or ()) if pk not in fit]

@@ -1,0 +1,106 @@
+"""Acts that end a job: force-complete, fail, cancel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from django.db.models import F
+
+from jobs import progress
+from jobs.change import Change
+from jobs.errors import WrongState
+from jobs.models import Item, Job, Phase
+from jobs.operations.act import Act, acting, audit, chosen_phases, require_status
+from jobs.progress import Judgement
+from jobs.statuses import CompletedBy, Held, ItemStatus, JobStatus, PhaseStatus
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+GOING = (JobStatus.PENDING, JobStatus.PROCESSING, JobStatus.PAUSED)
+
+
+def force_complete(
+    job: Job, *, phase: str = "", actor: User | None, reason: str, revision: int | None = None
+) -> Act:
+    """An operator finishes the open and failed phases (or one of them) with what they have.
+
+    Each sends one completed event marked as forced; an unknown total becomes what is settled. Leases
+    are revoked, and the phases are closed for good except by restart. `changed` counts phases.
+    """
+    with acting(
+        job, "force_complete", actor=actor, reason=reason, revision=revision, reason_required=True
+    ) as c:
+        if c.job.status == JobStatus.COMPLETED and any(p.forced for p in chosen_phases(c, phase)):
+            return Act(0, c.job, f"Job {job.name} has been force-completed already.")
+        require_status(c, "force-complete", *GOING, JobStatus.FAILED)
+        open_phases = [p for p in chosen_phases(c, phase) if not p.is_completed]
+        if not open_phases:
+            raise WrongState(f"Phase {phase} is completed; force-complete is for pending, processing or failed ones.")
+        for p in open_phases:
+            _force(c, p)
+        detail = f"{len(open_phases)} phases are completed with what they have."
+        audit(c, "force_complete", detail, phase=open_phases[0] if phase else None)
+        return Act(len(open_phases), c.job, detail)
+
+
+def fail(job: Job, *, actor: User | None, reason: str = "", revision: int | None = None) -> Act:
+    """An operator fails the job: its open phases fail, leases are revoked. Restart opens it again."""
+    with acting(job, "fail", actor=actor, reason=reason, revision=revision) as c:
+        if c.job.status == JobStatus.FAILED:
+            return Act(0, c.job, f"Job {job.name} is failed already.")
+        require_status(c, "fail", *GOING)
+        open_phases = [phase for phase in c.phases[c.job.pk] if phase.is_open]
+        audit(c, "fail", f"{len(open_phases)} open phases are failed.")
+        revoke_leases(c, open_phases)
+        c.job.held = ""
+        for phase in open_phases:
+            c.close(phase, Judgement(PhaseStatus.FAILED), error=reason or "failed by an operator")
+        return Act(1, c.job, f"Job {job.name} is failed.")
+
+
+def cancel(job: Job, *, actor: User | None, reason: str = "", revision: int | None = None) -> Act:
+    """An operator cancels the job: nothing more is taken or told, but what is done stays counted."""
+    with acting(job, "cancel", actor=actor, reason=reason, revision=revision) as c:
+        if c.job.status == JobStatus.CANCELLED:
+            return Act(0, c.job, f"Job {job.name} is cancelled already.")
+        require_status(c, "cancel", *GOING, JobStatus.FAILED)
+        unfinished = [phase for phase in c.phases[c.job.pk] if not phase.is_completed]
+        audit(c, "cancel", f"{len(unfinished)} unfinished phases are cancelled.")
+        revoke_leases(c, unfinished)
+        c.job.held = Held.CANCELLED
+        for phase in unfinished:
+            phase.status = PhaseStatus.CANCELLED
+            phase.deadline_at, phase.deadline_left = None, None
+        return Act(1, c.job, f"Job {job.name} is cancelled.")
+
+
+def revoke_leases(c: Change, phases: Sequence[Phase]) -> int:
+    """Take every held item of these phases back to pending, under a new attempt; how many there were."""
+    holding = [phase for phase in phases if phase.processing and not phase.counted]
+    if not holding:
+        return 0
+    revoked = (
+        Item.objects.held()
+        .filter(phase__in=holding)
+        .update(
+            status=ItemStatus.PENDING,
+            attempt=F("attempt") + 1,
+            lease_seconds=None,
+            lease_expires_at=None,
+            started_at=None,
+        )
+    )
+    for phase in holding:
+        phase.processing = 0
+    return revoked
+
+
+def _force(c: Change, phase: Phase) -> None:
+    revoke_leases(c, [phase])
+    phase.forced, phase.error = True, ""
+    c.errors_stale.add(c.job.pk)
+    if phase.expected is None:
+        phase.expected = phase.counts.settled
+    c.close(phase, progress.completion(phase.counts, by=CompletedBy.FORCED))

@@ -1,0 +1,186 @@
+"""Acts upon items: retry, release, skip."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import Count, F
+
+from jobs import timeline
+from jobs.change import Change
+from jobs.errors import WrongState
+from jobs.models import Item, Job, Phase
+from jobs.models.items import ItemQuerySet
+from jobs.operations.act import Act, Refusal, acting, audit, chosen_phases, not_cancelled, refuse_others
+from jobs.statuses import ItemStatus, PhaseStatus
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+KEYS_IN_EVENT = 1000
+FRESH: dict[str, Any] = {
+    "status": ItemStatus.PENDING,
+    "attempt": F("attempt") + 1,
+    "error": "",
+    "signature": "",
+    "result": {},
+    "checksum": "",
+    "lease_seconds": None,
+    "lease_expires_at": None,
+    "started_at": None,
+    "finished_at": None,
+}
+
+
+def retry(
+    job: Job,
+    *,
+    phase: str = "",
+    items: Sequence[int] | None = None,
+    error_signature: str = "",
+    actor: User | None,
+    reason: str = "",
+    revision: int | None = None,
+) -> Act:
+    """Failed items become pending: by ids, by phase, by error signature, or all of the job.
+
+    A failed phase goes on in the same run; in a phase that completed with failures the retried items
+    count late. `changed` is the number of items. Refused on a cancelled job and a forced phase.
+    """
+    with acting(job, "retry", actor=actor, reason=reason, revision=revision) as c:
+        not_cancelled(c, "retry")
+        phases = _takes_items(c, phase, "retry")
+        failed = _narrow(Item.objects.failed().filter(phase__in=phases), items=items)
+        if error_signature:
+            failed = failed.filter(signature=error_signature)
+        keys = list(failed.order_by("pk").values_list("key", flat=True)[:KEYS_IN_EVENT])
+        refused = _not_failed(c, failed, items)
+        moved = _move(c, failed, was=ItemStatus.FAILED, now=ItemStatus.PENDING, values=FRESH | {"tries": 0})
+        if not moved:
+            return Act(0, c.job, "There are no failed items to retry.", refused)
+        affected = _only([p for p in phases if c.has_moved(p)])
+        _reopen(c, phases)
+        c.emit(timeline.retry_requested(c.job, phase=affected, keys=keys, count=moved))
+        audit(c, "retry", f"{moved} failed items are pending again.", phase=affected)
+        return Act(moved, c.job, f"{moved} failed items are pending again.", refused)
+
+
+def release(
+    job: Job,
+    *,
+    phase: str = "",
+    items: Sequence[int] | None = None,
+    all: bool = False,
+    actor: User | None,
+    reason: str = "",
+    revision: int | None = None,
+) -> Act:
+    """Held items without a live lease become pending under a new attempt; with `all`, live leases too.
+
+    A report under the old attempt is stale from then on. `changed` is the number of items.
+    """
+    with acting(job, "release", actor=actor, reason=reason, revision=revision) as c:
+        phases = chosen_phases(c, phase)
+        held = _narrow(Item.objects.held().filter(phase__in=phases), items=items)
+        free = held if all else held.without_live_lease(c.now)
+        refused = _still_held(c, free, items)
+        values = {"status": ItemStatus.PENDING, "attempt": F("attempt") + 1, "lease_seconds": None}
+        values |= {"lease_expires_at": None, "started_at": None}
+        moved = _move(c, free, was=ItemStatus.PROCESSING, now=ItemStatus.PENDING, values=values)
+        if not moved:
+            return Act(0, c.job, "No item is held without a live lease." if not all else "No item is held.", refused)
+        audit(c, "release", f"{moved} items are claimable again.", phase=_only(phases) if phase else None)
+        return Act(moved, c.job, f"{moved} items are claimable again.", refused)
+
+
+def skip(
+    job: Job, *, items: Sequence[int], actor: User | None, reason: str = "", revision: int | None = None
+) -> Act:
+    """Pending, failed and abandoned items count as done work from now on.
+
+    An item under a live lease or already settled otherwise is refused. A failed phase goes on, and
+    is judged anew. `changed` is the number of items.
+    """
+    with acting(job, "skip", actor=actor, reason=reason, revision=revision) as c:
+        not_cancelled(c, "skip")
+        phases = _takes_items(c, "", "skip")
+        every = Item.objects.filter(phase__in=phases, pk__in=items)
+        moved = 0
+        free = every.without_live_lease(c.now).values_list("pk", flat=True)
+        fit = [*every.filter(status__in=(ItemStatus.PENDING, ItemStatus.FAILED)).values_list("pk", flat=True), *free]
+        refused = refuse_others(fit, items, _states(c, every, "skipped"))
+        values = FRESH | {"status": ItemStatus.SKIPPED, "finished_at": c.now}
+        for was in (ItemStatus.PENDING, ItemStatus.FAILED, ItemStatus.PROCESSING):
+            chosen = Item.objects.filter(pk__in=fit, status=was)
+            moved += _move(c, chosen, was=was, now=ItemStatus.SKIPPED, values=values)
+        if not moved:
+            return Act(0, c.job, "None of these items can be skipped.", refused)
+        _reopen(c, phases)
+        audit(c, "skip", f"{moved} items are skipped.")
+        return Act(moved, c.job, f"{moved} items are skipped.", refused)
+
+
+# --- the parts ---------------------------------------------------------------------------------------
+
+
+def _takes_items(c: Change, code: str, verb: str) -> list[Phase]:
+    """The chosen phases that are not closed for good; a single closed one is refused by name."""
+    phases = chosen_phases(c, code)
+    usable = [phase for phase in phases if not phase.forced and phase.status != PhaseStatus.CANCELLED]
+    if code and not usable:
+        raise WrongState(f"Phase {code} is closed for good; {verb} is possible there only after a restart.")
+    return usable
+
+
+def _narrow(found: ItemQuerySet, *, items: Sequence[int] | None) -> ItemQuerySet:
+    return found if items is None else found.filter(pk__in=items)
+
+
+def _move(c: Change, found: ItemQuerySet, *, was: ItemStatus, now: ItemStatus, values: dict[str, Any]) -> int:
+    """Move items of one status with their counters; how many there were."""
+    per_phase = dict(found.order_by().values_list("phase").annotate(number=Count("pk")))
+    if not per_phase:
+        return 0
+    found.filter(status=was).update(**values)
+    for phase_id, number in per_phase.items():
+        c.count(c.phase(phase_id), was=was, now=now, number=number)
+    if was == ItemStatus.FAILED:
+        c.errors_stale.add(c.job.pk)
+    return sum(Counter(per_phase).values())
+
+
+def _reopen(c: Change, phases: Sequence[Phase]) -> None:
+    """A failed phase that has lost failed items goes on."""
+    for phase in phases:
+        if phase.status == PhaseStatus.FAILED and c.has_moved(phase):
+            c.reopen(phase)
+    c.job.watched_from = c.now
+
+
+def _states(c: Change, found: ItemQuerySet, wish: str) -> dict[int, str]:
+    rows = found.values_list("pk", "status", "worker", "lease_expires_at")
+    return {pk: f"is {status}{_holder(worker, until)}; it cannot be {wish}." for pk, status, worker, until in rows}
+
+
+def _holder(worker: str, until: Any) -> str:
+    return f" by {worker or 'a worker'} until {until:%H:%M:%S} UTC" if until else ""
+
+
+def _not_failed(c: Change, failed: ItemQuerySet, items: Sequence[int] | None) -> list[Refusal]:
+    if items is None:
+        return []
+    every = Item.objects.filter(pk__in=items, phase__in=c.phases[c.job.pk])
+    return refuse_others(list(failed.values_list("pk", flat=True)), items, _states(c, every, "retried"))
+
+
+def _still_held(c: Change, free: ItemQuerySet, items: Sequence[int] | None) -> list[Refusal]:
+    if items is None:
+        return []
+    every = Item.objects.filter(pk__in=items, phase__in=c.phases[c.job.pk])
+    return refuse_others(list(free.values_list("pk", flat=True)), items, _states(c, every, "released"))
+
+
+def _only(phases: Sequence[Phase]) -> Phase | None:
+    return phases[0] if len(phases) == 1 else None
