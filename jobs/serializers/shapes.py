@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, TypedDict
+from typing import Annotated, Any, TypedDict
 from uuid import UUID
 
+from msgspec import Meta
+
 from jobs.statuses import CompletedBy, ItemStatus, JobStatus, PhaseStatus, Shortfall, Stuck, Trigger
+
+Moment = Annotated[datetime, Meta(tz=True)]
 
 
 class CurrentItem(TypedDict):
@@ -42,12 +46,12 @@ class PhaseBody(TypedDict):
     trigger: Trigger
     on_shortfall: Shortfall
     gated: bool
-    deadline_at: datetime | None
+    deadline_at: Moment | None
     rate_per_minute: float | None
     eta_seconds: int | None
     current: CurrentItem | None
-    started_at: datetime | None
-    completed_at: datetime | None
+    started_at: Moment | None
+    completed_at: Moment | None
     completed_by: CompletedBy | None
 
 
@@ -69,10 +73,10 @@ class JobBody(TypedDict):
     metadata: dict[str, Any]
     rate_per_minute: float | None
     eta_seconds: int | None
-    heartbeat_at: datetime | None
-    created_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
+    heartbeat_at: Moment | None
+    created_at: Moment
+    started_at: Moment | None
+    finished_at: Moment | None
     phases: list[PhaseBody]
 
 
@@ -88,11 +92,11 @@ class ItemBody(TypedDict):
     attempt: int
     tries: int
     worker: str
-    lease_expires_at: datetime | None
+    lease_expires_at: Moment | None
     error: str
     result: dict[str, Any]
-    started_at: datetime | None
-    finished_at: datetime | None
+    started_at: Moment | None
+    finished_at: Moment | None
 
 
 class ClaimedBody(TypedDict):
@@ -104,7 +108,7 @@ class ClaimedBody(TypedDict):
     split: str
     payload: dict[str, Any]
     attempt: int
-    lease_expires_at: datetime
+    lease_expires_at: Moment
 
 
 class JobClaimedBody(ClaimedBody):
@@ -119,7 +123,7 @@ class TimelineRow(TypedDict):
 
     id: int
     type: str
-    at: datetime
+    at: Moment
     actor: str
     reason: str
     detail: str
@@ -135,7 +139,7 @@ class OutwardEvent(TypedDict):
     job_id: str
     phase: str | None
     run: int | None
-    occurred_at: datetime
+    occurred_at: Moment
     data: dict[str, Any]
 
 
@@ -158,6 +162,6 @@ class ErrorGroup(TypedDict):
     signature: str
     sample: str
     count: int
-    first_at: datetime | None
-    last_at: datetime | None
+    first_at: Moment | None
+    last_at: Moment | None
     workers: list[str]

@@ -1,0 +1,89 @@
+"""Who may do what: roles, permissions, and the projects that an account is limited to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth.models import Permission
+from django.db.models import Value
+
+from jobs.errors import NotPermitted
+from jobs.models import Job, Membership
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser, User
+    from django.db.models import QuerySet
+
+    from jobs.models.jobs import JobQuerySet
+
+PERMISSION, PROJECT = "permission", "project"
+
+
+class Role(StrEnum):
+    """The groups that a migration makes. Operator and lead include viewer; worker stands beside them."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    LEAD = "lead"
+    WORKER = "worker"
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What one account may do (`permissions`: code names of the kernel; None = all) and see (`projects`; None = all)."""
+
+    permissions: frozenset[str] | None
+    projects: frozenset[str] | None
+
+    def may(self, permission: str) -> bool:
+        """Does the account have this permission, such as `view_job`?"""
+        return self.permissions is None or permission in self.permissions
+
+    def require(self, permission: str) -> None:
+        """Raise NotPermitted, which names the permission, unless the account has it."""
+        if not self.may(permission):
+            raise NotPermitted(f"This needs the permission jobs.{permission}.")
+
+    def sees(self, project: str) -> bool:
+        """Is a job of this project within the account's sight?"""
+        return self.projects is None or project in self.projects
+
+    def jobs(self) -> JobQuerySet:
+        """The jobs within the account's sight."""
+        return Job.objects.all() if self.projects is None else Job.objects.filter(project__in=self.projects)
+
+
+def access_of(user: User | AnonymousUser) -> Access:
+    """What this account may do and see, in one query; nothing where it is anonymous or switched off."""
+    if not user.is_active:
+        return Access(frozenset(), frozenset())
+    if user.is_superuser:
+        return Access(None, None)
+    found: dict[str, set[str]] = {PERMISSION: set(), PROJECT: set()}
+    for what, name in _rows(user):
+        found[what].add(name)
+    return Access(frozenset(found[PERMISSION]), frozenset(found[PROJECT]) or None)
+
+
+def require(user: User | AnonymousUser, permission: str) -> None:
+    """Raise NotPermitted, which names the permission, unless the account has it (`view_job`, `retry_job` …)."""
+    access_of(user).require(permission)
+
+
+def visible_jobs(user: User | AnonymousUser) -> JobQuerySet:
+    """The jobs that this account sees: none without the permission to view, else those of its projects."""
+    access = access_of(user)
+    return access.jobs() if access.may("view_job") else Job.objects.none()
+
+
+def _rows(user: User | AnonymousUser) -> QuerySet[Any, tuple[str, str]]:
+    """(what, name) of each permission given to the account or to its groups, and of each of its projects."""
+    permissions = Permission.objects.filter(content_type__app_label="jobs").annotate(what=Value(PERMISSION)).order_by()
+    projects = Membership.objects.filter(user=user.pk).annotate(what=Value(PROJECT)).order_by()
+    return permissions.filter(group__user=user.pk).values_list("what", "codename").union(
+        permissions.filter(user=user.pk).values_list("what", "codename"),
+        projects.values_list("what", "project"),
+        all=True,
+    )

@@ -1,0 +1,127 @@
+"""Tokens of workers and other API clients: create, list, revoke."""
+
+from __future__ import annotations
+
+from argparse import ArgumentTypeError
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group, User
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from knox.models import AuthToken
+
+from jobs.access import Role
+from jobs.models import Membership
+
+NOT_FOUND, WRONG_STATE = 3, 4
+LONGEST_DAYS = 36_500
+DIGEST_SHOWN = 12
+DIGEST_LEAST = 8
+
+
+class Command(BaseCommand):
+    """`token create` prints the secret, and nothing else, on stdout; it is stored hashed and shown only there."""
+
+    help = "Create, list or revoke the tokens of API clients."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Three subcommands."""
+        acts = parser.add_subparsers(dest="act", required=True, metavar="create|list|revoke")
+        create = acts.add_parser("create", help="make a token for the account NAME, which is made where it is missing")
+        create.add_argument("name", type=_name, help="user name of the account, up to 150 characters")
+        create.add_argument("--role", choices=[*Role], help="what it may do (a new account: worker)")
+        create.add_argument(
+            "--project", type=_project, action="append", dest="projects", help="limit it to this project; repeatable"
+        )
+        create.add_argument("--days", type=_days, help="how long the token lasts (default: for ever)")
+        acts.add_parser("list", help="print every token")
+        revoke = acts.add_parser("revoke", help="delete tokens")
+        revoke.add_argument("which", help="an account's name, or the first characters of a digest as `list` prints it")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Dispatch to the subcommand."""
+        if options["act"] == "create":
+            self._create(**{name: options[name] for name in ("name", "role", "projects", "days")})
+        elif options["act"] == "list":
+            self._list()
+        else:
+            self._revoke(options["which"])
+
+    def _create(self, *, name: str, role: str | None, projects: Sequence[str] | None, days: int | None) -> None:
+        with transaction.atomic():
+            account = _account(name, role=role)
+            if projects is not None:
+                _limit(account, projects=projects)
+            _, secret = AuthToken.objects.create(account, expiry=timedelta(days=days) if days else None)
+        self.stdout.write(secret)
+
+    def _list(self) -> None:
+        tokens = AuthToken.objects.select_related("user").prefetch_related("user__groups", "user__memberships")
+        for token in tokens.order_by("user__username", "created"):
+            self.stdout.write(_line(token))
+
+    def _revoke(self, which: str) -> None:
+        deleted, _ = _tokens(which).delete()
+        if not deleted:
+            raise CommandError(f"There is no token of {which!r}.", returncode=NOT_FOUND)
+        self.stderr.write(f"{deleted} revoked")
+
+
+def _account(name: str, *, role: str | None) -> User:
+    """The account of this name; a role that is given replaces the one that it has."""
+    account, created = get_user_model().objects.get_or_create(username=name)
+    if account.is_staff or account.is_superuser:
+        raise CommandError(f"{name} is a staff account; tokens go to accounts of their own.", returncode=WRONG_STATE)
+    if not account.is_active:
+        raise CommandError(f"The account {name} is switched off.", returncode=WRONG_STATE)
+    if created:
+        account.set_unusable_password()
+        account.save(update_fields=["password"])
+    if created or role:
+        account.groups.set([Group.objects.get(name=role or Role.WORKER)])
+    return account
+
+
+def _limit(account: User, *, projects: Sequence[str]) -> None:
+    account.memberships.exclude(project__in=projects).delete()
+    Membership.objects.bulk_create(
+        [Membership(user=account, project=project) for project in sorted(set(projects))], ignore_conflicts=True
+    )
+
+
+def _tokens(which: str) -> QuerySet[AuthToken]:
+    chosen = Q(user__username=which)
+    if len(which) >= DIGEST_LEAST:
+        chosen |= Q(digest__startswith=which)
+    return AuthToken.objects.filter(chosen)
+
+
+def _line(token: AuthToken) -> str:
+    roles = ",".join(sorted(group.name for group in token.user.groups.all())) or "-"
+    projects = ",".join(sorted(membership.project for membership in token.user.memberships.all())) or "all projects"
+    expiry = f"until {token.expiry:%Y-%m-%d}" if token.expiry else "for ever"
+    return "  ".join([token.digest[:DIGEST_SHOWN], token.user.username, roles, projects, expiry])
+
+
+def _name(text: str) -> str:
+    return _bounded(text, most=150)
+
+
+def _project(text: str) -> str:
+    return _bounded(text, most=128)
+
+
+def _bounded(text: str, *, most: int) -> str:
+    if not text.strip() or len(text) > most or "\0" in text:
+        raise ArgumentTypeError(f"must have 1 to {most} characters")
+    return text
+
+
+def _days(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= LONGEST_DAYS:
+        raise ArgumentTypeError(f"must be from 1 to {LONGEST_DAYS} days")
+    return int(text)
