@@ -1,0 +1,87 @@
+"""Jobs in the state that a test needs, made by the same verbs that workers call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import count
+from typing import Any
+
+from jobs import tracking
+from jobs.kinds import PhaseSpec
+from jobs.models import Item, Job, Phase
+from jobs.statuses import Shortfall, Trigger
+from jobs.tracking import Actor, NewItem, Result
+
+WORKER = Actor(name="w1")
+_numbers = count(1)
+
+
+def keys(number: int, *, start: int = 0) -> list[str]:
+    """`number` item keys: k0, k1, …"""
+    return [f"k{n}" for n in range(start, start + number)]
+
+
+def new_items(number: int, *, start: int = 0) -> list[NewItem]:
+    """`number` items to add."""
+    return [NewItem(key) for key in keys(number, start=start)]
+
+
+def make_job(
+    *,
+    name: str = "",
+    items: int | None = None,
+    done: int = 0,
+    failed: int = 0,
+    skipped: int = 0,
+    threshold: int = 100,
+    trigger: str = "when_settled",
+    on_shortfall: str = "partial",
+    expected: int | None = None,
+    **fields: Any,
+) -> Job:
+    """A generic job of one phase `items`, with that many items listed and settled."""
+    spec = PhaseSpec(
+        code="items",
+        stage="Processing {done}/{expected}",
+        threshold=threshold,
+        trigger=Trigger(trigger),
+        on_shortfall=Shortfall(on_shortfall),
+        expected=expected,
+    )
+    listed = None if items is None else new_items(items)
+    phases = fields.pop("phases", [spec])
+    name = name or f"job-{next(_numbers)}"
+    job = tracking.create_job(name=name, phases=phases, items=listed, by=WORKER, **fields).job
+    statuses = ["completed"] * done + ["failed"] * failed + ["skipped"] * skipped
+    if statuses:
+        settle(phase_of(job), statuses)
+    job.refresh_from_db()
+    return job
+
+
+def phase_of(job: Job, code: str = "") -> Phase:
+    """The phase of this code, or the first one, fresh from the database."""
+    phases = Phase.objects.select_related("job").filter(job=job)
+    return phases.get(code=code) if code else phases.order_by("position")[0]
+
+
+def settle(phase: Phase, statuses: Sequence[str], *, start: int = 0) -> tracking.Reported:
+    """Report one status after the other for the items k0, k1, … in one call."""
+    results = [Result(f"k{n}", status) for n, status in enumerate(statuses, start)]
+    return tracking.report(phase, worker="w1", results=results, by=WORKER)
+
+
+def complete(phase: Phase, number: int, *, start: int = 0) -> tracking.Reported:
+    """Report `number` items as completed, from the one with this number on."""
+    return settle(phase, ["completed"] * number, start=start)
+
+
+def item_of(job: Job, key: str) -> Item:
+    """The item of this key, fresh from the database."""
+    return Item.objects.get(phase__job=job, key=key)
+
+
+def outward(job: Job, type: str = "") -> list[dict[str, Any]]:
+    """The data of the outward events of a job, oldest first."""
+    events = job.events.filter(outward=True).order_by("pk")
+    return [event.data for event in (events.filter(type=type) if type else events)]
