@@ -205,6 +205,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='job',
+            index=models.Index(fields=['-created_at', '-id'], name='job_created'),
+        ),
+        migrations.AddIndex(
+            model_name='job',
             index=models.Index(fields=['project', '-updated_at', '-id'], name='job_project_updated'),
         ),
         migrations.AddIndex(

@@ -105,6 +105,7 @@ class Job(models.Model):
         indexes = [
             models.Index(fields=["status", "-updated_at", "-id"], name="job_status_updated"),
             models.Index(fields=["-updated_at", "-id"], name="job_updated"),
+            models.Index(fields=["-created_at", "-id"], name="job_created"),
             models.Index(fields=["project", "-updated_at", "-id"], name="job_project_updated"),
             models.Index(fields=["kind", "-updated_at", "-id"], name="job_kind_updated"),
             models.Index(fields=["-finished_at", "-id"], name="job_finished", condition=Q(finished_at__isnull=False)),
