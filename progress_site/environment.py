@@ -1,0 +1,152 @@
+"""Readers for the environment: a wrong value stops the start with the name of its setting."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+LONGEST_SECONDS = 31_536_000
+TRUTHS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+SECRET_LENGTH = 32
+SECRET_VARIETY = 8
+LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
+
+SQLITE = "django.db.backends.sqlite3"
+# IMMEDIATE takes the write lock where the transaction begins, so that a writer waits instead of failing in the
+# middle; FULL keeps what was acknowledged through a power loss.
+SQLITE_OPTIONS = {
+    "transaction_mode": "IMMEDIATE",
+    "timeout": 20,
+    "init_command": (
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; "
+        "PRAGMA cache_size=-64000; PRAGMA busy_timeout=20000"
+    ),
+}
+POSTGRESQL = "django.db.backends.postgresql"
+# A pool of connections that are checked before use; who waits too long for one or for a lock gets 503.
+POSTGRESQL_SETTINGS = {"CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True}
+POSTGRESQL_OPTIONS = {
+    "pool": {"min_size": 1, "max_size": 20, "timeout": 5},
+    "connect_timeout": 5,
+    "options": "-c lock_timeout=20s",
+}
+
+env = environ.Env()
+
+
+def text(name: str, default: str = "") -> str:
+    """The setting's text, without the white space around it."""
+    value: str = env.str(name, default=default)
+    return value.strip()
+
+
+def words(name: str, default: str = "") -> list[str]:
+    """A comma-separated list, without empty entries."""
+    return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def boolean(name: str, *, default: bool) -> bool:
+    """One of 1/0, true/false, yes/no, on/off in any case."""
+    value = text(name, "on" if default else "off").lower()
+    if value not in TRUTHS:
+        raise ImproperlyConfigured(f"{name} must be on or off, not {value!r}.")
+    return TRUTHS[value]
+
+
+def integer(name: str, *, default: int, least: int, most: int) -> int:
+    """An integer within its bounds, written in plain digits."""
+    value = _digits(name, default=default)
+    if not least <= value <= most:
+        raise ImproperlyConfigured(f"{name} must be from {least} to {most}, not {value}.")
+    return value
+
+
+def seconds(name: str, *, default: int) -> int:
+    """A duration in whole seconds, from one second to one year."""
+    return integer(name, default=default, least=1, most=LONGEST_SECONDS)
+
+
+def percentage(name: str, *, default: int) -> int:
+    """An integer percentage; numbers outside 0 to 100 are clamped to the nearer end."""
+    return max(0, min(100, _digits(name, default=default)))
+
+
+def url(name: str, *schemes: str) -> str:
+    """An address with one of the schemes, or an empty text where the setting is not given."""
+    value = text(name)
+    if value and (urlsplit(value).scheme not in schemes or not urlsplit(value).netloc):
+        raise ImproperlyConfigured(f"{name} must be a URL with one of the schemes {', '.join(schemes)}.")
+    return value
+
+
+def choice(name: str, *, default: str, of: tuple[str, ...]) -> str:
+    """One of a few words, in any case."""
+    value = text(name, default).upper()
+    if value not in of:
+        raise ImproperlyConfigured(f"{name} must be one of {', '.join(of)}, not {value!r}.")
+    return value
+
+
+def secret(name: str, *, debug: bool) -> str:
+    """The signing key; outside debugging it must be given and hard to guess."""
+    value = text(name)
+    if debug:
+        return value or "debugging-only-key-that-signs-nothing-of-worth"
+    if len(value) < SECRET_LENGTH or len(set(value)) < SECRET_VARIETY or value.startswith("django-insecure-"):
+        raise ImproperlyConfigured(f"{name} must be a random text of at least {SECRET_LENGTH} characters.")
+    return value
+
+
+def hosts(name: str, *, default: str, debug: bool) -> list[str]:
+    """The host names that are served; outside debugging a name must be given for each."""
+    names = words(name, default)
+    if not debug and "*" in names:
+        raise ImproperlyConfigured(f"{name} must name each host; '*' is for debugging only.")
+    return names
+
+
+def origins(name: str) -> list[str]:
+    """Origins with their scheme, such as https://progress.example.com."""
+    values = words(name)
+    for value in values:
+        if urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).netloc:
+            raise ImproperlyConfigured(f"{name} must hold origins such as https://host, not {value!r}.")
+    return values
+
+
+def is_public(names: list[str]) -> bool:
+    """Is one of these hosts reached from outside this machine?"""
+    return not set(names) <= LOOPBACK
+
+
+def database(name: str, *, default: str) -> dict[str, Any]:
+    """Django's settings of the database: SQLite in one file, whose directory is made, or PostgreSQL."""
+    config = _database_of_url(name, default=default)
+    if config["ENGINE"] == SQLITE:
+        Path(config["NAME"]).parent.mkdir(parents=True, exist_ok=True)
+        return {**config, "OPTIONS": SQLITE_OPTIONS}
+    return {**config, **POSTGRESQL_SETTINGS, "OPTIONS": {**POSTGRESQL_OPTIONS, **config.get("OPTIONS", {})}}
+
+
+def _database_of_url(name: str, *, default: str) -> dict[str, Any]:
+    try:
+        config: dict[str, Any] = env.db_url_config(text(name) or default)
+    except Exception as error:
+        raise ImproperlyConfigured(f"{name} is not a database URL.") from error
+    if config.get("ENGINE") not in (SQLITE, POSTGRESQL):
+        raise ImproperlyConfigured(f"{name} must begin with sqlite:/// or postgres://.")
+    if not config.get("NAME"):
+        raise ImproperlyConfigured(f"{name} must name a database.")
+    return config
+
+
+def _digits(name: str, *, default: int) -> int:
+    value: str = env.str(name, default=str(default))
+    if not re.fullmatch(r"\s*[+-]?[0-9]{1,18}\s*", value):
+        raise ImproperlyConfigured(f"{name} must be an integer, not {value!r}.")
+    return int(value)

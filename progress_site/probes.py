@@ -1,0 +1,102 @@
+"""What a supervisor and Prometheus ask: /healthz, /readyz, /metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from uuid import uuid4
+
+from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
+from django.db import DEFAULT_DB_ALIAS, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.db.models import Count, Sum
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+
+from jobs.models import Job, Phase
+
+
+@never_cache
+@require_safe
+def healthz(request: HttpRequest) -> JsonResponse:
+    """The process answers."""
+    return JsonResponse({"status": "ok"})
+
+
+@never_cache
+@require_safe
+def readyz(request: HttpRequest) -> JsonResponse:
+    """The process can serve: database, migrations and channel layer; 503 and the fault where one is not."""
+    faults = {name: _fault(check) for name, check in CHECKS.items()}
+    status = 503 if any(faults.values()) else 200
+    body = {name: fault or "ok" for name, fault in faults.items()}
+    return JsonResponse({"status": "ok" if status == 200 else "unavailable", **body}, status=status)
+
+
+@never_cache
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Jobs by status, stuck jobs and settled items, as Prometheus reads them."""
+    registry = CollectorRegistry()
+    registry.register(_Jobs())
+    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+class _Jobs:
+    def collect(self) -> Iterator[Metric]:
+        yield _gauge("progress_jobs", "Jobs by status.", "status", _jobs("status"))
+        yield _gauge("progress_jobs_stuck", "Jobs that will not finish by themselves.", "reason", _jobs("stuck"))
+        yield _gauge("progress_items", "Items by outcome.", "status", _items())
+
+
+def _gauge(name: str, documentation: str, label: str, values: dict[str, int]) -> Metric:
+    gauge = GaugeMetricFamily(name, documentation, labels=[label])
+    for value, number in values.items():
+        gauge.add_metric([value], number)
+    return gauge
+
+
+def _jobs(field: str) -> dict[str, int]:
+    rows = Job.objects.order_by().values_list(field).annotate(number=Count("pk"))
+    return {value: number for value, number in rows if value}
+
+
+def _items() -> dict[str, int]:
+    sums = Phase.objects.aggregate(completed=Sum("done"), failed=Sum("failed"), skipped=Sum("skipped"))
+    return {status: number or 0 for status, number in sums.items()}
+
+
+def _fault(check: Callable[[], None]) -> str:
+    try:
+        check()
+    except Exception as error:
+        return type(error).__name__
+    return ""
+
+
+def _database() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
+def _migrations() -> None:
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        raise LookupError(f"unapplied migrations on {DEFAULT_DB_ALIAS}")
+
+
+def _channel_layer() -> None:
+    async_to_sync(_round_trip)()
+
+
+async def _round_trip() -> None:
+    layer = get_channel_layer()
+    channel = await layer.new_channel(f"ready-{uuid4().hex}")
+    await layer.send(channel, {"type": "ready"})
+    await layer.receive(channel)
+
+
+CHECKS = {"database": _database, "migrations": _migrations, "channel_layer": _channel_layer}

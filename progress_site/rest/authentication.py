@@ -1,0 +1,21 @@
+"""Who calls: `Authorization: Bearer <token>`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from knox.auth import TokenAuthentication
+from rest_framework.authentication import get_authorization_header
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+
+
+class BearerAuthentication(TokenAuthentication):
+    """Hashed tokens; a header that is no text at all is a wrong token like any other."""
+
+    def authenticate(self, request: Request) -> tuple[Any, Any] | None:
+        """The account and its token, None without a bearer header; AuthenticationFailed for a wrong one."""
+        if not get_authorization_header(request).isascii():
+            raise AuthenticationFailed("Invalid token.")
+        found: tuple[Any, Any] | None = super().authenticate(request)
+        return found

@@ -1,0 +1,123 @@
+"""Every error under /api/ becomes a problem, whoever raised it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import structlog
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.http.request import UnreadablePostError
+from rest_framework.exceptions import APIException, AuthenticationFailed, NotAuthenticated, Throttled, ValidationError
+from rest_framework.response import Response
+
+from jobs.errors import BadInput, Refused
+from progress_site.rest.problems import CONTENT_TYPE, RETRY_AFTER_SECONDS, encoded, problem
+
+log = structlog.get_logger(__name__)
+
+UNAVAILABLE = (OperationalError, InterfaceError)
+ROOT = "/api/"
+
+
+def handle(error: Exception, context: dict[str, Any]) -> Response | None:
+    """The problem that an exception of a view means; None for a defect."""
+    body = _body(error)
+    if body is None:
+        return None
+    if body["status"] == 503:
+        log.error("database_unavailable", exc_info=error)
+    return Response(body, status=body["status"], headers=_headers(error), content_type=CONTENT_TYPE)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """The answer where a page or a middleware failed: 503 if it was the database, else 500."""
+    status = 503 if isinstance(sys.exc_info()[1], UNAVAILABLE) else 500
+    if request.path.startswith(ROOT):
+        return _response(status)
+    response = HttpResponse(problem(status)["detail"], status=status, content_type="text/plain; charset=utf-8")
+    return _with_retry(response)
+
+
+class ProblemMiddleware:
+    """Turns what no view answered (unknown addresses, refused hosts, defects) into a problem, under /api/ only."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        if response.status_code < 400 or not request.path.startswith(ROOT):
+            return response
+        if response.headers.get("Content-Type", "").startswith(CONTENT_TYPE):
+            return response
+        return _response(response.status_code)
+
+
+def _response(status: int) -> HttpResponse:
+    return _with_retry(HttpResponse(encoded(problem(status)), status=status, content_type=CONTENT_TYPE))
+
+
+def _with_retry(response: HttpResponse) -> HttpResponse:
+    if response.status_code == 503:
+        response["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response
+
+
+def _body(error: Exception) -> dict[str, Any] | None:
+    if isinstance(error, BadInput):
+        return problem(error.status, detail=error.detail, code=error.code, errors=error.errors)
+    if isinstance(error, Refused):
+        return problem(error.status, detail=error.detail, code=error.code)
+    if isinstance(error, ValidationError):
+        errors = list(_fields(error.detail))
+        return problem(400, detail="; ".join(f"{name}: {text}" for name, text in errors), errors=errors)
+    if isinstance(error, APIException):
+        return problem(error.status_code, detail=str(error.detail), code=_code(error))
+    return _body_of_django(error)
+
+
+def _body_of_django(error: Exception) -> dict[str, Any] | None:
+    for kinds, status in DJANGO:
+        if isinstance(error, kinds):
+            return problem(status)
+    return None
+
+
+DJANGO: list[tuple[tuple[type[Exception], ...], int]] = [
+    ((Http404,), 404),
+    ((PermissionDenied,), 403),
+    ((RequestDataTooBig,), 413),
+    ((SuspiciousOperation, UnreadablePostError), 400),
+    (UNAVAILABLE, 503),
+]
+
+
+def _code(error: APIException) -> str:
+    codes = error.get_codes()
+    return codes if isinstance(codes, str) and codes != "parse_error" else ""
+
+
+def _fields(detail: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(detail, dict):
+        for name, inner in detail.items():
+            yield from _fields(inner, f"{path}.{name}" if path else str(name))
+    elif isinstance(detail, list):
+        for number, inner in enumerate(detail):
+            yield from _fields(inner, path if isinstance(inner, str) else f"{path}[{number}]")
+    else:
+        yield path, str(detail)
+
+
+def _headers(error: Exception) -> dict[str, str]:
+    if isinstance(error, NotAuthenticated | AuthenticationFailed):
+        return {"WWW-Authenticate": getattr(error, "auth_header", "Bearer")}
+    if isinstance(error, Throttled) and error.wait:
+        return {"Retry-After": str(int(error.wait) + 1)}
+    if isinstance(error, UNAVAILABLE):
+        return {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    return {}

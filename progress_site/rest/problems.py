@@ -1,0 +1,60 @@
+"""Errors as RFC 9457 describes them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+CONTENT_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = 5
+
+CODES = {
+    400: "invalid",
+    401: "not_authenticated",
+    403: "permission_denied",
+    404: "not_found",
+    405: "method_not_allowed",
+    406: "not_acceptable",
+    409: "conflict",
+    413: "too_large",
+    415: "unsupported_media_type",
+    429: "throttled",
+    500: "server_error",
+    503: "unavailable",
+}
+DETAILS = {
+    400: "The request is not understood.",
+    401: "A valid token is needed.",
+    403: "This is not permitted.",
+    404: "There is nothing at this address.",
+    413: "The body is larger than 1 MiB.",
+    500: "The server has a defect; it is in the log.",
+    503: "The database is down, locked or full; try again later.",
+}
+
+
+def problem(
+    status: int,
+    *,
+    detail: str = "",
+    code: str = "",
+    errors: Mapping[str, str] | Sequence[tuple[str, str]] = (),
+) -> dict[str, Any]:
+    """The body of an error; `errors` names each field with what is wrong."""
+    title = HTTPStatus(status).phrase
+    pairs = errors.items() if isinstance(errors, Mapping) else errors
+    body = {
+        "type": "about:blank",
+        "title": title,
+        "status": status,
+        "detail": detail or DETAILS.get(status, f"{title}."),
+        "code": code or CODES.get(status, "error"),
+    }
+    return {**body, "errors": [{"field": field, "detail": text} for field, text in pairs]}
+
+
+def encoded(body: Mapping[str, Any]) -> bytes:
+    """The body as bytes."""
+    return json.dumps(body).encode()

@@ -1,0 +1,35 @@
+"""The settings of the test run: nothing of a developer's own, only the services that the environment names."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+KEPT = ("DATABASE_URL", "REDIS_URL")
+GIVEN = {"ENV_FILE": "", "SECRET_KEY": "a-key-of-the-test-run-0123456789-abcdef", "LOG_LEVEL": "ERROR"}
+for name in (
+    "ALLOWED_HOSTS",
+    "COMPLETION_THRESHOLD_PERCENTAGE",
+    "CSRF_TRUSTED_ORIGINS",
+    "DEBUG",
+    "HTTPS",
+    "ITEM_LEASE_SECONDS",
+    "ITEM_MAX_ATTEMPTS",
+    "JOB_SILENT_AFTER",
+    "JOB_STALLED_AFTER",
+    "WATCHDOG_INTERVAL",
+    "WATERMARK_TTL_SECONDS",
+):
+    os.environ.pop(name, None)
+os.environ.update(GIVEN)
+
+from progress_site.settings import *  # noqa: E402, F403
+from progress_site.settings import ALLOWED_HOSTS, DATABASES  # noqa: E402
+
+ALLOWED_HOSTS += ["testserver"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+DATABASES["default"]["TEST"] = (
+    {"NAME": os.path.join(tempfile.gettempdir(), f"progress-test-{os.getpid()}.sqlite3")}
+    if DATABASES["default"]["ENGINE"].endswith("sqlite3")
+    else {}
+)
