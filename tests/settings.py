@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from pathlib import Path
 
 KEPT = ("DATABASE_URL", "REDIS_URL")
 GIVEN = {"ENV_FILE": "", "SECRET_KEY": "a-key-of-the-test-run-0123456789-abcdef", "LOG_LEVEL": "ERROR"}
@@ -29,7 +30,7 @@ from progress_site.settings import ALLOWED_HOSTS, DATABASES  # noqa: E402
 ALLOWED_HOSTS += ["testserver"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 DATABASES["default"]["TEST"] = (
-    {"NAME": os.path.join(tempfile.gettempdir(), f"progress-test-{os.getpid()}.sqlite3")}
+    {"NAME": str(Path(tempfile.gettempdir()) / f"progress-test-{os.getpid()}.sqlite3")}
     if DATABASES["default"]["ENGINE"].endswith("sqlite3")
     else {}
 )

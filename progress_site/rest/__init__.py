@@ -1,1 +1,1 @@
-"""What REST has in common: errors as problem+json, a strict parser of JSON, bearer tokens. Named in the settings only."""
+"""What REST has in common: errors as problem+json, strict JSON, bearer tokens. Named in the settings only."""

@@ -1,0 +1,57 @@
+"""What a caller sent, as one of our types; what does not fit is refused and names the field."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TypeVar
+
+import msgspec
+from django.http import QueryDict
+from rest_framework.request import Request
+
+from jobs.errors import BadInput
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+PLACE = re.compile(r"^(?P<detail>.*?)(?: - at `(?:key in )?\$(?P<path>.*)`)?$", re.DOTALL)
+NAMED = re.compile(r"^Object (?P<what>missing required|contains unknown) field `(?P<name>.*)`$", re.DOTALL)
+SENTENCES = {"missing required": "This field is required.", "contains unknown": "This field is unknown."}
+NOTHING = "null"
+
+
+def decode(request: Request, type_: type[T]) -> T:
+    """The body as this type. JSON types are not converted; BadInput names the field, such as `items[3].key`."""
+    try:
+        return msgspec.convert(request.data, type_)
+    except msgspec.ValidationError as error:
+        raise _refusal(error) from error
+
+
+def query(request: Request, type_: type[T]) -> T:
+    """The query of the address as this type, its texts read as numbers and truths where the type says so.
+
+    An empty value counts as not given. BadInput for an unknown or repeated parameter and a value that does not fit.
+    """
+    try:
+        return msgspec.convert(dict(_given(request.query_params)), type_, strict=False)
+    except msgspec.ValidationError as error:
+        raise _refusal(error) from error
+
+
+def _given(parameters: QueryDict) -> Iterator[tuple[str, str]]:
+    for name, values in parameters.lists():
+        if len(values) > 1:
+            raise BadInput({name: "This parameter is given more than once."})
+        if "\0" in values[0] or values[0].strip().lower() == NOTHING:
+            raise BadInput({name: "This is no value."})
+        yield from [(name, values[0])] if values[0] else []
+
+
+def _refusal(error: msgspec.ValidationError) -> BadInput:
+    found = PLACE.match(str(error))
+    detail, path = (found["detail"], found["path"] or "") if found else (str(error), "")
+    named = NAMED.match(detail)
+    if named:
+        return BadInput({f"{path}.{named['name']}".lstrip("."): SENTENCES[named["what"]]})
+    return BadInput({path.lstrip("."): f"{detail.replace('`', '')}."})
