@@ -32,7 +32,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What one account may do (`permissions`: code names of the kernel; None = all) and see (`projects`; None = all)."""
+    """What one account may do and see: code names of the kernel's permissions, and projects. None means all."""
 
     permissions: frozenset[str] | None
     projects: frozenset[str] | None
@@ -82,8 +82,12 @@ def _rows(user: User | AnonymousUser) -> QuerySet[Any, tuple[str, str]]:
     """(what, name) of each permission given to the account or to its groups, and of each of its projects."""
     permissions = Permission.objects.filter(content_type__app_label="jobs").annotate(what=Value(PERMISSION)).order_by()
     projects = Membership.objects.filter(user=user.pk).annotate(what=Value(PROJECT)).order_by()
-    return permissions.filter(group__user=user.pk).values_list("what", "codename").union(
-        permissions.filter(user=user.pk).values_list("what", "codename"),
-        projects.values_list("what", "project"),
-        all=True,
+    return (
+        permissions.filter(group__user=user.pk)
+        .values_list("what", "codename")
+        .union(
+            permissions.filter(user=user.pk).values_list("what", "codename"),
+            projects.values_list("what", "project"),
+            all=True,
+        )
     )
