@@ -35,14 +35,12 @@ class PhaseSpec:
     watermark_ttl: int | None = None
 
     def with_defaults(self) -> PhaseSpec:
-        """The same phase with everything that was left out filled in."""
+        """The same phase with its label and stage sentence filled in."""
         label = self.label or self.code.replace("_", " ").replace(".", " ").capitalize()
         return replace(
             self,
             label=label,
             stage=self.stage or f"{label} {{done}}/{{expected}}",
-            trigger=self.trigger or Trigger.WHEN_SETTLED,
-            on_shortfall=self.on_shortfall or Shortfall.PARTIAL,
         )
 
 

@@ -35,7 +35,7 @@ def insert(
     """
     named = _fields(model, fields)
     fixed = _constants(model, given=set(fields), constants=constants or {})
-    columns = ", ".join(_quote(field.column) for field in [*named, *(field for field, _ in fixed)])
+    columns = ", ".join(_column(field) for field in [*named, *(field for field, _ in fixed)])
     values = ", ".join([f"c{n}" for n in range(len(named))] + [_parameter(field) for field, _ in fixed])
     sql = f"INSERT INTO {_table(model)} ({columns}) SELECT {values} FROM ({_source(named)}) AS r WHERE true ORDER BY n"
     if conflict:
@@ -57,8 +57,8 @@ def update(
     guards, named = _fields(model, match), _fields(model, fields)
     columns = [*guards, *named]
     table = _table(model)
-    sets = ", ".join(f"{_quote(field.column)} = r.c{len(guards) + n}" for n, field in enumerate(named))
-    where = " AND ".join(f"{table}.{_quote(field.column)} = r.c{n}" for n, field in enumerate(guards))
+    sets = ", ".join(f"{_column(field)} = r.c{len(guards) + n}" for n, field in enumerate(named))
+    where = " AND ".join(f"{table}.{_column(field)} = r.c{n}" for n, field in enumerate(guards))
     sql = f"UPDATE {table} SET {sets} FROM ({_source(columns)}) AS r WHERE {where} RETURNING {_quote('id')}"
     with connection.cursor() as cursor:
         cursor.execute(sql, [_json(columns, rows)])
@@ -92,10 +92,10 @@ def _constants(
 def _on_conflict(
     model: type[models.Model], *, conflict: Sequence[str], add: Sequence[str], replace: Sequence[str]
 ) -> str:
-    keys = ", ".join(_quote(field.column) for field in _fields(model, conflict))
-    added = [f"{_quote(f.column)} = {_table(model)}.{_quote(f.column)} + EXCLUDED.{_quote(f.column)}"
+    keys = ", ".join(_column(field) for field in _fields(model, conflict))
+    added = [f"{_column(f)} = {_table(model)}.{_column(f)} + EXCLUDED.{_column(f)}"
              for f in _fields(model, add)]  # fmt: skip
-    replaced = [f"{_quote(f.column)} = EXCLUDED.{_quote(f.column)}" for f in _fields(model, replace)]
+    replaced = [f"{_column(f)} = EXCLUDED.{_column(f)}" for f in _fields(model, replace)]
     act = "UPDATE SET " + ", ".join(added + replaced) if added or replaced else "NOTHING"
     return f" ON CONFLICT ({keys}) DO {act}"
 
@@ -161,6 +161,10 @@ def _adapt(field: models.Field[Any, Any], value: Any) -> Any:
 
 def _table(model: type[models.Model]) -> str:
     return _quote(model._meta.db_table)
+
+
+def _column(field: models.Field[Any, Any]) -> str:
+    return _quote(str(field.column))
 
 
 def _quote(name: str) -> str:

@@ -14,9 +14,11 @@ from jobs import kinds
 from jobs.statuses import FINISHED_JOB, UNFINISHED_JOB, Held, JobStatus, Stuck
 
 if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
     from django.contrib.auth.models import AnonymousUser, User
 
-PERMISSIONS = [
+PERMISSIONS: list[tuple[str, str | _StrPromise]] = [
     ("report_job", "Can report: announce, add items, claim, report, count, heartbeat"),
     ("retry_job", "Can retry failed items"),
     ("release_job", "Can release items from their workers"),
@@ -63,7 +65,7 @@ def projects_of(user: User | AnonymousUser) -> list[str] | None:
         return []
     if user.is_superuser:
         return None
-    return list(user.memberships.values_list("project", flat=True)) or None  # type: ignore[union-attr]
+    return list(user.memberships.values_list("project", flat=True)) or None
 
 
 class Job(models.Model):

@@ -10,13 +10,13 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from jobs import kinds, rows
-from jobs.change import Actor, Change, change
+from jobs.change import Actor, Change, change, settle
 from jobs.errors import BadInput, Conflict, NotPermitted, WrongState
 from jobs.kinds import Kind, KindOptions, PhaseSpec
 from jobs.models import Item, Job, Phase
 from jobs.models.items import digest
 from jobs.models.jobs import projects_of
-from jobs.statuses import PhaseStatus
+from jobs.statuses import PhaseStatus, Shortfall, Trigger
 from jobs.tracking.inputs import Added, Created, NewItem
 
 ROWS_PER_STATEMENT = 10_000
@@ -152,8 +152,8 @@ def _phases(specs: Sequence[PhaseSpec], *, kind: Kind, threshold: int | None) ->
             expected=spec.expected,
             announced=spec.expected is not None,
             threshold=inherited if spec.threshold is None else spec.threshold,
-            trigger=spec.trigger,
-            on_shortfall=spec.on_shortfall,
+            trigger=spec.trigger or Trigger.WHEN_SETTLED,
+            on_shortfall=spec.on_shortfall or Shortfall.PARTIAL,
             gated=spec.gated,
             gate_open=not spec.gated,
             watermark_ttl=spec.watermark_ttl or settings.WATERMARK_TTL_SECONDS,
@@ -175,7 +175,7 @@ def _insert(fields: dict[str, Any], phases: list[Phase], items: Sequence[NewItem
         first.expected, first.announced = first.expected or 0, False
         list_items(c, first, items)
     c.record(job, "job.created")
-    c.settle()
+    settle(c)
     return job
 
 

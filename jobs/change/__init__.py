@@ -1,0 +1,16 @@
+"""The one transaction in which jobs change.
+
+    with change([job_id], by=actor) as c:      # locks the job's row, loads its phases
+        ...                                    # a verb moves items and counters
+                                               # on leaving: gates, judgement, status, rows, events
+
+Every writer of a job holds its row, so that whoever comes last sees what all others did. What a
+change costs in SQL does not depend on how many items or phases it moved. The order of locks is
+jobs by id, then items, tallies, workers, and last the event counter.
+"""
+
+from jobs.change.core import Actor, Change, change
+from jobs.change.fields import COUNTERS, LostRace
+from jobs.change.settling import settle, stuck_reason
+
+__all__ = ["COUNTERS", "Actor", "Change", "LostRace", "change", "settle", "stuck_reason"]

@@ -1,0 +1,187 @@
+"""A change: the locked jobs, and the tools with which verbs change them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from jobs import timeline
+from jobs.change.fields import COUNTERS, job_values, phase_values
+from jobs.change.settling import settle
+from jobs.errors import NotFound
+from jobs.models import Event, Job, Phase
+from jobs.models.items import ERROR_LENGTH
+from jobs.progress import Judgement
+from jobs.statuses import SETTLED_ITEM, Held, PhaseStatus
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts: the account, and the name to write down (a worker's label, an operator's name)."""
+
+    account: User | None = None
+    name: str = ""
+
+    @property
+    def label(self) -> str:
+        """The name for the timeline; `system` where nobody is behind it."""
+        return self.name or (self.account.get_username() if self.account else "system")
+
+
+@dataclass
+class Change:
+    """The locked jobs with their phases in order, and what is to be written about them."""
+
+    by: Actor
+    reason: str = ""
+    now: datetime = field(default_factory=timezone.now)
+    jobs: dict[int, Job] = field(default_factory=dict)
+    phases: dict[int, list[Phase]] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    tallies: dict[int, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0, 0]))
+    errors_stale: set[int] = field(default_factory=set)
+    workers: dict[str, tuple[int | None, int, str]] = field(default_factory=dict)
+    job_before: dict[int, tuple[Any, ...]] = field(default_factory=dict)
+    phase_before: dict[int, tuple[Any, ...]] = field(default_factory=dict)
+
+    # --- loading -------------------------------------------------------------------------------
+
+    def lock(self, job_ids: Iterable[int]) -> None:
+        """Lock the rows of these jobs, in the order of their ids, and load their phases."""
+        wanted = set(job_ids)
+        jobs = list(Job.objects.select_for_update(no_key=True).filter(pk__in=wanted).order_by("pk"))
+        self.adopt(jobs, Phase.objects.filter(job_id__in=wanted).order_by("job_id", "position"))
+
+    def adopt(self, jobs: Iterable[Job], phases: Iterable[Phase]) -> None:
+        """Take rows that are locked already (or new, and so nobody else's) into this change."""
+        for job in jobs:
+            self.jobs[job.pk] = job
+            self.phases.setdefault(job.pk, [])
+            self.job_before[job.pk] = job_values(job)
+        for phase in phases:
+            phase.job = self.jobs[phase.job_id]
+            self.phases[phase.job_id].append(phase)
+            self.phase_before[phase.pk] = phase_values(phase)
+
+    @property
+    def job(self) -> Job:
+        """The job of a change upon one job."""
+        return next(iter(self.jobs.values()))
+
+    def phase(self, phase_id: int) -> Phase:
+        """A locked phase by its id."""
+        for phases in self.phases.values():
+            for phase in phases:
+                if phase.pk == phase_id:
+                    return phase
+        raise NotFound("There is no such phase any more.")
+
+    def phase_by_code(self, code: str) -> Phase:
+        """A phase of the one job by its code."""
+        for phase in self.phases[self.job.pk]:
+            if phase.code == code:
+                return phase
+        raise NotFound(f"Job {self.job.name} has no phase {code}.")
+
+    # --- what verbs do with it -------------------------------------------------------------------
+
+    def record(self, job: Job, type: str, *, phase: Phase | None = None, detail: str = "", **data: Any) -> None:
+        """Write a row of the timeline that is not promised to anybody."""
+        self.emit(timeline.note(job, type, phase=phase, detail=detail, data=data))
+
+    def emit(self, event: Event) -> None:
+        """Write an event, made in `timeline`, with who, when and why."""
+        event.at, event.account, event.actor, event.reason = self.now, self.by.account, self.by.label, self.reason
+        self.events.append(event)
+
+    def heard(self, job: Job) -> None:
+        """A sign of life of a worker of this job."""
+        job.heartbeat_at = self.now
+
+    def begin(self, phase: Phase) -> None:
+        """The first claim, report, count or start of a run."""
+        if phase.started_at is None:
+            phase.started_at = self.now
+            self.record(phase.job, f"{phase.code}.started", phase=phase)
+        if phase.status == PhaseStatus.PENDING:
+            phase.status = PhaseStatus.PROCESSING
+
+    def count(self, phase: Phase, *, was: str, now: str, number: int = 1) -> None:
+        """Move the counters of a phase with `number` of its items, from one status to another."""
+        for status, sign in ((was, -number), (now, number)):
+            counter = COUNTERS.get(status)
+            if counter:
+                setattr(phase, counter, getattr(phase, counter) + sign)
+        if now in SETTLED_ITEM:
+            self.tally(phase, **{COUNTERS[now]: number})
+
+    def tally(self, phase: Phase, *, done: int = 0, failed: int = 0, skipped: int = 0) -> None:
+        """Note what was settled, for the rate; it is progress."""
+        counts = self.tallies[phase.pk]
+        for place, number in enumerate((done, failed, skipped)):
+            counts[place] += number
+        phase.job.progress_at = self.now
+
+    def seen(self, worker: str, *, job: Job, message: str = "") -> None:
+        """A worker was heard on this job, under the account of `by`."""
+        if worker:
+            self.workers[worker] = (self.by.account.pk if self.by.account else None, job.pk, message)
+
+    def has_moved(self, phase: Phase) -> bool:
+        """Was anything about this phase changed so far?"""
+        return self.phase_before[phase.pk] != phase_values(phase)
+
+    def arm(self, phase: Phase) -> None:
+        """Set the watermark: the deadline of an accepted announcement."""
+        ttl = timedelta(seconds=phase.watermark_ttl)
+        if phase.job.held == Held.PAUSED:
+            phase.deadline_at, phase.deadline_left = None, ttl
+        else:
+            phase.deadline_at, phase.deadline_left = self.now + ttl, None
+
+    def reopen(self, phase: Phase) -> None:
+        """A failed phase goes on in the same run."""
+        phase.status = PhaseStatus.PROCESSING if phase.started_at else PhaseStatus.PENDING
+        phase.completed_at, phase.error = None, ""
+        phase.job.watched_from = self.now
+
+    def close(self, phase: Phase, judgement: Judgement, *, error: str = "") -> None:
+        """Finish a phase: its one completed event of this run, or its failure."""
+        phase.status = judgement.status
+        phase.completed_by, phase.partial = judgement.completed_by or "", judgement.partial
+        phase.completed_at, phase.deadline_at, phase.deadline_left = self.now, None, None
+        if phase.is_completed:
+            self.emit(timeline.completed(phase))
+        elif phase.status == PhaseStatus.FAILED:
+            phase.error = (error or timeline.shortfall(phase))[:ERROR_LENGTH]
+            self.errors_stale.add(phase.job_id)
+            self.emit(timeline.failed(phase))
+
+
+@contextmanager
+def change(
+    job_ids: Iterable[int], *, by: Actor, reason: str = "", now: datetime | None = None
+) -> Iterator[Change]:
+    """Lock these jobs, let a verb change them, settle; all or nothing. A missing job is NotFound.
+
+    The clock is read after the lock was won, so that times never run against the order of changes.
+    """
+    wanted = set(job_ids)
+    with transaction.atomic():
+        c = Change(by=by, reason=reason)
+        c.lock(wanted)
+        c.now = now or timezone.now()
+        if len(c.jobs) != len(wanted):
+            raise NotFound("There is no such job any more.")
+        yield c
+        settle(c)

@@ -1,0 +1,38 @@
+"""The columns that change, and the guard against writers without the lock."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jobs.models import Job, Phase
+from jobs.statuses import ItemStatus
+
+COUNTERS: dict[str, str] = {
+    ItemStatus.COMPLETED: "done",
+    ItemStatus.FAILED: "failed",
+    ItemStatus.SKIPPED: "skipped",
+    ItemStatus.PROCESSING: "processing",
+}
+PHASE_FIELDS = (
+    "run", "status", "threshold", "gate_open", "listed", "counted", "announced", "forced", "expected", "items_total",
+    "done", "failed", "skipped", "processing", "partial", "completed_by", "error", "current_item_id", "started_at",
+    "completed_at", "deadline_at", "deadline_left", "last_item_at",
+)  # fmt: skip
+JOB_FIELDS = (
+    "heartbeat_at", "held", "status", "partial", "stuck", "stuck_since", "stage", "percent", "settled_percent",
+    "revision", "error", "error_item_id", "updated_at", "started_at", "finished_at", "progress_at", "watched_from",
+)  # fmt: skip
+
+
+class LostRace(Exception):
+    """A row was moved by somebody who did not hold the job's lock; nothing of this change is kept."""
+
+
+def phase_values(phase: Phase) -> tuple[Any, ...]:
+    """What may change of a phase; the run and the status come first, they are its guard."""
+    return tuple(getattr(phase, name) for name in PHASE_FIELDS)
+
+
+def job_values(job: Job) -> tuple[Any, ...]:
+    """What may change of a job; the heartbeat comes first, it alone does not move the revision."""
+    return tuple(getattr(job, name) for name in JOB_FIELDS)

@@ -1,0 +1,158 @@
+"""Leaving a change: judge every phase, derive every job, write what changed, tell who watches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+
+from jobs import broadcast, progress, rows, timeline
+from jobs.change.fields import JOB_FIELDS, PHASE_FIELDS, LostRace, job_values, phase_values
+from jobs.models import Event, EventCounter, Job, Phase, Tally, Worker
+from jobs.statuses import Held, JobStatus
+
+if TYPE_CHECKING:
+    from jobs.change.core import Change
+
+log = structlog.get_logger(__name__)
+
+
+def settle(c: Change) -> None:
+    """Judge every phase, derive every job, and write what changed."""
+    for job in c.jobs.values():
+        _judge(c, job)
+    moved = _write_phases(c)
+    for job in c.jobs.values():
+        _derive(c, job)
+    _write_tallies(c)
+    _write_workers(c)
+    touched = _write_jobs(c, moved)
+    _write_events(c)
+    if touched:
+        transaction.on_commit(partial(broadcast.touch, touched), robust=True)
+
+
+def _judge(c: Change, job: Job) -> None:
+    phases = c.phases[job.pk]
+    earlier_completed = True
+    for phase in phases:
+        _open_gate(c, phase, earlier_completed=earlier_completed)
+        if phase.is_open and phase.gate_open and job.held != Held.CANCELLED:
+            due = phase.deadline_at is not None and phase.deadline_at <= c.now
+            judgement = progress.judge(phase.state, deadline_passed=due)
+            if judgement:
+                c.close(phase, judgement)
+        earlier_completed = earlier_completed and phase.is_completed
+
+
+def _open_gate(c: Change, phase: Phase, *, earlier_completed: bool) -> None:
+    is_open = earlier_completed or not phase.gated
+    if is_open and not phase.gate_open and phase.is_open:
+        c.record(phase.job, f"{phase.code}.opened", phase=phase)
+    phase.gate_open = is_open
+
+
+def _write_phases(c: Change) -> set[int]:
+    """Write the phases that changed, guarded by the run and status they had; the ids of their jobs."""
+    dirty = [phase for phases in c.phases.values() for phase in phases if c.has_moved(phase)]
+    if not dirty:
+        return set()
+    values = [(phase.pk, *c.phase_before[phase.pk][:2], *phase_values(phase)) for phase in dirty]
+    moved = rows.update(Phase, values, match=("id", "run", "status"), fields=PHASE_FIELDS)
+    if len(moved) != len(dirty):
+        raise LostRace("A phase was moved by somebody who did not hold the lock of its job.")
+    return {phase.job_id for phase in dirty}
+
+
+def _write_tallies(c: Change) -> None:
+    minute = c.now.replace(second=0, microsecond=0)
+    values = [(phase_id, minute, *counts) for phase_id, counts in sorted(c.tallies.items())]
+    if values:
+        numbers = ("done", "failed", "skipped")
+        rows.insert(Tally, values, fields=("phase", "minute", *numbers), conflict=("phase", "minute"), add=numbers)
+
+
+def _write_workers(c: Change) -> None:
+    fields = ("name", "account", "job", "message", "seen_at")
+    for spoke, replace in ((True, fields[1:]), (False, ("account", "job", "seen_at"))):
+        values = [(name, *row, c.now) for name, row in sorted(c.workers.items()) if bool(row[2]) == spoke]
+        if values:
+            rows.insert(Worker, values, fields=fields, conflict=("name",), replace=replace)
+
+
+def _write_jobs(c: Change, moved: set[int]) -> list[int]:
+    """Write the jobs that changed. All but a plain heartbeat moves the revision; the ids of those that moved."""
+    values, touched = [], []
+    for job in c.jobs.values():
+        before, after = c.job_before[job.pk], job_values(job)
+        if job.pk in moved or before[1:] != after[1:]:
+            job.revision, job.updated_at = job.revision + 1, c.now
+            touched.append(job.pk)
+        elif before == after:
+            continue
+        values.append((job.pk, *job_values(job)))
+    if values:
+        rows.update(Job, values, match=("id",), fields=JOB_FIELDS)
+    return touched
+
+
+def _derive(c: Change, job: Job) -> None:
+    phases = c.phases[job.pk]
+    states = [phase.state for phase in phases]
+    was, job.status = job.status, progress.job_status(states, job.held)
+    job.partial = any(phase.partial for phase in phases)
+    job.percent = progress.job_percent(states)
+    job.settled_percent = progress.job_settled_percent(states)
+    job.stage = progress.job_stage(
+        JobStatus(job.status), [(state, phase.stage) for state, phase in zip(states, phases, strict=True)]
+    )
+    if job.pk in c.errors_stale:
+        job.error, job.error_item_id = timeline.latest_error(phases)
+    if job.started_at is None and any(phase.started_at for phase in phases):
+        job.started_at = c.now
+    if job.stuck and stuck_reason(job, phases, now=c.now) != job.stuck:
+        c.record(job, "job.unstuck", detail=f"No longer {job.stuck}.")
+        job.stuck, job.stuck_since = "", None
+    if was != job.status:
+        _status_changed(c, job, was)
+
+
+def _status_changed(c: Change, job: Job, was: str) -> None:
+    job.finished_at = c.now if job.is_finished else None
+    fields = {**job.log_fields(), "was": str(was), "status": str(job.status), "actor": c.by.label}
+    transaction.on_commit(partial(log.info, "job.status", **fields), robust=True)
+    if job.is_finished:
+        c.emit(timeline.job_finished(job, c.phases[job.pk], reason=c.reason or job.error))
+
+
+def _write_events(c: Change) -> None:
+    if c.events:
+        for event, number in zip(c.events, rows.next_ids(EventCounter, len(c.events)), strict=True):
+            event.pk = number
+        Event.objects.bulk_create(c.events)
+
+
+def stuck_reason(job: Job, phases: Sequence[Phase], *, now: datetime) -> str | None:
+    """Why this job will not finish by itself, from its rows and the settings."""
+    waiting = [
+        phase.last_item_at + timedelta(seconds=phase.watermark_ttl)
+        for phase in phases
+        if phase.is_open and phase.expected is None and phase.last_item_at
+    ]
+    vitals = progress.Vitals(
+        status=JobStatus(job.status),
+        heard_at=job.last_sign_of_life(),
+        progress_at=max(filter(None, (job.progress_at, job.started_at, job.watched_from))),
+        unannounced_since=min(waiting, default=None),
+    )
+    return progress.stuck(
+        vitals,
+        now=now,
+        silent_after=timedelta(seconds=settings.JOB_SILENT_AFTER),
+        stalled_after=timedelta(seconds=settings.JOB_STALLED_AFTER),
+    )
