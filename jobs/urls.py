@@ -2,6 +2,41 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
+from drf_spectacular.views import SpectacularAPIView
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from jobs.api import acts, docs, feed, jobs, phases, work
+
+JOB = "jobs/<int:job_id>"
+PHASE = "jobs/<int:job_id>/phases/<str:code>"
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("jobs", jobs.Jobs.as_view(), name="api-jobs"),
+    path(JOB, jobs.JobDetail.as_view(), name="api-job"),
+    path(f"{JOB}/timeline", jobs.Timeline.as_view(), name="api-timeline"),
+    path(f"{JOB}/progress", jobs.Progress.as_view(), name="api-progress"),
+    path(f"{JOB}/errors", jobs.Errors.as_view(), name="api-errors"),
+    path(f"{JOB}/heartbeat", work.Heartbeat.as_view(), name="api-heartbeat"),
+    path(f"{PHASE}/announce", phases.Announce.as_view(), name="api-announce"),
+    path(f"{PHASE}/items", phases.Items.as_view(), name="api-items"),
+    path(f"{PHASE}/count", phases.Count.as_view(), name="api-count"),
+    path(f"{PHASE}/start", phases.Start.as_view(), name="api-start"),
+    path(f"{PHASE}/finish", phases.Finish.as_view(), name="api-finish"),
+    path(f"{PHASE}/fail", phases.Fail.as_view(), name="api-fail-phase"),
+    path(f"{PHASE}/claim", work.Claim.as_view(), name="api-claim"),
+    path(f"{PHASE}/report", work.Report.as_view(), name="api-report"),
+    path("claim", work.ClaimAny.as_view(), name="api-claim-any"),
+    path(f"{JOB}/retry", acts.Retry.as_view(), name="api-retry"),
+    path(f"{JOB}/release", acts.Release.as_view(), name="api-release"),
+    path(f"{JOB}/skip", acts.Skip.as_view(), name="api-skip"),
+    path(f"{JOB}/force-complete", acts.ForceComplete.as_view(), name="api-force-complete"),
+    path(f"{JOB}/fail", acts.FailJob.as_view(), name="api-fail"),
+    path(f"{JOB}/cancel", acts.Cancel.as_view(), name="api-cancel"),
+    path(f"{JOB}/pause", acts.Pause.as_view(), name="api-pause"),
+    path(f"{JOB}/resume", acts.Resume.as_view(), name="api-resume"),
+    path(f"{JOB}/threshold", acts.Threshold.as_view(), name="api-threshold"),
+    path(f"{JOB}/restart", acts.Restart.as_view(), name="api-restart"),
+    path("events", feed.Events.as_view(), name="api-events"),
+    path("schema", SpectacularAPIView.as_view(), name="api-schema"),
+    path("docs", docs.Docs.as_view(), name="api-docs"),
+]

@@ -177,6 +177,7 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Progress Site",
     "DESCRIPTION": "The durable count of long-running pipeline jobs: workers report, operators watch and step in.",
     "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],

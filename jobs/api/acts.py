@@ -1,0 +1,176 @@
+"""The doors of operators: one act upon one job each. The verb checks the act's own permission."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.http import HttpResponse
+from rest_framework.request import Request
+
+from jobs import operations
+from jobs.api import inputs
+from jobs.api.answers import ActAnswer
+from jobs.api.doors import Door, answer
+from jobs.decoding import decode
+from jobs.operations import Act
+from jobs.schema import operation
+from jobs.serializers import job_body
+
+ACT: dict[str, Any] = {"tag": "acts", "answer": ActAnswer, "errors": (404, 409)}
+REASON = {"reason": "Storage is back."}
+
+
+class ActDoor(Door):
+    """A door of an operator's act."""
+
+    writes: ClassVar[str] = "view_job"
+
+
+class Retry(ActDoor):
+    """Failed items to pending."""
+
+    @operation(
+        **ACT,
+        summary="Retry failed items",
+        body=inputs.RetryInput,
+        send={"error_signature": "Timeout after # s", **REASON},
+    )
+    def post(self, request: Request, job_id: int) -> HttpResponse:
+        """Retry by phase, by item, by error signature, or all."""
+        job = self.job(job_id)
+        given = decode(request, inputs.RetryInput)
+        return _done(
+            operations.retry(
+                job,
+                phase=given.phase,
+                items=given.items,
+                error_signature=given.error_signature,
+                reason=given.reason,
+                actor=request.user,
+            )
+        )
+
+
+class Release(ActDoor):
+    """Held items to pending."""
+
+    @operation(**ACT, summary="Release held items", body=inputs.ReleaseInput, send={"all": True, **REASON})
+    def post(self, request: Request, job_id: int) -> HttpResponse:
+        """Release items without a live lease, or all."""
+        job = self.job(job_id)
+        given = decode(request, inputs.ReleaseInput)
+        return _done(operations.release(job, phase=given.phase, all=given.all, reason=given.reason, actor=request.user))
+
+
+class Skip(ActDoor):
+    """Items that count as done without work."""
+
+    @operation(**ACT, summary="Skip items", body=inputs.SkipInput, send={"items": [411, 412], **REASON})
+    def post(self, request: Request, job_id: int) -> HttpResponse:
+        """Skip the named items."""
+        job = self.job(job_id)
+        given = decode(request, inputs.SkipInput)
+        return _done(operations.skip(job, items=given.items, reason=given.reason, actor=request.user))
+
+
+class ForceComplete(ActDoor):
+    """Phases finished with what they have."""
+
+    @operation(
+        **ACT,
+        summary="Force-complete a job or a phase",
+        body=inputs.ForceInput,
+        send={"reason": "The last two files are broken."},
+    )
+    def post(self, request: Request, job_id: int) -> HttpResponse:
+        """Finish every open phase, or the named one; it needs a reason."""
+        job = self.job(job_id)
+        given = decode(request, inputs.ForceInput)
+        return _done(operations.force_complete(job, phase=given.phase, reason=given.reason, actor=request.user))
+
+
+class FailJob(ActDoor):
+    """A job that is given up."""
+
+    @operation(**ACT, summary="Fail a job", body=inputs.ActInput, send=REASON)
+    def post(self, request: Request, job_id: int) -> HttpResponse:
+        """Fail the open phases of a job."""
+        job = self.job(job_id)
+        given = decode(request, inputs.ActInput)
+        return _done(operations.fail(job, reason=given.reason, actor=request.user))
+
+
+class Cancel(ActDoor):
+    """A job that nobody wants any more."""
+
+    @operation(**ACT, summary="Cancel a job", body=inputs.ActInput, send=REASON)
+    def post(self, request: Request, job_id: int) -> HttpResponse:
+        """Cancel; later reports are answered with `closed`."""
+        job = self.job(job_id)
+        given = decode(request, inputs.ActInput)
+        return _done(operations.cancel(job, reason=given.reason, actor=request.user))
+
+
+class Pause(ActDoor):
+    """A job that waits."""
+
+    @operation(**ACT, summary="Pause a job", body=inputs.ActInput, send=REASON)
+    def post(self, request: Request, job_id: int) -> HttpResponse:
+        """Pause; claims are answered with `paused`, deadlines keep the time that was left."""
+        job = self.job(job_id)
+        given = decode(request, inputs.ActInput)
+        return _done(operations.pause(job, reason=given.reason, actor=request.user))
+
+
+class Resume(ActDoor):
+    """A job that goes on."""
+
+    @operation(**ACT, summary="Resume a paused job", body=inputs.ActInput, send=REASON)
+    def post(self, request: Request, job_id: int) -> HttpResponse:
+        """Resume."""
+        job = self.job(job_id)
+        given = decode(request, inputs.ActInput)
+        return _done(operations.resume(job, reason=given.reason, actor=request.user))
+
+
+class Threshold(ActDoor):
+    """The percent that completes a phase."""
+
+    @operation(
+        **ACT,
+        summary="Change the threshold of a phase",
+        body=inputs.ThresholdInput,
+        send={"phase": "items", "threshold": 80, **REASON},
+    )
+    def post(self, request: Request, job_id: int) -> HttpResponse:
+        """Change it and judge the phase at once."""
+        job = self.job(job_id)
+        given = decode(request, inputs.ThresholdInput)
+        return _done(
+            operations.set_threshold(
+                job, phase=given.phase, threshold=given.threshold, reason=given.reason, actor=request.user
+            )
+        )
+
+
+class Restart(ActDoor):
+    """A new run of a phase."""
+
+    @operation(
+        **ACT,
+        summary="Restart a phase and the gated ones after it",
+        body=inputs.RestartInput,
+        send={"phase": "items", "only": "failed", **REASON},
+    )
+    def post(self, request: Request, job_id: int) -> HttpResponse:
+        """Begin a new run over all but skipped items, or over the failed ones."""
+        job = self.job(job_id)
+        given = decode(request, inputs.RestartInput)
+        return _done(
+            operations.restart(job, phase=given.phase, only=given.only, reason=given.reason, actor=request.user)
+        )
+
+
+def _done(act: Act) -> HttpResponse:
+    refused = [{"id": row.id, "detail": row.detail} for row in act.refused]
+    return answer({"changed": act.changed, "refused": refused, "detail": act.detail, "job": job_body(act.job)})

@@ -1,0 +1,54 @@
+"""What every door does: check the permission, find the job or phase within sight, answer."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.http import HttpResponse
+from rest_framework.permissions import SAFE_METHODS
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from jobs.access import Access, access_of
+from jobs.change import Actor
+from jobs.errors import NotFound
+from jobs.models import Job, Phase
+from jobs.serializers import encode
+
+
+class Door(APIView):
+    """A view of the API. `reads` and `writes` are the permissions that its methods need."""
+
+    reads: ClassVar[str] = "view_job"
+    writes: ClassVar[str] = "report_job"
+    access: Access
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """After authentication: what the account may do and see, looked up once."""
+        super().initial(request, *args, **kwargs)
+        self.access = access_of(request.user)
+        self.access.require(self.reads if request.method in SAFE_METHODS else self.writes)
+
+    def job(self, job_id: int) -> Job:
+        """The job by its id; NotFound where it is missing or out of sight."""
+        job = Job.objects.filter(pk=job_id).first()
+        if job is None or not self.access.sees(job.project):
+            raise NotFound(f"There is no job {job_id}.")
+        return job
+
+    def phase(self, job_id: int, code: str) -> Phase:
+        """The phase with its job in one query; NotFound where it is missing or out of sight."""
+        phases = Phase.objects.select_related("job").filter(job_id=job_id, code=code)
+        phase = None if "\0" in code else phases.first()
+        if phase is None or not self.access.sees(phase.job.project):
+            raise NotFound(f"There is no phase {code!r} of a job {job_id}.")
+        return phase
+
+    def actor(self, worker: str = "") -> Actor:
+        """Who acts: the account, under the name that the worker gives itself."""
+        return Actor(account=self.request.user, name=worker)
+
+
+def answer(body: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:
+    """A body as JSON."""
+    return HttpResponse(encode(body), content_type="application/json", status=status, headers=headers)

@@ -1,0 +1,144 @@
+"""The doors of jobs: create, list, look at."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.http import HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from rest_framework.request import Request
+
+from jobs import tracking
+from jobs.api import examples, inputs
+from jobs.api.answers import JobPage, TimelinePage
+from jobs.api.doors import Door, answer
+from jobs.api.queries import JobQuery, PageQuery, ProgressQuery
+from jobs.decoding import decode, query
+from jobs.errors import NotFound
+from jobs.models import Phase
+from jobs.models.jobs import JobQuerySet
+from jobs.paging import page
+from jobs.schema import operation
+from jobs.serializers import (
+    ErrorGroup,
+    JobBody,
+    ProgressBody,
+    error_groups,
+    job_bodies,
+    job_body,
+    progress_body,
+    timeline_row,
+)
+
+EXACT = ("status", "kind", "project", "name")
+
+
+class Jobs(Door):
+    """All jobs within sight."""
+
+    writes: ClassVar[str] = "add_job"
+
+    @operation(summary="List jobs", answer=JobPage, errors=(400,), query=JobQuery)
+    def get(self, request: Request) -> HttpResponse:
+        """One page of the jobs within sight."""
+        wanted = query(request, JobQuery)
+        jobs = _chosen(self.access.jobs(), wanted)
+        return answer(
+            page(
+                request,
+                jobs,
+                field=wanted.ordering,
+                limit=wanted.limit,
+                cursor=wanted.cursor,
+                bodies=lambda rows: job_bodies(rows, now=timezone.now()),
+            )
+        )
+
+    @operation(
+        summary="Create a job, or find the one of this name",
+        body=inputs.JobInput,
+        answer=JobBody,
+        status=201,
+        also={200: "The job existed; its new items were added and the rest was ignored."},
+        errors=(409,),
+        send=examples.JOB,
+    )
+    def post(self, request: Request) -> HttpResponse:
+        """Create a job with its phases and the items of its first phase."""
+        given = decode(request, inputs.JobInput)
+        given.check()
+        made = tracking.create_job(**given.arguments(), by=self.actor())
+        body = job_body(made.job)
+        if not made.created:
+            return answer(body)
+        return answer(body, status=201, headers={"Location": reverse("api-job", args=[made.job.pk])})
+
+
+class JobDetail(Door):
+    """One job."""
+
+    @operation(
+        summary="Look at a job",
+        answer=JobBody,
+        also={304: "The job has the revision of If-None-Match still."},
+        errors=(404,),
+    )
+    def get(self, request: Request, job_id: int) -> HttpResponse:
+        """The job body; its revision is the ETag."""
+        job = self.job(job_id)
+        etag = f'"{job.revision}"'
+        if etag in _tags(request):
+            return HttpResponse(status=304, headers={"ETag": etag})
+        return answer(job_body(job), headers={"ETag": etag})
+
+
+class Timeline(Door):
+    """What happened to a job."""
+
+    @operation(summary="Read the timeline of a job", answer=TimelinePage, errors=(400, 404), query=PageQuery)
+    def get(self, request: Request, job_id: int) -> HttpResponse:
+        """One page of the job's events, newest first."""
+        wanted = query(request, PageQuery)
+        events = self.job(job_id).events.all()
+        return answer(page(request, events, field="-id", limit=wanted.limit, cursor=wanted.cursor, body=timeline_row))
+
+
+class Progress(Door):
+    """The live counts of a job."""
+
+    @operation(summary="Count a job or one of its phases", answer=ProgressBody, errors=(400, 404), query=ProgressQuery)
+    def get(self, request: Request, job_id: int) -> HttpResponse:
+        """The counts of the whole job or of one phase, and the items of each split by status."""
+        code = query(request, ProgressQuery).phase
+        job = self.job(job_id)
+        phases = list(Phase.objects.filter(job=job).order_by("position"))
+        chosen = [phase for phase in phases if code in ("", phase.code)]
+        if not chosen:
+            raise NotFound(f"Job {job.name} has no phase {code!r}.")
+        return answer(progress_body(job, phases=chosen))
+
+
+class Errors(Door):
+    """The failures of a job."""
+
+    @operation(summary="Group the failures of a job", answer=list[ErrorGroup], errors=(404,))
+    def get(self, request: Request, job_id: int) -> HttpResponse:
+        """Failed items grouped by their sentence without its numbers, the most frequent first."""
+        return answer(error_groups(self.job(job_id)))
+
+
+def _chosen(jobs: JobQuerySet, wanted: JobQuery) -> JobQuerySet:
+    exact: dict[str, Any] = {name: value for name in EXACT if (value := getattr(wanted, name))}
+    jobs = jobs.filter(**exact)
+    if wanted.partial is not None:
+        jobs = jobs.filter(partial=wanted.partial)
+    if wanted.stuck is not None:
+        jobs = jobs.stuck() if wanted.stuck else jobs.filter(stuck="")
+    return jobs.filter(name__icontains=wanted.q) if wanted.q else jobs
+
+
+def _tags(request: Request) -> list[str]:
+    """The entity tags of If-None-Match, weak ones as if they were strong."""
+    tags = request.headers.get("If-None-Match", "").split(",")
+    return [tag.strip().removeprefix("W/") for tag in tags]

@@ -1,0 +1,141 @@
+"""The doors of one phase: its items, its total, and its course where it has no items."""
+
+from __future__ import annotations
+
+from django.db.models import Q
+from django.http import HttpResponse
+from rest_framework.request import Request
+
+from jobs import tracking
+from jobs.api import examples, inputs
+from jobs.api.answers import AnnounceAnswer, CountAnswer, ItemPage, ItemsAnswer
+from jobs.api.doors import Door, answer
+from jobs.api.queries import ItemQuery
+from jobs.decoding import decode, query
+from jobs.models import Phase
+from jobs.models.items import ItemQuerySet
+from jobs.paging import page
+from jobs.schema import operation
+from jobs.serializers import PhaseBody, item_body, phase_body
+
+PHASE = {"tag": "phases", "errors": (404, 409)}
+
+
+class Announce(Door):
+    """The total of a phase."""
+
+    @operation(
+        **PHASE,
+        summary="Tell how many items a phase has",
+        body=inputs.AnnounceInput,
+        answer=AnnounceAnswer,
+        send=examples.ANNOUNCE,
+    )
+    def post(self, request: Request, job_id: int, code: str) -> HttpResponse:
+        """Announce; the latest total before completion wins."""
+        phase = self.phase(job_id, code)
+        given = decode(request, inputs.AnnounceInput)
+        done = tracking.announce(phase, expected=given.total(), event_id=given.event_id, by=self.actor())
+        return answer({"applied": done.applied, "reason": done.reason, "phase": phase_body(done.phase)})
+
+
+class Items(Door):
+    """The items of a phase."""
+
+    @operation(summary="List the items of a phase", tag="phases", errors=(400, 404), query=ItemQuery, answer=ItemPage)
+    def get(self, request: Request, job_id: int, code: str) -> HttpResponse:
+        """One page of items, in the order in which they were added."""
+        wanted = query(request, ItemQuery)
+        items = _chosen(self.phase(job_id, code), wanted)
+        return answer(page(request, items, field="id", limit=wanted.limit, cursor=wanted.cursor, body=item_body))
+
+    @operation(
+        **PHASE,
+        summary="Add items to a phase",
+        body=inputs.ItemsInput,
+        answer=ItemsAnswer,
+        send=examples.ITEMS,
+        shows={"added": 2, "existing": 0},
+    )
+    def post(self, request: Request, job_id: int, code: str) -> HttpResponse:
+        """Add items; a key that the phase holds already is left as it is."""
+        phase = self.phase(job_id, code)
+        given = decode(request, inputs.ItemsInput)
+        given.check()
+        done = tracking.add_items(phase, items=given.new(), reopen=given.reopen, by=self.actor())
+        return answer({"added": done.added, "existing": done.existing})
+
+
+class Count(Door):
+    """The numbers of a phase without items."""
+
+    @operation(
+        **PHASE,
+        summary="Add to the counts of a phase without items",
+        body=inputs.CountInput,
+        answer=CountAnswer,
+        send=examples.COUNT,
+    )
+    def post(self, request: Request, job_id: int, code: str) -> HttpResponse:
+        """Count; the same event_id adds nothing again."""
+        phase = self.phase(job_id, code)
+        given = decode(request, inputs.CountInput)
+        done = tracking.count(
+            phase,
+            done=given.done,
+            failed=given.failed,
+            skipped=given.skipped,
+            event_id=given.event_id,
+            by=self.actor(),
+        )
+        return answer({"applied": done.applied, "phase": phase_body(done.phase)})
+
+
+class Start(Door):
+    """The beginning of a phase without items."""
+
+    @operation(**PHASE, summary="Start a phase without items", body=inputs.NoInput, answer=PhaseBody, send={})
+    def post(self, request: Request, job_id: int, code: str) -> HttpResponse:
+        """Start; again changes nothing."""
+        phase = self.phase(job_id, code)
+        decode(request, inputs.NoInput)
+        return answer(phase_body(tracking.start(phase, by=self.actor())))
+
+
+class Finish(Door):
+    """The end of a phase without items."""
+
+    @operation(**PHASE, summary="Finish a phase without items", body=inputs.NoInput, answer=PhaseBody, send={})
+    def post(self, request: Request, job_id: int, code: str) -> HttpResponse:
+        """Finish with what was counted; again changes nothing."""
+        phase = self.phase(job_id, code)
+        decode(request, inputs.NoInput)
+        return answer(phase_body(tracking.finish(phase, by=self.actor())))
+
+
+class Fail(Door):
+    """The failure of a phase without items."""
+
+    @operation(
+        **PHASE,
+        summary="Fail a phase without items",
+        body=inputs.FailPhaseInput,
+        answer=PhaseBody,
+        send={"error": "Out of memory in batch 12"},
+    )
+    def post(self, request: Request, job_id: int, code: str) -> HttpResponse:
+        """Fail; again changes nothing."""
+        phase = self.phase(job_id, code)
+        given = decode(request, inputs.FailPhaseInput)
+        return answer(phase_body(tracking.fail(phase, error=given.error, by=self.actor())))
+
+
+def _chosen(phase: Phase, wanted: ItemQuery) -> ItemQuerySet:
+    items = phase.items.all()
+    if wanted.status:
+        items = items.filter(status=wanted.status)
+    if wanted.split:
+        items = items.filter(split=wanted.split)
+    if wanted.q:
+        items = items.filter(Q(key__icontains=wanted.q) | Q(label__icontains=wanted.q))
+    return items

@@ -1,0 +1,55 @@
+"""Clients of the REST interface, one per role."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import count
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.http import HttpResponse
+from knox.models import AuthToken
+from rest_framework.test import APIClient
+
+from jobs.models import Membership
+
+_numbers = count(1)
+
+
+class Api:
+    """A client with the token of an account of its own."""
+
+    def __init__(self, role: str, *, projects: Sequence[str] = ()) -> None:
+        self.account = User.objects.create(username=f"{role or 'nobody'}-{next(_numbers)}")
+        if role:
+            self.account.groups.add(Group.objects.get(name=role))
+        Membership.objects.bulk_create([Membership(user=self.account, project=project) for project in projects])
+        _, secret = AuthToken.objects.create(self.account)
+        self.client = APIClient(headers={"Authorization": f"Bearer {secret}"})
+
+    def get(self, path: str, **headers: str) -> HttpResponse:
+        """GET below /api/v1."""
+        return self.client.get(f"/api/v1{path}", headers=headers)
+
+    def post(self, path: str, body: Any = None) -> HttpResponse:
+        """POST below /api/v1."""
+        return self.client.post(f"/api/v1{path}", {} if body is None else body, format="json")
+
+
+@pytest.fixture
+def api(db: None) -> Callable[..., Api]:
+    """Make a client: `api("worker")`, or `api("viewer", projects=["a"])` for one that is limited."""
+    return Api
+
+
+@pytest.fixture
+def worker(db: None) -> Api:
+    """A client in the role of a worker that sees every project."""
+    return Api("worker")
+
+
+@pytest.fixture
+def lead(db: None) -> Api:
+    """A client in the role of a lead that sees every project."""
+    return Api("lead")
