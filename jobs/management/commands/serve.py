@@ -1,0 +1,89 @@
+"""`manage.py serve`: HTTP, websockets and the watchdog in one process.
+
+Daphne runs on Twisted's asyncio reactor: one event loop, the server's own, in the main thread. Django's views run
+in threads, so a verb and its `broadcast.touch` run outside that loop, as do those of the watchdog's thread. A
+message put into the in-memory channel layer from another loop would not wake a waiting consumer for seconds;
+therefore `jobs.broadcast` never does that: it hops to the server's loop with `call_soon_threadsafe`, which wakes
+it at once, and everything towards the browsers happens there.
+
+SIGTERM or Ctrl-C stops accepting connections, lets the requests in flight end (10 s at most), closes websockets as
+"going away", ends the watchdog after its sweep and exits 0. A second signal does not wait.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import ArgumentTypeError
+from typing import Any
+
+import structlog
+from channels.routing import get_default_application
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection, connections
+from django.db.migrations.executor import MigrationExecutor
+
+from jobs.management.serving import DRAIN_SECONDS, GracefulServer
+from jobs.management.watching import Watchdog
+
+log = structlog.get_logger(__name__)
+
+HIGHEST_PORT = 65_535
+
+
+def port_number(text: str) -> int:
+    """A TCP port; 0 lets the system choose one."""
+    if not text.isdigit() or int(text) > HIGHEST_PORT:
+        raise ArgumentTypeError(f"{text!r} is not a port from 0 to {HIGHEST_PORT}")
+    return int(text)
+
+
+class Command(BaseCommand):
+    """Serve the site."""
+
+    help = "Serve HTTP and websockets and run the watchdog, in one process."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """--host and --port."""
+        parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default 127.0.0.1)")
+        parser.add_argument("--port", type=port_number, default=8000, help="the TCP port (default 8000)")
+
+    def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
+        """Serve until a signal."""
+        check_migrations()
+        watchdog = Watchdog(interval=settings.WATCHDOG_INTERVAL)
+        server = GracefulServer(
+            get_default_application(), host=host, port=port, ready=lambda number: self._say(host=host, port=number)
+        )
+        watchdog.start()
+        server.run()
+        swept = watchdog.stop(timeout=DRAIN_SECONDS)
+        if server.failed:
+            raise CommandError(f"Cannot listen on {host}:{port}; is the port taken?")
+        if server.overdue or not swept:
+            leave_the_rest()
+        log.info("stopped")
+
+    def _say(self, *, host: str, port: int) -> None:
+        shown = f"[{host}]" if ":" in host else host
+        self.stdout.write(f"Progress Site listens on http://{shown}:{port}/")
+        self.stdout.flush()
+
+
+def check_migrations() -> None:
+    """Refuse to serve from a database that lacks tables."""
+    executor = MigrationExecutor(connection)
+    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    connections.close_all()
+    if missing:
+        raise CommandError(f"{len(missing)} migrations are not applied; run: python manage.py migrate")
+
+
+def leave_the_rest() -> None:
+    """End the process although threads still work; what they had not committed is rolled back."""
+    log.error("stopped_with_work_in_flight", waited_seconds=DRAIN_SECONDS)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1)

@@ -1,0 +1,129 @@
+"""Daphne in this process, ended so that no request is lost."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+from weakref import WeakSet
+
+import structlog
+from daphne.endpoints import build_endpoint_description_strings
+from daphne.http_protocol import HTTPFactory, WebRequest
+from daphne.server import Server
+from daphne.ws_protocol import WebSocketProtocol
+from twisted.internet import reactor
+
+log = structlog.get_logger(__name__)
+
+DRAIN_SECONDS = 10.0
+DRAIN_STEP = 0.05
+GOING_AWAY = 1001
+FRAME_BYTES = 64 * 1024
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class DrainingRequest(WebRequest):
+    """A request that tells its client not to send another on this connection once the server is stopping."""
+
+    def handle_reply(self, message: dict[str, Any]) -> None:
+        """Pass the answer on."""
+        if self.server.draining and message.get("type") == "http.response.start" and self.channel is not None:
+            self.channel.persistent = False
+            message = {**message, "headers": [*message.get("headers", []), (b"connection", b"close")]}
+        super().handle_reply(message)
+
+
+class ConnectionFactory(HTTPFactory):
+    """Remembers its connections, so that the idle ones can be closed when the server stops."""
+
+    def __init__(self, server: GracefulServer) -> None:
+        super().__init__(server)
+        self.connections: WeakSet[Any] = WeakSet()
+
+    def buildProtocol(self, addr: Any) -> Any:  # noqa: N802  (Twisted's name)
+        """A connection."""
+        connection = super().buildProtocol(addr)
+        connection.requestFactory = DrainingRequest
+        self.connections.add(connection)
+        return connection
+
+    def close_idle(self) -> None:
+        """Close the connections that wait for their next request."""
+        for connection in list(self.connections):
+            channel = getattr(connection, "_channel", connection)
+            if not channel.requests and channel.transport:
+                channel.loseConnection()
+
+
+class GracefulServer(Server):
+    """Daphne that on SIGTERM stops accepting, lets the requests in flight end, and only then leaves.
+
+    A second signal leaves at once. `overdue` is True afterwards if requests did not end in DRAIN_SECONDS.
+    """
+
+    def __init__(self, application: Any, *, host: str, port: int, ready: Callable[[int], None]) -> None:
+        super().__init__(
+            application,
+            endpoints=build_endpoint_description_strings(host=host, port=port),
+            signal_handlers=False,
+            websocket_max_message_size=FRAME_BYTES,
+            websocket_max_frame_size=FRAME_BYTES,
+            server_name="",
+        )
+        self.ready = ready
+        self.ports: list[Any] = []
+        self.connections: dict[Any, dict[str, Any]] = {}
+        self.draining = self.overdue = self.failed = False
+        self.deadline = 0.0
+
+    def run(self) -> None:
+        """Serve until a signal, or until the port turns out to be taken (`failed`)."""
+        for number in STOP_SIGNALS:
+            reactor._asyncioEventloop.add_signal_handler(number, self.drain)
+        super().run()
+
+    def listen_success(self, port: Any) -> None:
+        """The port is open."""
+        super().listen_success(port)
+        self.ports.append(port)
+        self.ready(port.getHost().port)
+
+    def listen_error(self, failure: Any) -> None:
+        """The port is taken or not allowed."""
+        self.failed = True
+        log.error("listen_failed", error=failure.getErrorMessage())
+        super().listen_error(failure)
+
+    def drain(self) -> None:
+        """Stop accepting and wait for the requests in flight."""
+        if self.draining:
+            self.stop()
+            return
+        self.draining = True
+        self.deadline = time.monotonic() + DRAIN_SECONDS
+        for port in self.ports:
+            port.stopListening()
+        for connection in list(self.connections):
+            if isinstance(connection, WebSocketProtocol) and connection.state == WebSocketProtocol.STATE_OPEN:
+                connection.serverClose(code=GOING_AWAY)
+        self._stop_when_idle()
+
+    def kill_all_applications(self) -> Any:
+        """Daphne's own, for connections that have an application."""
+        self.connections = {key: value for key, value in self.connections.items() if "application_instance" in value}
+        return super().kill_all_applications()
+
+    def _stop_when_idle(self) -> None:
+        self.http_factory.close_idle()
+        self.overdue = time.monotonic() > self.deadline
+        if self.overdue or not any(map(self._is_busy, list(self.connections))):
+            self.stop()
+        else:
+            reactor.callLater(DRAIN_STEP, self._stop_when_idle)
+
+    def _is_busy(self, connection: Any) -> bool:
+        details = self.connections[connection]
+        application = details.get("application_instance")
+        return not details.get("disconnected") or (application is not None and not application.done())

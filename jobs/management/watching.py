@@ -1,0 +1,53 @@
+"""The watchdog as a loop that nothing but its owner ends."""
+
+from __future__ import annotations
+
+from threading import Event, Thread
+
+import structlog
+from django.db import close_old_connections
+
+from jobs import watchdog
+
+log = structlog.get_logger(__name__)
+
+
+def sweep_once() -> bool:
+    """Do everything that is due; False if that failed, which the log tells."""
+    close_old_connections()
+    try:
+        done = watchdog.sweep()
+    except Exception:
+        log.exception("sweep_failed")
+        return False
+    finally:
+        close_old_connections()
+    if any(done.values()):
+        log.info("swept", **done)
+    return True
+
+
+def watch(stop: Event, *, interval: float) -> None:
+    """Sweep every `interval` seconds until `stop` is set; a sweep that fails is followed by the next."""
+    while not stop.is_set():
+        sweep_once()
+        stop.wait(interval)
+
+
+class Watchdog:
+    """The loop in a thread of its own."""
+
+    def __init__(self, *, interval: float) -> None:
+        self._stop = Event()
+        self._thread = Thread(target=watch, args=[self._stop], kwargs={"interval": interval}, name="watchdog")
+        self._thread.daemon = True
+
+    def start(self) -> None:
+        """Begin with a sweep at once: it catches up on what fell due while nothing ran."""
+        self._thread.start()
+
+    def stop(self, *, timeout: float) -> bool:
+        """End the loop after the sweep that runs; False if that takes longer than `timeout` seconds."""
+        self._stop.set()
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
