@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from django.core import signing
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Field, Model, Q, QuerySet
 from rest_framework.request import Request
 from rest_framework.utils.urls import replace_query_param
 
@@ -52,7 +52,7 @@ def _after(rows: QuerySet[M], *, field: str, cursor: str) -> QuerySet[M]:
 
 
 def _cursor(row: Model, *, field: str) -> str:
-    value = row._meta.get_field(field.removeprefix("-")).value_to_string(row)
+    value = _column(type(row), field).value_to_string(row)
     return signing.dumps([value, row.pk], salt=_salt(type(row), field), compress=True)
 
 
@@ -61,7 +61,11 @@ def _read(cursor: str, *, model: type[Model], field: str) -> tuple[Any, int]:
         value, pk = signing.loads(cursor, salt=_salt(model, field))
     except signing.BadSignature as error:
         raise BadInput({"cursor": "This is not a cursor of this list in this order."}) from error
-    return model._meta.get_field(field.removeprefix("-")).to_python(value), pk
+    return _column(model, field).to_python(value), pk
+
+
+def _column(model: type[Model], field: str) -> Field[Any, Any]:
+    return cast("Field[Any, Any]", model._meta.get_field(field.removeprefix("-")))
 
 
 def _salt(model: type[Model], field: str) -> str:

@@ -9,7 +9,7 @@ import structlog
 
 __all__ = ["DEBUG", "configure", "logging"]
 
-SHARED = [
+SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.stdlib.add_logger_name,

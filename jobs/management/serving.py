@@ -11,9 +11,8 @@ from weakref import WeakSet
 import structlog
 from daphne.endpoints import build_endpoint_description_strings
 from daphne.http_protocol import HTTPFactory, WebRequest
-from daphne.server import Server
+from daphne.server import Server, twisted_loop
 from daphne.ws_protocol import WebSocketProtocol
-from twisted.internet import reactor
 
 log = structlog.get_logger(__name__)
 
@@ -81,7 +80,7 @@ class GracefulServer(Server):
     def run(self) -> None:
         """Serve until a signal, or until the port turns out to be taken (`failed`)."""
         for number in STOP_SIGNALS:
-            reactor._asyncioEventloop.add_signal_handler(number, self.drain)
+            twisted_loop.add_signal_handler(number, self.drain)
         super().run()
 
     def listen_success(self, port: Any) -> None:
@@ -121,7 +120,7 @@ class GracefulServer(Server):
         if self.overdue or not any(map(self._is_busy, list(self.connections))):
             self.stop()
         else:
-            reactor.callLater(DRAIN_STEP, self._stop_when_idle)
+            twisted_loop.call_later(DRAIN_STEP, self._stop_when_idle)
 
     def _is_busy(self, connection: Any) -> bool:
         details = self.connections[connection]

@@ -116,8 +116,8 @@ def _fields(detail: Any, path: str = "") -> Iterator[tuple[str, str]]:
 def _headers(error: Exception) -> dict[str, str]:
     if isinstance(error, NotAuthenticated | AuthenticationFailed):
         return {"WWW-Authenticate": getattr(error, "auth_header", "Bearer")}
-    if isinstance(error, Throttled) and error.wait:
-        return {"Retry-After": str(int(error.wait) + 1)}
+    if isinstance(error, Throttled):
+        return {"Retry-After": str(int(getattr(error, "wait", None) or RETRY_AFTER_SECONDS))}
     if isinstance(error, UNAVAILABLE):
         return {"Retry-After": str(RETRY_AFTER_SECONDS)}
     return {}

@@ -1,0 +1,56 @@
+# Every target sets itself up from a fresh clone; it needs make and Python 3.11 or newer.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(BIN)/python manage.py
+export PORT ?= 8000
+
+.PHONY: demo test lint bench e2e audit clean
+
+demo: $(VENV)/.demo .env
+	$(RUN) migrate --verbosity 0
+	exec $(RUN) demo
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m benchmarks $(ARGS)
+
+e2e: $(VENV)/.dev
+	$(BIN)/python -m pytest -m e2e $(ARGS)
+
+audit: $(VENV)/.dev
+	$(BIN)/pip-audit --strict -r requirements.txt -r requirements-scale.txt
+
+clean:
+	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache
+
+# A secret of this clone; the file is not committed.
+.env: .env.example
+	@if [ -e $@ ]; then touch $@; else \
+	  $(PYTHON) -c 'import pathlib, secrets; text = pathlib.Path(".env.example").read_text(); \
+	    pathlib.Path(".env").write_text(text.replace("SECRET_KEY=\n", f"SECRET_KEY={secrets.token_urlsafe(50)}\n"))' \
+	  && chmod 600 $@; fi
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; PYTHON=... names another")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: requirements.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.runtime examples/requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r examples/requirements.txt
+	@touch $@
+
+$(VENV)/.dev: requirements.txt requirements-dev.txt examples/requirements.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@ $(VENV)/.runtime $(VENV)/.demo
