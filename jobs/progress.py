@@ -242,14 +242,17 @@ def stage(template: str, counts: Counts) -> str:
 
 
 def job_stage(status: JobStatus, phases: Sequence[tuple[PhaseState, str]]) -> str:
-    """The stage of a job: of its first unfinished phase that has begun, else of its first unfinished."""
+    """The stage of a job: of its first unfinished phase that has begun, else of its first unfinished.
+
+    Where none is left a paused job has failed: with all completed it would be completed.
+    """
     if status in _FINISHED_STAGE:
         return _FINISHED_STAGE[status]
     unfinished = [(state, template) for state, template in phases if state.is_open]
     begun = [(state, template) for state, template in unfinished if state.begun]
     for state, template in begun + unfinished:
         return stage(template, state.counts)
-    return ""
+    return _FINISHED_STAGE[JobStatus.FAILED]
 
 
 def signature(error: str) -> str:
