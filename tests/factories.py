@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from itertools import count
 from typing import Any
 
+from django.contrib.auth.models import Permission, User
+
 from jobs import tracking
 from jobs.kinds import PhaseSpec
-from jobs.models import Item, Job, Phase
+from jobs.models import Item, Job, Membership, Phase
 from jobs.statuses import Shortfall, Trigger
 from jobs.tracking import Actor, NewItem, Result
 
@@ -85,3 +87,46 @@ def outward(job: Job, type: str = "") -> list[dict[str, Any]]:
     """The data of the outward events of a job, oldest first."""
     events = job.events.filter(outward=True).order_by("pk")
     return [event.data for event in (events.filter(type=type) if type else events)]
+
+
+def pipeline(*phases: PhaseSpec, **fields: Any) -> Job:
+    """A job of these phases (generic unless `kind` says otherwise)."""
+    return tracking.create_job(name=f"job-{next(_numbers)}", phases=phases, by=WORKER, **fields).job
+
+
+def listed(job: Job, number: int, *, code: str = "", start: int = 0, reopen: bool = False) -> Phase:
+    """Add that many items to a phase; the phase as it is then."""
+    tracking.add_items(phase_of(job, code), items=new_items(number, start=start), reopen=reopen, by=WORKER)
+    return phase_of(job, code)
+
+
+def take(phase: Phase, number: int = 100, *, worker: str = "w1", seconds: int | None = None) -> list[Any]:
+    """Claim up to that many items for a worker."""
+    return tracking.claim(phase, worker=worker, limit=number, lease_seconds=seconds, by=Actor(name=worker)).items
+
+
+def tell(phase: Phase, key: str, status: str, *, worker: str = "w1", **fields: Any) -> tracking.ResultOutcome:
+    """Report one result as a worker; its outcome."""
+    result = Result(key, status, **fields)
+    [outcome] = tracking.report(phase, worker=worker, results=[result], by=Actor(name=worker)).results
+    return outcome
+
+
+def outcomes(reported: tracking.Reported) -> list[str]:
+    """The outcomes of a report, in order."""
+    return [str(result.outcome) for result in reported.results]
+
+
+def operator(*verbs: str, projects: Sequence[str] = ()) -> User:
+    """An account with the permissions of exactly these acts, limited to these projects."""
+    user = User.objects.create(username=f"operator-{next(_numbers)}", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=[f"{verb}_job" for verb in verbs]))
+    Membership.objects.bulk_create([Membership(user=user, project=project) for project in projects])
+    return user
+
+
+def types(job: Job, *, outward: bool | None = None) -> list[str]:
+    """The types of the rows of a job's timeline, oldest first."""
+    events = job.events.order_by("pk")
+    found = events if outward is None else events.filter(outward=outward)
+    return list(found.values_list("type", flat=True))
