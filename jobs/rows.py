@@ -1,25 +1,53 @@
 """Many rows in one SQL statement.
 
-`insert` and `update` send all their rows as one JSON parameter that the database unfolds, so that
-a statement's count, its text and its parameters stay the same for one row and for thousands. The
-ORM's own bulk methods split on SQLite at 999 parameters and build a CASE per row.
+`insert` and `update` send what differs between their rows as one JSON parameter that the database
+unfolds, and what is the same in all of them as plain parameters. So a statement's count and text stay
+the same for one row and for thousands. The ORM's own bulk methods split on SQLite at 999 parameters
+and build a CASE per row.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 from django.db import connection, models
+
+if TYPE_CHECKING:
+    Field = models.Field[Any, Any]
 
 Row = Sequence[Any]
 
 
+class _Source:
+    """Rows as SQL: the expression of each column, the FROM that they come from, and its parameters."""
+
+    def __init__(self, fields: Sequence[Field], rows: Sequence[Row]) -> None:
+        columns = [_comparable(field, values) for field, values in zip(fields, zip(*rows, strict=True), strict=True)]
+        varying = [n for n, values in enumerate(columns) if values.count(values[0]) != len(values)]
+        self._fields = fields
+        self._place = {n: at for at, n in enumerate(varying)}
+        self._same = {n: _adapter(fields[n])(columns[n][0]) for n in range(len(fields)) if n not in self._place}
+        self.sql = _unfold([fields[n] for n in varying]) if varying else ""
+        self.parameters = [_json([fields[n] for n in varying], [columns[n] for n in varying])] if varying else []
+
+    def column(self, n: int) -> tuple[str, list[Any]]:
+        """The expression of the n-th column, and its parameter where it is the same in every row."""
+        if n in self._place:
+            return f"r.c{self._place[n]}", []
+        return _parameter(self._fields[n]), [self._same[n]]
+
+    def columns(self, numbers: Iterable[int]) -> tuple[list[str], list[Any]]:
+        """Several columns at once."""
+        found = [self.column(n) for n in numbers]
+        return [sql for sql, _ in found], [value for _, values in found for value in values]
+
+
 def insert(
     model: type[models.Model],
-    rows: Iterable[Row],
+    rows: Sequence[Row],
     *,
     fields: Sequence[str],
     constants: Mapping[str, Any] | None = None,
@@ -33,20 +61,26 @@ def insert(
     `conflict` (the fields of a unique constraint) a row that exists is left alone, unless `add`
     (its numbers grow by the new ones) or `replace` (its values become the new ones) names fields.
     """
+    if not rows:
+        return 0
     named = _fields(model, fields)
     fixed = _constants(model, given=set(fields), constants=constants or {})
+    source = _Source(named, rows)
+    values, parameters = source.columns(range(len(named)))
+    parameters += [_adapter(field)(_comparable(field, [value])[0]) for field, value in fixed]
+    values += [_parameter(field) for field, _ in fixed]
     columns = ", ".join(_column(field) for field in [*named, *(field for field, _ in fixed)])
-    values = ", ".join([f"c{n}" for n in range(len(named))] + [_parameter(field) for field, _ in fixed])
-    sql = f"INSERT INTO {_table(model)} ({columns}) SELECT {values} FROM ({_source(named)}) AS r WHERE true ORDER BY n"
+    origin = f" FROM ({source.sql}) AS r WHERE true ORDER BY n" if source.sql else " WHERE true"
+    sql = f"INSERT INTO {_table(model)} ({columns}) SELECT {', '.join(values)}{origin}"  # noqa: S608
     if conflict:
         sql += _on_conflict(model, conflict=conflict, add=add, replace=replace)
     with connection.cursor() as cursor:
-        cursor.execute(sql, [*(_adapt(field, value) for field, value in fixed), _json(named, rows)])
+        cursor.execute(sql, [*parameters, *source.parameters])
         return int(cursor.rowcount)
 
 
 def update(
-    model: type[models.Model], rows: Iterable[Row], *, match: Sequence[str], fields: Sequence[str]
+    model: type[models.Model], rows: Sequence[Row], *, match: Sequence[str], fields: Sequence[str]
 ) -> list[int]:
     """Update the rows that still match; answer the ids of those that did.
 
@@ -54,14 +88,21 @@ def update(
     the new values of `fields`. This is the guarded transition: a row that somebody else has moved
     meanwhile does not match and is not in the answer.
     """
+    if not rows:
+        return []
     guards, named = _fields(model, match), _fields(model, fields)
-    columns = [*guards, *named]
-    table = _table(model)
-    sets = ", ".join(f"{_column(field)} = r.c{len(guards) + n}" for n, field in enumerate(named))
-    where = " AND ".join(f"{table}.{_column(field)} = r.c{n}" for n, field in enumerate(guards))
-    sql = f"UPDATE {table} SET {sets} FROM ({_source(columns)}) AS r WHERE {where} RETURNING {_quote('id')}"
+    source, table = _Source([*guards, *named], rows), _table(model)
+    values, parameters = source.columns(range(len(guards), len(guards) + len(named)))
+    wanted, guarding = source.columns(range(len(guards)))
+    sets = ", ".join(f"{_column(field)} = {value}" for field, value in zip(named, values, strict=True))
+    where = " AND ".join(
+        f"{_unindexed(n)}{table}.{_column(field)} = {value}"
+        for n, (field, value) in enumerate(zip(guards, wanted, strict=True))
+    )
+    origin = f" FROM ({source.sql}) AS r" if source.sql else ""
+    sql = f"UPDATE {table} SET {sets}{origin} WHERE {where} RETURNING {table}.{_quote('id')}"  # noqa: S608
     with connection.cursor() as cursor:
-        cursor.execute(sql, [_json(columns, rows)])
+        cursor.execute(sql, [*parameters, *source.parameters, *guarding])
         return [row[0] for row in cursor.fetchall()]
 
 
@@ -69,7 +110,7 @@ def next_ids(model: type[models.Model], count: int) -> range:
     """Take `count` ids from a one-row counter table and keep its row locked until the commit."""
     table = _table(model)
     sql = (
-        f"INSERT INTO {table} (id, value) VALUES (1, %s) "
+        f"INSERT INTO {table} (id, value) VALUES (1, %s) "  # noqa: S608
         f"ON CONFLICT (id) DO UPDATE SET value = {table}.value + EXCLUDED.value RETURNING value"
     )
     with connection.cursor() as cursor:
@@ -78,13 +119,14 @@ def next_ids(model: type[models.Model], count: int) -> range:
     return range(last - count + 1, last + 1)
 
 
-def _fields(model: type[models.Model], names: Sequence[str]) -> list[models.Field[Any, Any]]:
-    return [model._meta.get_field(name) for name in names]  # type: ignore[misc]
+def _fields(model: type[models.Model], names: Sequence[str]) -> list[Field]:
+    found = {field.name: field for field in model._meta.concrete_fields}
+    return [found[name] for name in names]
 
 
 def _constants(
     model: type[models.Model], *, given: set[str], constants: Mapping[str, Any]
-) -> list[tuple[models.Field[Any, Any], Any]]:
+) -> list[tuple[Field, Any]]:
     fields = [f for f in model._meta.concrete_fields if f.name not in given and not f.primary_key]
     return [(field, constants.get(field.name, field.get_default())) for field in fields]
 
@@ -93,27 +135,31 @@ def _on_conflict(
     model: type[models.Model], *, conflict: Sequence[str], add: Sequence[str], replace: Sequence[str]
 ) -> str:
     keys = ", ".join(_column(field) for field in _fields(model, conflict))
-    added = [f"{_column(f)} = {_table(model)}.{_column(f)} + EXCLUDED.{_column(f)}"
-             for f in _fields(model, add)]  # fmt: skip
-    replaced = [f"{_column(f)} = EXCLUDED.{_column(f)}" for f in _fields(model, replace)]
-    act = "UPDATE SET " + ", ".join(added + replaced) if added or replaced else "NOTHING"
-    return f" ON CONFLICT ({keys}) DO {act}"
+    table = _table(model)
+    sets = [f"{_column(f)} = {table}.{_column(f)} + EXCLUDED.{_column(f)}" for f in _fields(model, add)]
+    sets += [f"{_column(f)} = EXCLUDED.{_column(f)}" for f in _fields(model, replace)]
+    return f" ON CONFLICT ({keys}) DO " + ("UPDATE SET " + ", ".join(sets) if sets else "NOTHING")
 
 
-def _source(fields: Sequence[models.Field[Any, Any]]) -> str:
+def _unfold(fields: Sequence[Field]) -> str:
     """The SELECT that unfolds the JSON parameter into the columns c0, c1, … and the row number n."""
     if connection.vendor == "postgresql":
         columns = ", ".join(f"(value->>{n})::{_cast(field)} AS c{n}" for n, field in enumerate(fields))
         return f"SELECT ordinality AS n, {columns} FROM jsonb_array_elements(%s::jsonb) WITH ORDINALITY AS a(value)"
     columns = ", ".join(f"json_extract(value, '$[{n}]') AS c{n}" for n in range(len(fields)))
-    return f"SELECT key AS n, {columns} FROM json_each(%s)"
+    return f"SELECT key AS n, {columns} FROM json_each(%s)"  # noqa: S608
 
 
-def _parameter(field: models.Field[Any, Any]) -> str:
+def _unindexed(n: int) -> str:
+    """Only the id may choose the plan: SQLite would rather walk an index over every pending item."""
+    return "+" if n and connection.vendor == "sqlite" else ""
+
+
+def _parameter(field: Field) -> str:
     return f"%s::{_cast(field)}" if connection.vendor == "postgresql" else "%s"
 
 
-def _cast(field: models.Field[Any, Any]) -> str:
+def _cast(field: Field) -> str:
     target = field.target_field if isinstance(field, models.ForeignKey) else field
     if isinstance(target, models.CharField):
         return "text"
@@ -122,48 +168,59 @@ def _cast(field: models.Field[Any, Any]) -> str:
     return str(target.db_type(connection))
 
 
-def _json(fields: Sequence[models.Field[Any, Any]], rows: Iterable[Row]) -> str:
-    encoders = [_encoder(field) for field in fields]
-    return json.dumps(
-        [[encode(value) for encode, value in zip(encoders, row, strict=True)] for row in rows], separators=(",", ":")
-    )
+def _json(fields: Sequence[Field], columns: Sequence[Sequence[Any]]) -> str:
+    adapted = [
+        values if _is_plain(field) else list(map(_adapter(field), values))
+        for field, values in zip(fields, columns, strict=True)
+    ]
+    return msgspec.json.encode(list(zip(*adapted, strict=True))).decode()
 
 
-def _encoder(field: models.Field[Any, Any]) -> Any:
-    if isinstance(field, models.JSONField):
-        return _dumps
-    if isinstance(field, (models.DateTimeField, models.DurationField, models.UUIDField)):
-        return lambda value: _adapt(field, value)
-    return _plain
+def _comparable(field: Field, values: Sequence[Any]) -> Sequence[Any]:
+    """JSON goes by its text, in which 1, 1.0 and true differ."""
+    return [_dumps(value) for value in values] if isinstance(field, models.JSONField) else values
 
 
-def _plain(value: Any) -> Any:
+def _is_plain(field: Field) -> bool:
+    odd = (models.DateTimeField, models.DurationField, models.UUIDField, models.ForeignKey)
+    return not isinstance(field, odd)
+
+
+def _adapter(field: Field) -> Callable[[Any], Any]:
+    """A value as the database takes it from text: times and lengths of time in its own notation."""
+    if isinstance(field, models.ForeignKey):
+        return lambda value: getattr(value, "pk", value)
+    if isinstance(field, models.DateTimeField):
+        return _time
+    if isinstance(field, (models.DurationField, models.UUIDField)):
+        return lambda value: None if value is None else _length(field, value)
+    return _same
+
+
+def _same(value: Any) -> Any:
     return value
 
 
 def _dumps(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"))
+    return msgspec.json.encode(value).decode()
 
 
-def _adapt(field: models.Field[Any, Any], value: Any) -> Any:
-    """A value as the database takes it from text: times and lengths of time in its own notation."""
-    if value is None:
-        return None
-    if isinstance(field, models.JSONField):
-        return _dumps(value)
-    if isinstance(value, datetime):
-        return str(connection.ops.adapt_datetimefield_value(value))
+def _time(value: datetime | None) -> str | None:
+    return None if value is None else str(connection.ops.adapt_datetimefield_value(value))
+
+
+def _length(field: Field, value: Any) -> Any:
     if isinstance(value, timedelta) and connection.vendor == "postgresql":
-        return f"{value.total_seconds()} seconds"
+        return f"{value // timedelta(microseconds=1)} microseconds"
     prepared = field.get_db_prep_value(value, connection)
-    return prepared if isinstance(prepared, (str, int, float, bool, type(None))) else str(prepared)
+    return prepared if isinstance(prepared, int) else str(prepared)
 
 
 def _table(model: type[models.Model]) -> str:
     return _quote(model._meta.db_table)
 
 
-def _column(field: models.Field[Any, Any]) -> str:
+def _column(field: Field) -> str:
     return _quote(str(field.column))
 
 

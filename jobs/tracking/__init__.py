@@ -5,6 +5,7 @@ from jobs.tracking.beating import heartbeat
 from jobs.tracking.claiming import claim, claim_any
 from jobs.tracking.counting import announce, count, fail, finish, start
 from jobs.tracking.creating import add_items, create_job
+from jobs.tracking.gathering import report
 from jobs.tracking.inputs import (
     Added,
     Announced,
@@ -18,7 +19,7 @@ from jobs.tracking.inputs import (
     Result,
     ResultOutcome,
 )
-from jobs.tracking.reporting import Batch, report, report_many
+from jobs.tracking.reporting import Batch, report_many
 
 __all__ = [
     "Actor",

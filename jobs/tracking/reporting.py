@@ -32,18 +32,11 @@ class Batch:
     by: Actor
 
 
-def report(phase: Phase, *, worker: str = "", results: Sequence[Result], by: Actor) -> Reported:
-    """Apply the results of one worker to items of one phase; each gets its own outcome.
-
-    An unknown key creates the item unless the phase was given a list (then it is `invalid`).
-    WrongState where the phase is counted without items.
-    """
-    [answer] = report_many([Batch(phase, worker, results, by)])
-    return answer
-
-
 def report_many(batches: Sequence[Batch]) -> list[Reported]:
-    """Apply several batches, of whatever jobs, in one transaction and a constant number of statements."""
+    """Apply several batches, of whatever jobs, in one transaction and a constant number of statements.
+
+    All or nothing; `report` is the verb for one batch.
+    """
     fingerprints = [[digest(result.key) for result in batch.results] for batch in batches]
     with change({batch.phase.job_id for batch in batches}, by=batches[0].by) as c:
         items = _load(batches, fingerprints)
