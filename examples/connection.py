@@ -1,0 +1,101 @@
+"""JSON over one kept-alive connection to Progress Site, tried again for as long as it takes."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import logging
+import time
+from random import SystemRandom
+from threading import Event
+from typing import Any
+from urllib.parse import urlsplit
+
+log = logging.getLogger(__name__)
+
+TIMEOUT = 30.0
+LONGEST_PAUSE = 30.0
+LAST_PAUSE = 1.0
+TRY_AGAIN = {429, 500, 502, 503, 504}
+jitter = SystemRandom()
+
+
+class Refused(Exception):
+    """The server understood and refused; the text is its sentence, `status` the HTTP status."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+
+
+class GaveUp(Exception):
+    """There was no answer, and the worker was asked to stop before one came."""
+
+
+class Connection:
+    """Calls of one thread. Every call of the API may be repeated, so a lost answer is simply asked for again.
+
+    `stop` ends the waiting between tries; `last_tries` is how often a call is still tried after that.
+    """
+
+    def __init__(self, url: str, *, token: str, stop: Event, last_tries: int = 3) -> None:
+        parts = urlsplit(url)
+        make = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        self._http = make(parts.netloc, timeout=TIMEOUT)
+        self._base = parts.path.rstrip("/") + "/api/v1"
+        self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        self._stop = stop
+        self._last_tries = last_tries
+
+    def get(self, path: str) -> Any:
+        """The body at this address below /api/v1."""
+        return self._call("GET", path, None)
+
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        """The answer to this body. Refused for a 4xx, GaveUp when stopped while there is no answer."""
+        return self._call("POST", path, json.dumps(body).encode())
+
+    def _call(self, method: str, path: str, body: bytes | None) -> Any:
+        tries, left = 0, self._last_tries
+        while left > 0 or not self._stop.is_set():
+            left -= self._stop.is_set()
+            pause = jitter.uniform(0, min(LONGEST_PAUSE, 0.5 * 2**tries))
+            try:
+                status, answer, retry_after = self._once(method, path, body)
+            except (OSError, http.client.HTTPException) as error:
+                self._http.close()
+                problem = str(error) or type(error).__name__
+            else:
+                if status < 400:
+                    return answer
+                problem = answer.get("detail") or f"HTTP {status}"
+                if status not in TRY_AGAIN:
+                    raise Refused(status, problem)
+                pause += retry_after
+            tries = min(tries + 1, 10)
+            self._pause(pause, problem)
+        raise GaveUp(f"{method} {path}")
+
+    def _pause(self, seconds: float, problem: str) -> None:
+        if self._stop.is_set():
+            time.sleep(min(seconds, LAST_PAUSE))
+        else:
+            log.warning("no answer (%s), next try in %.1f s", problem, seconds)
+            self._stop.wait(seconds)
+
+    def _once(self, method: str, path: str, body: bytes | None) -> tuple[int, Any, float]:
+        self._http.request(method, self._base + path, body=body, headers=self._headers)
+        response = self._http.getresponse()
+        answer = _json(response.read())
+        if response.status < 400 and answer is None:
+            raise http.client.HTTPException("the answer is no JSON")
+        retry_after = response.headers.get("Retry-After", "")
+        return response.status, answer or {}, float(retry_after) if retry_after.isdigit() else 0.0
+
+
+def _json(raw: bytes) -> Any:
+    """The decoded body; None where it is not JSON, as from a proxy between us and the server."""
+    try:
+        return json.loads(raw)
+    except ValueError:
+        return None

@@ -1,0 +1,97 @@
+"""What is done with one picture: its perceptual hash, its checksum, a thumbnail."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, UnidentifiedImageError
+
+SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+THUMBNAIL = (256, 256)
+
+
+class Unreadable(Exception):
+    """The file is no picture that can be opened; the text says why."""
+
+
+def find(folder: Path) -> list[str]:
+    """The picture files below a folder, as paths relative to it, sorted; hidden ones are left out."""
+    found = (path.relative_to(folder) for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    return sorted(path.as_posix() for path in found if not any(part.startswith(".") for part in path.parts))
+
+
+def inside(folder: Path, name: str) -> Path:
+    """The file of this name below the folder; Unreadable where the name leads out of it."""
+    path = (folder / name).resolve()
+    if folder.resolve() not in path.parents:
+        raise Unreadable("the name leads out of the folder")
+    return path
+
+
+def examine(path: Path, *, thumbnail: Path | None = None) -> dict[str, Any]:
+    """The facts about one picture, to be reported; Unreadable where there is none."""
+    data = _read(path)
+    image = _opened(data)
+    if thumbnail:
+        _save_thumbnail(image, thumbnail)
+    return {
+        "hash": dhash(image),
+        "width": image.width,
+        "height": image.height,
+        "bytes": len(data),
+        "checksum": hashlib.sha256(data).hexdigest(),
+    }
+
+
+def dhash(image: Image.Image) -> str:
+    """The difference hash: 64 bits in hexadecimal, each telling whether a spot is darker than its right neighbour.
+
+    Pictures that look alike have hashes that differ in few bits, whatever their size and quality.
+    """
+    small = image.convert("L").resize((9, 8), Image.Resampling.LANCZOS)
+    grey = small.tobytes()
+    bits = 0
+    for row in range(8):
+        for column in range(8):
+            spot = row * 9 + column
+            bits = bits << 1 | (grey[spot] < grey[spot + 1])
+    return f"{bits:016x}"
+
+
+def distance(one: str, other: str) -> int:
+    """In how many of the 64 bits two hashes differ; up to about 10 the pictures look alike."""
+    return bin(int(one, 16) ^ int(other, 16)).count("1")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Unreadable(error.strerror or str(error)) from error
+
+
+def _opened(data: bytes) -> Image.Image:
+    if not data:
+        raise Unreadable("the file is empty")
+    try:
+        image = Image.open(io.BytesIO(data))
+        image.load()
+    except UnidentifiedImageError as error:
+        raise Unreadable("not a picture in any format that Pillow knows") from error
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise Unreadable(str(error)) from error
+    return image
+
+
+def _save_thumbnail(image: Image.Image, path: Path) -> None:
+    """Write the file whole or not at all, so that two workers that do it twice do no harm."""
+    small = image.convert("RGB")
+    small.thumbnail(THUMBNAIL)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    small.save(unfinished, format="JPEG")
+    unfinished.replace(path)
