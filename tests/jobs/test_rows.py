@@ -27,7 +27,7 @@ TEXTS = {
     "umlauts": "Prüfung größer ß Ñandú",
     "far east": "進捗サイト 진행률",
     "right to left": "تقدم העבודה",
-    "astral": "🧩👩‍🔬 𝔘𝔫𝔦 🏳️‍🌈",
+    "astral": "🧩👩‍🔬 𐍈 🏳️‍🌈",
     "composed": "é e\u0301 \u200d \ufeff \u2028",
     "controls": "\x01\x08\x1f\x7f\x85",
     "like sql": "'); DROP TABLE jobs_item; --",

@@ -1,0 +1,37 @@
+"""Counters, phases and jobs to try the arithmetic with."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from jobs.progress import Counts, PhaseState
+from jobs.statuses import PhaseStatus, Shortfall, Trigger
+
+NUMBER = st.one_of(st.integers(0, 30), st.integers(0, 2**53))
+THRESHOLD = st.integers(0, 100)
+
+
+@st.composite
+def counts(draw: st.DrawFn, *, known: bool = False) -> Counts:
+    """Counters of any phase, also of one that was over-delivered."""
+    expected = draw(NUMBER if known else st.none() | NUMBER)
+    return Counts(expected, *(draw(NUMBER) for _ in range(4)))
+
+
+@st.composite
+def states(draw: st.DrawFn) -> PhaseState:
+    """Any phase; a completed one has a total, as the database demands."""
+    status = draw(st.sampled_from(PhaseStatus))
+    return PhaseState(
+        counts=draw(counts(known=status == PhaseStatus.COMPLETED)),
+        status=status,
+        weight=draw(st.integers(0, 1000)),
+        threshold=draw(THRESHOLD),
+        trigger=draw(st.sampled_from(Trigger)),
+        on_shortfall=draw(st.sampled_from(Shortfall)),
+        gated=draw(st.booleans()),
+        begun=draw(st.booleans()),
+    )
+
+
+JOBS = st.lists(states(), min_size=1, max_size=6)
