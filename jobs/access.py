@@ -4,21 +4,36 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from django.contrib.auth.models import Permission
-from django.db.models import Value
+from django.db import connection
 
 from jobs.errors import NotPermitted
-from jobs.models import Job, Membership
+from jobs.models import Job
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
-    from django.db.models import QuerySet
 
     from jobs.models.jobs import JobQuerySet
 
 PERMISSION, PROJECT = "permission", "project"
+# Written out because every request asks it: to build it through the ORM takes ten times as long as to run it.
+GRANTED = """
+    SELECT 'permission', p.codename
+      FROM auth_permission p
+      JOIN django_content_type t ON t.id = p.content_type_id AND t.app_label = 'jobs'
+      JOIN auth_group_permissions g ON g.permission_id = p.id
+      JOIN auth_user_groups u ON u.group_id = g.group_id
+     WHERE u.user_id = %s
+ UNION ALL
+    SELECT 'permission', p.codename
+      FROM auth_permission p
+      JOIN django_content_type t ON t.id = p.content_type_id AND t.app_label = 'jobs'
+      JOIN auth_user_user_permissions u ON u.permission_id = p.id
+     WHERE u.user_id = %s
+ UNION ALL
+    SELECT 'project', project FROM jobs_membership WHERE user_id = %s
+"""
 
 
 class Role(StrEnum):
@@ -62,8 +77,10 @@ def access_of(user: User | AnonymousUser) -> Access:
     if user.is_superuser:
         return Access(None, None)
     found: dict[str, set[str]] = {PERMISSION: set(), PROJECT: set()}
-    for what, name in _rows(user):
-        found[what].add(name)
+    with connection.cursor() as cursor:
+        cursor.execute(GRANTED, [user.pk] * 3)
+        for what, name in cursor.fetchall():
+            found[what].add(name)
     return Access(frozenset(found[PERMISSION]), frozenset(found[PROJECT]) or None)
 
 
@@ -76,18 +93,3 @@ def visible_jobs(user: User | AnonymousUser) -> JobQuerySet:
     """The jobs that this account sees: none without the permission to view, else those of its projects."""
     access = access_of(user)
     return access.jobs() if access.may("view_job") else Job.objects.none()
-
-
-def _rows(user: User | AnonymousUser) -> QuerySet[Any, tuple[str, str]]:
-    """(what, name) of each permission given to the account or to its groups, and of each of its projects."""
-    permissions = Permission.objects.filter(content_type__app_label="jobs").annotate(what=Value(PERMISSION)).order_by()
-    projects = Membership.objects.filter(user=user.pk).annotate(what=Value(PROJECT)).order_by()
-    return (
-        permissions.filter(group__user=user.pk)
-        .values_list("what", "codename")
-        .union(
-            permissions.filter(user=user.pk).values_list("what", "codename"),
-            projects.values_list("what", "project"),
-            all=True,
-        )
-    )

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from django.db import connection
 from django.http import HttpResponse
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from jobs.access import Access, access_of
+from jobs.api.inputs import LARGEST
 from jobs.change import Actor
 from jobs.errors import NotFound
 from jobs.models import Job, Phase
 from jobs.serializers import encode
+
+PHASE_TO_REPORT = """
+    SELECT p.id, p.job_id, j.project
+      FROM jobs_phase p
+      JOIN jobs_job j ON j.id = p.job_id
+     WHERE p.job_id = %s AND p.code = %s
+"""
 
 
 class Door(APIView):
@@ -41,12 +50,27 @@ class Door(APIView):
         phases = Phase.objects.select_related("job").filter(job_id=job_id, code=code)
         phase = None if "\0" in code else phases.first()
         if phase is None or not self.access.sees(phase.job.project):
-            raise NotFound(f"There is no phase {code!r} of a job {job_id}.")
+            raise _no_phase(job_id, code)
         return phase
+
+    def phase_to_report(self, job_id: int, code: str) -> Phase:
+        """Like `phase`, for the busiest door: its ids alone, everything else is loaded if somebody asks for it."""
+        if job_id > LARGEST or "\0" in code:
+            raise _no_phase(job_id, code)
+        with connection.cursor() as cursor:
+            cursor.execute(PHASE_TO_REPORT, [job_id, code])
+            row = cursor.fetchone()
+        if row is None or not self.access.sees(row[2]):
+            raise _no_phase(job_id, code)
+        return Phase.from_db(connection.alias, ["id", "job_id"], row[:2])
 
     def actor(self, worker: str = "") -> Actor:
         """Who acts: the account, under the name that the worker gives itself."""
         return Actor(account=self.request.user, name=worker)
+
+
+def _no_phase(job_id: int, code: str) -> NotFound:
+    return NotFound(f"There is no phase {code!r} of a job {job_id}.")
 
 
 def answer(body: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:

@@ -81,7 +81,7 @@ class Report(Door):
     )
     def post(self, request: Request, job_id: int, code: str) -> HttpResponse:
         """Report; each result has its own outcome, and repeating it changes nothing."""
-        phase = self.phase(job_id, code)
+        phase = self.phase_to_report(job_id, code)
         given = decode(request, inputs.ReportInput)
         given.check()
         reported = tracking.report(phase, worker=given.worker, results=given.verdicts(), by=self.actor(given.worker))

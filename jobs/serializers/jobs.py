@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
+from django.db import connection
 from django.db.models import F, Sum
 from django.utils import timezone
 
@@ -17,6 +18,13 @@ from jobs.statuses import CompletedBy, JobStatus, PhaseStatus, Shortfall, Stuck,
 
 if TYPE_CHECKING:
     from jobs.progress import Counts
+
+# Written out because every report asks it: to build it through the ORM takes ten times as long as to run it.
+SETTLED_AND_CURRENT = """
+    SELECT t.settled, i.key, i.label, i.payload
+      FROM (SELECT SUM(done + failed) AS settled FROM jobs_tally WHERE phase_id = %s AND minute >= %s) t
+      LEFT JOIN jobs_item i ON i.id = %s
+"""
 
 
 def job_bodies(jobs: Sequence[Job], *, now: datetime) -> list[JobBody]:
@@ -44,8 +52,17 @@ def phase_bodies(phases: Sequence[Phase], *, now: datetime) -> list[PhaseBody]:
 
 
 def phase_body(phase: Phase, *, now: datetime | None = None) -> PhaseBody:
-    """The body of one phase, its rate measured at `now`."""
-    return phase_bodies([phase], now=now or timezone.now())[0]
+    """The body of one phase, its rate measured at `now`; one query."""
+    now = now or timezone.now()
+    since = connection.ops.adapt_datetimefield_value(progress.window_start(now))
+    with connection.cursor() as cursor:
+        cursor.execute(SETTLED_AND_CURRENT, [phase.pk, since, phase.current_item_id])
+        settled, key, label, payload = cursor.fetchone()
+    return _phase_body(
+        phase,
+        rate=progress.rate_per_minute(int(settled or 0), started_at=phase.started_at, now=now),
+        current=None if key is None else {"key": key, "label": label, "payload": _loaded(payload)},
+    )
 
 
 def _job_body(
@@ -136,6 +153,11 @@ def _phase_body(phase: Phase, *, rate: float | None, current: CurrentItem | None
     }
 
 
+def _loaded(payload: Any) -> dict[str, Any]:
+    loaded: dict[str, Any] = Item._meta.get_field("payload").from_db_value(payload, None, connection)
+    return loaded
+
+
 def _eta(phase: Phase, counts: Counts, *, rate: float | None) -> int | None:
     return progress.eta_seconds(counts, rate) if phase.is_open else None
 
@@ -146,7 +168,8 @@ def _settled_lately(phases: Iterable[Phase], *, now: datetime) -> dict[int, int]
     if not started:
         return {}
     tallies = Tally.objects.filter(phase_id__in=started, minute__gte=progress.window_start(now))
-    return dict(tallies.values_list("phase_id").annotate(settled=Sum(F("done") + F("failed"))).order_by())
+    sums = tallies.values_list("phase_id").annotate(settled=Sum(F("done") + F("failed"))).order_by()
+    return {phase_id: int(settled) for phase_id, settled in sums}
 
 
 def _current_items(phases: Iterable[Phase]) -> dict[int, CurrentItem]:
