@@ -71,7 +71,7 @@ def insert(
     values += [_parameter(field) for field, _ in fixed]
     columns = ", ".join(_column(field) for field in [*named, *(field for field, _ in fixed)])
     origin = f" FROM ({source.sql}) AS r WHERE true ORDER BY n" if source.sql else " WHERE true"
-    sql = f"INSERT INTO {_table(model)} ({columns}) SELECT {', '.join(values)}{origin}"  # noqa: S608
+    sql = f"INSERT INTO {_table(model)} ({columns}) SELECT {', '.join(values)}{origin}"
     if conflict:
         sql += _on_conflict(model, conflict=conflict, add=add, replace=replace)
     with connection.cursor() as cursor:
@@ -79,9 +79,7 @@ def insert(
         return int(cursor.rowcount)
 
 
-def update(
-    model: type[models.Model], rows: Sequence[Row], *, match: Sequence[str], fields: Sequence[str]
-) -> list[int]:
+def update(model: type[models.Model], rows: Sequence[Row], *, match: Sequence[str], fields: Sequence[str]) -> list[int]:
     """Update the rows that still match; answer the ids of those that did.
 
     Each row holds the values of `match` (the id first, then whatever must be unchanged) followed by
@@ -100,17 +98,44 @@ def update(
         for n, (field, value) in enumerate(zip(guards, wanted, strict=True))
     )
     origin = f" FROM ({source.sql}) AS r" if source.sql else ""
-    sql = f"UPDATE {table} SET {sets}{origin} WHERE {where} RETURNING {table}.{_quote('id')}"  # noqa: S608
+    sql = f"UPDATE {table} SET {sets}{origin} WHERE {where} RETURNING {table}.{_quote('id')}"
     with connection.cursor() as cursor:
         cursor.execute(sql, [*parameters, *source.parameters, *guarding])
         return [row[0] for row in cursor.fetchall()]
+
+
+def lookup(
+    model: type[models.Model],
+    *,
+    fields: Sequence[str],
+    within: tuple[str, Sequence[int]],
+    among: tuple[str, Sequence[str]],
+) -> list[tuple[Any, ...]]:
+    """Rows by a unique index of two fields: `within` has one of some ids, `among` one of many texts.
+
+    Only fields of numbers and texts can be asked for: their values come as the database has them.
+    """
+    columns = ", ".join(_column(field) for field in _fields(model, fields))
+    (owner, of), (ids, texts) = _fields(model, (within[0], among[0])), (within[1], among[1])
+    places = ", ".join(["%s"] * len(ids))
+    unfolded = (
+        "SELECT value FROM jsonb_array_elements_text(%s::jsonb)"
+        if connection.vendor == "postgresql"
+        else "SELECT value FROM json_each(%s)"
+    )
+    sql = (
+        f"SELECT {columns} FROM {_table(model)} WHERE {_column(owner)} IN ({places}) AND {_column(of)} IN ({unfolded})"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [*ids, _dumps(list(texts))])
+        return cursor.fetchall()
 
 
 def next_ids(model: type[models.Model], count: int) -> range:
     """Take `count` ids from a one-row counter table and keep its row locked until the commit."""
     table = _table(model)
     sql = (
-        f"INSERT INTO {table} (id, value) VALUES (1, %s) "  # noqa: S608
+        f"INSERT INTO {table} (id, value) VALUES (1, %s) "
         f"ON CONFLICT (id) DO UPDATE SET value = {table}.value + EXCLUDED.value RETURNING value"
     )
     with connection.cursor() as cursor:
@@ -124,9 +149,7 @@ def _fields(model: type[models.Model], names: Sequence[str]) -> list[Field]:
     return [found[name] for name in names]
 
 
-def _constants(
-    model: type[models.Model], *, given: set[str], constants: Mapping[str, Any]
-) -> list[tuple[Field, Any]]:
+def _constants(model: type[models.Model], *, given: set[str], constants: Mapping[str, Any]) -> list[tuple[Field, Any]]:
     fields = [f for f in model._meta.concrete_fields if f.name not in given and not f.primary_key]
     return [(field, constants.get(field.name, field.get_default())) for field in fields]
 
@@ -147,7 +170,7 @@ def _unfold(fields: Sequence[Field]) -> str:
         columns = ", ".join(f"(value->>{n})::{_cast(field)} AS c{n}" for n, field in enumerate(fields))
         return f"SELECT ordinality AS n, {columns} FROM jsonb_array_elements(%s::jsonb) WITH ORDINALITY AS a(value)"
     columns = ", ".join(f"json_extract(value, '$[{n}]') AS c{n}" for n in range(len(fields)))
-    return f"SELECT key AS n, {columns} FROM json_each(%s)"  # noqa: S608
+    return f"SELECT key AS n, {columns} FROM json_each(%s)"
 
 
 def _unindexed(n: int) -> str:

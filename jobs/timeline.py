@@ -13,13 +13,13 @@ from jobs.statuses import ItemStatus
 NAMESPACE = UUID("7c6dd0c1-6f1c-5f0e-9a0b-0b5f6b5a7f10")
 
 
-def note(job: Job, type: str, *, phase: Phase | None, detail: str, data: dict[str, Any]) -> Event:
+def note(job: Job, name: str, *, phase: Phase | None, detail: str, data: dict[str, Any]) -> Event:
     """A row of the timeline that is promised to nobody."""
     run = phase.run if phase else None
-    return Event(event_id=uuid4(), job=job, phase=phase, run=run, type=type, detail=detail, data=data)
+    return Event(event_id=uuid4(), job=job, phase=phase, run=run, type=name, detail=detail, data=data)
 
 
-def outward(job: Job, type: str, *, phase: Phase | None = None, event_id: UUID | None = None, **data: Any) -> Event:
+def outward(job: Job, name: str, *, phase: Phase | None = None, event_id: UUID | None = None, **data: Any) -> Event:
     """An event that is promised to others; its data always carries the job's name and the event's id."""
     event_id = event_id or uuid4()
     return Event(
@@ -27,7 +27,7 @@ def outward(job: Job, type: str, *, phase: Phase | None = None, event_id: UUID |
         job=job,
         phase=phase,
         run=phase.run if phase else None,
-        type=type,
+        type=name,
         outward=True,
         data={"job_id": job.name, "event_id": str(event_id), **data},
     )

@@ -95,9 +95,9 @@ class Change:
 
     # --- what verbs do with it -------------------------------------------------------------------
 
-    def record(self, job: Job, type: str, *, phase: Phase | None = None, detail: str = "", **data: Any) -> None:
+    def record(self, job: Job, name: str, *, phase: Phase | None = None, detail: str = "", **data: Any) -> None:
         """Write a row of the timeline that is not promised to anybody."""
-        self.emit(timeline.note(job, type, phase=phase, detail=detail, data=data))
+        self.emit(timeline.note(job, name, phase=phase, detail=detail, data=data))
 
     def emit(self, event: Event) -> None:
         """Write an event, made in `timeline`, with who, when and why."""
@@ -169,9 +169,7 @@ class Change:
 
 
 @contextmanager
-def change(
-    job_ids: Iterable[int], *, by: Actor, reason: str = "", now: datetime | None = None
-) -> Iterator[Change]:
+def change(job_ids: Iterable[int], *, by: Actor, reason: str = "", now: datetime | None = None) -> Iterator[Change]:
     """Lock these jobs, let a verb change them, settle; all or nothing. A missing job is NotFound.
 
     The clock is read after the lock was won, so that times never run against the order of changes.

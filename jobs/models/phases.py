@@ -96,7 +96,8 @@ class Phase(models.Model):
                 condition=Q(done__gte=0, failed__gte=0, skipped__gte=0, processing__gte=0), name="phase_counts_0"
             ),
             models.CheckConstraint(
-                condition=Q(counted=True) | Q(items_total__gte=F("done") + F("failed") + F("skipped") + F("processing")),
+                condition=Q(counted=True)
+                | Q(items_total__gte=F("done") + F("failed") + F("skipped") + F("processing")),
                 name="phase_counts_within_items",
             ),
             models.CheckConstraint(

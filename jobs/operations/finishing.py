@@ -21,17 +21,13 @@ if TYPE_CHECKING:
 GOING = (JobStatus.PENDING, JobStatus.PROCESSING, JobStatus.PAUSED)
 
 
-def force_complete(
-    job: Job, *, phase: str = "", actor: User | None, reason: str, revision: int | None = None
-) -> Act:
+def force_complete(job: Job, *, phase: str = "", actor: User | None, reason: str, revision: int | None = None) -> Act:
     """An operator finishes the open and failed phases (or one of them) with what they have.
 
     Each sends one completed event marked as forced; an unknown total becomes what is settled. Leases
     are revoked, and the phases are closed for good except by restart. `changed` counts phases.
     """
-    with acting(
-        job, "force_complete", actor=actor, reason=reason, revision=revision, reason_required=True
-    ) as c:
+    with acting(job, "force_complete", actor=actor, reason=reason, revision=revision, reason_required=True) as c:
         if c.job.status == JobStatus.COMPLETED and any(p.forced for p in chosen_phases(c, phase)):
             return Act(0, c.job, f"Job {job.name} has been force-completed already.")
         require_status(c, "force-complete", *GOING, JobStatus.FAILED)

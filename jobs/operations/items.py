@@ -95,9 +95,7 @@ def release(
         return Act(moved, c.job, f"{moved} items are claimable again.", refused)
 
 
-def skip(
-    job: Job, *, items: Sequence[int], actor: User | None, reason: str = "", revision: int | None = None
-) -> Act:
+def skip(job: Job, *, items: Sequence[int], actor: User | None, reason: str = "", revision: int | None = None) -> Act:
     """Pending, failed and abandoned items count as done work from now on.
 
     An item under a live lease or already settled otherwise is refused. A failed phase goes on, and

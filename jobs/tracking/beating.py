@@ -43,9 +43,7 @@ def _held(c: Change, worker: str, items: Sequence[int] | None) -> list[Item]:
 
 
 def _renew(held: Sequence[Item], *, now: datetime) -> list[tuple[int, datetime]]:
-    leases = [
-        (item.pk, now + timedelta(seconds=item.lease_seconds or settings.ITEM_LEASE_SECONDS)) for item in held
-    ]
+    leases = [(item.pk, now + timedelta(seconds=item.lease_seconds or settings.ITEM_LEASE_SECONDS)) for item in held]
     if leases:
         rows.update(Item, leases, match=("id",), fields=("lease_expires_at",))
     return leases

@@ -96,7 +96,7 @@ def finish(phase: Phase, *, by: Actor) -> Phase:
         if locked.is_completed:
             return locked
         _check_takes(locked, "finish")
-        if locked.items_total and locked.expected is None:
+        if _has_items(locked) and locked.expected is None:
             announce_total(c, locked, expected=locked.items_total)
             return locked
         _check_without_items(locked, "finish")
@@ -124,6 +124,8 @@ def fail(phase: Phase, *, error: str = "", by: Actor) -> Phase:
 
 
 def _check_takes(phase: Phase, verb: str) -> None:
+    if phase.job.held == Held.CANCELLED:
+        raise WrongState(f"Job {phase.job.name} is cancelled; {verb} is possible only while it is not.")
     if not phase.gate_open:
         raise WrongState(f"Phase {phase.code} is gated: {verb} is possible once every earlier phase has completed.")
     if phase.is_closed:
@@ -131,8 +133,12 @@ def _check_takes(phase: Phase, verb: str) -> None:
         raise WrongState(f"Phase {phase.code} is {how}; {verb} is possible only while it is pending or processing.")
 
 
+def _has_items(phase: Phase) -> bool:
+    return phase.listed or phase.items_total > 0
+
+
 def _check_without_items(phase: Phase, verb: str) -> None:
-    if phase.items_total or phase.listed:
+    if _has_items(phase):
         raise WrongState(f"Phase {phase.code} has items; {verb} is for phases without items, report them instead.")
 
 

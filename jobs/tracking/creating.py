@@ -16,7 +16,7 @@ from jobs.kinds import Kind, KindOptions, PhaseSpec
 from jobs.models import Item, Job, Phase
 from jobs.models.items import digest
 from jobs.models.jobs import projects_of
-from jobs.statuses import PhaseStatus, Shortfall, Trigger
+from jobs.statuses import Held, PhaseStatus, Shortfall, Trigger
 from jobs.tracking.inputs import Added, Created, NewItem
 
 ROWS_PER_STATEMENT = 10_000
@@ -104,6 +104,8 @@ def _batches(items: dict[str, NewItem]) -> list[list[tuple[str, NewItem]]]:
 
 
 def _new_run(c: Change, phase: Phase, *, reopen: bool) -> None:
+    if phase.job.held == Held.CANCELLED:
+        raise WrongState(f"Job {phase.job.name} is cancelled and takes no new items; only a restart opens it again.")
     if phase.forced or phase.status == PhaseStatus.CANCELLED:
         how = "force-completed" if phase.forced else "cancelled"
         raise WrongState(f"Phase {phase.code} was {how} and is closed for good; only a restart opens it again.")

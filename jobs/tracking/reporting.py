@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from django.conf import settings
 from jobs import kinds, rows
 from jobs.change import Actor, Change, LostRace, change
 from jobs.errors import WrongState
+from jobs.kinds import ResultCheck
 from jobs.models import Item, Phase
 from jobs.models.items import digest
 from jobs.statuses import Held, ItemStatus, Outcome
@@ -67,10 +69,11 @@ def _create_unknown(
 
 
 def _load(batches: Sequence[Batch], fingerprints: Sequence[list[str]]) -> dict[Key, ItemState]:
-    phases = {batch.phase.pk for batch in batches}
-    wanted = {fingerprint for prints in fingerprints for fingerprint in prints}
-    found = Item.objects.filter(phase__in=phases, key_digest__in=wanted).order_by("pk")
-    return {(row[0], row[2]): ItemState(*row[1:]) for row in found.values_list("phase_id", *transitions.LOADED)}
+    phases = sorted({batch.phase.pk for batch in batches})
+    wanted = sorted({fingerprint for prints in fingerprints for fingerprint in prints})
+    fields = ("phase", *transitions.LOADED)
+    found = rows.lookup(Item, fields=fields, within=("phase", phases), among=("key_digest", wanted))
+    return {(row[0], row[2]): ItemState(*row[1:]) for row in found}
 
 
 def closed_because(phase: Phase) -> str:
@@ -88,10 +91,25 @@ def _apply(c: Change, batch: Batch, prints: Sequence[str], items: dict[Key, Item
     phase = c.phase(batch.phase.pk)
     c.by = batch.by
     reporter = _reporter(c, phase, batch)
-    answers = [
-        _one(c, phase, items.get((phase.pk, fingerprint)), result, reporter)
-        for fingerprint, result in zip(prints, batch.results, strict=True)
-    ]
+    check = kinds.get(phase.job.kind).check_result
+    moves: Counter[tuple[str, str]] = Counter()
+    answers = []
+    for fingerprint, result in zip(prints, batch.results, strict=True):
+        item = items.get((phase.pk, fingerprint))
+        if item is None:
+            answers.append(_unknown(phase, result, reporter))
+            continue
+        refused = _check(phase, item, result, check)
+        if refused:
+            answers.append(ResultOutcome(result.key, Outcome.INVALID, item.status, refused))
+            continue
+        was = item.status
+        outcome, detail = transitions.apply(item, result, reporter)
+        answers.append(ResultOutcome(result.key, outcome, item.status, detail))
+        if outcome == Outcome.APPLIED:
+            moves[was, item.status] += 1
+            _note(c, phase, item)
+    _count(c, phase, moves)
     c.heard(phase.job)
     c.seen(batch.worker, job=phase.job)
     return Reported(answers, phase, cancel_requested=phase.job.held == Held.CANCELLED)
@@ -109,19 +127,6 @@ def _reporter(c: Change, phase: Phase, batch: Batch) -> Reporter:
     )
 
 
-def _one(c: Change, phase: Phase, item: ItemState | None, result: Result, reporter: Reporter) -> ResultOutcome:
-    if item is None:
-        return _unknown(phase, result, reporter)
-    refused = _checked(phase, item, result)
-    if refused:
-        return ResultOutcome(result.key, Outcome.INVALID, item.status, refused)
-    was = item.status
-    outcome, detail = transitions.apply(item, result, reporter)
-    if outcome == Outcome.APPLIED:
-        _count(c, phase, item, was=was)
-    return ResultOutcome(result.key, outcome, str(item.status), detail)
-
-
 def _unknown(phase: Phase, result: Result, reporter: Reporter) -> ResultOutcome:
     if reporter.closed:
         return ResultOutcome(result.key, Outcome.CLOSED, "", reporter.closed)
@@ -130,19 +135,16 @@ def _unknown(phase: Phase, result: Result, reporter: Reporter) -> ResultOutcome:
     return ResultOutcome(result.key, Outcome.INVALID, "", f"Phase {phase.code} was given a list without this key.")
 
 
-def _checked(phase: Phase, item: ItemState, result: Result) -> str | None:
-    check = kinds.get(phase.job.kind).check_result
+def _check(phase: Phase, item: ItemState, result: Result, check: ResultCheck | None) -> str | None:
+    """What the kind of the job has against this result of an item that is not completed yet."""
     if check is None or result.status != ItemStatus.COMPLETED or item.status == ItemStatus.COMPLETED:
         return None
     return check(phase.job, phase, result.result)
 
 
-def _count(c: Change, phase: Phase, item: ItemState, *, was: str) -> None:
-    """Move the counters with the item, and keep the sentence of the latest failure."""
-    if item.status != ItemStatus.PENDING:
-        c.begin(phase)
-    c.count(phase, was=was, now=item.status)
-    phase.last_item_at, phase.current_item_id = c.now, item.id
+def _note(c: Change, phase: Phase, item: ItemState) -> None:
+    """The item that changed last, and the sentence of the latest failure."""
+    phase.current_item_id = item.id
     if item.status == ItemStatus.FAILED:
         phase.job.error = sentence(item.label or item.key, item.error)
         phase.job.error_item_id = item.id
@@ -150,10 +152,20 @@ def _count(c: Change, phase: Phase, item: ItemState, *, was: str) -> None:
         c.errors_stale.add(phase.job_id)
 
 
+def _count(c: Change, phase: Phase, moves: Counter[tuple[str, str]]) -> None:
+    """Move the counters with the items."""
+    for (was, now), number in moves.items():
+        if now != ItemStatus.PENDING:
+            c.begin(phase)
+        c.count(phase, was=was, now=now, number=number)
+    if moves:
+        phase.last_item_at = c.now
+
+
 def _write(items: Iterable[ItemState]) -> None:
+    """Write the items that moved, those that begin with their time."""
     moved = [item for item in items if item.moved]
-    if not moved:
-        return
-    written = rows.update(Item, [item.row() for item in moved], match=transitions.GUARDS, fields=transitions.WRITTEN)
-    if len(written) != len(moved):
-        raise LostRace("An item was moved by somebody who did not hold the lock of its job.")
+    for begun, fields in ((False, transitions.WRITTEN), (True, transitions.BEGUN)):
+        values = [item.row(fields) for item in moved if item.begun is begun]
+        if len(rows.update(Item, values, match=transitions.GUARDS, fields=fields)) != len(values):
+            raise LostRace("An item was moved by somebody who did not hold the lock of its job.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,16 +12,21 @@ from jobs.models.items import ERROR_LENGTH
 from jobs.statuses import SETTLED_ITEM, ItemStatus, Outcome
 from jobs.tracking.inputs import Result
 
-LOADED = ("id", "key_digest", "key", "label", "status", "attempt", "worker", "lease_seconds", "checksum", "started_at")
+LOADED = ("id", "key_digest", "key", "label", "status", "attempt", "worker", "lease_seconds", "checksum")
 GUARDS = ("id", "status", "attempt")
 WRITTEN = (
-    "status attempt worker account lease_seconds lease_expires_at error signature result checksum started_at finished_at"
-).split()
+    "status", "attempt", "worker", "account", "lease_seconds", "lease_expires_at", "error", "signature", "result",
+    "checksum", "finished_at",
+)  # fmt: skip
+BEGUN = (*WRITTEN, "started_at")
 
 
 @dataclass(slots=True)
 class ItemState:
-    """The working copy of one item while the results of a report are applied to it in turn."""
+    """The working copy of one item while the results of a report are applied to it in turn.
+
+    `moved` when it must be written, `begun` when that includes the time of its start.
+    """
 
     id: int
     key_digest: str
@@ -31,7 +37,7 @@ class ItemState:
     worker: str
     lease_seconds: int | None
     checksum: str
-    started_at: datetime | None
+    started_at: datetime | None = None
     lease_expires_at: datetime | None = None
     account: int | None = None
     error: str = ""
@@ -40,13 +46,14 @@ class ItemState:
     finished_at: datetime | None = None
     was: tuple[str, int] = ("", 0)
     moved: bool = False
+    begun: bool = False
 
     def __post_init__(self) -> None:
         self.was = (self.status, self.attempt)
 
-    def row(self) -> tuple[Any, ...]:
+    def row(self, fields: Sequence[str]) -> tuple[Any, ...]:
         """The guarded update: id, status and attempt as loaded, then what is written."""
-        return (self.id, *self.was, *(getattr(self, name) for name in WRITTEN))
+        return (self.id, *self.was, *[getattr(self, name) for name in fields])
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +125,7 @@ def _begin(item: ItemState, reporter: Reporter) -> Answer:
     if reporter.paused:
         return Outcome.CLOSED, reporter.paused
     item.attempt += 1
-    item.started_at, item.finished_at = reporter.now, None
+    item.begun, item.started_at, item.finished_at = True, reporter.now, None
     _lease(item, reporter, seconds=reporter.lease_seconds)
     item.status = ItemStatus.PROCESSING
     return Outcome.APPLIED, ""
@@ -135,9 +142,9 @@ def _give_back(item: ItemState, result: Result, reporter: Reporter) -> Answer:
         return Outcome.DUPLICATE, ""
     if item.worker != reporter.worker and result.attempt is None:
         return Outcome.STALE, f"The item is processing, held by {item.worker or 'another worker'}."
-    item.moved = True
+    item.moved, item.begun, item.started_at = True, True, None
     item.status, item.attempt = ItemStatus.PENDING, item.attempt + 1
-    item.lease_seconds, item.lease_expires_at, item.started_at = None, None, None
+    item.lease_seconds, item.lease_expires_at = None, None
     return Outcome.APPLIED, ""
 
 
