@@ -14,9 +14,8 @@ from jobs import kinds
 from jobs.statuses import FINISHED_JOB, UNFINISHED_JOB, Held, JobStatus, Stuck
 
 if TYPE_CHECKING:
-    from django.utils.functional import _StrPromise
-
     from django.contrib.auth.models import AnonymousUser, User
+    from django.utils.functional import _StrPromise
 
 PERMISSIONS: list[tuple[str, str | _StrPromise]] = [
     ("report_job", "Can report: announce, add items, claim, report, count, heartbeat"),

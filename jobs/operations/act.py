@@ -60,7 +60,7 @@ def acting(
     with change([job.pk], by=Actor(account=actor), reason=reason) as c:
         if revision is not None and c.job.revision != revision:
             raise Conflict(
-                f"Job {job.name} has changed since (revision {revision}, now {c.job.revision}); look again and confirm.",
+                f"Job {job.name} has changed (revision {revision}, now {c.job.revision}); look again and confirm.",
                 code="changed",
             )
         yield c
