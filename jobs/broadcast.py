@@ -1,0 +1,171 @@
+"""Telling browsers that jobs have changed: hints, from any thread, to every process.
+
+A hint is a set of job ids and nothing more; whoever gets it looks the jobs up. Within a process it hops to the event
+loop that listens. Other processes get it through the channel layer where that is shared (Redis); the in-memory layer
+ends with its process. A hint may be lost, so a listener also looks at the database now and then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from threading import Event, Lock, Thread
+from typing import Any
+from uuid import uuid4
+
+import structlog
+from channels.layers import InMemoryChannelLayer, get_channel_layer
+
+log = structlog.get_logger(__name__)
+
+GROUP = "jobs.changed"
+PROCESS = uuid4().hex
+PUBLISH_PAUSE = 0.05
+PUBLISH_TIMEOUT = 5.0
+RETRY_PAUSE = 2.0
+
+
+def touch(job_ids: Iterable[int]) -> None:
+    """Tell whoever watches that these jobs have a new revision; from any thread, without waiting for anybody."""
+    ids = frozenset(job_ids)
+    for listener in tuple(_listeners):
+        listener.tell(ids)
+    if _shared_layer() is not None:
+        _publisher.put(ids)
+
+
+async def listen(on_hint: Callable[[frozenset[int]], None]) -> None:
+    """Call `on_hint` on this event loop with the ids of jobs that changed anywhere, until cancelled."""
+    listener = Listener(on_hint)
+    _listeners.add(listener)
+    try:
+        await _follow(on_hint)
+    finally:
+        _listeners.discard(listener)
+
+
+class Pile:
+    """Job ids that any thread adds and one reader takes, all at once."""
+
+    def __init__(self) -> None:
+        self._ids: set[int] = set()
+        self._lock = Lock()
+
+    def add(self, ids: frozenset[int]) -> bool:
+        """True for the first ids since the last taking: then the reader has to be woken."""
+        with self._lock:
+            was_empty = not self._ids
+            self._ids |= ids
+            return was_empty and bool(ids)
+
+    def take(self) -> frozenset[int]:
+        """All ids, which leaves none."""
+        with self._lock:
+            ids, self._ids = self._ids, set()
+            return frozenset(ids)
+
+
+class Listener:
+    """One event loop that wants to know; made on that loop."""
+
+    def __init__(self, on_hint: Callable[[frozenset[int]], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._on_hint = on_hint
+        self._pile = Pile()
+
+    def tell(self, ids: frozenset[int]) -> None:
+        """Wake the loop, unless it is on its way already; from any thread."""
+        if self._pile.add(ids):
+            try:
+                self._loop.call_soon_threadsafe(self._deliver)
+            except RuntimeError:  # the loop was closed
+                _listeners.discard(self)
+
+    def _deliver(self) -> None:
+        self._on_hint(self._pile.take())
+
+
+class Publisher:
+    """A thread that passes hints on to other processes, so that a slow or dead channel layer keeps nobody waiting."""
+
+    def __init__(self) -> None:
+        self._pile = Pile()
+        self._wake = Event()
+        self._starting = Lock()
+        self._thread: Thread | None = None
+        self._is_down = False
+
+    def put(self, ids: frozenset[int]) -> None:
+        """Pass these on soon; from any thread."""
+        if self._pile.add(ids):
+            self._start()
+            self._wake.set()
+
+    def _start(self) -> None:
+        with self._starting:
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = Thread(target=self._run, name="hints", daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        loop = asyncio.new_event_loop()
+        while True:
+            self._wake.wait()
+            self._wake.clear()
+            self._publish(loop, self._pile.take())
+            time.sleep(PUBLISH_PAUSE)  # what comes meanwhile leaves together
+
+    def _publish(self, loop: asyncio.AbstractEventLoop, ids: frozenset[int]) -> None:
+        """Log the first failure and the recovery, not each hint in between."""
+        try:
+            loop.run_until_complete(asyncio.wait_for(_send(ids), PUBLISH_TIMEOUT))
+        except Exception as error:  # whatever the layer's client raises
+            if not self._is_down:
+                log.warning("hints_not_published", error=repr(error))
+            self._is_down = True
+            return
+        if self._is_down:
+            log.info("hints_published_again")
+        self._is_down = False
+
+
+_listeners: set[Listener] = set()
+_publisher = Publisher()
+
+
+def _shared_layer() -> Any:
+    """The channel layer, where it reaches other processes; else None."""
+    layer = get_channel_layer()
+    return None if isinstance(layer, InMemoryChannelLayer) else layer
+
+
+async def _send(ids: frozenset[int]) -> None:
+    message = {"type": GROUP, "from": PROCESS, "ids": sorted(ids)}
+    await _shared_layer().group_send(GROUP, message)
+
+
+async def _follow(on_hint: Callable[[frozenset[int]], None]) -> None:
+    """Pass on the hints of other processes; a layer that fails is tried again."""
+    layer = _shared_layer()
+    if layer is None:
+        await asyncio.Event().wait()
+    while True:
+        try:
+            await _receive(layer, on_hint)
+        except Exception as error:  # whatever the layer's client raises
+            log.warning("hints_not_received", error=repr(error))
+        finally:
+            with suppress(Exception):
+                await layer.flush()
+        await asyncio.sleep(RETRY_PAUSE)
+
+
+async def _receive(layer: Any, on_hint: Callable[[frozenset[int]], None]) -> None:
+    channel = await layer.new_channel()
+    await layer.group_add(GROUP, channel)
+    while True:
+        message = await layer.receive(channel)
+        if message["from"] != PROCESS:
+            on_hint(frozenset(message["ids"]))
