@@ -1,0 +1,61 @@
+"""manage.py recount and manage.py prune, as they are called from a shell."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+from django.utils import timezone
+
+from jobs.models import Event, Item, Job, Phase
+from tests.factories import make_job, phase_of
+
+pytestmark = pytest.mark.django_db
+
+
+def run(*words: str) -> str:
+    out = StringIO()
+    call_command(*words, stdout=out)
+    return out.getvalue()
+
+
+def test_recount_says_that_every_counter_equals_its_items() -> None:
+    make_job(items=5, done=2, failed=1)
+    assert run("recount") == "Every counter equals its items.\n"
+
+
+def test_recount_prints_every_difference_and_exits_1_and_repair_mends_it() -> None:
+    job = make_job(name="odd", items=5, done=2, failed=1)
+    Phase.objects.filter(job=job).update(done=1)
+    out = StringIO()
+    with pytest.raises(SystemExit) as exit_:
+        call_command("recount", stdout=out)
+    assert exit_.value.code == 1
+    assert out.getvalue() == "odd items: done is 1, its items say 2\n"
+    with pytest.raises(SystemExit):
+        call_command("recount", "--repair", stdout=out)
+    assert phase_of(job).done == 2
+    assert run("recount") == "Every counter equals its items.\n"
+
+
+def test_prune_keeps_what_is_young_or_unfinished_and_deletes_what_is_old() -> None:
+    old, young, running = make_job(items=2, done=2), make_job(items=2, done=2), make_job(items=2)
+    long_ago = timezone.now() - timedelta(days=31)
+    Job.objects.filter(pk__in=[old.pk, running.pk]).update(finished_at=long_ago, created_at=long_ago)
+    Job.objects.filter(pk=running.pk).update(finished_at=None)
+    assert run("prune", "--dry-run") == "1 jobs and 0 timeline rows would be deleted.\n"
+    assert Job.objects.count() == 3
+    assert run("prune") == "1 jobs and 0 timeline rows deleted.\n"
+    assert set(Job.objects.all()) == {young, running}
+    assert Item.objects.filter(phase__job_id=old.pk).count() == 0
+
+
+def test_prune_keeps_failed_jobs_90_days_and_the_timeline_a_year() -> None:
+    job = make_job(items=1, failed=1, on_shortfall="fail")
+    Job.objects.filter(pk=job.pk).update(finished_at=timezone.now() - timedelta(days=89))
+    Event.objects.filter(job=job, type="job.created").update(at=timezone.now() - timedelta(days=366))
+    assert run("prune") == "0 jobs and 1 timeline rows deleted.\n"
+    Job.objects.filter(pk=job.pk).update(finished_at=timezone.now() - timedelta(days=91))
+    assert run("prune") == "1 jobs and 0 timeline rows deleted.\n"
