@@ -125,7 +125,7 @@ def fail(phase: Phase, *, error: str = "", by: Actor) -> Phase:
 
 def _check_takes(phase: Phase, verb: str) -> None:
     if phase.job.held == Held.CANCELLED:
-        raise WrongState(f"Job {phase.job.name} is cancelled; {verb} is possible only while it is not.")
+        raise WrongState(f"Job {phase.job.name} is cancelled; {verb} is possible only while it is not cancelled.")
     if not phase.gate_open:
         raise WrongState(f"Phase {phase.code} is gated: {verb} is possible once every earlier phase has completed.")
     if phase.is_closed:
