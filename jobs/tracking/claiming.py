@@ -41,19 +41,23 @@ def claim(phase: Phase, *, worker: str, limit: int = 100, lease_seconds: int | N
 def claim_any(
     *, worker: str, phase: str, kind: str = "", limit: int = 100, lease_seconds: int | None = None, by: Actor
 ) -> Claimed:
-    """Take the oldest pending items of any unfinished phase of this code within the account's sight."""
-    phases = _claimable(phase, kind=kind, by=by)
-    pending = Item.objects.filter(status=ItemStatus.PENDING, phase__in=phases)
-    found = list(pending.order_by("pk").values_list("pk", "phase__job_id")[:limit])
+    """Take the oldest pending items of any unfinished phase of this code within the account's sight.
+
+    What others took while this call waited for the jobs is replaced by the next of the same jobs.
+    """
+    found = _oldest(_claimable(phase, kind=kind, by=by), limit=limit)
     if not found:
         return Claimed([], Reason.NONE_PENDING)
     with change({job_id for _, job_id in found}, by=by) as c:
-        working = [p.pk for p in _claimable(phase, kind=kind, by=by).filter(job__in=c.jobs)]
-        ids = Item.objects.filter(
-            pk__in=[pk for pk, _ in found], phase__in=working, status=ItemStatus.PENDING
-        ).values_list("pk", flat=True)
-        items = _take(c, list(ids), worker=worker, lease_seconds=lease_seconds)
+        still = _oldest(_claimable(phase, kind=kind, by=by).filter(job__in=c.jobs), limit=limit)
+        items = _take(c, [pk for pk, _ in still], worker=worker, lease_seconds=lease_seconds)
     return Claimed(items, None if items else Reason.NONE_PENDING)
+
+
+def _oldest(phases: PhaseQuerySet, *, limit: int) -> list[tuple[int, int]]:
+    """The oldest pending items of these phases, each with its job."""
+    pending = Item.objects.filter(status=ItemStatus.PENDING, phase__in=phases).order_by("pk")
+    return list(pending.values_list("pk", "phase__job_id")[:limit])
 
 
 def refusal(phase: Phase) -> Reason | None:
