@@ -154,6 +154,7 @@ class Change:
         phase.status = PhaseStatus.PROCESSING if phase.started_at else PhaseStatus.PENDING
         phase.completed_at, phase.error = None, ""
         phase.job.watched_from = self.now
+        self.errors_stale.add(phase.job_id)
 
     def close(self, phase: Phase, judgement: Judgement, *, error: str = "") -> None:
         """Finish a phase: its one completed event of this run, or its failure."""

@@ -12,7 +12,7 @@ from jobs.models import Item, Job, Phase, Tally
 from jobs.operations.act import Act, acting, audit, require_status
 from jobs.operations.finishing import revoke_leases
 from jobs.operations.items import FRESH
-from jobs.statuses import Held, ItemStatus, JobStatus, PhaseStatus
+from jobs.statuses import CompletedBy, Held, ItemStatus, JobStatus, PhaseStatus
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -51,7 +51,7 @@ def set_threshold(
 ) -> Act:
     """Change how many percent complete one phase; it is judged anew at once.
 
-    A failed phase goes on only if the new threshold is met. `changed` is 1 or 0.
+    A failed phase that meets the new threshold is completed. `changed` is 1 or 0.
     """
     if not 0 <= threshold <= 100:
         raise BadInput({"threshold": "A percent from 0 to 100."})
@@ -65,10 +65,18 @@ def set_threshold(
             return Act(0, c.job, f"The threshold of {phase} is {threshold} % already.")
         detail = f"The threshold of {phase} is {threshold} % (was {p.threshold} %)."
         p.threshold = threshold
-        if p.status == PhaseStatus.FAILED and progress.threshold_met(p.counts, threshold):
-            c.reopen(p)
         audit(c, "set_threshold", detail, phase=p)
+        if p.status == PhaseStatus.FAILED and progress.threshold_met(p.counts, threshold):
+            _redeem(c, p)
         return Act(1, c.job, detail)
+
+
+def _redeem(c: Change, phase: Phase) -> None:
+    """A failed phase was over already: with its threshold met it is completed, whatever its trigger waits for."""
+    c.reopen(phase)
+    if phase.gate_open:
+        by_threshold = progress.completion(phase.counts, by=CompletedBy.THRESHOLD)
+        c.close(phase, progress.judge(phase.state) or by_threshold)
 
 
 def restart(
