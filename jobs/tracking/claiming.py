@@ -55,9 +55,22 @@ def claim_any(
 
 
 def _oldest(phases: PhaseQuerySet, *, limit: int) -> list[tuple[int, int]]:
-    """The oldest pending items of these phases, each with its job."""
-    pending = Item.objects.filter(status=ItemStatus.PENDING, phase__in=phases).order_by("pk")
-    return list(pending.values_list("pk", "phase__job_id")[:limit])
+    """The pending items of the oldest of these phases, each with its job.
+
+    The counters tell how many phases that takes, so only as many items are read as are wanted.
+    """
+    jobs: dict[int, int] = {}
+    pending = 0
+    for phase in phases.order_by("pk")[:limit]:
+        jobs[phase.pk] = phase.job_id
+        pending += phase.pending_items
+        if pending >= limit:
+            break
+    items = Item.objects.filter(status=ItemStatus.PENDING).values_list("pk", "phase_id")
+    *whole, last = [*jobs] or [0]
+    found = list(items.filter(phase__in=whole).order_by("phase_id", "pk"))
+    found += items.filter(phase=last).order_by("pk")[: limit - len(found)]
+    return [(pk, jobs[phase_id]) for pk, phase_id in found]
 
 
 def refusal(phase: Phase) -> Reason | None:
