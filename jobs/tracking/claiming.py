@@ -66,8 +66,10 @@ def _oldest(phases: PhaseQuerySet, *, limit: int) -> list[tuple[int, int]]:
         pending += phase.pending_items
         if pending >= limit:
             break
+    if not jobs:
+        return []
     items = Item.objects.filter(status=ItemStatus.PENDING).values_list("pk", "phase_id")
-    *whole, last = [*jobs] or [0]
+    *whole, last = jobs
     found = list(items.filter(phase__in=whole).order_by("phase_id", "pk"))
     found += items.filter(phase=last).order_by("pk")[: limit - len(found)]
     return [(pk, jobs[phase_id]) for pk, phase_id in found]
