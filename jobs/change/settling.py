@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -34,7 +33,7 @@ def settle(c: Change) -> None:
     touched = _write_jobs(c, moved)
     _write_events(c)
     if touched:
-        transaction.on_commit(partial(broadcast.touch, touched), robust=True)
+        transaction.on_commit(lambda: broadcast.touch(touched), robust=True)
 
 
 def _judge(c: Change, job: Job) -> None:
@@ -125,7 +124,7 @@ def _derive(c: Change, job: Job) -> None:
 def _status_changed(c: Change, job: Job, was: str) -> None:
     job.finished_at = c.now if job.is_finished else None
     fields = {**job.log_fields(), "was": str(was), "status": str(job.status), "actor": c.by.label}
-    transaction.on_commit(partial(log.info, "job.status", **fields), robust=True)
+    transaction.on_commit(lambda: log.info("job.status", **fields), robust=True)
     if job.is_finished:
         c.emit(timeline.job_finished(job, c.phases[job.pk], reason=c.reason or job.error))
 
