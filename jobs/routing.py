@@ -2,6 +2,24 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from typing import Any
 
-websocket_urlpatterns: list[URLPattern] = []
+from django.urls import URLPattern, path, re_path
+
+from jobs.consumers import Watch, nothing_here
+from jobs.live import Limits
+
+
+def addresses(limits: Limits | None = None) -> list[URLPattern]:
+    """The list of jobs, the jobs of a project, one job."""
+    watch: Any = Watch(limits)
+    nothing: Any = nothing_here
+    return [
+        path("ws/jobs", watch),
+        path("ws/jobs/<int:job_id>", watch),
+        path("ws/projects/<path:project>", watch),
+        re_path("", nothing),
+    ]
+
+
+websocket_urlpatterns = addresses()

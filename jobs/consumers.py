@@ -1,0 +1,71 @@
+"""The door of the websockets."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import MutableMapping
+from contextlib import suppress
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import Error as DatabaseFailure
+
+from jobs.live import Limits, Session, hub
+from jobs.live.admission import NOT_FOUND, Denied, Request
+from jobs.live.session import OVERLOADED, Receive, Send, ask_admission
+
+log = structlog.get_logger(__name__)
+
+CLOSE_TIMEOUT = 5.0
+
+
+class Watch:
+    """An ASGI application: the job, the project or the list in the address, live."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self._limits = limits or Limits()
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """Serve one socket. It is accepted before it is refused, as browsers see the code of an open one only."""
+        await receive()
+        try:
+            session = await self._admit(_request(scope), receive, send)
+        except Denied as denied:
+            await send({"type": "websocket.accept"})
+            await _close(send, denied.code)
+            return
+        try:
+            await send({"type": "websocket.accept"})
+            code = await session.run()
+        finally:
+            session.leave()
+        if code is not None:
+            await _close(send, code)
+
+    async def _admit(self, request: Request, receive: Receive, send: Send) -> Session:
+        try:
+            topic = await ask_admission(request)
+        except DatabaseFailure as failure:
+            log.warning("live_admission_failed", error=repr(failure))
+            raise Denied(OVERLOADED) from failure
+        return Session(hub(), topic, request=request, limits=self._limits, receive=receive, send=send)
+
+
+async def nothing_here(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+    """An ASGI application for addresses without a channel."""
+    await receive()
+    await send({"type": "websocket.accept"})
+    await _close(send, NOT_FOUND)
+
+
+def _request(scope: MutableMapping[str, Any]) -> Request:
+    key = scope["cookies"].get(settings.SESSION_COOKIE_NAME)
+    return Request(session_key=key, **scope["url_route"]["kwargs"])
+
+
+async def _close(send: Send, code: int) -> None:
+    """A browser that does not read, or has left, holds nobody up."""
+    with suppress(TimeoutError, OSError):
+        async with asyncio.timeout(CLOSE_TIMEOUT):
+            await send({"type": "websocket.close", "code": code})

@@ -1,0 +1,208 @@
+"""One hub per process: it knows what is watched, loads each change once, and hands it to every mailbox.
+
+Hints say which jobs changed. As they may be lost, the hub also compares revisions with the database about once a
+second while anybody watches; that look decides what belongs to a list, too. It all happens on the server's event loop,
+only queries run in threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
+
+import structlog
+from channels.db import database_sync_to_async
+
+from jobs import broadcast
+from jobs.live.frames import Frame, load
+from jobs.live.mailbox import Mailbox
+from jobs.live.topics import Topic, revisions
+
+log = structlog.get_logger(__name__)
+
+PUSH_PAUSE = 0.25
+LOOK_PAUSE = 1.0
+FAILURE_PAUSE = 2.0
+LOAD_FACTOR = 4.0
+FRESH_SECONDS = 5.0
+NEWEST = sys.maxsize
+
+_load = database_sync_to_async(load, thread_sensitive=False)
+_revisions = database_sync_to_async(revisions, thread_sensitive=False)
+
+
+@dataclass
+class Room:
+    """The sockets of one topic, its jobs, and the revision of each that all of them got."""
+
+    members: set[int]
+    mailboxes: set[Mailbox] = field(default_factory=set)
+    posted: dict[int, int] = field(default_factory=dict)
+
+    def post(self, frame: Frame) -> None:
+        """Give a newer state to everybody here."""
+        if frame.job_id in self.members and frame.revision > self.posted.get(frame.job_id, -1):
+            self.posted[frame.job_id] = frame.revision
+            for mailbox in self.mailboxes:
+                mailbox.post(frame)
+
+    def settle(self, found: dict[int, int]) -> dict[int, int]:
+        """These are the members now: say which left; the ones with news, and the revision that is the news."""
+        for job_id in self.members - found.keys():
+            self.posted.pop(job_id, None)
+            for mailbox in self.mailboxes:
+                mailbox.gone(job_id)
+        self.members = set(found)
+        return {job_id: revision for job_id, revision in found.items() if revision > self.posted.get(job_id, -1)}
+
+
+class Hub:
+    """What the browsers of this process watch. Belongs to one event loop."""
+
+    def __init__(self) -> None:
+        self.rooms: dict[Topic, Room] = {}
+        self._frames: dict[int, Frame] = {}
+        self._dirty: dict[int, int] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._loading = asyncio.Lock()
+        self._changed, self._stranger = asyncio.Event(), asyncio.Event()
+        self._lists: list[Room] = []
+
+    # --- what sockets call ---------------------------------------------------------------------
+
+    def join(self, topic: Topic, mailbox: Mailbox) -> None:
+        """From now on the mailbox gets every newer state of the topic's jobs."""
+        if topic not in self.rooms:
+            self._arrange(self.rooms | {topic: Room(members=set() if topic.job is None else {topic.job})})
+        self.rooms[topic].mailboxes.add(mailbox)
+        if not self._tasks:
+            self._start()
+        self._stranger.set()
+
+    def leave(self, topic: Topic, mailbox: Mailbox) -> None:
+        """The mailbox gets nothing more."""
+        room = self.rooms[topic]
+        room.mailboxes.discard(mailbox)
+        if not room.mailboxes:
+            self._arrange({other: room for other, room in self.rooms.items() if other != topic})
+
+    async def current(self, topic: Topic, *, newer_than: dict[int, int] | None = None) -> tuple[list[Frame], set[int]]:
+        """The frames of the topic's jobs as stored now (those newer than given revisions), and the ids of all."""
+        found = (await _revisions([topic]))[topic]
+        than = newer_than or {}
+        wanted = {job_id: revision for job_id, revision in found.items() if revision > than.get(job_id, -1)}
+        return await self._get(wanted), set(found)
+
+    def sockets(self) -> int:
+        """How many sockets are open."""
+        return sum(len(room.mailboxes) for room in self.rooms.values())
+
+    # --- what keeps it going -------------------------------------------------------------------
+
+    def hint(self, job_ids: Iterable[int]) -> None:
+        """These jobs may have changed."""
+        for job_id in job_ids:
+            if self._rooms_of(job_id):
+                self._dirty[job_id] = NEWEST
+            elif self._lists:
+                self._stranger.set()
+        if self._dirty:
+            self._changed.set()
+
+    def _arrange(self, rooms: dict[Topic, Room]) -> None:
+        self.rooms = rooms
+        self._lists = [room for topic, room in rooms.items() if topic.job is None]
+
+    def _start(self) -> None:
+        steps = (broadcast.listen(self.hint), _repeat(self._push), _repeat(self._look))
+        self._tasks = [asyncio.get_running_loop().create_task(step) for step in steps]
+
+    async def _push(self) -> None:
+        """Load what changed and is watched, once, and post it; not more often than every PUSH_PAUSE."""
+        await self._changed.wait()
+        self._changed.clear()
+        started = time.monotonic()
+        dirty, self._dirty = self._dirty, {}
+        for frame in await self._get({job_id: least for job_id, least in dirty.items() if self._rooms_of(job_id)}):
+            for room in self._rooms_of(frame.job_id):
+                room.post(frame)
+        await _pause(PUSH_PAUSE, since=started)
+
+    async def _look(self) -> None:
+        """Compare with the database: about once a second, sooner when a job is heard of that nobody knew."""
+        started = time.monotonic()
+        if self.rooms:
+            for topic, found in (await _revisions(self.rooms)).items():
+                self._note(topic, found)
+        self._frames = {job_id: frame for job_id, frame in self._frames.items() if self._rooms_of(job_id)}
+        await _pause(PUSH_PAUSE, since=started)
+        await self._wait_for_stranger(LOOK_PAUSE - PUSH_PAUSE if self.rooms else None)
+
+    def _note(self, topic: Topic, found: dict[int, int]) -> None:
+        room = self.rooms.get(topic)
+        for job_id, revision in (room.settle(found) if room else {}).items():
+            self._dirty[job_id] = max(revision, self._dirty.get(job_id, 0))
+            self._changed.set()
+
+    async def _wait_for_stranger(self, seconds: float | None) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stranger.wait()
+        except TimeoutError:
+            return
+        self._stranger.clear()
+
+    async def _get(self, wanted: dict[int, int]) -> list[Frame]:
+        """The frames of these jobs, each with at least this revision; loaded unless it was just now."""
+        async with self._loading:
+            now = time.monotonic()
+            missing = [job_id for job_id, least in wanted.items() if not self._has(job_id, least, now=now)]
+            for frame in await _load(missing) if missing else ():
+                self._frames[frame.job_id] = frame
+        return [self._frames[job_id] for job_id in wanted if job_id in self._frames]
+
+    def _has(self, job_id: int, least: int, *, now: float) -> bool:
+        frame = self._frames.get(job_id)
+        return frame is not None and frame.revision >= least and now - frame.loaded_at < FRESH_SECONDS
+
+    def _rooms_of(self, job_id: int) -> list[Room]:
+        lists = [room for room in self._lists if job_id in room.members]
+        alone = self.rooms.get(Topic(job=job_id))
+        return [alone, *lists] if alone else lists
+
+
+_hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
+
+
+def hub() -> Hub:
+    """The hub of the running event loop."""
+    return _hubs.setdefault(asyncio.get_running_loop(), Hub())
+
+
+def open_sockets() -> int:
+    """How many sockets of this process are open."""
+    return sum(each.sockets() for each in _hubs.values())
+
+
+async def _repeat(step: Callable[[], Awaitable[None]]) -> None:
+    """For ever; while the database is down the first failure is logged, then the recovery."""
+    is_failing = False
+    while True:
+        try:
+            await step()
+        except Exception as error:
+            if not is_failing:
+                log.exception("live_step_failed", error=repr(error))
+            is_failing = True
+            await asyncio.sleep(FAILURE_PAUSE)
+        else:
+            is_failing = False
+
+
+async def _pause(least: float, *, since: float) -> None:
+    """Leave most of the time to others, however long the step took."""
+    await asyncio.sleep(max(least, (time.monotonic() - since) * LOAD_FACTOR))

@@ -1,0 +1,110 @@
+"""What one browser has yet to get, and what it has yet to acknowledge."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jobs.live import frames
+from jobs.live.frames import Frame
+
+WINDOW = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A frame under way; the snapshot has no job."""
+
+    job_id: int | None
+    revision: int
+    at: float
+
+
+class Mailbox:
+    """The newest state of each job wins; at most `WINDOW` frames are under way, so memory is bounded by the jobs.
+
+    Belongs to one event loop. `wake` is set when there may be something to send, `over_since` while the state sent last
+    is one that no worker can change, `last_gone` is the job last said to be gone.
+    """
+
+    def __init__(self) -> None:
+        self.wake = asyncio.Event()
+        self.over_since: float | None = None
+        self.last_gone: int | None = None
+        self._known: dict[int, int] = {}
+        self._pending: dict[int, Frame | None] = {}
+        self._sent: list[Sent] = []
+
+    def clear(self) -> None:
+        """Forget what waits, since a snapshot of something else comes next."""
+        self._known, self._pending = {}, {}
+
+    def post(self, frame: Frame) -> None:
+        """Put a newer state in the place of the one that waits."""
+        waiting = self._pending.get(frame.job_id)
+        newest = waiting.revision if waiting else self._known.get(frame.job_id, -1)
+        if frame.revision > newest:
+            self._pending[frame.job_id] = frame
+            self.wake.set()
+
+    def repeat(self, frame: Frame) -> None:
+        """Post a state that the browser says it lacks, whatever was sent."""
+        self._known.pop(frame.job_id, None)
+        self.post(frame)
+
+    def gone(self, job_id: int) -> None:
+        """The job left sight."""
+        self._known.pop(job_id, None)
+        self._pending[job_id] = None
+        self.wake.set()
+
+    @property
+    def is_full(self) -> bool:
+        """Must the browser acknowledge something first?"""
+        return len(self._sent) >= WINDOW
+
+    def snapshot(self, shown: Sequence[Frame], *, now: float) -> str:
+        """The message that shows these jobs; what waits and is not newer is dropped."""
+        for frame in shown:
+            self._note(frame, now=now)
+        self._pending = {job_id: waits for job_id, waits in self._pending.items() if not waits or self._is_newer(waits)}
+        self._sent.append(Sent(None, 0, now))
+        return frames.snapshot(shown)
+
+    def take(self, *, now: float) -> str | None:
+        """The next message, or None when nothing waits or too much is under way."""
+        if not self._pending or self.is_full:
+            return None
+        job_id = next(iter(self._pending))
+        frame = self._pending.pop(job_id)
+        if frame is None:
+            self.last_gone = job_id
+            return frames.gone(job_id)
+        self._note(frame, now=now)
+        self._sent.append(Sent(job_id, frame.revision, now))
+        return frame.text
+
+    def acknowledge(self, job_id: int | None, revision: int) -> bool:
+        """Take a job's frames up to this revision (without a job: the snapshot) as arrived; False if none was sent."""
+        under_way = [sent for sent in self._sent if sent.job_id != job_id or sent.revision > revision]
+        arrived = len(under_way) < len(self._sent)
+        self._sent = under_way
+        if arrived:
+            self.wake.set()
+        return arrived
+
+    def waits_since(self) -> float | None:
+        """When the oldest frame that is not acknowledged was sent."""
+        return min((sent.at for sent in self._sent), default=None)
+
+    def is_settled(self) -> bool:
+        """Has everything been sent and acknowledged?"""
+        return not self._pending and not self._sent
+
+    def _is_newer(self, frame: Frame) -> bool:
+        return frame.revision > self._known.get(frame.job_id, -1)
+
+    def _note(self, frame: Frame, *, now: float) -> None:
+        self._known[frame.job_id] = frame.revision
+        self.over_since = now if frame.is_over else None

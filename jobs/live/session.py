@@ -1,0 +1,183 @@
+"""One open socket: three tasks that read, write and keep time. The first to end says why it is closed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from channels.db import database_sync_to_async
+
+from jobs.live.admission import NOT_FOUND, Denied, Request, admit
+from jobs.live.frames import PING
+from jobs.live.hub import Hub
+from jobs.live.mailbox import Mailbox
+from jobs.live.messages import MESSAGE_LENGTH, Ack, Allowance, Sync, decode
+from jobs.live.topics import Topic
+
+log = structlog.get_logger(__name__)
+
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+OVER = 1000
+FLOOD = 1008
+OVERLOADED = 1013
+
+ask_admission = database_sync_to_async(admit, thread_sensitive=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Seconds, and messages."""
+
+    ping_every: float = 20
+    ack_within: float = 30
+    access_every: float = 30
+    close_after: float = 10
+    tick: float = 1
+    messages_per_second: float = 50
+    messages_at_once: float = 100
+
+
+class Session:
+    """A socket that was accepted, from its snapshot until it is closed."""
+
+    def __init__(self, hub: Hub, topic: Topic, *, request: Request, limits: Limits, receive: Receive, send: Send):
+        self._hub, self._topic, self._request, self._limits = hub, topic, request, limits
+        self._receive, self._send = receive, send
+        self._mailbox = Mailbox()
+        self._wants_snapshot, self._wants_ping = True, False
+        self._sync: dict[int, int] | None = None
+        self._hub.join(topic, self._mailbox)
+
+    async def run(self) -> int | None:
+        """Until there is a reason to close: its code, or None when the browser has left."""
+        loop = asyncio.get_running_loop()
+        tasks = [loop.create_task(part()) for part in (self._read, self._write, self._keep_time)]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            ended = await asyncio.gather(*tasks, return_exceptions=True)
+        return _code(ended)
+
+    def leave(self) -> None:
+        """Nothing more comes from the hub."""
+        self._hub.leave(self._topic, self._mailbox)
+
+    # --- reading -------------------------------------------------------------------------------
+
+    async def _read(self) -> int | None:
+        """Never slow: what takes time is left to the writer."""
+        allowance = Allowance(per_second=self._limits.messages_per_second, at_once=self._limits.messages_at_once)
+        while True:
+            event = await self._receive()
+            if event["type"] == "websocket.disconnect":
+                return None
+            if not self._hear(event.get("text")) and not allowance.spend():
+                return FLOOD
+            if self._is_over():
+                return OVER
+
+    def _hear(self, text: str | None) -> bool:
+        """Act on a message; False unless it acknowledged something, for only that is bounded by what we send."""
+        message = decode(text) if text and len(text) <= MESSAGE_LENGTH else None
+        if isinstance(message, Ack):
+            return self._mailbox.acknowledge(message.id, message.revision)
+        if isinstance(message, Sync):
+            self._sync = message.revisions
+            self._mailbox.wake.set()
+        return False
+
+    # --- writing -------------------------------------------------------------------------------
+
+    async def _write(self) -> int | None:
+        """Send what waits, as fast as the browser acknowledges it."""
+        while True:
+            if self._wants_ping:
+                self._wants_ping = False
+                await self._send_text(PING)
+            if self._wants_snapshot and not self._mailbox.is_full:
+                await self._send_snapshot()
+            if self._sync is not None:
+                await self._answer_sync()
+            while text := self._mailbox.take(now=time.monotonic()):
+                await self._send_text(text)
+            if self._topic.job is not None and self._mailbox.last_gone == self._topic.job:
+                return NOT_FOUND
+            await self._mailbox.wake.wait()
+            self._mailbox.wake.clear()
+
+    async def _send_snapshot(self) -> None:
+        self._wants_snapshot = False
+        frames, _ = await self._hub.current(self._topic)
+        await self._send_text(self._mailbox.snapshot(frames, now=time.monotonic()))
+
+    async def _answer_sync(self) -> None:
+        """What is newer than the browser has, and what it has that is gone."""
+        has, self._sync = self._sync or {}, None
+        frames, there = await self._hub.current(self._topic, newer_than=has)
+        for frame in frames:
+            self._mailbox.repeat(frame)
+        for job_id in has.keys() - there:
+            self._mailbox.gone(job_id)
+
+    async def _send_text(self, text: str) -> None:
+        await self._send({"type": "websocket.send", "text": text})
+
+    # --- time ----------------------------------------------------------------------------------
+
+    async def _keep_time(self) -> int | None:
+        """Sends nothing itself: to a browser that does not read, sending may take for ever."""
+        pinged = asked = time.monotonic()
+        while True:
+            await asyncio.sleep(self._limits.tick)
+            now = time.monotonic()
+            if self._is_over():
+                return OVER
+            if now - (self._mailbox.waits_since() or now) > self._limits.ack_within:
+                return OVERLOADED
+            if now - pinged >= self._limits.ping_every:
+                pinged, self._wants_ping = now, True
+                self._mailbox.wake.set()
+            if now - asked >= self._limits.access_every:
+                asked = now
+                await self._ask_again()
+
+    def _is_over(self) -> bool:
+        """Has a single job that no worker can change any more been shown, and the browser had its time to say so?"""
+        since = self._mailbox.over_since
+        if self._topic.job is None or since is None:
+            return False
+        return self._mailbox.is_settled() or time.monotonic() - since >= self._limits.close_after
+
+    async def _ask_again(self) -> None:
+        """Raises Denied when the account may not watch this any more; begins anew when it may watch something else."""
+        topic = await ask_admission(self._request)
+        if topic != self._topic:
+            self._hub.leave(self._topic, self._mailbox)
+            self._topic = topic
+            self._mailbox.clear()
+            self._hub.join(topic, self._mailbox)
+            self._wants_snapshot = True
+            self._mailbox.wake.set()
+
+
+def _code(ended: list[Any]) -> int | None:
+    """Why it ended: the first reason that a part gave; a failure counts as overload, so that browsers come again."""
+    for result in ended:
+        if isinstance(result, Denied):
+            return result.code
+        if isinstance(result, OSError) or result is None:
+            return None
+        if isinstance(result, int):
+            return result
+        if not isinstance(result, asyncio.CancelledError):
+            log.error("live_socket_failed", exc_info=result)
+            return OVERLOADED
+    return OVERLOADED

@@ -1,0 +1,133 @@
+"""Browsers that watch, over the real application and the real database."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
+from itertools import count
+from typing import Any
+
+import pytest
+from channels.db import database_sync_to_async
+from channels.routing import URLRouter
+from channels.sessions import CookieMiddleware
+from channels.testing import WebsocketCommunicator
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+
+from jobs.live import Limits
+from jobs.models import Membership
+from jobs.routing import addresses
+
+_numbers = count(1)
+SECONDS = 5.0
+
+
+async def run(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Call what uses the database in a thread of its own, as a worker's request does."""
+    return await database_sync_to_async(partial(function, *args, **kwargs), thread_sensitive=False)()
+
+
+def sign_in(*permissions: str, projects: Sequence[str] = ()) -> tuple[User, str]:
+    """An account with these permissions, limited to these projects, and the key of its session."""
+    account = User.objects.create(username=f"account-{next(_numbers)}")
+    account.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    Membership.objects.bulk_create([Membership(user=account, project=project) for project in projects])
+    client = Client()
+    client.force_login(account, backend="django.contrib.auth.backends.ModelBackend")
+    return account, str(client.session.session_key)
+
+
+class Browser:
+    """One socket."""
+
+    def __init__(self, path: str, *, session_key: str = "", limits: Limits | None = None) -> None:
+        headers = [(b"cookie", f"sessionid={session_key}".encode())] if session_key else []
+        application = CookieMiddleware(URLRouter(addresses(limits)))
+        self.socket = WebsocketCommunicator(application, path, headers=headers)
+
+    async def open(self) -> Browser:
+        """Connect; the socket is always accepted."""
+        assert (await self.socket.connect(timeout=SECONDS))[0]
+        return self
+
+    async def hear(self) -> dict[str, Any]:
+        """The next message."""
+        message: dict[str, Any] = json.loads(await self.socket.receive_from(timeout=SECONDS))
+        return message
+
+    async def hear_job(self) -> dict[str, Any]:
+        """The next job, which is acknowledged."""
+        message = await self.hear()
+        assert message["type"] == "job", message
+        job: dict[str, Any] = message["job"]
+        await self.say(type="ack", id=job["id"], revision=job["revision"])
+        return job
+
+    async def begin(self) -> list[dict[str, Any]]:
+        """Connect, and acknowledge the snapshot that comes first; its jobs."""
+        await self.open()
+        message = await self.hear()
+        assert message["type"] == "snapshot"
+        await self.say(type="ack")
+        jobs: list[dict[str, Any]] = message["jobs"]
+        return jobs
+
+    async def say(self, **message: Any) -> None:
+        """Send a message."""
+        await self.socket.send_to(text_data=json.dumps(message))
+
+    async def closed(self, *, within: float = SECONDS) -> int:
+        """The code that it is closed with; messages before that do not matter."""
+        while True:
+            event = await self.socket.receive_output(timeout=within)
+            if event["type"] == "websocket.close":
+                code: int = event["code"]
+                return code
+
+    async def nothing(self, *, seconds: float = 0.4) -> bool:
+        """Does nothing come for so long?"""
+        quiet: bool = await self.socket.receive_nothing(timeout=seconds)
+        return quiet
+
+    async def leave(self) -> None:
+        """Close the tab."""
+        await self.socket.disconnect(timeout=SECONDS)
+
+
+Watch = Callable[..., Browser]
+
+
+@pytest.fixture
+async def watch() -> AsyncIterator[Watch]:
+    """Make a browser: `watch("/ws/jobs", session_key=key, limits=Limits(…))`; it leaves when the test ends."""
+    browsers: list[Browser] = []
+
+    def make(path: str, **kwargs: Any) -> Browser:
+        browsers.append(Browser(path, **kwargs))
+        return browsers[-1]
+
+    yield make
+    for browser in browsers:
+        if not browser.socket.future.done():
+            await browser.leave()
+    await _stop_hub()
+
+
+async def _stop_hub() -> None:
+    """End the tasks of this loop's hub before the loop closes."""
+    others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    hub_tasks: list[Awaitable[Any]] = []
+    for task in others:
+        if getattr(task.get_coro(), "__name__", "") in {"_repeat", "listen"}:
+            task.cancel()
+            hub_tasks.append(task)
+    await asyncio.gather(*hub_tasks, return_exceptions=True)
+
+
+@pytest.fixture
+def viewer(transactional_db: None) -> str:
+    """The session key of an account that sees every job."""
+    return sign_in("view_job")[1]
