@@ -13,6 +13,7 @@ from knox.models import AuthToken
 from rest_framework.test import APIClient
 
 from jobs.models import Membership
+from tests.jobs.api import contract
 
 _numbers = count(1)
 
@@ -29,12 +30,16 @@ class Api:
         self.client = APIClient(headers={"Authorization": f"Bearer {secret}"})
 
     def get(self, path: str, **headers: str) -> HttpResponse:
-        """GET below /api/v1."""
-        return self.client.get(f"/api/v1{path}", headers=headers)
+        """GET below /api/v1; the answer must keep the contract."""
+        response = self.client.get(f"/api/v1{path}", headers=headers)
+        contract.check("GET", f"/api/v1{path}", response)
+        return response
 
     def post(self, path: str, body: Any = None) -> HttpResponse:
-        """POST below /api/v1."""
-        return self.client.post(f"/api/v1{path}", {} if body is None else body, format="json")
+        """POST below /api/v1; the answer must keep the contract."""
+        response = self.client.post(f"/api/v1{path}", {} if body is None else body, format="json")
+        contract.check("POST", f"/api/v1{path}", response)
+        return response
 
 
 @pytest.fixture

@@ -1,0 +1,40 @@
+"""The OpenAPI document as a judge: does an answer keep what the document promises?"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import Any
+
+from django.http import HttpResponse
+from django.urls import resolve
+from drf_spectacular.generators import SchemaGenerator
+from jsonschema import Draft202012Validator
+
+UNDESCRIBED = (405, 406, 415)
+
+
+@cache
+def document() -> dict[str, Any]:
+    """The whole document, as /api/v1/schema serves it."""
+    made: dict[str, Any] = json.loads(json.dumps(SchemaGenerator().get_schema(request=None, public=True)))
+    return made
+
+
+def operation(method: str, path: str) -> dict[str, Any] | None:
+    """What the document says of one method at one address, None where it says nothing."""
+    route = resolve(path.partition("?")[0]).route
+    template = "/" + route.replace("<int:", "{").replace("<str:", "{").replace(">", "}")
+    found: dict[str, Any] | None = document()["paths"].get(template, {}).get(method.lower())
+    return found
+
+
+def check(method: str, path: str, response: HttpResponse) -> None:
+    """Fail unless the status is described and the body has the described shape."""
+    described = operation(method, path)
+    if described is None or response.status_code in UNDESCRIBED:
+        return
+    assert str(response.status_code) in described["responses"], f"{method} {path}: {response.status_code}"
+    for kind, content in described["responses"][str(response.status_code)].get("content", {}).items():
+        assert response.headers["Content-Type"] == kind
+        Draft202012Validator({**content["schema"], "components": document()["components"]}).validate(response.json())
