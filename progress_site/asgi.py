@@ -17,7 +17,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "progress_site.settings")
 http: Any = get_asgi_application()
 
 from jobs.routing import websocket_urlpatterns  # noqa: E402  (models can be imported once Django is set up)
-
 from progress_site.edge import AtRoot, BodyLimit  # noqa: E402
 
 websockets = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))

@@ -81,6 +81,11 @@ async def _read(receive: Receive) -> bytes | None:
 
 
 async def _refuse(send: Send) -> None:
-    headers = [(b"content-type", CONTENT_TYPE.encode()), (b"connection", b"close")]
+    body = encoded(problem(413))
+    headers = [
+        (b"content-type", CONTENT_TYPE.encode()),
+        (b"content-length", b"%d" % len(body)),
+        (b"connection", b"close"),
+    ]
     await send({"type": "http.response.start", "status": 413, "headers": headers})
-    await send({"type": "http.response.body", "body": encoded(problem(413))})
+    await send({"type": "http.response.body", "body": body})

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from logging import DEBUG
+from logging import DEBUG, INFO
 from typing import Any
 
 import structlog
 
-__all__ = ["DEBUG", "configure", "logging"]
+__all__ = ["DEBUG", "INFO", "configure", "logging"]
 
 SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
@@ -36,6 +36,8 @@ def logging(*, level: str, console: bool) -> dict[str, Any]:
         "loggers": {
             "django": {"handlers": [], "propagate": True},
             "django.server": {"handlers": [], "propagate": True},
+            "django.request": {"level": "ERROR"},
+            "django.security.DisallowedHost": {"level": "CRITICAL"},
             "daphne": {"level": "WARNING"},
             "axes": {"level": "WARNING"},
         },

@@ -72,6 +72,7 @@ class GracefulServer(Server):
             server_name="",
         )
         self.ready = ready
+        self.factory = ConnectionFactory(self)
         self.ports: list[Any] = []
         self.connections: dict[Any, dict[str, Any]] = {}
         self.draining = self.overdue = self.failed = False
@@ -84,8 +85,10 @@ class GracefulServer(Server):
         super().run()
 
     def listen_success(self, port: Any) -> None:
-        """The port is open."""
+        """The port is open; from now on its connections are ours, which Daphne offers no other way to say."""
         super().listen_success(port)
+        self.factory.doStart()
+        port.factory = self.factory
         self.ports.append(port)
         self.ready(port.getHost().port)
 
@@ -115,7 +118,7 @@ class GracefulServer(Server):
         return super().kill_all_applications()
 
     def _stop_when_idle(self) -> None:
-        self.http_factory.close_idle()
+        self.factory.close_idle()
         self.overdue = time.monotonic() > self.deadline
         if self.overdue or not any(map(self._is_busy, list(self.connections))):
             self.stop()

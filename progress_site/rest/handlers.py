@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import structlog
@@ -13,7 +13,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.request import UnreadablePostError
 from django.http.response import HttpResponseBase
 from rest_framework.exceptions import APIException, AuthenticationFailed, NotAuthenticated, Throttled, ValidationError
-from rest_framework.response import Response
 
 from jobs.errors import BadInput, Refused
 from progress_site.rest.problems import CONTENT_TYPE, RETRY_AFTER_SECONDS, encoded, problem
@@ -22,25 +21,26 @@ log = structlog.get_logger(__name__)
 
 UNAVAILABLE = (OperationalError, InterfaceError)
 ROOT = "/api/"
+RETRY = {"Retry-After": str(RETRY_AFTER_SECONDS)}
 
 
-def handle(error: Exception, context: dict[str, Any]) -> Response | None:
+def handle(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
     """The problem that an exception of a view means; None for a defect."""
     body = _body(error)
     if body is None:
         return None
     if body["status"] == 503:
         log.error("database_unavailable", exc_info=error)
-    return Response(body, status=body["status"], headers=_headers(error), content_type=CONTENT_TYPE)
+    return _response(body, headers=_headers(error))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """The answer where a page or a middleware failed: 503 if it was the database, else 500."""
-    status = 503 if isinstance(sys.exc_info()[1], UNAVAILABLE) else 500
+    body = problem(503 if isinstance(sys.exc_info()[1], UNAVAILABLE) else 500)
     if request.path.startswith(ROOT):
-        return _response(status)
-    response = HttpResponse(problem(status)["detail"], status=status, content_type="text/plain; charset=utf-8")
-    return _with_retry(response)
+        return _response(body)
+    headers = RETRY if body["status"] == 503 else {}
+    return HttpResponse(body["detail"], status=body["status"], headers=headers, content_type="text/plain")
 
 
 class ProblemMiddleware:
@@ -55,17 +55,14 @@ class ProblemMiddleware:
             return response
         if response.headers.get("Content-Type", "").startswith(CONTENT_TYPE):
             return response
-        return _response(response.status_code)
+        kept = {name: value for name, value in response.items() if not name.startswith("Content-")}
+        return _response(problem(response.status_code), headers=kept)
 
 
-def _response(status: int) -> HttpResponse:
-    return _with_retry(HttpResponse(encoded(problem(status)), status=status, content_type=CONTENT_TYPE))
-
-
-def _with_retry(response: HttpResponse) -> HttpResponse:
-    if response.status_code == 503:
-        response["Retry-After"] = str(RETRY_AFTER_SECONDS)
-    return response
+def _response(body: dict[str, Any], *, headers: Mapping[str, str] | None = None) -> HttpResponse:
+    content = encoded(body)
+    sized = {**(headers or {}), "Content-Length": str(len(content))}
+    return HttpResponse(content, status=body["status"], headers=sized, content_type=CONTENT_TYPE)
 
 
 def _body(error: Exception) -> dict[str, Any] | None:
@@ -119,5 +116,5 @@ def _headers(error: Exception) -> dict[str, str]:
     if isinstance(error, Throttled):
         return {"Retry-After": str(int(getattr(error, "wait", None) or RETRY_AFTER_SECONDS))}
     if isinstance(error, UNAVAILABLE):
-        return {"Retry-After": str(RETRY_AFTER_SECONDS)}
+        return RETRY
     return {}
