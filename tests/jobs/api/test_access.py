@@ -144,7 +144,7 @@ def test_a_superuser_may_and_sees_everything_and_a_switched_off_one_nothing(db: 
     require(boss, "cancel_job")
     assert visible_jobs(boss).count() == 1
     boss.is_active = False
-    with pytest.raises(NotPermitted, match="jobs.view_job"):
+    with pytest.raises(NotPermitted, match=r"jobs\.view_job"):
         require(boss, "view_job")
     assert not visible_jobs(boss).exists()
 

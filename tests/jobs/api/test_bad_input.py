@@ -159,8 +159,20 @@ VALUES = st.recursive(
     max_leaves=12,
 )
 BODIES = st.dictionaries(WORDS, VALUES, max_size=6) | VALUES
-ACTS = "heartbeat retry release skip force-complete fail cancel pause resume threshold restart".split()
-CALLS = "announce items claim report count start finish fail".split()
+ACTS = [
+    "heartbeat",
+    "retry",
+    "release",
+    "skip",
+    "force-complete",
+    "fail",
+    "cancel",
+    "pause",
+    "resume",
+    "threshold",
+    "restart",
+]
+CALLS = ["announce", "items", "claim", "report", "count", "start", "finish", "fail"]
 DOORS = ["jobs", "claim", *(f"jobs/{{}}/{act}" for act in ACTS), *(f"jobs/{{}}/phases/items/{act}" for act in CALLS)]
 
 

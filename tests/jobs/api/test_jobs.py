@@ -12,11 +12,59 @@ from jobs.models import Job, Phase
 from tests.factories import make_job, settle
 from tests.jobs.api.conftest import Api
 
-JOB_KEYS = """id name kind project status partial stuck stage percent settled_percent revision error metadata
-    rate_per_minute eta_seconds heartbeat_at created_at started_at finished_at phases""".split()
-PHASE_KEYS = """code asset_type label position weight run status expected done failed skipped processing pending percent
-    settled_percent threshold needed partial over_delivered trigger on_shortfall gated deadline_at rate_per_minute
-    eta_seconds current started_at completed_at completed_by""".split()
+JOB_KEYS = [
+    "id",
+    "name",
+    "kind",
+    "project",
+    "status",
+    "partial",
+    "stuck",
+    "stage",
+    "percent",
+    "settled_percent",
+    "revision",
+    "error",
+    "metadata",
+    "rate_per_minute",
+    "eta_seconds",
+    "heartbeat_at",
+    "created_at",
+    "started_at",
+    "finished_at",
+    "phases",
+]
+PHASE_KEYS = [
+    "code",
+    "asset_type",
+    "label",
+    "position",
+    "weight",
+    "run",
+    "status",
+    "expected",
+    "done",
+    "failed",
+    "skipped",
+    "processing",
+    "pending",
+    "percent",
+    "settled_percent",
+    "threshold",
+    "needed",
+    "partial",
+    "over_delivered",
+    "trigger",
+    "on_shortfall",
+    "gated",
+    "deadline_at",
+    "rate_per_minute",
+    "eta_seconds",
+    "current",
+    "started_at",
+    "completed_at",
+    "completed_by",
+]
 
 
 def names(api: Api, path: str) -> list[str]:
