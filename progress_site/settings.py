@@ -48,7 +48,6 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
     "daphne",
-    "jobs.apps.JobsConfig",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -58,12 +57,14 @@ INSTALLED_APPS = [
     "channels",
     "rest_framework",
     "knox",
+    "jobs.apps.JobsConfig",
     "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "axes",
     "csp",
     "django_structlog",
+    "jobs.apps.JobsConfig",
 ]
 
 MIDDLEWARE = [
