@@ -54,3 +54,7 @@ $(VENV)/.demo: $(VENV)/.runtime examples/requirements.txt
 $(VENV)/.dev: requirements.txt requirements-dev.txt examples/requirements.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@ $(VENV)/.runtime $(VENV)/.demo
+
+$(VENV)/.scale: requirements.txt requirements-scale.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-scale.txt
+	@touch $@

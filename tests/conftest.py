@@ -1,12 +1,59 @@
-"""What every test may use."""
+"""What every test may use, and what a test needs around it."""
 
 from __future__ import annotations
 
+import os
+import shutil
+from collections.abc import Iterator
+
 import pytest
-from rest_framework.test import APIClient
+from django.conf import settings
+from django.core.cache import cache
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
+
+hypothesis_settings.register_profile(
+    "default",
+    deadline=None,
+    print_blob=True,
+    derandomize=bool(os.environ.get("CI")),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+hypothesis_settings.load_profile("default")
+
+# Under REQUIRE_SERVICES=1 a test fails where it would be skipped for want of what it needs.
+REQUIRED = os.environ.get("REQUIRE_SERVICES") == "1"
 
 
-@pytest.fixture
-def client_of_api() -> APIClient:
-    """A client of the REST interface without a credential."""
-    return APIClient()
+def missing_browser() -> str:
+    """Why no browser test can run here; empty where one can."""
+    return "" if shutil.which("chromium") else "there is no Chromium on the PATH"
+
+
+def missing_postgres() -> str:
+    """Why no test of PostgreSQL can run here; empty where one can."""
+    on_postgres = settings.DATABASES["default"]["ENGINE"].endswith("postgresql")
+    return "" if on_postgres else "DATABASE_URL names no PostgreSQL database"
+
+
+def missing_redis() -> str:
+    """Why no test of Redis can run here; empty where one can."""
+    return "" if settings.REDIS_URL else "REDIS_URL is not given"
+
+
+NEEDS = {"e2e": missing_browser, "postgres": missing_postgres, "redis": missing_redis}
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip, or where services are required fail, what lacks its service."""
+    for marker, missing in NEEDS.items():
+        reason = missing() if item.get_closest_marker(marker) else ""
+        if reason:
+            refuse = pytest.fail if REQUIRED else pytest.skip
+            refuse(f"{marker}: {reason}")
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache() -> Iterator[None]:
+    yield
+    cache.clear()
