@@ -48,7 +48,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
     "daphne",
-    "django.contrib.admin",
+    "jobs.apps.PagesConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -57,7 +57,6 @@ INSTALLED_APPS = [
     "channels",
     "rest_framework",
     "knox",
-    "jobs.apps.JobsConfig",
     "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
