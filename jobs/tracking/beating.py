@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from django.conf import settings
-
 from jobs import rows
 from jobs.change import Actor, Change, change
 from jobs.models import Item, Job
@@ -17,7 +15,8 @@ from jobs.tracking.inputs import Beat
 def heartbeat(job: Job, *, worker: str, items: Sequence[int] | None = None, message: str = "", by: Actor) -> Beat:
     """A sign of life. Renews the leases of the named items, or of all that this worker holds in the job.
 
-    A lease is renewed by its own length. Items that this worker does not hold are answered as lost.
+    A lease is renewed by its own length; an item that is held without one gets none. Items that this
+    worker does not hold are answered as lost.
     A plain heartbeat does not move the revision.
     """
     with change([job.pk], by=by) as c:
@@ -43,7 +42,9 @@ def _held(c: Change, worker: str, items: Sequence[int] | None) -> list[Item]:
 
 
 def _renew(held: Sequence[Item], *, now: datetime) -> list[tuple[int, datetime]]:
-    leases = [(item.pk, now + timedelta(seconds=item.lease_seconds or settings.ITEM_LEASE_SECONDS)) for item in held]
+    leases = [
+        (item.pk, now + timedelta(seconds=item.lease_seconds)) for item in held if item.lease_seconds is not None
+    ]
     if leases:
         rows.update(Item, leases, match=("id",), fields=("lease_expires_at",))
     return leases
