@@ -64,7 +64,7 @@ def cancel(job: Job, *, actor: User | None, reason: str = "", revision: int | No
         require_status(c, "cancel", *GOING, JobStatus.FAILED)
         unfinished = [phase for phase in c.phases[c.job.pk] if not phase.is_completed]
         audit(c, "cancel", f"{len(unfinished)} unfinished phases are cancelled.")
-        revoke_leases(c, unfinished)
+        revoke_leases(c, c.phases[c.job.pk])
         c.job.held = Held.CANCELLED
         for phase in unfinished:
             phase.status = PhaseStatus.CANCELLED
