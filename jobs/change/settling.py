@@ -104,6 +104,8 @@ def _derive(c: Change, job: Job) -> None:
     phases = c.phases[job.pk]
     states = [phase.state for phase in phases]
     was, job.status = job.status, progress.job_status(states, job.held)
+    if job.status == JobStatus.COMPLETED:
+        job.held = ""
     job.partial = any(phase.partial for phase in phases)
     job.percent = progress.job_percent(states)
     job.settled_percent = progress.job_settled_percent(states)
