@@ -127,7 +127,8 @@ def _suspects(now: datetime) -> list[int]:
     stalled = now - timedelta(seconds=settings.JOB_STALLED_AFTER)
     quiet = Q(heartbeat_at__lt=silent) | Q(heartbeat_at__isnull=True, watched_from__lt=silent)
     still = Q(progress_at__lt=stalled) | Q(progress_at__isnull=True, started_at__lt=stalled)
-    unmarked = Job.objects.filter(status=JobStatus.PROCESSING, stuck="").filter(quiet | still)
+    news = Q(stuck="") & (quiet | still) | Q(stuck=Stuck.STALLED) & quiet
+    unmarked = Job.objects.filter(news, status=JobStatus.PROCESSING)
     waiting = Phase.objects.filter(
         status__in=OPEN_PHASE,
         expected__isnull=True,
