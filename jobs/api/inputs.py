@@ -18,6 +18,7 @@ from jobs.statuses import ItemStatus, Shortfall, Trigger
 from jobs.tracking import NewItem, Result
 
 BLOB_BYTES = 16 * 1024
+CHECKSUM_LENGTH = 200
 MOST_ITEMS = 5000
 MOST_RESULTS = 1000
 MOST_PHASES = 100
@@ -185,10 +186,11 @@ class ReportInput(Input):
     worker: WorkerLabel = ""
 
     def check(self) -> None:
-        """The encoded sizes."""
+        """The encoded sizes, and the length of the checksums."""
         for place, result in enumerate(self.results):
             if result.result:
                 check_blob(result.result, field=f"results[{place}].result")
+                check_checksum(result.result.get("checksum"), field=f"results[{place}].result.checksum")
 
     def verdicts(self) -> list[Result]:
         """What `report` takes."""
@@ -283,3 +285,9 @@ def check_blob(blob: dict[str, Any], *, field: str) -> None:
     """Refuse an object of more than 16 KiB of JSON."""
     if len(encode(blob)) > BLOB_BYTES:
         raise BadInput({field: "This has more than 16 KiB of JSON."})
+
+
+def check_checksum(checksum: Any, *, field: str) -> None:
+    """Refuse a checksum that is too long to be told from others."""
+    if isinstance(checksum, str) and len(checksum) > CHECKSUM_LENGTH:
+        raise BadInput({field: f"This has more than {CHECKSUM_LENGTH} characters."})

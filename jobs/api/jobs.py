@@ -13,7 +13,7 @@ from jobs import tracking
 from jobs.api import examples, inputs
 from jobs.api.answers import JobPage, TimelinePage
 from jobs.api.doors import Door, answer
-from jobs.api.queries import JobQuery, PageQuery, ProgressQuery
+from jobs.api.queries import JobQuery, PageQuery, ProgressQuery, Query
 from jobs.decoding import decode, query
 from jobs.errors import NotFound
 from jobs.models import Phase
@@ -82,10 +82,11 @@ class JobDetail(Door):
         summary="Look at a job",
         answer=JobBody,
         also={304: "The job has the revision of If-None-Match still."},
-        errors=(404,),
+        errors=(400, 404),
     )
     def get(self, request: Request, job_id: int) -> HttpResponse:
         """The job body; its revision is the ETag."""
+        query(request, Query)
         job = self.job(job_id)
         etag = f'"{job.revision}"'
         if etag in _tags(request):
@@ -122,9 +123,10 @@ class Progress(Door):
 class Errors(Door):
     """The failures of a job."""
 
-    @operation(summary="Group the failures of a job", answer=list[ErrorGroup], errors=(404,))
+    @operation(summary="Group the failures of a job", answer=list[ErrorGroup], errors=(400, 404))
     def get(self, request: Request, job_id: int) -> HttpResponse:
         """Failed items grouped by their sentence without its numbers, the most frequent first."""
+        query(request, Query)
         return answer(error_groups(self.job(job_id)))
 
 

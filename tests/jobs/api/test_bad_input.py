@@ -77,6 +77,11 @@ WORK = [
         "results[1].result",
     ),
     ("phases/items/report", {"results": [{"key": "a", "status": "completed"}] * 1001}, "results"),
+    (
+        "phases/items/report",
+        {"results": [{"key": "k0", "status": "completed", "result": {"checksum": "x" * 201}}]},
+        "results[0].result.checksum",
+    ),
     ("phases/items/announce", {}, "expected"),
     ("phases/items/announce", {"expected": 1, "event_id": "x"}, "event_id"),
     ("phases/items/count", {"done": 1}, "event_id"),

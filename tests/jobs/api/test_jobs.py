@@ -139,6 +139,12 @@ def test_an_unknown_job_is_404(worker: Api) -> None:
         assert worker.get(f"/jobs/{number}").status_code == 404
 
 
+def test_an_unknown_query_parameter_is_400_at_every_door_that_reads(worker: Api) -> None:
+    job = make_job(items=1)
+    for path in ("", "/timeline", "/progress", "/errors", "/phases/items/items"):
+        assert worker.get(f"/jobs/{job.pk}{path}?colour=red").json()["errors"][0]["field"] == "colour", path
+
+
 def test_times_are_rfc_3339_in_utc(worker: Api) -> None:
     created = worker.get(f"/jobs/{make_job().pk}").json()["created_at"]
     assert created.endswith("Z")
