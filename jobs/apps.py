@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
 
 
 class JobsConfig(AppConfig):
@@ -10,3 +11,10 @@ class JobsConfig(AppConfig):
 
     name = "jobs"
     default_auto_field = "django.db.models.BigAutoField"
+
+
+class PagesConfig(AdminConfig):
+    """The Django admin with the operators' pages as its site."""
+
+    default = False
+    default_site = "jobs.admin_site.OperatorSite"

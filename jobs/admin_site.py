@@ -1,0 +1,47 @@
+"""The admin site: the overview is its first page, and jobs have pages and acts of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.admin import AdminSite
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, URLResolver, path, re_path
+
+from jobs import views
+from jobs.previews import ACTS
+
+JOB = r"^jobs/job/(?P<job_id>\d{1,18})/"
+ACT = f"(?P<slug>{'|'.join(ACTS)})/$"
+
+Page = Callable[..., HttpResponse]
+
+
+class OperatorSite(AdminSite):
+    """The pages of operators; whoever signs in here is a staff user."""
+
+    site_header = site_title = "Progress Site"
+    index_title = "Overview"
+    site_url = None
+    enable_nav_sidebar = False
+
+    def get_urls(self) -> list[URLPattern | URLResolver]:  # type: ignore[override]
+        """The operators' pages before those of the plain admin."""
+        return [
+            re_path(f"{JOB}$", self._page(views.job_page), name="job-page"),
+            re_path(f"{JOB}{ACT}", self._page(views.confirm_one), name="job-act"),
+            re_path(f"^jobs/job/act/{ACT}", self._page(views.confirm_many), name="jobs-act"),
+            path("tokens/issue/", self._page(views.issue_token), name="token-issue"),
+            *super().get_urls(),
+        ]
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The overview."""
+        return views.overview(request, self)
+
+    def _page(self, view: Page) -> Page:
+        def page(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+            return view(request, self, **kwargs)
+
+        return self.admin_view(page)
