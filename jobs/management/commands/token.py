@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from argparse import ArgumentTypeError
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group, User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import transaction
 from django.db.models import Q, QuerySet
 from knox.models import AuthToken
 
+from jobs import tokens
 from jobs.access import Role
-from jobs.models import Membership
+from jobs.errors import WrongState
 
 NOT_FOUND, WRONG_STATE = 3, 4
 LONGEST_DAYS = 36_500
@@ -52,16 +49,14 @@ class Command(BaseCommand):
             self._revoke(options["which"])
 
     def _create(self, *, name: str, role: str | None, projects: Sequence[str] | None, days: int | None) -> None:
-        with transaction.atomic():
-            account = _account(name, role=role)
-            if projects is not None:
-                _limit(account, projects=projects)
-            _, secret = AuthToken.objects.create(account, expiry=timedelta(days=days) if days else None)
-        self.stdout.write(secret)
+        try:
+            self.stdout.write(tokens.issue(name, role=role, projects=projects, days=days))
+        except WrongState as error:
+            raise CommandError(error.detail, returncode=WRONG_STATE) from None
 
     def _list(self) -> None:
-        tokens = AuthToken.objects.select_related("user").prefetch_related("user__groups", "user__memberships")
-        for token in tokens.order_by("user__username", "created"):
+        every = AuthToken.objects.select_related("user").prefetch_related("user__groups", "user__memberships")
+        for token in every.order_by("user__username", "created"):
             self.stdout.write(_line(token))
 
     def _revoke(self, which: str) -> None:
@@ -69,28 +64,6 @@ class Command(BaseCommand):
         if not deleted:
             raise CommandError(f"There is no token of {which!r}.", returncode=NOT_FOUND)
         self.stderr.write(f"{deleted} revoked")
-
-
-def _account(name: str, *, role: str | None) -> User:
-    """The account of this name; a role that is given replaces the one that it has."""
-    account, created = get_user_model().objects.get_or_create(username=name)
-    if account.is_staff or account.is_superuser:
-        raise CommandError(f"{name} is a staff account; tokens go to accounts of their own.", returncode=WRONG_STATE)
-    if not account.is_active:
-        raise CommandError(f"The account {name} is switched off.", returncode=WRONG_STATE)
-    if created:
-        account.set_unusable_password()
-        account.save(update_fields=["password"])
-    if created or role:
-        account.groups.set([Group.objects.get(name=role or Role.WORKER)])
-    return account
-
-
-def _limit(account: User, *, projects: Sequence[str]) -> None:
-    account.memberships.exclude(project__in=projects).delete()
-    Membership.objects.bulk_create(
-        [Membership(user=account, project=project) for project in sorted(set(projects))], ignore_conflicts=True
-    )
 
 
 def _tokens(which: str) -> QuerySet[AuthToken]:
