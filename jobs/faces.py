@@ -1,0 +1,47 @@
+"""How a state looks: its word, and the name of its icon and colours. One place for server and browser."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jobs.models import Job
+from jobs.statuses import ItemStatus, JobStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """A state as people see it; `code` names the icon and the style."""
+
+    code: str
+    word: str
+
+
+STUCK = Face("stuck", "Stuck")
+PARTIAL = Face("partial", "Completed, partial")
+FACES: dict[str, Face] = {
+    JobStatus.PENDING: Face("pending", "Pending"),
+    JobStatus.PROCESSING: Face("running", "Running"),
+    JobStatus.PAUSED: Face("paused", "Paused"),
+    JobStatus.COMPLETED: Face("completed", "Completed"),
+    JobStatus.FAILED: Face("failed", "Failed"),
+    JobStatus.CANCELLED: Face("cancelled", "Cancelled"),
+    ItemStatus.SKIPPED: Face("skipped", "Skipped"),
+    "alive": Face("alive", "Alive"),
+    "silent": Face("silent", "Silent"),
+    "gone": Face("gone", "Gone"),
+}
+ALL = [*FACES.values(), STUCK, PARTIAL]
+
+
+def face(status: str, *, stuck: str | None = "", partial: bool = False) -> Face:
+    """The face of a job, a phase or an item in this state."""
+    if stuck:
+        return STUCK
+    if partial and status == JobStatus.COMPLETED:
+        return PARTIAL
+    return FACES[status]
+
+
+def face_of(job: Job) -> Face:
+    """The face of a job's row."""
+    return face(job.status, stuck=job.stuck, partial=job.partial)

@@ -1,0 +1,21 @@
+"""What an act would do, before anybody presses it. Only reads."""
+
+from jobs.previews.acts import ACTS, ActSpec, Scope, refusal
+from jobs.previews.figures import Figures, figures_of
+from jobs.previews.offers import Offer, item_offers, offer, offers
+from jobs.previews.sentences import Preview, preview
+
+__all__ = [
+    "ACTS",
+    "ActSpec",
+    "Figures",
+    "Offer",
+    "Preview",
+    "Scope",
+    "figures_of",
+    "item_offers",
+    "offer",
+    "offers",
+    "preview",
+    "refusal",
+]

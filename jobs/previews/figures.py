@@ -1,0 +1,94 @@
+"""The figures of one job that its acts are about, read once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from django.db.models import Count, Q
+from django.utils import timezone
+
+from jobs import progress
+from jobs.models import Item, Job, Phase
+from jobs.models.items import ItemQuerySet
+from jobs.statuses import PhaseStatus
+
+HOLDERS_NAMED = 5
+
+
+@dataclass
+class Figures:
+    """A job with its phases in order, and who holds its items at `now`."""
+
+    job: Job
+    phases: list[Phase]
+    now: datetime
+
+    @cached_property
+    def leases(self) -> tuple[int, int]:
+        """(items held under a live lease, items held without one)."""
+        if not any(phase.processing for phase in self.phases):
+            return 0, 0
+        live = Q(lease_expires_at__gte=self.now)
+        counts = self._held().aggregate(live=Count("pk", filter=live), held=Count("pk"))
+        return counts["live"], counts["held"] - counts["live"]
+
+    @property
+    def live(self) -> int:
+        """Items under a live lease."""
+        return self.leases[0]
+
+    @property
+    def free(self) -> int:
+        """Held items that a release gives back: without a live lease."""
+        return self.leases[1]
+
+    @cached_property
+    def holders(self) -> list[str]:
+        """The workers that hold items, at most a handful."""
+        names = self._held().exclude(worker="").order_by("worker").values_list("worker", flat=True)
+        return list(names.distinct()[:HOLDERS_NAMED])
+
+    @property
+    def failed(self) -> int:
+        """Failed items that a retry takes: those of phases that are not closed for good."""
+        return sum(phase.failed for phase in self.takers)
+
+    @property
+    def takers(self) -> list[Phase]:
+        """Phases whose items can be retried or skipped."""
+        return [p for p in self.phases if not p.forced and p.status != PhaseStatus.CANCELLED and not p.counted]
+
+    @property
+    def unfinished(self) -> list[Phase]:
+        """Phases that have not completed."""
+        return [phase for phase in self.phases if not phase.is_completed]
+
+    @property
+    def judged(self) -> list[Phase]:
+        """Phases whose threshold can change."""
+        done = (PhaseStatus.COMPLETED, PhaseStatus.CANCELLED)
+        return [phase for phase in self.phases if phase.status not in done]
+
+    @property
+    def begun(self) -> list[Phase]:
+        """Phases that have something to restart."""
+        return [p for p in self.phases if p.status != PhaseStatus.PENDING or p.started_at or p.counts.settled]
+
+    def chosen(self, code: str) -> list[Phase]:
+        """The phase of this code, or all."""
+        return [phase for phase in self.phases if phase.code == code] if code else self.phases
+
+    def out_of_reach(self) -> list[Phase]:
+        """Unfinished phases in which so much has failed that the threshold cannot be met any more."""
+        return [p for p in self.unfinished if not progress.threshold_reachable(p.counts, p.threshold)]
+
+    def _held(self) -> ItemQuerySet:
+        return Item.objects.held().filter(phase__in=[phase.pk for phase in self.phases if phase.processing])
+
+
+def figures_of(job: Job, *, phases: list[Phase] | None = None, now: datetime | None = None) -> Figures:
+    """The figures of this job as it is stored now."""
+    rows = list(job.phases.order_by("position")) if phases is None else phases
+    return Figures(job=job, phases=rows, now=now or timezone.now())

@@ -1,0 +1,53 @@
+"""Figures in words: numbers, lengths of time, clock times. The browser's module says them the same way."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+DASH = "\u2013"
+MINUTE, HOUR, DAY = 60, 3600, 86_400
+
+
+def number(value: int | float | None) -> str:
+    """`1,234`; a dash where there is none."""
+    return DASH if value is None else f"{value:,}"
+
+
+def span(seconds: float | None) -> str:
+    """A length of time in at most two units: `62 s`, `14 min`, `1 h 5 min`, `3 d 4 h`."""
+    if seconds is None:
+        return "unknown"
+    whole = max(0, int(seconds))
+    if whole < 2 * MINUTE:
+        return f"{whole} s"
+    if whole < HOUR:
+        return f"{whole // MINUTE} min"
+    if whole < DAY:
+        return _two(whole, HOUR, "h", MINUTE, "min")
+    return _two(whole, DAY, "d", HOUR, "h")
+
+
+def _two(whole: int, unit: int, name: str, part: int, part_name: str) -> str:
+    rest = whole % unit // part
+    return f"{whole // unit} {name} {rest} {part_name}" if rest else f"{whole // unit} {name}"
+
+
+def ago(moment: datetime, *, now: datetime) -> str:
+    """`46 min ago`, or `in 5 min`."""
+    seconds = (now - moment).total_seconds()
+    return f"{span(seconds)} ago" if seconds >= 0 else f"in {span(-seconds)}"
+
+
+def clock(moment: datetime) -> str:
+    """`13:34:51`, in UTC."""
+    return f"{moment.astimezone(UTC):%H:%M:%S}"
+
+
+def exact(moment: datetime) -> str:
+    """`2026-11-21 13:34:51 UTC`."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def things(count: int, one: str, many: str = "") -> str:
+    """`1 item`, `12 items`."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
