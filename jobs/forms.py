@@ -1,0 +1,90 @@
+"""The forms of the operators' pages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
+
+from jobs import kinds
+from jobs.access import Role
+from jobs.models import Phase
+from jobs.operations.act import REASON_LENGTH
+from jobs.previews import ActSpec
+
+WHAT = [("all", "everything but skipped items"), ("failed", "only what failed or is held")]
+
+
+class ActForm(forms.Form):
+    """Why, and for the gravest acts the name of what it is about, typed."""
+
+    reason = forms.CharField(
+        label="Reason",
+        max_length=REASON_LENGTH,
+        required=False,
+        help_text="Kept in the timeline and in the log of acts, with your name.",
+        widget=forms.Textarea(attrs={"rows": 3, "cols": 60}),
+        error_messages={"required": "Say why; the reason is kept in the timeline."},
+    )
+    name = forms.CharField(required=False, widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}))
+
+    def __init__(self, *args: Any, act: ActSpec, phrase: str = "", phases: Sequence[Phase] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.phrase = phrase
+        self.fields["reason"].required = act.grave
+        if not act.grave:
+            self.fields["reason"].help_text = f"Optional. {self.fields['reason'].help_text}"
+        self._ask_for_name()
+        if act.slug in ("threshold", "restart"):
+            self.fields["phase"] = forms.ChoiceField(choices=[(phase.code, phase.label) for phase in phases])
+        if act.slug == "threshold":
+            self.fields["threshold"] = forms.IntegerField(label="New threshold, percent", min_value=0, max_value=100)
+        if act.slug == "restart":
+            self.fields["only"] = forms.ChoiceField(label="What", choices=WHAT)
+
+    def clean_name(self) -> str:
+        """Exactly what was asked for."""
+        if self.phrase and self.cleaned_data["name"].strip() != self.phrase:
+            raise forms.ValidationError(f"Type {self.phrase} exactly to confirm.")
+        return self.phrase
+
+    def _ask_for_name(self) -> None:
+        if not self.phrase:
+            del self.fields["name"]
+            return
+        self.fields["name"].label = f"Type {self.phrase} to confirm"
+        self.fields["name"].required = True
+        self.fields["name"].error_messages["required"] = f"Type {self.phrase} to confirm."
+
+
+class FilterForm(forms.Form):
+    """What the overview is narrowed to."""
+
+    kind = forms.ChoiceField(required=False)
+    project = forms.CharField(required=False, max_length=128)
+    q = forms.CharField(required=False, max_length=200)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["kind"].choices = [("", "Every kind"), *kinds.choices()]  # type: ignore[attr-defined]
+
+
+class TokenForm(forms.Form):
+    """A new token for an account."""
+
+    account = forms.CharField(max_length=150, help_text="Made where it is missing. Not a staff account.")
+    role = forms.ChoiceField(choices=[(role, role.capitalize()) for role in Role], initial=Role.WORKER)
+    projects = forms.CharField(
+        required=False,
+        max_length=2000,
+        help_text="Limits the account to these projects, separated by commas; empty leaves it as it is.",
+    )
+    days = forms.IntegerField(required=False, min_value=1, max_value=36_500, help_text="Empty: for ever.")
+
+    def clean_projects(self) -> list[str]:
+        """The projects one by one."""
+        names = [name.strip() for name in self.cleaned_data["projects"].split(",") if name.strip()]
+        if any(len(name) > 128 for name in names):
+            raise forms.ValidationError("A project has at most 128 characters.")
+        return names

@@ -1,0 +1,115 @@
+/**
+ * Shows the figures of a job body in the page that the server has rendered. It changes text and the widths
+ * of bars, and nothing else: `data-job` and `data-phase` say whose figures they are, `data-field` which.
+ */
+
+const DASH = "\u2013";
+const FACES = { processing: "running" };
+
+export const number = (value) => (value === null || value === undefined ? DASH : value.toLocaleString("en-US"));
+
+/** A length of time in at most two units, as the server says it. */
+export function span(seconds) {
+  if (seconds === null || seconds === undefined) return "unknown";
+  const whole = Math.max(0, Math.floor(seconds));
+  if (whole < 120) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min`;
+  return whole < 86400 ? twoUnits(whole, [3600, "h"], [60, "min"]) : twoUnits(whole, [86400, "d"], [3600, "h"]);
+}
+
+function twoUnits(whole, [unit, name], [part, partName]) {
+  const rest = Math.floor((whole % unit) / part);
+  return `${Math.floor(whole / unit)} ${name}` + (rest ? ` ${rest} ${partName}` : "");
+}
+
+/** The code of a state's look. */
+export function faceOf(body) {
+  if (body.stuck) return "stuck";
+  if (body.partial && body.status === "completed") return "partial";
+  return FACES[body.status] ?? body.status;
+}
+
+/** Show a job wherever the page has it. */
+export function showJob(job, root = document) {
+  for (const place of root.querySelectorAll(`[data-job="${job.id}"]`)) {
+    showFields(place, { ...job, ...totals(job.phases) });
+    for (const phase of job.phases) {
+      const row = place.querySelector(`[data-phase="${CSS.escape(phase.code)}"]`);
+      if (row) showFields(row, phaseFields(phase));
+    }
+  }
+}
+
+function totals(phases) {
+  const sum = (name) => phases.reduce((total, phase) => total + (phase[name] ?? 0), 0);
+  const known = phases.length > 0 && phases.every((phase) => phase.expected !== null);
+  const done = sum("done") + sum("skipped");
+  const expected = known ? sum("expected") : null;
+  const open = known ? Math.max(0, expected - done - sum("failed")) : null;
+  return { done, failed: sum("failed"), expected, open };
+}
+
+function phaseFields(phase) {
+  const current = phase.current && (phase.current.label || phase.current.key);
+  return { ...phase, done: phase.done + phase.skipped, current };
+}
+
+const SAY = {
+  percent: (body) => (body.percent === null ? "?" : String(body.percent)),
+  rate: (body) => number(body.rate_per_minute),
+  eta: (body) => span(body.eta_seconds),
+  stage: (body) => body.stage,
+  current: (body) => body.current,
+  revision: (body) => String(body.revision),
+};
+
+function showFields(place, body) {
+  for (const element of own(place, "[data-field]")) {
+    const name = element.dataset.field;
+    if (name === "pill") showPill(element, faceOf(body));
+    else setText(element, SAY[name] ? SAY[name](body) : number(body[name]));
+  }
+  for (const bar of own(place, "[data-bar]")) showBar(bar, body);
+}
+
+/** What belongs to this job or phase itself, not to a phase within it. */
+function own(place, selector) {
+  const nearest = place.dataset.phase === undefined ? "[data-phase], [data-job]" : "[data-phase]";
+  return [...place.querySelectorAll(selector)].filter((element) => element.parentElement.closest(nearest) === place);
+}
+
+function setText(element, text) {
+  if (text !== null && text !== undefined && element.textContent !== text) element.textContent = text;
+}
+
+function showPill(element, face) {
+  if (element.querySelector(`[data-face="${face}"]`)) return;
+  const template = document.querySelector(`template[data-pill="${face}"]`);
+  if (template) element.replaceChildren(template.content.cloneNode(true));
+}
+
+function showBar(bar, body) {
+  if (body.percent === null) return;
+  const lost = Math.max(0, body.settled_percent - body.percent);
+  bar.setAttribute("class", `bar ${faceOf(body)}`);
+  bar.setAttribute("aria-valuenow", body.percent);
+  bar.setAttribute("aria-valuetext", said(bar, body, lost));
+  bar.querySelector(".moving")?.remove();
+  bar.querySelector(".done").setAttribute("width", `${body.percent}%`);
+  bar.querySelector(".lost").setAttribute("x", `${body.percent}%`);
+  bar.querySelector(".lost").setAttribute("width", `${lost}%`);
+}
+
+function said(bar, body, lost) {
+  const failed = lost ? `, ${lost} % failed` : "";
+  const mark = bar.dataset.mark ? `, completes at ${bar.dataset.mark} %` : "";
+  return `${body.percent} % done${failed}${mark}`;
+}
+
+/** Keep `46 min ago` and `in 5 min` current; `now` is the server's time in milliseconds. */
+export function showAges(now, root = document) {
+  for (const element of root.querySelectorAll("time[data-ago]")) {
+    const seconds = (now - Date.parse(element.dateTime)) / 1000;
+    setText(element, seconds >= 0 ? `${span(seconds)} ago` : `in ${span(-seconds)}`);
+  }
+}

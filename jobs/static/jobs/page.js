@@ -1,0 +1,187 @@
+/**
+ * Keeps an operators' page current: figures by the live connection, lists by asking for the page again,
+ * the badge, the clock of the data, and the keys.
+ */
+
+import { LiveFeed } from "./live.js";
+import { faceOf, showAges, showJob } from "./figures.js";
+import { Sections } from "./sections.js";
+
+const AGES_MS = 1000;
+const LISTS_MS = 30_000;
+const TICK_BOX = "input[type=checkbox]";
+const WORDS = {
+  connecting: "Connecting",
+  live: "Live",
+  reconnecting: "Reconnecting",
+  polling: "Polling",
+  done: "Done",
+  signedout: "Signed out",
+  denied: "Not permitted",
+  paused: "Paused",
+};
+const ENDS = { completed: "completed", partial: "completed, partial", failed: "failed", cancelled: "was cancelled" };
+
+const live = document.getElementById("live");
+const badge = document.getElementById("badge");
+const clock = document.getElementById("data-clock");
+const held = document.getElementById("held");
+const said = document.getElementById("said");
+const isSingle = live.dataset.single === "yes";
+const skew = Date.parse(live.dataset.now) - Date.now();
+const known = new Map();
+const waiting = new Map();
+let isPaused = false;
+let mode = "connecting";
+
+const sections = new Sections({
+  onHeld: (count) => {
+    held.hidden = count === 0;
+    held.textContent = `${count} ${count === 1 ? "list has" : "lists have"} changed, press r`;
+  },
+  onShown: () => {
+    showAges(Date.now() + skew);
+    showTickAll();
+  },
+  onLost: () => feed.stop("signedout"),
+});
+
+const feed = new LiveFeed({ wsUrl: live.dataset.socket, pollUrl: live.dataset.poll, single: isSingle });
+
+// --- what arrives ------------------------------------------------------------------------------------
+
+feed.addEventListener("mode", ({ detail }) => {
+  const wasAway = mode === "reconnecting" || mode === "polling";
+  const changed = mode !== detail.mode;
+  mode = detail.mode;
+  showBadge();
+  if (changed && mode !== "connecting" && !(mode === "live" && !wasAway)) say(saidMode());
+  if (wasAway && mode === "live") refresh();
+  if (mode === "signedout" || mode === "denied" || mode === "done") sections.stop();
+});
+
+feed.addEventListener("snapshot", ({ detail }) => {
+  const ids = new Set(detail.jobs.map((job) => job.id));
+  const isNew = known.size > 0 && [...known.keys()].some((id) => !ids.has(id));
+  detail.jobs.forEach((job) => take(job, { first: known.size === 0 }));
+  if (isNew) refresh();
+});
+
+feed.addEventListener("job", ({ detail }) => take(detail.job));
+
+feed.addEventListener("gone", ({ detail }) => {
+  known.delete(detail.id);
+  refresh();
+});
+
+/** A job, new or newer: its figures at once, the lists soon if it has another state or more than figures. */
+function take(job, { first = false } = {}) {
+  showClock();
+  if (isPaused) return void waiting.set(job.id, job);
+  const before = known.get(job.id);
+  known.set(job.id, { face: faceOf(job), revision: job.revision });
+  showJob(job);
+  if (before && before.face !== faceOf(job) && ENDS[faceOf(job)]) say(`${job.name} ${ENDS[faceOf(job)]}`);
+  if (isSingle) refreshSingle(job, before, first);
+  else if (first ? !isShown(job) : before?.face !== faceOf(job)) refresh();
+}
+
+function refreshSingle(job, before, first) {
+  const isOver = job.status === "completed" || job.status === "cancelled";
+  const isNews = first ? String(job.revision) !== revisionShown : before?.revision !== job.revision;
+  if (isNews && isOver) sections.now();
+  else if (isNews) refresh();
+}
+
+const revisionShown = document.querySelector("[data-section] [data-field=revision]")?.textContent;
+const isShown = (job) => document.querySelector(`[data-job="${job.id}"]`) !== null || faceOf(job) === "completed";
+const refresh = () => isPaused || sections.later();
+
+// --- badge, clock, announcements ---------------------------------------------------------------------
+
+function showBadge() {
+  const shown = isPaused ? "paused" : mode;
+  badge.dataset.mode = shown;
+  badge.querySelector("[data-mode-word]").textContent = WORDS[shown] ?? shown;
+}
+
+function saidMode() {
+  if (mode === "polling") return "Polling, the live connection does not get through";
+  return mode === "signedout" ? "Signed out. Load the page again to sign in." : WORDS[mode];
+}
+
+function showClock() {
+  const moment = new Date((feed.since ?? new Date()).getTime() + skew).toISOString();
+  clock.dateTime = moment;
+  clock.title = `${moment.slice(0, 10)} ${moment.slice(11, 19)} UTC`;
+  clock.textContent = moment.slice(11, 19);
+}
+
+function say(text) {
+  said.textContent = text;
+}
+
+// --- keys --------------------------------------------------------------------------------------------
+
+const KEYS = {
+  "?": () => document.getElementById("keys").showModal(),
+  "/": () => document.querySelector("[data-search]")?.focus(),
+  p: pauseOrGoOn,
+  r: showNow,
+};
+
+document.addEventListener("keydown", (event) => {
+  const inField = event.target.closest?.("input, select, textarea, dialog, [contenteditable]");
+  if (event.ctrlKey || event.metaKey || event.altKey || (inField && !event.target.matches(TICK_BOX))) return;
+  const act = KEYS[event.key];
+  if (!act) return void moveInGrid(event);
+  event.preventDefault();
+  act();
+});
+
+held.addEventListener("click", () => sections.apply());
+
+function pauseOrGoOn() {
+  isPaused = !isPaused;
+  showBadge();
+  if (isPaused) return;
+  for (const job of waiting.values()) take(job);
+  waiting.clear();
+  if (mode !== "done") refresh();
+}
+
+function showNow() {
+  sections.apply();
+  if (mode === "live" || mode === "polling") sections.now();
+}
+
+/** Arrow keys move within the grid of items; only one cell of it is a tab stop. */
+function moveInGrid(event) {
+  const cell = event.target.closest?.("[data-grid] a");
+  if (!cell) return;
+  const cells = [...cell.closest("[data-grid]").querySelectorAll("a")];
+  const columns = cells.filter((other) => other.offsetTop === cells[0].offsetTop).length;
+  const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
+  const next = cells[cells.indexOf(cell) + (step ?? 0)];
+  if (!step || !next) return;
+  event.preventDefault();
+  cell.tabIndex = -1;
+  next.tabIndex = 0;
+  next.focus();
+}
+
+// --- ticking -----------------------------------------------------------------------------------------
+
+function showTickAll() {
+  for (const box of document.querySelectorAll("[data-all]")) box.hidden = false;
+}
+
+document.addEventListener("change", (event) => {
+  if (!event.target.matches("[data-all]")) return;
+  for (const box of event.target.closest("form").querySelectorAll("input[name=item]")) box.checked = event.target.checked;
+});
+
+showTickAll();
+setInterval(() => showAges(Date.now() + skew), AGES_MS);
+setInterval(() => document.hidden || mode !== "live" || refresh(), LISTS_MS);
+feed.start();

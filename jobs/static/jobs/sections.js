@@ -1,0 +1,104 @@
+/**
+ * Keeps the lists of a page current. The server renders each `data-section`; here the page is asked for again
+ * and the sections that have changed are replaced. One with `data-hold` waits while the pointer or the focus
+ * is inside or something is ticked, so that no row moves under a hand; `apply` shows it then.
+ */
+
+const LEAST_MS = 2000;
+const SLOWNESS = 10;
+
+export class Sections {
+  /** `onHeld(count)` hears how many sections wait, `onLost()` that the session has ended. */
+  constructor({ onHeld, onShown, onLost }) {
+    this.onHeld = onHeld;
+    this.onShown = onShown;
+    this.onLost = onLost;
+    this.held = new Map();
+    this.timer = null;
+    this.asking = null;
+    this.pause = LEAST_MS;
+    this.askedAt = 0;
+    for (const event of ["pointerout", "focusout", "change"]) {
+      document.addEventListener(event, () => this.held.size && setTimeout(() => this.letGo(), 50));
+    }
+  }
+
+  /** Something has changed: ask soon, and never more often than the server answers easily. */
+  later() {
+    if (this.timer !== null) return;
+    const wait = Math.max(0, this.askedAt + this.pause - Date.now());
+    this.timer = setTimeout(() => this.now(), wait);
+  }
+
+  /** Ask at once. */
+  async now() {
+    clearTimeout(this.timer);
+    this.timer = null;
+    this.asking?.abort();
+    const asking = (this.asking = new AbortController());
+    this.askedAt = Date.now();
+    try {
+      const response = await fetch(location.href, { signal: asking.signal, cache: "no-store", credentials: "same-origin" });
+      if (response.redirected && response.url.includes("/login/")) return void this.onLost();
+      if (!response.ok) return;
+      this.receive(await response.text());
+    } catch {
+      // The connection is the feed's business; it asks again when it is back.
+    } finally {
+      this.pause = Math.max(LEAST_MS, SLOWNESS * (Date.now() - this.askedAt));
+    }
+  }
+
+  stop() {
+    clearTimeout(this.timer);
+    this.timer = -1;
+  }
+
+  receive(text) {
+    const fresh = new DOMParser().parseFromString(text, "text/html");
+    for (const section of document.querySelectorAll("[data-section]")) {
+      const name = section.dataset.section;
+      const newer = fresh.querySelector(`[data-section="${name}"]`);
+      if (!newer) continue;
+      if (isBusy(section)) this.held.set(name, newer);
+      else this.replace(section, newer);
+    }
+    this.onHeld(this.held.size);
+    this.onShown();
+  }
+
+  /** Show what was held back, where nobody is in the way any more. */
+  letGo() {
+    for (const [name] of this.held) {
+      const section = document.querySelector(`[data-section="${name}"]`);
+      if (section && !isBusy(section)) this.apply(name);
+    }
+    this.onHeld(this.held.size);
+  }
+
+  /** Show what was held back: of this section, or all. */
+  apply(only = null) {
+    for (const [name, newer] of [...this.held]) {
+      if (only !== null && name !== only) continue;
+      const section = document.querySelector(`[data-section="${name}"]`);
+      if (section) this.replace(section, newer);
+    }
+    this.onHeld(this.held.size);
+    this.onShown();
+  }
+
+  replace(section, newer) {
+    this.held.delete(section.dataset.section);
+    const node = document.importNode(newer, true);
+    for (const open of section.querySelectorAll("details[open][id]")) {
+      node.querySelector(`#${CSS.escape(open.id)}`)?.setAttribute("open", "");
+    }
+    if (!section.isEqualNode(node)) section.replaceWith(node);
+  }
+}
+
+function isBusy(section) {
+  if (section.contains(document.activeElement)) return true;
+  if (section.dataset.hold === undefined) return false;
+  return section.matches(":hover") || section.querySelector("input:checked") !== null;
+}

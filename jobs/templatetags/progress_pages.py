@@ -1,0 +1,94 @@
+"""Pills, bars, buttons, times and figures for the operators' pages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from jobs import faces, words
+from jobs.previews import Offer
+
+register = template.Library()
+register.filter("num", words.number)
+register.filter("span", words.span)
+register.filter("exact", words.exact)
+
+
+@register.filter
+def face(body: Mapping[str, Any]) -> faces.Face:
+    """The face of a job body, a phase body or an item body."""
+    return faces.face(body["status"], stuck=body.get("stuck"), partial=body.get("partial", False))
+
+
+@register.simple_tag
+def all_faces() -> list[faces.Face]:
+    """Every face there is, for the browser to copy."""
+    return faces.ALL
+
+
+@register.inclusion_tag("jobs/parts/pill.html")
+def pill(shown: faces.Face | str) -> dict[str, Any]:
+    """Icon and word of a state."""
+    return {"face": faces.FACES[shown] if isinstance(shown, str) else shown}
+
+
+@register.inclusion_tag("jobs/parts/bar.html")
+def bar(body: Mapping[str, Any], label: str, mark: int | None = None) -> dict[str, Any]:
+    """The bar of a job body or phase body: done, failed hatched behind it, and where it completes."""
+    percent, settled = body["percent"], body["settled_percent"]
+    known = percent is not None
+    return {
+        "face": face(body).code,
+        "label": label,
+        "known": known,
+        "percent": percent or 0,
+        "lost": max(0, (settled or 0) - (percent or 0)),
+        "mark": mark,
+        "said": bar_text(percent, settled, mark=mark) if known else "total unknown",
+        "indeterminate": not known and body["status"] == "processing",
+    }
+
+
+def bar_text(percent: int, settled: int, *, mark: int | None) -> str:
+    """What a bar says to those who cannot see it."""
+    lost = f", {settled - percent} % failed" if settled > percent else ""
+    return f"{percent} % done{lost}" + (f", completes at {mark} %" if mark is not None else "")
+
+
+@register.inclusion_tag("jobs/parts/button.html")
+def act_button(offer: Offer, back: str = "") -> dict[str, Any]:
+    """The button of an act, or the act and why it is not possible."""
+    return {"offer": offer, "back": back}
+
+
+@register.simple_tag
+def ago(moment: datetime | None, never: str = "never") -> SafeString | str:
+    """A moment as `46 min ago`, exact in its title; the browser keeps it current."""
+    if moment is None:
+        return never
+    text = words.ago(moment, now=timezone.now())
+    return format_html(
+        '<time datetime="{}" title="{}" data-ago>{}</time>', moment.isoformat(), words.exact(moment), text
+    )
+
+
+@register.simple_tag
+def clock(moment: datetime | None, missing: str = words.DASH) -> SafeString | str:
+    """A moment as `13:34:51`, exact in its title; with its date when that is not today's."""
+    if moment is None:
+        return missing
+    today = timezone.now().date() == moment.date()
+    text = words.clock(moment) if today else f"{moment:%d %b %H:%M}"
+    return format_html('<time datetime="{}" title="{}">{}</time>', moment.isoformat(), words.exact(moment), text)
+
+
+@register.simple_tag
+def until(moment: datetime | None, missing: str = words.DASH) -> SafeString | str:
+    """A moment ahead as `in 5 min`; the browser keeps it current."""
+    return ago(moment, never=missing)

@@ -1,0 +1,142 @@
+"""The items of a job: a grid that shows all of them, and a list that can be filtered and ticked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db import connection
+from django.db.models import Q
+from django.http import HttpRequest, QueryDict
+
+from jobs import faces
+from jobs.models import Item, Phase
+from jobs.models.items import ItemQuerySet, digest
+from jobs.previews import Figures
+from jobs.statuses import ItemStatus
+from jobs.words import number
+
+CELLS = 400
+LISTED = 50
+WORST_FIRST = (ItemStatus.FAILED, ItemStatus.PROCESSING, ItemStatus.PENDING, ItemStatus.COMPLETED, ItemStatus.SKIPPED)
+
+# The lowest and the highest item of a phase, by one look into the index (phase, status, id) for each status.
+ENDS = """
+    SELECT MIN(low), MAX(high) FROM (
+        SELECT (SELECT MIN(id) FROM jobs_item WHERE phase_id = %(phase)s AND status = s.name) AS low,
+               (SELECT MAX(id) FROM jobs_item WHERE phase_id = %(phase)s AND status = s.name) AS high
+        FROM (SELECT 'failed' AS name UNION ALL SELECT 'processing' UNION ALL SELECT 'pending'
+              UNION ALL SELECT 'completed' UNION ALL SELECT 'skipped') AS s
+    ) AS ends
+"""
+# Which statuses occur in each of the blocks between them, the worst first.
+BLOCKS = """
+    WITH RECURSIVE block(low) AS (
+        SELECT CAST(%(first)s AS bigint)
+        UNION ALL SELECT low + %(size)s FROM block WHERE low + %(size)s <= %(last)s
+    )
+    SELECT
+        EXISTS (SELECT 1 FROM jobs_item WHERE phase_id = %(phase)s AND status = 'failed'
+                AND id >= low AND id < low + %(size)s),
+        EXISTS (SELECT 1 FROM jobs_item WHERE phase_id = %(phase)s AND status = 'processing'
+                AND id >= low AND id < low + %(size)s),
+        EXISTS (SELECT 1 FROM jobs_item WHERE phase_id = %(phase)s AND status = 'pending'
+                AND id >= low AND id < low + %(size)s),
+        EXISTS (SELECT 1 FROM jobs_item WHERE phase_id = %(phase)s AND status = 'completed'
+                AND id >= low AND id < low + %(size)s),
+        EXISTS (SELECT 1 FROM jobs_item WHERE phase_id = %(phase)s AND status = 'skipped'
+                AND id >= low AND id < low + %(size)s)
+    FROM block ORDER BY low
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One item, or a block of neighbours with the worst status among them."""
+
+    face: faces.Face
+    said: str
+    item_id: int | None = None
+
+
+def items_section(request: HttpRequest, figures: Figures) -> dict[str, Any]:
+    """The context of the section: the phase whose items are shown, its grid, one page of its list."""
+    phase = _phase(figures, request.GET.get("phase", ""))
+    if phase is None:
+        return {"items_phase": None}
+    filters = {name: request.GET.get(name, "")[:1024] for name in ("status", "split", "q")}
+    listed = list(_narrowed(phase, filters).filter(pk__gt=_after(request)).order_by("pk")[: LISTED + 1])
+    return {
+        "items_phase": phase,
+        "items_phases": [other for other in figures.phases if other.items_total],
+        "cells": _cells(phase),
+        "block": max(1, -(-phase.items_total // CELLS)),
+        "items": listed[:LISTED],
+        "items_filters": filters,
+        "items_filtered": any(filters.values()),
+        "items_next": _address(request.GET, after=str(listed[LISTED - 1].pk)) if len(listed) > LISTED else "",
+        "items_first": _address(request.GET) if _after(request) else "",
+        "statuses": [(status, faces.FACES[status].word) for status in ItemStatus],
+    }
+
+
+def _phase(figures: Figures, code: str) -> Phase | None:
+    """The asked phase, else the first unfinished one that has begun, else the first that holds items."""
+    holding = [phase for phase in figures.phases if phase.items_total]
+    asked = [phase for phase in holding if phase.code == code]
+    current = [phase for phase in holding if phase.is_open and phase.started_at]
+    return next(iter(asked + current + holding), None)
+
+
+def _after(request: HttpRequest) -> int:
+    after = request.GET.get("after", "")
+    return int(after) if after.isascii() and after.isdigit() and len(after) < 19 else 0
+
+
+def _address(query: QueryDict, **changes: str) -> str:
+    kept = {name: value for name, value in query.items() if name in ("phase", "status", "split", "q") and value}
+    return f"?{urlencode(kept | changes)}#items"
+
+
+def _narrowed(phase: Phase, filters: dict[str, str]) -> ItemQuerySet:
+    found = Item.objects.filter(phase=phase)
+    if filters["status"] in list(ItemStatus):
+        found = found.filter(status=filters["status"])
+    if filters["split"]:
+        found = found.filter(split=filters["split"])
+    if filters["q"]:
+        words = filters["q"]
+        found = found.filter(Q(key_digest=digest(words)) | Q(key__icontains=words) | Q(label__icontains=words))
+    return found
+
+
+def _cells(phase: Phase) -> list[Cell]:
+    if phase.items_total > CELLS:
+        return _blocks(phase)
+    rows = Item.objects.filter(phase=phase).order_by("pk").values_list("pk", "status", "label", "key", "error")
+    return [_cell(*row) for row in rows[:CELLS]]
+
+
+def _cell(pk: int, status: str, label: str, key: str, error: str) -> Cell:
+    face = faces.FACES[status]
+    return Cell(face, f"{label or key}: {face.word}" + (f", {error}" if error else ""), pk)
+
+
+def _blocks(phase: Phase) -> list[Cell]:
+    """Neighbours in the order of listing. Each asks the index only whether a status occurs, however many there are."""
+    with connection.cursor() as cursor:
+        cursor.execute(ENDS, {"phase": phase.pk})
+        first, last = cursor.fetchone()
+        if first is None:
+            return []
+        size = -(-(last - first + 1) // CELLS)
+        cursor.execute(BLOCKS, {"phase": phase.pk, "first": first, "last": last, "size": size})
+        found = cursor.fetchall()
+    return [_block(row, place) for place, row in enumerate(found, 1) if any(row)]
+
+
+def _block(row: tuple[Any, ...], place: int) -> Cell:
+    worst = next(status for status, occurs in zip(WORST_FIRST, row, strict=True) if occurs)
+    face = faces.FACES[worst]
+    return Cell(face, f"Block {number(place)}: worst is {face.word.lower()}")

@@ -1,0 +1,149 @@
+"""The overview: what is broken, worst first, what runs, and how quickly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from django.contrib.admin import AdminSite
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+
+from jobs import faces
+from jobs.forms import FilterForm
+from jobs.models import Job
+from jobs.models.jobs import JobQuerySet
+from jobs.statuses import JobStatus
+from jobs.views.attention import attention
+from jobs.views.pages import jobs_of, live, page
+from jobs.views.rows import rows_of
+from jobs.views.throughput import throughput
+from jobs.views.workers import workers_lately
+from jobs.words import number
+
+MOST_COUNTED = 1000
+ATTENTION_LISTED, RUNNING_LISTED, WAITING_LISTED, FINISHED_LISTED = 25, 30, 10, 10
+RECENT = 300
+DAY = timedelta(hours=24)
+Filters = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """How many jobs are in a state, as a link to their list; counted up to a thousand."""
+
+    face: faces.Face
+    word: str
+    count: str
+    url: str
+
+
+def overview(request: HttpRequest, site: AdminSite) -> HttpResponse:
+    """The first page after signing in."""
+    jobs = jobs_of(request)
+    filters = _filters(request)
+    context: dict[str, Any] = {"title": "Overview", "app_list": site.get_app_list(request), "filters": filters}
+    if jobs is not None:
+        context |= _figures(request, jobs, filters=filters, now=timezone.now())
+    return page(request, site, "admin/index.html", context)
+
+
+def _filters(request: HttpRequest) -> Filters:
+    form = FilterForm(request.GET)
+    form.is_valid()
+    return {name: value for name, value in form.cleaned_data.items() if value}
+
+
+def _figures(request: HttpRequest, visible: JobQuerySet, *, filters: Filters, now: datetime) -> dict[str, Any]:
+    jobs = _narrowed(visible, filters)
+    lists = _lists(jobs)
+    rows = rows_of((job for listed in lists.values() for job in listed), now=now)
+    trouble = attention([*lists["stuck"], *lists["failed"], *lists["running"]], request.user, rows=rows, now=now)
+    troubled = {row.job.pk for row in trouble if row.job.status == JobStatus.PROCESSING}
+    shown = {name: [rows[job.pk] for job in listed if job.pk not in troubled] for name, listed in lists.items()}
+    return {
+        "tiles": _tiles(jobs, filters=filters, now=now),
+        "attention": trouble,
+        "running": shown["running"],
+        "waiting": shown["waiting"],
+        "finished": shown["finished"],
+        "throughput": throughput(visible, filters, now=now),
+        "workers": workers_lately(request.user, now=now),
+        "kinds": FilterForm().fields["kind"].choices,  # type: ignore[attr-defined]
+        "projects": _projects(visible),
+        "first_run": not filters and not any(lists.values()) and not visible.exists(),
+        "back": request.get_full_path(),
+        **_live(filters, now=now),
+    }
+
+
+def _narrowed(jobs: JobQuerySet, filters: Filters) -> JobQuerySet:
+    exact = {name: filters[name] for name in ("kind", "project") if name in filters}
+    found = jobs.filter(**exact)
+    return found.filter(name__icontains=filters["q"]) if "q" in filters else found
+
+
+def _lists(jobs: JobQuerySet) -> dict[str, list[Job]]:
+    """The jobs of each section; failed and running ones that are stuck come first, once."""
+    ok = jobs.filter(stuck="")
+    return {
+        "stuck": list(jobs.stuck().order_by("stuck_since", "-id")[:ATTENTION_LISTED]),
+        "failed": list(ok.filter(status=JobStatus.FAILED).order_by("-updated_at", "-id")[:ATTENTION_LISTED]),
+        "running": list(ok.filter(status=JobStatus.PROCESSING).order_by("-updated_at", "-id")[:RUNNING_LISTED]),
+        "waiting": _waiting(ok),
+        "finished": list(jobs.filter(finished_at__isnull=False).order_by("-finished_at", "-id")[:FINISHED_LISTED]),
+    }
+
+
+def _waiting(jobs: JobQuerySet) -> list[Job]:
+    """Paused ones before pending ones, the newest first."""
+    paused = list(jobs.filter(status=JobStatus.PAUSED).order_by("-updated_at", "-id")[:WAITING_LISTED])
+    return paused + list(jobs.filter(status=JobStatus.PENDING).order_by("-updated_at", "-id")[:WAITING_LISTED])
+
+
+def _tiles(jobs: JobQuerySet, *, filters: Filters, now: datetime) -> list[Tile]:
+    lately = jobs.filter(finished_at__gte=now - DAY)
+    counted: list[tuple[faces.Face, str, JobQuerySet, dict[str, str]]] = [
+        (faces.STUCK, "Stuck", jobs.stuck(), {"stuck": "yes"}),
+        (faces.FACES["failed"], "Failed", jobs.filter(status="failed"), {"status": "failed"}),
+        (faces.FACES["processing"], "Running", jobs.filter(status="processing"), {"status": "processing"}),
+        (faces.FACES["pending"], "Pending", jobs.filter(status="pending"), {"status": "pending"}),
+        (faces.FACES["paused"], "Paused", jobs.filter(status="paused"), {"status": "paused"}),
+        (
+            faces.FACES["completed"],
+            "Completed 24 h",
+            lately.filter(status="completed"),
+            {"status": "completed", "finished": "24h"},
+        ),
+        (
+            faces.FACES["cancelled"],
+            "Cancelled 24 h",
+            lately.filter(status="cancelled"),
+            {"status": "cancelled", "finished": "24h"},
+        ),
+    ]
+    address = reverse("admin:jobs_job_changelist")
+    return [
+        Tile(face, word, _up_to_a_thousand(found), f"{address}?{urlencode({**query, **filters})}")
+        for face, word, found, query in counted
+    ]
+
+
+def _up_to_a_thousand(found: JobQuerySet) -> str:
+    count = found.order_by()[:MOST_COUNTED].count()
+    return f"{MOST_COUNTED - 1}+" if count == MOST_COUNTED else number(count)
+
+
+def _projects(jobs: JobQuerySet) -> list[str]:
+    """The projects of the jobs that changed last."""
+    return sorted({*jobs.order_by("-updated_at", "-id").values_list("project", flat=True)[:RECENT]} - {""})
+
+
+def _live(filters: Filters, *, now: datetime) -> dict[str, Any]:
+    project = filters.get("project", "")
+    socket = f"/ws/projects/{quote(project, safe='')}" if project else "/ws/jobs"
+    query = urlencode({"limit": 200, "ordering": "-updated_at"} | ({"project": project} if project else {}))
+    return live(now=now, socket=socket, poll=f"{reverse('api-jobs')}?{query}", single=False)

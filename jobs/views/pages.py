@@ -1,0 +1,52 @@
+"""What every page has in common: the site's context, the jobs in sight, the way back."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib.admin import AdminSite
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from jobs.access import access_of
+from jobs.models.jobs import JobQuerySet
+
+
+def page(
+    request: HttpRequest, site: AdminSite, template: str, context: dict[str, Any], *, status: int = 200
+) -> HttpResponse:
+    """A page in the admin's shell."""
+    return render(request, template, {**site.each_context(request), **context}, status=status)
+
+
+def missing(request: HttpRequest, site: AdminSite, detail: str) -> HttpResponse:
+    """404 in the admin's clothes."""
+    context = {"title": "Not found", "detail": detail}
+    return page(request, site, "jobs/missing.html", context, status=404)
+
+
+def forbidden(request: HttpRequest, site: AdminSite, detail: str) -> HttpResponse:
+    """403 in the admin's clothes, with the permission that is missing."""
+    context = {"title": "Not permitted", "detail": detail}
+    return page(request, site, "jobs/missing.html", context, status=403)
+
+
+def jobs_of(request: HttpRequest) -> JobQuerySet | None:
+    """The jobs in this account's sight, or None where it may not see jobs at all."""
+    access = access_of(request.user)
+    return access.jobs() if access.may("view_job") else None
+
+
+def way_back(request: HttpRequest, *, otherwise: str = "") -> str:
+    """The page of this site that one came from, with its filters."""
+    wish = request.POST.get("back") or request.GET.get("back") or ""
+    safe = url_has_allowed_host_and_scheme(wish, allowed_hosts={request.get_host()}, require_https=request.is_secure())
+    return wish if wish.startswith("/") and safe else otherwise or reverse("admin:index")
+
+
+def live(*, now: datetime, socket: str, poll: str, single: bool) -> dict[str, Any]:
+    """What the browser's module needs to keep a page current."""
+    return {"live": {"socket": socket, "poll": poll, "single": single}, "now": now}

@@ -1,0 +1,57 @@
+"""A job as a row of the pages: its body, and what its phases add up to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from jobs.models import Job
+from jobs.serializers import JobBody, PhaseBody, job_bodies
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A job in a list. `mark` is the percent at which it completes, `expected` None while any total is unknown."""
+
+    body: JobBody
+    mark: int | None
+    done: int
+    failed: int
+    expected: int | None
+
+    @property
+    def open(self) -> int | None:
+        """Items without an outcome; None while any total is unknown."""
+        return None if self.expected is None else max(0, self.expected - self.done - self.failed)
+
+
+def rows_of(jobs: Iterable[Job], *, now: datetime) -> dict[int, Row]:
+    """The rows of these jobs by id, in a constant number of queries."""
+    unique = {job.pk: job for job in jobs}
+    return {body["id"]: row_of(body) for body in job_bodies(list(unique.values()), now=now)}
+
+
+def row_of(body: JobBody) -> Row:
+    """The row of one body."""
+    phases = body["phases"]
+    totals = [phase["expected"] for phase in phases if phase["expected"] is not None]
+    return Row(
+        body=body,
+        mark=_mark(phases),
+        done=sum(phase["done"] + phase["skipped"] for phase in phases),
+        failed=sum(phase["failed"] for phase in phases),
+        expected=sum(totals) if totals and len(totals) == len(phases) else None,
+    )
+
+
+def _mark(phases: Sequence[PhaseBody]) -> int | None:
+    """The percent that a job shows when each phase has just reached its threshold; None without phases."""
+    weights = [phase["weight"] for phase in phases]
+    if not any(weights):
+        weights = [1] * len(weights)
+    reached = sum(
+        weight * (100 if phase["status"] == "completed" else phase["threshold"])
+        for weight, phase in zip(weights, phases, strict=True)
+    )
+    return reached // sum(weights) if weights else None
