@@ -1,0 +1,98 @@
+"""Filters with choices that are known beforehand, so that no list asks the database which there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from jobs import faces, kinds
+from jobs.statuses import JobStatus
+
+UNFINISHED = "Not finished"
+
+
+class Status(admin.SimpleListFilter):
+    """Not finished, unless something else is asked for."""
+
+    title = parameter_name = "status"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Each status, and all."""
+        return [("all", "All"), *((status, faces.FACES[status].word) for status in JobStatus)]
+
+    def choices(self, changelist: Any) -> Iterator[dict[str, Any]]:
+        """The default says what it is."""
+        first, *others = super().choices(changelist)
+        yield {**first, "display": UNFINISHED}
+        yield from others
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Narrow to the status; a filter by stuck, partial or end looks at every status."""
+        if self.value() in list(JobStatus):
+            return queryset.filter(status=self.value())
+        others = {"stuck", "partial", "finished"} & set(request.GET)
+        return queryset if self.value() == "all" or others else queryset.unfinished()  # type: ignore[attr-defined]
+
+
+class Kind(admin.SimpleListFilter):
+    """The registered kinds."""
+
+    title = parameter_name = "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """From the registry."""
+        return kinds.choices()
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Narrow to the kind."""
+        return queryset.filter(kind=self.value()) if self.value() else queryset
+
+
+class Yes(admin.SimpleListFilter):
+    """All, or only those of which something is true."""
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """One choice."""
+        return [("yes", "Yes")]
+
+
+class StuckFilter(Yes):
+    """Jobs that do not finish by themselves."""
+
+    title = parameter_name = "stuck"
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Only stuck ones."""
+        return queryset.stuck() if self.value() else queryset  # type: ignore[attr-defined]
+
+
+class PartialFilter(Yes):
+    """Jobs that completed with something missing."""
+
+    title = parameter_name = "partial"
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Only partial ones."""
+        return queryset.filter(partial=True) if self.value() else queryset
+
+
+class Finished(admin.SimpleListFilter):
+    """How long ago a job ended."""
+
+    title = parameter_name = "finished"
+    LENGTHS = {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "7d": timedelta(days=7)}
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Three lengths of time."""
+        return [("1h", "In the last hour"), ("24h", "In the last 24 hours"), ("7d", "In the last 7 days")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Only those that ended since then."""
+        length = self.LENGTHS.get(self.value() or "")
+        return queryset.filter(finished_at__gte=timezone.now() - length) if length else queryset

@@ -1,0 +1,117 @@
+"""The lists of items and events."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.safestring import SafeString
+
+from jobs import faces
+from jobs.admin.columns import job_link, pill
+from jobs.admin.jobs import Action, actions_of, ask_first
+from jobs.admin.lists import ReadOnlyAdmin
+from jobs.models import Event, Item
+from jobs.models.items import digest
+from jobs.previews import ACTS, ActSpec
+from jobs.templatetags.progress_pages import clock, until
+from jobs.words import DASH
+
+
+def _on_items(act: ActSpec) -> Action:
+    def ask(model_admin: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[Item]) -> HttpResponse:
+        rows = list(queryset.order_by("pk").values_list("pk", "phase__job_id")[:1000])
+        jobs = sorted({job_id for _, job_id in rows})
+        return ask_first(model_admin, request, act, job=jobs, item=[pk for pk, _ in rows])
+
+    return ask
+
+
+@admin.register(Item)
+class ItemAdmin(ReadOnlyAdmin):
+    """Items of all jobs, the newest first; found by their whole key."""
+
+    project = "phase__job__project"
+    list_display = ("state", "name", "link", "phase_code", "split", "worker", "attempt", "lease", "finished", "error")
+    list_display_links = ("name",)
+    list_filter = ("status",)
+    list_select_related = ("phase__job",)
+    search_fields = ("=key",)
+    search_help_text = "A whole key"
+    ordering = ("-id",)
+    raw_id_fields = ("phase", "account")
+    exclude = ("key_digest", "signature")
+    actions = ()
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """The acts that are about items."""
+        acts = [ACTS[slug] for slug in ("retry", "skip", "release")]
+        return actions_of(acts, _on_items, request, "items")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Item], search_term: str
+    ) -> tuple[QuerySet[Item], bool]:
+        """By the fingerprint of the key, which is indexed."""
+        return (queryset.filter(key_digest=digest(search_term)) if search_term else queryset), False
+
+    @admin.display(description="Status")
+    def state(self, item: Item) -> SafeString:
+        """The pill."""
+        return pill(faces.FACES[item.status])
+
+    @admin.display(description="Item")
+    def name(self, item: Item) -> str:
+        """Its label, else its key."""
+        return str(item)
+
+    @admin.display(description="Job")
+    def link(self, item: Item) -> SafeString | str:
+        """The job."""
+        return job_link(item.phase.job)
+
+    @admin.display(description="Phase")
+    def phase_code(self, item: Item) -> str:
+        """The phase."""
+        return item.phase.code
+
+    @admin.display(description="Lease")
+    def lease(self, item: Item) -> SafeString | str:
+        """When the lease is over."""
+        return until(item.lease_expires_at)
+
+    @admin.display(description="Finished")
+    def finished(self, item: Item) -> SafeString | str:
+        """When it was settled."""
+        return clock(item.finished_at)
+
+
+@admin.register(Event)
+class EventAdmin(ReadOnlyAdmin):
+    """The timeline of all jobs, the newest first."""
+
+    project = "job__project"
+    list_display = ("when", "type", "link", "actor", "told", "detail", "reason")
+    list_display_links = ("type",)
+    list_filter = ("outward",)
+    list_select_related = ("job",)
+    search_fields = ("=job__name",)
+    search_help_text = "The whole name of a job"
+    ordering = ("-id",)
+    raw_id_fields = ("job", "phase", "account")
+
+    @admin.display(description="When")
+    def when(self, event: Event) -> SafeString | str:
+        """To the second."""
+        return clock(event.at)
+
+    @admin.display(description="Job")
+    def link(self, event: Event) -> SafeString | str:
+        """The job."""
+        return job_link(event.job)
+
+    @admin.display(description="Outward")
+    def told(self, event: Event) -> str:
+        """Is it promised to others?"""
+        return "outward" if event.outward else DASH

@@ -1,0 +1,200 @@
+"""The lists of jobs and phases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from jobs import faces, progress
+from jobs.admin.columns import bar, job_link, pill
+from jobs.admin.filters import Finished, Kind, PartialFilter, Status, StuckFilter
+from jobs.admin.lists import ReadOnlyAdmin
+from jobs.models import Job, Phase
+from jobs.previews import ACTS, ActSpec
+from jobs.templatetags.progress_pages import ago, clock, until
+from jobs.words import DASH, number
+
+MOST_AT_ONCE = 100
+Action = Callable[[admin.ModelAdmin, HttpRequest, QuerySet[Any]], HttpResponse]
+
+
+def ask_first(model_admin: admin.ModelAdmin, request: HttpRequest, act: ActSpec, **ids: list[int]) -> HttpResponse:
+    """To the page that shows what the act would do to these jobs."""
+    if len(ids["job"]) > MOST_AT_ONCE:
+        model_admin.message_user(request, f"Tick at most {MOST_AT_ONCE} jobs at once.", "error")
+        return HttpResponseRedirect(request.get_full_path())
+    query = urlencode({**ids, "back": request.get_full_path()}, doseq=True)
+    return HttpResponseRedirect(f"{reverse('admin:jobs-act', kwargs={'slug': act.slug})}?{query}")
+
+
+def actions_of(
+    acts: list[ActSpec], action: Callable[[ActSpec], Action], request: HttpRequest, what: str
+) -> dict[str, tuple[Action, str, str]]:
+    """The acts that this account may do, for the list's menu."""
+    return {
+        act.verb: (action(act), act.verb, f"{act.title} {what}…")
+        for act in acts
+        if request.user.has_perm(act.permission)
+    }
+
+
+def _on_jobs(act: ActSpec) -> Action:
+    def ask(model_admin: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[Job]) -> HttpResponse:
+        ids = list(queryset.order_by("-pk").values_list("pk", flat=True)[: MOST_AT_ONCE + 1])
+        return ask_first(model_admin, request, act, job=ids)
+
+    return ask
+
+
+@admin.register(Job)
+class JobAdmin(ReadOnlyAdmin):
+    """Jobs, those that are not finished unless something else is asked for."""
+
+    project = "project"
+    list_display = ("state", "link", "kind", "project_name", "bar", "counts", "failed", "deadline", "updated")
+    list_display_links = None
+    list_filter = (Status, Kind, StuckFilter, PartialFilter, Finished)
+    search_fields = ("name",)
+    search_help_text = "Part of a name"
+    ordering = ("-updated_at", "-id")
+    actions = ()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
+        """With the phases, for their counts."""
+        jobs: QuerySet[Job] = super().get_queryset(request)
+        return jobs.prefetch_related("phases")
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Every act but skip, which is about items."""
+        acts = [act for act in ACTS.values() if act.slug != "skip"]
+        return actions_of(acts, _on_jobs, request, "jobs")
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """The page of the job instead of a form of columns."""
+        job = self.get_object(request, object_id)
+        if job is None:
+            return HttpResponseRedirect(reverse("admin:jobs_job_changelist"))
+        return HttpResponseRedirect(job.get_absolute_url())
+
+    @admin.display(description="Status")
+    def state(self, job: Job) -> SafeString:
+        """The pill."""
+        return pill(faces.face_of(job))
+
+    @admin.display(description="Job", ordering="name")
+    def link(self, job: Job) -> SafeString | str:
+        """The name."""
+        return job_link(job)
+
+    @admin.display(description="Project", ordering="project")
+    def project_name(self, job: Job) -> str:
+        """The project, if any."""
+        return job.project or DASH
+
+    @admin.display(description="Progress", ordering="percent")
+    def bar(self, job: Job) -> SafeString:
+        """Done, failed, percent."""
+        body = {name: getattr(job, name) for name in ("status", "stuck", "partial", "percent", "settled_percent")}
+        return bar(body, f"Progress of {job.name}")
+
+    @admin.display(description=format_html('<abbr title="done / needed / expected">Done</abbr>'))
+    def counts(self, job: Job) -> SafeString:
+        """done / needed / expected, over all phases."""
+        phases = list(job.phases.all())
+        needed = [progress.needed(phase.expected, phase.threshold) for phase in phases]
+        done, expected = sum(phase.counts.processed for phase in phases), [phase.expected for phase in phases]
+        return format_html(
+            '<span class="num">{} / {} / {}</span>', number(done), number(_sum(needed)), number(_sum(expected))
+        )
+
+    @admin.display(description="Failed")
+    def failed(self, job: Job) -> str:
+        """Failed items over all phases."""
+        return number(sum(phase.failed for phase in job.phases.all()))
+
+    @admin.display(description="Deadline")
+    def deadline(self, job: Job) -> SafeString | str:
+        """The next watermark."""
+        deadlines = [phase.deadline_at for phase in job.phases.all() if phase.deadline_at]
+        return until(min(deadlines)) if deadlines else DASH
+
+    @admin.display(description="Updated", ordering="updated_at")
+    def updated(self, job: Job) -> SafeString | str:
+        """When anything about it changed."""
+        return ago(job.updated_at)
+
+
+def _sum(numbers: list[int | None]) -> int | None:
+    known = [value for value in numbers if value is not None]
+    return sum(known) if known and len(known) == len(numbers) else None
+
+
+@admin.register(Phase)
+class PhaseAdmin(ReadOnlyAdmin):
+    """Phases of all jobs, the newest first."""
+
+    project = "job__project"
+    list_display = ("state", "code", "link", "bar", "counts", "failed", "processing", "deadline", "completed", "by")
+    list_display_links = ("code",)
+    list_filter = ("status",)
+    list_select_related = ("job",)
+    search_fields = ("=code", "=job__name")
+    search_help_text = "A whole code, or the whole name of a job"
+    ordering = ("-id",)
+    raw_id_fields = ("job",)
+
+    @admin.display(description="Status")
+    def state(self, phase: Phase) -> SafeString:
+        """The pill."""
+        return pill(faces.face(phase.status, partial=phase.partial))
+
+    @admin.display(description="Job")
+    def link(self, phase: Phase) -> SafeString | str:
+        """The job."""
+        return job_link(phase.job)
+
+    @admin.display(description="Progress")
+    def bar(self, phase: Phase) -> SafeString:
+        """Done, failed, percent, threshold."""
+        counts, completed = phase.counts, phase.is_completed
+        body = {
+            "status": phase.status,
+            "partial": phase.partial,
+            "percent": progress.percent(counts, completed=completed),
+            "settled_percent": progress.settled_percent(counts, completed=completed),
+        }
+        return bar(body, f"Progress of {phase}", mark=phase.threshold)
+
+    @admin.display(description=format_html('<abbr title="done / needed / expected">Done</abbr>'))
+    def counts(self, phase: Phase) -> SafeString:
+        """done / needed / expected."""
+        needed = progress.needed(phase.expected, phase.threshold)
+        done = phase.counts.processed
+        return format_html(
+            '<span class="num">{} / {} / {}</span>', number(done), number(needed), number(phase.expected)
+        )
+
+    @admin.display(description="Deadline", ordering="deadline_at")
+    def deadline(self, phase: Phase) -> SafeString | str:
+        """The watermark."""
+        return until(phase.deadline_at)
+
+    @admin.display(description="Completed")
+    def completed(self, phase: Phase) -> SafeString | str:
+        """When."""
+        return clock(phase.completed_at)
+
+    @admin.display(description="By")
+    def by(self, phase: Phase) -> str:
+        """What closed it."""
+        return phase.completed_by.replace("_", " ") or DASH
