@@ -120,7 +120,7 @@ def _parameters(query: Any) -> list[OpenApiParameter]:
 
 def add_components(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """Postprocessing hook: add the types that operations refer to, and say which bodies are required."""
-    _, components = msgspec.json.schema_components(_types, ref_template=TEMPLATE)
+    components = msgspec.json.schema_components(_types, ref_template=TEMPLATE)[1]
     result["components"].setdefault("schemas", {}).update(components)
     for path in result["paths"].values():
         for described in path.values():
@@ -139,8 +139,8 @@ def _require_body(described: dict[str, Any], *, components: Mapping[str, Any]) -
 def _reference(type_: Any) -> dict[str, Any]:
     if type_ not in _types:
         _types.append(type_)
-    (schema,), _ = msgspec.json.schema_components([type_], ref_template=TEMPLATE)
-    return schema
+    schemas, _ = msgspec.json.schema_components([type_], ref_template=TEMPLATE)
+    return next(iter(schemas))
 
 
 def _examples(*, send: Any, shows: Any, status: int) -> list[OpenApiExample]:

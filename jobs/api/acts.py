@@ -46,7 +46,7 @@ class Retry(ActDoor):
                 items=given.items,
                 error_signature=given.error_signature,
                 reason=given.reason,
-                actor=request.user,
+                actor=self.account,
             )
         )
 
@@ -59,7 +59,7 @@ class Release(ActDoor):
         """Release items without a live lease, or all."""
         job = self.job(job_id)
         given = decode(request, inputs.ReleaseInput)
-        return _done(operations.release(job, phase=given.phase, all=given.all, reason=given.reason, actor=request.user))
+        return _done(operations.release(job, phase=given.phase, all=given.all, reason=given.reason, actor=self.account))
 
 
 class Skip(ActDoor):
@@ -70,7 +70,7 @@ class Skip(ActDoor):
         """Skip the named items."""
         job = self.job(job_id)
         given = decode(request, inputs.SkipInput)
-        return _done(operations.skip(job, items=given.items, reason=given.reason, actor=request.user))
+        return _done(operations.skip(job, items=given.items, reason=given.reason, actor=self.account))
 
 
 class ForceComplete(ActDoor):
@@ -86,7 +86,7 @@ class ForceComplete(ActDoor):
         """Finish every open phase, or the named one; it needs a reason."""
         job = self.job(job_id)
         given = decode(request, inputs.ForceInput)
-        return _done(operations.force_complete(job, phase=given.phase, reason=given.reason, actor=request.user))
+        return _done(operations.force_complete(job, phase=given.phase, reason=given.reason, actor=self.account))
 
 
 class FailJob(ActDoor):
@@ -97,7 +97,7 @@ class FailJob(ActDoor):
         """Fail the open phases of a job."""
         job = self.job(job_id)
         given = decode(request, inputs.ActInput)
-        return _done(operations.fail(job, reason=given.reason, actor=request.user))
+        return _done(operations.fail(job, reason=given.reason, actor=self.account))
 
 
 class Cancel(ActDoor):
@@ -108,7 +108,7 @@ class Cancel(ActDoor):
         """Cancel; later reports are answered with `closed`."""
         job = self.job(job_id)
         given = decode(request, inputs.ActInput)
-        return _done(operations.cancel(job, reason=given.reason, actor=request.user))
+        return _done(operations.cancel(job, reason=given.reason, actor=self.account))
 
 
 class Pause(ActDoor):
@@ -119,7 +119,7 @@ class Pause(ActDoor):
         """Pause; claims are answered with `paused`, deadlines keep the time that was left."""
         job = self.job(job_id)
         given = decode(request, inputs.ActInput)
-        return _done(operations.pause(job, reason=given.reason, actor=request.user))
+        return _done(operations.pause(job, reason=given.reason, actor=self.account))
 
 
 class Resume(ActDoor):
@@ -130,7 +130,7 @@ class Resume(ActDoor):
         """Resume."""
         job = self.job(job_id)
         given = decode(request, inputs.ActInput)
-        return _done(operations.resume(job, reason=given.reason, actor=request.user))
+        return _done(operations.resume(job, reason=given.reason, actor=self.account))
 
 
 class Threshold(ActDoor):
@@ -148,7 +148,7 @@ class Threshold(ActDoor):
         given = decode(request, inputs.ThresholdInput)
         return _done(
             operations.set_threshold(
-                job, phase=given.phase, threshold=given.threshold, reason=given.reason, actor=request.user
+                job, phase=given.phase, threshold=given.threshold, reason=given.reason, actor=self.account
             )
         )
 
@@ -167,7 +167,7 @@ class Restart(ActDoor):
         job = self.job(job_id)
         given = decode(request, inputs.RestartInput)
         return _done(
-            operations.restart(job, phase=given.phase, only=given.only, reason=given.reason, actor=request.user)
+            operations.restart(job, phase=given.phase, only=given.only, reason=given.reason, actor=self.account)
         )
 
 

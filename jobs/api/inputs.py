@@ -53,7 +53,7 @@ class Input(Struct, forbid_unknown_fields=True, frozen=True, gc=False):
 # --- jobs ----------------------------------------------------------------------------------------
 
 
-class PhaseInput(Input):
+class PhaseInput(Input, frozen=True):
     """One phase of a new job; what is left out is the preset of the job, its kind or the settings."""
 
     code: Code
@@ -69,7 +69,7 @@ class PhaseInput(Input):
     watermark_ttl: Seconds | None = None
 
 
-class ItemInput(Input):
+class ItemInput(Input, frozen=True):
     """One item; its key is unique within the phase."""
 
     key: Key
@@ -78,7 +78,7 @@ class ItemInput(Input):
     payload: Blob = {}
 
 
-class JobInput(Input):
+class JobInput(Input, frozen=True):
     """A new job; the same name again answers the existing one with its new items added."""
 
     name: Name
@@ -108,7 +108,7 @@ class JobInput(Input):
         return {**values, "phases": phases, "items": None if self.items is None else new_items(self.items)}
 
 
-class HeartbeatInput(Input):
+class HeartbeatInput(Input, frozen=True):
     """A sign of life; it renews the leases of `items`, or of all that this worker holds in the job."""
 
     worker: WorkerName
@@ -119,7 +119,7 @@ class HeartbeatInput(Input):
 # --- phases and items ----------------------------------------------------------------------------
 
 
-class AnnounceInput(Input):
+class AnnounceInput(Input, frozen=True):
     """How many items to expect, as `expected` or under the name that a pipeline's own events use."""
 
     event_id: UUID | None = None
@@ -139,7 +139,7 @@ class AnnounceInput(Input):
         return int(next(iter(given.values())))
 
 
-class ItemsInput(Input):
+class ItemsInput(Input, frozen=True):
     """Items to add to a phase; those that it has are left alone."""
 
     items: Annotated[list[ItemInput], Meta(max_length=MOST_ITEMS)]
@@ -154,7 +154,7 @@ class ItemsInput(Input):
         return new_items(self.items)
 
 
-class ClaimInput(Input):
+class ClaimInput(Input, frozen=True):
     """How many items a worker takes, and for how long they are its own without a sign of life."""
 
     worker: WorkerName
@@ -162,14 +162,14 @@ class ClaimInput(Input):
     lease_seconds: Seconds | None = None
 
 
-class ClaimAnyInput(ClaimInput, kw_only=True):
+class ClaimAnyInput(ClaimInput, kw_only=True, frozen=True):
     """A claim of the oldest items of any job that has this phase."""
 
     phase: Code
     kind: AnyCode = ""
 
 
-class ResultInput(Input):
+class ResultInput(Input, frozen=True):
     """The outcome of one item; without `attempt` the fence is not looked at."""
 
     key: Key
@@ -179,7 +179,7 @@ class ResultInput(Input):
     result: Blob = {}
 
 
-class ReportInput(Input):
+class ReportInput(Input, frozen=True):
     """Outcomes of items of one phase."""
 
     results: Annotated[list[ResultInput], Meta(max_length=MOST_RESULTS)]
@@ -197,7 +197,7 @@ class ReportInput(Input):
         return [Result(row.key, row.status, row.attempt, row.error, row.result) for row in self.results]
 
 
-class CountInput(Input):
+class CountInput(Input, frozen=True):
     """What was settled in a phase without items; `event_id` makes repeating it harmless."""
 
     event_id: UUID
@@ -206,11 +206,11 @@ class CountInput(Input):
     skipped: Number = 0
 
 
-class NoInput(Input):
+class NoInput(Input, frozen=True):
     """Nothing to say."""
 
 
-class FailPhaseInput(Input):
+class FailPhaseInput(Input, frozen=True):
     """Why a phase failed."""
 
     error: str = ""
@@ -219,13 +219,13 @@ class FailPhaseInput(Input):
 # --- operators -----------------------------------------------------------------------------------
 
 
-class ActInput(Input, kw_only=True):
+class ActInput(Input, kw_only=True, frozen=True):
     """Why an operator acts."""
 
     reason: Sentence = ""
 
 
-class RetryInput(ActInput, kw_only=True):
+class RetryInput(ActInput, kw_only=True, frozen=True):
     """Which failed items: by phase, by id, by error signature; all of the job where none is given."""
 
     phase: AnyCode = ""
@@ -233,33 +233,33 @@ class RetryInput(ActInput, kw_only=True):
     error_signature: Signature = ""
 
 
-class ReleaseInput(ActInput, kw_only=True):
+class ReleaseInput(ActInput, kw_only=True, frozen=True):
     """Which held items; `all` also takes those whose lease is live."""
 
     phase: AnyCode = ""
     all: bool = False
 
 
-class SkipInput(ActInput, kw_only=True):
+class SkipInput(ActInput, kw_only=True, frozen=True):
     """Which items count as done without work."""
 
     items: Ids
 
 
-class ForceInput(ActInput, kw_only=True):
+class ForceInput(ActInput, kw_only=True, frozen=True):
     """Which phase is finished with what it has; every open one where none is given."""
 
     phase: AnyCode = ""
 
 
-class ThresholdInput(ActInput, kw_only=True):
+class ThresholdInput(ActInput, kw_only=True, frozen=True):
     """The percent of a phase's expected items that must succeed."""
 
     phase: Code
     threshold: Percentage
 
 
-class RestartInput(ActInput, kw_only=True):
+class RestartInput(ActInput, kw_only=True, frozen=True):
     """A new run of a phase, over all of its items or the failed ones."""
 
     phase: Code

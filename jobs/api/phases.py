@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db.models import Q
 from django.http import HttpResponse
 from rest_framework.request import Request
@@ -18,7 +20,7 @@ from jobs.paging import page
 from jobs.schema import operation
 from jobs.serializers import PhaseBody, item_body, phase_body
 
-PHASE = {"tag": "phases", "errors": (404, 409)}
+PHASE: dict[str, Any] = {"tag": "phases", "errors": (404, 409)}
 
 
 class Announce(Door):

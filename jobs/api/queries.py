@@ -17,14 +17,14 @@ class Query(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """The base of every query: unknown parameters are refused."""
 
 
-class PageQuery(Query, kw_only=True):
+class PageQuery(Query, kw_only=True, frozen=True):
     """Which page of a list."""
 
     limit: Annotated[int, Meta(ge=1, le=200, description="How many results a page has at most.")] = 50
     cursor: Annotated[str, Meta(description="Where the page begins, as `next` of the page before it says.")] = ""
 
 
-class JobQuery(PageQuery, kw_only=True):
+class JobQuery(PageQuery, kw_only=True, frozen=True):
     """Which jobs, and in which order."""
 
     status: Annotated[JobStatus | None, Meta(description="Only jobs in this status.")] = None
@@ -40,7 +40,7 @@ class JobQuery(PageQuery, kw_only=True):
     ] = "-updated_at"
 
 
-class ItemQuery(PageQuery, kw_only=True):
+class ItemQuery(PageQuery, kw_only=True, frozen=True):
     """Which items of a phase."""
 
     status: Annotated[ItemStatus | None, Meta(description="Only items in this status.")] = None
@@ -48,13 +48,13 @@ class ItemQuery(PageQuery, kw_only=True):
     q: Annotated[Text, Meta(description="Only items whose key or label contains this text.")] = ""
 
 
-class ProgressQuery(Query, kw_only=True):
+class ProgressQuery(Query, kw_only=True, frozen=True):
     """Of which phase."""
 
     phase: Annotated[Text, Meta(description="Only this phase; the whole job where it is left out.")] = ""
 
 
-class EventQuery(Query, kw_only=True):
+class EventQuery(Query, kw_only=True, frozen=True):
     """Which outward events."""
 
     after: Annotated[Id, Meta(description="Only events with a larger id: where the last answer ended.")] = 0

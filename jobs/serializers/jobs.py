@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from django.db import connection
 from django.db.models import F, Sum
@@ -61,7 +62,7 @@ def phase_body(phase: Phase, *, now: datetime | None = None) -> PhaseBody:
     return _phase_body(
         phase,
         rate=progress.rate_per_minute(int(settled or 0), started_at=phase.started_at, now=now),
-        current=None if key is None else {"key": key, "label": label, "payload": _loaded(payload)},
+        current=None if key is None else {"key": key, "label": label, "payload": json.loads(payload)},
     )
 
 
@@ -153,11 +154,6 @@ def _phase_body(phase: Phase, *, rate: float | None, current: CurrentItem | None
     }
 
 
-def _loaded(payload: Any) -> dict[str, Any]:
-    loaded: dict[str, Any] = Item._meta.get_field("payload").from_db_value(payload, None, connection)
-    return loaded
-
-
 def _eta(phase: Phase, counts: Counts, *, rate: float | None) -> int | None:
     return progress.eta_seconds(counts, rate) if phase.is_open else None
 
@@ -177,5 +173,5 @@ def _current_items(phases: Iterable[Phase]) -> dict[int, CurrentItem]:
     ids = [phase.current_item_id for phase in phases if phase.current_item_id]
     if not ids:
         return {}
-    rows = Item.objects.filter(pk__in=ids).values("id", "key", "label", "payload")
-    return {row.pop("id"): cast(CurrentItem, row) for row in rows}
+    rows = Item.objects.filter(pk__in=ids).values_list("id", "key", "label", "payload")
+    return {pk: {"key": key, "label": label, "payload": payload} for pk, key, label, payload in rows}

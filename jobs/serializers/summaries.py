@@ -63,7 +63,7 @@ def error_groups(job: Job) -> list[ErrorGroup]:
     )
     most = list(groups.order_by("-count", "signature")[:MOST_GROUPS])
     workers = _workers(job, signatures=[group["signature"] for group in most])
-    return [{**group, "workers": workers[group["signature"]]} for group in most]  # type: ignore[typeddict-item]
+    return [{**group, "workers": workers[group["signature"]]} for group in most]
 
 
 def _workers(job: Job, *, signatures: Sequence[str]) -> dict[str, list[str]]:
