@@ -99,7 +99,7 @@ def _apply(c: Change, batch: Batch, prints: Sequence[str], items: dict[Key, Item
         if item is None:
             answers.append(_unknown(phase, result, reporter))
             continue
-        refused = _check(phase, item, result, check)
+        refused = None if reporter.closed else _check(phase, item, result, check)
         if refused:
             answers.append(ResultOutcome(result.key, Outcome.INVALID, item.status, refused))
             continue
@@ -136,8 +136,10 @@ def _unknown(phase: Phase, result: Result, reporter: Reporter) -> ResultOutcome:
 
 
 def _check(phase: Phase, item: ItemState, result: Result, check: ResultCheck | None) -> str | None:
-    """What the kind of the job has against this result of an item that is not completed yet."""
-    if check is None or result.status != ItemStatus.COMPLETED or item.status == ItemStatus.COMPLETED:
+    """What the kind of the job has against a success; repetition, fence and closed phase are asked first."""
+    if check is None or result.status != ItemStatus.COMPLETED or result.attempt not in (None, item.attempt):
+        return None
+    if item.status in (ItemStatus.COMPLETED, ItemStatus.SKIPPED):
         return None
     return check(phase.job, phase, result.result)
 
