@@ -28,10 +28,12 @@ def force_complete(job: Job, *, phase: str = "", actor: User | None, reason: str
     are revoked, and the phases are closed for good except by restart. `changed` counts phases.
     """
     with acting(job, "force_complete", actor=actor, reason=reason, revision=revision, reason_required=True) as c:
-        if c.job.status == JobStatus.COMPLETED and any(p.forced for p in chosen_phases(c, phase)):
-            return Act(0, c.job, f"Job {job.name} has been force-completed already.")
+        chosen = chosen_phases(c, phase)
+        open_phases = [p for p in chosen if not p.is_completed]
+        if not open_phases and any(p.forced for p in chosen):
+            what = f"Phase {phase}" if phase else f"Job {job.name}"
+            return Act(0, c.job, f"{what} has been force-completed already.")
         require_status(c, "force-complete", *GOING, JobStatus.FAILED)
-        open_phases = [p for p in chosen_phases(c, phase) if not p.is_completed]
         if not open_phases:
             raise WrongState(f"Phase {phase} is completed; force-complete is for pending, processing or failed ones.")
         for p in open_phases:
