@@ -91,7 +91,7 @@ def restart(
     """Begin a new run of a phase, and of every later gated one.
 
     All its items but the skipped ones are pending again, or with `failed` only the failed and the held
-    ones; later gated phases begin from nothing. Totals are kept, leases revoked, watermarks and tallies
+    ones (nothing, where an open or completed phase has none failed); later gated phases begin from nothing. Totals are kept, leases revoked, watermarks and tallies
     cleared; a cancelled job goes on. `changed` counts items (a phase without items counts as one).
     """
     with acting(job, "restart", actor=actor, reason=reason, revision=revision) as c:
@@ -111,7 +111,7 @@ def restart(
 
 def _nothing_to_restart(phase: Phase, *, only: str) -> bool:
     if only == "failed":
-        return phase.is_completed and not phase.failed
+        return not phase.failed and (phase.is_completed or phase.is_open)
     return phase.status == PhaseStatus.PENDING and not phase.started_at and not phase.counts.settled
 
 
