@@ -42,9 +42,7 @@ def _held(c: Change, worker: str, items: Sequence[int] | None) -> list[Item]:
 
 
 def _renew(held: Sequence[Item], *, now: datetime) -> list[tuple[int, datetime]]:
-    leases = [
-        (item.pk, now + timedelta(seconds=item.lease_seconds)) for item in held if item.lease_seconds is not None
-    ]
+    leases = [(item.pk, now + timedelta(seconds=item.lease_seconds)) for item in held if item.lease_seconds is not None]
     if leases:
         rows.update(Item, leases, match=("id",), fields=("lease_expires_at",))
     return leases
