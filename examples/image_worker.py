@@ -37,6 +37,7 @@ log = logging.getLogger("worker")
 PHASE = {"code": "images", "asset_type": "image", "label": "Images", "stage": "Hashing image {done}/{expected}"}
 LISTED_AT_ONCE = 500
 IDLE_SECONDS = 2.0
+FINISHED = ("completed", "failed", "cancelled")
 COLUMNS = ("key", "hash", "width", "height", "bytes", "checksum")
 
 Item = dict[str, Any]
@@ -53,6 +54,7 @@ class Worker:
         self.server = Connection(options.url, token=options.token, stop=self.stop)
         self.job = ""
         self.phase = ""
+        self.seen = -1
         self.held: dict[int, Item] = {}
         self.lock = Lock()
 
@@ -67,8 +69,6 @@ class Worker:
             self.give_back()
             self.gone.set()
             heart.join(timeout=5)
-        if not self.stop.is_set():
-            self.write_hashes()
 
     def open_job(self) -> None:
         """Create the job with one item a file, or find it. The total is told first, so it cannot finish half listed."""
@@ -167,10 +167,16 @@ class Worker:
             log.warning("lost %s", key)
 
     def is_over(self) -> bool:
-        """Is the job finished? With --stay it never is: an operator may retry what failed."""
+        """Is the job finished? Then write its hashes. With --stay go on: an operator may retry what failed."""
         job = self.server.get(self.job)
+        if job["revision"] == self.seen:
+            return False
+        self.seen = job["revision"]
         log.info("nothing to do, job %s at %s %%: %s", job["status"], job["percent"], job["stage"])
-        return job["status"] in ("completed", "failed", "cancelled") and not self.options.stay
+        if job["status"] not in FINISHED:
+            return False
+        self.write_hashes()
+        return not self.options.stay
 
     def write_hashes(self) -> None:
         """Write the hashes of the whole job, whichever worker found them, as a CSV file."""

@@ -35,7 +35,7 @@ def inside(folder: Path, name: str) -> Path:
 def examine(path: Path, *, thumbnail: Path | None = None) -> dict[str, Any]:
     """The facts about one picture, to be reported; Unreadable where there is none."""
     data = _read(path)
-    image = _opened(data)
+    image = _decoded(data)
     if thumbnail:
         _save_thumbnail(image, thumbnail)
     return {
@@ -45,6 +45,11 @@ def examine(path: Path, *, thumbnail: Path | None = None) -> dict[str, Any]:
         "bytes": len(data),
         "checksum": hashlib.sha256(data).hexdigest(),
     }
+
+
+def opened(path: Path) -> Image.Image:
+    """The picture of a file, decoded; Unreadable where there is none."""
+    return _decoded(_read(path))
 
 
 def dhash(image: Image.Image) -> str:
@@ -74,7 +79,7 @@ def _read(path: Path) -> bytes:
         raise Unreadable(error.strerror or str(error)) from error
 
 
-def _opened(data: bytes) -> Image.Image:
+def _decoded(data: bytes) -> Image.Image:
     if not data:
         raise Unreadable("the file is empty")
     try:

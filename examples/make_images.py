@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -67,7 +68,7 @@ def _save(image: Image.Image, path: Path) -> None:
     """Write the file whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}")
-    image.save(unfinished, format="PNG" if path.suffix == ".png" else "JPEG", quality=88)
+    image.save(unfinished, format="PNG" if path.suffix == ".png" else "JPEG", quality=80)
     unfinished.replace(path)
 
 
@@ -139,8 +140,12 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=240, help="how many files (default: 240)")
     parser.add_argument("--width", type=int, default=WIDTH, help=f"pixels from left to right (default: {WIDTH})")
     options = parser.parse_args()
-    written = sum(1 for _ in make(options.folder, count=options.count, width=options.width))
-    parser.exit(0, f"{written} files written to {options.folder}\n")
+    written = 0
+    for written, _ in enumerate(make(options.folder, count=options.count, width=options.width), 1):
+        if written % 50 == 0:
+            sys.stdout.write(f"{written} of {options.count}\n")
+            sys.stdout.flush()
+    sys.stdout.write(f"{written} files written to {options.folder}\n")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,76 @@
+"""Child processes of a command: each with its log, ended in order."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+STOP_SECONDS = 15
+
+
+class Processes:
+    """Python scripts of the project, run each in a session of its own, so that Ctrl-C reaches the parent alone."""
+
+    def __init__(self, root: Path, *, logs: Path, environment: dict[str, str]) -> None:
+        self.root = root
+        self.logs = logs
+        self.environment = environment
+        self.running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, name: str, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
+        """Start a script; what it says goes to `<name>.log`."""
+        with (self.logs / f"{name}.log").open("wb") as log:
+            self.running[name] = subprocess.Popen(
+                [sys.executable, *arguments],
+                cwd=self.root,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        return self.running[name]
+
+    def run(self, name: str, arguments: Sequence[str]) -> int:
+        """Start a script and wait for its end; its exit code."""
+        code = self.start(name, arguments).wait()
+        del self.running[name]
+        return code
+
+    def ended(self) -> list[tuple[str, int]]:
+        """The names and exit codes of those that ended since the last call; a signal is a negative code."""
+        over = [(name, process.returncode) for name, process in self.running.items() if process.poll() is not None]
+        for name, _ in over:
+            del self.running[name]
+        return over
+
+    def stop(self, *, last: str) -> None:
+        """End all of them, the one named last after the others have ended."""
+        others = [process for name, process in self.running.items() if name != last]
+        end(others)
+        end([process for process in self.running.values() if process not in others])
+        self.running.clear()
+
+
+def end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Ask these processes and their children to end, and kill those that do not."""
+    for process in processes:
+        signal_group(process, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_SECONDS
+    for process in processes:
+        try:
+            process.wait(timeout=max(deadline - time.monotonic(), 0))
+        except subprocess.TimeoutExpired:
+            signal_group(process, signal.SIGKILL)
+            process.wait()
+
+
+def signal_group(process: subprocess.Popen[bytes], number: int) -> None:
+    """Send a signal to a process, unless it has ended, and to its children."""
+    if process.poll() is None:
+        os.killpg(process.pid, number)

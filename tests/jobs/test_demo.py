@@ -1,0 +1,106 @@
+"""`manage.py demo` as an operator runs it."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from shutil import copy
+from urllib.parse import urlencode
+
+import pytest
+
+from tests.examples.site import ROOT, environment, eventually, free_port, template, terminate
+
+LAST_LINE = "Ctrl-C stops everything."
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return Path(copy(template()[0], tmp_path_factory.mktemp("demo") / "demo.sqlite3"))
+
+
+@contextmanager
+def demo(database: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", "demo", *arguments],
+        cwd=ROOT,
+        env=environment(database),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        terminate(process)
+        process.communicate(timeout=30)
+
+
+def banner_of(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    said = ""
+    for line in process.stdout:
+        said += line
+        if LAST_LINE in line:
+            return said
+    raise AssertionError(said)
+
+
+def signs_in(port: int, *, name: str, password: str) -> bool:
+    server = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    server.request("GET", "/admin/login/")
+    answer = server.getresponse()
+    page, cookie = answer.read().decode(), answer.headers["Set-Cookie"].split(";")[0]
+    found = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)
+    assert found
+    form = urlencode({"username": name, "password": password, "csrfmiddlewaretoken": found[1], "next": "/admin/"})
+    headers = {"Cookie": cookie, "Content-Type": "application/x-www-form-urlencoded"}
+    server.request("POST", "/admin/login/", body=form, headers=headers)
+    return server.getresponse().status == 302
+
+
+def is_listening(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def jobs_named(run: str, *, database: Path) -> dict[str, str]:
+    with closing(sqlite3.connect(database)) as connection:
+        return dict(connection.execute("SELECT name, status FROM jobs_job WHERE name LIKE ?", [f"{run}-%"]))
+
+
+def test_demo_works_through_its_pictures_and_starts_again_with_the_same_account(database: Path, tmp_path: Path) -> None:
+    port, passwords = free_port(), []
+    for run in ("demo-1", "demo-2"):
+        with demo(database, "--port", str(port), "--count", "16", "--data", str(tmp_path)) as process:
+            banner = banner_of(process)
+            password = banner.split("password", 1)[1].split()[0]
+            assert signs_in(port, name="demo", password=password)
+            passwords.append(password)
+            eventually((tmp_path / "hashes.csv").exists, what="the file of hashes")
+            (tmp_path / "hashes.csv").unlink()
+            statuses = jobs_named(run, database=database)
+        assert statuses == {
+            f"{run}-pictures": "completed",
+            f"{run}-frames": "completed",
+            f"{run}-frames-without-total": "processing",
+        }
+        assert process.returncode == 0
+        assert not is_listening(port)
+    assert passwords[0] == passwords[1]
+
+
+def test_demo_refuses_a_port_that_is_taken(database: Path, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with demo(database, "--port", str(port), "--data", str(tmp_path)) as process:
+            said, _ = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert f"Port {port} is taken" in said
