@@ -1,0 +1,154 @@
+"""The measurements. Each takes its rounds in turn with its baseline and counts the medians."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from benchmarks.site import Site
+from benchmarks.table import Row
+
+LANES = 32
+BULK = 500
+BULK_LANES = 4
+NOTHING = "/api/v1/nothing"
+PAGES = (
+    ("overview", "/admin/"),
+    ("admin's list of jobs", "/admin/jobs/job/"),
+    ("REST list of jobs", "/api/v1/jobs"),
+    ("REST list of stuck jobs", "/api/v1/jobs?stuck=true"),
+)
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is measured."""
+
+    rounds: int
+    singles: int
+    bulks: int
+    costs: int
+    reads: int
+    few_jobs: int
+    many_jobs: int
+    small_phase: int
+    large_phase: int
+
+    def order(self, *, jobs: int) -> dict[str, Any]:
+        """What the database must hold."""
+        lists = {
+            "hot": self.rounds * self.singles,
+            "bulk": self.rounds * self.bulks * BULK,
+            "bulk-verb": self.rounds * self.bulks * BULK,
+            "small": self.small_phase,
+            "large": self.large_phase,
+        }
+        return {"jobs": jobs, "lists": lists}
+
+
+FULL = Sizes(
+    rounds=5, singles=1000, bulks=12, costs=60, reads=20,
+    few_jobs=1000, many_jobs=100_000, small_phase=1000, large_phase=1_000_000,
+)  # fmt: skip
+QUICK = Sizes(
+    rounds=3, singles=300, bulks=8, costs=40, reads=8,
+    few_jobs=1000, many_jobs=10_000, small_phase=1000, large_phase=50_000,
+)  # fmt: skip
+
+
+def single_reports(site: Site, sizes: Sizes) -> Iterator[Row]:
+    """Reports of one item over many connections on one hot job, against a view that does nothing."""
+    reports, nothings = [], []
+    for number in range(sizes.rounds):
+        bodies = [report_body(start=number * sizes.singles + n) for n in range(sizes.singles)]
+        nothings.append(sizes.singles / site.load(NOTHING, bodies=bodies, lanes=LANES)["seconds"])
+        reports.append(sizes.singles / site.load(report_path(site, "hot"), bodies=bodies, lanes=LANES)["seconds"])
+    yield Row(
+        f"single reports, {LANES} connections, one job",
+        "requests/s",
+        median(reports),
+        median(nothings),
+        "an empty DRF view",
+        at_least=0.5,
+    )
+
+
+def bulk_reports(site: Site, sizes: Sizes) -> Iterator[Row]:
+    """Reports of 500 items: over HTTP and as a verb, against a view that does nothing but receive the body."""
+    served, received, called = [], [], []
+    for number in range(sizes.rounds):
+        starts = [(number * sizes.bulks + n) * BULK for n in range(sizes.bulks)]
+        bodies = [report_body(start=start, count=BULK) for start in starts]
+        items = sizes.bulks * BULK
+        received.append(items / site.load(NOTHING, bodies=bodies, lanes=BULK_LANES)["seconds"])
+        served.append(items / site.load(report_path(site, "bulk"), bodies=bodies, lanes=BULK_LANES)["seconds"])
+        calls = [{"job": site.ids["bulk-verb"], "start": start, "count": BULK} for start in starts]
+        called.append(items / sum(site.run("benchmarks.verbs", order=calls)))
+    what = f"reports of {BULK} items"
+    empty = "an empty DRF view"
+    yield Row(f"{what}, {BULK_LANES} connections", "items/s", median(served), median(received), empty, figure=20_000)
+    yield Row(f"{what}, the verb alone", "items/s", median(called), median(received), empty, figure=20_000)
+
+
+def cost_of_size(site: Site, sizes: Sizes) -> Iterator[Row]:
+    """A report on a large phase against one on a small phase, alternating: as a verb and over HTTP."""
+    steps = {"small": sizes.small_phase, "large": sizes.large_phase}
+    calls = [
+        {"job": site.ids[name], "start": start, "count": 1}
+        for places in zip(*(spread(size, number=sizes.rounds * sizes.costs) for size in steps.values()), strict=True)
+        for name, start in zip(steps, places, strict=True)
+    ]
+    times = site.run("benchmarks.verbs", order=calls)
+    what = f"a report on {sizes.large_phase:,} items"
+    versus = f"on {sizes.small_phase:,} items"
+    yield Row(f"{what}, the verb alone", "ms", *milliseconds(times[1::2], times[0::2]), versus, at_most=1.2)
+    served: dict[str, list[float]] = {"small": [], "large": []}
+    places = {name: iter(spread(size, number=sizes.rounds * sizes.costs, offset=1)) for name, size in steps.items()}
+    for _ in range(sizes.rounds):
+        for name, times in served.items():
+            bodies = [report_body(start=next(places[name])) for _ in range(sizes.costs)]
+            times.append(site.load(report_path(site, name), bodies=bodies)["median_seconds"])
+    yield Row(f"{what}, over HTTP", "ms", *milliseconds(served["large"], served["small"]), versus, at_most=1.2)
+
+
+def page_times(many: Site, few: Site, sizes: Sizes) -> Iterator[Row]:
+    """Pages over many jobs against the same pages over few."""
+    times: dict[tuple[str, str], list[float]] = {}
+    for number in range(sizes.rounds + 1):
+        for _, path in PAGES:
+            for name, site in (("few", few), ("many", many)):
+                bodies = [""] * (sizes.reads if number else 3)
+                seconds = site.load(path, method="GET", bodies=bodies)["median_seconds"]
+                if number:
+                    times.setdefault((path, name), []).append(seconds)
+    for what, path in PAGES:
+        figures = milliseconds(times[path, "many"], times[path, "few"])
+        yield Row(f"{what}, {sizes.many_jobs:,} jobs", "ms", *figures, f"{sizes.few_jobs:,} jobs", at_most=1.5)
+
+
+def milliseconds(measured: list[float], baseline: list[float]) -> tuple[float, float]:
+    """The medians of both, in milliseconds."""
+    return median(measured) * 1000, median(baseline) * 1000
+
+
+def spread(size: int, *, number: int, offset: int = 0) -> list[int]:
+    """Numbers of items from all over a phase; those of another offset are other ones."""
+    step = size // number
+    return [place * step + offset for place in range(number)]
+
+
+def report_path(site: Site, name: str) -> str:
+    """Where to report items of this job."""
+    return f"/api/v1/jobs/{site.ids[name]}/phases/items/report"
+
+
+def report_body(*, start: int, count: int = 1) -> str:
+    """A report of so many completed items."""
+    results = [
+        {"key": f"k{number}", "status": "completed", "result": {"checksum": f"{number:032x}"}}
+        for number in range(start, start + count)
+    ]
+    return json.dumps({"worker": "w1", "results": results})

@@ -1,0 +1,19 @@
+"""The addresses of the site, and one that does nothing: the same middleware and authentication, no work."""
+
+from __future__ import annotations
+
+from django.urls import include, path
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+
+class Nothing(APIView):
+    """The least that a view of this site can cost."""
+
+    def post(self, request: Request) -> Response:
+        """Answer nothing."""
+        return Response({})
+
+
+urlpatterns = [path("api/v1/nothing", Nothing.as_view()), path("", include("progress_site.urls"))]
