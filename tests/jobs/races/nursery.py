@@ -1,0 +1,92 @@
+"""A process that has Django loaded and, for each line that it reads, forks a child that does what the line says.
+
+It runs with Django set up and DATABASE_URL naming the database of the test. A line is JSON:
+{"act": name, "at": time to begin, "out": file, ...}. The child writes what it did to that file, line by line, each
+after the commit. The nursery answers each line with the pid of the child.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from itertools import count
+from typing import Any
+
+from django.utils import timezone
+
+from jobs import watchdog
+from jobs.models import Phase
+from jobs.tracking import Actor, NewItem, Result, claim, create_job, report
+
+Told = dict[str, Any]
+
+
+def main() -> None:
+    """Fork for every line until there are no more; children that end are forgotten."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    for line in sys.stdin:
+        told = json.loads(line)
+        pid = os.fork()
+        if pid == 0:
+            _child(told)
+        sys.stdout.write(f"{pid}\n")
+        sys.stdout.flush()
+
+
+def _child(told: Told) -> None:
+    out = os.open(told["out"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    try:
+        time.sleep(max(0.0, told["at"] - time.time()))
+        for answer in ACTS[told["act"]](told):
+            os.write(out, f"{answer}\n".encode())
+        os.write(out, b"over\n")
+    except BaseException as error:
+        os.write(out, f"raised {error!r}\n".encode())
+    finally:
+        os._exit(0)
+
+
+def _phase(told: Told) -> Phase:
+    return Phase.objects.select_related("job").get(pk=told["phase"])
+
+
+def _report(told: Told) -> Iterator[object]:
+    """Report portions of five items each, for ever or as many as told."""
+    portions = range(told["portions"]) if "portions" in told else count()
+    for portion in portions:
+        keys = [f"{told['prefix']}{portion}-{n}" for n in range(5)]
+        results = [Result(key, "completed") for key in keys]
+        answer = report(_phase(told), worker=told["prefix"], results=results, by=Actor())
+        assert {one.outcome for one in answer.results} == {"applied"}
+        yield portion
+
+
+def _claim(told: Told) -> Iterator[object]:
+    """Claim and complete small portions until none is left."""
+    while items := claim(_phase(told), worker=told["prefix"], limit=3, by=Actor()).items:
+        results = [Result(item.key, "completed", item.attempt) for item in items]
+        report(_phase(told), worker=told["prefix"], results=results, by=Actor())
+        yield " ".join(item.key for item in items)
+
+
+def _create(told: Told) -> Iterator[object]:
+    """Create jobs by the names that others create too, with items of one's own."""
+    for number in range(told["jobs"]):
+        items = [NewItem(f"{told['prefix']}{n}") for n in range(5)]
+        answer = create_job(name=f"{told['names']}-{number}", items=items, by=Actor())
+        yield f"{answer.job.pk} {int(answer.created)}"
+
+
+def _sweep(told: Told) -> Iterator[object]:
+    """Expire leases and pass watermarks as of an hour ahead, over and over."""
+    for _ in range(told["rounds"]):
+        swept = watchdog.sweep(timezone.now() + timedelta(hours=1))
+        yield swept["expired"]
+
+
+ACTS = {"report": _report, "claim": _claim, "create": _create, "sweep": _sweep}
