@@ -105,6 +105,7 @@ class JobAdmin(ReadOnlyAdmin):
     def bar(self, job: Job) -> SafeString:
         """Done, failed, percent."""
         body = {name: getattr(job, name) for name in ("status", "stuck", "partial", "percent", "settled_percent")}
+        body["phases"] = [{"expected": phase.expected} for phase in job.phases.all()]
         return bar(body, f"Progress of {job.name}")
 
     @admin.display(description=format_html('<abbr title="done / needed / expected">Done</abbr>'))

@@ -18,7 +18,7 @@ from jobs.statuses import ItemStatus
 from jobs.words import number
 
 CELLS = 400
-LISTED = 50
+LISTED = 25
 WORST_FIRST = (ItemStatus.FAILED, ItemStatus.PROCESSING, ItemStatus.PENDING, ItemStatus.COMPLETED, ItemStatus.SKIPPED)
 
 # The lowest and the highest item of a phase, by one look into the index (phase, status, id) for each status.

@@ -91,7 +91,7 @@ def why_stuck(figures: Figures) -> list[str]:
     causes = [stuck_since(figures.job, now=figures.now).capitalize()]
     if figures.free:
         causes.append(f"{things(figures.free, 'lease')} without a live holder")
-    causes.append(f"{things(figures.live, 'live lease')}" if figures.live else "Nobody holds a live lease")
+    causes.append(f"{things(figures.live, 'live lease')}" if figures.live else "nobody holds a live lease")
     causes += [out_of_reach(phase) for phase in figures.out_of_reach()]
     causes += [_gap(phase) for phase in figures.unfinished if phase.gate_open]
     return causes
