@@ -12,7 +12,8 @@ import structlog
 from daphne.endpoints import build_endpoint_description_strings
 from daphne.http_protocol import HTTPFactory, WebRequest
 from daphne.server import Server, twisted_loop
-from daphne.ws_protocol import WebSocketProtocol
+
+from jobs.management.sockets import SocketConnection
 
 log = structlog.get_logger(__name__)
 
@@ -90,6 +91,7 @@ class GracefulServer(Server):
         super().listen_success(port)
         self.factory.doStart()
         port.factory = self.factory
+        self.ws_factory.protocol = SocketConnection
         self.ports.append(port)
         self.ready(port.getHost().port)
 
@@ -109,7 +111,7 @@ class GracefulServer(Server):
         for port in self.ports:
             port.stopListening()
         for connection in list(self.connections):
-            if isinstance(connection, WebSocketProtocol) and connection.state == WebSocketProtocol.STATE_OPEN:
+            if isinstance(connection, SocketConnection) and connection.state == SocketConnection.STATE_OPEN:
                 connection.serverClose(code=GOING_AWAY)
         self._stop_when_idle()
 
