@@ -43,15 +43,17 @@ def claim_any(
 ) -> Claimed:
     """Take the oldest pending items of any unfinished phase of this code within the account's sight.
 
-    What others took while this call waited for the jobs is replaced by the next of the same jobs.
+    What others took while this call waited for the jobs is replaced by the next of the same jobs, or of
+    the next jobs; the answer is empty only when nothing is left.
     """
-    found = _oldest(_claimable(phase, kind=kind, by=by), limit=limit)
-    if not found:
-        return Claimed([], Reason.NONE_PENDING)
-    with change({job_id for _, job_id in found}, by=by) as c:
-        still = _oldest(_claimable(phase, kind=kind, by=by).filter(job__in=c.jobs), limit=limit)
-        items = _take(c, [pk for pk, _ in still], worker=worker, lease_seconds=lease_seconds)
-    return Claimed(items, None if items else Reason.NONE_PENDING)
+    claimable = _claimable(phase, kind=kind, by=by)
+    while found := _oldest(claimable, limit=limit):
+        with change({job_id for _, job_id in found}, by=by) as c:
+            still = _oldest(claimable.filter(job__in=c.jobs), limit=limit)
+            items = _take(c, [pk for pk, _ in still], worker=worker, lease_seconds=lease_seconds)
+        if items:
+            return Claimed(items)
+    return Claimed([], Reason.NONE_PENDING)
 
 
 def _oldest(phases: PhaseQuerySet, *, limit: int) -> list[tuple[int, int]]:
