@@ -17,7 +17,7 @@ from tests.factories import WORKER, complete, make_job
 from tests.jobs.races.crew import assert_whole, crew, fresh, outcomes
 
 pytestmark = pytest.mark.django_db(transaction=True)
-ROUNDS = range(12)
+ROUNDS = range(8)
 LATER = timedelta(hours=1)
 
 

@@ -19,7 +19,7 @@ from tests.factories import WORKER, complete, make_job
 from tests.jobs.races.crew import assert_whole, completed_events, crew, fresh, outcomes
 
 pytestmark = pytest.mark.django_db(transaction=True)
-ROUNDS = range(15)
+ROUNDS = range(10)
 
 
 def almost_done(items: int, *, left: int, **fields: Any) -> tuple[Job, Phase]:
