@@ -100,6 +100,16 @@ def test_a_result_under_a_lease_that_was_taken_back_is_stale(take_back: Callable
     assert tell(phase_of(job), "k0", "completed", attempt=1).outcome == "stale"
 
 
+def test_after_a_retry_the_result_of_an_older_attempt_is_stale() -> None:
+    job = make_job(items=2)
+    take(phase_of(job), 1)
+    tell(phase_of(job), "k0", "failed", attempt=1)
+    retry(job, actor=None)
+    assert item_of(job, "k0").attempt == 2
+    assert tell(phase_of(job), "k0", "completed", attempt=1).outcome == "stale"
+    assert take(phase_of(job), 1)[0].attempt == 3
+
+
 def test_a_worker_may_give_an_item_back() -> None:
     job = make_job(items=2)
     take(phase_of(job))

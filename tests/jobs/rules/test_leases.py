@@ -10,10 +10,14 @@ from jobs import tracking, watchdog
 from jobs.kinds import PhaseSpec
 from jobs.models import Item, Job, Membership, Worker
 from jobs.operations import cancel, force_complete, pause, release
+from jobs.statuses import Trigger
 from jobs.tracking import Actor, Claimed, Result
 from tests.factories import (
     WORKER,
+    announce,
+    complete,
     item_of,
+    listed,
     make_job,
     new_items,
     operator,
@@ -132,6 +136,15 @@ def test_the_common_claim_passes_over_jobs_that_are_held_or_over() -> None:
     make_job(items=10, done=9, threshold=90, trigger="at_threshold")
     assert {item.job for item in common().items} == {open_job.pk}
     assert common().reason == "none_pending"
+
+
+def test_the_common_claim_passes_over_a_completed_phase_of_a_job_that_goes_on() -> None:
+    job = pipeline(PhaseSpec("items", threshold=90, trigger=Trigger.AT_THRESHOLD), PhaseSpec("rest"))
+    announce(job, 10)
+    complete(listed(job, 10, code="items"), 9)
+    assert (phase_of(job).status, phase_of(job).job.status) == ("completed", "processing")
+    assert common().reason == "none_pending"
+    assert [item.key for item in take(phase_of(job))] == ["k9"]
 
 
 def test_the_common_claim_sees_only_the_projects_of_its_account() -> None:
