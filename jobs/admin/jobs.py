@@ -108,7 +108,7 @@ class JobAdmin(ReadOnlyAdmin):
         body["phases"] = [{"expected": phase.expected} for phase in job.phases.all()]
         return bar(body, f"Progress of {job.name}")
 
-    @admin.display(description=format_html('<abbr title="done / needed / expected">Done</abbr>'))
+    @admin.display(description="Done / needed / expected")
     def counts(self, job: Job) -> SafeString:
         """done / needed / expected, over all phases."""
         phases = list(job.phases.all())
@@ -176,7 +176,7 @@ class PhaseAdmin(ReadOnlyAdmin):
         }
         return bar(body, f"Progress of {phase}", mark=phase.threshold)
 
-    @admin.display(description=format_html('<abbr title="done / needed / expected">Done</abbr>'))
+    @admin.display(description="Done / needed / expected")
     def counts(self, phase: Phase) -> SafeString:
         """done / needed / expected."""
         needed = progress.needed(phase.expected, phase.threshold)

@@ -33,6 +33,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):
     show_full_result_count = False
     list_per_page = 50
     list_max_show_all = 200
+    show_facets = admin.ShowFacets.NEVER
     actions: Any = None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
