@@ -286,7 +286,7 @@ def test_a_form_without_its_token_is_refused(lead: Any) -> None:
 
 
 def test_one_comes_back_with_the_filters_kept(lead: Any) -> None:
-    job = make_failed(project="a")
+    make_failed(project="a")
     address = lead.open("/admin/?project=a").links()["Retry 3 failed…"]
     page = lead.confirm(address)
     assert page.response.redirect_chain == [("/admin/?project=a", 302)]

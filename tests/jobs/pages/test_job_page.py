@@ -176,7 +176,7 @@ def test_errors_are_grouped_by_their_sentence_with_a_button_each(lead: Any) -> N
     results.append(tracking.Result("k3", "failed", error="not an image"))
     tracking.report(phase_of(job), worker="w1", results=results, by=WORKER)
     page = lead.open(address(job))
-    assert "3× timeout after 2 s" in page.section("failures")
+    assert "3\u00d7 timeout after 2 s" in page.section("failures")
     assert "Retry these 3…" in page.section("failures")
     assert "signature=timeout+after+%23+s" in page.links()["Retry these 3…"]
 

@@ -1,0 +1,101 @@
+"""Every page for everybody: rules of accessibility, of the content policy, and of small screens."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from urllib.parse import quote
+from uuid import uuid4
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.utils import timezone
+from playwright.sync_api import BrowserContext, Page
+
+from jobs import operations, tracking, watchdog
+from jobs.kinds import PhaseSpec
+from jobs.models import Job
+from tests.factories import WORKER, make_job, phase_of
+
+pytestmark = pytest.mark.e2e
+
+
+def make_every_state() -> dict[str, Job]:
+    """A job in each state, with failures, leases and totals that are unknown."""
+    jobs = {"stuck": make_job(name="stuck", items=120, done=44, failed=3, threshold=90)}
+    watchdog.find_stuck(timezone.now() + timedelta(hours=1))
+    jobs["failed"] = make_job(name="failed", items=17, done=14, failed=3, on_shortfall="fail", project="matter-1")
+    jobs["running"] = make_job(name="running-" + "with-a-long-name-" * 8, items=500, done=200, failed=9)
+    tracking.claim(phase_of(jobs["running"]), worker="w-1", limit=20, by=WORKER)
+    jobs["counted"] = make_job(name="counted", phases=[PhaseSpec(code="clustering")])
+    tracking.count(phase_of(jobs["counted"]), done=3, event_id=uuid4(), by=WORKER)
+    jobs["paused"] = make_job(name="paused", items=5, done=1)
+    operations.pause(jobs["paused"], actor=None, reason="asked to")
+    jobs["pending"] = make_job(name="pending", items=5)
+    jobs["partial"] = make_job(name="partial", items=5, done=3, failed=2)
+    jobs["completed"] = make_job(name="completed", items=2, done=2)
+    jobs["cancelled"] = make_job(name="cancelled", items=5, done=1)
+    operations.cancel(jobs["cancelled"], actor=None)
+    return jobs
+
+
+def addresses(jobs: dict[str, Job]) -> list[str]:
+    """Every page that there is."""
+    job = "/admin/jobs/job/"
+    pages = [f"{job}{jobs[name].pk}/" for name in ("stuck", "failed", "running", "counted", "completed")]
+    acts = ("force-complete", "retry", "release", "threshold", "restart", "pause", "cancel")
+    pages += [f"{job}{jobs['stuck'].pk}/{act}/" for act in acts]
+    pages += [f"{job}act/cancel/?job={jobs['stuck'].pk}&job={jobs['partial'].pk}", f"{job}999999/"]
+    pages += [f"/admin/jobs/{model}/" for model in ("phase", "item", "event", "worker")]
+    return ["/admin/", *pages, f"{job}?status=all", "/admin/knox/authtoken/", "/admin/tokens/issue/"]
+
+
+def findings(page: Page, address: str) -> list[str]:
+    """What is wrong with a page."""
+    page.goto(address)
+    violations = Axe().run(page).response["violations"]
+    found = [f"{address}: {rule['id']} {node['html'][:200]}" for rule in violations for node in rule["nodes"]]
+    if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+        found.append(f"{address}: wider than the screen")
+    return found
+
+
+def complained(complaints: Any) -> list[str]:
+    """Complaints but for the page that is not there."""
+    return [text for text in complaints if "404" not in text]
+
+
+@pytest.mark.parametrize(
+    ("scheme", "width"), [("light", 1360), ("dark", 1360), ("light", 390)], ids=["light", "dark", "small"]
+)
+def test_pages_break_no_rule(page: Page, complaints: Any, scheme: Any, width: int) -> None:
+    jobs = make_every_state()
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 844})
+    assert [finding for address in addresses(jobs) for finding in findings(page, address)] == []
+    assert complained(complaints) == []
+
+
+def test_the_first_run_breaks_no_rule(page: Page, complaints: Any) -> None:
+    assert findings(page, "/admin/") == []
+    assert complained(complaints) == []
+
+
+def test_the_page_to_sign_in_breaks_no_rule(context: BrowserContext) -> None:
+    page = context.new_page()
+    assert findings(page, "/admin/login/") == []
+
+
+def test_what_a_worker_writes_does_nothing_in_a_browser(page: Page, complaints: Any) -> None:
+    evil = '"><img src=x onerror="window.owned = true"><script>window.owned = true</script>'
+    job = make_job(name=evil, project=evil, items=3, done=1)
+    results = [tracking.Result("k1", "failed", error=evil)]
+    tracking.report(phase_of(job), worker="w1", results=results, by=WORKER)
+    for address in ("/admin/", f"/admin/jobs/job/{job.pk}/", f"/admin/?project={quote(evil)}"):
+        page.goto(address)
+        page.locator("#badge[data-mode=live]").wait_for()
+        results = [tracking.Result("k2", "processing")]
+        tracking.report(phase_of(job), worker=evil[:100], results=results, by=WORKER)
+        page.wait_for_timeout(1500)
+        assert page.evaluate("window.owned") is None
+    assert complained(complaints) == []
