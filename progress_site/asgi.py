@@ -9,17 +9,18 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import django
 from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.security.websocket import OriginValidator
 from channels.sessions import CookieMiddleware
 from django.conf import settings
-from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "progress_site.settings")
-http: Any = get_asgi_application()
+django.setup(set_prefix=False)
 
 from jobs.routing import websocket_urlpatterns  # noqa: E402  (models can be imported once Django is set up)
 from progress_site.edge import AtRoot, BodyLimit  # noqa: E402
+from progress_site.handler import ThreadedHandler  # noqa: E402
 
 
 class SitesOwnPages(OriginValidator):
@@ -31,4 +32,4 @@ class SitesOwnPages(OriginValidator):
 
 
 websockets = SitesOwnPages(CookieMiddleware(URLRouter(websocket_urlpatterns)), settings.ALLOWED_HOSTS)
-application = AtRoot(ProtocolTypeRouter({"http": BodyLimit(http), "websocket": websockets}))
+application = AtRoot(ProtocolTypeRouter({"http": BodyLimit(ThreadedHandler()), "websocket": websockets}))

@@ -129,7 +129,7 @@ def database(name: str, *, default: str) -> dict[str, Any]:
     config = _database_of_url(name, default=default)
     if config["ENGINE"] == SQLITE:
         Path(config["NAME"]).parent.mkdir(parents=True, exist_ok=True)
-        return {**config, "OPTIONS": SQLITE_OPTIONS}
+        return {**config, "CONN_MAX_AGE": None, "OPTIONS": SQLITE_OPTIONS}
     return {**config, **POSTGRESQL_SETTINGS, "OPTIONS": {**POSTGRESQL_OPTIONS, **config.get("OPTIONS", {})}}
 
 

@@ -1,0 +1,86 @@
+"""HTTP by Django, each request in one thread from beginning to end.
+
+Django's own ASGI handler starts a thread and a database connection for every request and crosses between that
+thread and the event loop for every middleware. Everything here is synchronous, so a request crosses once, into one
+of a few threads that keep their connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from typing import IO, Any
+
+from django.core import signals
+from django.core.exceptions import RequestAborted
+from django.core.handlers.asgi import ASGIHandler, get_script_prefix
+from django.http import HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import set_script_prefix
+
+Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+THREADS = 16
+
+
+class ThreadedHandler(ASGIHandler):
+    """Django's handler with its middlewares and views in a thread of a pool."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pool = ThreadPoolExecutor(THREADS, thread_name_prefix="request")
+
+    def load_middleware(self, is_async: bool = False) -> None:
+        """The middlewares as plain calls, one inside the other."""
+        super().load_middleware(is_async=False)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Read the body, answer in a thread, send."""
+        try:
+            body = await self.read_body(receive)
+        except RequestAborted:
+            return
+        loop = asyncio.get_running_loop()
+        response = await loop.run_in_executor(self.pool, copy_context().run, self._answer, scope, body)
+        if isinstance(response, StreamingHttpResponse):
+            await self._stream(response, receive, send)
+            await loop.run_in_executor(self.pool, response.close)
+        else:
+            await self.send_response(response, send)
+
+    def _answer(self, scope: Scope, body: IO[bytes]) -> HttpResponseBase:
+        set_script_prefix(get_script_prefix(scope))
+        signals.request_started.send(sender=type(self), scope=scope)
+        request, refusal = self.create_request(scope, body)
+        response = refusal if request is None else self.get_response(request)
+        response._handler_class = type(self)
+        if isinstance(response, StreamingHttpResponse) and response.is_async:
+            return response
+        return _whole(response, body)
+
+    async def _stream(self, response: StreamingHttpResponse, receive: Receive, send: Send) -> None:
+        tasks = [
+            asyncio.ensure_future(self.send_response(response, send)),
+            asyncio.ensure_future(self.listen_for_disconnect(receive)),
+        ]
+        _, unfinished = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in unfinished:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _whole(response: HttpResponseBase, body: IO[bytes]) -> HttpResponseBase:
+    if isinstance(response, StreamingHttpResponse):
+        content = b"".join(response.streaming_content)
+        whole: HttpResponseBase = HttpResponse(content, status=response.status_code, headers=dict(response.items()))
+        whole.cookies = response.cookies
+    else:
+        whole = response
+    response.close()
+    body.close()
+    return whole
