@@ -91,8 +91,9 @@ def restart(
     """Begin a new run of a phase, and of every later gated one.
 
     All its items but the skipped ones are pending again, or with `failed` only the failed and the held
-    ones (nothing, where an open or completed phase has none failed); later gated phases begin from nothing. Totals are kept, leases revoked, watermarks and tallies
-    cleared; a cancelled job goes on. `changed` counts items (a phase without items counts as one).
+    ones (nothing, where an open or completed phase has none failed); later gated phases begin from
+    nothing. Totals are kept, leases revoked, watermarks and tallies cleared; a cancelled job goes on.
+    `changed` counts items (a phase without items counts as one).
     """
     with acting(job, "restart", actor=actor, reason=reason, revision=revision) as c:
         first = c.phase_by_code(phase)
@@ -147,3 +148,5 @@ def _new_run(c: Change, phase: Phase, *, only: str) -> None:
         phase.done = phase.skipped = 0
     if phase.last_item_at is not None:
         phase.last_item_at = c.now
+    if phase.expected is not None and not phase.announced:
+        phase.expected = max(phase.expected, phase.items_total)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from django.db.models import F
 
 from jobs import progress
-from jobs.change import Change
+from jobs.change import Change, LostRace
 from jobs.errors import WrongState
 from jobs.models import Item, Job, Phase
 from jobs.operations.act import Act, acting, audit, chosen_phases, require_status
@@ -90,6 +90,8 @@ def revoke_leases(c: Change, phases: Sequence[Phase]) -> int:
             started_at=None,
         )
     )
+    if revoked != sum(phase.processing for phase in holding):
+        raise LostRace("An item was moved by somebody who did not hold the lock of its job.")
     for phase in holding:
         phase.processing = 0
     return revoked

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Count, F
 
 from jobs import timeline
-from jobs.change import Change
+from jobs.change import Change, LostRace
 from jobs.errors import WrongState
 from jobs.models import Item, Job, Phase
 from jobs.models.items import ItemQuerySet
@@ -141,12 +140,13 @@ def _move(c: Change, found: ItemQuerySet, *, was: ItemStatus, now: ItemStatus, v
     per_phase = dict(found.order_by().values_list("phase").annotate(number=Count("pk")))
     if not per_phase:
         return 0
-    found.filter(status=was).update(**values)
+    if found.filter(status=was).update(**values) != sum(per_phase.values()):
+        raise LostRace("An item was moved by somebody who did not hold the lock of its job.")
     for phase_id, number in per_phase.items():
         c.count(c.phase(phase_id), was=was, now=now, number=number)
     if was == ItemStatus.FAILED:
         c.errors_stale.add(c.job.pk)
-    return sum(Counter(per_phase).values())
+    return sum(per_phase.values())
 
 
 def _reopen(c: Change, phases: Sequence[Phase]) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, QuerySet
+from django.db import transaction
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
-from jobs.change import COUNTERS, Actor, change
+from jobs.change import COUNTERS, Actor, Change, change
+from jobs.errors import NotFound
 from jobs.models import Event, Item, Job, Phase
 from jobs.statuses import JobStatus
 
@@ -17,7 +20,6 @@ RECOUNT = Actor(name="recount")
 KEEP_COMPLETED = timedelta(days=30)
 KEEP_FAILED = timedelta(days=90)
 KEEP_TIMELINE = timedelta(days=365)
-ITEMS_PER_DELETE = 10_000
 COUNTER_FIELDS = ("items_total", *COUNTERS.values())
 
 
@@ -35,28 +37,40 @@ class Difference:
 def recount(*, repair: bool = False) -> list[Difference]:
     """Compare the counters of every phase with its items; with `repair`, make them equal."""
     differences: list[Difference] = []
-    for job_id in Job.objects.order_by("pk").values_list("pk", flat=True).iterator():
-        differences += _recount_job(job_id, repair=repair)
+    act = _repair if repair else _compare
+    for job_id in list(Job.objects.order_by("pk").values_list("pk", flat=True)):
+        with suppress(NotFound):
+            differences += act(job_id)
     return differences
 
 
-def _recount_job(job_id: int, *, repair: bool) -> list[Difference]:
+def _compare(job_id: int) -> list[Difference]:
+    """What differs in one job, under its lock; nothing is written."""
+    with transaction.atomic():
+        c = Change(by=RECOUNT)
+        c.lock([job_id])
+        return _differences(c.phases.get(job_id, []))
+
+
+def _repair(job_id: int) -> list[Difference]:
     with change([job_id], by=RECOUNT) as c:
-        phases = [phase for phase in c.phases[job_id] if not phase.counted]
-        truth = _counts_of_items(phases)
-        differences = [
-            Difference(c.job.name, phase.code, name, getattr(phase, name), truth[phase.pk][name])
-            for phase in phases
-            for name in COUNTER_FIELDS
-            if getattr(phase, name) != truth[phase.pk][name]
-        ]
-        if repair:
-            for phase in phases:
-                for name in COUNTER_FIELDS:
-                    setattr(phase, name, truth[phase.pk][name])
-        if repair and differences:
+        differences = _differences(c.phases[job_id])
+        for found in differences:
+            setattr(c.phase_by_code(found.phase), found.counter, found.items)
+        if differences:
             c.record(c.job, "recount.repaired", detail=f"{len(differences)} counters did not equal the items.")
     return differences
+
+
+def _differences(phases: list[Phase]) -> list[Difference]:
+    counting_items = [phase for phase in phases if not phase.counted]
+    truth = _counts_of_items(counting_items)
+    return [
+        Difference(phase.job.name, phase.code, name, getattr(phase, name), truth[phase.pk][name])
+        for phase in counting_items
+        for name in COUNTER_FIELDS
+        if getattr(phase, name) != truth[phase.pk][name]
+    ]
 
 
 def _counts_of_items(phases: list[Phase]) -> dict[int, dict[str, int]]:
@@ -72,20 +86,25 @@ def _counts_of_items(phases: list[Phase]) -> dict[int, dict[str, int]]:
 def prune(*, dry_run: bool = False, now: datetime | None = None) -> dict[str, int]:
     """Delete completed jobs after 30 days, failed and cancelled ones after 90, timeline rows after 365."""
     at = now or timezone.now()
-    old = Job.objects.filter(status=JobStatus.COMPLETED, finished_at__lt=at - KEEP_COMPLETED) | Job.objects.filter(
-        status__in=(JobStatus.FAILED, JobStatus.CANCELLED), finished_at__lt=at - KEEP_FAILED
-    )
     events = Event.objects.filter(at__lt=at - KEEP_TIMELINE)
-    found = {"jobs": old.count(), "events": events.count()}
-    if not dry_run:
-        for job in old.iterator():
-            _delete_items(Item.objects.filter(phase__job=job))
-            job.delete()
-        events.delete()
-    return found
+    if dry_run:
+        return {"jobs": _old_jobs(at).count(), "events": events.count()}
+    deleted = sum(_delete(job_id, at=at) for job_id in list(_old_jobs(at).values_list("pk", flat=True)))
+    return {"jobs": deleted, "events": events.delete()[0]}
 
 
-def _delete_items(items: QuerySet[Item]) -> None:
-    """In portions, so that nobody waits for one long transaction."""
-    while ids := list(items.order_by("pk").values_list("pk", flat=True)[:ITEMS_PER_DELETE]):
-        Item.objects.filter(pk__range=(ids[0], ids[-1]), pk__in=ids).delete()
+def _old_jobs(at: datetime) -> QuerySet[Job]:
+    completed = Q(status=JobStatus.COMPLETED, finished_at__lt=at - KEEP_COMPLETED)
+    others = Q(status__in=(JobStatus.FAILED, JobStatus.CANCELLED), finished_at__lt=at - KEEP_FAILED)
+    return Job.objects.filter(completed | others)
+
+
+def _delete(job_id: int, *, at: datetime) -> bool:
+    """Delete a job with all that is its own, unless somebody has opened it again; asked under its lock."""
+    with transaction.atomic():
+        job = _old_jobs(at).select_for_update().filter(pk=job_id).first()
+        if job is None:
+            return False
+        Item.objects.filter(phase__job=job).delete()
+        job.delete()
+        return True

@@ -16,7 +16,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from jobs import progress, rows, timeline
-from jobs.change import Actor, Change, change, stuck_reason
+from jobs.change import Actor, Change, LostRace, change, stuck_reason
 from jobs.errors import NotFound
 from jobs.models import Item, Job, Phase
 from jobs.statuses import OPEN_PHASE, ItemStatus, JobStatus, Stuck
@@ -84,7 +84,8 @@ def _expire(c: Change) -> int:
         (item.pk, ItemStatus.PROCESSING, item.attempt, *(getattr(item, name) for name in EXPIRED_FIELDS))
         for item in expired
     ]
-    rows.update(Item, values, match=("id", "status", "attempt"), fields=EXPIRED_FIELDS)
+    if len(rows.update(Item, values, match=("id", "status", "attempt"), fields=EXPIRED_FIELDS)) != len(values):
+        raise LostRace("An item was moved by somebody who did not hold the lock of its job.")
     _record_expiry(c, expired)
     return len(expired)
 
@@ -115,8 +116,10 @@ def _record_expiry(c: Change, expired: list[Item]) -> None:
 
 def _pass_watermark(c: Change) -> int:
     """Nothing to do but to settle: every change judges the deadlines of its job."""
-    return sum(phase.is_open and phase.deadline_at is not None and phase.deadline_at <= c.now
-               for phase in c.phases[c.job.pk])  # fmt: skip
+    return sum(
+        phase.is_open and phase.gate_open and phase.deadline_at is not None and phase.deadline_at <= c.now
+        for phase in c.phases[c.job.pk]
+    )
 
 
 # --- stuck -------------------------------------------------------------------------------------------

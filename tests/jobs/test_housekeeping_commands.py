@@ -59,3 +59,10 @@ def test_prune_keeps_failed_jobs_90_days_and_the_timeline_a_year() -> None:
     assert run("prune") == "0 jobs and 1 timeline rows deleted.\n"
     Job.objects.filter(pk=job.pk).update(finished_at=timezone.now() - timedelta(days=91))
     assert run("prune") == "1 jobs and 0 timeline rows deleted.\n"
+
+
+def test_recount_without_repair_leaves_even_a_passed_deadline_alone() -> None:
+    job = make_job(expected=5, trigger="at_threshold")
+    Phase.objects.filter(job=job).update(deadline_at=timezone.now() - timedelta(minutes=1))
+    assert run("recount") == "Every counter equals its items.\n"
+    assert phase_of(job).status == "pending"

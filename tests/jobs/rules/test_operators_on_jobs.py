@@ -16,6 +16,7 @@ from tests.factories import (
     job_in,
     listed,
     make_job,
+    new_items,
     operator,
     outward,
     phase_of,
@@ -231,3 +232,14 @@ def test_restart_of_one_phase_of_a_cancelled_job_leaves_the_others_cancelled() -
     complete(phase_of(job, "a"), 1)
     job.refresh_from_db()
     assert (job.status, phase_of(job, "b").status) == ("cancelled", "cancelled")
+
+
+def test_a_forced_total_does_not_complete_the_restarted_list_early() -> None:
+    job = tracking.create_job(name="open-list", by=WORKER).job
+    tracking.add_items(phase_of(job), items=new_items(5), by=WORKER)
+    complete(phase_of(job), 2)
+    operations.force_complete(job, actor=None, reason="in a hurry")
+    assert phase_of(job).expected == 2
+    operations.restart(job, phase="items", actor=None)
+    complete(phase_of(job), 2)
+    assert (phase_of(job).expected, phase_of(job).status) == (5, "processing")
