@@ -29,8 +29,7 @@ from progress_site.settings import ALLOWED_HOSTS, DATABASES  # noqa: E402
 
 ALLOWED_HOSTS += ["testserver"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-DATABASES["default"]["TEST"] = (
-    {"NAME": str(Path(tempfile.gettempdir()) / f"progress-test-{os.getpid()}.sqlite3")}
-    if DATABASES["default"]["ENGINE"].endswith("sqlite3")
-    else {}
-)
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    # As the site has it, but in a file of this process and without waiting for the disk.
+    DATABASES["default"]["TEST"] = {"NAME": str(Path(tempfile.gettempdir()) / f"progress-test-{os.getpid()}.sqlite3")}
+    DATABASES["default"]["OPTIONS"]["init_command"] += "; PRAGMA synchronous=OFF"
