@@ -221,7 +221,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='job',
-            index=models.Index(condition=models.Q(('stuck', ''), _negated=True), fields=['stuck', 'stuck_since'], name='job_stuck'),
+            index=models.Index(condition=models.Q(('stuck', ''), _negated=True), fields=['-updated_at', '-id'], name='job_stuck'),
+        ),
+        migrations.AddIndex(
+            model_name='job',
+            index=models.Index(condition=models.Q(('partial', True)), fields=['-updated_at', '-id'], name='job_partial'),
         ),
         migrations.AddIndex(
             model_name='job',

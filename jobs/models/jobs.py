@@ -111,7 +111,8 @@ class Job(models.Model):
             models.Index(fields=["project", "-updated_at", "-id"], name="job_project_updated"),
             models.Index(fields=["kind", "-updated_at", "-id"], name="job_kind_updated"),
             models.Index(fields=["-finished_at", "-id"], name="job_finished", condition=Q(finished_at__isnull=False)),
-            models.Index(fields=["stuck", "stuck_since"], name="job_stuck", condition=~Q(stuck="")),
+            models.Index(fields=["-updated_at", "-id"], name="job_stuck", condition=~Q(stuck="")),
+            models.Index(fields=["-updated_at", "-id"], name="job_partial", condition=Q(partial=True)),
             models.Index(
                 fields=["status", "heartbeat_at"],
                 name="job_unfinished",

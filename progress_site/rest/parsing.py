@@ -17,7 +17,7 @@ from jobs.errors import BadInput
 DEEPEST = 32
 LARGEST_INTEGER = 2**53
 # Only a body with one of these can hold a NUL, half a surrogate pair or an integer out of bounds.
-SUSPICIOUS = re.compile(rb"\\u0000|\\u[dD][89a-fA-F]|[0-9]{16}")
+SUSPICIOUS = re.compile(rb"\\u0000|\\u[dD][89a-fA-F]|[\s:,\[-][0-9]{16}")
 HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 
