@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
 import structlog
-from channels.db import database_sync_to_async
 
 from jobs import broadcast
 from jobs.live.frames import Frame, load
 from jobs.live.mailbox import Mailbox
+from jobs.live.threads import in_thread
 from jobs.live.topics import Topic, revisions
 
 log = structlog.get_logger(__name__)
@@ -31,8 +31,8 @@ LOAD_FACTOR = 4.0
 FRESH_SECONDS = 5.0
 NEWEST = sys.maxsize
 
-_load = database_sync_to_async(load, thread_sensitive=False)
-_revisions = database_sync_to_async(revisions, thread_sensitive=False)
+_load = in_thread(load)
+_revisions = in_thread(revisions)
 
 
 @dataclass

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from channels.db import database_sync_to_async
 
 from jobs.live.admission import NOT_FOUND, Denied, Request, admit
 from jobs.live.frames import PING
 from jobs.live.hub import Hub
 from jobs.live.mailbox import Mailbox
 from jobs.live.messages import MESSAGE_LENGTH, Ack, Allowance, Sync, decode
+from jobs.live.threads import in_thread
 from jobs.live.topics import Topic
 
 log = structlog.get_logger(__name__)
@@ -27,7 +27,7 @@ OVER = 1000
 FLOOD = 1008
 OVERLOADED = 1013
 
-ask_admission = database_sync_to_async(admit, thread_sensitive=False)
+ask_admission = in_thread(admit)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from functools import partial
 from itertools import count
 from typing import Any
 
 import pytest
-from channels.db import database_sync_to_async
 from channels.routing import URLRouter
 from channels.sessions import CookieMiddleware
 from channels.testing import WebsocketCommunicator
@@ -18,6 +16,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from jobs.live import Limits
+from jobs.live.threads import in_thread
 from jobs.models import Membership
 from jobs.routing import addresses
 
@@ -27,7 +26,7 @@ SECONDS = 5.0
 
 async def run(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Call what uses the database in a thread of its own, as a worker's request does."""
-    return await database_sync_to_async(partial(function, *args, **kwargs), thread_sensitive=False)()
+    return await in_thread(function)(*args, **kwargs)
 
 
 def sign_in(*permissions: str, projects: Sequence[str] = ()) -> tuple[User, str]:
