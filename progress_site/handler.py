@@ -8,10 +8,10 @@ of a few threads that keep their connection.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from django.core import signals
 from django.core.exceptions import RequestAborted
@@ -20,10 +20,7 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
-Message = MutableMapping[str, Any]
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
+from progress_site.edge import Receive, Scope, Send
 
 THREADS = 16
 
@@ -53,11 +50,11 @@ class ThreadedHandler(ASGIHandler):
         else:
             await self.send_response(response, send)
 
-    def _answer(self, scope: Scope, body: IO[bytes]) -> HttpResponseBase:
+    def _answer(self, scope: Scope, body: Any) -> HttpResponseBase:
         set_script_prefix(get_script_prefix(scope))
         signals.request_started.send(sender=type(self), scope=scope)
         request, refusal = self.create_request(scope, body)
-        response = refusal if request is None else self.get_response(request)
+        response: Any = refusal if request is None else self.get_response(request)
         response._handler_class = type(self)
         if isinstance(response, StreamingHttpResponse) and response.is_async:
             return response
@@ -76,7 +73,7 @@ class ThreadedHandler(ASGIHandler):
 
 def _whole(response: HttpResponseBase, body: IO[bytes]) -> HttpResponseBase:
     if isinstance(response, StreamingHttpResponse):
-        content = b"".join(response.streaming_content)
+        content = b"".join(cast("Iterator[bytes]", response.streaming_content))
         whole: HttpResponseBase = HttpResponse(content, status=response.status_code, headers=dict(response.items()))
         whole.cookies = response.cookies
     else:

@@ -10,6 +10,8 @@ from daphne.ws_protocol import WebSocketProtocol
 class SocketConnection(WebSocketProtocol):
     """The limit of size is for what browsers send, and every close code may be sent."""
 
+    maxMessagePayloadSize: int  # noqa: N815  (autobahn's name)
+
     def serverClose(self, code: int | None = None) -> None:  # noqa: N802  (Daphne's name)
         """Close; autobahn's own refuses the codes 1001 (going away), 1008 (flood) and 1013 (overloaded)."""
         self.sendCloseFrame(code=1000 if code is None else code)
