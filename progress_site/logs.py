@@ -40,6 +40,8 @@ def logging(*, level: str, console: bool) -> dict[str, Any]:
             "django.security.DisallowedHost": {"level": "CRITICAL"},
             "daphne": {"level": "WARNING"},
             "axes": {"level": "WARNING"},
+            # It logs a traceback every second while Redis is down; the loss is told once by jobs.broadcast.
+            "channels_redis": {"level": "CRITICAL"},
         },
     }
 
