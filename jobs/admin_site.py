@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, re_path
 
 from jobs import views
@@ -26,7 +27,7 @@ class OperatorSite(AdminSite):
     site_url = None
     enable_nav_sidebar = False
 
-    def get_urls(self) -> list[URLPattern | URLResolver]:  # type: ignore[override]
+    def get_urls(self) -> list[URLPattern | URLResolver]:
         """The operators' pages before those of the plain admin."""
         return [
             re_path(f"{JOB}$", self._page(views.job_page), name="job-page"),
@@ -43,7 +44,7 @@ class OperatorSite(AdminSite):
             app["name"] = {"knox": "Tokens"}.get(app["app_label"], app["name"])
         return apps
 
-    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         """The overview."""
         return views.overview(request, self)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -13,6 +13,9 @@ from django.utils import timezone
 
 from jobs import faces, kinds
 from jobs.statuses import JobStatus
+
+if TYPE_CHECKING:
+    from django.contrib.admin.filters import _ListFilterChoices
 
 UNFINISHED = "Not finished"
 
@@ -26,10 +29,11 @@ class Status(admin.SimpleListFilter):
         """Each status, and all."""
         return [("all", "All"), *((status, faces.FACES[status].word) for status in JobStatus)]
 
-    def choices(self, changelist: Any) -> Iterator[dict[str, Any]]:
+    def choices(self, changelist: Any) -> Iterator[_ListFilterChoices]:
         """The default says what it is."""
         first, *others = super().choices(changelist)
-        yield {**first, "display": UNFINISHED}
+        first["display"] = UNFINISHED
+        yield first
         yield from others
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:

@@ -13,7 +13,7 @@ from jobs import faces
 from jobs.admin.columns import job_link, pill
 from jobs.admin.jobs import Action, actions_of, ask_first
 from jobs.admin.lists import ReadOnlyAdmin
-from jobs.models import Event, Item
+from jobs.models import Event, Item, Job, Phase
 from jobs.models.items import digest
 from jobs.previews import ACTS, ActSpec
 from jobs.templatetags.progress_pages import clock, until
@@ -33,11 +33,11 @@ def _on_items(act: ActSpec) -> Action:
 class ItemAdmin(ReadOnlyAdmin):
     """Items of all jobs, the newest first; found by their whole key."""
 
-    project = "phase__job__project"
+    owner = (Phase, "phase_id", "job__project")
     list_display = ("state", "name", "link", "phase_code", "split", "worker", "attempt", "lease", "finished", "error")
     list_display_links = ("name",)
     list_filter = ("status",)
-    list_select_related = ("phase__job",)
+    follows = ("phase__job",)
     search_fields = ("=key",)
     search_help_text = "A whole key"
     ordering = ("-id",)
@@ -91,11 +91,11 @@ class ItemAdmin(ReadOnlyAdmin):
 class EventAdmin(ReadOnlyAdmin):
     """The timeline of all jobs, the newest first."""
 
-    project = "job__project"
+    owner = (Job, "job_id", "project")
     list_display = ("when", "type", "link", "actor", "told", "detail", "reason")
     list_display_links = ("type",)
     list_filter = ("outward",)
-    list_select_related = ("job",)
+    follows = ("job",)
     search_fields = ("=job__name",)
     search_help_text = "The whole name of a job"
     ordering = ("-id",)

@@ -58,7 +58,7 @@ def _on_jobs(act: ActSpec) -> Action:
 class JobAdmin(ReadOnlyAdmin):
     """Jobs, those that are not finished unless something else is asked for."""
 
-    project = "project"
+    follows = ("phases",)
     list_display = ("state", "link", "kind", "project_name", "bar", "counts", "failed", "deadline", "updated")
     list_display_links = None
     list_filter = (Status, Kind, StuckFilter, PartialFilter, Finished)
@@ -66,11 +66,6 @@ class JobAdmin(ReadOnlyAdmin):
     search_help_text = "Part of a name"
     ordering = ("-updated_at", "-id")
     actions = ()
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
-        """With the phases, for their counts."""
-        jobs: QuerySet[Job] = super().get_queryset(request)
-        return jobs.prefetch_related("phases")
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """Every act but skip, which is about items."""
@@ -144,11 +139,11 @@ def _sum(numbers: list[int | None]) -> int | None:
 class PhaseAdmin(ReadOnlyAdmin):
     """Phases of all jobs, the newest first."""
 
-    project = "job__project"
+    owner = (Job, "job_id", "project")
     list_display = ("state", "code", "link", "bar", "counts", "failed", "processing", "deadline", "completed", "by")
     list_display_links = ("code",)
     list_filter = ("status",)
-    list_select_related = ("job",)
+    follows = ("job",)
     search_fields = ("=code", "=job__name")
     search_help_text = "A whole code, or the whole name of a job"
     ordering = ("-id",)

@@ -14,7 +14,7 @@ from knox.models import AuthToken
 from jobs import tokens
 from jobs.admin.columns import job_link, pill
 from jobs.admin.lists import ReadOnlyAdmin
-from jobs.models import Membership, Worker
+from jobs.models import Job, Membership, Worker
 from jobs.templatetags.progress_pages import ago, clock
 from jobs.views.workers import worker_face
 from jobs.words import DASH
@@ -24,10 +24,10 @@ from jobs.words import DASH
 class WorkerAdmin(ReadOnlyAdmin):
     """Workers as they call themselves, those heard last first."""
 
-    project = "job__project"
+    owner = (Job, "job_id", "project")
     list_display = ("state", "name", "seen", "link", "account", "message")
     list_display_links = ("name",)
-    list_select_related = ("job", "account")
+    follows = ("job", "account")
     search_fields = ("name",)
     ordering = ("-seen_at", "-id")
     raw_id_fields = ("job", "account")
@@ -93,7 +93,7 @@ class TokenAdmin(ReadOnlyAdmin):
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """Deleting is called what it is."""
-        actions = super().get_actions(request)
+        actions: dict[str, Any] = super().get_actions(request)
         if "delete_selected" in actions:
             function, name, _ = actions["delete_selected"]
             actions["delete_selected"] = (function, name, "Revoke tokens")
@@ -124,4 +124,4 @@ class TokenAdmin(ReadOnlyAdmin):
     @admin.display(description="Account last heard")
     def last_use(self, token: AuthToken) -> SafeString | str:
         """The last report or heartbeat of a worker under this account."""
-        return ago(token.seen_at)  # type: ignore[attr-defined]
+        return ago(token.seen_at)

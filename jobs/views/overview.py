@@ -8,7 +8,8 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from django.contrib.admin import AdminSite
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 
@@ -41,7 +42,7 @@ class Tile:
     url: str
 
 
-def overview(request: HttpRequest, site: AdminSite) -> HttpResponse:
+def overview(request: HttpRequest, site: AdminSite) -> TemplateResponse:
     """The first page after signing in."""
     jobs = jobs_of(request)
     filters = _filters(request)

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.admin import AdminSite
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
@@ -17,18 +17,18 @@ from jobs.models.jobs import JobQuerySet
 
 def page(
     request: HttpRequest, site: AdminSite, template: str, context: dict[str, Any], *, status: int = 200
-) -> HttpResponse:
+) -> TemplateResponse:
     """A page in the admin's shell."""
-    return render(request, template, {**site.each_context(request), **context}, status=status)
+    return TemplateResponse(request, template, {**site.each_context(request), **context}, status=status)
 
 
-def missing(request: HttpRequest, site: AdminSite, detail: str) -> HttpResponse:
+def missing(request: HttpRequest, site: AdminSite, detail: str) -> TemplateResponse:
     """404 in the admin's clothes."""
     context = {"title": "Not found", "detail": detail}
     return page(request, site, "jobs/missing.html", context, status=404)
 
 
-def forbidden(request: HttpRequest, site: AdminSite, detail: str) -> HttpResponse:
+def forbidden(request: HttpRequest, site: AdminSite, detail: str) -> TemplateResponse:
     """403 in the admin's clothes, with the permission that is missing."""
     context = {"title": "Not permitted", "detail": detail}
     return page(request, site, "jobs/missing.html", context, status=403)
