@@ -46,7 +46,7 @@ class OperatorSite(AdminSite):
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         """The overview."""
-        return views.overview(request, self)
+        return views.overview_page(request, self)
 
     def _page(self, view: Page) -> Page:
         def page(request: HttpRequest, **kwargs: Any) -> HttpResponse:

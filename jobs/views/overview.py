@@ -42,7 +42,7 @@ class Tile:
     url: str
 
 
-def overview(request: HttpRequest, site: AdminSite) -> TemplateResponse:
+def overview_page(request: HttpRequest, site: AdminSite) -> TemplateResponse:
     """The first page after signing in."""
     jobs = jobs_of(request)
     filters = _filters(request)

@@ -12,6 +12,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.request import UnreadablePostError
 from django.http.response import HttpResponseBase
+from django.template.loader import render_to_string
 from rest_framework.exceptions import APIException, AuthenticationFailed, NotAuthenticated, Throttled, ValidationError
 
 from jobs.errors import BadInput, Refused
@@ -40,7 +41,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     if request.path.startswith(ROOT):
         return _response(body)
     headers = RETRY if body["status"] == 503 else {}
-    return HttpResponse(body["detail"], status=body["status"], headers=headers, content_type="text/plain")
+    return HttpResponse(render_to_string("500.html"), status=body["status"], headers=headers)
 
 
 class ProblemMiddleware:

@@ -1,0 +1,48 @@
+"""Pages that did not work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import OperationalError
+from django.db.backends.utils import CursorWrapper
+
+from tests.factories import make_job
+
+
+def test_an_unknown_address_is_said_so_in_the_clothes_of_the_site(lead: Any) -> None:
+    page = lead.open("/admin/nothing/at/all/", status=404)
+    assert "There is nothing at this address" in page.text
+    assert page.links()["Overview"] == "/admin/"
+
+
+def test_a_defect_shows_a_page_without_details(lead: Any, monkeypatch: Any) -> None:
+    assert break_overview(lead, monkeypatch, error=RuntimeError("secret detail")).status_code == 500
+
+
+def test_a_database_that_is_down_asks_to_come_back(lead: Any, monkeypatch: Any) -> None:
+    response = break_overview(lead, monkeypatch, error=OperationalError("secret detail"))
+    assert response.status_code == 503
+    assert response.headers["Retry-After"]
+
+
+def break_overview(lead: Any, monkeypatch: Any, *, error: Exception) -> Any:
+    """What the overview answers when the database answers this for the tallies."""
+    execute = CursorWrapper.execute
+
+    def broken(self: CursorWrapper, sql: str, params: Any = None) -> Any:
+        if "jobs_tally" in sql:
+            raise error
+        return execute(self, sql, params)
+
+    make_job(items=2, done=1)
+    monkeypatch.setattr(CursorWrapper, "execute", broken)
+    lead.client.raise_request_exception = False
+    response = lead.client.get("/admin/")
+    assert "This page did not work" in response.content.decode()
+    assert "secret detail" not in response.content.decode()
+    return response
+
+
+def test_the_page_without_scripts_asks_for_itself_again(lead: Any) -> None:
+    assert '<noscript><meta http-equiv="refresh" content="15"></noscript>' in lead.open("/admin/").source
