@@ -16,7 +16,7 @@ from jobs.models import Item, Job, Phase
 from jobs.operations import Act
 from jobs.previews import ACTS, ActSpec, Figures, Preview, Scope, figures_of, preview
 from jobs.views.acting import Changed, Seen, perform, seen_of
-from jobs.views.pages import forbidden, jobs_of, missing, page, way_back
+from jobs.views.pages import asked_text, forbidden, jobs_of, missing, page, way_back
 from jobs.views.rows import Row, rows_of
 from jobs.words import number, things
 
@@ -97,7 +97,7 @@ def _scope(request: HttpRequest) -> Scope:
     return Scope(
         phase=form.get("phase") or query.get("phase", ""),
         items=tuple(_numbers(query, "item", most=MOST_ITEMS)),
-        signature=query.get("signature", ""),
+        signature=asked_text(request, "signature"),
         all=query.get("all") == "1",
         only="failed" if (form.get("only") or query.get("only")) == "failed" else "all",
     )

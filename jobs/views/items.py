@@ -15,6 +15,7 @@ from jobs.models import Item, Phase
 from jobs.models.items import ItemQuerySet, digest
 from jobs.previews import Figures
 from jobs.statuses import ItemStatus
+from jobs.views.pages import asked_text
 from jobs.words import number
 
 CELLS = 400
@@ -65,7 +66,7 @@ def items_section(request: HttpRequest, figures: Figures) -> dict[str, Any]:
     phase = _phase(figures, request.GET.get("phase", ""))
     if phase is None:
         return {"items_phase": None}
-    filters = {name: request.GET.get(name, "")[:1024] for name in ("status", "split", "q")}
+    filters = {name: asked_text(request, name)[:1024] for name in ("status", "split", "q")}
     listed = list(_narrowed(phase, filters).filter(pk__gt=_after(request)).order_by("pk")[: LISTED + 1])
     return {
         "items_phase": phase,

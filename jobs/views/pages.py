@@ -40,6 +40,11 @@ def jobs_of(request: HttpRequest) -> JobQuerySet | None:
     return access.jobs() if access.may("view_job") else None
 
 
+def asked_text(request: HttpRequest, name: str) -> str:
+    """A text of the address, without the NUL that no database keeps."""
+    return request.GET.get(name, "").replace("\0", "")
+
+
 def way_back(request: HttpRequest, *, otherwise: str = "") -> str:
     """The page of this site that one came from, with its filters."""
     wish = request.POST.get("back") or request.GET.get("back") or ""

@@ -157,6 +157,14 @@ def test_an_item_is_found_by_its_whole_key(lead: Any) -> None:
     assert [row.text for row in page.root.find(cls="field-name")] == ["k7"]
 
 
+@pytest.mark.parametrize(
+    "query", ["?project=%00", "?q=%00", "?status=%00", "?kind=x", "?status=nonsense", "?p=x", "?e=1"]
+)
+def test_an_address_that_makes_no_sense_still_shows_the_list(lead: Any, query: str) -> None:
+    make_job(name="there", items=1)
+    assert lead.open(f"{JOBS}{query}").root.find(id="changelist")
+
+
 def test_workers_are_alive_silent_or_gone(lead: Any) -> None:
     job = make_job(items=1)
     for name, seconds in (("fresh", 5), ("quiet", 100), ("old", 4000)):

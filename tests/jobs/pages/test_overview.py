@@ -205,6 +205,12 @@ def test_the_page_has_no_inline_script_style_or_handler(lead: Any) -> None:
         assert node.tag != "script" or node.attributes.get("src")
 
 
+@pytest.mark.parametrize("query", ["?project=%00", "?q=%00", "?kind=nonsense", "?q=" + "x" * 3000])
+def test_an_address_that_makes_no_sense_still_shows_the_overview(lead: Any, query: str) -> None:
+    make_job(name="there", items=2, done=1)
+    assert "there" in lead.open(f"/admin/{query}").text
+
+
 @pytest.mark.parametrize("many", [2, 12])
 def test_the_number_of_queries_does_not_grow_with_the_jobs(
     lead: Any, django_assert_max_num_queries: Any, many: int
