@@ -29,6 +29,8 @@ PERMISSIONS: list[tuple[str, str | _StrPromise]] = [
     ("cancel_job", "Can cancel jobs"),
     ("set_threshold_job", "Can change the threshold of a phase"),
     ("restart_job", "Can restart phases"),
+    ("replay_event", "Can deliver outward events again"),
+    ("manage_endpoints", "Can add, change, try and remove endpoints"),
     ("manage_tokens", "Can issue, rotate and revoke tokens"),
 ]
 
