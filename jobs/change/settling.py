@@ -13,6 +13,7 @@ from django.db import transaction
 from jobs import broadcast, progress, rows, timeline
 from jobs.change.fields import JOB_FIELDS, PHASE_FIELDS, LostRace, job_values, phase_values
 from jobs.models import Event, EventCounter, Job, Phase, Tally, Worker
+from jobs.outbox.routing import route
 from jobs.statuses import Held, JobStatus
 
 if TYPE_CHECKING:
@@ -136,6 +137,7 @@ def _write_events(c: Change) -> None:
         for event, number in zip(c.events, rows.next_ids(EventCounter, len(c.events)), strict=True):
             event.pk = number
         Event.objects.bulk_create(c.events)
+        route(c.events)
 
 
 def stuck_reason(job: Job, phases: Sequence[Phase], *, now: datetime) -> str | None:
