@@ -40,6 +40,9 @@ def logging(*, level: str, console: bool) -> dict[str, Any]:
             "django.security.DisallowedHost": {"level": "CRITICAL"},
             "daphne": {"level": "WARNING"},
             "axes": {"level": "WARNING"},
+            # A line per request, and a dozen per failed connection; who calls them says what became of it.
+            "httpx": {"level": "WARNING"},
+            "pika": {"level": "CRITICAL"},
         },
     }
 

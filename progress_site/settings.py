@@ -41,6 +41,7 @@ ITEM_MAX_ATTEMPTS = environment.integer("ITEM_MAX_ATTEMPTS", default=3, least=1,
 JOB_SILENT_AFTER = environment.seconds("JOB_SILENT_AFTER", default=600)
 JOB_STALLED_AFTER = environment.seconds("JOB_STALLED_AFTER", default=1800)
 WATCHDOG_INTERVAL = environment.seconds("WATCHDOG_INTERVAL", default=2)
+DELIVERY_INTERVAL = 1
 
 # The parts
 

@@ -137,7 +137,7 @@ class BrokerSender:
 
     def _failed(self, error: BaseException) -> None:
         """The connection is of no use; what it has not confirmed is not sent."""
-        sentence = f"The broker cannot be reached: {type(error).__name__} {error}".strip()
+        sentence = f"The broker cannot be reached: {error!r}"
         self._outcomes = [outcome or Outcome(sentence, answered=False) for outcome in self._outcomes]
         self._unconfirmed, self._channel = {}, None
         self._stop()
