@@ -38,16 +38,24 @@ def settle(c: Change) -> None:
 
 
 def _judge(c: Change, job: Job) -> None:
-    phases = c.phases[job.pk]
+    """Close what is over. What closes may open gates and announce other phases, so until nothing closes any more."""
+    while _close_what_is_over(c, job):
+        continue
+
+
+def _close_what_is_over(c: Change, job: Job) -> bool:
+    closed = False
     earlier_completed = True
-    for phase in phases:
+    for phase in c.phases[job.pk]:
         _open_gate(c, phase, earlier_completed=earlier_completed)
         if phase.is_open and phase.gate_open and job.held != Held.CANCELLED:
             due = phase.deadline_at is not None and phase.deadline_at <= c.now
             judgement = progress.judge(phase.state, deadline_passed=due)
             if judgement:
                 c.close(phase, judgement)
+                closed = True
         earlier_completed = earlier_completed and phase.is_completed
+    return closed
 
 
 def _open_gate(c: Change, phase: Phase, *, earlier_completed: bool) -> None:
