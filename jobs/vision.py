@@ -16,6 +16,7 @@ from jobs.kinds import Kind, KindOptions, PhaseSpec
 from jobs.models import Phase
 from jobs.statuses import Shortfall, Trigger
 from jobs.tracking.counting import announce_total
+from jobs.tracking.creating import add_phases
 
 SEGMENTATION = "segmentation"
 AFTER_SEGMENTATION = ("embeddings", "keypoints")
@@ -69,6 +70,11 @@ def specs(asset_type: str, *, segmented: bool) -> list[PhaseSpec]:
     """The phases that events about one asset type bring to a job."""
     services = SERVICES if segmented else AFTER_SEGMENTATION
     return [phase_spec(asset_type, service) for service in services]
+
+
+def join(c: Change, asset_type: str, *, segmented: bool) -> None:
+    """Add the phases of an asset type to the job of this change."""
+    add_phases(c, specs(asset_type, segmented=segmented))
 
 
 def first_in_line(phases: Sequence[Phase], asset_type: str) -> list[Phase]:

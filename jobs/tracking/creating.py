@@ -73,8 +73,10 @@ def add_items(phase: Phase, *, items: Sequence[NewItem], reopen: bool = False, b
         return list_items(c, locked, items, reopen=reopen)
 
 
-def list_items(c: Change, phase: Phase, items: Sequence[NewItem], *, reopen: bool = False) -> Added:
-    """`add_items` inside a change that holds the job."""
+def list_items(
+    c: Change, phase: Phase, items: Sequence[NewItem], *, reopen: bool = False, listing: bool = True
+) -> Added:
+    """`add_items` inside a change that holds the job. Without `listing` the phase does not become a listed one."""
     if phase.counted:
         raise WrongState(f"Phase {phase.code} is counted without items; it cannot take items as well.")
     unique = {digest(item.key): item for item in items}
@@ -86,7 +88,7 @@ def list_items(c: Change, phase: Phase, items: Sequence[NewItem], *, reopen: boo
         phase.last_item_at = c.now
         if phase.expected is not None and not phase.announced:
             phase.expected = max(phase.expected, phase.items_total)
-    phase.listed = True
+    phase.listed = phase.listed or listing
     return Added(added, len(items) - added)
 
 
