@@ -43,10 +43,10 @@ def mark(endpoint: Endpoint, told: Iterable[tuple[Due, Outcome]], *, now: dateti
         if gone:
             _disable(endpoint, gone)
     counts = {"sent": 0, "retried": 0, "dead": 0}
-    for (due, outcome), value in zip(pairs, values, strict=True):
+    for (due, _), value in zip(pairs, values, strict=True):
         if due.id in written:
             counts[_name(value[len(MATCH)])] += 1
-            _tell(endpoint, due, outcome)
+    _tell(endpoint, [(due, outcome) for due, outcome in pairs if not outcome.sent])
     return counts
 
 
@@ -97,7 +97,9 @@ def _name(status: object) -> str:
     return "retried" if status == DeliveryStatus.WAITING else str(status)
 
 
-def _tell(endpoint: Endpoint, due: Due, outcome: Outcome) -> None:
-    if not outcome.sent:
-        fields = {"delivery_id": due.id, "endpoint_id": endpoint.pk, "event": due.event_id, "job_id": due.job_id}
-        log.warning("delivery_failed", **fields, tries=due.tries + 1, error=outcome.error)
+def _tell(endpoint: Endpoint, failed: list[tuple[Due, Outcome]]) -> None:
+    """One line per wave, with the ids and the sentence of the first that failed."""
+    if failed:
+        due, outcome = failed[0]
+        fields = {"endpoint_id": endpoint.pk, "delivery_id": due.id, "job_id": due.job_id, "tries": due.tries + 1}
+        log.warning("deliveries_failed", **fields, number=len(failed), error=outcome.error)
