@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import blake2b
 from statistics import median
 from typing import Any
 
@@ -148,7 +149,12 @@ def report_path(site: Site, name: str) -> str:
 def report_body(*, start: int, count: int = 1) -> str:
     """A report of so many completed items."""
     results = [
-        {"key": f"k{number}", "status": "completed", "result": {"checksum": f"{number:032x}"}}
+        {"key": f"k{number}", "status": "completed", "result": {"checksum": checksum(number)}}
         for number in range(start, start + count)
     ]
     return json.dumps({"worker": "w1", "results": results})
+
+
+def checksum(number: int) -> str:
+    """What a worker would send as the checksum of its result."""
+    return blake2b(str(number).encode(), digest_size=16).hexdigest()

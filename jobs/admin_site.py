@@ -36,6 +36,13 @@ class OperatorSite(AdminSite):
             *super().get_urls(),
         ]
 
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        """The apps; the one of the tokens is called by what it holds."""
+        apps = super().get_app_list(request, app_label)
+        for app in apps:
+            app["name"] = {"knox": "Tokens"}.get(app["app_label"], app["name"])
+        return apps
+
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """The overview."""
         return views.overview(request, self)

@@ -25,6 +25,7 @@ PROCESS = uuid4().hex
 PUBLISH_PAUSE = 0.05
 PUBLISH_TIMEOUT = 5.0
 RETRY_PAUSE = 2.0
+CANCEL_PAUSE = 0.2
 
 
 def touch(job_ids: Iterable[int]) -> None:
@@ -152,14 +153,23 @@ async def _follow(on_hint: Callable[[frozenset[int]], None]) -> None:
     if layer is None:
         await asyncio.Event().wait()
     while True:
+        receiving = asyncio.create_task(_receive(layer, on_hint))
         try:
-            await _receive(layer, on_hint)
-        except Exception as error:  # whatever the layer's client raises
-            log.warning("hints_not_received", error=repr(error))
+            await asyncio.wait([receiving])
+            log.warning("hints_not_received", error=repr(receiving.exception()))
         finally:
-            with suppress(Exception):
-                await layer.flush()
+            await _end(receiving, layer)
         await asyncio.sleep(RETRY_PAUSE)
+
+
+async def _end(receiving: asyncio.Task[None], layer: Any) -> None:
+    """Cancel until it has ended: the client of Redis loses a cancellation that comes while it connects."""
+    while not receiving.done():
+        receiving.cancel()
+        await asyncio.wait([receiving], timeout=CANCEL_PAUSE)
+    with suppress(Exception):  # whatever the layer's client raises; what is left is of no use any more
+        async with asyncio.timeout(RETRY_PAUSE):
+            await layer.flush()
 
 
 async def _receive(layer: Any, on_hint: Callable[[frozenset[int]], None]) -> None:

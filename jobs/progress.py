@@ -25,6 +25,7 @@ from jobs.statuses import (
 )
 
 RATE_WINDOW_MINUTES = 5
+STAGE_LENGTH = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,13 +233,14 @@ _FINISHED_STAGE = {
 def stage(template: str, counts: Counts) -> str:
     """The sentence of a phase: `Processing chunk {done}/{expected}` → `Processing chunk 5/17`.
 
-    An unknown total reads `?`. The sentence ends in ` · 1 failed` while items are failed.
+    An unknown total reads `?`. The sentence ends in ` · 1 failed` while items are failed, and is cut
+    to STAGE_LENGTH characters.
     """
     expected = "?" if counts.expected is None else counts.expected
     sentence = _FIELD.sub(
         lambda field: str(expected if field[1] == "expected" else getattr(counts, field[1])), template
     )
-    return f"{sentence} · {counts.failed} failed" if counts.failed else sentence
+    return (f"{sentence} · {counts.failed} failed" if counts.failed else sentence)[:STAGE_LENGTH]
 
 
 def job_stage(status: JobStatus, phases: Sequence[tuple[PhaseState, str]]) -> str:

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 
+from jobs.live import open_sockets
 from jobs.models import Job, Phase
 
 
@@ -49,6 +50,7 @@ class _Jobs:
     def collect(self) -> Iterator[Metric]:
         yield _gauge("progress_jobs", "Jobs by status.", "status", _jobs("status"))
         yield _gauge("progress_jobs_stuck", "Jobs that will not finish by themselves.", "reason", _jobs("stuck"))
+        yield GaugeMetricFamily("progress_live_sockets", "Open websockets of this process.", value=open_sockets())
         yield _gauge("progress_items", "Items by outcome.", "status", _items())
 
 

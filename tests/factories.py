@@ -8,7 +8,7 @@ from typing import Any
 
 from django.contrib.auth.models import Permission, User
 
-from jobs import tracking
+from jobs import operations, tracking
 from jobs.kinds import PhaseSpec
 from jobs.models import Item, Job, Membership, Phase
 from jobs.statuses import Shortfall, Trigger
@@ -130,3 +130,41 @@ def types(job: Job, *, outward: bool | None = None) -> list[str]:
     events = job.events.order_by("pk")
     found = events if outward is None else events.filter(outward=outward)
     return list(found.values_list("type", flat=True))
+
+
+def announce(job: Job, expected: int, **fields: Any) -> tracking.Announced:
+    """Announce the total of the first phase."""
+    return tracking.announce(phase_of(job), expected=expected, by=WORKER, **fields)
+
+
+def working_job() -> Job:
+    """A job of five items: one completed, one failed, one held, two pending."""
+    job = make_job(items=5, done=1)
+    settle(phase_of(job), ["failed", "processing"], start=1)
+    job.refresh_from_db()
+    return job
+
+
+def job_in(status: str) -> Job:
+    """A job of three items in this status."""
+    if status in ("pending", "completed"):
+        return make_job(items=3, done=3 if status == "completed" else 0)
+    if status == "failed":
+        return make_job(items=3, done=2, failed=1, on_shortfall="fail")
+    job = make_job(items=3, done=1)
+    if status != "processing":
+        (operations.pause if status == "paused" else operations.cancel)(job, actor=None)
+        job.refresh_from_db()
+    return job
+
+
+def finished_job(how: str) -> Job:
+    """A job of two items whose one phase is over: completed, failed, forced or cancelled."""
+    if how == "completed":
+        return make_job(items=2, done=2)
+    if how == "failed":
+        return make_job(items=2, done=1, failed=1, on_shortfall="fail")
+    job = make_job(items=2, done=1)
+    (operations.force_complete if how == "forced" else operations.cancel)(job, actor=None, reason="enough")
+    job.refresh_from_db()
+    return job

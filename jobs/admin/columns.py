@@ -20,7 +20,7 @@ def pill(face: faces.Face) -> SafeString:
 
 def bar(body: dict[str, Any], label: str, *, mark: int | None = None) -> SafeString:
     """The bar and its percent."""
-    percent = "?" if body["percent"] is None else f"{body['percent']} %"
+    percent = f"{tags.percent(body)} %"
     drawn = render_to_string("jobs/parts/bar.html", tags.bar(body, label, mark))
     return format_html('<span class="with-bar">{}<span class="num">{}</span></span>', drawn, percent)
 

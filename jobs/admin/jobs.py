@@ -105,9 +105,10 @@ class JobAdmin(ReadOnlyAdmin):
     def bar(self, job: Job) -> SafeString:
         """Done, failed, percent."""
         body = {name: getattr(job, name) for name in ("status", "stuck", "partial", "percent", "settled_percent")}
+        body["phases"] = [{"expected": phase.expected} for phase in job.phases.all()]
         return bar(body, f"Progress of {job.name}")
 
-    @admin.display(description=format_html('<abbr title="done / needed / expected">Done</abbr>'))
+    @admin.display(description="Done / needed / expected")
     def counts(self, job: Job) -> SafeString:
         """done / needed / expected, over all phases."""
         phases = list(job.phases.all())
@@ -175,7 +176,7 @@ class PhaseAdmin(ReadOnlyAdmin):
         }
         return bar(body, f"Progress of {phase}", mark=phase.threshold)
 
-    @admin.display(description=format_html('<abbr title="done / needed / expected">Done</abbr>'))
+    @admin.display(description="Done / needed / expected")
     def counts(self, phase: Phase) -> SafeString:
         """done / needed / expected."""
         needed = progress.needed(phase.expected, phase.threshold)

@@ -8,7 +8,8 @@ from typing import Any
 from django.contrib import admin
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.utils.text import capfirst
 
 from jobs.models.jobs import projects_of
 
@@ -32,6 +33,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):
     show_full_result_count = False
     list_per_page = 50
     list_max_show_all = 200
+    show_facets = admin.ShowFacets.NEVER
     actions: Any = None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -39,6 +41,11 @@ class ReadOnlyAdmin(admin.ModelAdmin):
         rows = super().get_queryset(request)
         projects = projects_of(request.user)
         return rows.filter(**{f"{self.project}__in": projects}) if projects is not None else rows
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Called by what it lists."""
+        title = capfirst(str(self.opts.verbose_name_plural))
+        return super().changelist_view(request, {"title": title, **(extra_context or {})})
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Workers add."""

@@ -102,6 +102,10 @@ class Mailbox:
         """Has everything been sent and acknowledged?"""
         return not self._pending and not self._sent
 
+    def size(self) -> int:
+        """How many frames it holds, waiting or under way."""
+        return len(self._pending) + len(self._sent)
+
     def _is_newer(self, frame: Frame) -> bool:
         return frame.revision > self._known.get(frame.job_id, -1)
 

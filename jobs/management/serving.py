@@ -12,7 +12,8 @@ import structlog
 from daphne.endpoints import build_endpoint_description_strings
 from daphne.http_protocol import HTTPFactory, WebRequest
 from daphne.server import Server, twisted_loop
-from daphne.ws_protocol import WebSocketProtocol
+
+from jobs.management.sockets import SocketConnection
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +60,8 @@ class ConnectionFactory(HTTPFactory):
 class GracefulServer(Server):
     """Daphne that on SIGTERM stops accepting, lets the requests in flight end, and only then leaves.
 
-    A second signal leaves at once. `overdue` is True afterwards if requests did not end in DRAIN_SECONDS.
+    It waits for DRAIN_SECONDS at most, and a second signal ends that. `overdue` is True afterwards if
+    requests were still in flight.
     """
 
     def __init__(self, application: Any, *, host: str, port: int, ready: Callable[[int], None]) -> None:
@@ -89,6 +91,7 @@ class GracefulServer(Server):
         super().listen_success(port)
         self.factory.doStart()
         port.factory = self.factory
+        self.ws_factory.protocol = SocketConnection
         self.ports.append(port)
         self.ready(port.getHost().port)
 
@@ -108,22 +111,30 @@ class GracefulServer(Server):
         for port in self.ports:
             port.stopListening()
         for connection in list(self.connections):
-            if isinstance(connection, WebSocketProtocol) and connection.state == WebSocketProtocol.STATE_OPEN:
+            if isinstance(connection, SocketConnection) and connection.state == SocketConnection.STATE_OPEN:
                 connection.serverClose(code=GOING_AWAY)
         self._stop_when_idle()
 
-    def kill_all_applications(self) -> Any:
-        """Daphne's own, for connections that have an application."""
-        self.connections = {key: value for key, value in self.connections.items() if "application_instance" in value}
-        return super().kill_all_applications()
+    def stop(self) -> None:
+        """Leave now; `overdue` tells whether something was still in flight."""
+        self.overdue = self._in_flight()
+        super().stop()
+
+    def kill_all_applications(self) -> None:
+        """Cancel what is in flight, without waiting for the threads that it may keep busy."""
+        for details in self.connections.values():
+            if "application_instance" in details:
+                details["application_instance"].cancel()
 
     def _stop_when_idle(self) -> None:
         self.factory.close_idle()
-        self.overdue = time.monotonic() > self.deadline
-        if self.overdue or not any(map(self._is_busy, list(self.connections))):
+        if time.monotonic() > self.deadline or not self._in_flight():
             self.stop()
         else:
             twisted_loop.call_later(DRAIN_STEP, self._stop_when_idle)
+
+    def _in_flight(self) -> bool:
+        return any(map(self._is_busy, list(self.connections)))
 
     def _is_busy(self, connection: Any) -> bool:
         details = self.connections[connection]

@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.urls import reverse
 
 from jobs import kinds
+from jobs.progress import STAGE_LENGTH
 from jobs.statuses import FINISHED_JOB, UNFINISHED_JOB, Held, JobStatus, Stuck
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class Job(models.Model):
     partial = models.BooleanField(default=False)
     stuck = models.CharField(max_length=11, choices=[(s, s.capitalize()) for s in Stuck], blank=True, default="")
     stuck_since = models.DateTimeField(null=True, blank=True)
-    stage = models.CharField(max_length=600, blank=True, default="")
+    stage = models.CharField(max_length=STAGE_LENGTH, blank=True, default="")
     percent = models.PositiveSmallIntegerField(default=0)
     settled_percent = models.PositiveSmallIntegerField(default=0)
     revision = models.BigIntegerField(default=0)

@@ -34,6 +34,11 @@ class ActSpec:
         return "set_threshold" if self.slug == "threshold" else self.slug.replace("-", "_")
 
     @property
+    def ends(self) -> bool:
+        """Does it end the job?"""
+        return self.slug in ("force-complete", "fail", "cancel")
+
+    @property
     def permission(self) -> str:
         """The permission that the verb asks for."""
         return f"jobs.{self.verb}_job"

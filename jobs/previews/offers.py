@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
+from jobs.models import Phase
 from jobs.previews.acts import ACTS, ActSpec, refusal
 from jobs.previews.figures import Figures
 from jobs.statuses import JobStatus
@@ -115,9 +116,14 @@ def _restart(f: Figures) -> Said:
 
 def _force(f: Figures) -> Said:
     open_phases = f.unfinished
-    effect = "; ".join(f"{p.code} with {number(p.counts.processed)} of {number(p.expected)}" for p in open_phases[:2])
+    effect = "; ".join(f"{p.code} with {_done(p)}" for p in open_phases[:2])
     more = f" and {len(open_phases) - 2} more" if len(open_phases) > 2 else ""
     return "Force-complete…", f"Completes {effect}{more}; cannot be undone", ""
+
+
+def _done(phase: Phase) -> str:
+    done = number(phase.counts.processed)
+    return f"{done} done" if phase.expected is None else f"{done} of {number(phase.expected)}"
 
 
 def _fail(f: Figures) -> Said:

@@ -42,7 +42,7 @@ def pill(shown: faces.Face | str) -> dict[str, Any]:
 def bar(body: Mapping[str, Any], label: str, mark: int | None = None) -> dict[str, Any]:
     """The bar of a job body or phase body: done, failed hatched behind it, and where it completes."""
     percent, settled = body["percent"], body["settled_percent"]
-    known = percent is not None
+    known = is_known(body)
     return {
         "face": face(body).code,
         "label": label,
@@ -53,6 +53,20 @@ def bar(body: Mapping[str, Any], label: str, mark: int | None = None) -> dict[st
         "said": bar_text(percent, settled, mark=mark) if known else "total unknown",
         "indeterminate": not known and body["status"] == "processing",
     }
+
+
+@register.filter
+def is_known(body: Mapping[str, Any]) -> bool:
+    """Has a total been announced, in the phase or in any phase of the job? Without one there is no percent."""
+    if body["percent"] is None:
+        return False
+    return "phases" not in body or any(phase["expected"] is not None for phase in body["phases"])
+
+
+@register.filter
+def percent(body: Mapping[str, Any]) -> str:
+    """`58`, or `?` while no total is known."""
+    return str(body["percent"]) if is_known(body) else "?"
 
 
 def bar_text(percent: int, settled: int, *, mark: int | None) -> str:

@@ -43,36 +43,39 @@ def claim_any(
 ) -> Claimed:
     """Take the oldest pending items of any unfinished phase of this code within the account's sight.
 
-    What others took while this call waited for the jobs is replaced by the next of the same jobs.
+    What others took while this call waited for the jobs is replaced by the next of the same jobs, or of
+    the next jobs; the answer is empty only when nothing is left.
     """
-    found = _oldest(_claimable(phase, kind=kind, by=by), limit=limit)
-    if not found:
-        return Claimed([], Reason.NONE_PENDING)
-    with change({job_id for _, job_id in found}, by=by) as c:
-        still = _oldest(_claimable(phase, kind=kind, by=by).filter(job__in=c.jobs), limit=limit)
-        items = _take(c, [pk for pk, _ in still], worker=worker, lease_seconds=lease_seconds)
-    return Claimed(items, None if items else Reason.NONE_PENDING)
+    claimable = _claimable(phase, kind=kind, by=by)
+    while wanted := _oldest(claimable, limit=limit):
+        with change({phase.job_id for phase in wanted}, by=by) as c:
+            locked = _oldest(claimable.filter(job__in=c.jobs), limit=limit)
+            items = _take(c, _pending(locked, limit=limit), worker=worker, lease_seconds=lease_seconds)
+        if locked:
+            return Claimed(items, None if items else Reason.NONE_PENDING)
+    return Claimed([], Reason.NONE_PENDING)
 
 
-def _oldest(phases: PhaseQuerySet, *, limit: int) -> list[tuple[int, int]]:
-    """The pending items of the oldest of these phases, each with its job.
-
-    The counters tell how many phases that takes, so only as many items are read as are wanted.
-    """
-    jobs: dict[int, int] = {}
+def _oldest(phases: PhaseQuerySet, *, limit: int) -> list[Phase]:
+    """The oldest of these phases, as many as their counters say it takes for so many pending items."""
+    chosen: list[Phase] = []
     pending = 0
     for phase in phases.order_by("pk")[:limit]:
-        jobs[phase.pk] = phase.job_id
+        chosen.append(phase)
         pending += phase.pending_items
         if pending >= limit:
             break
-    if not jobs:
+    return chosen
+
+
+def _pending(phases: Sequence[Phase], *, limit: int) -> list[int]:
+    """The oldest pending items of these phases; only as many are read as are wanted."""
+    if not phases:
         return []
-    items = Item.objects.filter(status=ItemStatus.PENDING).values_list("pk", "phase_id")
-    *whole, last = jobs
+    *whole, last = phases
+    items = Item.objects.filter(status=ItemStatus.PENDING).values_list("pk", flat=True)
     found = list(items.filter(phase__in=whole).order_by("phase_id", "pk"))
-    found += items.filter(phase=last).order_by("pk")[: limit - len(found)]
-    return [(pk, jobs[phase_id]) for pk, phase_id in found]
+    return [*found, *items.filter(phase=last).order_by("pk")[: limit - len(found)]]
 
 
 def refusal(phase: Phase) -> Reason | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from django.conf import settings
 
@@ -173,6 +174,7 @@ def _write(items: Iterable[ItemState]) -> None:
     """Write the items that moved, those that begin with their time."""
     moved = [item for item in items if item.moved]
     for begun, fields in ((False, transitions.WRITTEN), (True, transitions.BEGUN)):
-        values = [item.row(fields) for item in moved if item.begun is begun]
+        written = attrgetter(*fields)
+        values = [(*item.guard(), *written(item)) for item in moved if item.begun is begun]
         if len(rows.update(Item, values, match=transitions.GUARDS, fields=fields)) != len(values):
             raise LostRace("An item was moved by somebody who did not hold the lock of its job.")

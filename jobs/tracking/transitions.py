@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -51,9 +50,9 @@ class ItemState:
     def __post_init__(self) -> None:
         self.was = (self.status, self.attempt)
 
-    def row(self, fields: Sequence[str]) -> tuple[Any, ...]:
-        """The guarded update: id, status and attempt as loaded, then what is written."""
-        return (self.id, *self.was, *[getattr(self, name) for name in fields])
+    def guard(self) -> tuple[int, str, int]:
+        """What must still be so when it is written: the id, and the status and attempt as loaded."""
+        return (self.id, *self.was)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +149,7 @@ def _give_back(item: ItemState, result: Result, reporter: Reporter) -> Answer:
 
 def _settle(item: ItemState, result: Result, reporter: Reporter) -> Answer:
     item.moved = True
-    item.status = ItemStatus(result.status)
+    item.status = result.status
     item.error = (result.error or "unknown error")[:ERROR_LENGTH] if item.status == ItemStatus.FAILED else ""
     if item.status == ItemStatus.SKIPPED:
         item.error = result.error[:ERROR_LENGTH]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from jobs import progress
 from jobs.models import Job, Phase
 from jobs.previews import Figures, Offer, figures_of, offer
-from jobs.statuses import JobStatus, Stuck
+from jobs.statuses import JobStatus, Shortfall, Stuck
 from jobs.views.workers import ALIVE
 from jobs.words import number, span, things
 
@@ -52,8 +52,9 @@ def _judge(f: Figures, user: User | AnonymousUser, row: Any) -> Attention | None
         return Attention(2, job, row, job.error or "Failed", _missing(f), offer("restart", f, user))
     if job.status == JobStatus.FAILED:
         return Attention(3, job, row, job.error or "Failed", _missing(f), offer("retry", f, user))
-    if f.out_of_reach():
-        return Attention(2, job, row, out_of_reach(f.out_of_reach()[0]), job.error, offer("retry", f, user))
+    failing = [phase for phase in f.out_of_reach() if phase.on_shortfall == Shortfall.FAIL]
+    if failing:
+        return Attention(2, job, row, out_of_reach(failing[0]), job.error, offer("retry", f, user))
     return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from django.contrib import messages
@@ -200,11 +201,17 @@ def _tell(asked: Asked, results: list[Act], refused: list[str]) -> None:
         messages.error(asked.request, sentence)
 
 
+_CHANGED: dict[str, Callable[[int], str]] = {
+    "retry": lambda changed: f"{number(changed)} retried",
+    "release": lambda changed: f"{number(changed)} released",
+    "skip": lambda changed: f"{number(changed)} skipped",
+    "restart": lambda changed: f"{things(changed, 'item')} pending again",
+    "force-complete": lambda changed: f"{things(changed, 'phase')} force-completed",
+}
+
+
 def outcome(spec: ActSpec, act: Act) -> str:
     """`12 retried, 1 refused: is processing …`."""
-    if spec.slug in ("retry", "release", "skip") and act.changed:
-        said = f"{number(act.changed)} {spec.past}"
-    else:
-        said = act.detail.rstrip(".")
+    said = _CHANGED[spec.slug](act.changed) if spec.slug in _CHANGED and act.changed else act.detail.rstrip(".")
     refused = Counter(refusal.detail.rstrip(".") for refusal in act.refused)
     return f"{said}{''.join(f', {number(count)} refused: {why}' for why, count in refused.items())}."

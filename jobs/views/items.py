@@ -18,7 +18,7 @@ from jobs.statuses import ItemStatus
 from jobs.words import number
 
 CELLS = 400
-LISTED = 50
+LISTED = 25
 WORST_FIRST = (ItemStatus.FAILED, ItemStatus.PROCESSING, ItemStatus.PENDING, ItemStatus.COMPLETED, ItemStatus.SKIPPED)
 
 # The lowest and the highest item of a phase, by one look into the index (phase, status, id) for each status.
@@ -71,7 +71,7 @@ def items_section(request: HttpRequest, figures: Figures) -> dict[str, Any]:
         "items_phase": phase,
         "items_phases": [other for other in figures.phases if other.items_total],
         "cells": _cells(phase),
-        "block": max(1, -(-phase.items_total // CELLS)),
+        "cell_size": max(1, -(-phase.items_total // CELLS)),
         "items": listed[:LISTED],
         "items_filters": filters,
         "items_filtered": any(filters.values()),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.contrib.admin import AdminSite
@@ -72,9 +72,13 @@ def _failures(figures: Figures, request: HttpRequest) -> list[Failures]:
     if not any(phase.failed for phase in figures.phases if not phase.counted):
         return []
     return [
-        Failures(group, offer("retry", figures, request.user, signature=group["signature"]))
+        Failures(group, replace(_retry(figures, request, group), label=f"Retry these {number(group['count'])}…"))
         for group in error_groups(figures.job)[:ERRORS_LISTED]
     ]
+
+
+def _retry(figures: Figures, request: HttpRequest, group: ErrorGroup) -> Offer:
+    return offer("retry", figures, request.user, signature=group["signature"])
 
 
 def _timeline(job: Job) -> list[Event]:
@@ -91,7 +95,7 @@ def why_stuck(figures: Figures) -> list[str]:
     causes = [stuck_since(figures.job, now=figures.now).capitalize()]
     if figures.free:
         causes.append(f"{things(figures.free, 'lease')} without a live holder")
-    causes.append(f"{things(figures.live, 'live lease')}" if figures.live else "Nobody holds a live lease")
+    causes.append(f"{things(figures.live, 'live lease')}" if figures.live else "nobody holds a live lease")
     causes += [out_of_reach(phase) for phase in figures.out_of_reach()]
     causes += [_gap(phase) for phase in figures.unfinished if phase.gate_open]
     return causes

@@ -36,7 +36,7 @@ HIGHEST_PORT = 65_535
 
 def port_number(text: str) -> int:
     """A TCP port; 0 lets the system choose one."""
-    if not text.isdigit() or int(text) > HIGHEST_PORT:
+    if not (text.isascii() and text.isdigit()) or int(text) > HIGHEST_PORT:
         raise ArgumentTypeError(f"{text!r} is not a port from 0 to {HIGHEST_PORT}")
     return int(text)
 

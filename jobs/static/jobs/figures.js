@@ -22,6 +22,11 @@ function twoUnits(whole, [unit, name], [part, partName]) {
   return `${Math.floor(whole / unit)} ${name}` + (rest ? ` ${rest} ${partName}` : "");
 }
 
+/** Without a total, in the phase or in any phase of the job, there is no percent. */
+function isKnown(body) {
+  return body.percent !== null && (!body.phases?.length || body.phases.some((phase) => phase.expected !== null));
+}
+
 /** The code of a state's look. */
 export function faceOf(body) {
   if (body.stuck) return "stuck";
@@ -55,7 +60,7 @@ function phaseFields(phase) {
 }
 
 const SAY = {
-  percent: (body) => (body.percent === null ? "?" : String(body.percent)),
+  percent: (body) => (isKnown(body) ? String(body.percent) : "?"),
   rate: (body) => number(body.rate_per_minute),
   eta: (body) => span(body.eta_seconds),
   stage: (body) => body.stage,
@@ -89,9 +94,9 @@ function showPill(element, face) {
 }
 
 function showBar(bar, body) {
-  if (body.percent === null) return;
+  bar.setAttribute("class", `bar ${faceOf(body)}${isKnown(body) || body.status !== "processing" ? "" : " indeterminate"}`);
+  if (!isKnown(body)) return;
   const lost = Math.max(0, body.settled_percent - body.percent);
-  bar.setAttribute("class", `bar ${faceOf(body)}`);
   bar.setAttribute("aria-valuenow", body.percent);
   bar.setAttribute("aria-valuetext", said(bar, body, lost));
   bar.querySelector(".moving")?.remove();

@@ -17,7 +17,7 @@ from tests.factories import WORKER, complete, make_job
 from tests.jobs.races.crew import assert_whole, crew, fresh, outcomes
 
 pytestmark = pytest.mark.django_db(transaction=True)
-ROUNDS = range(12)
+ROUNDS = range(8)
 LATER = timedelta(hours=1)
 
 
@@ -64,11 +64,13 @@ def test_no_item_of_any_job_is_claimed_twice() -> None:
             assert [assert_whole(job).processing for job in jobs] == [10] * 4
 
 
-def test_a_claim_of_any_job_comes_back_empty_only_when_there_is_nothing_to_claim() -> None:
+@pytest.mark.parametrize("jobs", [1, 4])
+def test_a_claim_of_any_job_comes_back_empty_only_when_there_is_nothing_to_claim(jobs: int) -> None:
     with crew(4) as people:
         for number in ROUNDS:
-            code = f"ample{number}"
-            make_job(items=20, phases=[PhaseSpec(code=code)])
+            code = f"ample-{jobs}-{number}"
+            for _ in range(jobs):
+                make_job(items=20 // jobs, phases=[PhaseSpec(code=code)])
             claims = people.at_once(
                 *[partial(tracking.claim_any, worker=f"w{n}", phase=code, limit=5, by=WORKER) for n in range(4)]
             )

@@ -14,12 +14,12 @@ from jobs import operations, tracking, watchdog
 from jobs.errors import Refused
 from jobs.kinds import PhaseSpec
 from jobs.models import Job, Phase
-from jobs.tracking import Result
+from jobs.tracking import Batch, Result, report_many
 from tests.factories import WORKER, complete, make_job
 from tests.jobs.races.crew import assert_whole, completed_events, crew, fresh, outcomes
 
 pytestmark = pytest.mark.django_db(transaction=True)
-ROUNDS = range(15)
+ROUNDS = range(10)
 
 
 def almost_done(items: int, *, left: int, **fields: Any) -> tuple[Job, Phase]:
@@ -29,8 +29,9 @@ def almost_done(items: int, *, left: int, **fields: Any) -> tuple[Job, Phase]:
 
 
 def tell(phase: Phase, number: int) -> Callable[[], tracking.Reported]:
-    """A worker that reports one item as completed."""
-    return lambda: complete(phase, 1, start=number)
+    """A worker that reports one item as completed, in a transaction of its own as if in another process."""
+    batch = Batch(phase, "w1", [Result(f"k{number}", "completed")], WORKER)
+    return lambda: report_many([batch])[0]
 
 
 @pytest.mark.parametrize("trigger", ["at_threshold", "when_settled"])

@@ -8,16 +8,16 @@ from uuid import uuid4
 import pytest
 
 from jobs import operations, tracking
-from jobs.errors import Conflict
+from jobs.errors import Conflict, WrongState
 from jobs.kinds import PhaseSpec
 from jobs.models import Event, Job, Worker
 from jobs.tracking import Batch, Result
 from jobs.tracking.reporting import report_many
 from tests.factories import WORKER, complete, make_job, new_items
-from tests.jobs.races.crew import assert_whole, crew, fresh
+from tests.jobs.races.crew import assert_whole, crew, fresh, outcomes
 
 pytestmark = pytest.mark.django_db(transaction=True)
-ROUNDS = range(12)
+ROUNDS = range(8)
 
 
 def test_creators_of_the_same_name_get_the_same_job_with_the_items_of_all() -> None:
@@ -108,6 +108,18 @@ def test_ten_thousand_frames_from_eight_clients_complete_each_consumer_once() ->
         assert job.events.filter(type="job.completed").count() == 1
 
 
+def test_a_report_that_is_refused_takes_no_other_report_with_it() -> None:
+    with crew(4) as people:
+        for _ in ROUNDS:
+            job, counted = make_job(items=3), make_job()
+            tracking.count(fresh(counted), done=1, event_id=uuid4(), by=WORKER)
+            tell = [partial(complete, fresh(job), 1, start=n) for n in range(3)]
+            *told, refused = people.at_once(*tell, partial(complete, fresh(counted), 1))
+            assert outcomes(told) == ["applied"] * 3
+            assert isinstance(refused, WrongState)
+            assert (assert_whole(job).status, fresh(counted).done) == ("completed", 1)
+
+
 def test_workers_on_many_jobs_in_any_order_never_block_each_other_for_good() -> None:
     def report_everywhere(jobs: list[Job], start: int) -> None:
         batches = [Batch(fresh(job), f"w{start % 2}", [Result(f"k{start}", "completed")], WORKER) for job in jobs]
@@ -127,7 +139,7 @@ def test_workers_on_many_jobs_in_any_order_never_block_each_other_for_good() -> 
 
 
 def test_who_reads_events_after_the_last_id_misses_none() -> None:
-    done = []
+    done: list[int] = []
 
     def finish_jobs(number: int) -> None:
         for _ in range(15):

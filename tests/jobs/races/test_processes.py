@@ -24,7 +24,7 @@ from tests.jobs.races.crew import assert_whole, fresh
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PROGRAM = "import django; django.setup(); from tests.jobs.races import nursery; nursery.main()"
-KILLS = 12
+KILLS = 10
 PATIENCE = 60.0
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -19,10 +21,10 @@ from tests.jobs.rules.conftest import Clock
 pytestmark = pytest.mark.django_db
 
 
-def gated(**first: object) -> Job:
+def gated(**first: Any) -> Job:
     """ocr of two listed items, then merge behind its gate."""
     job = pipeline(
-        PhaseSpec("ocr", on_shortfall=Shortfall.FAIL, **first),  # type: ignore[arg-type]
+        PhaseSpec("ocr", on_shortfall=Shortfall.FAIL, **first),
         PhaseSpec("merge", weight=0, gated=True, stage="Merging OCR results"),
     )
     listed(job, 2, code="ocr")
@@ -70,7 +72,7 @@ def test_a_report_before_the_gate_opens_creates_no_item() -> None:
 )
 def test_start_finish_fail_and_count_are_refused_before_the_gate_opens(verb: Callable[..., object]) -> None:
     job = gated()
-    with pytest.raises(WrongState, match="gated.*completed"):
+    with pytest.raises(WrongState, match=r"gated.*completed"):
         verb(phase_of(job, "merge"))
     assert (phase_of(job, "merge").status, phase_of(job, "merge").done) == ("pending", 0)
     open_gate(job)
@@ -106,7 +108,7 @@ def test_a_total_of_0_behind_a_gate_completes_when_the_gate_opens() -> None:
 def test_an_announcement_before_the_gate_is_taken_and_its_deadline_starts(clock: Clock) -> None:
     job = gated()
     assert tracking.announce(phase_of(job, "merge"), expected=5, by=WORKER).applied
-    assert (phase_of(job, "merge").deadline_at - clock.now).total_seconds() == 900
+    assert phase_of(job, "merge").deadline_at == clock.now + timedelta(seconds=900)
 
 
 def test_a_watermark_that_passes_before_the_gate_is_judged_when_it_opens(clock: Clock) -> None:

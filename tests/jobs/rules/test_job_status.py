@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from jobs import tracking, watchdog
+from jobs import tracking
 from jobs.kinds import PhaseSpec
 from jobs.models import Job
 from jobs.operations import cancel, fail, force_complete, pause, restart, resume, retry
@@ -16,7 +18,6 @@ from tests.factories import (
     WORKER,
     complete,
     item_of,
-    listed,
     make_job,
     outcomes,
     outward,
@@ -25,7 +26,6 @@ from tests.factories import (
     settle,
     take,
     tell,
-    types,
 )
 from tests.jobs.rules.conftest import Clock
 
@@ -154,7 +154,9 @@ def test_reports_to_a_cancelled_job_are_closed_and_change_nothing() -> None:
     cancel(job, actor=None, reason="wrong input")
     before = (phase_of(job).counts, fresh(job).status, job.revision)
     answer = tracking.report(
-        phase_of(job), results=[Result("k0", "failed"), Result("k10", "completed", 1), Result("new", "failed")], by=WORKER
+        phase_of(job),
+        results=[Result("k0", "failed"), Result("k10", "completed", 1), Result("new", "failed")],
+        by=WORKER,
     )
     assert outcomes(answer) == ["closed", "closed", "closed"]
     assert answer.cancel_requested
@@ -214,16 +216,13 @@ def test_the_stage_is_of_the_first_unfinished_phase_that_has_begun() -> None:
 def test_the_stage_has_room_for_the_largest_numbers() -> None:
     job = pipeline(PhaseSpec("a", stage="{done}" * 83, expected=2**53))
     tracking.count(phase_of(job), done=2**53 - 1, event_id=uuid4(), by=WORKER)
-    assert fresh(job).stage.startswith("9007199254740991")
+    assert fresh(job).stage == ("9007199254740991" * 83)[:600]
 
 
-
-@pytest.mark.parametrize(
-    ("end", "stage"), [(cancel, "Cancelled"), (fail, "Failed"), (force_complete, "Completed")]
-)
-def test_the_stage_of_an_ended_job_is_its_status(end: object, stage: str) -> None:
+@pytest.mark.parametrize(("end", "stage"), [(cancel, "Cancelled"), (fail, "Failed"), (force_complete, "Completed")])
+def test_the_stage_of_an_ended_job_is_its_status(end: Callable[..., Any], stage: str) -> None:
     job = ocr(3)
-    end(job, actor=None, reason="enough")  # type: ignore[operator]
+    end(job, actor=None, reason="enough")
     assert fresh(job).stage == stage
 
 
@@ -265,148 +264,3 @@ def test_a_retry_of_an_older_failure_keeps_the_sentence_of_the_latest(clock: Clo
         tell(phase_of(job), key, "failed", error=f"error of {key}")
     retry(job, items=[item_of(job, "k2").pk], actor=None)
     assert fresh(job).error == "k0 failed: error of k0"
-
-
-# --- stuck -------------------------------------------------------------------------------------------
-
-
-def sweep(job: Job) -> str:
-    watchdog.find_stuck()
-    return fresh(job).stuck
-
-
-def test_a_job_without_report_or_heartbeat_is_silent(clock: Clock) -> None:
-    job = make_job(items=3, done=1)
-    clock.forward(600)
-    assert sweep(job) == ""
-    stuck_at = clock.forward(1)
-    revision = fresh(job).revision
-    assert sweep(job) == "silent"
-    assert (job.stuck_since, job.revision) == (stuck_at, revision + 1)
-    [event] = outward(job, "job.stuck")
-    assert (event["status"], event["reason"], event["job_id"]) == ("processing", "silent", job.name)
-
-
-def test_a_stuck_job_is_told_once(clock: Clock) -> None:
-    job = make_job(items=3, done=1)
-    for _ in range(3):
-        clock.forward(700)
-        assert sweep(job) == "silent"
-    assert len(outward(job, "job.stuck")) == 1
-
-
-def test_a_heartbeat_clears_silent_and_that_is_visible(clock: Clock) -> None:
-    job = make_job(items=3, done=1)
-    clock.forward(601)
-    revision = (sweep(job), fresh(job).revision)[1]
-    tracking.heartbeat(job, worker="w1", by=WORKER)
-    assert (fresh(job).stuck, job.stuck_since, job.revision) == ("", None, revision + 1)
-
-
-def test_heartbeats_without_progress_are_stalled(clock: Clock) -> None:
-    job = make_job(items=3, done=1)
-    for _ in range(4):
-        clock.forward(450)
-        tracking.heartbeat(job, worker="w1", by=WORKER)
-    assert sweep(job) == ""
-    clock.forward(1)
-    assert sweep(job) == "stalled"
-    tracking.heartbeat(job, worker="w1", by=WORKER)
-    assert fresh(job).stuck == "stalled"
-    complete(phase_of(job), 2)
-    assert fresh(job).stuck == ""
-
-
-def test_a_stalled_job_that_falls_silent_is_told_as_silent(clock: Clock) -> None:
-    job = make_job(items=3, done=1)
-    for _ in range(4):
-        clock.forward(451)
-        tracking.heartbeat(job, worker="w1", by=WORKER)
-    assert sweep(job) == "stalled"
-    clock.forward(601)
-    assert sweep(job) == "silent"
-    assert [event["reason"] for event in outward(job, "job.stuck")] == ["stalled", "silent"]
-
-
-def test_nobody_waits_for_a_sign_of_life_of_a_job_that_is_not_at_work(clock: Clock) -> None:
-    jobs = [make_job(items=3), make_job(items=3, done=1), make_job(items=3, done=3), make_job(items=3, done=1)]
-    pause(jobs[1], actor=None)
-    cancel(jobs[3], actor=None)
-    clock.forward(100_000)
-    assert [sweep(job) for job in jobs] == ["", "", "", ""]
-
-
-def test_after_a_resume_a_retry_and_a_restart_the_time_of_silence_begins_anew(clock: Clock) -> None:
-    paused, failed, done = make_job(items=3, done=1), make_job(items=3, failed=1), make_job(items=3, done=3)
-    pause(paused, actor=None)
-    clock.forward(10_000)
-    resume(paused, actor=None)
-    retry(failed, actor=None)
-    restart(done, phase="items", actor=None)
-    take(phase_of(done), 1)
-    assert [sweep(job) for job in (paused, failed, done)] == ["", "", ""]
-
-
-def test_completion_clears_stuck(clock: Clock) -> None:
-    job = make_job(items=3, done=1)
-    clock.forward(601)
-    assert sweep(job) == "silent"
-    force_complete(job, actor=None, reason="enough")
-    assert (fresh(job).stuck, job.stuck_since) == ("", None)
-
-
-# --- revision ----------------------------------------------------------------------------------------
-
-
-def test_the_revision_moves_by_one_with_every_visible_change() -> None:
-    job = make_job(items=5)
-    revision, changes = job.revision, 0
-    for act in (
-        lambda: take(phase_of(job), 2),
-        lambda: complete(phase_of(job), 2),
-        lambda: listed(job, 6),
-        lambda: tell(phase_of(job), "k3", "failed"),
-        lambda: retry(job, actor=None),
-        lambda: tracking.announce(phase_of(job), expected=7, by=WORKER),
-        lambda: pause(job, actor=None),
-        lambda: resume(job, actor=None),
-        lambda: tell(phase_of(job), "k3", "processing"),
-        lambda: tell(phase_of(job), "k3", "pending"),
-        lambda: cancel(job, actor=None),
-    ):
-        act()
-        changes += 1
-        assert fresh(job).revision == revision + changes
-
-
-def test_what_changes_nothing_visible_does_not_move_the_revision(clock: Clock) -> None:
-    job = make_job(items=5, done=1)
-    take(phase_of(job), 1)
-    tracking.announce(phase_of(job), expected=6, by=WORKER)
-    revision, heard = fresh(job).revision, job.heartbeat_at
-    clock.forward(5)
-    complete(phase_of(job), 1)
-    tell(phase_of(job), "k1", "processing")
-    tell(phase_of(job), "unknown", "completed")
-    listed(job, 5)
-    tracking.announce(phase_of(job), expected=6, by=WORKER)
-    tracking.heartbeat(job, worker="w1", message="still here", by=WORKER)
-    watchdog.sweep()
-    assert (fresh(job).revision, job.heartbeat_at > heard) == (revision, True)
-
-
-def test_the_timeline_tells_the_story_in_order() -> None:
-    job = make_job(items=2)
-    take(phase_of(job))
-    tell(phase_of(job), "k0", "completed")
-    pause(job, actor=None)
-    resume(job, actor=None)
-    tell(phase_of(job), "k1", "failed")
-    assert types(job) == [
-        "job.created",
-        "items.started",
-        "operator.pause",
-        "operator.resume",
-        "items.completed",
-        "job.completed",
-    ]

@@ -118,7 +118,7 @@ def test_a_failure_without_a_text_is_an_unknown_error_and_a_long_one_is_cut() ->
 def test_a_failed_phase_without_items_goes_on_only_by_restart(verb: str) -> None:
     job = clustering()
     tracking.fail(phase_of(job), by=WORKER)
-    with pytest.raises(WrongState, match="failed.*pending or processing"):
+    with pytest.raises(WrongState, match=r"failed.*pending or processing"):
         VERBS[verb](phase_of(job))
     assert restart(job, phase="clustering", actor=None, reason="more memory").changed == 1
     VERBS[verb](phase_of(job))
@@ -156,7 +156,7 @@ def test_a_completed_phase_of_a_cancelled_job_takes_no_counts() -> None:
 def test_a_completed_phase_can_no_longer_fail() -> None:
     job = clustering()
     tracking.finish(phase_of(job), by=WORKER)
-    with pytest.raises(WrongState, match="completed.*pending or processing"):
+    with pytest.raises(WrongState, match=r"completed.*pending or processing"):
         tracking.fail(phase_of(job), by=WORKER)
     tracking.start(phase_of(job), by=WORKER)
     assert phase_of(job).status == "completed"

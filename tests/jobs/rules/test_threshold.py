@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -67,7 +68,11 @@ def test_one_report_of_many_may_jump_over_the_threshold() -> None:
     job = make_job(expected=10, threshold=80, trigger="at_threshold")
     complete(phase_of(job), 10)
     [event] = outward(job, "items.completed")
-    assert (event["processed_assets"], event["completed_by"], event["has_partial_completion"]) == (10, "all_done", False)
+    assert (event["processed_assets"], event["completed_by"], event["has_partial_completion"]) == (
+        10,
+        "all_done",
+        False,
+    )
 
 
 def test_failures_do_not_count_towards_the_threshold_and_skips_do() -> None:
@@ -109,13 +114,13 @@ def test_the_phase_overrides_the_job_and_the_job_overrides_the_preset(
     assert phase_of(job).threshold == effective
 
 
-def test_a_later_change_of_the_setting_judges_nothing_anew(settings: object) -> None:
-    settings.COMPLETION_THRESHOLD_PERCENTAGE = 90  # type: ignore[attr-defined]
+def test_a_later_change_of_the_setting_judges_nothing_anew(settings: Any) -> None:
+    settings.COMPLETION_THRESHOLD_PERCENTAGE = 90
     job = pipeline(PhaseSpec("video.embeddings", expected=20), kind="vision")
-    settings.COMPLETION_THRESHOLD_PERCENTAGE = 50  # type: ignore[attr-defined]
+    settings.COMPLETION_THRESHOLD_PERCENTAGE = 50
     complete(phase_of(job), 17)
     assert (phase_of(job).status, phase_of(job).threshold) == ("processing", 90)
-    assert pipeline(kind="vision").phases.first().threshold == 50
+    assert phase_of(pipeline(kind="vision")).threshold == 50
 
 
 # --- an operator changes it --------------------------------------------------------------------------

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -28,8 +30,8 @@ from tests.jobs.rules.conftest import Clock
 pytestmark = pytest.mark.django_db
 
 
-def announced(expected: int = 100, *, done: int = 0, ttl: int = 900, **fields: object) -> Job:
-    job = pipeline(PhaseSpec("frames", watermark_ttl=ttl, **fields))  # type: ignore[arg-type]
+def announced(expected: int = 100, *, done: int = 0, ttl: int = 900, **fields: Any) -> Job:
+    job = pipeline(PhaseSpec("frames", watermark_ttl=ttl, **fields))
     tracking.announce(phase_of(job), expected=expected, by=WORKER)
     if done:
         complete(phase_of(job), done)
@@ -46,8 +48,8 @@ def test_an_announcement_sets_the_deadline_to_now_and_the_ttl(clock: Clock) -> N
     assert left(announced(ttl=1), clock) == 1
 
 
-def test_without_a_ttl_of_its_own_the_phase_has_that_of_the_setting(clock: Clock, settings: object) -> None:
-    settings.WATERMARK_TTL_SECONDS = 120  # type: ignore[attr-defined]
+def test_without_a_ttl_of_its_own_the_phase_has_that_of_the_setting(clock: Clock, settings: Any) -> None:
+    settings.WATERMARK_TTL_SECONDS = 120
     job = make_job()
     tracking.announce(phase_of(job), expected=5, by=WORKER)
     assert left(job, clock) == 120
@@ -145,9 +147,9 @@ def test_completion_before_the_deadline_clears_it(clock: Clock) -> None:
 
 
 @pytest.mark.parametrize("end", [cancel, force_complete])
-def test_an_end_by_an_operator_disarms_it(end: object, clock: Clock) -> None:
+def test_an_end_by_an_operator_disarms_it(end: Callable[..., Any], clock: Clock) -> None:
     job = announced(done=5)
-    end(job, actor=None, reason="enough")  # type: ignore[operator]
+    end(job, actor=None, reason="enough")
     events = outward(job)
     assert (left(job, clock), phase_of(job).deadline_left) == (None, None)
     watchdog.sweep(clock.forward(9000))

@@ -1,0 +1,247 @@
+"""The page of one job."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from jobs import operations, tracking
+from jobs.kinds import PhaseSpec
+from jobs.models import Item, Job
+from tests.factories import WORKER, make_job, phase_of, settle
+from tests.jobs.pages.test_overview import make_failed, make_stuck
+
+
+def address(job: Job) -> str:
+    """Where the page is."""
+    return f"/admin/jobs/job/{job.pk}/"
+
+
+def test_the_sentence_says_percent_counts_threshold_and_what_is_open(lead: Any) -> None:
+    job = make_job(items=120, done=44, failed=3, threshold=90)
+    head = lead.open(address(job)).section("head")
+    assert "36 % 44 of 120 done, 3 failed, 73 open completes at 90 % (108) time left" in head
+
+
+def test_why_this_number_gives_the_formula_with_the_figures(lead: Any) -> None:
+    job = make_job(items=17, done=10, failed=1)
+    head = lead.open(address(job)).section("head")
+    assert "(10 done + 0 skipped) · 100 / 17, rounded down = 58 %" in head
+    assert "It completes when 10 · 100 reaches 17 · 100, that is at 17." in head
+
+
+def test_why_stuck_names_silence_leases_and_the_gap(lead: Any) -> None:
+    job = make_stuck()
+    head = lead.open(address(job)).section("head")
+    assert "Why stuck: Silent" in head
+    assert "nobody holds a live lease" in head
+    assert "Items: needs 108, has 44, 73 open" in head
+
+
+def test_buttons_carry_figures_and_say_what_they_would_do(lead: Any) -> None:
+    job = make_job(items=120, done=44, failed=3, threshold=90)
+    tracking.claim(phase_of(job), worker="w1", limit=2, lease_seconds=1, by=WORKER)
+    Item.objects.held().update(lease_expires_at=timezone.now() - timedelta(seconds=5))
+    section = lead.open(address(job)).section("acts")
+    assert "Retry 3 failed… 3 failed items become pending" in section
+    assert "Release 2 leases… 2 items claimable again" in section
+    assert "Force-complete… Completes items with 44 of 120; cannot be undone" in section
+    assert "Change threshold… items: 36 % is met now" in section
+
+
+def test_live_leases_are_no_reason_to_release(lead: Any) -> None:
+    job = make_job(items=5)
+    tracking.claim(phase_of(job), worker="w1", limit=2, by=WORKER)
+    section = lead.open(address(job)).section("acts")
+    assert "Release leases… 0 items claimable again; 2 live leases stay" in section
+
+
+@pytest.mark.parametrize(
+    ("role", "off"),
+    [
+        ("viewer", {"Retry 3 failed…", "Release leases…", "Pause…", "Force-complete…", "Cancel…", "Fail…"}),
+        ("operator", {"Release leases…", "Force-complete…", "Cancel…", "Fail…"}),
+        ("lead", {"Release leases…"}),
+    ],
+)
+def test_what_is_not_permitted_or_not_possible_is_off_with_the_reason(browser: Any, role: str, off: set[str]) -> None:
+    job = make_job(items=120, done=44, failed=3)
+    page = browser(role).open(address(job))
+    found = {node.text: node.attributes["title"] for node in page.root.find("span", cls="off")}
+    assert off <= set(found)
+    assert found["Release leases…"] == (
+        "Needs the permission “Can release items from their workers”. A lead can give it to your account."
+        if role == "viewer"
+        else "Nobody holds an item."
+    )
+    if role == "lead":
+        assert set(found) == off
+
+
+def test_a_state_that_forbids_an_act_is_named(lead: Any) -> None:
+    job = make_job(items=1, done=1)
+    section = lead.open(address(job)).section("acts")
+    assert f"Job {job.name} is completed; possible while it is pending, processing, paused or failed." in section
+
+
+def test_a_paused_job_offers_to_resume(lead: Any) -> None:
+    job = make_job(items=3, done=1)
+    operations.pause(job, actor=None)
+    section = lead.open(address(job)).section("acts")
+    assert "Resume…" in section
+    assert "Pause…" not in section
+
+
+def test_phases_show_counts_gate_and_what_completed_them(lead: Any) -> None:
+    specs = [PhaseSpec(code="ocr", label="OCR"), PhaseSpec(code="merge", label="Merge", weight=0, gated=True)]
+    job = make_job(items=4, phases=specs)
+    settle(phase_of(job, "ocr"), ["completed"] * 3)
+    section = lead.open(address(job)).section("phases")
+    assert "3 / 4 / 4" in section
+    assert "waits for the earlier phases" in section
+    assert "not announced" in section
+    settle(phase_of(job, "ocr"), ["completed"], start=3)
+    section = lead.open(address(job)).section("phases")
+    assert "by all done" in section
+    assert "gate open" in section
+
+
+def test_every_item_has_a_cell_up_to_four_hundred(lead: Any) -> None:
+    job = make_job(items=12, done=3, failed=1)
+    page = lead.open(address(job))
+    cells = page.root.find("a", cls="cell")
+    assert len(cells) == 12
+    assert cells[3].text == "k3: Failed, unknown error"
+    assert [cell.attributes.get("tabindex") for cell in cells[:2]] == [None, "-1"]
+
+
+def test_above_that_a_cell_is_a_block_with_the_worst_status(lead: Any) -> None:
+    job = make_job(items=1001)
+    settle(phase_of(job), ["completed", "completed", "failed"] + ["completed"] * 497)
+    tracking.claim(phase_of(job), worker="w1", limit=2, by=WORKER)
+    page = lead.open(address(job))
+    cells = page.root.find("span", cls="cell")
+    assert len(cells) == 334
+    assert [cells[0].text, cells[1].text] == ["Block 1: worst is failed", "Block 2: worst is completed"]
+    assert cells[166].text == "Block 167: worst is running"
+    assert {cell.attributes["class"] for cell in cells[168:]} == {"cell pending"}
+    assert "Each cell is a block of about 3 items" in page.section("items")
+
+
+def ticks(page: Any) -> list[str]:
+    """The ids of the items that are listed."""
+    return [node.attributes["value"] for node in page.root.find("input", name="item")]
+
+
+def test_items_are_filtered_by_status_split_and_text(lead: Any) -> None:
+    job = make_job(items=6, done=2, failed=1)
+    Item.objects.filter(key="k5").update(split="valid", label="Chunk 5 (pages 101-125)")
+
+    def listed(query: str) -> set[str]:
+        return set(ticks(lead.open(address(job) + query)))
+
+    pk = {item.key: str(item.pk) for item in Item.objects.all()}
+    assert listed("?status=failed") == {pk["k2"]}
+    assert listed("?split=valid") == {pk["k5"]}
+    assert listed("?q=pages+101") == {pk["k5"]}
+    assert listed("?q=k1") == {pk["k1"]}
+    assert listed("?status=nonsense") == set(pk.values())
+
+
+def test_the_list_of_items_is_paged_by_what_was_seen_last(lead: Any) -> None:
+    job = make_job(items=60)
+    seen: list[str] = []
+    place = address(job)
+    while place:
+        page = lead.open(place)
+        seen += ticks(page)
+        place = address(job) + page.links()["Next page"] if "Next page" in page.links() else ""
+    assert len(seen) == len(set(seen)) == 60
+
+
+@pytest.mark.parametrize(
+    "query", ["?after=x", "?after=-1", "?after=" + "9" * 40, "?phase=none", "?q=%00", "?status=%ff"]
+)
+def test_an_address_that_makes_no_sense_still_shows_the_job(lead: Any, query: str) -> None:
+    job = make_job(items=3)
+    assert job.name in lead.open(address(job) + query).text
+
+
+def test_errors_are_grouped_by_their_sentence_with_a_button_each(lead: Any) -> None:
+    job = make_job(items=5)
+    results = [tracking.Result(f"k{n}", "failed", error=f"timeout after {n} s") for n in range(3)]
+    results.append(tracking.Result("k3", "failed", error="not an image"))
+    tracking.report(phase_of(job), worker="w1", results=results, by=WORKER)
+    page = lead.open(address(job))
+    assert "3× timeout after 2 s" in page.section("failures")
+    assert "Retry these 3…" in page.section("failures")
+    assert "signature=timeout+after+%23+s" in page.links()["Retry these 3…"]
+
+
+def test_the_timeline_says_who_what_when_and_why(lead: Any) -> None:
+    job = make_failed()
+    operations.retry(job, actor=lead.account, reason="the service is back")
+    section = lead.open(address(job)).section("timeline")
+    assert (
+        f"operator.retry items by {lead.account.username} 3 failed items are pending again. the service is back"
+        in section
+    )
+    assert "item.retry_requested" in section
+    assert "told to others" in section
+
+
+def test_the_rate_is_drawn_from_the_minutes(lead: Any) -> None:
+    job = make_job(items=20, done=12, failed=2)
+    page = lead.open(address(job))
+    assert "Done 12" in page.section("rate")
+    assert page.root.find("rect", cls="up")
+    assert page.root.find("rect", cls="down")
+    assert "Nothing was settled" in lead.open(address(make_job(items=1))).section("rate")
+
+
+def test_a_job_without_items_counts_without_a_grid(lead: Any) -> None:
+    job = make_job(phases=[PhaseSpec(code="clustering")])
+    tracking.start(phase_of(job), by=WORKER)
+    page = lead.open(address(job))
+    assert page.section("items") == ""
+    assert "total not announced" in page.section("head")
+
+
+def test_a_job_out_of_sight_is_not_there(browser: Any) -> None:
+    job = make_job(name="theirs", items=1, project="b")
+    page = browser("viewer", projects=["a"]).open(address(job), status=404)
+    assert "theirs" not in page.text
+    assert "Overview" in page.links()
+
+
+def test_without_the_permission_it_says_which_one_is_missing(browser: Any) -> None:
+    job = make_job(name="hidden", items=1)
+    page = browser("").open(address(job), status=403)
+    assert "jobs.view_job" in page.text
+    assert "hidden" not in page.text
+
+
+def test_what_a_worker_writes_is_text(lead: Any) -> None:
+    evil = '"><img src=x onerror=alert(1)>'
+    job = make_job(name=evil, items=0, project=evil)
+    job = make_job(name="evil-items", project=evil)
+    phase = phase_of(job)
+    tracking.add_items(phase, items=[tracking.NewItem(evil, label=evil, split="</td>")], by=WORKER)
+    tracking.report(phase, worker=evil, results=[tracking.Result(evil, "failed", error=evil)], by=WORKER)
+    page = lead.open(address(job))
+    assert page.text.count(evil) >= 4
+    assert evil not in page.source
+    assert "<img" not in page.source
+
+
+@pytest.mark.parametrize("items", [10, 390])
+def test_the_number_of_queries_does_not_grow_with_the_items(
+    lead: Any, django_assert_max_num_queries: Any, items: int
+) -> None:
+    job = make_job(items=items, done=items // 2, failed=items // 5)
+    lead.open(address(job))
+    with django_assert_max_num_queries(26):
+        lead.open(address(job))

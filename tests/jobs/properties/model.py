@@ -1,0 +1,173 @@
+"""A job on paper: the rules of counting told once more in plain Python, to compare the kernel with.
+
+It knows no database and nothing of the kernel. Every act settles at the end: gates, judgement, status.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+LEASE = 90
+MAX_TRIES = 3
+OPEN = ("pending", "processing")
+SETTLED = ("completed", "failed", "skipped")
+GOING = ("pending", "processing", "paused")
+
+
+class Refused(Exception):
+    """The rules forbid this act in this state; nothing has changed."""
+
+
+@dataclass
+class PaperItem:
+    """One unit of work."""
+
+    status: str = "pending"
+    attempt: int = 0
+    tries: int = 0
+    worker: str = ""
+    checksum: str = ""
+    lease_seconds: int | None = None
+    lease_until: datetime | None = None
+
+    def free(self, status: str, *, fence: bool = True) -> None:
+        """Leave the hands of whoever held it; under a new attempt unless the lease merely expired."""
+        self.status, self.lease_seconds, self.lease_until = status, None, None
+        self.attempt += fence
+
+    def hold(self, worker: str, seconds: int, now: datetime) -> None:
+        """Be taken under a lease."""
+        self.status, self.worker, self.attempt = "processing", worker, self.attempt + 1
+        self.lease_seconds, self.lease_until = seconds, now + timedelta(seconds=seconds)
+
+    def has_live_lease(self, now: datetime) -> bool:
+        """Held, and its time is not over."""
+        return self.lease_until is not None and self.lease_until >= now
+
+
+@dataclass
+class PaperPhase:
+    """One counted part of the job."""
+
+    code: str
+    threshold: int
+    at_threshold: bool
+    fails: bool
+    gated: bool
+    ttl: int
+    run: int = 1
+    status: str = "pending"
+    begun: bool = False
+    listed: bool = False
+    announced: bool = False
+    forced: bool = False
+    gate_open: bool = True
+    partial: bool = False
+    completed_by: str = ""
+    expected: int | None = None
+    deadline: datetime | None = None
+    left: timedelta | None = None
+    items: dict[str, PaperItem] = field(default_factory=dict)
+    event_ids: set[int] = field(default_factory=set)
+    completions: Counter[int] = field(default_factory=Counter)
+
+    def number(self, *statuses: str) -> int:
+        """How many of its items are in one of these states."""
+        return sum(item.status in statuses for item in self.items.values())
+
+    @property
+    def processed(self) -> int:
+        """Items that count as success."""
+        return self.number("completed", "skipped")
+
+    @property
+    def met(self) -> bool:
+        """Is the threshold met?"""
+        return self.expected is not None and self.processed * 100 >= self.expected * self.threshold
+
+    def begin(self) -> None:
+        """The first claim or report of a run."""
+        self.begun = True
+        if self.status == "pending":
+            self.status = "processing"
+
+    def go_on(self) -> None:
+        """Be open again in the same run."""
+        self.status = "processing" if self.begun else "pending"
+        self.completed_by, self.partial = "", False
+
+    def complete(self, by: str) -> None:
+        """The one completion of this run."""
+        self.partial = self.processed < (self.expected or 0)
+        self.status, self.completed_by = "completed", by if self.partial else "all_done"
+        self.deadline = self.left = None
+        self.completions[self.run] += 1
+
+    def fail(self) -> None:
+        """Over without having met the threshold, or failed by an operator."""
+        self.status, self.deadline, self.left = "failed", None, None
+
+    def revoke(self) -> None:
+        """Take every held item back."""
+        for item in self.items.values():
+            if item.status == "processing":
+                item.free("pending")
+
+    def judge(self, now: datetime) -> None:
+        """Is it over, and how?"""
+        if self.expected is None:
+            return
+        settled = self.number(*SETTLED) >= self.expected
+        early = self.at_threshold and self.met
+        if not (early or settled or (self.deadline is not None and self.deadline <= now)):
+            return
+        if not self.met and self.fails:
+            self.fail()
+        else:
+            self.complete("threshold" if early else "settled" if settled else "watermark")
+
+
+@dataclass
+class PaperJob:
+    """The job: its phases in order, what an operator has set, and the clock."""
+
+    now: datetime
+    phases: list[PaperPhase]
+    held: str = ""
+    status: str = "pending"
+
+    def settle(self) -> None:
+        """Open and close gates, judge every phase, derive the status."""
+        earlier = True
+        for phase in self.phases:
+            phase.gate_open = earlier or not phase.gated
+            if phase.status in OPEN and phase.gate_open and self.held != "cancelled":
+                phase.judge(self.now)
+            earlier = earlier and phase.status == "completed"
+        self.status = self._derived()
+        if self.status == "completed":
+            self.held = ""
+
+    def _derived(self) -> str:
+        statuses = [phase.status for phase in self.phases]
+        if set(statuses) == {"completed"}:
+            return "completed"
+        if self.held:
+            return self.held
+        for place, phase in enumerate(self.phases):
+            dead_end = phase.gated and {"failed", "cancelled"} & set(statuses[:place])
+            if phase.status in OPEN and not dead_end:
+                return "processing" if any(p.begun for p in self.phases) else "pending"
+        return "failed" if "failed" in statuses else "cancelled"
+
+    def closed(self, phase: PaperPhase) -> bool:
+        """Does the phase take no reports?"""
+        over = phase.forced or phase.status in ("failed", "cancelled")
+        return over or self.held == "cancelled" or not phase.gate_open
+
+    def require(self, *statuses: str) -> None:
+        """Refuse the act in any other state of the job."""
+        if self.status not in statuses:
+            raise Refused(self.status)

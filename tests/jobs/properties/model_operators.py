@@ -1,0 +1,173 @@
+"""What operators do to a job on paper. Each answers how much changed; the caller settles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tests.jobs.properties.model import GOING, OPEN, SETTLED, PaperItem, PaperJob, PaperPhase, Refused
+
+
+def _usable(job: PaperJob) -> list[PaperPhase]:
+    if job.held == "cancelled":
+        raise Refused(job.status)
+    return [phase for phase in job.phases if not phase.forced and phase.status != "cancelled"]
+
+
+def _back_to(status: str, item: PaperItem) -> None:
+    """Begin anew: no trace of what it was before but its attempt."""
+    item.free(status)
+    item.checksum = ""
+
+
+def _moved(phase: PaperPhase, number: int) -> int:
+    if number and phase.status == "failed":
+        phase.go_on()
+    return number
+
+
+def retry(job: PaperJob) -> int:
+    """Failed items are pending again, and their failed phase goes on."""
+    changed = 0
+    for phase in _usable(job):
+        failed = [item for item in phase.items.values() if item.status == "failed"]
+        for item in failed:
+            _back_to("pending", item)
+            item.tries = 0
+        changed += _moved(phase, len(failed))
+    return changed
+
+
+def release(job: PaperJob, *, everything: bool) -> int:
+    """Held items without a live lease are pending again; with `everything` all held ones."""
+    held = [item for phase in job.phases for item in phase.items.values() if item.status == "processing"]
+    taken = [item for item in held if everything or not item.has_live_lease(job.now)]
+    for item in taken:
+        item.free("pending")
+    return len(taken)
+
+
+def skip(job: PaperJob, keys: Iterable[str]) -> int:
+    """Pending, failed and abandoned items count as done work."""
+    changed = 0
+    for phase in _usable(job):
+        fit = [
+            phase.items[key]
+            for key in keys
+            if key in phase.items
+            and (phase.items[key].status in ("pending", "failed") or _is_abandoned(job, phase.items[key]))
+        ]
+        for item in fit:
+            _back_to("skipped", item)
+        changed += _moved(phase, len(fit))
+    return changed
+
+
+def _is_abandoned(job: PaperJob, item: PaperItem) -> bool:
+    return item.status == "processing" and not item.has_live_lease(job.now)
+
+
+def force_complete(job: PaperJob) -> int:
+    """Every phase that has not completed does, with what it has."""
+    if job.status == "completed" and any(phase.forced for phase in job.phases):
+        return 0
+    job.require(*GOING, "failed")
+    unfinished = [phase for phase in job.phases if phase.status != "completed"]
+    for phase in unfinished:
+        phase.revoke()
+        phase.forced = True
+        if phase.expected is None:
+            phase.expected = phase.number(*SETTLED)
+        phase.complete("forced")
+    return len(unfinished)
+
+
+def fail(job: PaperJob) -> int:
+    """Every open phase fails."""
+    if job.status == "failed":
+        return 0
+    job.require(*GOING)
+    job.held = ""
+    for phase in job.phases:
+        if phase.status in OPEN:
+            phase.revoke()
+            phase.fail()
+    return 1
+
+
+def cancel(job: PaperJob) -> int:
+    """Every phase that has not completed is cancelled."""
+    if job.status == "cancelled":
+        return 0
+    job.require(*GOING, "failed")
+    job.held = "cancelled"
+    for phase in job.phases:
+        if phase.status != "completed":
+            phase.revoke()
+            phase.status, phase.deadline, phase.left = "cancelled", None, None
+    return 1
+
+
+def pause(job: PaperJob) -> int:
+    """Nothing new is given out; deadlines keep the time they had left."""
+    if job.status == "paused":
+        return 0
+    job.require("pending", "processing")
+    job.held = "paused"
+    for phase in job.phases:
+        if phase.deadline is not None:
+            phase.left, phase.deadline = max(phase.deadline - job.now, job.now - job.now), None
+    return 1
+
+
+def resume(job: PaperJob) -> int:
+    """The job goes on, its deadlines with the time they had left."""
+    if job.status in OPEN:
+        return 0
+    job.require("paused")
+    job.held = ""
+    for phase in job.phases:
+        if phase.left is not None:
+            phase.deadline, phase.left = job.now + phase.left, None
+    return 1
+
+
+def set_threshold(phase: PaperPhase, threshold: int) -> int:
+    """Another threshold, which is looked at at once; a failed phase that meets it was over already."""
+    if phase.status in ("completed", "cancelled"):
+        raise Refused(phase.status)
+    if phase.threshold == threshold:
+        return 0
+    phase.threshold = threshold
+    if phase.status == "failed" and phase.met:
+        phase.go_on()
+        if phase.gate_open:
+            settled = phase.number(*SETTLED) >= (phase.expected or 0)
+            phase.complete("settled" if settled and not phase.at_threshold else "threshold")
+    return 1
+
+
+def restart(job: PaperJob, phase: PaperPhase, *, only: str) -> int:
+    """A new run of this phase and of every later gated one."""
+    if only == "failed" and phase.status in (*OPEN, "completed") and not phase.number("failed"):
+        return 0
+    if only == "all" and phase.status == "pending" and not phase.begun and not phase.number(*SETTLED):
+        return 0
+    later = [p for p in job.phases[job.phases.index(phase) + 1 :] if p.gated]
+    changed = _rerun(phase, only=only) + sum(_rerun(p, only="all") for p in later)
+    if job.held == "cancelled":
+        job.held = ""
+    return changed
+
+
+def _rerun(phase: PaperPhase, *, only: str) -> int:
+    redone = ("failed",) if only == "failed" else ("failed", "completed")
+    changed = phase.number("processing", *redone) if phase.items else 1
+    phase.revoke()
+    for item in phase.items.values():
+        if item.status in redone:
+            _back_to("pending", item)
+            item.tries = 0
+    phase.run += 1
+    phase.status, phase.begun, phase.forced = "pending", False, False
+    phase.completed_by, phase.partial, phase.deadline, phase.left = "", False, None, None
+    return changed

@@ -1,0 +1,144 @@
+"""What workers and time do to a job on paper. Where nothing else is said the caller settles."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from tests.jobs.properties.model import LEASE, MAX_TRIES, OPEN, SETTLED, PaperItem, PaperJob, PaperPhase, Refused
+
+
+def report(
+    job: PaperJob, phase: PaperPhase, key: str, status: str, *, attempt: int | None, worker: str, checksum: str
+) -> str:
+    """What becomes of one reported result; the outcome. The caller settles."""
+    closed = job.closed(phase)
+    if key not in phase.items:
+        if closed or attempt or phase.listed:
+            return "closed" if closed else "invalid"
+        phase.items[key] = PaperItem()
+    item = phase.items[key]
+    if item.status in SETTLED and (item.status, item.checksum) == (status, checksum):
+        return "duplicate"
+    refusal = "closed" if closed else _fenced(item, attempt) or _settled(item, status)
+    if refusal:
+        return refusal
+    outcome = _move(job, item, status, fenced=attempt is not None, worker=worker, checksum=checksum)
+    if outcome == "applied" and status != "pending":
+        phase.begin()
+    return outcome
+
+
+def _fenced(item: PaperItem, attempt: int | None) -> str:
+    if attempt is None or attempt == item.attempt:
+        return ""
+    return "stale" if attempt < item.attempt else "invalid"
+
+
+def _settled(item: PaperItem, status: str) -> str:
+    return "stale" if item.status in SETTLED and (item.status, status) != ("failed", "completed") else ""
+
+
+def _move(job: PaperJob, item: PaperItem, status: str, *, fenced: bool, worker: str, checksum: str) -> str:
+    if status == "processing":
+        return _begin(job, item, worker=worker)
+    if status == "pending":
+        return _give_back(item, fenced=fenced, worker=worker)
+    item.free(status, fence=False)
+    item.checksum, item.worker = checksum, worker
+    return "applied"
+
+
+def _begin(job: PaperJob, item: PaperItem, *, worker: str) -> str:
+    if item.status == "pending":
+        if job.held == "paused":
+            return "closed"
+        item.hold(worker, LEASE, job.now)
+        return "applied"
+    if item.worker != worker:
+        return "stale"
+    item.lease_until = job.now + timedelta(seconds=item.lease_seconds or LEASE)
+    return "duplicate"
+
+
+def _give_back(item: PaperItem, *, fenced: bool, worker: str) -> str:
+    if item.status == "pending":
+        return "duplicate"
+    if item.worker != worker and not fenced:
+        return "stale"
+    item.free("pending")
+    return "applied"
+
+
+def announce(job: PaperJob, phase: PaperPhase, expected: int, *, event_id: int | None) -> str | None:
+    """Tell the total; why it was not taken, or None."""
+    known = event_id in phase.event_ids
+    if event_id is not None:
+        phase.event_ids.add(event_id)
+    if known or phase.expected == expected:
+        return "duplicate" if known else "same_total"
+    if phase.status not in OPEN or job.held == "cancelled":
+        return "closed"
+    phase.expected, phase.announced = expected, True
+    ttl = timedelta(seconds=phase.ttl)
+    phase.deadline, phase.left = (None, ttl) if job.held == "paused" else (job.now + ttl, None)
+    return None
+
+
+def add_items(job: PaperJob, phase: PaperPhase, keys: list[str], *, reopen: bool) -> int:
+    """List items; how many were new."""
+    new = [key for key in dict.fromkeys(keys) if key not in phase.items]
+    if new and phase.status not in OPEN:
+        if job.held == "cancelled" or phase.forced or phase.status == "cancelled" or not reopen:
+            raise Refused(phase.status)
+        phase.run += 1
+        phase.go_on()
+    phase.items |= {key: PaperItem() for key in new}
+    if new and phase.expected is not None and not phase.announced:
+        phase.expected = max(phase.expected, len(phase.items))
+    phase.listed = True
+    return len(new)
+
+
+def claim(job: PaperJob, phase: PaperPhase, *, worker: str, limit: int, seconds: int) -> tuple[list[str], str | None]:
+    """The keys that the worker now holds, or why there are none."""
+    if job.held == "cancelled" or phase.forced or phase.status in ("failed", "cancelled"):
+        return [], "closed"
+    if not phase.gate_open:
+        return [], "gated"
+    if job.held == "paused":
+        return [], "paused"
+    keys = [key for key, item in phase.items.items() if item.status == "pending"][:limit]
+    for key in keys:
+        phase.items[key].hold(worker, seconds, job.now)
+        phase.begin()
+    return keys, None if keys else "none_pending"
+
+
+def heartbeat(job: PaperJob, *, worker: str) -> set[str]:
+    """Renew all that this worker holds; the keys."""
+    held = set()
+    for phase in job.phases:
+        for key, item in phase.items.items():
+            if item.status == "processing" and item.worker == worker:
+                item.lease_until = job.now + timedelta(seconds=item.lease_seconds or LEASE)
+                held.add(f"{phase.code}/{key}")
+    return held
+
+
+# --- time ------------------------------------------------------------------------------------------
+
+
+def sweep(job: PaperJob) -> tuple[int, bool]:
+    """Expire leases, pass watermarks; how many leases, and whether there was a watermark."""
+    expired = [(p, item) for p in job.phases for item in p.items.values()
+               if item.status == "processing" and not item.has_live_lease(job.now)]  # fmt: skip
+    for _, item in expired:
+        item.tries += 1
+        item.free("failed" if item.tries >= MAX_TRIES else "pending", fence=False)
+    if expired:
+        job.settle()
+    due = [p for p in job.phases
+           if p.status in OPEN and p.gate_open and p.deadline is not None and p.deadline <= job.now]  # fmt: skip
+    if due:
+        job.settle()
+    return len(expired), bool(due)

@@ -1,0 +1,76 @@
+"""The races would do damage if it were not for the guards: with a guard taken away, the damage is seen."""
+
+from __future__ import annotations
+
+from functools import partial
+from unittest.mock import patch
+from uuid import uuid4
+
+import pytest
+from django.db import OperationalError, connection, connections
+from django.db.models import QuerySet
+
+from jobs import tracking, watchdog
+from jobs.change import LostRace
+from jobs.models import Job
+from tests.factories import WORKER, make_job
+from tests.jobs.races.crew import Crew, crew, fresh
+
+pytestmark = pytest.mark.django_db(transaction=True)
+ROUNDS = 20
+
+
+def count_often(job: Job) -> None:
+    """Count one item at a time."""
+    for _ in range(10):
+        tracking.count(fresh(job), done=1, event_id=uuid4(), by=WORKER)
+
+
+def count_in_rounds(people: Crew, job: Job) -> None:
+    """Count at once, again and again."""
+    for _ in range(ROUNDS):
+        people.at_once(*[partial(count_often, job)] * 4)
+
+
+def claim_often(job: Job, worker: str) -> int:
+    """Claim one item at a time; how often somebody else had been there in between."""
+    lost = 0
+    for _ in range(10):
+        try:
+            tracking.claim(fresh(job), worker=worker, limit=1, by=WORKER)
+        except LostRace:
+            lost += 1
+    return lost
+
+
+@pytest.mark.postgres
+def test_without_the_lock_on_the_job_counts_are_lost() -> None:
+    with patch.object(QuerySet, "select_for_update", lambda found, **_: found), crew(4) as people:
+        for _ in range(ROUNDS):
+            job = make_job(expected=1000)
+            tracking.start(fresh(job), by=WORKER)
+            people.at_once(*[partial(count_often, job)] * 4)
+            if fresh(job).done < 40:
+                return
+    raise AssertionError("Forty counts at once, and all of them were kept without a lock.")
+
+
+@pytest.mark.postgres
+def test_without_the_lock_on_the_job_the_guard_of_the_items_stops_a_second_claim() -> None:
+    with patch.object(QuerySet, "select_for_update", lambda found, **_: found), crew(4) as people:
+        for _ in range(ROUNDS):
+            job = make_job(items=40)
+            lost = sum(people.at_once(*[partial(claim_often, job, f"w{n}") for n in range(4)]))
+            assert set(fresh(job).items.values_list("attempt", flat=True)) <= {0, 1}
+            if lost and watchdog.recount():
+                return
+    raise AssertionError("Claims at once, and nobody was in anybody's way without a lock.")
+
+
+def test_without_immediate_transactions_sqlite_refuses_writers() -> None:
+    if connection.vendor != "sqlite":
+        pytest.skip("Only SQLite has to be told when to take its lock.")
+    options = connections.settings["default"]["OPTIONS"]
+    locked = pytest.raises(OperationalError, match="locked")
+    with patch.dict(options, transaction_mode="DEFERRED"), crew(4) as people, locked:
+        count_in_rounds(people, make_job(expected=1000))

@@ -1,0 +1,211 @@
+"""What the verbs of workers cost in SQL: the same for one item and for thousands, and never a count of items."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import count, islice
+from threading import Event as Signal
+from threading import Thread
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import connection, connections
+from django.test.utils import CaptureQueriesContext
+
+from jobs import rows, tracking, watchdog
+from jobs.kinds import PhaseSpec
+from jobs.models import Item, Job, Phase
+from jobs.models.items import digest
+from jobs.tracking import NewItem, Result
+from tests.factories import WORKER, make_job, new_items, phase_of
+from tests.jobs.races.crew import fresh
+
+Act = Callable[[], Any]
+MANY = 200_000
+_numbers = count(1)
+
+
+def statements(act: Act) -> list[str]:
+    """The SQL that this act runs."""
+    with CaptureQueriesContext(connection) as captured:
+        act()
+    return [query["sql"] for query in captured]
+
+
+def job_of(*, items: int | None, phases: int) -> Job:
+    """A job with so many phases, the first of which has so many items."""
+    specs = [PhaseSpec(code=f"p{n}") for n in range(phases)]
+    name = f"pins-{next(_numbers)}"
+    listed = None if items is None else new_items(items)
+    return tracking.create_job(name=name, phases=specs, items=listed, by=WORKER).job
+
+
+def begun(job: Job) -> Phase:
+    """Its first phase, once a worker has been heard, so that only the repeated cost is measured."""
+    tracking.report(phase_of(job), worker="w1", results=[Result("k0", "completed")], by=WORKER)
+    tracking.announce(phase_of(job), expected=10**6, event_id=uuid4(), by=WORKER)
+    return fresh(job)
+
+
+def report(phase: Phase, number: int) -> Act:
+    """Tell `number` items that the phase has not seen settled."""
+    results = [Result(f"k{n}", ("completed", "failed")[n % 2], error="no") for n in range(1, number + 1)]
+    return partial(tracking.report, phase, worker="w1", results=results, by=WORKER)
+
+
+def add_items(phase: Phase, number: int) -> Act:
+    """Add `number` new items."""
+    return partial(tracking.add_items, phase, items=new_items(number, start=50_000), by=WORKER)
+
+
+def claim(phase: Phase, number: int) -> Act:
+    """Take up to `number` items."""
+    return partial(tracking.claim, phase, worker="w1", limit=number, by=WORKER)
+
+
+def heartbeat(phase: Phase, number: int) -> Act:
+    """Renew up to `number` leases."""
+    tracking.claim(phase, worker="w1", limit=number, by=WORKER)
+    return partial(tracking.heartbeat, phase.job, worker="w1", message="alive", by=WORKER)
+
+
+def announce(phase: Phase, number: int) -> Act:
+    """Another total."""
+    return partial(tracking.announce, phase, expected=10**6 + number, event_id=uuid4(), by=WORKER)
+
+
+ACTS = [report, add_items, claim, heartbeat, announce]
+
+
+def cost(act: Callable[[Phase, int], Act], *, number: int, items: int | None, phases: int) -> list[str]:
+    """The SQL of this act for so many results, on a phase of so many items, in a job of so many phases."""
+    return statements(act(begun(job_of(items=items, phases=phases)), number))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("act", ACTS, ids=lambda act: act.__name__)
+def test_a_verb_runs_as_many_statements_for_one_item_as_for_a_thousand(act: Callable[[Phase, int], Act]) -> None:
+    costs = [len(cost(act, number=number, items=1001, phases=1)) for number in (1, 100, 1000)]
+    assert len(set(costs)) == 1
+    assert costs[0] <= 15
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("act", ACTS, ids=lambda act: act.__name__)
+def test_a_verb_runs_as_many_statements_in_a_small_job_as_in_a_large_one(act: Callable[[Phase, int], Act]) -> None:
+    sizes = [(10, 1), (10_000, 1), (10, 20), (10_000, 20)]
+    costs = [len(cost(act, number=5, items=items, phases=phases)) for items, phases in sizes]
+    assert len(set(costs)) == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("act", ACTS, ids=lambda act: act.__name__)
+def test_no_verb_of_a_worker_counts_items(act: Callable[[Phase, int], Act]) -> None:
+    assert not [sql for sql in cost(act, number=5, items=100, phases=2) if "COUNT(" in sql.upper()]
+
+
+@pytest.mark.django_db
+def test_results_that_come_before_their_items_cost_a_constant_number_too() -> None:
+    costs = [len(cost(report, number=number, items=None, phases=1)) for number in (1, 100, 1000)]
+    assert len(set(costs)) == 1
+
+
+@pytest.mark.django_db
+def test_an_empty_claim_costs_no_lock() -> None:
+    phase = fresh(make_job(items=1, done=1))
+    assert statements(claim(phase, 100)) == []
+
+
+@pytest.mark.django_db
+def test_creating_a_job_costs_as_much_with_one_item_as_with_a_thousand() -> None:
+    costs = [len(statements(partial(job_of, items=number, phases=3))) for number in (1, 100, 1000)]
+    assert len(set(costs)) == 1
+
+
+# --- many items --------------------------------------------------------------------------------------
+
+
+def plan_of(sql: str) -> str:
+    """How the database would run this statement."""
+    explain = "EXPLAIN QUERY PLAN" if connection.vendor == "sqlite" else "EXPLAIN"
+    with connection.cursor() as cursor:
+        cursor.execute(f"{explain} {sql}")
+        return "\n".join(" ".join(map(str, row)) for row in cursor.fetchall())
+
+
+def reads_all_items(plan: str) -> bool:
+    """Does the plan go through the whole table?"""
+    return "SCAN jobs_item" in plan or "Seq Scan on jobs_item" in plan
+
+
+def uses_the_primary_key(plan: str) -> bool:
+    """Does the plan find each item by its id?"""
+    return "SEARCH jobs_item USING INTEGER PRIMARY KEY" in plan or "using jobs_item_pkey" in plan
+
+
+def batched(keys: Iterator[str], size: int) -> Iterator[list[str]]:
+    """The keys in portions of this size."""
+    while portion := list(islice(keys, size)):
+        yield portion
+
+
+def analyze() -> None:
+    """Let the database learn how its rows are distributed."""
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+
+
+def large_phase() -> Phase:
+    """A phase of 200,000 items: nearly all are done, the last thousand pending."""
+    phase = begun(make_job())
+    done = MANY - 1000
+    for keys in batched((f"d{n}" for n in range(1, done)), 10_000):
+        values = [(key, digest(key)) for key in keys]
+        rows.insert(Item, values, fields=("key", "key_digest"), constants={"phase": phase.pk, "status": "completed"})
+    Phase.objects.filter(pk=phase.pk).update(done=done, items_total=done)
+    tracking.add_items(phase, items=new_items(1000, start=1), by=WORKER)
+    analyze()
+    return fresh(phase.job)
+
+
+@pytest.mark.django_db
+def test_a_large_phase_is_worked_by_its_indexes() -> None:
+    phase = large_phase()
+    assert watchdog.recount() == []
+    ids = list(phase.items.order_by("pk").values_list("pk", flat=True)[:100])
+    values = [(pk, "completed", 0, f"e{pk}") for pk in ids]
+    [update] = statements(partial(rows.update, Item, values, match=("id", "status", "attempt"), fields=("error",)))
+    assert uses_the_primary_key(plan_of(update))
+    [select] = [sql for sql in statements(claim(phase, 100)) if "LIMIT 100" in sql]
+    assert "item_phase_status" in plan_of(select)
+    for act in (claim, heartbeat, report):
+        for sql in statements(act(phase, 100)):
+            if "jobs_item" in sql and sql.startswith(("SELECT", "UPDATE")):
+                assert not reads_all_items(plan_of(sql)), sql[:300]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_job_with_many_items_appears_all_at_once() -> None:
+    """Whoever looks while 200,000 items are created sees no job, or the whole of it."""
+    over, seen = Signal(), set()
+
+    def look() -> None:
+        while True:
+            last = over.is_set()
+            found = Phase.objects.filter(job__name="large").values_list("expected", "items_total").first()
+            seen.add((found, Item.objects.filter(phase__job__name="large").count() if found else 0))
+            if last:
+                break
+        connections.close_all()
+
+    reader = Thread(target=look)
+    reader.start()
+    try:
+        tracking.create_job(name="large", items=[NewItem(f"k{n}") for n in range(MANY)], by=WORKER)
+    finally:
+        over.set()
+        reader.join()
+    assert seen <= {(None, 0), ((MANY, MANY), MANY)}
+    assert ((MANY, MANY), MANY) in seen
