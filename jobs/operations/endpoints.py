@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
 from django.contrib.contenttypes.models import ContentType
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from jobs.errors import BadInput, Conflict, NotFound, NotPermitted
@@ -74,11 +74,12 @@ def add_endpoint(
         account=actor,
         created_at=timezone.now(),
     )
-    with transaction.atomic():
-        if Endpoint.objects.filter(url=url, project=project).exists():
-            raise Conflict("There is an endpoint with this address for this project.", code="endpoint_exists")
-        endpoint.save(force_insert=True)
-        _log(endpoint, actor, ADDITION, f"Told of {', '.join(endpoint.types)}.")
+    try:
+        with transaction.atomic():
+            endpoint.save(force_insert=True)
+            _log(endpoint, actor, ADDITION, f"Told of {', '.join(endpoint.types)}.")
+    except IntegrityError as error:
+        raise Conflict("There is an endpoint with this address for this project.", code="endpoint_exists") from error
     return Added(endpoint, endpoint.secret)
 
 
