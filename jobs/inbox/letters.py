@@ -25,8 +25,8 @@ RAW_LENGTH = 64 * 1024
 PERMISSION = "jobs.replay_event"
 
 
-def bury(message: dict[str, Any] | bytes, *, reason: str, source: str) -> InboxMessage:
-    """Keep a refused message, or the bytes of one that is no JSON, as a dead letter.
+def bury(message: dict[str, Any] | bytes, *, reason: str, source: str, type: str = "") -> InboxMessage:
+    """Keep a refused message, or the bytes of one that is no JSON, as a dead letter; `type` where it names none.
 
     The same message of the same source again is the same letter, so that one that comes twice is seen once.
     """
@@ -39,7 +39,7 @@ def bury(message: dict[str, Any] | bytes, *, reason: str, source: str) -> InboxM
         digest=fingerprint,
         status=InboxStatus.DEAD,
         defaults={
-            "type": str(payload.get("type") or "")[:TYPE_LENGTH],
+            "type": str(payload.get("type") or type)[:TYPE_LENGTH],
             "payload": payload,
             "reason": reason[:REASON_LENGTH],
             "received_at": timezone.now(),

@@ -30,7 +30,7 @@ def receive(body: bytes, *, type: str) -> None:
         taken = take(message, source=SOURCE, by=BROKER)
     except (Refused, jsontext.Malformed) as refusal:
         reason = f"The body {refusal}." if isinstance(refusal, jsontext.Malformed) else str(refusal)
-        letter = bury(message, reason=reason, source=SOURCE)
+        letter = bury(message, reason=reason, source=SOURCE, type=type)
         log.warning("message_buried", type=type, letter=letter.pk, reason=reason)
     else:
         log.info("message_taken", type=type, job=taken.job.name, applied=taken.applied, reason=taken.reason)
@@ -43,7 +43,7 @@ def give_up(body: bytes, *, type: str, reason: str) -> None:
         message = read(body, type=type)
     except (Refused, jsontext.Malformed) as refusal:
         reason = f"{reason} {refusal}"
-    letter = bury(message, reason=reason, source=SOURCE)
+    letter = bury(message, reason=reason, source=SOURCE, type=type)
     log.warning("message_buried", type=type, letter=letter.pk, reason=reason)
 
 
