@@ -5,6 +5,7 @@ from jobs.operations.adjusting import pause, restart, resume, set_threshold
 from jobs.operations.endpoints import (
     Added,
     add_endpoint,
+    change_endpoint,
     disable_endpoint,
     enable_endpoint,
     remove_endpoint,
@@ -21,6 +22,7 @@ __all__ = [
     "Refusal",
     "add_endpoint",
     "cancel",
+    "change_endpoint",
     "disable_endpoint",
     "enable_endpoint",
     "fail",

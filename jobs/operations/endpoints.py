@@ -83,6 +83,33 @@ def add_endpoint(
     return Added(endpoint, endpoint.secret)
 
 
+def change_endpoint(
+    endpoint: Endpoint, *, url: str, types: Sequence[str], name: str = "", actor: User | None
+) -> Endpoint:
+    """Give an endpoint another name, other patterns or, where it is a webhook, another address.
+
+    What waits goes to the new address. BadInput names what is wrong, Conflict (`endpoint_exists`) an address that
+    the project has already.
+    """
+    with transaction.atomic():
+        locked = _locked(endpoint, actor)
+        if url != locked.url:
+            _check_move(locked, url)
+        locked.url, locked.types, locked.name = url, check_types(types), name
+        locked.save(update_fields=["url", "types", "name"])
+        _log(locked, actor, CHANGE, f"At {url}, told of {', '.join(locked.types)}.")
+    return locked
+
+
+def _check_move(endpoint: Endpoint, url: str) -> None:
+    """May this endpoint go to this address?"""
+    if endpoint.kind != EndpointKind.WEBHOOK:
+        raise BadInput({"url": "The address of the broker is the setting AMQP_URL."})
+    check_url(url)
+    if Endpoint.objects.filter(url=url, project=endpoint.project).exists():
+        raise Conflict("There is an endpoint with this address for this project.", code="endpoint_exists")
+
+
 def remove_endpoint(endpoint: Endpoint, *, actor: User | None, reason: str = "") -> int:
     """Remove an endpoint with its deliveries; how many of those still waited."""
     with transaction.atomic():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -24,6 +25,18 @@ register.filter("exact", words.exact)
 def face(body: Mapping[str, Any]) -> faces.Face:
     """The face of a job body, a phase body or an item body."""
     return faces.face(body["status"], stuck=body.get("stuck"), partial=body.get("partial", False))
+
+
+@register.filter
+def told(status: str) -> faces.Face:
+    """The face of an endpoint, a delivery or a letter."""
+    return faces.TOLD[status]
+
+
+@register.filter
+def pretty(value: Any) -> str:
+    """JSON over several lines, as people read it; to be escaped like any text."""
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
 
 
 @register.simple_tag
