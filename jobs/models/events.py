@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self
+from uuid import UUID
 
 from django.conf import settings
 from django.db import models
@@ -75,15 +77,23 @@ class Event(models.Model):
 
     def body(self) -> dict[str, Any]:
         """The outward event as others receive it, the same on every delivery."""
-        return {
-            "event_id": str(self.event_id),
-            "type": self.type,
-            "job_id": self.job.name,
-            "phase": self.phase.code if self.phase else None,
-            "run": self.run,
-            "occurred_at": self.at,
-            "data": self.data,
-        }
+        phase = self.phase.code if self.phase else None
+        return outward_body(self.event_id, self.type, self.job.name, phase, self.run, self.at, self.data)
+
+
+def outward_body(
+    event_id: UUID, type: str, job: str, phase: str | None, run: int | None, at: datetime, data: dict[str, Any]
+) -> dict[str, Any]:
+    """The body of an outward event from its columns."""
+    return {
+        "event_id": str(event_id),
+        "type": type,
+        "job_id": job,
+        "phase": phase,
+        "run": run,
+        "occurred_at": at,
+        "data": data,
+    }
 
 
 class InboxStatus(StrEnum):

@@ -73,9 +73,9 @@ class Lane:
     def _drain(self, sender: Sender, *, limit: int) -> None:
         while limit > 0 and self._hold():
             ready = claiming.due_at(self._endpoint, now=self._clock(), limit=min(limit, BATCH))
+            limit -= sum(map(len, ready.values()))
             if not ready or not self._send_batch(sender, ready):
                 return
-            limit -= sum(map(len, ready.values()))
 
     def _send_batch(self, sender: Sender, ready: dict[int, list[Due]]) -> bool:
         """Send a batch in waves; False when there is no use in going on at once."""

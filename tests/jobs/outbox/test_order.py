@@ -181,3 +181,12 @@ def test_deliveries_go_with_their_job() -> None:
     job = make_job(items=1, done=1)
     Job.objects.filter(pk=job.pk).delete()
     assert not Delivery.objects.exists()
+
+
+def test_a_pass_tries_no_more_than_its_limit(receiver: Receiver) -> None:
+    make_endpoint(receiver.url)
+    for _ in range(5):
+        make_job(items=1, done=1)
+    assert outbox.deliver(limit=4)["sent"] == 4
+    assert outbox.deliver(limit=4)["sent"] == 4
+    assert outbox.deliver(limit=4)["sent"] == 2
