@@ -52,6 +52,11 @@ class Sender(Protocol):
         """Give back connections."""
 
 
+def message_of(event: Event) -> Message:
+    """The message of an outward event; load it with its job and phase."""
+    return Message(event_id=str(event.event_id), type=event.type, body=encode(event.body()))
+
+
 def messages_of(event_ids: Iterable[int]) -> dict[int, Message]:
     """The messages of these outward events, by the id of the event's row; one query for nothing but their columns."""
     columns = ("id", "event_id", "type", "job__name", "phase__code", "run", "at", "data")
