@@ -199,6 +199,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 def main(arguments: list[str]) -> None:
     """Listen until SIGINT or SIGTERM."""
     logging.basicConfig(format="%(message)s", level=logging.INFO)
+    logging.getLogger("pika").setLevel(logging.ERROR)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     options = parse(arguments)
     try:
