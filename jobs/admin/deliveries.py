@@ -19,10 +19,9 @@ from jobs.admin.columns import job_link, pill
 from jobs.admin.lists import ReadOnlyAdmin
 from jobs.models import Delivery
 from jobs.models.outbox import DeliveryStatus
-from jobs.templatetags.progress_pages import clock, until
+from jobs.templatetags.progress_pages import clock, due
 from jobs.views.replaying import MOST_AT_ONCE
 from jobs.views.told import endpoints_of, place
-from jobs.words import DASH
 
 MOST_ENDPOINTS = 50
 
@@ -82,12 +81,12 @@ class DeliveryAdmin(ReadOnlyAdmin):
     """What waits and what is dead, unless something else is asked for; the newest first."""
 
     project = "job__project"
-    list_display = ("state", "name", "link", "goes_to", "tries", "next_try", "answer", "error", "written", "sent")
+    list_display = ("state", "name", "link", "goes_to", "written", "tries", "when", "error")
     list_display_links = None
     list_filter = (Status, AtEndpoint)
     list_select_related = ("event", "job", "endpoint")
     search_fields = ("job",)
-    search_help_text = "The whole name of a job, or an event id"
+    search_help_text = "Job or event id, whole"
     ordering = ("-id",)
     actions = (replay,)
 
@@ -137,22 +136,12 @@ class DeliveryAdmin(ReadOnlyAdmin):
         """What the endpoint is called."""
         return place(delivery.endpoint)
 
-    @admin.display(description="Next try")
-    def next_try(self, delivery: Delivery) -> SafeString | str:
-        """When it is due, while it waits."""
-        return until(delivery.next_try_at) if delivery.status == DeliveryStatus.WAITING else DASH
-
-    @admin.display(description="Answer")
-    def answer(self, delivery: Delivery) -> str:
-        """The HTTP status."""
-        return f"HTTP {delivery.response_status}" if delivery.response_status else DASH
-
     @admin.display(description="Written")
     def written(self, delivery: Delivery) -> SafeString | str:
         """When the event happened."""
         return clock(delivery.created_at)
 
-    @admin.display(description="Sent")
-    def sent(self, delivery: Delivery) -> SafeString | str:
-        """When the endpoint took it."""
-        return clock(delivery.sent_at)
+    @admin.display(description="Sent, or next try")
+    def when(self, delivery: Delivery) -> SafeString | str:
+        """When the endpoint took it, or when it is tried again."""
+        return due(delivery.next_try_at) if delivery.status == DeliveryStatus.WAITING else clock(delivery.sent_at)

@@ -15,7 +15,6 @@ from jobs import faces
 from jobs.admin.columns import pill
 from jobs.admin.lists import ReadOnlyAdmin
 from jobs.models import Delivery, Endpoint
-from jobs.templatetags.progress_pages import clock
 from jobs.views.told import place
 from jobs.words import DASH
 
@@ -25,11 +24,11 @@ class EndpointAdmin(ReadOnlyAdmin):
     """Where outward events go, the newest first."""
 
     project = "project"
-    list_display = ("state", "link", "url", "told_of", "project_name", "unsent", "added")
+    list_display = ("state", "link", "url", "told_of", "project_name", "unsent")
     list_display_links = None
     list_filter = ("active",)
     search_fields = ("name", "url")
-    search_help_text = "Part of a name or an address"
+    search_help_text = "Part of name or address"
     ordering = ("-id",)
     change_list_template = "jobs/endpoint_list.html"
 
@@ -75,8 +74,3 @@ class EndpointAdmin(ReadOnlyAdmin):
         there = {"waiting": endpoint.waits, "dead": endpoint.died}  # type: ignore[attr-defined]
         links = [(address, status, endpoint.pk, pill(faces.TOLD[status])) for status, some in there.items() if some]
         return format_html_join(" ", '<a href="{}?status={}&amp;endpoint={}">{}</a>', links) or DASH
-
-    @admin.display(description="Added", ordering="created_at")
-    def added(self, endpoint: Endpoint) -> SafeString | str:
-        """When."""
-        return clock(endpoint.created_at)

@@ -63,7 +63,7 @@ class LetterAdmin(ReadOnlyAdmin):
     list_display_links = None
     list_filter = (Status,)
     search_fields = ("=type", "=source")
-    search_help_text = "A whole type, or a whole source"
+    search_help_text = "Type or source, whole"
     ordering = ("-id",)
     actions = (replay,)
 

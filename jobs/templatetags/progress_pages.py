@@ -119,3 +119,9 @@ def clock(moment: datetime | None, missing: str = words.DASH) -> SafeString | st
 def until(moment: datetime | None, missing: str = words.DASH) -> SafeString | str:
     """A moment ahead as `in 5 min`; the browser keeps it current."""
     return ago(moment, never=missing)
+
+
+@register.simple_tag
+def due(moment: datetime) -> SafeString | str:
+    """The next try of a delivery: `in 5 min`, or `now` once that has come."""
+    return until(moment) if moment > timezone.now() else "now"

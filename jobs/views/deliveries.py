@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse
 
+from jobs.outbox.messages import message_of
 from jobs.views.pages import forbidden, missing, page
 from jobs.views.told import deliveries_of, endpoints_of, place
 
@@ -26,7 +29,7 @@ def delivery_page(request: HttpRequest, site: AdminSite, delivery_id: str) -> Ht
         "delivery": delivery,
         "place": place(delivery.endpoint),
         "reachable": endpoints is not None and endpoints.filter(pk=delivery.endpoint_id).exists(),
-        "payload": delivery.event.body(),
+        "payload": json.loads(message_of(delivery.event).body),
         "may_replay": request.user.has_perm("jobs.replay_event"),
         "back": request.get_full_path(),
     }
