@@ -81,7 +81,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
     """What waits and what is dead, unless something else is asked for; the newest first."""
 
     project = "job__project"
-    list_display = ("state", "name", "link", "goes_to", "written", "tries", "when", "error")
+    list_display = ("state", "name", "link", "goes_to", "written", "when", "error")
     list_display_links = None
     list_filter = (Status, AtEndpoint)
     list_select_related = ("event", "job", "endpoint")
