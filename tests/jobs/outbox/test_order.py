@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -190,3 +191,16 @@ def test_a_pass_tries_no_more_than_its_limit(receiver: Receiver) -> None:
     assert outbox.deliver(limit=4)["sent"] == 4
     assert outbox.deliver(limit=4)["sent"] == 4
     assert outbox.deliver(limit=4)["sent"] == 2
+
+
+def test_the_metrics_tell_what_is_not_delivered(client: Client) -> None:
+    make_endpoint(types=["job.*"])
+    for _ in range(3):
+        make_job(items=1, done=1)
+    first, second = Delivery.objects.order_by("id")[:2]
+    Delivery.objects.filter(pk=first.pk).update(status="dead")
+    Delivery.objects.filter(pk=second.pk).update(created_at=later(seconds=-90))
+    lines = client.get("/metrics").content.decode().splitlines()
+    assert {'progress_deliveries{status="waiting"} 2.0', 'progress_deliveries{status="dead"} 1.0'} <= set(lines)
+    [age] = [line.split()[1] for line in lines if line.startswith("progress_oldest_undelivered_seconds ")]
+    assert 90 <= float(age) < 120
