@@ -62,7 +62,11 @@ class AtEndpoint(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> QuerySet[Delivery]:
         """Narrow to the endpoint."""
         wanted = self.value() or ""
-        return queryset.filter(endpoint=int(wanted)) if wanted.isdigit() and len(wanted) < 19 else queryset
+        return (
+            queryset.filter(endpoint=int(wanted))
+            if wanted.isascii() and wanted.isdigit() and len(wanted) < 19
+            else queryset
+        )
 
 
 @admin.action(description="Deliver again…", permissions=["replay"])

@@ -120,6 +120,11 @@ def test_the_list_is_searched_by_job_and_by_event_id_and_narrowed_to_an_endpoint
     assert len(rows(lead.open(f"{DELIVERIES}?q=first&endpoint={one.pk}"))) == 1
 
 
+@pytest.mark.parametrize("query", ["endpoint=%C2%B2", "endpoint=99999999999999999999", "status=odd", "q=%00"])
+def test_an_address_that_makes_no_sense_still_shows_the_list(lead: Any, query: str) -> None:
+    lead.open(f"{DELIVERIES}?{query}")
+
+
 @pytest.mark.parametrize("many", [2, 30])
 def test_the_queries_of_the_list_do_not_grow_with_the_rows(
     lead: Any, django_assert_max_num_queries: Any, many: int
