@@ -11,8 +11,10 @@ import pytest
 from django.db import connections, transaction
 from rest_framework.test import APIClient
 
-from jobs.models import Event
-from tests.factories import complete, make_job, phase_of
+from jobs import tracking
+from jobs.models import Event, Job
+from jobs.tracking import Actor, Result
+from tests.factories import make_job, phase_of
 from tests.jobs.stream.conftest import Listen, token
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -72,14 +74,14 @@ def test_an_event_that_commits_late_is_skipped_by_nobody(listen: Listen, viewer:
 
     def hold_back() -> None:
         with transaction.atomic():
-            complete(phase_of(early), 1)
+            _complete(early, worker="w1")
             written.set()
             assert commit.wait(SECONDS)
 
     with ThreadPoolExecutor(2) as threads:
         first = threads.submit(_alone, hold_back)
         assert written.wait(SECONDS)
-        second = threads.submit(_alone, lambda: complete(phase_of(late), 1))
+        second = threads.submit(_alone, lambda: _complete(late, worker="w2"))
         time.sleep(1.5)
         seen = reader.get("/api/v1/events").json()["results"]
         commit.set()
@@ -90,6 +92,11 @@ def test_an_event_that_commits_late_is_skipped_by_nobody(listen: Listen, viewer:
     assert [event["id"] for event in seen] == outward_ids()
     assert [int(stream.hear()["id"]) for _ in range(4)] == outward_ids()
     assert len(seen) == 4
+
+
+def _complete(job: Job, *, worker: str) -> None:
+    """The only item, by a worker of its own: nothing but the order of events makes one wait for the other."""
+    tracking.report(phase_of(job), results=[Result("k0", "completed")], worker=worker, by=Actor(name=worker))
 
 
 def _alone(act: Callable[[], object]) -> None:
