@@ -1,4 +1,4 @@
-# The site for scale-out: uvicorn, PostgreSQL and Redis. The same image runs the watchdog.
+# The site for scale-out: uvicorn, PostgreSQL and Redis. The same image runs the watchdog and the deliverer.
 FROM python:3.11-slim
 
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 
+import pika
 import psycopg
 import redis
 
@@ -24,7 +25,12 @@ def redis_server() -> None:
     redis.Redis.from_url(os.environ["REDIS_URL"], socket_timeout=5).ping()
 
 
-CHECKS: dict[str, Callable[[], None]] = {"postgres": postgres, "redis": redis_server}
+def rabbitmq() -> None:
+    """Connect."""
+    pika.BlockingConnection(pika.URLParameters(os.environ["AMQP_URL"])).close()
+
+
+CHECKS: dict[str, Callable[[], None]] = {"postgres": postgres, "rabbitmq": rabbitmq, "redis": redis_server}
 
 
 def answers(name: str, *, until: float) -> str:
@@ -32,7 +38,7 @@ def answers(name: str, *, until: float) -> str:
     while True:
         try:
             CHECKS[name]()
-        except (psycopg.Error, redis.RedisError) as error:
+        except (psycopg.Error, pika.exceptions.AMQPError, redis.RedisError) as error:
             if time.monotonic() > until:
                 return f"{name} does not answer: {error}"
             time.sleep(0.5)

@@ -1,4 +1,4 @@
-"""`python -m benchmarks [--quick] [--only single|bulk|cost|pages]`: measure, and print one table."""
+"""`python -m benchmarks [--quick] [--only single|bulk|cost|pages|events]`: measure, and print one table."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchmarks.measures import FULL, QUICK, Sizes
 from benchmarks.site import Site
 from benchmarks.table import Row, table
 
-PARTS = ("single", "bulk", "cost", "pages")
+PARTS = ("single", "bulk", "cost", "pages", "events")
 
 
 def measured(folder: Path, sizes: Sizes, only: str) -> Iterator[Row]:
@@ -28,6 +28,7 @@ def measured(folder: Path, sizes: Sizes, only: str) -> Iterator[Row]:
         "bulk": lambda: measures.bulk_reports(many, sizes),
         "cost": lambda: measures.cost_of_size(many, sizes),
         "pages": lambda: measures.page_times(many, few, sizes),
+        "events": lambda: measures.deliveries(Site(folder, name="events", order={"jobs": 20, "lists": {}}), sizes),
     }
     with ExitStack() as servers:
         for site in (many, few):

@@ -37,6 +37,8 @@ class Sizes:
     many_jobs: int
     small_phase: int
     large_phase: int
+    events: int
+    backlog: int
 
     def order(self, *, jobs: int) -> dict[str, Any]:
         """What the database must hold."""
@@ -53,10 +55,12 @@ class Sizes:
 FULL = Sizes(
     rounds=5, singles=1000, bulks=12, costs=60, reads=20,
     few_jobs=1000, many_jobs=100_000, small_phase=1000, large_phase=1_000_000,
+    events=20_000, backlog=100_000,
 )  # fmt: skip
 QUICK = Sizes(
     rounds=3, singles=300, bulks=8, costs=40, reads=8,
     few_jobs=1000, many_jobs=10_000, small_phase=1000, large_phase=50_000,
+    events=5000, backlog=20_000,
 )  # fmt: skip
 
 
@@ -128,6 +132,24 @@ def page_times(many: Site, few: Site, sizes: Sizes) -> Iterator[Row]:
     for what, path in PAGES:
         figures = milliseconds(times[path, "many"], times[path, "few"])
         yield Row(f"{what}, {sizes.many_jobs:,} jobs", "ms", *figures, f"{sizes.few_jobs:,} jobs", at_most=1.5)
+
+
+def deliveries(site: Site, sizes: Sizes) -> Iterator[Row]:
+    """Deliveries to RabbitMQ against bare pika with the same confirms, and reports in front of a backlog."""
+    names = ("events", "backlog")
+    order = {"rounds": 3, "reports": sizes.costs, **{name: getattr(sizes, name) for name in names}}
+    figures = site.run("benchmarks.outbox", order=order)
+    backlog = milliseconds(figures["behind"], figures["idle"])
+    what = f"a report that completes, {sizes.backlog:,} events waiting"
+    yield Row(what, "ms", *backlog, "none waiting", at_most=1.1)
+    if figures["bare"]:
+        rates = median(figures["delivered"]), median(figures["bare"])
+        yield Row("deliveries to RabbitMQ with confirms", "events/s", *rates, "bare pika", **_asked(*rates))
+
+
+def _asked(measured: float, baseline: float) -> dict[str, float]:
+    """Either is enough: half of what bare pika reaches, or 2,000 a second."""
+    return {"at_least": 0.5} if measured / baseline >= 0.5 else {"figure": 2000}
 
 
 def milliseconds(measured: list[float], baseline: list[float]) -> tuple[float, float]:

@@ -15,6 +15,10 @@ from jobs.previews import ACTS
 
 JOB = r"^jobs/job/(?P<job_id>\d{1,18})/"
 ACT = f"(?P<slug>{'|'.join(ACTS)})/$"
+ENDPOINT = r"^jobs/endpoint/(?P<endpoint_id>\d{1,18})/"
+DELIVERY = r"^jobs/delivery/(?P<delivery_id>\d{1,18})/"
+LETTER = r"^jobs/inboxmessage/(?P<letter_id>\d{1,18})/"
+ENDPOINT_ACT = f"(?P<slug>{'|'.join(views.ENDPOINT_ACTS)})/$"
 
 Page = Callable[..., HttpResponse]
 
@@ -33,15 +37,28 @@ class OperatorSite(AdminSite):
             re_path(f"{JOB}$", self._page(views.job_page), name="job-page"),
             re_path(f"{JOB}{ACT}", self._page(views.confirm_one), name="job-act"),
             re_path(f"^jobs/job/act/{ACT}", self._page(views.confirm_many), name="jobs-act"),
+            re_path(
+                r"^jobs/delivery/(?P<delivery_id>\d{1,18})/$", self._page(views.delivery_page), name="delivery-page"
+            ),
+            path("jobs/endpoint/add/", self._page(views.add_endpoint), name="endpoint-add"),
+            re_path(f"{ENDPOINT}$", self._page(views.endpoint_page), name="endpoint-page"),
+            re_path(f"{ENDPOINT}edit/$", self._page(views.change_endpoint), name="endpoint-change"),
+            re_path(f"{ENDPOINT}{ENDPOINT_ACT}", self._page(views.endpoint_act), name="endpoint-act"),
+            re_path(f"{LETTER}$", self._page(views.letter_page), name="letter-page"),
+            path("letters/replay/", self._page(views.confirm_letters), name="letters-replay"),
+            path("contracts/", self._page(views.contracts_page), name="contracts"),
+            path("replay/", self._page(views.confirm_replay), name="replay"),
             path("tokens/issue/", self._page(views.issue_token), name="token-issue"),
             *super().get_urls(),
         ]
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
-        """The apps; the one of the tokens is called by what it holds."""
+        """The apps; what has a name from the code is called by what it holds."""
         apps = super().get_app_list(request, app_label)
         for app in apps:
             app["name"] = {"knox": "Tokens"}.get(app["app_label"], app["name"])
+            for model in app["models"]:
+                model["name"] = {"InboxMessage": "Dead letters"}.get(model["object_name"], model["name"])
         return apps
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:

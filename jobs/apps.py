@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig
+from django.utils.module_loading import import_string
+
+from jobs import kinds
 
 
 class JobsConfig(AppConfig):
@@ -11,6 +14,10 @@ class JobsConfig(AppConfig):
 
     name = "jobs"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Register the pipelines that stand on the models; these can be loaded only now."""
+        kinds.register(import_string("jobs.vision.VISION"))
 
 
 class PagesConfig(AdminConfig):

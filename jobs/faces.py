@@ -31,6 +31,15 @@ FACES: dict[str, Face] = {
     "gone": Face("gone", "Gone"),
 }
 ALL = [*FACES.values(), STUCK, PARTIAL]
+# Endpoints, deliveries and letters borrow the looks of jobs; only the server draws them.
+TOLD: dict[str, Face] = {
+    "active": Face("alive", "Active"),
+    "disabled": Face("gone", "Disabled"),
+    "waiting": Face("pending", "Waiting"),
+    "sent": Face("completed", "Sent"),
+    "dead": Face("failed", "Dead"),
+    "replayed": Face("completed", "Replayed"),
+}
 
 
 def face(status: str, *, stuck: str | None = "", partial: bool = False) -> Face:

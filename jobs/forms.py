@@ -58,6 +58,41 @@ class ActForm(forms.Form):
         self.fields["name"].error_messages["required"] = f"Type {self.phrase} to confirm."
 
 
+class ReasonForm(forms.Form):
+    """Why, where nothing else is asked."""
+
+    reason = forms.CharField(
+        max_length=REASON_LENGTH,
+        required=False,
+        help_text="Optional. Kept with your name in the log of acts.",
+        widget=forms.Textarea(attrs={"rows": 3, "cols": 60}),
+    )
+
+
+class EndpointForm(forms.Form):
+    """Where events go, and which."""
+
+    url = forms.CharField(
+        label="Address",
+        max_length=2000,
+        help_text="An https address that takes POST requests, or amqp for the broker of AMQP_URL.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    name = forms.CharField(max_length=200, required=False, help_text="What operators call it; empty: its host.")
+    types = forms.CharField(
+        label="Told of",
+        max_length=12_200,
+        initial="*.completed",
+        help_text="Patterns over the types of events, one a line: *.completed, *.failed, job.*, or * for everything.",
+        widget=forms.Textarea(attrs={"rows": 3, "cols": 40, "spellcheck": "false"}),
+    )
+    project = forms.CharField(max_length=128, required=False, help_text="Only its jobs' events; empty: every job's.")
+
+    def clean_types(self) -> list[str]:
+        """The patterns one by one."""
+        return self.cleaned_data["types"].split()
+
+
 class FilterForm(forms.Form):
     """What the overview is narrowed to."""
 

@@ -16,6 +16,7 @@ from jobs.statuses import Shortfall, Trigger
 
 PhaseBuilder = Callable[["KindOptions"], "list[PhaseSpec]"]
 ResultCheck = Callable[[Any, Any, dict[str, Any]], str | None]
+CompletedHook = Callable[[Any, Any], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,8 @@ class Kind:
 
     `build` turns the creator's options into phases; `default_threshold` is the percent where
     neither the phase nor the job names one (None: COMPLETION_THRESHOLD_PERCENTAGE). `check_result`
-    gets (job, phase, result) and answers why the result is refused, or None. `page` names the URL
+    gets (job, phase, result) and answers why the result is refused, or None. `completed` gets (change, phase)
+    where a phase has completed, to write or announce what follows in the same change. `page` names the URL
     that shows a job of this kind (it takes the job's id). A kind that is not `open` is created
     through its own endpoint, `created_at`.
     """
@@ -68,6 +70,7 @@ class Kind:
     build: PhaseBuilder
     default_threshold: int | None = 100
     check_result: ResultCheck | None = None
+    completed: CompletedHook | None = None
     page: str = "admin:job-page"
     open: bool = True
     created_at: str = ""
@@ -104,49 +107,4 @@ def _generic_phases(options: KindOptions) -> list[PhaseSpec]:
     return list(options.phases) or [PhaseSpec(code="items", label="Items", stage="Processing {done}/{expected}")]
 
 
-# --- vision: segmentation, embeddings, keypoints of images and videos ------------------------------
-
-ASSET_TYPES = ("image", "video")
-SERVICES = ("segmentation", "embeddings", "keypoints")
-
-
-def vision_phase(asset_type: str, service: str) -> PhaseSpec:
-    """The phase of one service over one asset type, as every vision job has it."""
-    return PhaseSpec(
-        code=f"{asset_type}.{service}",
-        asset_type=asset_type,
-        label=f"{asset_type.capitalize()} {service}",
-        stage=f"{asset_type.capitalize()} {service} {{done}}/{{expected}}",
-        trigger=Trigger.AT_THRESHOLD,
-        on_shortfall=Shortfall.PARTIAL,
-    )
-
-
-def _vision_phases(options: KindOptions) -> list[PhaseSpec]:
-    unknown = sorted(set(options.asset_types) - set(ASSET_TYPES))
-    if unknown:
-        raise BadInput({"asset_types": f"There is no asset type {unknown[0]!r}; there are: image, video."})
-    if options.phases:
-        return [_as_vision(spec) for spec in options.phases]
-    wanted = options.asset_types or ASSET_TYPES
-    return [vision_phase(asset, service) for asset in ASSET_TYPES if asset in wanted for service in SERVICES]
-
-
-def _as_vision(spec: PhaseSpec) -> PhaseSpec:
-    asset_type, _, service = spec.code.partition(".")
-    if asset_type not in ASSET_TYPES or service not in SERVICES:
-        names = ", ".join(f"{asset}.{service}" for asset in ASSET_TYPES for service in SERVICES)
-        raise BadInput({"phases": f"A vision job has no phase {spec.code!r}; there are: {names}."})
-    preset = vision_phase(asset_type, service)
-    return replace(
-        spec,
-        asset_type=asset_type,
-        label=spec.label or preset.label,
-        stage=spec.stage or preset.stage,
-        trigger=spec.trigger or preset.trigger,
-        on_shortfall=spec.on_shortfall or preset.on_shortfall,
-    )
-
-
 register(Kind(code="generic", label="Generic", build=_generic_phases, default_threshold=100))
-register(Kind(code="vision", label="Vision", build=_vision_phases, default_threshold=None))

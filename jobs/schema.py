@@ -11,6 +11,7 @@ from drf_spectacular.contrib.knox_auth_token import KnoxTokenScheme
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 
 TEMPLATE = "#/components/schemas/{name}"
+JSON = "application/json"
 PROBLEM = "application/problem+json"
 SENTENCES = {
     400: "The input is wrong; `errors` names each field. Nothing was stored.",
@@ -21,6 +22,7 @@ SENTENCES = {
     413: "The body is over 1 MiB.",
     503: "The database is down, locked or full; try again after `Retry-After` seconds.",
 }
+CREATED = (200, 201)
 READ_ERRORS = (401, 403, 503)
 WRITE_ERRORS = (400, 401, 403, 413, 503)
 
@@ -67,17 +69,19 @@ def operation(
     query: Any = None,
     send: Any = None,
     shows: Any = None,
+    media: str = JSON,
 ) -> Callable[[F], F]:
     """Describe one method of a door.
 
     `query`, `body` and `answer` are the types of query, request and response, `status` that of the normal answer,
     `also` further answers with a sentence each (2xx with the same body, 304 without one), `errors`
-    those beyond what every operation can answer, `send` and `shows` examples of request and response.
+    those beyond what every operation can answer, `send` and `shows` examples of request and response, `media` the media
+    type of the normal answer.
     """
     common = WRITE_ERRORS if body is not None else READ_ERRORS
-    responses: dict[Any, Any] = {status: OpenApiResponse(_reference(answer), description=summary)}
+    responses: dict[Any, Any] = {(status, media): OpenApiResponse(_reference(answer), description=summary)}
     for code, sentence in (also or {}).items():
-        responses[code] = OpenApiResponse(_reference(answer) if code < 300 else None, description=sentence)
+        responses[code] = OpenApiResponse(_reference(answer) if code in CREATED else None, description=sentence)
     for code in sorted({*common, *errors}):
         responses[code, PROBLEM] = OpenApiResponse(_reference(Problem), description=SENTENCES[code])
 

@@ -52,6 +52,12 @@ def completed(phase: Phase) -> Event:
     )
 
 
+def masked_batch(phase: Phase, name: str, *, total: str) -> Event:
+    """The batch that a completed segmentation hands on: how many were masked with success, under the name `total`."""
+    event_id = uuid5(NAMESPACE, f"{phase.job.created_at.isoformat()}/{phase.pk}/{phase.run}/masked")
+    return outward(phase.job, name, phase=phase, event_id=event_id, **{total: phase.done})
+
+
 def failed(phase: Phase) -> Event:
     """The failed event: the same figures and the sentence of the failure."""
     return outward(

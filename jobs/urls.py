@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, path
 from drf_spectacular.views import SpectacularAPIView
 
-from jobs.api import acts, docs, feed, jobs, phases, work
+from jobs.api import acts, docs, endpoints, events, jobs, phases, streams, work
 
 JOB = "jobs/<int:job_id>"
 PHASE = "jobs/<int:job_id>/phases/<str:code>"
@@ -36,7 +36,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{JOB}/resume", acts.Resume.as_view(), name="api-resume"),
     path(f"{JOB}/threshold", acts.Threshold.as_view(), name="api-threshold"),
     path(f"{JOB}/restart", acts.Restart.as_view(), name="api-restart"),
-    path("events", feed.Events.as_view(), name="api-events"),
+    path(f"{JOB}/stream", streams.JobStream.as_view(), name="api-job-stream"),
+    path("stream", streams.Stream.as_view(), name="api-stream"),
+    path("events", events.Events.as_view(), name="api-events"),
+    path("events/<int:event_id>/replay", endpoints.Replay.as_view(), name="api-replay"),
+    path("endpoints", endpoints.Endpoints.as_view(), name="api-endpoints"),
+    path("endpoints/<int:endpoint_id>", endpoints.EndpointDetail.as_view(), name="api-endpoint"),
     path("schema", SpectacularAPIView.as_view(), name="api-schema"),
     path("docs", docs.Docs.as_view(), name="api-docs"),
 ]

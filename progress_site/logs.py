@@ -42,6 +42,9 @@ def logging(*, level: str, console: bool) -> dict[str, Any]:
             "axes": {"level": "WARNING"},
             # It logs a traceback every second while Redis is down; the loss is told once by jobs.broadcast.
             "channels_redis": {"level": "CRITICAL"},
+            # A line per request, and a dozen per failed connection; who calls them says what became of it.
+            "httpx": {"level": "WARNING"},
+            "pika": {"level": "CRITICAL"},
         },
     }
 

@@ -9,15 +9,16 @@ from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from django.db import DEFAULT_DB_ALIAS, connection
 from django.db.migrations.executor import MigrationExecutor
-from django.db.models import Count, Sum
+from django.db.models import Count, Min, Sum
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from jobs.live import open_sockets
-from jobs.models import Job, Phase
+from jobs.models import Delivery, Job, Phase
 
 
 @never_cache
@@ -41,7 +42,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
 @never_cache
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Jobs by status, stuck jobs and settled items, as Prometheus reads them."""
+    """Jobs by status, stuck jobs, settled items and what is not delivered, as Prometheus reads them."""
     registry = CollectorRegistry()
     registry.register(_Jobs())
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
@@ -53,6 +54,10 @@ class _Jobs:
         yield _gauge("progress_jobs_stuck", "Jobs that will not finish by themselves.", "reason", _jobs("stuck"))
         yield GaugeMetricFamily("progress_live_sockets", "Open websockets of this process.", value=open_sockets())
         yield _gauge("progress_items", "Items by outcome.", "status", _items())
+        yield _gauge("progress_deliveries", "Deliveries that are not sent.", "status", _deliveries())
+        yield GaugeMetricFamily(
+            "progress_oldest_undelivered_seconds", "Age of the oldest event that waits for its endpoint.", _oldest()
+        )
 
 
 def _gauge(name: str, documentation: str, label: str, values: dict[str, int]) -> Metric:
@@ -70,6 +75,17 @@ def _jobs(field: str) -> dict[str, int]:
 def _items() -> dict[str, int]:
     sums = Phase.objects.aggregate(completed=Sum("done"), failed=Sum("failed"), skipped=Sum("skipped"))
     return {status: number or 0 for status, number in sums.items()}
+
+
+def _deliveries() -> dict[str, int]:
+    return {"waiting": Delivery.objects.waiting().count(), "dead": Delivery.objects.dead().count()}
+
+
+def _oldest() -> float:
+    """0 where nothing waits."""
+    now = timezone.now()
+    oldest = Delivery.objects.waiting().aggregate(oldest=Min("created_at"))["oldest"]
+    return (now - (oldest or now)).total_seconds()
 
 
 def _fault(check: Callable[[], None]) -> str:

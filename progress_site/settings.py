@@ -29,6 +29,8 @@ HTTPS = environment.boolean("HTTPS", default=environment.is_public(ALLOWED_HOSTS
 LOG_LEVEL = environment.choice("LOG_LEVEL", default="INFO", of=("DEBUG", "INFO", "WARNING", "ERROR"))
 DATABASES = {"default": environment.database("DATABASE_URL", default=f"sqlite:///{BASE_DIR}/data/progress.sqlite3")}
 REDIS_URL = environment.url("REDIS_URL", "redis", "rediss", "unix")
+AMQP_URL = environment.url("AMQP_URL", "amqp", "amqps")
+WEBHOOK_ALLOW_PRIVATE = environment.boolean("WEBHOOK_ALLOW_PRIVATE", default=False)
 
 # What the kernel counts by; durations in seconds
 
@@ -39,6 +41,7 @@ ITEM_MAX_ATTEMPTS = environment.integer("ITEM_MAX_ATTEMPTS", default=3, least=1,
 JOB_SILENT_AFTER = environment.seconds("JOB_SILENT_AFTER", default=600)
 JOB_STALLED_AFTER = environment.seconds("JOB_STALLED_AFTER", default=1800)
 WATCHDOG_INTERVAL = environment.seconds("WATCHDOG_INTERVAL", default=2)
+DELIVERY_INTERVAL = 1
 
 # The parts
 

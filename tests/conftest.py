@@ -41,7 +41,12 @@ def missing_redis() -> str:
     return "" if settings.REDIS_URL else "REDIS_URL is not given"
 
 
-NEEDS = {"e2e": missing_browser, "postgres": missing_postgres, "redis": missing_redis}
+def missing_rabbitmq() -> str:
+    """Why no test of RabbitMQ can run here; empty where one can."""
+    return "" if settings.AMQP_URL else "AMQP_URL is not given"
+
+
+NEEDS = {"e2e": missing_browser, "postgres": missing_postgres, "rabbitmq": missing_rabbitmq, "redis": missing_redis}
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -6,7 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
-KEPT = ("DATABASE_URL", "REDIS_URL")
+KEPT = ("AMQP_URL", "DATABASE_URL", "REDIS_URL")
 GIVEN = {"ENV_FILE": "", "SECRET_KEY": "a-key-of-the-test-run-0123456789-abcdef", "LOG_LEVEL": "ERROR"}
 for name in (
     "ALLOWED_HOSTS",
@@ -20,6 +20,7 @@ for name in (
     "JOB_STALLED_AFTER",
     "WATCHDOG_INTERVAL",
     "WATERMARK_TTL_SECONDS",
+    "WEBHOOK_ALLOW_PRIVATE",
 ):
     os.environ.pop(name, None)
 os.environ.update(GIVEN)

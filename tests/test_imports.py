@@ -13,18 +13,19 @@ APPS = [name for name in ("jobs", "ocr_chunks", "training") if (ROOT / name).is_
 
 # From the innermost to the doors: a module imports from its own layer and from those before it.
 LAYERS = (
-    ("progress", "statuses", "errors", "contracts", "words"),
+    ("progress", "statuses", "errors", "jsontext", "contracts", "words"),
     ("kinds",),
     ("models",),
     ("access", "rows"),
     ("serializers",),
     ("broadcast", "live"),
+    ("outbox",),
     ("timeline", "change"),
     ("tracking",),
-    ("operations", "watchdog", "tokens", "inbox", "outbox", "tracker"),
+    ("operations", "watchdog", "tokens", "vision", "inbox", "outbox", "tracker"),
     ("previews", "diagnosis"),
 )
-PURE = ("progress", "statuses", "errors", "contracts")
+PURE = ("progress", "statuses", "errors", "jsontext", "contracts")
 CHANNEL_LAYER = ("broadcast", "live")
 DOORS = len(LAYERS)
 

@@ -39,7 +39,7 @@ class Retry(ActDoor):
         """Retry by phase, by item, by error signature, or all."""
         job = self.job(job_id)
         given = decode(request, inputs.RetryInput)
-        return _done(
+        return done(
             operations.retry(
                 job,
                 phase=given.phase,
@@ -59,7 +59,7 @@ class Release(ActDoor):
         """Release items without a live lease, or all."""
         job = self.job(job_id)
         given = decode(request, inputs.ReleaseInput)
-        return _done(operations.release(job, phase=given.phase, all=given.all, reason=given.reason, actor=self.account))
+        return done(operations.release(job, phase=given.phase, all=given.all, reason=given.reason, actor=self.account))
 
 
 class Skip(ActDoor):
@@ -70,7 +70,7 @@ class Skip(ActDoor):
         """Skip the named items."""
         job = self.job(job_id)
         given = decode(request, inputs.SkipInput)
-        return _done(operations.skip(job, items=given.items, reason=given.reason, actor=self.account))
+        return done(operations.skip(job, items=given.items, reason=given.reason, actor=self.account))
 
 
 class ForceComplete(ActDoor):
@@ -86,7 +86,7 @@ class ForceComplete(ActDoor):
         """Finish every open phase, or the named one; it needs a reason."""
         job = self.job(job_id)
         given = decode(request, inputs.ForceInput)
-        return _done(operations.force_complete(job, phase=given.phase, reason=given.reason, actor=self.account))
+        return done(operations.force_complete(job, phase=given.phase, reason=given.reason, actor=self.account))
 
 
 class FailJob(ActDoor):
@@ -97,7 +97,7 @@ class FailJob(ActDoor):
         """Fail the open phases of a job."""
         job = self.job(job_id)
         given = decode(request, inputs.ActInput)
-        return _done(operations.fail(job, reason=given.reason, actor=self.account))
+        return done(operations.fail(job, reason=given.reason, actor=self.account))
 
 
 class Cancel(ActDoor):
@@ -108,7 +108,7 @@ class Cancel(ActDoor):
         """Cancel; later reports are answered with `closed`."""
         job = self.job(job_id)
         given = decode(request, inputs.ActInput)
-        return _done(operations.cancel(job, reason=given.reason, actor=self.account))
+        return done(operations.cancel(job, reason=given.reason, actor=self.account))
 
 
 class Pause(ActDoor):
@@ -119,7 +119,7 @@ class Pause(ActDoor):
         """Pause; claims are answered with `paused`, deadlines keep the time that was left."""
         job = self.job(job_id)
         given = decode(request, inputs.ActInput)
-        return _done(operations.pause(job, reason=given.reason, actor=self.account))
+        return done(operations.pause(job, reason=given.reason, actor=self.account))
 
 
 class Resume(ActDoor):
@@ -130,7 +130,7 @@ class Resume(ActDoor):
         """Resume."""
         job = self.job(job_id)
         given = decode(request, inputs.ActInput)
-        return _done(operations.resume(job, reason=given.reason, actor=self.account))
+        return done(operations.resume(job, reason=given.reason, actor=self.account))
 
 
 class Threshold(ActDoor):
@@ -146,7 +146,7 @@ class Threshold(ActDoor):
         """Change it and judge the phase at once."""
         job = self.job(job_id)
         given = decode(request, inputs.ThresholdInput)
-        return _done(
+        return done(
             operations.set_threshold(
                 job, phase=given.phase, threshold=given.threshold, reason=given.reason, actor=self.account
             )
@@ -166,11 +166,12 @@ class Restart(ActDoor):
         """Begin a new run over all but skipped items, or over the failed ones."""
         job = self.job(job_id)
         given = decode(request, inputs.RestartInput)
-        return _done(
+        return done(
             operations.restart(job, phase=given.phase, only=given.only, reason=given.reason, actor=self.account)
         )
 
 
-def _done(act: Act) -> HttpResponse:
+def done(act: Act) -> HttpResponse:
+    """The answer to an act."""
     refused = [{"id": row.id, "detail": row.detail} for row in act.refused]
     return answer({"changed": act.changed, "refused": refused, "detail": act.detail, "job": job_body(act.job)})

@@ -61,6 +61,15 @@ class AnnounceAnswer(TypedDict):
     phase: PhaseBody
 
 
+class EventAnswer(TypedDict):
+    """Did the event change anything; if not, why. `job` is the job's id, `phases` the codes of those it is about."""
+
+    applied: bool
+    reason: Literal["duplicate", "same_total", "closed"] | None
+    job: int
+    phases: list[str]
+
+
 class ItemsAnswer(TypedDict):
     """How many keys were new, and how many were there already."""
 

@@ -23,3 +23,7 @@ REPORT = {
     ],
 }
 HEARTBEAT = {"worker": "w1", "items": [411, 412], "message": "batch 3 of 9"}
+EVENT = {
+    "type": "videos.keyframes.ready.batch",
+    "data": {"job_id": "batch_001", "event_id": EVENT_ID, "total_keyframes": 100},
+}

@@ -2,42 +2,76 @@
 
 from __future__ import annotations
 
-from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 
+from jobs.access import Access
 from jobs.api.answers import EventPage
 from jobs.api.doors import Door, answer
 from jobs.api.queries import EventQuery
+from jobs.api.streams import LIMITS, StreamRenderer, last_event_id, streamed
 from jobs.decoding import query
 from jobs.models import Event
 from jobs.models.events import EventQuerySet
 from jobs.schema import operation
 from jobs.serializers import outward_event
+from jobs.serializers.shapes import OutwardEvent
+from jobs.stream import Caller, follow
 
 
 class Events(Door):
     """What is promised to others, in order."""
 
+    renderer_classes = [JSONRenderer, StreamRenderer]
+
     @operation(summary="Read the outward events", tag="events", answer=EventPage, errors=(400,), query=EventQuery)
-    def get(self, request: Request) -> HttpResponse:
+    def get(self, request: Request) -> HttpResponseBase:
         """Outward events with ids larger than `after`, ascending; none is ever missed.
 
         `next` is the address of what follows, null where nothing does yet; then ask again later
-        with `after` as the last id that was read.
+        with `after` as the last id that was read. With `Accept: text/event-stream` the answer does not end: each
+        event comes as a server-sent event within a second, its `id` for `Last-Event-ID`.
         """
         wanted = query(request, EventQuery)
-        found = list(self._chosen(wanted)[: wanted.limit + 1])
+        if request.accepted_renderer.format == StreamRenderer.format:
+            return self._followed(request, wanted)
+        found = list(_chosen(wanted, self.access, after=wanted.after)[: wanted.limit + 1])
         events = found[: wanted.limit]
         following = _after(request, events[-1].pk) if len(found) > len(events) else None
         return answer({"results": [outward_event(event) for event in events], "next": following})
 
-    def _chosen(self, wanted: EventQuery) -> EventQuerySet:
-        events = Event.objects.outward().filter(pk__gt=wanted.after).select_related("job", "phase").order_by("pk")
-        if self.access.projects is not None:
-            events = events.filter(job__project__in=self.access.projects)
-        if wanted.job is not None:
-            events = events.filter(job=wanted.job)
-        return events.filter(type=wanted.type) if wanted.type else events
+    def _followed(self, request: Request, wanted: EventQuery) -> HttpResponseBase:
+        seen, listener = last_event_id(request), Listener(Caller.of(request), self.access, wanted)
+        after = wanted.after if seen is None else seen
+        return streamed(request, lambda: follow(listener.page, after=after, check=listener.check, limits=LIMITS))
+
+
+class Listener:
+    """Who follows the feed, and what of it is within sight."""
+
+    def __init__(self, caller: Caller, access: Access, wanted: EventQuery) -> None:
+        self._caller, self._access, self._wanted = caller, access, wanted
+
+    def check(self) -> None:
+        """Ask again what the account may see; NotPermitted when that is nothing."""
+        access = self._caller.access()
+        access.require(Events.reads)
+        self._access = access
+
+    def page(self, after: int) -> list[OutwardEvent]:
+        """The next events after this id."""
+        events = _chosen(self._wanted, self._access, after=after)[: self._wanted.limit]
+        return [outward_event(event) for event in events]
+
+
+def _chosen(wanted: EventQuery, access: Access, *, after: int) -> EventQuerySet:
+    events = Event.objects.outward().filter(pk__gt=after).select_related("job", "phase").order_by("pk")
+    if access.projects is not None:
+        events = events.filter(job__project__in=access.projects)
+    if wanted.job is not None:
+        events = events.filter(job=wanted.job)
+    return events.filter(type=wanted.type) if wanted.type else events
 
 
 def _after(request: Request, last: int) -> str:

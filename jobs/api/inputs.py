@@ -216,6 +216,13 @@ class FailPhaseInput(Input, frozen=True):
     error: str = ""
 
 
+class EventInput(Input, frozen=True):
+    """What a producer tells: the type of the event, and the data that its contract describes."""
+
+    type: Annotated[str, Meta(max_length=120)]
+    data: Annotated[dict[str, Any], Meta(description="As the contract of the type describes it.")]
+
+
 # --- operators -----------------------------------------------------------------------------------
 
 

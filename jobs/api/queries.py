@@ -61,3 +61,9 @@ class EventQuery(Query, kw_only=True, frozen=True):
     job: Annotated[Id | None, Meta(description="Only events of the job with this id.")] = None
     type: Annotated[Text, Meta(description="Only events of exactly this type.")] = ""
     limit: Annotated[int, Meta(ge=1, le=200, description="How many events at most.")] = 50
+
+
+class StreamQuery(Query, kw_only=True, frozen=True):
+    """Which jobs to watch."""
+
+    project: Annotated[Text, Meta(description="Only jobs of this project.")] = ""

@@ -6,7 +6,7 @@
 
 Every writer of a job holds its row, so that whoever comes last sees what all others did. What a
 change costs in SQL does not depend on how many items or phases it moved. The order of locks is
-jobs by id, then items, tallies, workers, and last the event counter.
+jobs by id, then items, tallies, workers, the event counter, and last the endpoints that events go to.
 """
 
 from jobs.change.core import Actor, Change, change

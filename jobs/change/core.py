@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 from django.utils import timezone
 
-from jobs import timeline
+from jobs import kinds, timeline
 from jobs.change.fields import COUNTERS, job_values, phase_values
 from jobs.change.settling import settle
 from jobs.errors import NotFound
@@ -157,12 +157,15 @@ class Change:
         self.errors_stale.add(phase.job_id)
 
     def close(self, phase: Phase, judgement: Judgement, *, error: str = "") -> None:
-        """Finish a phase: its one completed event of this run, or its failure."""
+        """Finish a phase: its one completed event of this run and what its kind adds to it, or its failure."""
         phase.status = judgement.status
         phase.completed_by, phase.partial = judgement.completed_by or "", judgement.partial
         phase.completed_at, phase.deadline_at, phase.deadline_left = self.now, None, None
         if phase.is_completed:
             self.emit(timeline.completed(phase))
+            completed = kinds.get(phase.job.kind).completed
+            if completed:
+                completed(self, phase)
         elif phase.status == PhaseStatus.FAILED:
             phase.error = (error or timeline.shortfall(phase))[:ERROR_LENGTH]
             self.errors_stale.add(phase.job_id)

@@ -13,6 +13,7 @@ from django.db import transaction
 from jobs import broadcast, progress, rows, timeline
 from jobs.change.fields import JOB_FIELDS, PHASE_FIELDS, LostRace, job_values, phase_values
 from jobs.models import Event, EventCounter, Job, Phase, Tally, Worker
+from jobs.outbox.routing import route
 from jobs.statuses import Held, JobStatus
 
 if TYPE_CHECKING:
@@ -37,16 +38,24 @@ def settle(c: Change) -> None:
 
 
 def _judge(c: Change, job: Job) -> None:
-    phases = c.phases[job.pk]
+    """Close what is over. What closes may open gates and announce other phases, so until nothing closes any more."""
+    while _close_what_is_over(c, job):
+        continue
+
+
+def _close_what_is_over(c: Change, job: Job) -> bool:
+    closed = False
     earlier_completed = True
-    for phase in phases:
+    for phase in c.phases[job.pk]:
         _open_gate(c, phase, earlier_completed=earlier_completed)
         if phase.is_open and phase.gate_open and job.held != Held.CANCELLED:
             due = phase.deadline_at is not None and phase.deadline_at <= c.now
             judgement = progress.judge(phase.state, deadline_passed=due)
             if judgement:
                 c.close(phase, judgement)
+                closed = True
         earlier_completed = earlier_completed and phase.is_completed
+    return closed
 
 
 def _open_gate(c: Change, phase: Phase, *, earlier_completed: bool) -> None:
@@ -136,6 +145,7 @@ def _write_events(c: Change) -> None:
         for event, number in zip(c.events, rows.next_ids(EventCounter, len(c.events)), strict=True):
             event.pk = number
         Event.objects.bulk_create(c.events)
+        route(c.events)
 
 
 def stuck_reason(job: Job, phases: Sequence[Phase], *, now: datetime) -> str | None:

@@ -41,7 +41,7 @@ class Request:
 
 def admit(request: Request) -> Topic:
     """What the socket watches; raises Denied. Four queries at most."""
-    user = _user(request.session_key)
+    user = account_of_session(request.session_key)
     if not user.is_authenticated:
         raise Denied(NOT_SIGNED_IN)
     access = access_of(user)
@@ -69,7 +69,7 @@ def _project(access: Access, project: str) -> Topic:
     return Topic(projects=frozenset({project}))
 
 
-def _user(session_key: str | None) -> User | AnonymousUser:
+def account_of_session(session_key: str | None) -> User | AnonymousUser:
     """The account of a session as it is stored now; anonymous where it ended or the account is switched off."""
     request = HttpRequest()
     request.session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)

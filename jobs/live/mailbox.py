@@ -74,16 +74,26 @@ class Mailbox:
 
     def take(self, *, now: float) -> str | None:
         """The next message, or None when nothing waits or too much is under way."""
-        if not self._pending or self.is_full:
+        taken = None if self.is_full else self.pull(now=now)
+        if taken is None:
+            return None
+        job_id, frame = taken
+        if frame is None:
+            return frames.gone(job_id)
+        self._sent.append(Sent(job_id, frame.revision, now))
+        return frame.text
+
+    def pull(self, *, now: float) -> tuple[int, Frame | None] | None:
+        """The job that waits longest and its newest state (None: it is gone), for who does not acknowledge."""
+        if not self._pending:
             return None
         job_id = next(iter(self._pending))
         frame = self._pending.pop(job_id)
         if frame is None:
             self.last_gone = job_id
-            return frames.gone(job_id)
-        self._note(frame, now=now)
-        self._sent.append(Sent(job_id, frame.revision, now))
-        return frame.text
+        else:
+            self._note(frame, now=now)
+        return job_id, frame
 
     def acknowledge(self, job_id: int | None, revision: int) -> bool:
         """Take a job's frames up to this revision (without a job: the snapshot) as arrived; False if none was sent."""

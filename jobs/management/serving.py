@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import time
 from collections.abc import Callable
@@ -19,13 +20,23 @@ log = structlog.get_logger(__name__)
 
 DRAIN_SECONDS = 10.0
 DRAIN_STEP = 0.05
+DEAF_SECONDS = 30.0
 GOING_AWAY = 1001
 FRAME_BYTES = 64 * 1024
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class DrainingRequest(WebRequest):
-    """A request that tells its client not to send another on this connection once the server is stopping."""
+    """A request that tells its client not to send another on this connection once the server is stopping.
+
+    While the client of a stream does not read, `room` is not set, and the stream waits.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.room = asyncio.Event()
+        self.room.set()
+        self.streams = False
 
     def handle_reply(self, message: dict[str, Any]) -> None:
         """Pass the answer on."""
@@ -33,6 +44,40 @@ class DrainingRequest(WebRequest):
             self.channel.persistent = False
             message = {**message, "headers": [*message.get("headers", []), (b"connection", b"close")]}
         super().handle_reply(message)
+        if message.get("more_body") and not (self.streams or self.finished or self.channel is None):
+            self.streams = True
+            self.registerProducer(self, True)
+
+    def finish(self) -> None:
+        """The answer is complete."""
+        if self.streams:
+            self.unregisterProducer()
+        super().finish()
+
+    def end_stream(self) -> None:
+        """End a stream, which would not end by itself; other answers are left alone."""
+        if self.streams and not self.finished and self.channel is not None:
+            self.channel.persistent = False
+            self.finish()
+
+    def abort(self) -> None:
+        """Drop the connection with all that waits for its client."""
+        if self.channel is not None:
+            self.channel.transport.abortConnection()
+
+    # --- what Twisted calls a producer ---------------------------------------------------------
+
+    def pauseProducing(self) -> None:  # noqa: N802  (Twisted's name)
+        """The client reads more slowly than we write."""
+        self.room.clear()
+
+    def resumeProducing(self) -> None:  # noqa: N802  (Twisted's name)
+        """It has read."""
+        self.room.set()
+
+    def stopProducing(self) -> None:  # noqa: N802  (Twisted's name)
+        """It has left."""
+        self.room.set()
 
 
 class ConnectionFactory(HTTPFactory):
@@ -101,6 +146,16 @@ class GracefulServer(Server):
         log.error("listen_failed", error=failure.getErrorMessage())
         super().listen_error(failure)
 
+    async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
+        """Send, and wait until there is room for more; a client that reads nothing for too long is dropped."""
+        await super().handle_reply(protocol, message)
+        if isinstance(protocol, DrainingRequest):
+            try:
+                async with asyncio.timeout(DEAF_SECONDS):
+                    await protocol.room.wait()
+            except TimeoutError:
+                protocol.abort()
+
     def drain(self) -> None:
         """Stop accepting and wait for the requests in flight."""
         if self.draining:
@@ -113,6 +168,8 @@ class GracefulServer(Server):
         for connection in list(self.connections):
             if isinstance(connection, SocketConnection) and connection.state == SocketConnection.STATE_OPEN:
                 connection.serverClose(code=GOING_AWAY)
+            elif isinstance(connection, DrainingRequest):
+                connection.end_stream()
         self._stop_when_idle()
 
     def stop(self) -> None:

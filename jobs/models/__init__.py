@@ -3,7 +3,20 @@
 from jobs.models.events import Event, EventCounter, InboxMessage
 from jobs.models.items import Item
 from jobs.models.jobs import Job
+from jobs.models.outbox import Delivery, Endpoint
 from jobs.models.people import Membership, Worker
 from jobs.models.phases import Phase, Tally
 
-__all__ = ["Event", "EventCounter", "InboxMessage", "Item", "Job", "Membership", "Phase", "Tally", "Worker"]
+__all__ = [
+    "Delivery",
+    "Endpoint",
+    "Event",
+    "EventCounter",
+    "InboxMessage",
+    "Item",
+    "Job",
+    "Membership",
+    "Phase",
+    "Tally",
+    "Worker",
+]

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Self
+from uuid import UUID
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from jobs.models.jobs import Job
+from jobs.models.jobs import Job, projects_of
 from jobs.models.phases import Phase
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser, User
+
+REASON_LENGTH = 2000
 
 
 class EventCounter(models.Model):
@@ -69,28 +77,83 @@ class Event(models.Model):
 
     def body(self) -> dict[str, Any]:
         """The outward event as others receive it, the same on every delivery."""
-        return {
-            "event_id": str(self.event_id),
-            "type": self.type,
-            "job_id": self.job.name,
-            "phase": self.phase.code if self.phase else None,
-            "run": self.run,
-            "occurred_at": self.at,
-            "data": self.data,
-        }
+        phase = self.phase.code if self.phase else None
+        return outward_body(self.event_id, self.type, self.job.name, phase, self.run, self.at, self.data)
+
+
+def outward_body(
+    event_id: UUID, type: str, job: str, phase: str | None, run: int | None, at: datetime, data: dict[str, Any]
+) -> dict[str, Any]:
+    """The body of an outward event from its columns."""
+    return {
+        "event_id": str(event_id),
+        "type": type,
+        "job_id": job,
+        "phase": phase,
+        "run": run,
+        "occurred_at": at,
+        "data": data,
+    }
+
+
+class InboxStatus(StrEnum):
+    """What became of a message: its effect is stored, or it was refused and waits, or it was replayed from there."""
+
+    APPLIED = "applied"
+    DEAD = "dead"
+    REPLAYED = "replayed"
+
+
+class InboxQuerySet(models.QuerySet["InboxMessage"]):
+    """Messages, in the words of an operator."""
+
+    def dead(self) -> Self:
+        """The dead letters: refused, with the reason, until somebody replays them."""
+        return self.filter(status=InboxStatus.DEAD)
+
+    def letters(self) -> Self:
+        """Dead letters, and those that were replayed since."""
+        return self.filter(status__in=(InboxStatus.DEAD, InboxStatus.REPLAYED))
+
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        """All, to an account without limits; a letter belongs to no project, so others see none."""
+        projects = projects_of(user)
+        return self if projects is None else self.filter(phase__job__project__in=projects)
 
 
 class InboxMessage(models.Model):
-    """A message that was taken in, remembered by its id so that repeating it changes nothing."""
+    """A message that came in. Applied ones are remembered by their id, so that repeating one changes nothing.
+
+    `source` says from where: `broker`, `account/<id>`, or `phase/<id>` for a count or an announcement by REST.
+    A dead letter has no id of its own: the same words from the same source are one letter, told by their
+    `digest`; `payload` is the message ({"raw": text} where it is no JSON object), `reason` why it was refused.
+    """
 
     source = models.CharField(max_length=120)
-    event_id = models.UUIDField()
+    event_id = models.UUIDField(null=True, blank=True)
     digest = models.CharField(max_length=64)
+    type = models.CharField(max_length=120, blank=True, default="")
+    payload = models.JSONField(default=dict, blank=True)
+    status = models.CharField(max_length=8, choices=[(s, s.capitalize()) for s in InboxStatus], default="applied")
+    reason = models.CharField(max_length=REASON_LENGTH, blank=True, default="")
     phase = models.ForeignKey(Phase, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
     received_at = models.DateTimeField()
 
+    objects = InboxQuerySet.as_manager()
+
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["source", "event_id"], name="inbox_once_per_source")]
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["status", "-id"], name="inbox_letters", condition=~Q(status="applied")),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["source", "event_id"], name="inbox_once_per_source"),
+            models.UniqueConstraint(fields=["source", "digest"], name="inbox_letter_once", condition=Q(status="dead")),
+            models.CheckConstraint(condition=Q(status__in=[*InboxStatus]), name="inbox_status_known"),
+            models.CheckConstraint(
+                condition=~Q(status="applied") | Q(event_id__isnull=False), name="inbox_applied_has_id"
+            ),
+        ]
 
     def __str__(self) -> str:
-        return f"{self.source} {self.event_id}"
+        return f"{self.type or self.source} {self.event_id or self.pk}"

@@ -30,6 +30,8 @@ PERMISSIONS: list[tuple[str, str | _StrPromise]] = [
     ("cancel_job", "Can cancel jobs"),
     ("set_threshold_job", "Can change the threshold of a phase"),
     ("restart_job", "Can restart phases"),
+    ("replay_event", "Can deliver outward events again"),
+    ("manage_endpoints", "Can add, change, try and remove endpoints"),
     ("manage_tokens", "Can issue, rotate and revoke tokens"),
 ]
 
@@ -69,12 +71,16 @@ def projects_of(user: User | AnonymousUser) -> list[str] | None:
 
 
 class Job(models.Model):
-    """One run of a pipeline. Everything but `held` is derived from its phases and kept for the lists."""
+    """One run of a pipeline. Everything but `held` is derived from its phases and kept for the lists.
+
+    `threshold` is the percent that its creator set for all phases, also for those that come later; None: the preset.
+    """
 
     name = models.CharField(max_length=200, unique=True)
     kind = models.CharField(max_length=100)
     project = models.CharField(max_length=128, blank=True, default="")
     metadata = models.JSONField(default=dict, blank=True)
+    threshold = models.PositiveSmallIntegerField(null=True, blank=True)
     account = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )

@@ -2,21 +2,41 @@
 
 from jobs.operations.act import Act, Refusal, require_permission
 from jobs.operations.adjusting import pause, restart, resume, set_threshold
+from jobs.operations.endpoints import (
+    Added,
+    add_endpoint,
+    change_endpoint,
+    disable_endpoint,
+    enable_endpoint,
+    remove_endpoint,
+    rotate_secret,
+    try_endpoint,
+)
 from jobs.operations.finishing import cancel, fail, force_complete
 from jobs.operations.items import release, retry, skip
+from jobs.operations.replay import replay
 
 __all__ = [
     "Act",
+    "Added",
     "Refusal",
+    "add_endpoint",
     "cancel",
+    "change_endpoint",
+    "disable_endpoint",
+    "enable_endpoint",
     "fail",
     "force_complete",
     "pause",
     "release",
+    "remove_endpoint",
+    "replay",
     "require_permission",
     "restart",
     "resume",
     "retry",
+    "rotate_secret",
     "set_threshold",
     "skip",
+    "try_endpoint",
 ]

@@ -40,19 +40,26 @@ class Act:
     refused: list[Refusal] = field(default_factory=list)
 
 
-def require_permission(actor: User | None, verb: str) -> None:
-    """Each act has a permission of its own; the system (no actor) needs none."""
-    permission = f"jobs.{verb}_job"
+def require_permission(actor: User | None, verb: str, *, permission: str = "") -> None:
+    """Each act has a permission of its own, named after it unless given; the system (no actor) needs none."""
+    permission = f"jobs.{permission or f'{verb}_job'}"
     if actor is not None and not actor.has_perm(permission):
         raise NotPermitted(f"{verb.replace('_', '-').capitalize()} needs the permission {permission}.")
 
 
 @contextmanager
 def acting(
-    job: Job, verb: str, *, actor: User | None, reason: str, revision: int | None, reason_required: bool = False
+    job: Job,
+    verb: str,
+    *,
+    actor: User | None,
+    reason: str,
+    revision: int | None,
+    reason_required: bool = False,
+    permission: str = "",
 ) -> Iterator[Change]:
     """The change of one act. With a `revision` it is refused when the job has moved on since."""
-    require_permission(actor, verb)
+    require_permission(actor, verb, permission=permission)
     _check_reason(reason, required=reason_required)
     projects = projects_of(actor) if actor else None
     if projects is not None and job.project not in projects:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -24,6 +25,18 @@ register.filter("exact", words.exact)
 def face(body: Mapping[str, Any]) -> faces.Face:
     """The face of a job body, a phase body or an item body."""
     return faces.face(body["status"], stuck=body.get("stuck"), partial=body.get("partial", False))
+
+
+@register.filter
+def told(status: str) -> faces.Face:
+    """The face of an endpoint, a delivery or a letter."""
+    return faces.TOLD[status]
+
+
+@register.filter
+def pretty(value: Any) -> str:
+    """JSON over several lines, as people read it; to be escaped like any text."""
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
 
 
 @register.simple_tag
@@ -106,3 +119,9 @@ def clock(moment: datetime | None, missing: str = words.DASH) -> SafeString | st
 def until(moment: datetime | None, missing: str = words.DASH) -> SafeString | str:
     """A moment ahead as `in 5 min`; the browser keeps it current."""
     return ago(moment, never=missing)
+
+
+@register.simple_tag
+def due(moment: datetime) -> SafeString | str:
+    """The next try of a delivery: `in 5 min`, or `now` once that has come."""
+    return until(moment) if moment > timezone.now() else "now"

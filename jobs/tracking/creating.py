@@ -12,7 +12,7 @@ from django.utils import timezone
 from jobs import kinds, rows
 from jobs.change import Actor, Change, change, settle
 from jobs.errors import BadInput, Conflict, NotPermitted, WrongState
-from jobs.kinds import Kind, KindOptions, PhaseSpec
+from jobs.kinds import KindOptions, PhaseSpec
 from jobs.models import Item, Job, Phase
 from jobs.models.items import digest
 from jobs.models.jobs import projects_of
@@ -46,10 +46,17 @@ def create_job(
     existing = Job.objects.filter(name=name).first()
     if existing is None:
         _check_project(by, project)
-        fields = {"name": name, "kind": kind, "project": project, "metadata": metadata or {}, "account": by.account}
+        job = Job(
+            name=name,
+            kind=kind,
+            project=project,
+            metadata=metadata or {},
+            threshold=threshold,
+            account=by.account,
+        )
         try:
             with transaction.atomic():
-                return Created(_insert(fields, _phases(specs, kind=chosen, threshold=threshold), items, by=by), True)
+                return Created(_insert(job, _phases(specs, job=job), items, by=by), True)
         except IntegrityError:
             existing = Job.objects.get(name=name)
     return Created(_existing(existing, kind=kind, items=items, reopen=reopen, by=by), False)
@@ -66,8 +73,10 @@ def add_items(phase: Phase, *, items: Sequence[NewItem], reopen: bool = False, b
         return list_items(c, locked, items, reopen=reopen)
 
 
-def list_items(c: Change, phase: Phase, items: Sequence[NewItem], *, reopen: bool = False) -> Added:
-    """`add_items` inside a change that holds the job."""
+def list_items(
+    c: Change, phase: Phase, items: Sequence[NewItem], *, reopen: bool = False, listing: bool = True
+) -> Added:
+    """`add_items` inside a change that holds the job. Without `listing` the phase does not become a listed one."""
     if phase.counted:
         raise WrongState(f"Phase {phase.code} is counted without items; it cannot take items as well.")
     unique = {digest(item.key): item for item in items}
@@ -79,8 +88,20 @@ def list_items(c: Change, phase: Phase, items: Sequence[NewItem], *, reopen: boo
         phase.last_item_at = c.now
         if phase.expected is not None and not phase.announced:
             phase.expected = max(phase.expected, phase.items_total)
-    phase.listed = True
+    phase.listed = phase.listed or listing
     return Added(added, len(items) - added)
+
+
+def add_phases(c: Change, specs: Sequence[PhaseSpec]) -> list[Phase]:
+    """Add phases behind those that the one job of this change has; a completed job goes on with them."""
+    job, present = c.job, c.phases[c.job.pk]
+    added = _phases([spec.with_defaults() for spec in specs], job=job, first=len(present))
+    Phase.objects.bulk_create(added)
+    c.adopt([], added)
+    for phase in added:
+        c.record(job, f"{phase.code}.added", phase=phase)
+    job.watched_from = c.now
+    return added
 
 
 def insert_items(phase: Phase, items: dict[str, NewItem]) -> int:
@@ -140,11 +161,14 @@ def _check_project(by: Actor, project: str) -> None:
         raise NotPermitted(f"This account is limited to the projects {', '.join(projects)}; {project!r} is not one.")
 
 
-def _phases(specs: Sequence[PhaseSpec], *, kind: Kind, threshold: int | None) -> list[Phase]:
-    preset = settings.COMPLETION_THRESHOLD_PERCENTAGE if kind.default_threshold is None else kind.default_threshold
-    inherited = preset if threshold is None else threshold
+def _phases(specs: Sequence[PhaseSpec], *, job: Job, first: int = 0) -> list[Phase]:
+    """The rows of these phases, at positions from `first` on."""
+    default = kinds.get(job.kind).default_threshold
+    preset = settings.COMPLETION_THRESHOLD_PERCENTAGE if default is None else default
+    inherited = preset if job.threshold is None else job.threshold
     return [
         Phase(
+            job=job,
             code=spec.code,
             position=position,
             asset_type=spec.asset_type,
@@ -160,13 +184,14 @@ def _phases(specs: Sequence[PhaseSpec], *, kind: Kind, threshold: int | None) ->
             gate_open=not spec.gated,
             watermark_ttl=spec.watermark_ttl or settings.WATERMARK_TTL_SECONDS,
         )
-        for position, spec in enumerate(specs)
+        for position, spec in enumerate(specs, first)
     ]
 
 
-def _insert(fields: dict[str, Any], phases: list[Phase], items: Sequence[NewItem] | None, *, by: Actor) -> Job:
+def _insert(job: Job, phases: list[Phase], items: Sequence[NewItem] | None, *, by: Actor) -> Job:
     now = timezone.now()
-    job = Job.objects.create(**fields, created_at=now, updated_at=now, watched_from=now)
+    job.created_at = job.updated_at = job.watched_from = now
+    job.save(force_insert=True)
     for phase in phases:
         phase.job = job
     Phase.objects.bulk_create(phases)

@@ -40,13 +40,18 @@ def report_many(batches: Sequence[Batch]) -> list[Reported]:
 
     All or nothing; `report` is the verb for one batch.
     """
-    fingerprints = [[digest(result.key) for result in batch.results] for batch in batches]
     with change({batch.phase.job_id for batch in batches}, by=batches[0].by) as c:
+        return apply_results(c, batches)
+
+
+def apply_results(c: Change, batches: Sequence[Batch]) -> list[Reported]:
+    """`report_many` inside a change that holds the jobs."""
+    fingerprints = [[digest(result.key) for result in batch.results] for batch in batches]
+    items = _load(batches, fingerprints)
+    if _create_unknown(c, batches, fingerprints, known=items.keys()):
         items = _load(batches, fingerprints)
-        if _create_unknown(c, batches, fingerprints, known=items.keys()):
-            items = _load(batches, fingerprints)
-        answers = [_apply(c, batch, prints, items) for batch, prints in zip(batches, fingerprints, strict=True)]
-        _write(items.values())
+    answers = [_apply(c, batch, prints, items) for batch, prints in zip(batches, fingerprints, strict=True)]
+    _write(items.values())
     return answers
 
 

@@ -1,8 +1,30 @@
 """The pages of operators, inside the admin."""
 
 from jobs.views.confirming import confirm_many, confirm_one
+from jobs.views.contracts import contracts_page
+from jobs.views.deliveries import delivery_page
+from jobs.views.endpoint_acts import ENDPOINT_ACTS, endpoint_act
+from jobs.views.endpoints import add_endpoint, change_endpoint, endpoint_page
 from jobs.views.job import job_page
+from jobs.views.letters import confirm_letters, letter_page
 from jobs.views.overview import overview_page
+from jobs.views.replaying import confirm_replay
 from jobs.views.tokens import issue_token
 
-__all__ = ["confirm_many", "confirm_one", "issue_token", "job_page", "overview_page"]
+__all__ = [
+    "ENDPOINT_ACTS",
+    "add_endpoint",
+    "change_endpoint",
+    "confirm_letters",
+    "confirm_many",
+    "confirm_one",
+    "confirm_replay",
+    "contracts_page",
+    "delivery_page",
+    "endpoint_act",
+    "endpoint_page",
+    "issue_token",
+    "job_page",
+    "letter_page",
+    "overview_page",
+]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from django.contrib import messages
 from django.contrib.admin import AdminSite
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from jobs.errors import Refused
 from jobs.forms import ActForm
@@ -16,7 +16,7 @@ from jobs.models import Item, Job, Phase
 from jobs.operations import Act
 from jobs.previews import ACTS, ActSpec, Figures, Preview, Scope, figures_of, preview
 from jobs.views.acting import Changed, Seen, perform, seen_of
-from jobs.views.pages import asked_text, forbidden, jobs_of, missing, page, way_back
+from jobs.views.pages import asked_text, forbidden, jobs_of, missing, numbers, page, way_back
 from jobs.views.rows import Row, rows_of
 from jobs.words import number, things
 
@@ -77,7 +77,7 @@ def confirm_one(request: HttpRequest, site: AdminSite, job_id: str, slug: str) -
 
 def confirm_many(request: HttpRequest, site: AdminSite, slug: str) -> HttpResponse:
     """The same for the jobs ticked in a list: `?job=1&job=2`."""
-    return _confirm(request, site, slug=slug, job_ids=_numbers(request.GET, "job", most=MOST_JOBS))
+    return _confirm(request, site, slug=slug, job_ids=numbers(request.GET, "job", most=MOST_JOBS))
 
 
 def _confirm(request: HttpRequest, site: AdminSite, *, slug: str, job_ids: list[int]) -> HttpResponse:
@@ -96,16 +96,11 @@ def _scope(request: HttpRequest) -> Scope:
     query, form = request.GET, request.POST
     return Scope(
         phase=form.get("phase") or query.get("phase", ""),
-        items=tuple(_numbers(query, "item", most=MOST_ITEMS)),
+        items=tuple(numbers(query, "item", most=MOST_ITEMS)),
         signature=asked_text(request, "signature"),
         all=query.get("all") == "1",
         only="failed" if (form.get("only") or query.get("only")) == "failed" else "all",
     )
-
-
-def _numbers(query: QueryDict, name: str, *, most: int) -> list[int]:
-    texts = [text for text in query.getlist(name) if text.isascii() and text.isdigit() and len(text) < 19]
-    return [int(text) for text in texts[:most]]
 
 
 # --- asking ----------------------------------------------------------------------------------------

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from django.contrib.admin import AdminSite
+from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
 from jobs import kinds, progress
-from jobs.models import Event, Job, Phase
+from jobs.models import Delivery, Event, Job, Phase
 from jobs.previews import Figures, Offer, figures_of, item_offers, offer, offers
 from jobs.serializers import ErrorGroup, JobBody, PhaseBody, error_groups, job_body
 from jobs.views.attention import out_of_reach, stuck_since
@@ -18,6 +19,7 @@ from jobs.views.items import items_section
 from jobs.views.pages import forbidden, jobs_of, live, missing, page
 from jobs.views.rows import row_of
 from jobs.views.throughput import rate_of
+from jobs.views.told import place
 from jobs.views.workers import worker_of
 from jobs.words import number, things
 
@@ -31,6 +33,22 @@ class Failures:
 
     group: ErrorGroup
     offer: Offer
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A delivery of an event, and what its endpoint is called."""
+
+    delivery: Delivery
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One row of the timeline, and the deliveries of an outward one."""
+
+    event: Event
+    deliveries: list[Told]
 
 
 def job_page(request: HttpRequest, site: AdminSite, job_id: str) -> HttpResponse:
@@ -60,7 +78,8 @@ def _context(request: HttpRequest, job: Job) -> dict[str, Any]:
         "failures": _failures(figures, request),
         "formula": formula(body),
         "rate": rate_of(job, now=figures.now),
-        "timeline": _timeline(job),
+        "timeline": _timeline(request, job),
+        "may_replay": request.user.has_perms(["jobs.view_delivery", "jobs.replay_event"]),
         "item_offers": item_offers(figures, request.user),
         "back": request.get_full_path(),
         **items_section(request, figures),
@@ -81,8 +100,14 @@ def _retry(figures: Figures, request: HttpRequest, group: ErrorGroup) -> Offer:
     return offer("retry", figures, request.user, signature=group["signature"])
 
 
-def _timeline(job: Job) -> list[Event]:
-    return list(Event.objects.filter(job=job).select_related("phase").order_by("-id")[:EVENTS_LISTED])
+def _timeline(request: HttpRequest, job: Job) -> list[Moment]:
+    """The newest events; the outward ones with what became of them, where the account may see that."""
+    events = Event.objects.filter(job=job).select_related("phase").order_by("-id")[:EVENTS_LISTED]
+    if not request.user.has_perm("jobs.view_delivery"):
+        return [Moment(event, []) for event in events]
+    deliveries = Delivery.objects.select_related("endpoint").order_by("pk")
+    found = events.prefetch_related(Prefetch("deliveries", deliveries))
+    return [Moment(event, [Told(each, place(each.endpoint)) for each in event.deliveries.all()]) for event in found]
 
 
 def _live(job: Job, figures: Figures) -> dict[str, Any]:

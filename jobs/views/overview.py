@@ -22,6 +22,7 @@ from jobs.views.attention import attention
 from jobs.views.pages import jobs_of, live, page
 from jobs.views.rows import rows_of
 from jobs.views.throughput import throughput
+from jobs.views.told import told_lately
 from jobs.views.workers import workers_lately
 from jobs.words import number
 
@@ -67,6 +68,7 @@ def _figures(request: HttpRequest, visible: JobQuerySet, *, filters: Filters, no
     shown = {name: [rows[job.pk] for job in listed if job.pk not in troubled] for name, listed in lists.items()}
     return {
         "tiles": _tiles(jobs, filters=filters, now=now),
+        "told": told_lately(request),
         "attention": trouble,
         "running": shown["running"],
         "waiting": shown["waiting"],

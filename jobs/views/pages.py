@@ -6,13 +6,15 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.admin import AdminSite
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from jobs.access import access_of
 from jobs.models.jobs import JobQuerySet
+
+LONGEST_ID = 18
 
 
 def page(
@@ -50,6 +52,12 @@ def way_back(request: HttpRequest, *, otherwise: str = "") -> str:
     wish = request.POST.get("back") or request.GET.get("back") or ""
     safe = url_has_allowed_host_and_scheme(wish, allowed_hosts={request.get_host()}, require_https=request.is_secure())
     return wish if wish.startswith("/") and safe else otherwise or reverse("admin:index")
+
+
+def numbers(query: QueryDict, name: str, *, most: int) -> list[int]:
+    """The ids given under this name in an address, at most so many."""
+    texts = [text for text in query.getlist(name) if text.isascii() and text.isdigit() and len(text) <= LONGEST_ID]
+    return [int(text) for text in texts[:most]]
 
 
 def live(*, now: datetime, socket: str, poll: str, single: bool) -> dict[str, Any]:

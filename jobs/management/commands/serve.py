@@ -1,4 +1,4 @@
-"""`manage.py serve`: HTTP, websockets and the watchdog in one process.
+"""`manage.py serve`: HTTP, websockets, the watchdog and the deliverer in one process.
 
 Daphne runs on Twisted's asyncio reactor: one event loop, the server's own, in the main thread. Django's views run
 in threads, so a verb and its `broadcast.touch` run outside that loop, as do those of the watchdog's thread. A
@@ -7,7 +7,8 @@ therefore `jobs.broadcast` never does that: it hops to the server's loop with `c
 it at once, and everything towards the browsers happens there.
 
 SIGTERM or Ctrl-C stops accepting connections, lets the requests in flight end (10 s at most), closes websockets as
-"going away", ends the watchdog after its sweep and exits 0. A second signal does not wait.
+"going away", ends the watchdog after its sweep and the deliverer after what it is sending, and exits 0. A second
+signal does not wait.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
 
+from jobs.management.delivering import Deliverer
 from jobs.management.serving import DRAIN_SECONDS, GracefulServer
 from jobs.management.watching import Watchdog
 
@@ -42,7 +44,7 @@ def port_number(text: str) -> int:
 class Command(BaseCommand):
     """Serve the site."""
 
-    help = "Serve HTTP and websockets and run the watchdog, in one process."
+    help = "Serve HTTP and websockets, run the watchdog and deliver events, in one process."
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -53,16 +55,19 @@ class Command(BaseCommand):
     def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
         """Serve until a signal."""
         check_migrations()
-        watchdog = Watchdog(interval=settings.WATCHDOG_INTERVAL)
+        watchdog, deliverer = Watchdog(interval=settings.WATCHDOG_INTERVAL), Deliverer()
         server = GracefulServer(
             get_default_application(), host=host, port=port, ready=lambda number: self._say(host=host, port=number)
         )
         watchdog.start()
+        deliverer.start()
         server.run()
+        deliverer.stop(timeout=0)
         swept = watchdog.stop(timeout=DRAIN_SECONDS)
+        sent = deliverer.stop(timeout=DRAIN_SECONDS)
         if server.failed:
             raise CommandError(f"Cannot listen on {host}:{port}; is the port taken?")
-        if server.overdue or not swept:
+        if server.overdue or not swept or not sent:
             leave_the_rest()
         log.info("stopped")
 

@@ -26,8 +26,8 @@ class Api:
         if role:
             self.account.groups.add(Group.objects.get(name=role))
         Membership.objects.bulk_create([Membership(user=self.account, project=project) for project in projects])
-        _, secret = AuthToken.objects.create(self.account)
-        self.client = APIClient(headers={"Authorization": f"Bearer {secret}"})
+        _, self.secret = AuthToken.objects.create(self.account)
+        self.client = APIClient(headers={"Authorization": f"Bearer {self.secret}"})
 
     def get(self, path: str, **headers: str) -> HttpResponse:
         """GET below /api/v1; the answer must keep the contract."""

@@ -1,0 +1,152 @@
+"""The doors of the outbox: endpoints, and delivering an event again."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, TypedDict
+
+from django.http import HttpResponse
+from msgspec import Meta
+from rest_framework.request import Request
+
+from jobs import operations
+from jobs.api.acts import ACT, REASON, done
+from jobs.api.answers import RefusedRow
+from jobs.api.doors import Door, answer
+from jobs.api.inputs import ActInput, Input, Label, Project
+from jobs.decoding import decode
+from jobs.errors import NotFound
+from jobs.models import Endpoint, Event
+from jobs.schema import operation
+from jobs.serializers.shapes import Moment
+
+TAG = "events"
+EXAMPLE = {"url": "https://matcher.example.com/events", "types": ["*.completed"], "project": "matter-789"}
+
+
+class EndpointInput(Input, frozen=True):
+    """A webhook, or the broker where `url` is `amqp`; without `secret` one is made."""
+
+    url: Annotated[str, Meta(min_length=1, max_length=2000)]
+    types: Annotated[list[str], Meta(max_length=100)] | None = None
+    project: Project = ""
+    name: Label = ""
+    secret: Annotated[str, Meta(max_length=200)] = ""
+
+
+class EndpointBody(TypedDict):
+    """An endpoint; its secret is not told again."""
+
+    id: int
+    name: str
+    kind: str
+    url: str
+    types: list[str]
+    project: str
+    active: bool
+    disabled_reason: str
+    created_at: Moment
+
+
+class NewEndpointBody(EndpointBody):
+    """A new endpoint with its secret, which is shown this once."""
+
+    secret: str
+
+
+class EndpointPage(TypedDict):
+    """Every endpoint within the account's sight; there is no further page."""
+
+    results: list[EndpointBody]
+    next: str | None
+
+
+class RemovalAnswer(TypedDict):
+    """The endpoint is removed, and how many deliveries with it."""
+
+    changed: int
+    refused: list[RefusedRow]
+    detail: str
+
+
+class EndpointDoor(Door):
+    """A door of those who manage endpoints."""
+
+    reads: ClassVar[str] = "manage_endpoints"
+    writes: ClassVar[str] = "manage_endpoints"
+
+
+class Endpoints(EndpointDoor):
+    """Where outward events go."""
+
+    @operation(summary="List the endpoints", tag=TAG, answer=EndpointPage)
+    def get(self, request: Request) -> HttpResponse:
+        """Those of the account's projects, the newest first."""
+        found = Endpoint.objects.all()
+        if self.access.projects is not None:
+            found = found.filter(project__in=self.access.projects)
+        return answer({"results": [endpoint_body(endpoint) for endpoint in found], "next": None})
+
+    @operation(
+        summary="Add an endpoint",
+        tag=TAG,
+        answer=NewEndpointBody,
+        status=201,
+        errors=(409,),
+        body=EndpointInput,
+        send=EXAMPLE,
+    )
+    def post(self, request: Request) -> HttpResponse:
+        """Deliver outward events to a webhook, or with the url `amqp` to the broker, from now on."""
+        given = decode(request, EndpointInput)
+        added = operations.add_endpoint(
+            url=given.url,
+            types=given.types,
+            project=given.project,
+            name=given.name,
+            secret=given.secret,
+            actor=self.account,
+        )
+        return answer({**endpoint_body(added.endpoint), "secret": added.secret}, status=201)
+
+
+class EndpointDetail(EndpointDoor):
+    """One endpoint."""
+
+    @operation(summary="Remove an endpoint", tag=TAG, answer=RemovalAnswer, errors=(404,))
+    def delete(self, request: Request, endpoint_id: int) -> HttpResponse:
+        """Remove it with its deliveries."""
+        endpoint = Endpoint.objects.filter(pk=endpoint_id).first()
+        if endpoint is None or not self.access.sees(endpoint.project):
+            raise NotFound(f"There is no endpoint {endpoint_id}.")
+        waiting = operations.remove_endpoint(endpoint, actor=self.account)
+        return answer({"changed": 1, "refused": [], "detail": f"Removed with {waiting} waiting deliveries."})
+
+
+class Replay(Door):
+    """An event once more."""
+
+    writes: ClassVar[str] = "view_job"
+
+    @operation(**ACT, summary="Deliver an event again", body=ActInput, send=REASON)
+    def post(self, request: Request, event_id: int) -> HttpResponse:
+        """To every endpoint that it was for, under the same event_id."""
+        event = Event.objects.select_related("job").filter(pk=event_id).first()
+        if event is None or not self.access.sees(event.job.project):
+            raise NotFound(f"There is no event {event_id}.")
+        given = decode(request, ActInput)
+        return done(operations.replay(event, reason=given.reason, actor=self.account))
+
+
+def endpoint_body(endpoint: Endpoint) -> EndpointBody:
+    """An endpoint without its secrets."""
+    return {
+        "id": endpoint.pk,
+        "name": endpoint.name,
+        "kind": endpoint.kind,
+        "url": endpoint.url,
+        "types": endpoint.types,
+        "project": endpoint.project,
+        "active": endpoint.active,
+        "disabled_reason": endpoint.disabled_reason,
+        "created_at": endpoint.created_at,
+    }

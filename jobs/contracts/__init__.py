@@ -1,0 +1,145 @@
+"""The contracts: one JSON Schema for each type of event that comes in or goes out, beside this module.
+
+A file describes the `data` of an event, with examples. `phase.completed` and `phase.failed` stand for the events
+of every phase, whose types begin with the code of the phase.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator, ValidationError
+from jsonschema.validators import extend
+
+HERE = Path(__file__).parent
+MOST_FAULTS = 20
+INBOUND, OUTWARD = "inbound", "outward"
+OF_EVERY_PHASE = (".completed", ".failed")
+SENTENCES = {"required": "This field is required.", "additionalProperties": "This field is unknown."}
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """What one type of event carries. `type` is `phase.completed` or `phase.failed` for those of every phase."""
+
+    type: str
+    direction: str
+    version: int
+    description: str
+    schema: dict[str, Any]
+    examples: Sequence[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with one field, such as `frames[3].frame_id`; no field means the whole."""
+
+    field: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.detail}" if self.field else self.detail
+
+
+def _is_integer(_: Any, value: Any) -> bool:
+    """3.0 is no integer here, and neither is true."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+_checker = Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer)
+Validator = extend(Draft202012Validator, type_checker=_checker)
+
+
+@cache
+def all() -> tuple[Contract, ...]:
+    """Every contract, inbound ones first, by type."""
+    found = [_contract(json.loads(path.read_text(encoding="utf-8"))) for path in HERE.glob("*.json")]
+    return tuple(sorted(found, key=lambda contract: (contract.direction, contract.type)))
+
+
+def inbound() -> tuple[str, ...]:
+    """The types that may come in."""
+    return tuple(contract.type for contract in all() if contract.direction == INBOUND)
+
+
+def get(type: str) -> Contract | None:
+    """The contract of an event of this type, or None where there is none."""
+    found = _by_type()
+    for ending in OF_EVERY_PHASE:
+        if type not in found and type.endswith(ending):
+            return found[f"phase{ending}"]
+    return found.get(type)
+
+
+def faults(type: str, data: Any) -> list[Fault]:
+    """What is wrong with the data of an event of this type, at most 20 things; empty where it keeps the contract."""
+    if get(type) is None:
+        return [Fault("type", f"There is no contract for {type!r}.")]
+    found = islice(_validator(type).iter_errors(data), MOST_FAULTS)
+    return [_fault(error) for error in sorted(found, key=_order)]
+
+
+def check(type: str, data: Any) -> list[str]:
+    """`faults` in words, each beginning with the name of its field."""
+    return [str(fault) for fault in faults(type, data)]
+
+
+def _contract(schema: dict[str, Any]) -> Contract:
+    return Contract(
+        type=schema["title"],
+        direction=schema["direction"],
+        version=schema["version"],
+        description=schema["description"],
+        schema=schema,
+        examples=schema["examples"],
+    )
+
+
+@cache
+def _by_type() -> dict[str, Contract]:
+    return {contract.type: contract for contract in all()}
+
+
+def _validator(type: str) -> Any:
+    contract = get(type)
+    assert contract is not None
+    return _compiled(contract.type)
+
+
+@cache
+def _compiled(type: str) -> Any:
+    return Validator(_by_type()[type].schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
+
+
+def _order(error: ValidationError) -> tuple[str, str]:
+    return error.json_path, error.message
+
+
+def _fault(error: ValidationError) -> Fault:
+    """The field that the error is about. Of a missing or unknown one the validator names only the object around it."""
+    path = error.json_path.removeprefix("$").removeprefix(".")
+    if error.validator == "anyOf":
+        names = [option["required"][0] for option in error.validator_value]
+        return Fault(f"{path}.{names[0]}".lstrip("."), f"One of {', '.join(names)} is required.")
+    if error.validator in SENTENCES:
+        return Fault(f"{path}.{_named(error)}".lstrip("."), SENTENCES[str(error.validator)])
+    return Fault(path, f"{_short(error)}.")
+
+
+def _named(error: ValidationError) -> str:
+    given = error.instance
+    if error.validator == "required":
+        return next(name for name in error.validator_value if name not in given and f"{name!r} is" in error.message)
+    return next(name for name in given if name not in error.schema["properties"])
+
+
+def _short(error: ValidationError) -> str:
+    """The validator's sentence; it quotes the value, which may be long."""
+    message = error.message
+    return message if len(message) <= 200 else f"The value does not fit {error.validator}: {error.validator_value}"

@@ -1,0 +1,52 @@
+"""The queues of the broker: one for each consuming service, so that two services never take from each other.
+
+Whatever a queue gives up on (delivered too often, or rejected) goes to the queue of its dead letters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+EXCHANGE = "progress.events"
+QUEUE = "q.progress_site"
+DELIVERY_LIMIT = 20
+QUORUM = {"x-queue-type": "quorum"}
+
+
+def dead_queue(queue: str) -> str:
+    """The name of the queue that takes the dead letters of another one."""
+    return f"{queue}.dead"
+
+
+def dead_exchange(exchange: str) -> str:
+    """The name of the exchange through which dead letters go."""
+    return f"{exchange}.dead"
+
+
+def declare_consumer(channel: Any, queue: str, types: Iterable[str], *, exchange: str = EXCHANGE) -> None:
+    """Make the exchange, a durable quorum queue bound to these types of events, and the queue of its dead letters.
+
+    `types` are routing keys of a topic exchange: `*` stands for one word, `#` for any number of words. `channel` is
+    a blocking channel of pika. What is there already is left as it is; other arguments than before are an error.
+    """
+    dead_letters = dead_exchange(exchange)
+    channel.exchange_declare(exchange, "topic", durable=True)
+    channel.exchange_declare(dead_letters, "direct", durable=True)
+    channel.queue_declare(dead_queue(queue), durable=True, arguments=QUORUM)
+    channel.queue_bind(dead_queue(queue), dead_letters, routing_key=queue)
+    channel.queue_declare(queue, durable=True, arguments=_arguments(queue, dead_letters=dead_letters))
+    for name in types:
+        channel.queue_bind(queue, exchange, routing_key=name)
+
+
+def _arguments(queue: str, *, dead_letters: str) -> dict[str, Any]:
+    """At-least-once dead-lettering needs the overflow to be told to the publisher."""
+    return {
+        **QUORUM,
+        "x-delivery-limit": DELIVERY_LIMIT,
+        "x-dead-letter-exchange": dead_letters,
+        "x-dead-letter-routing-key": queue,
+        "x-dead-letter-strategy": "at-least-once",
+        "x-overflow": "reject-publish",
+    }

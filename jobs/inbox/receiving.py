@@ -1,0 +1,57 @@
+"""A message of the broker, from its bytes to its effect or to a dead letter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+
+from jobs import jsontext
+from jobs.change import Actor
+from jobs.errors import Refused
+from jobs.inbox.letters import bury
+from jobs.inbox.taking import take
+
+log = structlog.get_logger(__name__)
+
+SOURCE = "broker"
+BROKER = Actor(name=SOURCE)
+MOST_BYTES = 1_048_576
+
+
+def receive(body: bytes, *, type: str) -> None:
+    """Take a message, or bury it with the reason. `type` is its routing key. Only faults of our own are raised.
+
+    The body is an event `{"type", "data"}`, with or without the other fields of an outward event, or its data alone.
+    """
+    message: dict[str, Any] | bytes = body
+    try:
+        message = read(body, type=type)
+        taken = take(message, source=SOURCE, by=BROKER)
+    except (Refused, jsontext.Malformed) as refusal:
+        reason = f"The body {refusal}." if isinstance(refusal, jsontext.Malformed) else str(refusal)
+        letter = bury(message, reason=reason, source=SOURCE, type=type)
+        log.warning("message_buried", type=type, letter=letter.pk, reason=reason)
+    else:
+        log.info("message_taken", type=type, job=taken.job.name, applied=taken.applied, reason=taken.reason)
+
+
+def give_up(body: bytes, *, type: str, reason: str) -> None:
+    """Bury a message that the broker gave up on."""
+    message: dict[str, Any] | bytes = body
+    try:
+        message = read(body, type=type)
+    except (Refused, jsontext.Malformed) as refusal:
+        reason = f"{reason} {refusal}"
+    letter = bury(message, reason=reason, source=SOURCE, type=type)
+    log.warning("message_buried", type=type, letter=letter.pk, reason=reason)
+
+
+def read(body: bytes, *, type: str) -> dict[str, Any]:
+    """The event that these bytes say; Malformed or BadInput where they say none."""
+    if len(body) > MOST_BYTES:
+        raise jsontext.Malformed("is larger than 1 MiB")
+    found = jsontext.parsed(body)
+    if "type" in found and "data" in found:
+        return {"type": found["type"], "data": found["data"]}
+    return {"type": type, "data": found}

@@ -1,0 +1,141 @@
+"""Where outward events go, and what became of each on its way."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from jobs.models.events import Event
+from jobs.models.jobs import Job
+
+ERROR_LENGTH = 500
+DEFAULT_TYPES = ("*.completed",)
+
+
+class EndpointKind(StrEnum):
+    """How an endpoint is reached."""
+
+    WEBHOOK = "webhook"
+    BROKER = "broker"
+
+
+class DeliveryStatus(StrEnum):
+    """Where a delivery stands: waiting for its next try, taken by the endpoint, or given up."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    DEAD = "dead"
+
+
+def default_types() -> list[str]:
+    """The patterns of an endpoint that names none: everything that completes."""
+    return list(DEFAULT_TYPES)
+
+
+class EndpointQuerySet(models.QuerySet["Endpoint"]):
+    """Endpoints."""
+
+    def active(self) -> Self:
+        """Those that new events are delivered to."""
+        return self.filter(active=True)
+
+
+class Endpoint(models.Model):
+    """A webhook, or the broker, that wants to be told of outward events whose type fits one of its patterns.
+
+    With a `project` it is told of the jobs of that project only. During the rotation of its secret a webhook is
+    signed with `previous_secret` too, until `previous_until`. `sender` is the deliverer that works for it until
+    `sender_until`: no two send to one endpoint at the same time, so that the order of a job's events is kept.
+    """
+
+    name = models.CharField(max_length=200, blank=True, default="")
+    kind = models.CharField(max_length=7, choices=[(k, k.capitalize()) for k in EndpointKind], default="webhook")
+    url = models.CharField(max_length=2000)
+    types = models.JSONField(default=default_types, blank=True)
+    project = models.CharField(max_length=128, blank=True, default="")
+    secret = models.CharField(max_length=200, blank=True, default="")
+    previous_secret = models.CharField(max_length=200, blank=True, default="")
+    previous_until = models.DateTimeField(null=True, blank=True)
+    active = models.BooleanField(default=True)
+    disabled_reason = models.CharField(max_length=500, blank=True, default="")
+    account = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    created_at = models.DateTimeField()
+    sender = models.CharField(max_length=32, blank=True, default="", editable=False)
+    sender_until = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = EndpointQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(kind__in=[*EndpointKind]), name="endpoint_kind_known"),
+            models.UniqueConstraint(fields=["url", "project"], name="endpoint_once_per_project"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.url
+
+    def secrets(self, now: datetime) -> list[str]:
+        """The secrets to sign with: the present one first, and the one before it while it still counts."""
+        rotating = self.previous_secret and self.previous_until is not None and now < self.previous_until
+        return [self.secret, *([self.previous_secret] if rotating else [])]
+
+
+class DeliveryQuerySet(models.QuerySet["Delivery"]):
+    """Deliveries, in the words of an operator."""
+
+    def waiting(self) -> Self:
+        """Not sent yet, and still to be tried."""
+        return self.filter(status=DeliveryStatus.WAITING)
+
+    def dead(self) -> Self:
+        """Given up; they wait for an operator's replay."""
+        return self.filter(status=DeliveryStatus.DEAD)
+
+    def due(self, now: datetime) -> Self:
+        """Waiting, and their next try has come."""
+        return self.waiting().filter(next_try_at__lte=now)
+
+
+class Delivery(models.Model):
+    """One event on its way to one endpoint. `tries` counts failures since it was written or replayed."""
+
+    event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="deliveries", db_index=False)
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="deliveries", db_index=False)
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="deliveries")
+    status = models.CharField(max_length=7, choices=[(s, s.capitalize()) for s in DeliveryStatus], default="waiting")
+    tries = models.PositiveSmallIntegerField(default=0)
+    next_try_at = models.DateTimeField()
+    error = models.CharField(max_length=ERROR_LENGTH, blank=True, default="")
+    response_status = models.PositiveSmallIntegerField(null=True, blank=True)
+    created_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True, blank=True)
+
+    objects = DeliveryQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+        ordering = ["-id"]
+        indexes = [
+            models.Index(
+                fields=["endpoint", "next_try_at", "event"], name="delivery_due", condition=Q(status="waiting")
+            ),
+            models.Index(fields=["endpoint", "job", "event"], name="delivery_order", condition=Q(status="waiting")),
+            models.Index(fields=["created_at"], name="delivery_waiting", condition=Q(status="waiting")),
+            models.Index(fields=["status", "-id"], name="delivery_status"),
+            models.Index(fields=["endpoint", "-id"], name="delivery_endpoint"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=Q(status__in=[*DeliveryStatus]), name="delivery_status_known"),
+            models.UniqueConstraint(fields=["event", "endpoint"], name="delivery_once_per_endpoint"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event} to {self.endpoint}"

@@ -1,0 +1,212 @@
+"""Where outward events go: adding an endpoint, trying it, renewing its secret, removing it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from secrets import token_bytes
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from jobs.errors import BadInput, Conflict, NotFound, NotPermitted
+from jobs.models import Endpoint
+from jobs.models.jobs import projects_of
+from jobs.models.outbox import DEFAULT_TYPES, EndpointKind
+from jobs.operations.act import require_permission
+from jobs.outbox import Outcome, try_out
+from jobs.outbox.addresses import check_url
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+BROKER_URL = "amqp"
+PREFIX = "whsec_"
+SECRET_BYTES = range(24, 65)
+MOST_TYPES = 100
+TYPE_LENGTH = 120
+ROTATION = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """A new endpoint, and the secret of its signatures, which is shown this once (empty for the broker)."""
+
+    endpoint: Endpoint
+    secret: str
+
+
+def add_endpoint(
+    *,
+    url: str,
+    types: Sequence[str] | None = None,
+    project: str = "",
+    name: str = "",
+    secret: str = "",
+    actor: User | None,
+) -> Added:
+    """Deliver outward events to a webhook from now on, or with the url `amqp` to the broker of AMQP_URL.
+
+    `types` are patterns such as `*.completed`; with a `project` only its jobs' events are sent. BadInput names what
+    is wrong, Conflict (`endpoint_exists`) is raised for an address that the project has already.
+    """
+    _require(actor, project=project)
+    kind = EndpointKind.BROKER if url == BROKER_URL else EndpointKind.WEBHOOK
+    if kind == EndpointKind.WEBHOOK:
+        check_url(url)
+        secret = _checked(secret) if secret else new_secret()
+    elif not settings.AMQP_URL:
+        raise BadInput({"url": "There is no broker: AMQP_URL is not given."})
+    endpoint = Endpoint(
+        name=name,
+        kind=kind,
+        url=url,
+        types=check_types(DEFAULT_TYPES if types is None else types),
+        project=project,
+        secret="" if kind == EndpointKind.BROKER else secret,
+        account=actor,
+        created_at=timezone.now(),
+    )
+    try:
+        with transaction.atomic():
+            endpoint.save(force_insert=True)
+            _log(endpoint, actor, ADDITION, f"Told of {', '.join(endpoint.types)}.")
+    except IntegrityError as error:
+        raise Conflict("There is an endpoint with this address for this project.", code="endpoint_exists") from error
+    return Added(endpoint, endpoint.secret)
+
+
+def change_endpoint(
+    endpoint: Endpoint, *, url: str, types: Sequence[str], name: str = "", actor: User | None
+) -> Endpoint:
+    """Give an endpoint another name, other patterns or, where it is a webhook, another address.
+
+    What waits goes to the new address. BadInput names what is wrong, Conflict (`endpoint_exists`) an address that
+    the project has already.
+    """
+    with transaction.atomic():
+        locked = _locked(endpoint, actor)
+        if url != locked.url:
+            _check_move(locked, url)
+        locked.url, locked.types, locked.name = url, check_types(types), name
+        locked.save(update_fields=["url", "types", "name"])
+        _log(locked, actor, CHANGE, f"At {url}, told of {', '.join(locked.types)}.")
+    return locked
+
+
+def _check_move(endpoint: Endpoint, url: str) -> None:
+    """May this endpoint go to this address?"""
+    if endpoint.kind != EndpointKind.WEBHOOK:
+        raise BadInput({"url": "The address of the broker is the setting AMQP_URL."})
+    check_url(url)
+    if Endpoint.objects.filter(url=url, project=endpoint.project).exists():
+        raise Conflict("There is an endpoint with this address for this project.", code="endpoint_exists")
+
+
+def remove_endpoint(endpoint: Endpoint, *, actor: User | None, reason: str = "") -> int:
+    """Remove an endpoint with its deliveries; how many of those still waited."""
+    with transaction.atomic():
+        locked = _locked(endpoint, actor)
+        waiting = locked.deliveries.filter(status="waiting").count()
+        _log(locked, actor, DELETION, f"Removed with {waiting} waiting deliveries. {reason}".strip())
+        locked.delete()
+    return waiting
+
+
+def rotate_secret(endpoint: Endpoint, *, actor: User | None, keep: timedelta = ROTATION) -> str:
+    """Give a webhook a new secret, which is answered; the one before it signs too for as long as `keep`."""
+    with transaction.atomic():
+        locked = _locked(endpoint, actor)
+        if locked.kind != EndpointKind.WEBHOOK:
+            raise BadInput({"endpoint": "Messages to the broker are not signed."})
+        secret = new_secret()
+        Endpoint.objects.filter(pk=locked.pk).update(
+            secret=secret, previous_secret=locked.secret, previous_until=timezone.now() + keep
+        )
+        _log(locked, actor, CHANGE, "A new secret.")
+    return secret
+
+
+def enable_endpoint(endpoint: Endpoint, *, actor: User | None) -> None:
+    """Deliver new events to it again; what died meanwhile waits for a replay."""
+    _set_active(endpoint, actor=actor, active=True, reason="")
+
+
+def disable_endpoint(endpoint: Endpoint, *, actor: User | None, reason: str = "") -> None:
+    """Deliver nothing more to it; what waits is dead with the next pass of a deliverer."""
+    _set_active(endpoint, actor=actor, active=False, reason=reason or "Disabled by an operator.")
+
+
+def try_endpoint(endpoint: Endpoint, *, actor: User | None) -> Outcome:
+    """Send a test message now, which is no event and leaves nothing behind; what became of it."""
+    _require(actor, project=endpoint.project)
+    return try_out(endpoint)
+
+
+def check_types(types: Sequence[str]) -> list[str]:
+    """Patterns over the types of events; BadInput if there are none or one is too long."""
+    found = list(dict.fromkeys(types))
+    if not 0 < len(found) <= MOST_TYPES or not all(0 < len(each.strip()) <= TYPE_LENGTH for each in found):
+        raise BadInput({"types": f"One to {MOST_TYPES} patterns of at most {TYPE_LENGTH} characters."})
+    return found
+
+
+def new_secret() -> str:
+    """A random secret, written as Standard Webhooks writes it."""
+    return PREFIX + base64.b64encode(token_bytes(SECRET_BYTES[0])).decode()
+
+
+def _checked(secret: str) -> str:
+    try:
+        raw = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
+    except (binascii.Error, ValueError):
+        raw = b""
+    if len(raw) not in SECRET_BYTES:
+        raise BadInput({"secret": f"{PREFIX} and 24 to 64 bytes in base64, or nothing to have one made."})
+    return PREFIX + secret.removeprefix(PREFIX)
+
+
+def _require(actor: User | None, *, project: str) -> None:
+    require_permission(actor, "manage_endpoints", permission="manage_endpoints")
+    projects = projects_of(actor) if actor else None
+    if projects is not None and project not in projects:
+        raise NotPermitted(
+            f"The project {project!r} is out of reach."
+            if project
+            else "An endpoint for all projects needs an account that is not limited to projects."
+        )
+
+
+def _locked(endpoint: Endpoint, actor: User | None) -> Endpoint:
+    """The endpoint, while no event is written that would go to it; NotFound where it is gone."""
+    _require(actor, project=endpoint.project)
+    locked = Endpoint.objects.select_for_update().filter(pk=endpoint.pk).first()
+    if locked is None:
+        raise NotFound(f"There is no endpoint {endpoint.pk}.")
+    return locked
+
+
+def _set_active(endpoint: Endpoint, *, actor: User | None, active: bool, reason: str) -> None:
+    with transaction.atomic():
+        locked = _locked(endpoint, actor)
+        Endpoint.objects.filter(pk=locked.pk).update(active=active, disabled_reason=reason[:500])
+        _log(locked, actor, CHANGE, "Enabled." if active else reason)
+
+
+def _log(endpoint: Endpoint, actor: User | None, flag: int, message: str) -> None:
+    if actor is not None:
+        LogEntry.objects.create(
+            user_id=actor.pk,
+            content_type=ContentType.objects.get_for_model(Endpoint),
+            object_id=str(endpoint.pk),
+            object_repr=str(endpoint)[:200],
+            action_flag=flag,
+            change_message=message,
+        )

@@ -1,0 +1,47 @@
+"""Delivering an event again."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from jobs.errors import WrongState
+from jobs.models import Delivery, Endpoint, Event
+from jobs.models.outbox import DeliveryStatus
+from jobs.operations.act import Act, Refusal, acting, audit
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+
+def replay(event: Event, *, endpoint: Endpoint | None = None, actor: User | None, reason: str = "") -> Act:
+    """Deliver an outward event again under its event_id, to every endpoint that it was for or to the given one.
+
+    `changed` counts deliveries; those of disabled endpoints are refused, by the id of the delivery.
+    """
+    if not event.outward:
+        raise WrongState(f"Event {event.pk} ({event.type}) is not promised to anybody; outward events are delivered.")
+    with acting(event.job, "replay", actor=actor, reason=reason, revision=None, permission="replay_event") as c:
+        found = Delivery.objects.filter(event=event).select_related("endpoint").order_by("pk")
+        deliveries = list(found.filter(endpoint=endpoint) if endpoint else found)
+        wanted = [delivery for delivery in deliveries if delivery.endpoint.active]
+        refused = [
+            Refusal(delivery.pk, f"The endpoint {delivery.endpoint} is disabled.")
+            for delivery in deliveries
+            if not delivery.endpoint.active
+        ]
+        if not wanted:
+            return Act(0, c.job, f"Event {event.pk} has no delivery to an active endpoint.", refused)
+        _begin_anew(wanted, now=c.now)
+        detail = f"{event.type} ({event.event_id}) is delivered again to {len(wanted)} endpoints."
+        audit(c, "replay", detail)
+        return Act(len(wanted), c.job, detail, refused)
+
+
+def _begin_anew(deliveries: list[Delivery], *, now: datetime) -> None:
+    """Due at once; so is what waits for them, later events of the job at the same endpoints."""
+    Delivery.objects.filter(pk__in=[delivery.pk for delivery in deliveries]).update(
+        status=DeliveryStatus.WAITING, tries=0, next_try_at=now, error="", response_status=None, sent_at=None
+    )
+    held_back = Delivery.objects.waiting().filter(job=deliveries[0].job_id, next_try_at__gt=now)
+    held_back.filter(endpoint__in=[delivery.endpoint_id for delivery in deliveries]).update(next_try_at=now)

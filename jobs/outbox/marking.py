@@ -1,0 +1,105 @@
+"""What became of deliveries: sent, to be tried again, or dead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from secrets import SystemRandom
+
+import structlog
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+
+from jobs import rows
+from jobs.models import Delivery, Endpoint
+from jobs.models.outbox import ERROR_LENGTH, DeliveryStatus, EndpointKind
+from jobs.outbox.claiming import Due
+from jobs.outbox.messages import Outcome
+
+log = structlog.get_logger(__name__)
+
+RETRY_AFTER = (5, 30, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600)
+JITTER = 0.1
+# A broker that cannot be reached has refused nothing: its messages are tried often, and never given up.
+BROKER_RETRY_AFTER = timedelta(seconds=30)
+MATCH = ("id", "tries", "status")
+FIELDS = ("status", "tries", "next_try_at", "error", "response_status", "sent_at")
+Counts = dict[str, int]
+_chance = SystemRandom()
+
+
+def mark(endpoint: Endpoint, told: Iterable[tuple[Due, Outcome]], *, now: datetime) -> Counts:
+    """Write down the outcomes of a wave, in one statement; how many were sent, will be retried, are dead.
+
+    A delivery that was marked or replayed by somebody else meanwhile is left alone.
+    """
+    pairs = list(told)
+    values = [
+        (due.id, due.tries, DeliveryStatus.WAITING, *_after(endpoint, due, outcome, now=now)) for due, outcome in pairs
+    ]
+    gone = next((outcome for _, outcome in pairs if outcome.gone), None)
+    with transaction.atomic():
+        written = set(rows.update(Delivery, values, match=MATCH, fields=FIELDS))
+        if gone:
+            _disable(endpoint, gone)
+    counts = {"sent": 0, "retried": 0, "dead": 0}
+    for (due, _), value in zip(pairs, values, strict=True):
+        if due.id in written:
+            counts[_name(value[len(MATCH)])] += 1
+    _tell(endpoint, [(due, outcome) for due, outcome in pairs if not outcome.sent])
+    return counts
+
+
+def wait_after(failures: int) -> timedelta | None:
+    """How long to wait after so many failures in a row, give or take a tenth; None where there is no further try."""
+    if failures > len(RETRY_AFTER):
+        return None
+    return timedelta(seconds=RETRY_AFTER[failures - 1] * _chance.uniform(1 - JITTER, 1 + JITTER))
+
+
+def bury_disabled() -> int:
+    """Deliveries that wait for an endpoint that is not active any more are dead; how many that were."""
+    waiting = Delivery.objects.waiting().filter(endpoint=OuterRef("pk"))
+    disabled = Endpoint.objects.filter(Exists(waiting), active=False)
+    return sum(_bury(endpoint) for endpoint in disabled)
+
+
+def _bury(endpoint: Endpoint) -> int:
+    error = f"The endpoint is disabled. {endpoint.disabled_reason}".strip()[:ERROR_LENGTH]
+    return endpoint.deliveries.filter(status=DeliveryStatus.WAITING).update(status=DeliveryStatus.DEAD, error=error)
+
+
+def _after(endpoint: Endpoint, due: Due, outcome: Outcome, *, now: datetime) -> tuple[object, ...]:
+    """The new values of FIELDS."""
+    if outcome.sent:
+        return (DeliveryStatus.SENT, due.tries, due.next_try_at, "", outcome.status, now)
+    wait = _wait(endpoint, due, outcome)
+    status = DeliveryStatus.DEAD if wait is None else DeliveryStatus.WAITING
+    next_try_at = due.next_try_at if wait is None else now + wait
+    return (status, due.tries + 1, next_try_at, outcome.error[:ERROR_LENGTH], outcome.status, None)
+
+
+def _wait(endpoint: Endpoint, due: Due, outcome: Outcome) -> timedelta | None:
+    if outcome.gone:
+        return None
+    wait = wait_after(due.tries + 1)
+    if endpoint.kind == EndpointKind.BROKER and not outcome.answered:
+        return min(wait or BROKER_RETRY_AFTER, BROKER_RETRY_AFTER)
+    return wait
+
+
+def _disable(endpoint: Endpoint, outcome: Outcome) -> None:
+    Endpoint.objects.filter(pk=endpoint.pk).update(active=False, disabled_reason=outcome.error[:ERROR_LENGTH])
+    log.warning("endpoint_disabled", endpoint_id=endpoint.pk, reason=outcome.error)
+
+
+def _name(status: object) -> str:
+    return "retried" if status == DeliveryStatus.WAITING else str(status)
+
+
+def _tell(endpoint: Endpoint, failed: list[tuple[Due, Outcome]]) -> None:
+    """One line per wave, with the ids and the sentence of the first that failed."""
+    if failed:
+        due, outcome = failed[0]
+        fields = {"endpoint_id": endpoint.pk, "delivery_id": due.id, "job_id": due.job_id, "tries": due.tries + 1}
+        log.warning("deliveries_failed", **fields, number=len(failed), error=outcome.error)

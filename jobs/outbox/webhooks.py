@@ -1,0 +1,141 @@
+"""Signed HTTP requests, as Standard Webhooks describes them.
+
+The host is looked up once, and the request goes to the very address that was judged, with the host's name in the
+Host header, the TLS handshake and the check of the certificate. No redirect is followed, no proxy is used, and no
+more than 64 KiB of an answer are read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from urllib.parse import SplitResult
+
+import httpx
+from django.utils import timezone
+from standardwebhooks import Webhook
+
+from jobs.errors import BadInput
+from jobs.models.outbox import Endpoint
+from jobs.outbox.addresses import PORTS, Unreachable, check_url, resolve
+from jobs.outbox.messages import Message, Outcome
+
+SECONDS = 10.0
+ANSWER_BYTES = 64 * 1024
+AT_ONCE = 16
+GONE = 410
+SHOWN = 300
+# Not asyncio's own threads: its end would wait for a look-up that hangs.
+_look_ups = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="look-up")
+
+
+class WebhookSender:
+    """Sends to one webhook over connections that are kept for as long as there is something to send."""
+
+    width = AT_ONCE
+
+    def __init__(self) -> None:
+        self._runner = asyncio.Runner()
+        self._client: httpx.AsyncClient | None = None
+
+    def send(self, endpoint: Endpoint, messages: Sequence[Message]) -> list[Outcome]:
+        """Send these messages side by side."""
+        return self._runner.run(self._send(endpoint, messages))
+
+    def close(self) -> None:
+        """Close the connections."""
+        if self._client:
+            self._runner.run(self._client.aclose())
+        self._runner.close()
+
+    async def _send(self, endpoint: Endpoint, messages: Sequence[Message]) -> list[Outcome]:
+        self._client = self._client or new_client()
+        try:
+            url = check_url(endpoint.url)
+            async with asyncio.timeout(SECONDS):
+                address = await _address(url)
+        except (BadInput, Unreachable, TimeoutError) as error:
+            return [Outcome(_sentence(error), answered=False)] * len(messages)
+        requests = [_request(self._client, endpoint, message, url=url, address=address) for message in messages]
+        return list(await asyncio.gather(*(_outcome(self._client, request) for request in requests)))
+
+
+def new_client() -> httpx.AsyncClient:
+    """A client that takes nothing from its environment but the certificates that the system trusts."""
+    return httpx.AsyncClient(
+        verify=ssl.create_default_context(), trust_env=False, follow_redirects=False, timeout=httpx.Timeout(SECONDS)
+    )
+
+
+def signed(message: Message, *, secrets: Sequence[str], at: datetime) -> dict[str, str]:
+    """The headers of Standard Webhooks, with a signature by each of the secrets."""
+    body, utc = message.body.decode(), at.astimezone(UTC)
+    return {
+        "webhook-id": message.event_id,
+        "webhook-timestamp": str(int(utc.timestamp())),
+        "webhook-signature": " ".join(Webhook(secret).sign(message.event_id, utc, body) for secret in secrets),
+    }
+
+
+async def _address(url: SplitResult) -> str:
+    host, port = str(url.hostname), url.port or PORTS[url.scheme]
+    return await asyncio.get_running_loop().run_in_executor(_look_ups, resolve, host, port)
+
+
+def _request(
+    client: httpx.AsyncClient, endpoint: Endpoint, message: Message, *, url: SplitResult, address: str
+) -> httpx.Request:
+    now = timezone.now()
+    port = f":{url.port}" if url.port else ""
+    literal = f"[{address}]" if ":" in address else address
+    headers: Mapping[str, str] = {
+        "Host": url.netloc,
+        "Content-Type": "application/json",
+        "User-Agent": "progress-site",
+        **signed(message, secrets=endpoint.secrets(now), at=now),
+    }
+    target = url._replace(netloc=f"{literal}{port}").geturl()
+    extensions = {"sni_hostname": str(url.hostname)}
+    return client.build_request("POST", target, content=message.body, headers=headers, extensions=extensions)
+
+
+async def _outcome(client: httpx.AsyncClient, request: httpx.Request) -> Outcome:
+    try:
+        async with asyncio.timeout(SECONDS):
+            answer = await client.send(request, stream=True)
+            try:
+                text = await _beginning(answer)
+            finally:
+                await answer.aclose()
+    except (httpx.HTTPError, ssl.SSLError, OSError, TimeoutError) as error:
+        return Outcome(_sentence(error), answered=False)
+    return _judged(answer.status_code, text)
+
+
+async def _beginning(answer: httpx.Response) -> bytes:
+    """What fits into ANSWER_BYTES; the rest is not read."""
+    text = b""
+    async for chunk in answer.aiter_raw(8192):
+        text += chunk
+        if len(text) >= ANSWER_BYTES:
+            break
+    return text[:ANSWER_BYTES]
+
+
+def _judged(status: int, text: bytes) -> Outcome:
+    if 200 <= status < 300:
+        return Outcome(status=status)
+    said = " ".join(text.decode(errors="replace").replace("\0", "").split())[:SHOWN]
+    what = "a redirect, which is not followed" if 300 <= status < 400 else said or "nothing more"
+    return Outcome(f"The endpoint answered {status}: {what}", status=status, gone=status == GONE)
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, (TimeoutError, httpx.TimeoutException)):
+        return f"No answer within {SECONDS:.0f} s."
+    if isinstance(error, (BadInput, Unreachable)):
+        return str(error)
+    return f"No answer: {error or type(error).__name__}"

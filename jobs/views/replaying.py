@@ -1,0 +1,102 @@
+"""The page that asks before events are delivered again, and the replay itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.contrib import messages
+from django.contrib.admin import AdminSite
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+
+from jobs import operations
+from jobs.errors import Refused
+from jobs.forms import ReasonForm
+from jobs.models import Delivery
+from jobs.operations import Act
+from jobs.views.pages import forbidden, missing, numbers, page, way_back
+from jobs.views.told import deliveries_of, place
+from jobs.words import things
+
+MOST_AT_ONCE = 100
+NEEDED = "To deliver events again an account needs jobs.view_delivery and jobs.replay_event (role lead)."
+NOTHING = "There is no such delivery in your sight. An event that was for no endpoint has none."
+CHANGED = "Something was sent or given up since you looked. This is how it stands now; look again and confirm."
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One delivery as the page shows it."""
+
+    delivery: Delivery
+    place: str
+    why_not: str
+
+
+def confirm_replay(request: HttpRequest, site: AdminSite) -> HttpResponse:
+    """Ask, and on a confirmed form do it: `?event=7` for all of an event, `?delivery=1&delivery=2` for some."""
+    visible = deliveries_of(request)
+    if visible is None or not request.user.has_perm("jobs.replay_event"):
+        return forbidden(request, site, NEEDED)
+    events = numbers(request.GET, "event", most=1)
+    chosen = {"event__in": events} if events else {"pk__in": numbers(request.GET, "delivery", most=MOST_AT_ONCE)}
+    found = visible.filter(**chosen).select_related("endpoint", "event__job").order_by("event_id", "pk")
+    deliveries = list(found[:MOST_AT_ONCE])
+    if not deliveries:
+        return missing(request, site, NOTHING)
+    form = ReasonForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        if request.POST.get("seen") == _seen(deliveries):
+            return _replay(request, deliveries, reason=form.cleaned_data["reason"], whole=bool(events))
+        messages.warning(request, CHANGED)
+    return _ask(request, site, deliveries, form)
+
+
+def _ask(request: HttpRequest, site: AdminSite, deliveries: list[Delivery], form: ReasonForm) -> HttpResponse:
+    rows = [Row(each, place(each.endpoint), _why_not(each)) for each in deliveries]
+    possible = sum(1 for row in rows if not row.why_not)
+    context = {
+        "title": f"Deliver again: {things(len(rows), 'delivery', 'deliveries')}",
+        "rows": rows,
+        "possible": possible,
+        "button": f"Deliver {things(possible, 'delivery', 'deliveries')} again",
+        "seen": _seen(deliveries),
+        "form": form,
+        "back": _back(request),
+    }
+    return page(request, site, "jobs/replay.html", context)
+
+
+def _why_not(delivery: Delivery) -> str:
+    return "" if delivery.endpoint.active else "The endpoint is disabled."
+
+
+def _seen(deliveries: list[Delivery]) -> str:
+    return ",".join(f"{each.pk}:{each.status}" for each in deliveries)
+
+
+def _back(request: HttpRequest) -> str:
+    return way_back(request, otherwise=reverse("admin:jobs_delivery_changelist"))
+
+
+def _replay(request: HttpRequest, deliveries: list[Delivery], *, reason: str, whole: bool) -> HttpResponse:
+    """One act for a whole event, else one for each delivery."""
+    done: list[Act] = []
+    for each in deliveries[:1] if whole else deliveries:
+        try:
+            done.append(_replay_one(request, each, reason=reason, whole=whole))
+        except Refused as error:
+            messages.error(request, f"{each.event.type} of {each.event.job.name}: {error.detail}")
+    changed, refused = sum(act.changed for act in done), sum(len(act.refused) for act in done)
+    left = f" {things(refused, 'delivery', 'deliveries')} left: the endpoint is disabled." if refused else ""
+    level = messages.SUCCESS if changed else messages.WARNING
+    said = f"{things(changed, 'delivery waits', 'deliveries wait')} to be sent again, under the same event id.{left}"
+    messages.add_message(request, level, said)
+    return HttpResponseRedirect(_back(request))
+
+
+def _replay_one(request: HttpRequest, delivery: Delivery, *, reason: str, whole: bool) -> Act:
+    assert isinstance(request.user, User)
+    endpoint = None if whole else delivery.endpoint
+    return operations.replay(delivery.event, endpoint=endpoint, actor=request.user, reason=reason)

@@ -1,0 +1,79 @@
+"""What the pages of the event side have in common: which endpoints, deliveries and letters an account sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from jobs.access import access_of
+from jobs.models import Delivery, Endpoint, InboxMessage
+from jobs.models.events import InboxQuerySet
+from jobs.models.outbox import DeliveryQuerySet, EndpointKind
+
+MOST_COUNTED = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class ToldLately:
+    """How many deliveries wait and are dead, and how many letters are; a thousand stands for more."""
+
+    waiting: int
+    dead: int
+    letters: int
+    oldest: datetime | None
+
+
+def told_lately(request: HttpRequest) -> ToldLately | None:
+    """The state of the event side in this account's sight, or None where it may not see deliveries."""
+    deliveries = deliveries_of(request)
+    if deliveries is None:
+        return None
+    oldest = deliveries.waiting().order_by("created_at").values_list("created_at", flat=True).first()
+    return ToldLately(
+        waiting=up_to_a_thousand(deliveries.waiting()) if oldest else 0,
+        dead=up_to_a_thousand(deliveries.dead()),
+        letters=up_to_a_thousand(letters.dead()) if (letters := letters_of(request)) is not None else 0,
+        oldest=oldest,
+    )
+
+
+def letters_of(request: HttpRequest) -> InboxQuerySet | None:
+    """The dead and replayed letters in this account's sight, or None where it may not see letters at all."""
+    if not request.user.has_perm("jobs.view_inboxmessage"):
+        return None
+    return InboxMessage.objects.letters().visible_to(request.user)
+
+
+def endpoints_of(request: HttpRequest) -> QuerySet[Endpoint] | None:
+    """The endpoints in this account's sight, or None where it may not see endpoints at all."""
+    access = access_of(request.user)
+    if not access.may("view_endpoint"):
+        return None
+    found = Endpoint.objects.all()
+    return found if access.projects is None else found.filter(project__in=access.projects)
+
+
+def deliveries_of(request: HttpRequest) -> DeliveryQuerySet | None:
+    """The deliveries of the jobs in this account's sight, or None where it may not see deliveries at all."""
+    access = access_of(request.user)
+    if not access.may("view_delivery"):
+        return None
+    found = Delivery.objects.all()
+    return found if access.projects is None else found.filter(job__project__in=access.projects)
+
+
+def place(endpoint: Endpoint) -> str:
+    """What an endpoint is called: its name, else its host; the whole address may hold a secret."""
+    if endpoint.name:
+        return endpoint.name
+    return "broker" if endpoint.kind == EndpointKind.BROKER else urlsplit(endpoint.url).netloc.rpartition("@")[2]
+
+
+def up_to_a_thousand(found: QuerySet[Any]) -> int:
+    """How many there are; a thousand stands for more."""
+    return found.order_by()[:MOST_COUNTED].count()

@@ -1,0 +1,5 @@
+"""What the tests of inbound events share."""
+
+from tests.jobs.rules.conftest import clock
+
+__all__ = ["clock"]

@@ -1,0 +1,63 @@
+"""Events as producers send them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import uuid4
+
+from jobs import inbox
+from jobs.inbox import Taken
+from jobs.models import Job, Phase
+from jobs.tracking import Actor
+from tests.factories import phase_of
+
+PRODUCER = Actor(name="producer")
+TOTALS = {
+    "images": ("products.images.ready.batch", "total_images"),
+    "keyframes": ("videos.keyframes.ready.batch", "total_keyframes"),
+}
+SERVICES = {
+    "image.embeddings": "image.embedding.ready",
+    "image.keypoints": "image.keypoint.ready",
+    "image.segmentation": "products.image.masked",
+    "video.embeddings": "video.embedding.ready",
+    "video.keypoints": "video.keypoint.ready",
+    "video.segmentation": "video.keyframe.masked",
+}
+
+
+def event(type: str, *, job: str = "batch", event_id: str = "", **data: Any) -> dict[str, Any]:
+    """One event with an id of its own."""
+    return {"type": type, "data": {"job_id": job, "event_id": event_id or str(uuid4()), **data}}
+
+
+def send(type: str, *, source: str = "test", **data: Any) -> Taken:
+    """Send one event."""
+    return inbox.take(event(type, **data), source=source, by=PRODUCER)
+
+
+def announce(what: str, total: int, **data: Any) -> Taken:
+    """Announce so many `images` or `keyframes`."""
+    batch, name = TOTALS[what]
+    return send(batch, **{name: total}, **data)
+
+
+def report(code: str, number: int, *, start: int = 0, **data: Any) -> list[Taken]:
+    """Tell that a phase is done with the assets k0, k1, …"""
+    return [send(SERVICES[code], asset_id=f"k{n}", **data) for n in range(start, start + number)]
+
+
+def frames(names: Iterable[str], *, video: str = "v1", **data: Any) -> Taken:
+    """Tell that these frames are there."""
+    return send("videos.keyframes.ready", video_id=video, frames=[{"frame_id": name} for name in names], **data)
+
+
+def job(name: str = "batch") -> Job:
+    """The job of this name, fresh from the database."""
+    return Job.objects.get(name=name)
+
+
+def phase(code: str, *, of: str = "batch") -> Phase:
+    """One of its phases."""
+    return phase_of(job(of), code)

@@ -1,0 +1,111 @@
+"""The loop that delivers: as a command, inside serve, and several at once."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from io import StringIO
+from threading import Event as Flag
+from threading import Thread
+
+import pytest
+from django.core.management import call_command
+from django.db import connections
+
+from jobs.management import delivering
+from jobs.models import Delivery, Event
+from tests.factories import make_job
+from tests.jobs.outbox.conftest import Receiver, make_endpoint
+from tests.jobs.outbox.rabbit import free_port, wait_until
+from tests.jobs.outbox.test_crashes import ROOT, environment
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("local")]
+
+
+def test_once_sends_what_is_due(receiver: Receiver) -> None:
+    make_endpoint(receiver.url)
+    make_job(items=1, done=1)
+    call_command("deliver", "--once", stdout=StringIO())
+    assert len(receiver.requests) == 2
+
+
+@pytest.mark.parametrize("interval", ["0", "-1", "x", "1e9"])
+def test_a_wrong_interval_is_refused(interval: str) -> None:
+    command = [sys.executable, "manage.py", "deliver", "--once", "--interval", interval]
+    assert subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, check=False).returncode == 2
+
+
+def test_an_endpoint_that_hangs_holds_up_no_other(receiver: Receiver) -> None:
+    make_endpoint(receiver.url)
+    make_endpoint(receiver.url.replace("hook", "hangs"))
+    receiver.answer = lambda handler, request: hang_or_take(handler, request.path)
+    stop = Flag()
+    loop = Thread(target=run_loop, args=[stop])
+    loop.start()
+    try:
+        for number in range(1, 4):
+            make_job(items=1, done=1)
+            begun = time.monotonic()
+            wait_until(lambda wanted=2 * number: taken(receiver) == wanted, seconds=5)
+            assert time.monotonic() - begun < 3
+    finally:
+        stop.set()
+        loop.join()
+    assert Delivery.objects.filter(endpoint__url__endswith="hook", status="sent").count() == 6
+    assert Delivery.objects.filter(endpoint__url__endswith="hangs", status="waiting").count() >= 5
+
+
+def run_loop(stop: Flag) -> None:
+    assert delivering.deliver_until(stop, interval=0.1)
+    connections.close_all()
+
+
+def taken(receiver: Receiver) -> int:
+    return sum(request.path == "/hook" for request in receiver.requests)
+
+
+def hang_or_take(handler: object, path: str) -> None:
+    if path == "/hangs":
+        time.sleep(4)
+    handler.send_response(204)
+    handler.end_headers()
+
+
+def test_several_deliverers_share_the_work_and_send_everything_once(receiver: Receiver) -> None:
+    for number in range(3):
+        make_endpoint(f"{receiver.url}/{number}")
+    for _ in range(20):
+        make_job(items=1, done=1)
+    flags = [Flag() for _ in range(3)]
+    loops = [Thread(target=run_loop, args=[flag]) for flag in flags]
+    for loop in loops:
+        loop.start()
+    wait_until(lambda: not Delivery.objects.waiting().exists(), seconds=30)
+    for flag, loop in zip(flags, loops, strict=True):
+        flag.set()
+        loop.join()
+    copies = Counter((request.path, request.headers["webhook-id"]) for request in receiver.requests)
+    assert len(copies) == 3 * Event.objects.outward().count() == 120
+    assert set(copies.values()) == {1}
+
+
+def test_serve_delivers_and_ends_in_good_order(receiver: Receiver) -> None:
+    make_endpoint(receiver.url)
+    more = {
+        "DEBUG": "on",
+        "WEBHOOK_ALLOW_PRIVATE": "on",
+        "DJANGO_SETTINGS_MODULE": "progress_site.settings",
+        "ENV_FILE": "",
+    }
+    command = [sys.executable, "manage.py", "serve", "--port", str(free_port())]
+    server = subprocess.Popen(command, cwd=ROOT, env=environment(**more), stdout=subprocess.DEVNULL)
+    try:
+        make_job(items=1, done=1)
+        wait_until(lambda: len(receiver.requests) == 2, seconds=30)
+    finally:
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(timeout=30) == 0
+    assert not Delivery.objects.waiting().exists()
