@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString
 from jobs import faces
 from jobs.admin.columns import job_link, pill
 from jobs.admin.lists import ReadOnlyAdmin
-from jobs.models import Delivery
+from jobs.models import Delivery, Job
 from jobs.models.outbox import DeliveryStatus
 from jobs.templatetags.progress_pages import clock, due
 from jobs.views.replaying import MOST_AT_ONCE
@@ -84,7 +84,7 @@ def replay(model_admin: admin.ModelAdmin, request: HttpRequest, queryset: QueryS
 class DeliveryAdmin(ReadOnlyAdmin):
     """What waits and what is dead, unless something else is asked for; the newest first."""
 
-    project = "job__project"
+    owner = (Job, "job_id", "project")
     list_display = ("state", "name", "link", "goes_to", "written", "when", "error")
     list_display_links = None
     list_filter = (Status, AtEndpoint)

@@ -23,7 +23,6 @@ from jobs.words import DASH
 class EndpointAdmin(ReadOnlyAdmin):
     """Where outward events go, the newest first."""
 
-    project = "project"
     list_display = ("state", "link", "url", "told_of", "project_name", "unsent")
     list_display_links = None
     list_filter = ("active",)
