@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from django.db import IntegrityError, connection
+from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from jobs import rows
@@ -193,7 +193,7 @@ def test_a_row_that_exists_is_left_alone_and_not_counted() -> None:
 def test_without_conflict_a_row_that_exists_is_an_error() -> None:
     phase = phase_of(make_job())
     insert_item(phase, "a")
-    with pytest.raises(IntegrityError):
+    with pytest.raises(IntegrityError), transaction.atomic():
         insert_item(phase, "a")
 
 

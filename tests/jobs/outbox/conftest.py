@@ -68,11 +68,17 @@ def handler_of(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
+class Patient(ThreadingHTTPServer):
+    """Lets many callers wait for their turn: a busy machine refuses nobody."""
+
+    request_queue_size = 128
+
+
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
     """A server that takes everything until a test says otherwise."""
     made = Receiver()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler_of(made))
+    server = Patient(("127.0.0.1", 0), handler_of(made))
     server.daemon_threads = True
     made.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
