@@ -146,6 +146,7 @@ def own_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     broker.kill()
 
 
+@pytest.mark.rabbitmq
 def test_what_was_committed_is_received_though_broker_and_deliverers_are_killed(own_broker: Broker) -> None:
     dice = random.Random(7)
     make_endpoint("amqp", kind="broker")

@@ -22,6 +22,7 @@ from tests.jobs.outbox.conftest import Receiver, make_endpoint
 from tests.jobs.outbox.rabbit import free_port, wait_until
 from tests.jobs.outbox.test_crashes import ROOT, environment
 
+HANGS = 8.0
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("local")]
 
 
@@ -49,8 +50,8 @@ def test_an_endpoint_that_hangs_holds_up_no_other(receiver: Receiver) -> None:
         for number in range(1, 4):
             make_job(items=1, done=1)
             begun = time.monotonic()
-            wait_until(lambda wanted=2 * number: taken(receiver) == wanted, seconds=5)
-            assert time.monotonic() - begun < 3
+            wait_until(lambda wanted=2 * number: taken(receiver) == wanted, seconds=HANGS)
+            assert time.monotonic() - begun < HANGS
     finally:
         stop.set()
         loop.join()
@@ -69,7 +70,7 @@ def taken(receiver: Receiver) -> int:
 
 def hang_or_take(handler: object, path: str) -> None:
     if path == "/hangs":
-        time.sleep(4)
+        time.sleep(HANGS)
     handler.send_response(204)
     handler.end_headers()
 
@@ -83,7 +84,7 @@ def test_several_deliverers_share_the_work_and_send_everything_once(receiver: Re
     loops = [Thread(target=run_loop, args=[flag]) for flag in flags]
     for loop in loops:
         loop.start()
-    wait_until(lambda: not Delivery.objects.waiting().exists(), seconds=30)
+    wait_until(lambda: not Delivery.objects.waiting().exists(), seconds=90)
     for flag, loop in zip(flags, loops, strict=True):
         flag.set()
         loop.join()
@@ -104,7 +105,7 @@ def test_serve_delivers_and_ends_in_good_order(receiver: Receiver) -> None:
     server = subprocess.Popen(command, cwd=ROOT, env=environment(**more), stdout=subprocess.DEVNULL)
     try:
         make_job(items=1, done=1)
-        wait_until(lambda: len(receiver.requests) == 2, seconds=30)
+        wait_until(lambda: len(receiver.requests) == 2, seconds=90)
     finally:
         server.send_signal(signal.SIGTERM)
         assert server.wait(timeout=30) == 0
