@@ -55,6 +55,10 @@ class Connection:
         """The answer to this body. Refused for a 4xx, GaveUp when stopped while there is no answer."""
         return self._call("POST", path, json.dumps(body).encode())
 
+    def patch(self, path: str, body: dict[str, Any]) -> Any:
+        """The same for values that replace others."""
+        return self._call("PATCH", path, json.dumps(body).encode())
+
     def _call(self, method: str, path: str, body: bytes | None) -> Any:
         tries, left = 0, self._last_tries
         while left > 0 or not self._stop.is_set():

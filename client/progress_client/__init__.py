@@ -1,0 +1,46 @@
+"""Workers of Progress Site: claim, do, report; nothing is lost and nothing is counted twice.
+
+with Client("http://127.0.0.1:8000", token=secret) as client:
+    job = client.job("batch_001", items=paths)
+    for item in job.claim(batch=16):
+        with item:
+            item.result = process(item.key)
+"""
+
+from progress_client.aio import AsyncClient, AsyncJob
+from progress_client.client import Client
+from progress_client.errors import (
+    Fail,
+    LeaseLost,
+    NotFound,
+    NotPermitted,
+    ProgressError,
+    Refused,
+    Skip,
+    Unavailable,
+    WrongState,
+)
+from progress_client.images import Status
+from progress_client.items import Item
+from progress_client.job import Job
+from progress_client.tracker import ProgressTracker
+
+__all__ = [
+    "AsyncClient",
+    "AsyncJob",
+    "Client",
+    "Fail",
+    "Item",
+    "Job",
+    "LeaseLost",
+    "NotFound",
+    "NotPermitted",
+    "ProgressError",
+    "ProgressTracker",
+    "Refused",
+    "Skip",
+    "Status",
+    "Unavailable",
+    "WrongState",
+]
+__version__ = "1.0.0"

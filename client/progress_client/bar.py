@@ -1,0 +1,126 @@
+"""A progress bar of a phase on the terminal: tqdm's where it is installed, else a line of our own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import threading
+import time
+from typing import Any, TextIO
+
+try:
+    from tqdm import tqdm
+except ImportError:
+    tqdm = None
+
+EVERY_SECONDS = 0.1
+FULL, EMPTY = "━", "─"
+Phase = dict[str, Any]
+
+
+class Bar:
+    """What has become of a phase, whoever did it."""
+
+    def show(self, phase: Phase) -> None:
+        """Draw this state."""
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+
+
+class TqdmBar(Bar):
+    """tqdm, told the numbers of the phase."""
+
+    def __init__(self, name: str) -> None:
+        self._bar = tqdm(desc=name, unit="", dynamic_ncols=True)
+
+    def show(self, phase: Phase) -> None:
+        """Set its numbers."""
+        self._bar.total = phase["expected"]
+        self._bar.n = settled(phase)
+        if phase["failed"]:
+            self._bar.set_postfix(failed=phase["failed"], refresh=False)
+        self._bar.refresh()
+
+    def close(self) -> None:
+        """Leave its last line."""
+        self._bar.close()
+
+
+class LineBar(Bar):
+    """One line that is written over, at most ten times a second."""
+
+    def __init__(self, name: str, out: TextIO) -> None:
+        self._name, self._out = name, out
+        self._lock = threading.Lock()
+        self._drawn_at = 0.0
+        self._phase: Phase | None = None
+        self._closed = False
+
+    def show(self, phase: Phase) -> None:
+        """Write the line anew."""
+        with self._lock:
+            self._phase = phase
+            if not self._closed and time.monotonic() - self._drawn_at >= EVERY_SECONDS:
+                self._draw(phase)
+
+    def close(self) -> None:
+        """Write the last state and leave the line."""
+        with self._lock:
+            if self._phase and not self._closed:
+                self._draw(self._phase)
+                self._out.write("\n")
+                self._out.flush()
+            self._closed = True
+
+    def _draw(self, phase: Phase) -> None:
+        self._drawn_at = time.monotonic()
+        self._out.write(f"\r{line(self._name, phase, width=shutil.get_terminal_size().columns - 1)}\x1b[K")
+        self._out.flush()
+
+
+def bar(name: str, *, wanted: bool | None) -> Bar | None:
+    """A bar where one is wanted; by default where stderr is a terminal."""
+    is_terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    if not (is_terminal if wanted is None else wanted):
+        return None
+    return TqdmBar(name) if tqdm else LineBar(name, sys.stderr)
+
+
+def settled(phase: Phase) -> int:
+    """How many items need nothing any more."""
+    return int(phase["done"] + phase["skipped"] + phase["failed"])
+
+
+def line(name: str, phase: Phase, *, width: int) -> str:
+    """`batch_001  58% ━━━━━━──── 58/100 · 1 failed · 24/min · 1:45`, in at most so many columns."""
+    percent = phase["percent"]
+    head = f"{name} {'  ?' if percent is None else format(percent, '3d')}% "
+    tail = " " + " · ".join(_facts(phase))
+    room = min(40, width - len(head) - len(tail))
+    return (head + track(percent or 0, width=room) + tail)[:width] if room >= 4 else (head + tail[1:])[:width]
+
+
+def track(percent: int, *, width: int, full: str = FULL, empty: str = EMPTY) -> str:
+    """The bar itself."""
+    filled = percent * width // 100
+    return full * filled + empty * (width - filled)
+
+
+def _facts(phase: Phase) -> list[str]:
+    facts = [f"{phase['done'] + phase['skipped']}/{'?' if phase['expected'] is None else phase['expected']}"]
+    if phase["failed"]:
+        facts.append(f"{phase['failed']} failed")
+    if phase["rate_per_minute"]:
+        facts.append(f"{phase['rate_per_minute']:.0f}/min")
+    if phase["eta_seconds"]:
+        facts.append(clock(phase["eta_seconds"]))
+    return facts
+
+
+def clock(seconds: float) -> str:
+    """`1:45` or `2:03:09`."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,1 @@
+"""The command `progress`: what operators do, from a shell."""

@@ -1,0 +1,106 @@
+"""The sub-commands and their options, the same as those of the server's own command."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import Any
+
+from progress_client.core import DEFAULT_URL
+
+STATUSES = ("pending", "processing", "paused", "completed", "failed", "cancelled")
+ORDERINGS = ("-updated_at", "updated_at", "-created_at", "created_at", "name", "-name")
+CODES = "Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 wrong state."
+MOST = 1000
+LARGEST = 2**53
+ACTS = {
+    "retry": "failed items become pending: all of the job, or those that are named",
+    "release": "held items without a live lease become pending",
+    "skip": "items count as done without work",
+    "force-complete": "open and failed phases are completed with what they have; needs --reason",
+    "fail": "the job is given up; a restart opens it again",
+    "cancel": "nothing more is taken or told",
+    "pause": "nothing new is claimed",
+    "resume": "a paused job goes on",
+    "threshold": "change how many percent complete a phase",
+    "restart": "a new run of a phase and of the gated ones after it",
+}
+
+Verbs = Any
+
+
+def parser() -> argparse.ArgumentParser:
+    """Everything that `progress` understands."""
+    made = argparse.ArgumentParser(prog="progress", description="Jobs of a Progress Site.", epilog=CODES)
+    url = os.environ.get("PROGRESS_URL") or DEFAULT_URL
+    made.add_argument("--url", default=url, help="default: PROGRESS_URL, else %(default)s")
+    made.add_argument("--token", default=os.environ.get("PROGRESS_TOKEN", ""), help="default: PROGRESS_TOKEN")
+    made.add_argument("--patience", type=float, default=10.0, metavar="SECONDS", help="for a server that is away")
+    verbs = made.add_subparsers(dest="verb", required=True, metavar="list|show|watch|replay|ACT")
+    _add_list(verbs)
+    _add(verbs, "show", "one job: its phases and its failures")
+    _add(verbs, "watch", "follow a job until it is over; exit 0 where it completed, else 1")
+    replay = verbs.add_parser("replay", help="tell what workers have left in the journal of this machine")
+    replay.add_argument("--json", action="store_true", dest="as_json", help="for scripts")
+    for name, what in ACTS.items():
+        _add_act(verbs, name, what)
+    return made
+
+
+def _add_list(verbs: Verbs) -> None:
+    made = verbs.add_parser("list", help="jobs, the latest change first", epilog=CODES)
+    made.add_argument("--status", choices=STATUSES)
+    made.add_argument("--kind")
+    made.add_argument("--project")
+    made.add_argument("--name", help="the job of exactly this name")
+    made.add_argument("--q", metavar="TEXT", help="jobs whose name contains this")
+    made.add_argument("--stuck", action="store_const", const=True, help="only jobs that will not finish by themselves")
+    made.add_argument("--partial", action="store_const", const=True, help="only jobs that finished partial")
+    made.add_argument("--ordering", choices=ORDERINGS, default=ORDERINGS[0], metavar="FIELD")
+    made.add_argument("--limit", type=_limit, default=50, help=f"at most so many, 1 to {MOST}; default %(default)s")
+    made.add_argument("--json", action="store_true", dest="as_json", help="the bodies of the REST API, for scripts")
+
+
+def _add(verbs: Verbs, name: str, what: str) -> argparse.ArgumentParser:
+    made: argparse.ArgumentParser = verbs.add_parser(name, help=what, description=what, epilog=CODES)
+    made.add_argument("job", help="its id or its name")
+    made.add_argument("--json", action="store_true", dest="as_json", help="the bodies of the REST API, for scripts")
+    return made
+
+
+def _add_act(verbs: Verbs, name: str, what: str) -> None:
+    made = _add(verbs, name, what)
+    if name in ("threshold", "restart"):
+        made.add_argument("phase", help="the code of the phase")
+    if name == "threshold":
+        made.add_argument("threshold", type=_percentage, metavar="PERCENT")
+    if name == "restart":
+        made.add_argument("--only", choices=["all", "failed"], default="all", help="which items; default %(default)s")
+    if name in ("retry", "release", "force-complete"):
+        made.add_argument("--phase", metavar="CODE", help="only this phase")
+    if name in ("retry", "skip"):
+        made.add_argument("--item", type=_id, action="append", dest="ids", metavar="ID", help="this item; repeatable")
+        made.add_argument("--key", action="append", dest="keys", help="the item of this key; repeatable")
+    if name == "retry":
+        made.add_argument("--error", dest="error_signature", metavar="SENTENCE", help="digits as #")
+    if name == "release":
+        made.add_argument("--all", action="store_true", help="also those whose lease is live")
+    made.add_argument("--reason", default="", help="why; it is kept in the timeline")
+
+
+def _limit(text: str) -> int:
+    return _whole(text, least=1, most=MOST)
+
+
+def _percentage(text: str) -> int:
+    return _whole(text, least=0, most=100)
+
+
+def _id(text: str) -> int:
+    return _whole(text, least=1, most=LARGEST)
+
+
+def _whole(text: str, *, least: int, most: int) -> int:
+    if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
+        raise argparse.ArgumentTypeError(f"must be a whole number from {least} to {most}")
+    return int(text)

@@ -1,0 +1,244 @@
+"""The file in which outcomes wait until the server has answered for them.
+
+Every outcome is a line, written before anybody tries to tell it: a process that is killed has lost nothing that it
+handed over. `sync` brings what was written to the disk itself, for the day when the machine loses power. A line is
+forgotten by a second line that names its number; the file is rewritten when it has grown, and deleted when its owner
+leaves with nothing left in it.
+
+The owner holds a lock on its file. A file that nobody holds belonged to a process that is dead, and whoever comes next
+takes over what is in it. Without `fcntl` (Windows) a process takes over the files of its own name only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import logging
+import os
+import re
+import threading
+from collections.abc import Iterable
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from progress_client.errors import ProgressError
+
+try:
+    import fcntl
+except ImportError:
+    fcntl = None  # type: ignore[assignment]
+
+log = logging.getLogger(__name__)
+
+VERSION = 1
+LARGE = 4 * 2**20
+MOST_NAMES = 1000
+
+Entry = dict[str, Any]
+
+
+class Journal:
+    """The file of one process for one server, in a folder that processes share."""
+
+    def __init__(self, folder: Path, *, name: str, server: str) -> None:
+        self._folder = folder
+        self._server = server
+        self._mark = blake2b(server.encode(), digest_size=4).hexdigest()
+        self._lock = threading.Lock()
+        self._torn = False
+        self._dirty = False
+        self._waiting: dict[int, bytes] = {}
+        self._last = 0
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.path, self._file = self._own(name)
+        except OSError as error:
+            raise ProgressError(
+                f"The journal in {folder} cannot be written ({error.strerror}); set PROGRESS_JOURNAL to a folder that"
+                f" can, or give the client journal=None and lose what is not told yet when the process dies."
+            ) from error
+        self.left = self._load()
+
+    def append(self, entry: Entry) -> int:
+        """Write an outcome down; its number. It is in the hands of the operating system when this returns."""
+        with self._lock:
+            self._last += 1
+            line = self._waiting[self._last] = _line(self._last, entry)
+            self._write(line)
+            return self._last
+
+    def forget(self, numbers: Iterable[int]) -> None:
+        """These outcomes need not be told any more."""
+        gone = list(numbers)
+        with self._lock:
+            for number in gone:
+                self._waiting.pop(number, None)
+            self._write(json.dumps({"told": gone}, separators=(",", ":")).encode() + b"\n")
+            if self._size > LARGE and self._size > 2 * sum(map(len, self._waiting.values())):
+                self._rewrite()
+
+    def sync(self) -> None:
+        """Bring what was written to the disk."""
+        if self._dirty:
+            self._dirty = False
+            with contextlib.suppress(OSError):
+                os.fsync(self._file)
+
+    def adopt(self) -> list[tuple[int, Entry]]:
+        """Take over what processes that are dead have left: each outcome with its new number, in this file."""
+        found = []
+        for path in sorted(self._folder.glob(f"*-{self._mark}*.jsonl")) if fcntl else ():
+            if path != self.path:
+                found += self._take_over(path)
+        return found
+
+    def close(self) -> None:
+        """Give the file up; it is deleted when nothing waits in it."""
+        with self._lock:
+            if not self._waiting:
+                with contextlib.suppress(OSError):
+                    self.path.unlink()
+            os.close(self._file)
+
+    # --- the file --------------------------------------------------------------------------------
+
+    def _own(self, name: str) -> tuple[Path, int]:
+        """The first file of this name that no living process holds, and our lock on it."""
+        plain = re.sub(r"[^A-Za-z0-9._]+", "_", name)[:80] or "worker"
+        for number in range(1, MOST_NAMES):
+            path = self._folder / f"{plain}-{self._mark}{f'.{number}' if number > 1 else ''}.jsonl"
+            file = opened(path, create=True)
+            if file is not None:
+                return path, file
+        raise ProgressError(f"All names like {path.name} are taken in {self._folder}.")
+
+    def _load(self) -> list[tuple[int, Entry]]:
+        """What a process of this name has left behind in the file that is ours now."""
+        raw = path_bytes(self._file)
+        self._size, self._torn = len(raw), bool(raw) and not raw.endswith(b"\n")
+        if not raw:
+            self._write(self._header())
+        left = waiting(raw, server=self._server)
+        self._waiting = {number: _line(number, entry) for number, entry in left.items()}
+        self._last = max(left, default=0)
+        return list(left.items())
+
+    def _take_over(self, path: Path) -> list[tuple[int, Entry]]:
+        file = None
+        with contextlib.suppress(OSError):
+            file = opened(path, create=False)
+        if file is None:
+            return []
+        try:
+            left = waiting(path_bytes(file), server=self._server)
+            found = [(self.append(entry), entry) for entry in left.values()]
+            self.sync()
+            path.unlink()
+        finally:
+            os.close(file)
+        if found:
+            log.info("took over %d outcomes that %s had not told", len(found), path.stem)
+        return found
+
+    def _header(self) -> bytes:
+        return json.dumps({"progress_client": VERSION, "server": self._server}).encode() + b"\n"
+
+    def _write(self, line: bytes) -> None:
+        """Append; a full disk must not stop the work, so it is logged and the outcome waits in memory alone."""
+        text = b"\n" + line if self._torn else line
+        try:
+            written = os.write(self._file, text)
+        except OSError as error:
+            log.error("the journal %s cannot be written: %s", self.path, error)
+            return
+        self._torn = written != len(text)
+        self._size += written
+        self._dirty = True
+
+    def _rewrite(self) -> None:
+        """Begin the file anew with what waits; a crash leaves the old one or the new one."""
+        new = self.path.with_suffix(f".{os.getpid()}.new")
+        try:
+            file = os.open(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+            _hold(file)
+            content = self._header() + b"".join(self._waiting.values())
+            if os.write(file, content) != len(content):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(file)
+            new.replace(self.path)
+        except OSError as error:
+            log.error("the journal %s cannot be rewritten: %s", self.path, error)
+            return
+        os.close(self._file)
+        self._file, self._size, self._torn = file, len(content), False
+
+
+def waiting(raw: bytes, *, server: str) -> dict[int, Entry]:
+    """The outcomes in a file that were not told, by their numbers; none in the file of another server.
+
+    The last line counts only when it is whole, and a line that makes no sense is passed over.
+    """
+    found: dict[int, Entry] = {}
+    for line in raw.split(b"\n")[:-1]:
+        row = _row(line)
+        if row.get("server", server) != server:
+            return {}
+        if "entry" in row:
+            found[row["n"]] = row["entry"]
+        for number in row.get("told", ()):
+            found.pop(number, None)
+    return found
+
+
+def opened(path: Path, *, create: bool) -> int | None:
+    """The file with our lock on it, None if a living process holds it. OSError where there is none to open."""
+    while True:
+        file = os.open(path, os.O_RDWR | os.O_APPEND | (os.O_CREAT if create else 0), 0o600)
+        if not _hold(file):
+            os.close(file)
+            return None
+        if _is_at(path, file):
+            return file
+        os.close(file)
+
+
+def path_bytes(file: int) -> bytes:
+    """Everything in an open file."""
+    return os.pread(file, os.fstat(file).st_size, 0) if hasattr(os, "pread") else _read_slowly(file)
+
+
+def _read_slowly(file: int) -> bytes:
+    os.lseek(file, 0, os.SEEK_SET)
+    return os.read(file, os.fstat(file).st_size)
+
+
+def _hold(file: int) -> bool:
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _is_at(path: Path, file: int) -> bool:
+    """Is this still the file of that name? Its owner may have replaced or deleted it before we had the lock."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file))
+    except OSError:
+        return False
+
+
+def _row(line: bytes) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        row = None
+    return row if isinstance(row, dict) else {}
+
+
+def _line(number: int, entry: Entry) -> bytes:
+    return b'{"n":%d,"entry":%s}\n' % (number, json.dumps(entry, separators=(",", ":"), allow_nan=False).encode())

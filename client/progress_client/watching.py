@@ -1,0 +1,81 @@
+"""The state of a job as it changes: server-sent events, taken up again after a break."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from progress_client import backoff
+from progress_client.errors import NotFound, Unavailable
+from progress_client.transport import Transport, Trouble, answer_of
+
+# The server says something every 15 seconds.
+SILENCE = 45.0
+OVER = ("completed", "failed", "cancelled")
+MEDIA_TYPE = "text/event-stream"
+
+Body = dict[str, Any]
+
+
+def watch(transport: Transport, job: int, *, patience: float, stop: threading.Event) -> Iterator[Body]:
+    """The job's body now and after every change, the newest only where many come at once; the last one is its end.
+
+    NotFound where there is no such job, or no longer. A break is bridged for `patience` seconds, then Unavailable.
+    """
+    last = ""
+    tries, deadline = 0, time.monotonic() + patience
+    while not stop.is_set():
+        asked = 0.0
+        try:
+            for number, body in _stream(transport, job, last=last):
+                last, tries, deadline = number, 0, time.monotonic() + patience
+                yield body
+                if body["status"] in OVER:
+                    return
+            trouble: Exception = Trouble("the stream ended")
+        except (Trouble, OSError, http.client.HTTPException) as error:
+            trouble, asked = error, getattr(error, "asked", 0.0)
+        pause = backoff.pause(tries, asked=asked)
+        if pause > deadline - time.monotonic():
+            raise Unavailable(f"{transport.url} does not answer: {trouble}.") from trouble
+        stop.wait(pause)
+        tries += 1
+
+
+def _stream(transport: Transport, job: int, *, last: str) -> Iterator[tuple[str, Body]]:
+    """The states that one connection brings, each with its id."""
+    headers = {"Accept": MEDIA_TYPE, **({"Last-Event-ID": last} if last else {})}
+    with transport.streaming(f"/jobs/{job}/stream", headers=headers, timeout=SILENCE) as response:
+        if response.status != http.client.OK:
+            answer_of(response, response.read())
+            yield from _current(transport, job)
+            return
+        for kind, number, data in messages(iter(response.readline, b"")):
+            if kind == "gone":
+                raise NotFound(404, {"detail": f"There is no job {job} any more."})
+            yield from ((number, body) for body in (data["jobs"] if kind == "snapshot" else [data["job"]]))
+
+
+def _current(transport: Transport, job: int) -> Iterator[tuple[str, Body]]:
+    """The state of a job that is over: its stream has nothing to say."""
+    body = transport.once("GET", f"/jobs/{job}")
+    yield str(body["revision"]), body
+
+
+def messages(lines: Iterable[bytes]) -> Iterator[tuple[str, str, Any]]:
+    """(event, id, data) of each whole message; comments are passed over."""
+    found: dict[str, str] = {}
+    for raw in lines:
+        text = raw.decode().rstrip("\r\n")
+        if not text and "data" in found:
+            yield found.get("event", "message"), found.get("id", ""), json.loads(found["data"])
+        if not text:
+            found = {}
+            continue
+        name, _, value = text.partition(":")
+        value = value[1:] if value.startswith(" ") else value
+        found[name] = f"{found[name]}\n{value}" if name == "data" and name in found else value

@@ -1,0 +1,46 @@
+"""Checkpoints: the figures that `get_progress` shows, kept with the job until the next one.
+
+They live in the job's metadata under `checkpoint`, so they survive a restart, every process sees them, and REST and
+the pages show them too. The live counts are the phase's own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jobs.change import Actor, change
+from jobs.models import Job, Phase
+
+KEY = "checkpoint"
+
+
+def take(job_id: int, *, worker: str) -> None:
+    """Keep the figures of this moment; equal ones change nothing. NotFound where the job is gone."""
+    with change([job_id], by=Actor(name=worker)) as c:
+        figures = live(c.phases[job_id][0])
+        if c.job.metadata.get(KEY) == figures:
+            return
+        c.job.metadata = {**c.job.metadata, KEY: figures}
+        Job.objects.filter(pk=job_id).update(metadata=c.job.metadata)
+        c.touch(c.job)
+
+
+def live(phase: Phase) -> dict[str, int]:
+    """The figures of a phase as they are."""
+    total = phase.items_total if phase.expected is None else phase.expected
+    return {"total": total, "processed": phase.done + phase.skipped, "error": phase.failed}
+
+
+def progress(job: Job) -> dict[str, Any]:
+    """The tracker's progress: the figures of the last checkpoint; the live ones of a job that never had one."""
+    figures = job.metadata.get(KEY) or live(job.phases.order_by("position")[0])
+    total, processed, error = (figures[name] for name in ("total", "processed", "error"))
+    return {
+        "job_id": job.pk,
+        "name": job.name,
+        "total_images": total,
+        "processed_count": processed,
+        "error_count": error,
+        "pending_count": max(0, total - processed - error),
+        "status": str(job.status),
+    }

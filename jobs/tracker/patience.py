@@ -1,0 +1,46 @@
+"""A locked database is waited for: four times, twice as long each time, then the error surfaces."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from time import sleep
+from typing import ParamSpec, TypeVar
+
+import structlog
+from django.db import OperationalError, connection
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+WAITS = (0.5, 1.0, 2.0, 4.0)
+# lock not available, deadlock, serialization failure
+LOCKED = ("55P03", "40P01", "40001")
+log = structlog.get_logger(__name__)
+
+
+def patient(call: Callable[P, R]) -> Callable[P, R]:
+    """Try again while the database is locked: 5 tries, with waits of 0.5, 1, 2 and 4 seconds between them.
+
+    Each try itself waits as long as the connection does (SQLite: the busy timeout). Inside a transaction
+    of the caller there is one try, because only its owner can begin a transaction anew.
+    """
+
+    @wraps(call)
+    def trying(*args: P.args, **kwargs: P.kwargs) -> R:
+        for wait in WAITS:
+            try:
+                return call(*args, **kwargs)
+            except OperationalError as error:
+                if connection.in_atomic_block or not is_locked(error):
+                    raise
+                log.warning("tracker.locked", call=call.__name__, wait=wait)
+            sleep(wait)
+        return call(*args, **kwargs)
+
+    return trying
+
+
+def is_locked(error: OperationalError) -> bool:
+    """Does somebody else hold what this call needs? Anything else does not get better by waiting."""
+    return getattr(error.__cause__, "sqlstate", None) in LOCKED or "locked" in str(error)

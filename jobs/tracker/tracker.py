@@ -1,0 +1,215 @@
+"""ProgressTracker: what scripts call."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Sequence
+from secrets import token_hex
+from typing import Any, Self
+
+from django.db import connection, transaction
+from django.db.models import Count
+
+from jobs import operations, tracking
+from jobs.change import Actor
+from jobs.models import Item, Job, Phase
+from jobs.statuses import ItemStatus
+from jobs.tracker import checkpoints, marking, text, uploads
+from jobs.tracker.inputs import STATUS_OF, Status, bounded, new_images, pending_limit, sentence
+from jobs.tracker.patience import patient
+
+ALWAYS = ("train", "valid", "test")
+MARKS = {status: item for item, status in STATUS_OF.items() if item != ItemStatus.SKIPPED}
+
+
+class ProgressTracker:
+    """Tracks images that are processed one by one, over any number of processes.
+
+    Every mark is durable when the call returns. A locked database is waited for, see `patience.patient`.
+    One tracker may be shared by threads; each thread counts as a worker of its own.
+    """
+
+    def __init__(self, db_path: object = None, *, worker: str = "") -> None:
+        """`db_path` is taken for the sake of old scripts and not used: the database is the site's.
+
+        `worker` is shown to operators as the holder of images; by default the machine's name and a random number.
+        """
+        self._worker = worker[:100] or f"{socket.gethostname()[:80]}-{token_hex(4)}"
+        self._thread = threading.get_native_id()
+        self._changed: set[int] = set()
+
+    @property
+    def worker(self) -> str:
+        """Who holds what the calling thread marks."""
+        thread = threading.get_native_id()
+        return self._worker if thread == self._thread else f"{self._worker}.{thread}"
+
+    # --- jobs ----------------------------------------------------------------------------------------
+
+    @patient
+    def create_job(self, name: str, image_paths: Sequence[str], splits: Sequence[str] | None = None) -> int:
+        """Create the job, or find the one of this name and add the paths that it lacks; its id.
+
+        The job appears with all its images or not at all. New images begin a new run of a finished job.
+        ValueError where there are fewer splits than paths, and for a text out of bounds.
+        """
+        bounded(name, what="name")
+        images = new_images(image_paths, splits)
+        with transaction.atomic():
+            job = tracking.create_job(name=name, items=images, reopen=True, by=Actor(name=self.worker)).job
+            checkpoints.take(job.pk, worker=self.worker)
+        return job.pk
+
+    @patient
+    def get_job_id(self, name: str) -> int | None:
+        """The id of the job of this name, or None."""
+        return Job.objects.filter(name=name).values_list("pk", flat=True).first()
+
+    # --- images --------------------------------------------------------------------------------------
+
+    @patient
+    def get_pending_images(self, job_id: int, limit: int = 100) -> list[tuple[int, str, str]]:
+        """Up to `limit` (at most 10,000) pending images in their order: (id, path, split). Nothing is claimed.
+
+        Another worker may get the same ones; `mark_processing` says whose each is.
+        """
+        most = pending_limit(limit)
+        phase = _images_phase(job_id)
+        if phase is None:
+            return []
+        pending = phase.items.filter(status=ItemStatus.PENDING).order_by("pk")
+        return list(pending.values_list("pk", "key", "split")[:most])
+
+    def mark_processing(self, image_id: int) -> bool:
+        """Take a pending image; True if it is ours now, False if another holds it or it is settled.
+
+        It is held without a lease: until it is marked again, or freed by `reset_stuck_images` or an operator's release.
+        """
+        return bool(self.mark_many([image_id], Status.PROCESSING))
+
+    def mark_completed(self, image_id: int) -> bool:
+        """Count the image as done; True also when it was done before. False where its job takes no reports."""
+        return bool(self.mark_many([image_id], Status.COMPLETED))
+
+    def mark_error(self, image_id: int, error: object) -> bool:
+        """Count the image as failed, with at most 500 characters of the error. False where it is done already."""
+        return bool(self.mark_many([image_id], Status.ERROR, error=error))
+
+    @patient
+    def mark_many(self, image_ids: Sequence[int], status: Status | str, *, error: object = "") -> list[int]:
+        """Mark many images in a few transactions; the ids of those that are in this status now (and ours).
+
+        KeyError for an unknown id, and ValueError for an unknown status; nothing is marked then.
+        """
+        items = marking.find(marking.images(), image_ids, what="image")
+        taken = marking.mark(items, MARKS[Status(status)], error=sentence(error), worker=self.worker)
+        self._changed.update(item.job for item in items)
+        return taken
+
+    # --- figures -------------------------------------------------------------------------------------
+
+    @patient
+    def checkpoint(self, job_id: int | None = None) -> None:
+        """Keep the figures of this moment for `get_progress`: of one job, or of all that this tracker has changed."""
+        chosen = [job_id] if job_id is not None else sorted(self._changed)
+        for pk in Job.objects.filter(pk__in=chosen).order_by("pk").values_list("pk", flat=True):
+            checkpoints.take(pk, worker=self.worker)
+        self._changed.difference_update(chosen)
+
+    @patient
+    def get_progress(self, job_id: int) -> dict[str, Any]:
+        """The figures of the last checkpoint (creating counts as one) and the status of now; {} if unknown."""
+        job = Job.objects.filter(pk=job_id).first()
+        return checkpoints.progress(job) if job else {}
+
+    @patient
+    def get_progress_by_split(self, job_id: int) -> dict[str, dict[str, int]]:
+        """The live counts of each split; train, valid and test are always there, others as the images have them."""
+        answer = {split: _no_images() for split in ALWAYS}
+        phase = _images_phase(job_id)
+        items = Item.objects.filter(phase=phase) if phase else Item.objects.none()
+        counted = items.order_by("split").values_list("split", "status").annotate(number=Count("pk"))
+        for split, status, number in counted:
+            counts = answer.setdefault(split, _no_images())
+            counts["total"] += number
+            counts[STATUS_OF[ItemStatus(status)]] += number
+        return answer
+
+    def report(self, job_id: int) -> str:
+        """The live figures as a text for people; KeyError where there is no such job."""
+        job = Job.objects.filter(pk=job_id).first()
+        if job is None:
+            raise KeyError(f"There is no job {job_id}.")
+        return text.report(job.name, self.get_progress_by_split(job_id))
+
+    # --- going on after a fault ----------------------------------------------------------------------
+
+    @patient
+    def reset_stuck_images(self, job_id: int) -> int:
+        """Held images without a live lease become pending; how many. What workers hold under a lease stays theirs."""
+        return self._reset(operations.release, job_id)
+
+    @patient
+    def reset_error_images(self, job_id: int) -> int:
+        """Failed images become pending, without their error; how many. WrongState where the job is closed for good."""
+        return self._reset(operations.retry, job_id)
+
+    def _reset(self, act: Any, job_id: int) -> int:
+        phase = _images_phase(job_id)
+        if phase is None:
+            return 0
+        changed: int = act(phase.job, phase=phase.code, actor=Actor(name=self.worker)).changed
+        self._changed.add(job_id)
+        return changed
+
+    # --- upload batches ------------------------------------------------------------------------------
+
+    @patient
+    def create_batch(self, job_id: int, batch_number: int, image_count: int) -> int:
+        """Add an upload batch to a job of images; its id. ValueError on an unknown job or a number that it has."""
+        return uploads.create(job_id, uploads.new_batch(batch_number, image_count), worker=self.worker)
+
+    def mark_batch_uploaded(self, batch_id: int) -> bool:
+        """Count the batch as uploaded; KeyError for an unknown id."""
+        return self._mark_batch(batch_id, ItemStatus.COMPLETED)
+
+    def mark_batch_error(self, batch_id: int, error: object) -> bool:
+        """Keep why the upload failed; the batch is listed as pending. KeyError for an unknown id."""
+        return self._mark_batch(batch_id, ItemStatus.FAILED, error=sentence(error))
+
+    @patient
+    def _mark_batch(self, batch_id: int, status: ItemStatus, *, error: str = "") -> bool:
+        items = marking.find(marking.batches(), [batch_id], what="batch")
+        return bool(marking.mark(items, status, error=error, worker=self.worker))
+
+    @patient
+    def get_pending_batches(self, job_id: int) -> list[dict[str, Any]]:
+        """The batches to upload, those in error too: id, batch_number, image_count, status, error."""
+        return uploads.listed(job_id, uploaded=False)
+
+    @patient
+    def get_uploaded_batches(self, job_id: int) -> list[dict[str, Any]]:
+        """The uploaded batches, in the same shape."""
+        return uploads.listed(job_id, uploaded=True)
+
+    # --- the end -------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Give the database connection of this thread back. Nothing waits to be written; a later call opens it anew."""
+        if not connection.in_atomic_block:
+            connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+def _images_phase(job_id: int) -> Phase | None:
+    return Phase.objects.select_related("job").filter(job_id=job_id).order_by("position").first()
+
+
+def _no_images() -> dict[str, int]:
+    return {"total": 0, "completed": 0, "error": 0, "pending": 0, "processing": 0}

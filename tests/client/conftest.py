@@ -1,0 +1,65 @@
+"""A site for all tests of the client, and clients with a journal of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+from progress_client import Client, core
+
+from tests.client import grounds
+from tests.examples.site import Site, serving
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with serving(tmp_path_factory.mktemp("client-site")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def operator(site: Site) -> str:
+    """The token of an account that is a worker and a lead."""
+    return grounds.token(site, "operator", groups=("worker", "lead"))
+
+
+@pytest.fixture
+def name() -> str:
+    """A name for a job that no other test uses."""
+    return f"job-{next(_numbers)}"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where the journals of a test are."""
+    return tmp_path / "journal"
+
+
+@pytest.fixture
+def client(site: Site, folder: Path) -> Iterator[Client]:
+    with Client(site.url, token=site.token, worker="w1", journal=folder) as made:
+        yield made
+
+
+@pytest.fixture
+def another(site: Site, folder: Path) -> Iterator[Callable[..., Client]]:
+    """Makes further clients; they are closed afterwards."""
+    made: list[Client] = []
+
+    def make(url: str = site.url, *, token: str = site.token, worker: str = "w2") -> Client:
+        made.append(Client(url, token=token, worker=worker, journal=folder, patience=5))
+        return made[-1]
+
+    yield make
+    for client in made:
+        client.close()
+
+
+@pytest.fixture(autouse=True)
+def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits long for a server that a test has ended."""
+    monkeypatch.setattr(core, "LAST_PATIENCE", 1.0)

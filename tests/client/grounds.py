@@ -1,0 +1,136 @@
+"""What tests of the client stand on: accounts, processes that work, and a network that can be cut."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from tests.examples.site import ROOT, Site, manage
+
+PACKAGE = ROOT / "client"
+CHUNK = 1 << 16
+JOIN = """
+from django.contrib.auth.models import Group, User
+User.objects.get(username={name!r}).groups.set(Group.objects.filter(name__in={groups!r}))
+"""
+
+
+def token(site: Site, name: str, *, groups: Sequence[str]) -> str:
+    """The token of an account in these groups."""
+    secret = manage("token", "create", name, "--role", groups[0], database=site.database)
+    manage("shell", "-c", JOIN.format(name=name, groups=list(groups)), database=site.database)
+    return secret
+
+
+def phase_of(site: Site, name: str) -> dict[str, Any]:
+    """The first phase of a job, as the server has it now."""
+    job = site.job(name)
+    assert job is not None
+    phase: dict[str, Any] = job["phases"][0]
+    return phase
+
+
+def counts(site: Site, name: str) -> tuple[int, int, int, int]:
+    """done, failed, processing and pending of the first phase."""
+    phase = phase_of(site, name)
+    return phase["done"], phase["failed"], phase["processing"], phase["pending"]
+
+
+def environment(url: str, secret: str, *, journal: Path) -> dict[str, str]:
+    """What a process of a worker finds around it."""
+    own = {"PROGRESS_URL": url, "PROGRESS_TOKEN": secret, "PROGRESS_JOURNAL": str(journal), "PYTHONPATH": str(PACKAGE)}
+    return {**os.environ, **own}
+
+
+def worker(
+    site: Site, *arguments: str, journal: Path, url: str = "", script: str = "tests/client/worker.py"
+) -> subprocess.Popen[str]:
+    """A process that works; what it has done are its lines."""
+    return subprocess.Popen(
+        [sys.executable, script, *arguments],
+        cwd=ROOT,
+        env=environment(url or site.url, site.token, journal=journal),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+class Proxy:
+    """A network between a worker and its server.
+
+    `mode` is `pass`; `cut` (nobody answers, and what is open is closed); `deaf` (requests arrive, answers do not); or
+    `half` (the server's side is closed after its first bytes). `delay` holds every answer up.
+    """
+
+    def __init__(self, port: int) -> None:
+        self.mode, self.delay = "pass", 0.0
+        self._to = ("127.0.0.1", port)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._open: set[socket.socket] = set()
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def cut(self) -> None:
+        """From now on nobody answers."""
+        self.mode = "cut"
+        for side in list(self._open):
+            _close(side)
+
+    def close(self) -> None:
+        """End it."""
+        self.cut()
+        _close(self._listener)
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                near, _ = self._listener.accept()
+                if self.mode == "cut":
+                    _close(near)
+                    continue
+                far = socket.create_connection(self._to)
+                self._open |= {near, far}
+                for pump in (self._requests, self._answers):
+                    threading.Thread(target=pump, args=(near, far), daemon=True).start()
+
+    def _requests(self, near: socket.socket, far: socket.socket) -> None:
+        with suppress(OSError):
+            while content := near.recv(CHUNK):
+                far.sendall(content)
+        _close(far)
+
+    def _answers(self, near: socket.socket, far: socket.socket) -> None:
+        with suppress(OSError):
+            while content := far.recv(CHUNK):
+                time.sleep(self.delay)
+                if self.mode == "deaf":
+                    break
+                near.sendall(content[:40] if self.mode == "half" else content)
+                if self.mode == "half":
+                    break
+        _close(near)
+
+
+@contextmanager
+def network(site: Site) -> Iterator[Proxy]:
+    """A network of one's own."""
+    proxy = Proxy(site.port)
+    try:
+        yield proxy
+    finally:
+        proxy.close()
+
+
+def _close(side: socket.socket) -> None:
+    with suppress(OSError):
+        side.shutdown(socket.SHUT_RDWR)
+    side.close()

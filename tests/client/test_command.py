@@ -1,0 +1,144 @@
+"""`progress`: what it prints, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from progress_client import Client
+from progress_client.command import main, screens
+from progress_client.command.drawing import Look
+
+from tests.client.grounds import PACKAGE
+from tests.examples.site import Site
+
+COMMAND = "from progress_client.command.main import run; run()"
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(site: Site, operator: str, capsys: pytest.CaptureFixture[str]) -> Run:
+    def call(*arguments: str, token: str = operator) -> tuple[int, str, str]:
+        try:
+            code = main.main(["--url", site.url, "--token", token, "--patience", "1", *arguments])
+        except SystemExit as end:
+            code = int(str(end.code))
+        return code, *capsys.readouterr()
+
+    return call
+
+
+def test_the_list_has_a_line_for_each_job(run: Run, client: Client, name: str) -> None:
+    job = client.job(name, items=["a", "b", "c"])
+    job.report([{"key": "a", "status": "completed"}, {"key": "b", "status": "failed"}])
+    code, out, _ = run("list", "--name", name)
+    head, row = out.splitlines()
+    assert code == 0
+    assert head.split() == [column.title for column in screens.JOBS]
+    assert row.split()[1:7] == ["processing", "33", name, "generic", "1/3", "1"]
+    assert row.endswith("Processing 1/3 · 1 failed")
+    assert run("list", "--name", "nobody") == (0, "", "progress: There is no such job.\n")
+    client.job(f"{name}/2", items=["a"])
+    assert run("list", "--q", name, "--limit", "1")[2] == "progress: There are more; --limit shows them.\n"
+
+
+def test_show_has_the_phases_and_the_errors(run: Run, client: Client, name: str) -> None:
+    error = "disk 7 \x1b[31mis full"
+    client.job(name, items=["a"]).report([{"key": "a", "status": "failed", "error": error}])
+    code, out, _ = run("show", name)
+    assert code == 0
+    assert "[▒▒▒▒▒▒▒▒▒▒]" in out
+    assert "disk 7 ·[31mis full" in out
+    assert "\x1b" not in out
+    body = json.loads(run("show", name, "--json")[1])
+    assert (body["name"], body["errors"][0]["sample"]) == (name, error)
+
+
+def test_watch_ends_with_the_job_and_says_how_it_went(run: Run, client: Client, name: str) -> None:
+    job = client.job(name, items=["a"])
+    job.report([{"key": "a", "status": "completed"}])
+    code, out, _ = run("watch", str(job.id))
+    assert code == 0
+    assert out.endswith("completed  100 %  1/1 done  Completed\n")
+    assert json.loads(run("watch", name, "--json")[1])["status"] == "completed"
+    client.job(f"{name}/2", phases=[{"code": "fit"}]).fail("no")
+    assert run("watch", f"{name}/2")[0] == 1
+
+
+def test_acts_change_the_job_and_keep_the_reason(run: Run, client: Client, name: str) -> None:
+    job = client.job(name, items=["a", "b", "c"])
+    job.report([{"key": "a", "status": "failed", "error": "disk 7"}, {"key": "c", "status": "failed"}])
+    said = [
+        run("retry", name, "--error", "disk #", "--reason", "a new disk"),
+        run("retry", name, "--key", "c"),
+        run("release", name, "--all"),
+        run("pause", name),
+        run("resume", name),
+        run("skip", name, "--key", "a"),
+        run("threshold", name, "items", "90"),
+        run("force-complete", name, "--reason", "enough"),
+        run("restart", name, "items"),
+        run("fail", name),
+        run("cancel", name),
+    ]
+    assert [code for code, _, _ in said] == [0] * 11
+    assert said[0][1].splitlines()[0] == "1 failed item is pending again."
+    assert said[2][1].splitlines()[0] == "Nothing changed. No item is held."
+    assert "a new disk" in [row["reason"] for row in job.timeline()["results"]]
+    assert job.refresh().status == "cancelled"
+    answer: dict[str, Any] = json.loads(run("retry", f"{client.job(f'{name}/2', items=['a']).id}", "--json")[1])
+    assert answer["changed"] == 0
+
+
+def test_exit_codes(run: Run, client: Client, site: Site, name: str) -> None:
+    client.job(name, items=[])
+    assert run("show", "nobody")[0] == 3
+    code, _, error = run("pause", name)
+    assert (code, "completed" in error, error.startswith("progress: ")) == (4, True, True)
+    assert run("force-complete", name)[0] == 2
+    assert run("fly", name)[0] == 2
+    assert run("list", token="")[0] == 2
+    assert run("list", token="wrong")[::2] == (1, "progress: Invalid token.\n")
+    assert run("retry", name, token=site.token)[0] == 1
+    assert main.main(["--url", "http://127.0.0.1:9", "--token", "x", "--patience", "0", "list"]) == 1
+    assert run("threshold", name, "items", "900")[0] == 2
+    assert run("threshold", name, "nothing", "90")[0] == 3
+    assert run("skip", name)[0] == 2
+    assert run("skip", name, "--key", "nothing")[0] == 3
+    assert run("skip", name, "--item", "999999999")[0] == 4
+
+
+def test_replay_says_whether_anything_waits(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROGRESS_JOURNAL", str(folder))
+    assert run("replay")[:2] == (0, "Nothing waits any more.\n")
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_a_table_fits_the_terminal(client: Client, name: str, width: int) -> None:
+    body = client.job(name + "-with-a-long-name" * 5, items=["a"]).body
+    look = Look(width=width, colour=False, icons=True)
+    for lines in (screens.job_list([body], look), screens.moving(body, look), screens.job(body, [], look)):
+        assert max(len(line) for line in lines) <= max(width, 60)
+
+
+@pytest.mark.parametrize(("variables", "colours"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)])
+def test_on_a_terminal_there_are_bars_and_colours(
+    client: Client, site: Site, operator: str, name: str, variables: dict[str, str], colours: bool
+) -> None:
+    client.job(name, items=["a"]).report([{"key": "a", "status": "completed"}])
+    near, far = pty.openpty()
+    own = {"PROGRESS_URL": site.url, "PROGRESS_TOKEN": operator, "PYTHONPATH": str(PACKAGE), "TERM": "xterm"}
+    environment = {key: value for key, value in os.environ.items() if key != "NO_COLOR"}
+    command = [sys.executable, "-c", COMMAND, "watch", name]
+    process = subprocess.Popen(command, env={**environment, **own, **variables}, stdout=far)
+    assert process.wait(20) == 0
+    said = os.read(near, 65_536).decode()
+    assert ("\x1b[32m" in said) is colours
+    assert ("█" * screens.BAR in said) is (variables.get("TERM") != "dumb")

@@ -1,0 +1,106 @@
+"""The examples of the guide run as they are written, and the README names nothing that is not there."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import progress_client
+import pytest
+from progress_client import AsyncClient, Client, Job, ProgressTracker
+from progress_client.command.options import parser
+
+from tests.client.grounds import PACKAGE, environment, phase_of
+from tests.examples.site import Site
+
+GUIDE = (PACKAGE / "WRITE_A_WORKER.md").read_text()
+README = (PACKAGE / "README.md").read_text()
+
+
+def example(file: str) -> str:
+    """The example of the guide that begins with this name."""
+    [block] = [
+        block for block in re.findall(r"```\w+\n(.*?)```", GUIDE, flags=re.DOTALL) if block.startswith(f"# {file}")
+    ]
+    return block
+
+
+@pytest.fixture
+def run(site: Site, folder: Path, tmp_path: Path):  # type: ignore[no-untyped-def]
+    def call(file: str, *arguments: str, said: str = "") -> str:
+        script = tmp_path / file
+        script.write_text(example(file))
+        with_what = ["sh"] if file.endswith(".sh") else [sys.executable]
+        done = subprocess.run(
+            [*with_what, str(script), *arguments],
+            env=environment(site.url, site.token, journal=folder),
+            input=said,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return call
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    made = tmp_path / "files"
+    made.mkdir()
+    for name, text in (("a.txt", "one two"), ("b.txt", ""), ("c.txt", "three")):
+        (made / name).write_text(text)
+    return made
+
+
+def test_the_claim_loop(run, files: Path, site: Site, name: str) -> None:  # type: ignore[no-untyped-def]
+    assert run("hash_files.py", str(files), name) == "completed 2\n"
+    (files / "d.txt").write_text("new")
+    assert run("hash_files.py", str(files), name) == "completed 3\n"
+    phase = phase_of(site, name)
+    assert (phase["done"], phase["failed"]) == (3, 1)
+
+
+def test_the_service_that_counts(run, site: Site, name: str) -> None:  # type: ignore[no-untyped-def]
+    assert run("fit_model.py", name, "5") == "error 0.0312\n"
+    phase = phase_of(site, name)
+    assert (phase["status"], phase["done"], phase["expected"]) == ("completed", 5, 5)
+
+
+def test_the_service_that_is_driven_by_events(run, site: Site, name: str) -> None:  # type: ignore[no-untyped-def]
+    frames = [{"job_id": name, "frame": frame} for frame in ("1", "2", "2", "3.broken", *map(str, range(4, 11)))]
+    total = {"job_id": name, "total_frames": 10, "event_id": "6f1c0a52-2b0b-4c43-9d38-0c2b7a1f0001"}
+    messages = [*frames[:3], total, total, *frames[3:]]
+    run("embed_frames.py", said="\n".join(map(json.dumps, messages)))
+    phase = phase_of(site, name)
+    assert (phase["status"], phase["done"], phase["failed"], phase["partial"]) == ("completed", 9, 1, True)
+
+
+def test_the_worker_in_shell(run, files: Path, site: Site, name: str) -> None:  # type: ignore[no-untyped-def]
+    assert run("count_words.sh", str(files), name).splitlines() == ["a.txt 2", "b.txt 0", "c.txt 1"]
+    assert phase_of(site, name)["status"] == "completed"
+
+
+def test_the_readme_names_what_there_is() -> None:
+    for error in re.findall(r"^\| `(\w+)` \|", README, flags=re.MULTILINE):
+        assert error in progress_client.__all__ or error in ("url", "token", "worker", "patience", "journal")
+    tracker = README.partition("## The image tracker")[2].partition("What differs")[0]
+    for method in re.findall(r"`(\w+)`", tracker):
+        assert hasattr(ProgressTracker, method) or method == "Status"
+    verbs = README.partition("Every call of the wire has its name:")[2].partition("They answer")[0]
+    for verb in re.findall(r"`(\w+)`", verbs):
+        assert hasattr(Job, verb)
+    assert hasattr(AsyncClient, "replay")
+    assert hasattr(Client, "stop")
+
+
+def test_the_readme_names_every_command() -> None:
+    commands = README.partition("## The command")[2].partition("## ")[0]
+    for action in parser()._subparsers._group_actions:  # type: ignore[union-attr]
+        for command in action.choices or ():
+            assert command in commands

@@ -1,0 +1,168 @@
+"""What needs no server: pauses, portions, leases, lists, lines of a stream."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from progress_client import backoff, listing, watching
+from progress_client.buffer import MOST_RESULTS, Address, Buffer, Outcome
+from progress_client.errors import NotFound, NotPermitted, Refused, WrongState, refusal
+from progress_client.leases import Leases
+
+HERE = Address(7, "items", "w1")
+PAST = "Sat, 21 Nov 2026 05:00:00 GMT"
+DATE = "Sat, 21 Nov 2026 06:00:10 GMT"
+SIX = 1795240800.0
+
+
+@pytest.mark.parametrize(("tries", "longest"), [(0, 0.25), (1, 0.5), (4, 4.0), (7, 30.0), (1000, 30.0)])
+def test_a_pause_is_anything_up_to_a_bound_that_doubles(tries: int, longest: float) -> None:
+    assert backoff.pause(tries, uniform=lambda low, high: high) == longest
+    assert backoff.pause(tries, uniform=lambda low, high: low) == 0
+
+
+def test_a_pause_is_never_shorter_than_the_server_asks_for() -> None:
+    assert backoff.pause(0, asked=5, uniform=lambda low, high: low) == 5
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        (None, 0),
+        ("", 0),
+        ("2", 2),
+        ("99999", 600),
+        (DATE, 10),
+        (PAST, 0),
+        ("soon", 0),
+        ("-1", 0),
+    ],
+)
+def test_retry_after_is_a_number_or_a_date(header: str | None, seconds: float) -> None:
+    assert backoff.retry_after(header, now=lambda: SIX) == seconds
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(400, Refused), (401, NotPermitted), (403, NotPermitted), (404, NotFound), (409, WrongState)]
+)
+def test_a_refusal_says_the_servers_sentence(status: int, kind: type[Refused]) -> None:
+    error = refusal(status, {"detail": "No.", "code": "c", "errors": [{"field": "name", "detail": "Too long."}]})
+    assert (type(error), str(error), error.code, error.errors) == (kind, "No.", "c", [("name", "Too long.")])
+    assert str(refusal(status, None)) == f"The server answered HTTP {status}."
+
+
+# --- the buffer ------------------------------------------------------------------------------------
+
+
+def outcome(number: int, *, address: Address = HERE, is_count: bool = False, **body: Any) -> Outcome:
+    return Outcome(number, address, {"key": str(number), **body}, is_count)
+
+
+def portions(*outcomes: Outcome) -> list[list[int]]:
+    buffer = Buffer()
+    for one in outcomes:
+        buffer.add(one)
+    found = []
+    while portion := buffer.portion():
+        found.append(portion.numbers)
+    assert buffer.size == 0
+    return found
+
+
+def test_outcomes_of_one_phase_are_told_together_and_in_order() -> None:
+    there = Address(8, "items", "w1")
+    assert portions(outcome(1), outcome(2, address=there), outcome(3)) == [[1, 3], [2]]
+
+
+def test_a_call_carries_a_thousand_results_at_most() -> None:
+    assert [len(part) for part in portions(*map(outcome, range(2500)))] == [MOST_RESULTS, MOST_RESULTS, 500]
+
+
+def test_a_call_stays_below_the_servers_limit_of_bytes() -> None:
+    large = [outcome(number, result={"text": "x" * 16_000}) for number in range(100)]
+    assert max(len(part) for part in portions(*large)) * 16_000 < 2**20
+
+
+def test_counts_are_told_one_by_one() -> None:
+    counts = [outcome(number, is_count=True) for number in (1, 2)]
+    assert portions(counts[0], counts[1], outcome(3)) == [[1], [2], [3]]
+
+
+@pytest.mark.parametrize("is_count", [True, False])
+def test_an_entry_of_the_journal_says_the_outcome(is_count: bool) -> None:
+    one = outcome(5, is_count=is_count)
+    assert Outcome.of(5, one.entry()) == one
+
+
+# --- leases ----------------------------------------------------------------------------------------
+
+
+def test_a_lease_is_renewed_three_times_within_its_length() -> None:
+    leases = Leases()
+    leases.take((7, "w1"), {1: "a", 2: "b"}, lease=90, now=0)
+    assert leases.next_at() == 30
+    assert leases.due(now=29) == []
+    assert leases.due(now=30) == [((7, "w1"), [1, 2])]
+    assert leases.next_at() == 60
+
+
+def test_a_shorter_lease_is_renewed_earlier() -> None:
+    leases = Leases()
+    leases.take((7, "w1"), {1: "a"}, lease=90, now=0)
+    leases.take((7, "w1"), {2: "b"}, lease=6, now=0)
+    assert leases.next_at() == 2
+
+
+def test_what_is_dropped_is_renewed_no_more() -> None:
+    leases = Leases()
+    leases.take((7, "w1"), {1: "a"}, lease=90, now=0)
+    assert leases.drop((7, "w1"), [1, 5]) == ["a"]
+    assert leases.next_at() is None
+
+
+def test_a_renewal_names_a_thousand_items_at_most() -> None:
+    leases = Leases()
+    leases.take((7, "w1"), dict.fromkeys(range(1500)), lease=3, now=0)
+    assert [len(ids) for _, ids in leases.due(now=1)] == [1000, 500]
+
+
+# --- lists -----------------------------------------------------------------------------------------
+
+
+def test_a_job_of_more_items_than_one_call_takes_is_told_the_total_first() -> None:
+    items = listing.bodies([str(number) for number in range(12_000)] + ["0"])
+    body, rest = listing.creation("big", items, {})
+    assert body["phases"][0]["expected"] == 12_000
+    assert [len(body["items"]), *map(len, rest)] == [5000, 5000, 2000]
+
+
+def test_a_small_job_says_nothing_but_its_items() -> None:
+    assert listing.creation("small", listing.bodies(["a", "a"]), {"kind": None}) == (
+        {"name": "small", "items": [{"key": "a"}]},
+        [],
+    )
+    assert listing.creation("none", [], {})[0]["items"] == []
+    assert "items" not in listing.creation("open", None, {})[0]
+
+
+def test_items_of_many_bytes_go_in_more_calls() -> None:
+    items = [{"key": str(number), "payload": {"text": "x" * 16_000}} for number in range(100)]
+    assert max(map(len, listing.portions(items))) * 16_000 < 2**20
+
+
+def test_a_large_job_of_another_kind_must_name_its_phases() -> None:
+    items = listing.bodies(map(str, range(6000)))
+    with pytest.raises(ValueError, match="name the phases"):
+        listing.creation("big", items, {"kind": "vision", "asset_types": ["video"]})
+
+
+# --- streams ---------------------------------------------------------------------------------------
+
+
+def test_a_stream_is_read_message_by_message() -> None:
+    raw = b':\n\nevent: snapshot\nid: 4\ndata: {"jobs": []}\n\nevent: job\nid: 5\ndata: {"job": 1}\n\ndata: {"half'
+    assert list(watching.messages(raw.splitlines(keepends=True))) == [
+        ("snapshot", "4", {"jobs": []}),
+        ("job", "5", {"job": 1}),
+    ]

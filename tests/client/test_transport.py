@@ -1,0 +1,112 @@
+"""Calls: what may pass is tried again, what is refused is not, and patience ends."""
+
+from __future__ import annotations
+
+from threading import Event, Thread
+from time import monotonic
+from typing import Any
+
+import pytest
+from progress_client import Client, ProgressError, Refused, Unavailable, backoff
+from progress_client.transport import Transport
+
+from tests.client.grounds import network
+from tests.examples.site import Site, free_port
+from tests.examples.test_connection import DROP, Answer, scripted
+
+BODY = {"name": "a"}
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backoff, "FIRST", 0.01)
+
+
+def post(url: str, *, patience: float = 10) -> Any:
+    return Transport(url, token="secret").call("POST", "/jobs", BODY, patience=patience)
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        (DROP, None, {}),
+        (200, b"<html>a page of a proxy", {}),
+        *[(status, {"detail": "Later."}, {}) for status in (408, 425, 429, 500, 502, 503, 504)],
+    ],
+)
+def test_what_may_pass_is_tried_again_with_the_same_body(trouble: Answer) -> None:
+    with scripted(trouble, trouble, (200, {"id": 7}, {})) as (url, sent):
+        assert post(url) == {"id": 7}
+    assert sent == [BODY] * 3
+
+
+def test_retry_after_is_waited_for() -> None:
+    begun = monotonic()
+    with scripted((503, {}, {"Retry-After": "1"}), (200, {}, {})) as (url, _):
+        post(url)
+    assert monotonic() - begun >= 1
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413, 302])
+def test_a_refusal_is_raised_with_its_sentence_and_not_tried_again(status: int) -> None:
+    with scripted((status, {"detail": "Not this."}, {})) as (url, sent), pytest.raises(Refused, match="Not this"):
+        post(url)
+    assert len(sent) == 1
+
+
+def test_patience_ends_with_a_sentence() -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    begun = monotonic()
+    with pytest.raises(Unavailable, match="does not answer"):
+        post(url, patience=0.2)
+    assert monotonic() - begun < 2
+
+
+def test_patience_is_not_stretched_by_a_server_that_asks_for_more() -> None:
+    with scripted((503, {}, {"Retry-After": "60"})) as (url, _), pytest.raises(Unavailable):
+        post(url, patience=1)
+
+
+def test_who_stops_does_not_wait_any_more() -> None:
+    stop = Event()
+    transport = Transport(f"http://127.0.0.1:{free_port()}", token="secret")
+    Thread(target=stop.set).start()
+    with pytest.raises(Unavailable):
+        transport.call("GET", "/jobs", patience=60, stop=stop)
+
+
+def test_many_calls_go_over_one_connection_and_a_closed_one_is_replaced_at_once(site: Site) -> None:
+    with network(site) as proxy:
+        transport = Transport(proxy.url, token=site.token)
+        ask = lambda: transport.call("GET", "/jobs", patience=0)  # noqa: E731
+        ask()
+        ask()
+        assert len(proxy._open) == 2
+        proxy.cut()
+        proxy.mode = "pass"
+        ask()
+
+
+@pytest.mark.parametrize("url", ["", "127.0.0.1:8000", "ftp://host", "http://"])
+def test_what_is_no_address_is_refused_at_once(url: str) -> None:
+    with pytest.raises(ProgressError, match="no address"):
+        Transport(url, token="secret")
+
+
+def test_a_client_without_a_token_says_how_to_give_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PROGRESS_TOKEN", raising=False)
+    with pytest.raises(ProgressError, match="PROGRESS_TOKEN"):
+        Client("http://127.0.0.1:8000")
+
+
+@pytest.mark.parametrize("token", ["schlüssel", "a\nb"])
+def test_what_is_no_token_is_refused_at_once(token: str) -> None:
+    with pytest.raises(ProgressError, match="no token"):
+        Client("http://127.0.0.1:8000", token=token)
+
+
+def test_address_and_token_come_from_the_environment(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROGRESS_URL", f"{site.url}/")
+    monkeypatch.setenv("PROGRESS_TOKEN", f"{site.token}\n")
+    with Client() as client:
+        assert list(client.jobs(name="nobody has this name")) == []

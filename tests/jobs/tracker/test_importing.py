@@ -1,0 +1,275 @@
+"""manage.py import_tracker: what the old file says is here afterwards, or the difference is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from jobs import operations, tracking
+from jobs.models import Event, Item, Job, Phase
+from jobs.tracker import ProgressTracker, Status, importing
+from jobs.watchdog import recount
+from tests.factories import item_of, make_job, outward, phase_of
+from tests.jobs.tracker.oldfiles import BATCHES, IMAGES, JOBS, image, make, make_usual, run
+
+pytestmark = pytest.mark.django_db
+NARROW = "CREATE TABLE jobs (id INTEGER PRIMARY KEY, name TEXT); CREATE TABLE images (job_id INTEGER, image_path TEXT);"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A usual file."""
+    return make_usual(tmp_path / "old?#.db")
+
+
+def bring(path: Path, *options: str) -> tuple[str, str]:
+    """Import the file; what it printed, and what it said beside."""
+    out, beside = StringIO(), StringIO()
+    call_command("import_tracker", str(path), *options, stdout=out, stderr=beside)
+    return out.getvalue(), beside.getvalue()
+
+
+def fails(path: Path, *options: str) -> tuple[int, str]:
+    """Import the file in vain; the exit code, and all that it said."""
+    out, beside = StringIO(), StringIO()
+    with pytest.raises(CommandError) as caught:
+        call_command("import_tracker", str(path), *options, stdout=out, stderr=beside)
+    return caught.value.returncode, f"{out.getvalue()}{beside.getvalue()}{caught.value}"
+
+
+def cut_off(*_: object) -> None:
+    """Somebody presses Ctrl-C."""
+    raise KeyboardInterrupt
+
+
+def other_kind(_: Path) -> None:
+    """A job of a name of the file, but of another kind."""
+    make_job(name="dogs", kind="vision", phases=[], asset_types=["image"])
+
+
+def bad_bytes(path: Path) -> None:
+    """A path that is no UTF-8."""
+    run(path, "UPDATE images SET image_path = CAST(? AS TEXT) WHERE id = 1", [[b"\xff"]])
+
+
+def words(text: str) -> list[list[str]]:
+    """The words of each line."""
+    return [line.split() for line in text.splitlines()]
+
+
+def test_every_image_and_batch_is_here_in_its_status(file: Path, tracker: ProgressTracker) -> None:
+    out, beside = bring(file)
+    assert words(out)[1:] == [
+        ["cats", "equal", "10", "4", "2", "1", "3", "3", "1"],
+        ["dogs", "equal", "2", "2", "0", "0", "0", "0", "0"],
+    ]
+    assert beside == "Everything is here as the file says.\n"
+    job_id = tracker.get_job_id("cats")
+    assert job_id is not None
+    progress = tracker.get_progress(job_id)
+    assert [progress[name] for name in ("total_images", "processed_count", "error_count")] == [10, 4, 2]
+    assert [path for _, path, _ in tracker.get_pending_images(job_id)] == ["c7.jpg", "c8.jpg", "c9.jpg"]
+    assert [row["error"] for row in tracker.get_pending_batches(job_id)] == ["full", ""]
+    assert [row["image_count"] for row in tracker.get_uploaded_batches(job_id)] == [100]
+    assert recount() == []
+
+
+def test_what_the_file_knows_more_is_kept(file: Path) -> None:
+    bring(file)
+    cats, dogs = Job.objects.get(name="cats"), Job.objects.get(name="dogs")
+    assert item_of(cats, "c4.jpg").error == "broken 4"
+    assert item_of(cats, "c0.jpg").result == {"processed_at": "2025-11-02 10:00:00"}
+    held = item_of(cats, "c6.jpg")
+    assert (held.status, held.lease_expires_at) == ("processing", None)
+    assert (item_of(dogs, "d0.jpg").split, dogs.status, dogs.partial) == ("val", "completed", False)
+    assert cats.metadata["imported"] == {"id": 1, "created_at": "2025-11-01 09:00:00", "updated_at": None}
+
+
+def test_importing_it_again_changes_nothing(file: Path) -> None:
+    def state() -> object:
+        items = Item.objects.order_by("pk").values_list("pk", "status", "attempt", "finished_at")
+        return list(items), list(Job.objects.order_by("pk").values_list("name", "revision")), Event.objects.count()
+
+    bring(file)
+    before = state()
+    assert bring(file)[1] == "Everything is here as the file says.\n"
+    assert state() == before
+
+
+def test_an_import_that_was_cut_off_goes_on(
+    file: Path, tracker: ProgressTracker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "AT_ONCE", 3)
+    with monkeypatch.context() as patched:
+        patched.setattr(importing, "_report", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            bring(file)
+    assert tracker.get_progress(tracker.get_job_id("cats") or 0)["total_images"] == 10
+    assert bring(file)[1] == "Everything is here as the file says.\n"
+    assert len(outward(Job.objects.get(name="dogs"), "job.completed")) == 1
+
+
+def test_a_job_cannot_finish_half_listed_however_quick_its_workers_are(
+    file: Path, tracker: ProgressTracker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = tracking.add_items
+
+    def work_first(phase: Phase, **wanted: Any) -> tracking.Added:
+        pending = [pk for pk, _, _ in tracker.get_pending_images(phase.job_id)]
+        tracker.mark_many(pending, Status.COMPLETED)
+        return add(phase, **wanted)
+
+    monkeypatch.setattr(importing, "AT_ONCE", 1)
+    monkeypatch.setattr(tracking, "add_items", work_first)
+    assert fails(file)[0] == 1
+    dogs = Job.objects.get(name="dogs")
+    assert (dogs.status, phase_of(dogs).run, len(outward(dogs, "items.completed"))) == ("completed", 1, 1)
+
+
+def test_a_dry_run_writes_nothing(file: Path) -> None:
+    out, beside = bring(file, "--dry-run")
+    assert words(out)[1] == ["cats", "file", "10", "4", "2", "1", "3", "3", "1"]
+    assert beside == "Nothing was written.\n"
+    assert not Job.objects.exists()
+
+
+def test_work_that_was_done_here_since_is_not_undone_and_the_difference_is_told(
+    file: Path, tracker: ProgressTracker
+) -> None:
+    bring(file)
+    job = Job.objects.get(name="cats")
+    tracker.reset_error_images(job.pk)
+    tracker.mark_completed(item_of(job, "c9.jpg").pk)
+    operations.release(job, actor=None)
+    code, said = fails(file)
+    assert (code, "1 of 2 jobs differ from the file" in said) == (1, True)
+    assert [line for line in words(said) if line[0] in ("cats", "here")] == [
+        ["cats", "file", "10", "4", "2", "1", "3", "3", "1"],
+        ["here", "10", "5", "0", "0", "5", "3", "1"],
+    ]
+    assert [item_of(job, key).status for key in ("c4.jpg", "c6.jpg", "c9.jpg")] == ["pending", "pending", "completed"]
+
+
+def test_what_the_old_tracker_completed_since_is_taken(file: Path) -> None:
+    bring(file)
+    run(file, "UPDATE images SET status = 'completed' WHERE image_path = ?", [["c6.jpg"], ["c7.jpg"]])
+    run(file, "UPDATE jobs SET processed_count = ? WHERE id = 1", [[6]])
+    bring(file)
+    assert phase_of(Job.objects.get(name="cats")).done == 6
+
+
+# --- files that are not as they should be --------------------------------------------------------
+
+
+def test_missing_columns_are_done_without(tmp_path: Path, tracker: ProgressTracker) -> None:
+    path = make(tmp_path / "narrow.db", NARROW)
+    run(path, "INSERT INTO jobs VALUES (?, ?)", [[7, "narrow"], [8, "empty"]])
+    run(path, "INSERT INTO images VALUES (?, ?)", [[7, "a.jpg"], [7, "b.jpg"]])
+    bring(path)
+    narrow, empty = (tracker.get_job_id(name) or 0 for name in ("narrow", "empty"))
+    assert [(path, split) for _, path, split in tracker.get_pending_images(narrow)] == [("a.jpg", ""), ("b.jpg", "")]
+    assert tracker.get_progress(empty)["status"] == "completed"
+
+
+@pytest.mark.parametrize(
+    ("status", "here"),
+    [
+        ("completed", "completed"),
+        (" Completed ", "completed"),
+        ("error", "failed"),
+        ("failed", "failed"),
+        ("processing", "processing"),
+        ("pending", "pending"),
+        ("whatever", "pending"),
+        ("", "pending"),
+        (None, "pending"),
+    ],
+)
+def test_each_status_has_its_place_here(tmp_path: Path, status: str | None, here: str) -> None:
+    path = make(tmp_path / "one.db")
+    run(path, JOBS, [[1, "one", None, None, None]])
+    run(path, IMAGES, [image("a.jpg", status)])
+    bring(path)
+    item = Item.objects.get()
+    assert (item.status, item.error) == (here, "unknown error" if here == "failed" else "")
+
+
+def test_a_path_that_comes_twice_is_one_image_in_its_furthest_status(tmp_path: Path) -> None:
+    path = make(tmp_path / "twice.db")
+    run(path, JOBS, [[1, "twice", None, None, None]])
+    run(path, IMAGES, [image("a", "pending"), image("a", "completed"), image("a", "error"), image("b", "error")])
+    out, _ = bring(path)
+    assert words(out)[1][2:5] == ["2", "1", "1"]
+
+
+def test_the_images_count_where_the_old_counters_differ(file: Path) -> None:
+    run(file, "UPDATE jobs SET processed_count = ? WHERE id = 1", [[3]])
+    assert "processed_count says 3, its images say 4; the images count" in bring(file)[1]
+
+
+DAMAGES: list[tuple[str, Callable[[Path], None], str]] = [
+    ("no path", lambda path: run(path, IMAGES, [image(None)]), "an image is left out: its path '' is empty"),
+    ("long path", lambda path: run(path, IMAGES, [image("p" * 1025)]), "has more than 1024 characters"),
+    ("bytes", bad_bytes, "is not valid text"),
+    ("no job", lambda path: run(path, IMAGES, [image("x", job=9)]), "1 images are left out: the file has no job"),
+    ("no name", lambda path: run(path, JOBS, [[3, None, None, None, None]]), "Job 3 is left out: its name '' is empty"),
+    ("double name", lambda path: run(path, JOBS, [[3, "cats", None, None, None]]), "another one of this file has"),
+    ("no number", lambda path: run(path, BATCHES, [[1, "x", 1, "pending", None]]), "'x' is no batch number"),
+    ("other kind", other_kind, "is of kind vision, not generic"),
+]
+
+
+@pytest.mark.parametrize(("name", "damage", "told"), DAMAGES, ids=[row[0] for row in DAMAGES])
+def test_what_is_damaged_is_left_out_and_told_and_the_rest_is_here(
+    file: Path, name: str, damage: Callable[[Path], None], told: str
+) -> None:
+    damage(file)
+    code, said = fails(file)
+    assert (code, told in said) == (1, True), said
+    assert phase_of(Job.objects.get(name="cats")).processing == 1
+
+
+def test_texts_that_no_database_takes_are_made_fit(tmp_path: Path) -> None:
+    path = make(tmp_path / "texts.db")
+    run(path, JOBS, [[1, "texts", None, None, None]])
+    run(path, IMAGES, [image("a.jpg", "error", split="s" * 99, error="nul \0 " + "x" * 600)])
+    run(path, BATCHES, [[1, 1, "many", "pending", None], [1, "007", 5, "uploaded", None]])
+    bring(path)
+    item = Item.objects.get(key="a.jpg")
+    assert (item.split, item.error[:6], len(item.error)) == ("s" * 64, "nul ? ", 500)
+    assert sorted(Item.objects.filter(phase__code="upload").values_list("key", "status")) == [
+        ("1", "pending"),
+        ("7", "completed"),
+    ]
+
+
+@pytest.mark.parametrize("content", [b"", b"not a database at all" * 99, b"SQLite format 3\0" + b"\xff" * 4096])
+def test_a_file_that_is_no_tracker_database_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "other.db"
+    path.write_bytes(content)
+    code, said = fails(path)
+    assert (code, "tracker database" in said) == (1, True)
+
+
+def test_a_missing_file_is_exit_code_3(tmp_path: Path) -> None:
+    assert fails(tmp_path / "gone.db")[0] == 3
+
+
+def test_a_cancelled_job_takes_nothing_new_and_that_is_told(file: Path, tracker: ProgressTracker) -> None:
+    operations.cancel(make_job(name="cats", items=1), actor=None)
+    code, said = fails(file)
+    assert (code, "Job cats is cancelled" in said) == (1, True)
+
+
+def test_imported_images_are_worked_on_like_any_others(file: Path, tracker: ProgressTracker) -> None:
+    bring(file)
+    job_id = tracker.get_job_id("cats") or 0
+    assert (tracker.reset_stuck_images(job_id), tracker.reset_error_images(job_id)) == (1, 2)
+    tracker.mark_many([pk for pk, _, _ in tracker.get_pending_images(job_id)], Status.COMPLETED)
+    job = Job.objects.get(pk=job_id)
+    assert (job.status, job.partial) == ("completed", False)

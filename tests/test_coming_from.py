@@ -1,0 +1,84 @@
+"""Every name in COMING_FROM.md exists: Python, REST, commands, settings, types of events."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+from django.apps import apps
+from django.conf import settings
+from django.core.management import get_commands, load_command_class
+from django.urls import Resolver404, resolve
+
+from jobs import contracts
+from jobs.tracker import ProgressTracker
+from jobs.vision import ASSET_TYPES, SERVICES
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = (ROOT / "COMING_FROM.md").read_text()
+APPS = {"documents": "ocr_chunks", "training": "training"}
+
+
+def found(pattern: str) -> list[str]:
+    """What the page says in code of this shape, each once."""
+    return sorted(set(re.findall(pattern, PAGE)))
+
+
+def thing(name: str) -> object:
+    """What a dotted name means."""
+    parts = name.split(".")
+    for length in range(len(parts), 0, -1):
+        try:
+            value: object = importlib.import_module(".".join(parts[:length]))
+        except ModuleNotFoundError:
+            continue
+        for part in parts[length:]:
+            value = getattr(value, part)
+        return value
+    raise ModuleNotFoundError(name)
+
+
+@pytest.mark.parametrize("name", found(r"`((?:jobs|progress_client)\.[\w.]+)`"))
+def test_every_python_name_exists(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "client"))
+    assert thing(name) is not None
+
+
+@pytest.mark.parametrize("call", found(r"`((?:GET|POST|PATCH) /[^`\s?]+)"))
+def test_every_call_has_a_door_that_takes_it(call: str) -> None:
+    method, path = call.split(" ")
+    app = APPS.get(path.split("/")[1])
+    if app and not apps.is_installed(app):
+        pytest.skip(f"{app} is not installed")
+    match = resolve("/api/v1" + path.replace("{id}", "1").replace("{code}", "items"))
+    assert hasattr(match.func.view_class, method.lower())  # type: ignore[attr-defined]
+
+
+def test_a_call_without_a_door_would_be_noticed() -> None:
+    with pytest.raises(Resolver404):
+        resolve("/api/v1/nothing")
+
+
+@pytest.mark.parametrize("name", found(r"`manage\.py (\w+)"))
+def test_every_command_exists(name: str) -> None:
+    assert load_command_class(get_commands()[name], name)
+
+
+@pytest.mark.parametrize("name", found(r"`([A-Z]+(?:_[A-Z]+)+)`"))
+def test_every_setting_exists(name: str) -> None:
+    assert hasattr(settings, name)
+
+
+@pytest.mark.parametrize("name", found(r"`((?:products?|videos?|image)\.[a-z.]+)`"))
+def test_every_type_of_event_has_a_contract_or_is_that_of_a_phase(name: str) -> None:
+    phases = [f"{asset}.{service}" for asset in ASSET_TYPES for service in SERVICES]
+    of_phases = [*phases, *(f"{phase}.completed" for phase in phases)]
+    assert name in of_phases or (Path(contracts.__file__).parent / f"{name}.json").is_file()
+
+
+def test_every_method_of_the_tracker_is_on_the_page() -> None:
+    public = {name for name in vars(ProgressTracker) if not name.startswith("_")} - {"worker"}
+    named = {name.rpartition(".")[2] for name in found(r"`(jobs\.tracker\.ProgressTracker\.\w+)`")}
+    assert named == public
