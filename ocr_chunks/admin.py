@@ -1,0 +1,263 @@
+"""The lists of documents and of chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from jobs import faces, progress
+from jobs.admin.columns import bar, pill
+from jobs.admin.exporting import Column
+from jobs.admin.jobs import MOST_AT_ONCE, Action, actions_of, ask_first
+from jobs.admin.lists import KindAdmin
+from jobs.models import Item, Job, Phase
+from jobs.previews import ACTS, ActSpec
+from jobs.templatetags.progress_pages import ago, clock
+from jobs.words import DASH, number
+from ocr_chunks.documents.pipeline import PIPELINE
+from ocr_chunks.filters import ChunkStatus, DocumentPartial, DocumentStatus, DocumentStuck, Project
+from ocr_chunks.models import OCR, Chunk, Document
+from ocr_chunks.views import document_page
+
+MOST_CHUNKS = 1000
+
+
+def _of_chunks(name: str, read: Callable[[Phase], Any]) -> Column:
+    return Column(name, lambda document: read(_ocr(document)))
+
+
+def _path_of_text(chunk: Chunk) -> str:
+    path = chunk.item.result.get("path")
+    return path if isinstance(path, str) else ""
+
+
+def _on_documents(act: ActSpec) -> Action:
+    def ask(model_admin: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[Document]) -> HttpResponse:
+        ids = list(queryset.order_by("-pk").values_list("pk", flat=True)[: MOST_AT_ONCE + 1])
+        return ask_first(model_admin, request, act, job=ids, phase=[OCR])
+
+    return ask
+
+
+def _on_chunks(act: ActSpec) -> Action:
+    def ask(model_admin: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[Chunk]) -> HttpResponse:
+        rows = list(queryset.order_by("pk").values_list("pk", "document_id")[:MOST_CHUNKS])
+        return ask_first(model_admin, request, act, job=sorted({job for _, job in rows}), item=[pk for pk, _ in rows])
+
+    return ask
+
+
+class OcrAdmin(KindAdmin):
+    """What both lists have in common: their look."""
+
+    list_display_links = None
+    actions = ()
+
+    class Media:
+        css = {"all": ["ocr_chunks/lists.css"]}
+
+
+@admin.register(Document)
+class DocumentAdmin(OcrAdmin):
+    """Documents, those that are not finished unless something else is asked for."""
+
+    owner = (Job, "job_id", "project")
+    follows = ("job__phases",)
+    list_display = ("state", "link", "project_link", "pages", "bar", "failed", "stage", "updated")
+    list_filter = (DocumentStatus, DocumentStuck, DocumentPartial, Project)
+    search_fields = ("name", "=project")
+    search_help_text = "Part of a name, or a whole project"
+    ordering = ("-job__updated_at", "-job_id")
+    exported = (
+        Column("id", "pk"),
+        *map(Column, ("name", "project", "page_count", "pages_per_chunk")),
+        Column("status", "job.status"),
+        Column("partial", "job.partial"),
+        Column("stuck", "job.stuck", or_none=True),
+        Column("stage", "job.stage"),
+        Column("percent", "job.percent"),
+        _of_chunks("total_chunks", lambda ocr: ocr.expected or 0),
+        _of_chunks("completed_chunks", lambda ocr: ocr.counts.processed),
+        _of_chunks("failed_chunks", lambda ocr: ocr.failed),
+        _of_chunks("pending_chunks", lambda ocr: progress.pending(ocr.counts) or 0),
+        _of_chunks("processing_chunks", lambda ocr: ocr.processing),
+        _of_chunks("progress_pct", lambda ocr: progress.percent(ocr.counts, completed=ocr.is_completed) or 0),
+        Column("error", "job.error"),
+        Column("created_at"),
+        Column("updated_at", "job.updated_at"),
+        Column("finished_at", "job.finished_at"),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Document]:
+        """In the order of their jobs, for which there is an index by kind."""
+        rows: QuerySet[Document] = super().get_queryset(request)
+        return rows.filter(job__kind=PIPELINE.code)
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Their failed chunks can be retried; every other act is on the list of jobs."""
+        return actions_of([ACTS["retry"]], _on_documents, request, "failed chunks of these documents")
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """The page of the document instead of a form of columns."""
+        return document_page(request, self.admin_site, object_id)
+
+    @admin.display(description="Status")
+    def state(self, document: Document) -> SafeString:
+        """The pill of its job."""
+        return pill(faces.face_of(document.job))
+
+    @admin.display(description="Document", ordering="name")
+    def link(self, document: Document) -> SafeString:
+        """The name, leading to its page."""
+        return format_html('<a href="{}">{}</a>', document.get_absolute_url(), document.name)
+
+    @admin.display(description="Project", ordering="project")
+    def project_link(self, document: Document) -> SafeString | str:
+        """The project, leading to all its documents."""
+        if not document.project:
+            return DASH
+        query = urlencode({"status": "all", "project": document.project})
+        return format_html('<a href="?{}">{}</a>', query, document.project)
+
+    @admin.display(description="Pages", ordering="page_count")
+    def pages(self, document: Document) -> str:
+        """How many it has."""
+        return number(document.page_count)
+
+    @admin.display(description="Chunks")
+    def bar(self, document: Document) -> SafeString:
+        """Chunks done and failed as a bar, its percent, and the figures."""
+        ocr = _ocr(document)
+        counts, completed = ocr.counts, ocr.is_completed
+        body = {
+            "status": document.job.status,
+            "stuck": document.job.stuck,
+            "partial": document.job.partial,
+            "percent": progress.percent(counts, completed=completed),
+            "settled_percent": progress.settled_percent(counts, completed=completed),
+        }
+        drawn = bar(body, f"Progress of {document.name}")
+        return format_html("{} <small>{} of {}</small>", drawn, number(counts.processed), number(counts.expected))
+
+    @admin.display(description="Failed")
+    def failed(self, document: Document) -> str:
+        """Failed chunks."""
+        return number(_ocr(document).failed)
+
+    @admin.display(description="Stage")
+    def stage(self, document: Document) -> str:
+        """What its job is at."""
+        return document.job.stage
+
+    @admin.display(description="Updated", ordering="job__updated_at")
+    def updated(self, document: Document) -> SafeString | str:
+        """When anything about it changed."""
+        return ago(document.job.updated_at)
+
+
+def _ocr(document: Document) -> Phase:
+    """The phase of its chunks, among the phases that the list has fetched for all its rows."""
+    return next(phase for phase in document.job.phases.all() if phase.code == OCR)
+
+
+@admin.register(Chunk)
+class ChunkAdmin(OcrAdmin):
+    """Chunks of all documents, the newest first."""
+
+    owner = (Job, "document_id", "project")
+    follows = ("item", "document")
+    list_display = ("state", "name", "pages", "link", "attempt", "tries", "worker", "error", "finished")
+    list_filter = (ChunkStatus,)
+    search_fields = ("document__name", "item__error")
+    search_help_text = "Part of a document's name or of an error"
+    ordering = ("-pk",)
+    exported = (
+        Column("id", "pk"),
+        Column("document_id"),
+        Column("document", "document.name"),
+        *map(Column, ("chunk_index", "page_start", "page_end")),
+        *(Column(name, f"item.{name}") for name in ("status", "attempt", "tries", "error", "worker")),
+        Column("result_checksum", "item.checksum"),
+        Column("result_path", _path_of_text),
+        Column("started_at", "item.started_at"),
+        Column("finished_at", "item.finished_at"),
+    )
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Chunks can be retried; the other acts on items are on the page of the document."""
+        return actions_of([ACTS["retry"]], _on_chunks, request, "these chunks")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Chunk], search_term: str
+    ) -> tuple[QuerySet[Chunk], bool]:
+        """Chunks of the documents of this name, or that failed with this error."""
+        if not search_term:
+            return queryset, False
+        documents = Document.objects.filter(name__icontains=search_term)
+        failed = Item.objects.failed().filter(error__icontains=search_term)
+        return queryset.filter(Q(document__in=documents) | Q(item__in=failed)), False
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """The page of its item, which has everything but the pages."""
+        chunk = self.get_object(request, object_id)
+        if chunk is None:
+            return HttpResponseRedirect(reverse("admin:ocr_chunks_chunk_changelist"))
+        return HttpResponseRedirect(reverse("admin:jobs_item_change", args=[chunk.pk]))
+
+    @admin.display(description="Status")
+    def state(self, chunk: Chunk) -> SafeString:
+        """The pill of its item."""
+        return pill(faces.FACES[chunk.item.status])
+
+    @admin.display(description="Chunk", ordering="chunk_index")
+    def name(self, chunk: Chunk) -> SafeString:
+        """Its number, leading to the page of its item."""
+        address = reverse("admin:jobs_item_change", args=[chunk.pk])
+        return format_html('<a href="{}">Chunk {}</a>', address, number(chunk.chunk_index + 1))
+
+    @admin.display(description="Pages", ordering="page_start")
+    def pages(self, chunk: Chunk) -> str:
+        """From the first to the last."""
+        return f"{chunk.page_start}-{chunk.page_end}"
+
+    @admin.display(description="Document")
+    def link(self, chunk: Chunk) -> SafeString:
+        """The document."""
+        return format_html('<a href="{}">{}</a>', chunk.document.get_absolute_url(), chunk.document.name)
+
+    @admin.display(description="Attempt")
+    def attempt(self, chunk: Chunk) -> str:
+        """The number of its claim."""
+        return number(chunk.item.attempt)
+
+    @admin.display(description="Tries")
+    def tries(self, chunk: Chunk) -> str:
+        """Leases that expired since the last retry."""
+        return number(chunk.item.tries)
+
+    @admin.display(description="Worker")
+    def worker(self, chunk: Chunk) -> str:
+        """Who has it or had it last."""
+        return chunk.item.worker or DASH
+
+    @admin.display(description="Error")
+    def error(self, chunk: Chunk) -> str:
+        """Why it failed."""
+        return chunk.item.error or DASH
+
+    @admin.display(description="Finished")
+    def finished(self, chunk: Chunk) -> SafeString | str:
+        """When it was settled."""
+        return clock(chunk.item.finished_at)

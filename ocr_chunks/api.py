@@ -1,0 +1,131 @@
+"""The doors of documents."""
+
+from __future__ import annotations
+
+from typing import ClassVar, TypedDict
+
+from django.http import HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from rest_framework.request import Request
+
+from jobs.api.acts import ActDoor, done
+from jobs.api.answers import ActAnswer
+from jobs.api.doors import Door, answer
+from jobs.api.queries import Query
+from jobs.decoding import decode, query
+from jobs.errors import NotFound
+from jobs.models.jobs import JobQuerySet
+from jobs.paging import page
+from jobs.schema import operation
+from ocr_chunks import documents, examples, inputs
+from ocr_chunks.models import Document
+from ocr_chunks.serializers import DocumentBody, DocumentRow, document_bodies, document_body
+
+TAG = "documents"
+
+
+class DocumentPage(TypedDict):
+    """One page of documents, newest first, without their chunks."""
+
+    results: list[DocumentRow]
+    next: str | None
+
+
+class DocumentDoor(Door):
+    """A door of documents; who may see a document's job may see it."""
+
+    def document_jobs(self) -> JobQuerySet:
+        """The jobs within sight that are those of a document, with it."""
+        return self.access.jobs().filter(document__isnull=False).select_related("document")
+
+    def document(self, document_id: int) -> Document:
+        """The document with its job; NotFound where it is missing or out of sight."""
+        job = self.document_jobs().filter(pk=document_id).first()
+        if job is None:
+            raise NotFound(f"There is no document {document_id}.")
+        return job.document
+
+
+class Documents(DocumentDoor):
+    """All documents within sight."""
+
+    writes: ClassVar[str] = "add_job"
+
+    @operation(summary="List documents", tag=TAG, answer=DocumentPage, errors=(400,), query=inputs.DocumentQuery)
+    def get(self, request: Request) -> HttpResponse:
+        """One page of the documents within sight, newest first."""
+        wanted = query(request, inputs.DocumentQuery)
+        exact = {name: value for name in ("status", "project") if (value := getattr(wanted, name))}
+        return answer(
+            page(
+                request,
+                self.document_jobs().filter(**exact),
+                field="-created_at",
+                limit=wanted.limit,
+                cursor=wanted.cursor,
+                bodies=lambda jobs: document_bodies([job.document for job in jobs], now=timezone.now()),
+            )
+        )
+
+    @operation(
+        summary="Create a document, or find the one of this project and name",
+        tag=TAG,
+        body=inputs.DocumentInput,
+        answer=DocumentBody,
+        status=201,
+        also={200: "The document existed; nothing of it was changed."},
+        errors=(409,),
+        send=examples.DOCUMENT,
+    )
+    def post(self, request: Request) -> HttpResponse:
+        """Create a document with its job, its chunks and their merge."""
+        given = decode(request, inputs.DocumentInput)
+        made = documents.create_document(
+            name=given.name,
+            page_count=given.page_count,
+            project=given.project,
+            pages_per_chunk=given.pages_per_chunk,
+            chunks=given.ranges(),
+            by=self.actor(),
+        )
+        body = document_body(made.document)
+        if not made.created:
+            return answer(body)
+        return answer(body, status=201, headers={"Location": reverse("api-document", args=[body["id"]])})
+
+
+class DocumentDetail(DocumentDoor):
+    """One document."""
+
+    @operation(summary="Look at a document", tag=TAG, answer=DocumentBody, errors=(400, 404))
+    def get(self, request: Request, document_id: int) -> HttpResponse:
+        """The document with its job and all of its chunks."""
+        query(request, Query)
+        return answer(document_body(self.document(document_id)))
+
+
+class RetryChunks(DocumentDoor, ActDoor):
+    """Failed chunks to pending."""
+
+    @operation(
+        summary="Retry failed chunks",
+        tag=TAG,
+        body=inputs.RetryChunksInput,
+        answer=ActAnswer,
+        errors=(404, 409),
+        send=examples.RETRY,
+    )
+    def post(self, request: Request, document_id: int) -> HttpResponse:
+        """Retry chunks by index, by error signature, or all that have failed."""
+        document = self.document(document_id)
+        given = decode(request, inputs.RetryChunksInput)
+        return done(
+            documents.retry_chunks(
+                document,
+                chunks=given.chunks,
+                error_signature=given.error_signature,
+                reason=given.reason,
+                actor=self.account,
+            )
+        )

@@ -1,0 +1,47 @@
+"""The pipeline of OCR: chunks of pages, and behind them one merge that waits until every chunk is there."""
+
+from __future__ import annotations
+
+from jobs.errors import BadInput
+from jobs.kinds import Kind, KindOptions, PhaseSpec
+from jobs.statuses import Shortfall, Trigger
+from ocr_chunks.documents.merging import check_result
+from ocr_chunks.models import KIND, MERGE, OCR
+
+
+def _phase(code: str, *, label: str, stage: str, weight: int, gated: bool) -> PhaseSpec:
+    return PhaseSpec(
+        code=code,
+        label=label,
+        stage=stage,
+        weight=weight,
+        gated=gated,
+        trigger=Trigger.AT_THRESHOLD,
+        on_shortfall=Shortfall.FAIL,
+    )
+
+
+PHASES = (
+    _phase(OCR, label="OCR", stage="Processing chunk {done}/{expected}", weight=100, gated=False),
+    _phase(MERGE, label="Merge", stage="Merging OCR results", weight=0, gated=True),
+)
+
+
+def _phases(options: KindOptions) -> list[PhaseSpec]:
+    if options.phases or options.asset_types:
+        raise BadInput({"phases": "A document has its own phases; leave them out."})
+    return list(PHASES)
+
+
+PIPELINE = Kind(
+    code=KIND,
+    label="OCR",
+    build=_phases,
+    default_threshold=100,
+    check_result=check_result,
+    page="admin:ocr_chunks_document_change",
+    list_page="admin:ocr_chunks_document_changelist",
+    plural="Documents",
+    open=False,
+    created_at="/api/v1/documents",
+)

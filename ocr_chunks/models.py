@@ -1,0 +1,74 @@
+"""What OCR has of its own: documents, and the page ranges of their chunks.
+
+Statuses, attempts and counts are those of the job's phases and items; nothing of them is kept here.
+"""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import F, Q
+from django.urls import reverse
+
+from jobs.models import Item, Job
+
+KIND = "ocr"
+OCR = "ocr"
+MERGE = "merge"
+
+
+class Document(models.Model):
+    """A document to be read; its id is its job's. `pages_per_chunk` is null where its creator gave the ranges."""
+
+    job = models.OneToOneField(Job, primary_key=True, on_delete=models.CASCADE, related_name="document")
+    project = models.CharField(max_length=128, blank=True, default="")
+    name = models.CharField(max_length=200)
+    page_count = models.PositiveBigIntegerField()
+    pages_per_chunk = models.PositiveBigIntegerField(null=True, blank=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+        ordering = ["-job_id"]
+        constraints = [
+            models.UniqueConstraint(fields=["project", "name"], name="ocr_document_name_once_per_project"),
+            models.CheckConstraint(condition=Q(page_count__gte=1), name="ocr_document_has_pages"),
+            models.CheckConstraint(
+                condition=Q(pages_per_chunk__isnull=True) | Q(pages_per_chunk__gte=1),
+                name="ocr_document_chunks_have_pages",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        """The page that shows this document."""
+        return reverse("admin:ocr_chunks_document_change", args=[self.pk])
+
+
+class Chunk(models.Model):
+    """A range of pages, the first and the last of them included; its id is that of its item in the phase `ocr`."""
+
+    item = models.OneToOneField(Item, primary_key=True, on_delete=models.CASCADE, related_name="chunk")
+    document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="chunks", db_index=False)
+    chunk_index = models.PositiveIntegerField()
+    page_start = models.PositiveBigIntegerField()
+    page_end = models.PositiveBigIntegerField()
+
+    class Meta:
+        default_permissions = ()
+        ordering = ["document_id", "chunk_index"]
+        constraints = [
+            models.UniqueConstraint(fields=["document", "chunk_index"], name="ocr_chunk_index_once"),
+            models.UniqueConstraint(fields=["document", "page_start"], name="ocr_chunk_page_start_once"),
+            models.CheckConstraint(condition=Q(page_start__gte=1), name="ocr_chunk_begins_at_1"),
+            models.CheckConstraint(condition=Q(page_end__gte=F("page_start")), name="ocr_chunk_ends_after_start"),
+        ]
+
+    def __str__(self) -> str:
+        return label(self.chunk_index, start=self.page_start, end=self.page_end)
+
+
+def label(index: int, *, start: int, end: int) -> str:
+    """What people call a chunk: `Chunk 12 (pages 276-300)`."""
+    return f"Chunk {index + 1} (pages {start}-{end})"

@@ -1,0 +1,54 @@
+"""The page of one document: the page of its job, with its chunks, their failures and the merge."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.admin import AdminSite
+from django.http import HttpRequest, HttpResponse
+
+from jobs.previews import Figures
+from jobs.serializers import JobBody
+from jobs.views import show_job
+from jobs.views.pages import LONGEST_ID
+from ocr_chunks.documents.pipeline import PIPELINE
+from ocr_chunks.models import Document
+from ocr_chunks.views.chunks import counts_of, current_of, failed_of, grid_of
+from ocr_chunks.views.failures import failures_of, retry_all
+from ocr_chunks.views.merging import merge_of
+
+
+def document_page(request: HttpRequest, site: AdminSite, document_id: str) -> HttpResponse:
+    """Everything about one document; 404 where it is out of sight. A job without a document has the plain page."""
+    document = _document(document_id)
+    if document is None:
+        return show_job(request, site, document_id, kind=PIPELINE.code)
+
+    def adding(request: HttpRequest, figures: Figures, body: JobBody) -> dict[str, Any]:
+        return _parts(request, figures, body, document=document)
+
+    return show_job(
+        request, site, document_id, template="ocr_chunks/document.html", kind=PIPELINE.code, adding=adding, grid=False
+    )
+
+
+def _document(document_id: str) -> Document | None:
+    is_id = document_id.isascii() and document_id.isdigit() and len(document_id) <= LONGEST_ID
+    return Document.objects.filter(pk=int(document_id)).first() if is_id else None
+
+
+def _parts(request: HttpRequest, figures: Figures, body: JobBody, *, document: Document) -> dict[str, Any]:
+    """What the blocks of the document's template need, by five queries whatever the number of chunks."""
+    ocr, merge = figures.phases
+    failed = failed_of(document.pk) if ocr.failed else []
+    return {
+        "document": document,
+        "ocr": ocr,
+        "ocr_body": body["phases"][0],
+        "current": current_of(document.pk) if not ocr.is_completed else None,
+        "grid": grid_of(document.pk, errors={row.pk: row.error for row in failed}),
+        "chunk_counts": counts_of(ocr),
+        "retry_all": retry_all(ocr, figures, request.user),
+        "failed": failures_of(failed, figures, request.user),
+        "merge": merge_of(figures, request.user, ocr=ocr, merge=merge),
+    }
