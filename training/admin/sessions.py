@@ -1,0 +1,157 @@
+"""The list of training sessions, and their page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from jobs import faces
+from jobs.admin.columns import job_link, pill
+from jobs.admin.exporting import Column
+from jobs.admin.lists import KindAdmin
+from jobs.models import Job
+from jobs.templatetags.progress_pages import ago
+from jobs.words import DASH, number
+from training.admin.columns import Looks
+from training.admin.filters import SessionPartial, SessionStatus, SessionStuck
+from training.models import TrainingSession
+from training.serializers import Parts, clusters_created, images_body, parts_of
+from training.templatetags.training_pages import LOOKS, phase_name
+from training.unified import current_phase, overall_status, unified_body
+from training.views import drawn_bar, session_page
+
+
+class SessionList(ChangeList):
+    """A page of sessions, each with the parts that its columns are made of."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """The rows, and what the bodies of all of them are made of."""
+        super().get_results(request)
+        with_parts(self.result_list)
+
+
+def with_parts(sessions: Sequence[Any]) -> Sequence[Any]:
+    """These sessions, each with the parts that its columns are made of."""
+    for session, parts in zip(sessions, parts_of([row.job for row in sessions], now=timezone.now()), strict=True):
+        session.parts = parts
+    return sessions
+
+
+def _of_parts(name: str, read: Callable[[Parts], Any]) -> Column:
+    return Column(name, lambda session: read(session.parts))
+
+
+def _of_faces(name: str) -> Column:
+    return _of_parts(name, lambda parts: getattr(parts.detection, name, None))
+
+
+@admin.register(TrainingSession)
+class SessionAdmin(KindAdmin):
+    """Sessions, those that are not finished unless something else is asked for."""
+
+    owner = (Job, "job_id", "project")
+    follows = ("job",)
+    list_display = ("state", "link", "project", "bar", "images", "phase", "faces_found", "clusters", "updated")
+    list_display_links = None
+    list_filter = (SessionStatus, SessionStuck, SessionPartial)
+    search_fields = ("job__name",)
+    search_help_text = "Part of a name"
+    ordering = ("-pk",)
+    exported = (
+        Column("id", "pk"),
+        Column("name", "job.name"),
+        Column("project", "job.project"),
+        Column("status", "job.status"),
+        Column("partial", "job.partial"),
+        Column("stuck", "job.stuck", or_none=True),
+        _of_parts("percentage", lambda parts: unified_body(parts)["overallProgress"]["percentage"]),
+        _of_parts("current_phase", current_phase),
+        _of_parts("images_total", lambda parts: images_body(parts)["total"]),
+        _of_parts("images_unique", lambda parts: images_body(parts)["unique"]),
+        _of_parts("images_skipped", lambda parts: images_body(parts)["skipped"]),
+        _of_faces("faces_detected"),
+        _of_faces("faces_assigned"),
+        _of_parts("clusters_created", clusters_created),
+        Column("error", "job.error"),
+        Column("created_at"),
+        Column("updated_at", "job.updated_at"),
+        Column("finished_at", "job.finished_at"),
+    )
+    exported_as = "sessions"
+
+    Media = Looks
+
+    def exported_rows(self, rows: Sequence[Any]) -> Sequence[Any]:
+        """With their parts."""
+        return with_parts(rows)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """One that knows the figures of its rows."""
+        return SessionList
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """The page of the session instead of a form of columns."""
+        return session_page(request, self.admin_site, object_id)
+
+    @admin.display(description="Status")
+    def state(self, session: TrainingSession) -> SafeString:
+        """The pill of the job; a session whose images are still being listed says so."""
+        status = overall_status(_parts(session))
+        return pill(LOOKS[status] if status == "discovering" else faces.face_of(session.job))
+
+    @admin.display(description="Session", ordering="job__name")
+    def link(self, session: TrainingSession) -> SafeString | str:
+        """The name."""
+        return job_link(session.job)
+
+    @admin.display(description="Project", ordering="job__project")
+    def project(self, session: TrainingSession) -> str:
+        """The project, if any."""
+        return session.job.project or DASH
+
+    @admin.display(description="Overall progress")
+    def bar(self, session: TrainingSession) -> SafeString:
+        """The bar with its three parts, and the overall percent."""
+        return drawn_bar(_parts(session))
+
+    @admin.display(description="Images / unique / skipped")
+    def images(self, session: TrainingSession) -> SafeString:
+        """total / unique / skipped."""
+        body = images_body(_parts(session))
+        figures = (number(body["total"]), number(body["unique"]), number(body["skipped"]))
+        return format_html('<span class="num">{} / {} / {}</span>', *figures)
+
+    @admin.display(description="Current phase")
+    def phase(self, session: TrainingSession) -> str:
+        """The first phase that is not completed."""
+        current = current_phase(_parts(session))
+        return DASH if current == "completed" else phase_name(current)
+
+    @admin.display(description="Faces")
+    def faces_found(self, session: TrainingSession) -> str:
+        """Faces detected in the run of now."""
+        detection = _parts(session).detection
+        return number(detection.faces_detected if detection else None)
+
+    @admin.display(description="Clusters")
+    def clusters(self, session: TrainingSession) -> str:
+        """Clusters created in the run of now."""
+        return number(clusters_created(_parts(session)))
+
+    @admin.display(description="Updated", ordering="job__updated_at")
+    def updated(self, session: TrainingSession) -> SafeString | str:
+        """When anything about it changed."""
+        return ago(session.job.updated_at)
+
+
+def _parts(session: TrainingSession) -> Parts:
+    return session.parts  # type: ignore[attr-defined]

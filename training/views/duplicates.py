@@ -1,0 +1,32 @@
+"""Which images are duplicates of which: a page of the list at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, QueryDict
+
+from jobs.views.pages import numbers
+from training.models import TrainingImage, TrainingSession
+
+LISTED = 10
+PLACE = "duplicates_after"
+
+
+def duplicates_section(request: HttpRequest, session: TrainingSession) -> dict[str, Any]:
+    """The context of the section: the duplicates behind the last one of the page before, in their order."""
+    after = next(iter(numbers(request.GET, PLACE, most=1)), 0)
+    found = TrainingImage.objects.filter(session=session, duplicate_of__isnull=False, pk__gt=after)
+    rows = list(found.select_related("item", "duplicate_of__item").order_by("pk")[: LISTED + 1])
+    more = len(rows) > LISTED
+    return {
+        "duplicates": rows[:LISTED],
+        "duplicates_next": _address(request.GET, after=rows[LISTED - 1].pk) if more else "",
+        "duplicates_first": _address(request.GET) if after else "",
+    }
+
+
+def _address(query: QueryDict, *, after: int | None = None) -> str:
+    kept = {name: value for name, value in query.items() if name != PLACE}
+    return f"?{urlencode(kept | ({PLACE: str(after)} if after else {}))}#duplicates"

@@ -1,0 +1,54 @@
+"""The page of a training session: the page of its job with a head of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.admin import AdminSite
+from django.http import HttpRequest, HttpResponse
+
+from jobs.previews import Figures
+from jobs.serializers import JobBody
+from jobs.views import show_job
+from training.models import ClusteringRun, FaceDetectionSession, TrainingSession
+from training.serializers import Parts, faces_body
+from training.unified import unified_body
+from training.views.bars import said, segments_of
+from training.views.duplicates import duplicates_section
+from training.views.restarts import restarts
+from training.views.why import why
+
+
+def session_page(request: HttpRequest, site: AdminSite, session_id: str) -> HttpResponse:
+    """Everything about one session; 404 where it is out of sight."""
+    return show_job(request, site, session_id, template="training/session.html", kind="training", adding=_adding)
+
+
+def _adding(request: HttpRequest, figures: Figures, body: JobBody) -> dict[str, Any]:
+    """What the page shows besides its job: the unified answer, and what its figures are about."""
+    parts = _parts(figures, body)
+    unified = unified_body(parts)
+    segments = segments_of(unified, body)
+    return {
+        "unified": unified,
+        "segments": segments,
+        "segment": {segment.key: segment for segment in segments},
+        "phase": parts.phases,
+        "of_phase": {phase["code"]: phase for phase in body["phases"]},
+        "said": said(unified, segments),
+        "why": why(unified, body),
+        "faces": faces_body(parts) if parts.detection else None,
+        "restarts": restarts(figures, request.user),
+        **duplicates_section(request, parts.session),
+    }
+
+
+def _parts(figures: Figures, body: JobBody) -> Parts:
+    pk = figures.job.pk
+    return Parts(
+        session=TrainingSession.objects.get(pk=pk),
+        job=body,
+        phases={phase.code: phase for phase in figures.phases},
+        detection=FaceDetectionSession.objects.current([pk]).first(),
+        clustering=ClusteringRun.objects.current([pk]).first(),
+    )
