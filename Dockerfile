@@ -11,6 +11,8 @@ RUN pip install -r requirements-scale.txt
 COPY manage.py ./
 COPY progress_site progress_site
 COPY jobs jobs
+COPY ocr_chunks ocr_chunks
+COPY training training
 COPY templates templates
 RUN mkdir data && chown progress data
 

@@ -5,6 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python manage.py
 export PORT ?= 8000
+# How many processes share the tests: `make test WORKERS=0` runs them in this one, for a debugger.
+WORKERS ?= auto
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 .PHONY: demo test lint bench e2e audit clean
 
@@ -13,7 +16,7 @@ demo: $(VENV)/.demo .env
 	exec $(RUN) demo
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -24,7 +27,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks $(ARGS)
 
 e2e: $(VENV)/.dev
-	$(BIN)/python -m pytest -m e2e $(ARGS)
+	$(PYTEST) -m e2e $(ARGS)
 
 audit: $(VENV)/.dev
 	$(BIN)/pip-audit --strict -r requirements.txt -r requirements-scale.txt

@@ -1,4 +1,4 @@
-"""`python -m benchmarks [--quick] [--only single|bulk|cost|pages|events]`: measure, and print one table."""
+"""`python -m benchmarks [--quick] [--only single|bulk|cost|pages|events|client]`: measure, and print one table."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks import measures
+from benchmarks import drain, measures
 from benchmarks.measures import FULL, QUICK, Sizes
 from benchmarks.site import Site
 from benchmarks.table import Row, table
 
-PARTS = ("single", "bulk", "cost", "pages", "events")
+PARTS = ("single", "bulk", "cost", "pages", "events", "client")
 
 
 def measured(folder: Path, sizes: Sizes, only: str) -> Iterator[Row]:
@@ -29,6 +29,7 @@ def measured(folder: Path, sizes: Sizes, only: str) -> Iterator[Row]:
         "cost": lambda: measures.cost_of_size(many, sizes),
         "pages": lambda: measures.page_times(many, few, sizes),
         "events": lambda: measures.deliveries(Site(folder, name="events", order={"jobs": 20, "lists": {}}), sizes),
+        "client": lambda: drains(folder, sizes),
     }
     with ExitStack() as servers:
         for site in (many, few):
@@ -36,6 +37,13 @@ def measured(folder: Path, sizes: Sizes, only: str) -> Iterator[Row]:
         for name in [only] if only else PARTS:
             say(f"measuring {name}")
             yield from parts[name]()
+
+
+def drains(folder: Path, sizes: Sizes) -> Iterator[Row]:
+    """The rows of the client, over a site of their own."""
+    site = Site(folder, name="drains", order=drain.order(sizes))
+    with site.serving():
+        yield from drain.drains(site, sizes)
 
 
 def say(text: str) -> None:

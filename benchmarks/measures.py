@@ -39,6 +39,8 @@ class Sizes:
     large_phase: int
     events: int
     backlog: int
+    drained: int
+    drained_large: int
 
     def order(self, *, jobs: int) -> dict[str, Any]:
         """What the database must hold."""
@@ -55,12 +57,12 @@ class Sizes:
 FULL = Sizes(
     rounds=5, singles=1000, bulks=12, costs=60, reads=20,
     few_jobs=1000, many_jobs=100_000, small_phase=1000, large_phase=1_000_000,
-    events=20_000, backlog=100_000,
+    events=20_000, backlog=100_000, drained=20_000, drained_large=200_000,
 )  # fmt: skip
 QUICK = Sizes(
     rounds=3, singles=300, bulks=8, costs=40, reads=8,
     few_jobs=1000, many_jobs=10_000, small_phase=1000, large_phase=50_000,
-    events=5000, backlog=20_000,
+    events=5000, backlog=20_000, drained=10_000, drained_large=50_000,
 )  # fmt: skip
 
 

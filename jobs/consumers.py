@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import MutableMapping
 from contextlib import suppress
 from typing import Any
+from urllib.parse import parse_qs
 
 import structlog
 from django.conf import settings
@@ -13,7 +14,7 @@ from django.db import Error as DatabaseFailure
 
 from jobs.live import Limits, Session, hub
 from jobs.live.admission import NOT_FOUND, Denied, Request
-from jobs.live.session import OVERLOADED, Receive, Send, ask_admission
+from jobs.live.session import OVERLOADED, Receive, Send, ask_admission, ask_identity
 
 log = structlog.get_logger(__name__)
 
@@ -30,7 +31,7 @@ class Watch:
         """Serve one socket. It is accepted before it is refused, as browsers see the code of an open one only."""
         await receive()
         try:
-            session = await self._admit(_request(scope), receive, send)
+            session = await self._admit(scope, receive, send)
         except Denied as denied:
             await send({"type": "websocket.accept"})
             await _close(send, denied.code)
@@ -43,8 +44,10 @@ class Watch:
         if code is not None:
             await _close(send, code)
 
-    async def _admit(self, request: Request, receive: Receive, send: Send) -> Session:
+    async def _admit(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> Session:
         try:
+            caller = await ask_identity(ticket=ticket_of(scope), session_key=_session_key(scope))
+            request = Request(caller, **scope["url_route"]["kwargs"])
             topic = await ask_admission(request)
         except DatabaseFailure as failure:
             log.warning("live_admission_failed", error=repr(failure))
@@ -59,9 +62,15 @@ async def nothing_here(scope: MutableMapping[str, Any], receive: Receive, send: 
     await _close(send, NOT_FOUND)
 
 
-def _request(scope: MutableMapping[str, Any]) -> Request:
-    key = scope["cookies"].get(settings.SESSION_COOKIE_NAME)
-    return Request(session_key=key, **scope["url_route"]["kwargs"])
+def ticket_of(scope: MutableMapping[str, Any]) -> str | None:
+    """The ticket in the address, None where it has none."""
+    given = parse_qs(scope["query_string"].decode("latin1"), keep_blank_values=True)
+    return given["ticket"][0] if "ticket" in given else None
+
+
+def _session_key(scope: MutableMapping[str, Any]) -> str | None:
+    key: str | None = scope["cookies"].get(settings.SESSION_COOKIE_NAME)
+    return key
 
 
 async def _close(send: Send, code: int) -> None:

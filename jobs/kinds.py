@@ -17,6 +17,7 @@ from jobs.statuses import Shortfall, Trigger
 PhaseBuilder = Callable[["KindOptions"], "list[PhaseSpec]"]
 ResultCheck = Callable[[Any, Any, dict[str, Any]], str | None]
 CompletedHook = Callable[[Any, Any], None]
+JOB_PAGE = "admin:job-page"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +62,8 @@ class Kind:
     neither the phase nor the job names one (None: COMPLETION_THRESHOLD_PERCENTAGE). `check_result`
     gets (job, phase, result) and answers why the result is refused, or None. `completed` gets (change, phase)
     where a phase has completed, to write or announce what follows in the same change. `page` names the URL
-    that shows a job of this kind (it takes the job's id). A kind that is not `open` is created
-    through its own endpoint, `created_at`.
+    that shows a job of this kind (it takes the job's id), `list_page` that of a list of its own, which the
+    navigation calls `plural`. A kind that is not `open` is created through its own endpoint, `created_at`.
     """
 
     code: str
@@ -71,7 +72,9 @@ class Kind:
     default_threshold: int | None = 100
     check_result: ResultCheck | None = None
     completed: CompletedHook | None = None
-    page: str = "admin:job-page"
+    page: str = JOB_PAGE
+    list_page: str = ""
+    plural: str = ""
     open: bool = True
     created_at: str = ""
 
@@ -91,6 +94,37 @@ def get(code: str) -> Kind:
     except KeyError:
         known = ", ".join(sorted(_kinds))
         raise BadInput({"kind": f"There is no kind {code!r}; there are: {known}."}) from None
+
+
+def find(code: str) -> Kind | None:
+    """The kind by its code, or None where nobody registered it."""
+    return _kinds.get(code)
+
+
+def check_open(code: str) -> None:
+    """BadInput where jobs of this kind are not created as jobs; it names the endpoint that creates them."""
+    kind = get(code)
+    if not kind.open:
+        raise BadInput(
+            {"kind": f"A job of kind {code} comes with more than a job: create it by POST {kind.created_at}."}
+        )
+
+
+def page_of(code: str) -> str:
+    """The name of the URL that shows a job of this kind; the plain page where nobody registered the kind."""
+    kind = find(code)
+    return kind.page if kind else JOB_PAGE
+
+
+def label_of(code: str) -> str:
+    """What people call this kind."""
+    kind = find(code)
+    return kind.label if kind else code
+
+
+def listed() -> list[Kind]:
+    """The kinds that have a list of their own, by its name."""
+    return sorted((kind for kind in _kinds.values() if kind.list_page), key=lambda kind: kind.plural)
 
 
 def choices() -> list[tuple[str, str]]:

@@ -25,18 +25,18 @@ PERMISSION = "manage_tokens"
 def issue(
     name: str,
     *,
-    role: str | None = None,
+    roles: Sequence[str] = (),
     projects: Sequence[str] | None = None,
     days: int | None = None,
     by: User | None = None,
 ) -> str:
     """A new token for the account of this name; the answer is its secret, which nobody can read again.
 
-    A role or projects that are given replace those of the account; a new account is a worker. `by`
+    Roles or projects that are given replace those of the account; a new account is a worker. `by`
     (None: the system) needs the permission to manage tokens, and gives no more than it may itself.
     """
     with transaction.atomic():
-        account = _account(name, role=role)
+        account = _account(name, roles=roles)
         if projects is not None:
             _limit(account, projects=projects)
         if by is not None:
@@ -58,8 +58,8 @@ def in_reach_of(user: User) -> QuerySet[AuthToken]:
     return tokens.filter(user__in=inside, user__is_superuser=False).exclude(user__in=outside)
 
 
-def _account(name: str, *, role: str | None) -> User:
-    """The account of this name; a role that is given replaces the one that it has."""
+def _account(name: str, *, roles: Sequence[str]) -> User:
+    """The account of this name; roles that are given replace those that it has."""
     account, created = get_user_model().objects.get_or_create(username=name)
     if account.is_staff or account.is_superuser:
         raise WrongState(f"{name} is a staff account; tokens go to accounts of their own.")
@@ -68,8 +68,8 @@ def _account(name: str, *, role: str | None) -> User:
     if created:
         account.set_unusable_password()
         account.save(update_fields=["password"])
-    if created or role:
-        account.groups.set([Group.objects.get(name=role or Role.WORKER)])
+    if created or roles:
+        account.groups.set(Group.objects.filter(name__in=roles or [Role.WORKER]))
     return account
 
 

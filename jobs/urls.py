@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, path
 from drf_spectacular.views import SpectacularAPIView
 
-from jobs.api import acts, docs, endpoints, events, jobs, phases, streams, work
+from jobs.api import acts, badges, docs, endpoints, events, jobs, phases, streams, tickets, work
 
 JOB = "jobs/<int:job_id>"
 PHASE = "jobs/<int:job_id>/phases/<str:code>"
@@ -16,6 +16,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{JOB}/timeline", jobs.Timeline.as_view(), name="api-timeline"),
     path(f"{JOB}/progress", jobs.Progress.as_view(), name="api-progress"),
     path(f"{JOB}/errors", jobs.Errors.as_view(), name="api-errors"),
+    path(f"{JOB}/diagnosis", jobs.Diagnosis.as_view(), name="api-diagnosis"),
     path(f"{JOB}/heartbeat", work.Heartbeat.as_view(), name="api-heartbeat"),
     path(f"{PHASE}/announce", phases.Announce.as_view(), name="api-announce"),
     path(f"{PHASE}/items", phases.Items.as_view(), name="api-items"),
@@ -36,7 +37,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{JOB}/resume", acts.Resume.as_view(), name="api-resume"),
     path(f"{JOB}/threshold", acts.Threshold.as_view(), name="api-threshold"),
     path(f"{JOB}/restart", acts.Restart.as_view(), name="api-restart"),
+    path(f"{JOB}/badge", badges.Badge.as_view(), name="api-badge"),
     path(f"{JOB}/stream", streams.JobStream.as_view(), name="api-job-stream"),
+    path("live-ticket", tickets.LiveTicket.as_view(), name="api-live-ticket"),
     path("stream", streams.Stream.as_view(), name="api-stream"),
     path("events", events.Events.as_view(), name="api-events"),
     path("events/<int:event_id>/replay", endpoints.Replay.as_view(), name="api-replay"),

@@ -51,3 +51,8 @@ def exact(moment: datetime) -> str:
 def things(count: int, one: str, many: str = "") -> str:
     """`1 item`, `12 items`."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def things_are(count: int, one: str) -> str:
+    """`1 item is`, `12 items are`."""
+    return f"{things(count, one)} {'is' if count == 1 else 'are'}"

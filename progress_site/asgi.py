@@ -1,7 +1,8 @@
 """The site as an ASGI application: HTTP by Django, websockets by Channels.
 
 A websocket is taken only from a page of a host that is served (the Origin header), with the session of that page.
-What sends no Origin is no browser, so no page of another site can be behind it.
+What sends no Origin is no browser, so no page of another site can be behind it. A page of an origin in
+CSRF_TRUSTED_ORIGINS may come too, with a ticket: beside one the session does not count, so it cannot borrow any.
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ from django.conf import settings
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "progress_site.settings")
 django.setup(set_prefix=False)
 
+from jobs.consumers import ticket_of  # noqa: E402
 from jobs.routing import websocket_urlpatterns  # noqa: E402  (models can be imported once Django is set up)
-from progress_site.edge import AtRoot, BodyLimit  # noqa: E402
+from progress_site.edge import AtRoot, BodyLimit, Receive, Scope, Send  # noqa: E402
 from progress_site.handler import ThreadedHandler  # noqa: E402
 
 
-class SitesOwnPages(OriginValidator):
+class KnownPages(OriginValidator):
     """Refuses the handshake of a page of another site."""
 
     def valid_origin(self, parsed_origin: Any) -> bool:
@@ -31,5 +33,20 @@ class SitesOwnPages(OriginValidator):
         return parsed_origin is None or bool(self.validate_origin(parsed_origin))
 
 
-websockets = SitesOwnPages(CookieMiddleware(URLRouter(websocket_urlpatterns)), settings.ALLOWED_HOSTS)
+class Websockets:
+    """The live channel for our own pages, and for trusted ones that show a ticket."""
+
+    def __init__(self) -> None:
+        served = CookieMiddleware(URLRouter(websocket_urlpatterns))
+        trusted = [origin.replace("://*.", "://.") for origin in settings.CSRF_TRUSTED_ORIGINS]
+        self.own = KnownPages(served, settings.ALLOWED_HOSTS)
+        self.invited = KnownPages(served, [*settings.ALLOWED_HOSTS, *trusted])
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve the socket, or refuse its handshake."""
+        pages = self.own if ticket_of(scope) is None else self.invited
+        await pages(scope, receive, send)
+
+
+websockets = Websockets()
 application = AtRoot(ProtocolTypeRouter({"http": BodyLimit(ThreadedHandler()), "websocket": websockets}))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from logging import DEBUG, INFO
+import re
+from logging import DEBUG, INFO, Filter, LogRecord
 from typing import Any
 
 import structlog
@@ -17,6 +18,18 @@ SHARED: list[Any] = [
     structlog.stdlib.PositionalArgumentsFormatter(),
 ]
 
+TICKET = re.compile(r"(?<=[?&]ticket=)[^&\s\"]+")
+
+
+class WithoutTickets(Filter):
+    """Takes the tickets out of the addresses that uvicorn writes down for each websocket."""
+
+    def filter(self, record: LogRecord) -> bool:
+        """Let every line through."""
+        if isinstance(record.args, tuple):
+            record.args = tuple(TICKET.sub("…", arg) if isinstance(arg, str) else arg for arg in record.args)
+        return True
+
 
 def logging(*, level: str, console: bool) -> dict[str, Any]:
     """Django's LOGGING: everything to stderr through one formatter."""
@@ -30,6 +43,7 @@ def logging(*, level: str, console: bool) -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
+        "filters": {"tickets": {"()": WithoutTickets}},
         "formatters": {"lines": formatter},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines"}},
         "root": {"handlers": ["stderr"], "level": level},
@@ -39,6 +53,7 @@ def logging(*, level: str, console: bool) -> dict[str, Any]:
             "django.request": {"level": "ERROR"},
             "django.security.DisallowedHost": {"level": "CRITICAL"},
             "daphne": {"level": "WARNING"},
+            "uvicorn.error": {"filters": ["tickets"]},
             "axes": {"level": "WARNING"},
             # It logs a traceback every second while Redis is down; the loss is told once by jobs.broadcast.
             "channels_redis": {"level": "CRITICAL"},

@@ -67,6 +67,8 @@ INSTALLED_APPS = [
     "csp",
     "django_structlog",
     "jobs.apps.JobsConfig",
+    "ocr_chunks.apps.OcrChunksConfig",
+    "training.apps.TrainingConfig",
 ]
 
 MIDDLEWARE = [

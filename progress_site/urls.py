@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from jobs.views import badge
 from progress_site import probes
 
 urlpatterns = [
@@ -14,6 +15,9 @@ urlpatterns = [
     path("readyz", probes.readyz, name="readyz"),
     path("metrics", probes.metrics, name="metrics"),
     path("api/v1/", include("jobs.urls")),
+    path("api/v1/", include("ocr_chunks.urls")),
+    path("api/v1/", include("training.urls")),
+    path("badge/<str:signed>.svg", badge, name="badge"),
     path("admin/", admin.site.urls),
 ]
 

@@ -46,6 +46,13 @@ def missing_rabbitmq() -> str:
     return "" if settings.AMQP_URL else "AMQP_URL is not given"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Processes that share the run take whole files; one of them takes everything that is about the one broker."""
+    for item in items:
+        shared = "broker" if item.get_closest_marker("rabbitmq") else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(shared))
+
+
 NEEDS = {"e2e": missing_browser, "postgres": missing_postgres, "rabbitmq": missing_rabbitmq, "redis": missing_redis}
 
 

@@ -25,10 +25,23 @@ for name in (
     os.environ.pop(name, None)
 os.environ.update(GIVEN)
 
+
+def redis_of_process(url: str) -> str:
+    """The address of a Redis database of this process's own, where several share the run."""
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    server, _, database = url.rpartition("/")
+    return f"{server}/{(int(database) + number) % 16}" if database.isdigit() else url
+
+
+if os.environ.get("REDIS_URL"):  # a server that a test starts reads this again, so what was given is kept
+    os.environ["REDIS_URL"] = redis_of_process(os.environ.setdefault("GIVEN_REDIS_URL", os.environ["REDIS_URL"]))
+
 from progress_site.settings import *  # noqa: E402, F403
-from progress_site.settings import ALLOWED_HOSTS, DATABASES  # noqa: E402
+from progress_site.settings import ALLOWED_HOSTS, CHANNEL_LAYERS, DATABASES, REDIS_URL  # noqa: E402
 
 ALLOWED_HOSTS += ["testserver"]
+if REDIS_URL:  # what is published in Redis is heard in all of its databases
+    CHANNEL_LAYERS["default"]["CONFIG"]["prefix"] = f"test-{REDIS_URL.rpartition('/')[2]}"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # As the site has it, but in a file of this process and without waiting for the disk.

@@ -25,6 +25,8 @@ LAYERS = (
     ("operations", "watchdog", "tokens", "vision", "inbox", "outbox", "tracker"),
     ("previews", "diagnosis"),
 )
+# The same within an app that stands on the kernel.
+APP_LAYERS = (("ranges", "hashes", "percentages"), ("models",), ("documents", "sessions"), ("unified", "serializers"))
 PURE = ("progress", "statuses", "errors", "jsontext", "contracts")
 CHANNEL_LAYER = ("broadcast", "live")
 DOORS = len(LAYERS)
@@ -51,9 +53,9 @@ def module_of(path: Path) -> str:
     return path.relative_to(ROOT).with_suffix("").parts[1]
 
 
-def layer_of(name: str) -> int:
+def layer_of(name: str, layers: tuple[tuple[str, ...], ...] = LAYERS) -> int:
     """The number of a module's layer; what is in none is a door."""
-    return next((number for number, names in enumerate(LAYERS) if name in names), DOORS)
+    return next((number for number, names in enumerate(layers) if name in names), len(layers))
 
 
 def offences(paths: list[Path], *, forbidden: Callable[[str], bool]) -> list[str]:
@@ -83,6 +85,19 @@ def test_the_kernel_imports_no_other_app() -> None:
 def test_a_layer_imports_only_itself_and_those_before_it(number: int) -> None:
     own = [path for path in sources("jobs") if module_of(path) in LAYERS[number]]
     assert not offences(own, forbidden=lambda name: top(name) == "jobs" and layer_of(name.split(".")[1]) > number)
+
+
+@pytest.mark.parametrize("app", [app for app in APPS if app != "jobs"])
+def test_an_app_knows_the_kernel_and_itself_from_the_inside_to_the_doors(app: str) -> None:
+    others = [other for other in APPS if other not in (app, "jobs")]
+    assert not offences(sources(app), forbidden=lambda name: top(name) in others)
+    for path in sources(app):
+        own = layer_of(module_of(path), APP_LAYERS)
+        outer = offences(
+            [path],
+            forbidden=lambda name, own=own: top(name) == app and layer_of(name.split(".")[1], APP_LAYERS) > own,
+        )
+        assert not outer
 
 
 def test_a_pure_module_knows_no_framework_and_no_database() -> None:

@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString
 
 from jobs import faces
 from jobs.admin.columns import job_link, pill
+from jobs.admin.exporting import Column
 from jobs.admin.lists import ReadOnlyAdmin
 from jobs.models import Delivery, Job
 from jobs.models.outbox import DeliveryStatus
@@ -92,6 +93,16 @@ class DeliveryAdmin(ReadOnlyAdmin):
     search_fields = ("job",)
     search_help_text = "Job or event id, whole"
     ordering = ("-id",)
+    exported = (
+        Column("id"),
+        Column("event_id", "event.event_id"),
+        Column("type", "event.type"),
+        Column("job_id"),
+        Column("job", "job.name"),
+        Column("endpoint_id"),
+        Column("endpoint", lambda delivery: place(delivery.endpoint)),
+        *map(Column, ("status", "tries", "next_try_at", "error", "response_status", "created_at", "sent_at")),
+    )
     actions = (replay,)
 
     def has_replay_permission(self, request: HttpRequest) -> bool:

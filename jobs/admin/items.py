@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 
 from jobs import faces
 from jobs.admin.columns import job_link, pill
+from jobs.admin.exporting import Column
 from jobs.admin.jobs import Action, actions_of, ask_first
 from jobs.admin.lists import ReadOnlyAdmin
 from jobs.models import Event, Item, Job, Phase
@@ -41,6 +42,14 @@ class ItemAdmin(ReadOnlyAdmin):
     search_fields = ("=key",)
     search_help_text = "A whole key"
     ordering = ("-id",)
+    exported = (
+        Column("id"),
+        Column("job_id", "phase.job_id"),
+        Column("job", "phase.job.name"),
+        Column("phase", "phase.code"),
+        *map(Column, ("key", "label", "split", "payload", "status", "attempt", "tries", "worker")),
+        *map(Column, ("lease_expires_at", "error", "result", "started_at", "finished_at")),
+    )
     raw_id_fields = ("phase", "account")
     exclude = ("key_digest", "signature")
     actions = ()
@@ -99,6 +108,12 @@ class EventAdmin(ReadOnlyAdmin):
     search_fields = ("=job__name",)
     search_help_text = "The whole name of a job"
     ordering = ("-id",)
+    exported = (
+        *map(Column, ("id", "event_id", "job_id")),
+        Column("job", "job.name"),
+        Column("phase", "phase.code"),
+        *map(Column, ("run", "type", "at", "actor", "reason", "detail", "outward", "data")),
+    )
     raw_id_fields = ("job", "phase", "account")
 
     @admin.display(description="When")

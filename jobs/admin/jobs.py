@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 
 from jobs import faces, progress
 from jobs.admin.columns import bar, job_link, pill
+from jobs.admin.exporting import Column
 from jobs.admin.filters import Finished, Kind, PartialFilter, Status, StuckFilter
 from jobs.admin.lists import ReadOnlyAdmin
 from jobs.models import Job, Phase
@@ -26,7 +27,7 @@ MOST_AT_ONCE = 100
 Action = Callable[[admin.ModelAdmin, HttpRequest, QuerySet[Any]], HttpResponse]
 
 
-def ask_first(model_admin: admin.ModelAdmin, request: HttpRequest, act: ActSpec, **ids: list[int]) -> HttpResponse:
+def ask_first(model_admin: admin.ModelAdmin, request: HttpRequest, act: ActSpec, **ids: list[Any]) -> HttpResponse:
     """To the page that shows what the act would do to these jobs."""
     if len(ids["job"]) > MOST_AT_ONCE:
         model_admin.message_user(request, f"Tick at most {MOST_AT_ONCE} jobs at once.", "error")
@@ -65,6 +66,12 @@ class JobAdmin(ReadOnlyAdmin):
     search_fields = ("name",)
     search_help_text = "Part of a name"
     ordering = ("-updated_at", "-id")
+    exported = (
+        *map(Column, ("id", "name", "kind", "project", "status", "partial")),
+        Column("stuck", or_none=True),
+        *map(Column, ("stage", "percent", "settled_percent", "revision", "error", "metadata", "heartbeat_at")),
+        *map(Column, ("created_at", "updated_at", "started_at", "finished_at")),
+    )
     actions = ()
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
@@ -147,6 +154,22 @@ class PhaseAdmin(ReadOnlyAdmin):
     search_fields = ("=code", "=job__name")
     search_help_text = "A whole code, or the whole name of a job"
     ordering = ("-id",)
+    exported = (
+        Column("id"),
+        Column("job_id"),
+        Column("job", "job.name"),
+        *map(Column, ("code", "asset_type", "label", "position", "weight", "run", "status", "expected")),
+        *map(Column, ("done", "failed", "skipped", "processing")),
+        Column("pending", lambda phase: progress.pending(phase.counts)),
+        Column("percent", lambda phase: progress.percent(phase.counts, completed=phase.is_completed)),
+        Column("settled_percent", lambda phase: progress.settled_percent(phase.counts, completed=phase.is_completed)),
+        Column("threshold"),
+        Column("needed", lambda phase: progress.needed(phase.expected, phase.threshold)),
+        Column("partial"),
+        Column("over_delivered", lambda phase: progress.over_delivered(phase.counts)),
+        *map(Column, ("trigger", "on_shortfall", "gated", "error", "deadline_at", "started_at", "completed_at")),
+        Column("completed_by", or_none=True),
+    )
     raw_id_fields = ("job",)
 
     @admin.display(description="Status")

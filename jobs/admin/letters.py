@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 
 from jobs import faces
 from jobs.admin.columns import pill
+from jobs.admin.exporting import Column
 from jobs.admin.lists import ReadOnlyAdmin
 from jobs.models import InboxMessage
 from jobs.models.events import InboxStatus
@@ -65,6 +66,8 @@ class LetterAdmin(ReadOnlyAdmin):
     search_fields = ("=type", "=source")
     search_help_text = "Type or source, whole"
     ordering = ("-id",)
+    exported = tuple(map(Column, ("id", "status", "type", "source", "reason", "payload", "received_at")))
+    exported_as = "dead-letters"
     actions = (replay,)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[InboxMessage]:

@@ -13,6 +13,7 @@ from knox.models import AuthToken
 
 from jobs import tokens
 from jobs.admin.columns import job_link, pill
+from jobs.admin.exporting import Column
 from jobs.admin.lists import ReadOnlyAdmin
 from jobs.models import Job, Membership, Worker
 from jobs.templatetags.progress_pages import ago, clock
@@ -30,6 +31,12 @@ class WorkerAdmin(ReadOnlyAdmin):
     follows = ("job", "account")
     search_fields = ("name",)
     ordering = ("-seen_at", "-id")
+    exported = (
+        *map(Column, ("id", "name", "seen_at", "job_id")),
+        Column("job", "job.name"),
+        Column("account", "account.username"),
+        Column("message"),
+    )
     raw_id_fields = ("job", "account")
 
     @admin.display(description="State")

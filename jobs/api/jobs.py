@@ -9,18 +9,21 @@ from django.urls import reverse
 from django.utils import timezone
 from rest_framework.request import Request
 
-from jobs import tracking
+from jobs import kinds, tracking
 from jobs.api import examples, inputs
 from jobs.api.answers import JobPage, TimelinePage
 from jobs.api.doors import Door, answer
 from jobs.api.queries import JobQuery, PageQuery, ProgressQuery, Query
 from jobs.decoding import decode, query
+from jobs.diagnosis import diagnose, diagnosis_body
 from jobs.errors import NotFound
 from jobs.models import Phase
 from jobs.models.jobs import JobQuerySet
 from jobs.paging import page
+from jobs.previews import figures_of
 from jobs.schema import operation
 from jobs.serializers import (
+    DiagnosisBody,
     ErrorGroup,
     JobBody,
     ProgressBody,
@@ -68,6 +71,7 @@ class Jobs(Door):
         """Create a job with its phases and the items of its first phase."""
         given = decode(request, inputs.JobInput)
         given.check()
+        kinds.check_open(given.kind)
         made = tracking.create_job(**given.arguments(), by=self.actor())
         body = job_body(made.job)
         if not made.created:
@@ -128,6 +132,16 @@ class Errors(Door):
         """Failed items grouped by their sentence without its numbers, the most frequent first."""
         query(request, Query)
         return answer(error_groups(self.job(job_id)))
+
+
+class Diagnosis(Door):
+    """Why a job is not finished."""
+
+    @operation(summary="Say why a job is not finished", answer=DiagnosisBody, errors=(400, 404))
+    def get(self, request: Request, job_id: int) -> HttpResponse:
+        """The causes with their figures; and for each remedy what it would do now, computed by the rules of judging."""
+        query(request, Query)
+        return answer(diagnosis_body(diagnose(figures_of(self.job(job_id)))))
 
 
 def _chosen(jobs: JobQuerySet, wanted: JobQuery) -> JobQuerySet:

@@ -50,6 +50,7 @@ class Change:
     events: list[Event] = field(default_factory=list)
     tallies: dict[int, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0, 0]))
     errors_stale: set[int] = field(default_factory=set)
+    touched: set[int] = field(default_factory=set)
     workers: dict[str, tuple[int | None, int, str]] = field(default_factory=dict)
     job_before: dict[int, tuple[Any, ...]] = field(default_factory=dict)
     phase_before: dict[int, tuple[Any, ...]] = field(default_factory=dict)
@@ -103,6 +104,10 @@ class Change:
         """Write an event, made in `timeline`, with who, when and why."""
         event.at, event.account, event.actor, event.reason = self.now, self.by.account, self.by.label, self.reason
         self.events.append(event)
+
+    def touch(self, job: Job) -> None:
+        """Something that is shown with the job has changed outside its rows: its revision moves."""
+        self.touched.add(job.pk)
 
     def heard(self, job: Job) -> None:
         """A sign of life of a worker of this job."""

@@ -21,6 +21,7 @@ PHASE_FIELDS = (
 JOB_FIELDS = (
     "heartbeat_at", "held", "status", "partial", "stuck", "stuck_since", "stage", "percent", "settled_percent",
     "revision", "error", "error_item_id", "updated_at", "started_at", "finished_at", "progress_at", "watched_from",
+    "badge_series",
 )  # fmt: skip
 
 

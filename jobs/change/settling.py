@@ -31,7 +31,7 @@ def settle(c: Change) -> None:
         _derive(c, job)
     _write_tallies(c)
     _write_workers(c)
-    touched = _write_jobs(c, moved)
+    touched = _write_jobs(c, moved | c.touched)
     _write_events(c)
     if touched:
         transaction.on_commit(lambda: broadcast.touch(touched), robust=True)

@@ -5,6 +5,8 @@ frames     a job's state, encoded once for all sockets
 mailbox    what one browser has yet to get and to acknowledge
 hub        one per process: hints and looks in, frames out to mailboxes
 messages   what browsers send
+callers    who listens, asked again while it goes on
+tickets    how what has no session cookie opens a socket
 admission  who may watch what
 session    one open socket
 """

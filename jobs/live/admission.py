@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import import_module
-from typing import TYPE_CHECKING
-
-from django.conf import settings
-from django.contrib.auth import get_user
-from django.http import HttpRequest
 
 from jobs.access import Access, access_of
+from jobs.live import tickets
+from jobs.live.callers import Caller
 from jobs.live.topics import Topic
 from jobs.models import Job
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AnonymousUser, User
 
 NOT_SIGNED_IN = 4401
 NOT_ALLOWED = 4403
@@ -32,16 +25,26 @@ class Denied(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a browser asks to watch (a job, the jobs of a project, or else all), with its session."""
+    """What somebody asks to watch (a job, the jobs of a project, or else all), and who it is."""
 
-    session_key: str | None
+    caller: Caller
     job_id: int | None = None
     project: str | None = None
 
 
+def identify(*, ticket: str | None, session_key: str | None) -> Caller:
+    """Who opens the socket. A ticket is used up, and beside one the session does not count; raises Denied."""
+    if ticket is None:
+        return Caller(token=None, session_key=session_key)
+    caller = tickets.redeem(ticket)
+    if caller is None:
+        raise Denied(NOT_SIGNED_IN)
+    return caller
+
+
 def admit(request: Request) -> Topic:
     """What the socket watches; raises Denied. Four queries at most."""
-    user = account_of_session(request.session_key)
+    user = request.caller.account()
     if not user.is_authenticated:
         raise Denied(NOT_SIGNED_IN)
     access = access_of(user)
@@ -67,10 +70,3 @@ def _project(access: Access, project: str) -> Topic:
     if not access.sees(project):
         raise Denied(NOT_ALLOWED)
     return Topic(projects=frozenset({project}))
-
-
-def account_of_session(session_key: str | None) -> User | AnonymousUser:
-    """The account of a session as it is stored now; anonymous where it ended or the account is switched off."""
-    request = HttpRequest()
-    request.session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
-    return get_user(request)

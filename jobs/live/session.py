@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from jobs.live.admission import NOT_FOUND, Denied, Request, admit
+from jobs.live.admission import NOT_FOUND, Denied, Request, admit, identify
 from jobs.live.frames import PING
 from jobs.live.hub import Hub
 from jobs.live.mailbox import Mailbox
@@ -28,6 +28,7 @@ FLOOD = 1008
 OVERLOADED = 1013
 
 ask_admission = in_thread(admit)
+ask_identity = in_thread(identify)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,7 @@ class DrainingRequest(WebRequest):
         """The answer is complete."""
         if self.streams:
             self.unregisterProducer()
+            self.room.set()  # nobody else will: what is not sent yet is Twisted's alone
         super().finish()
 
     def end_stream(self) -> None:

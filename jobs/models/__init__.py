@@ -3,6 +3,7 @@
 from jobs.models.events import Event, EventCounter, InboxMessage
 from jobs.models.items import Item
 from jobs.models.jobs import Job
+from jobs.models.live import Ticket
 from jobs.models.outbox import Delivery, Endpoint
 from jobs.models.people import Membership, Worker
 from jobs.models.phases import Phase, Tally
@@ -18,5 +19,6 @@ __all__ = [
     "Membership",
     "Phase",
     "Tally",
+    "Ticket",
     "Worker",
 ]

@@ -30,6 +30,7 @@ PERMISSIONS: list[tuple[str, str | _StrPromise]] = [
     ("cancel_job", "Can cancel jobs"),
     ("set_threshold_job", "Can change the threshold of a phase"),
     ("restart_job", "Can restart phases"),
+    ("share_job", "Can give out and renew the links of a job's badge"),
     ("replay_event", "Can deliver outward events again"),
     ("manage_endpoints", "Can add, change, try and remove endpoints"),
     ("manage_tokens", "Can issue, rotate and revoke tokens"),
@@ -74,6 +75,7 @@ class Job(models.Model):
     """One run of a pipeline. Everything but `held` is derived from its phases and kept for the lists.
 
     `threshold` is the percent that its creator set for all phases, also for those that come later; None: the preset.
+    The links of its badge carry `badge_series`: a new series ends those before it.
     """
 
     name = models.CharField(max_length=200, unique=True)
@@ -96,6 +98,7 @@ class Job(models.Model):
     revision = models.BigIntegerField(default=0)
     error = models.CharField(max_length=1600, blank=True, default="")
     error_item_id = models.BigIntegerField(null=True, blank=True)
+    badge_series = models.PositiveIntegerField(default=0)
 
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
@@ -137,7 +140,7 @@ class Job(models.Model):
 
     def get_absolute_url(self) -> str:
         """The page that shows this job, as its kind registered it."""
-        return reverse(kinds.get(self.kind).page, args=[self.pk])
+        return reverse(kinds.page_of(self.kind), args=[self.pk])
 
     @property
     def is_finished(self) -> bool:

@@ -15,6 +15,7 @@ from jobs.operations.endpoints import (
 from jobs.operations.finishing import cancel, fail, force_complete
 from jobs.operations.items import release, retry, skip
 from jobs.operations.replay import replay
+from jobs.operations.sharing import renew_badge
 
 __all__ = [
     "Act",
@@ -30,6 +31,7 @@ __all__ = [
     "pause",
     "release",
     "remove_endpoint",
+    "renew_badge",
     "replay",
     "require_permission",
     "restart",

@@ -19,6 +19,9 @@ from jobs.statuses import Held, JobStatus
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
+    # An account; or a name to write down, with the account behind it if there is one; or the system.
+    By = User | Actor | None
+
 REASON_LENGTH = 2000
 
 
@@ -52,19 +55,20 @@ def acting(
     job: Job,
     verb: str,
     *,
-    actor: User | None,
+    actor: By,
     reason: str,
     revision: int | None,
     reason_required: bool = False,
     permission: str = "",
 ) -> Iterator[Change]:
     """The change of one act. With a `revision` it is refused when the job has moved on since."""
-    require_permission(actor, verb, permission=permission)
+    by = actor if isinstance(actor, Actor) else Actor(account=actor)
+    require_permission(by.account, verb, permission=permission)
     _check_reason(reason, required=reason_required)
-    projects = projects_of(actor) if actor else None
+    projects = projects_of(by.account) if by.account else None
     if projects is not None and job.project not in projects:
         raise NotFound(f"There is no job {job.pk}.")
-    with change([job.pk], by=Actor(account=actor), reason=reason) as c:
+    with change([job.pk], by=by, reason=reason) as c:
         if revision is not None and c.job.revision != revision:
             raise Conflict(
                 f"Job {job.name} has changed (revision {revision}, now {c.job.revision}); look again and confirm.",

@@ -13,12 +13,13 @@ from jobs.operations.act import Act, acting, audit, require_status
 from jobs.operations.finishing import revoke_leases
 from jobs.operations.items import FRESH
 from jobs.statuses import CompletedBy, Held, ItemStatus, JobStatus, PhaseStatus
+from jobs.words import things_are
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import User
+    from jobs.operations.act import By
 
 
-def pause(job: Job, *, actor: User | None, reason: str = "", revision: int | None = None) -> Act:
+def pause(job: Job, *, actor: By, reason: str = "", revision: int | None = None) -> Act:
     """Nothing new is claimed; what is held may still be reported. Watermarks keep the time they had left."""
     with acting(job, "pause", actor=actor, reason=reason, revision=revision) as c:
         if c.job.status == JobStatus.PAUSED:
@@ -32,7 +33,7 @@ def pause(job: Job, *, actor: User | None, reason: str = "", revision: int | Non
         return Act(1, c.job, f"Job {job.name} is paused.")
 
 
-def resume(job: Job, *, actor: User | None, reason: str = "", revision: int | None = None) -> Act:
+def resume(job: Job, *, actor: By, reason: str = "", revision: int | None = None) -> Act:
     """The job goes on, and its watermarks with the time they had left."""
     with acting(job, "resume", actor=actor, reason=reason, revision=revision) as c:
         if c.job.status in (JobStatus.PENDING, JobStatus.PROCESSING):
@@ -47,7 +48,7 @@ def resume(job: Job, *, actor: User | None, reason: str = "", revision: int | No
 
 
 def set_threshold(
-    job: Job, *, phase: str, threshold: int, actor: User | None, reason: str = "", revision: int | None = None
+    job: Job, *, phase: str, threshold: int, actor: By, reason: str = "", revision: int | None = None
 ) -> Act:
     """Change how many percent complete one phase; it is judged anew at once.
 
@@ -84,7 +85,7 @@ def restart(
     *,
     phase: str,
     only: Literal["all", "failed"] = "all",
-    actor: User | None,
+    actor: By,
     reason: str = "",
     revision: int | None = None,
 ) -> Act:
@@ -106,8 +107,9 @@ def restart(
         c.job.watched_from = c.now
         c.errors_stale.add(c.job.pk)
         names = ", ".join(p.code for p in [first, *later])
-        audit(c, "restart", f"A new run of {names}: {changed} items are pending again.", phase=first)
-        return Act(changed, c.job, f"{changed} items are pending again.")
+        detail = f"{things_are(changed, 'item')} pending again."
+        audit(c, "restart", f"A new run of {names}: {detail}", phase=first)
+        return Act(changed, c.job, detail)
 
 
 def _nothing_to_restart(phase: Phase, *, only: str) -> bool:
@@ -149,4 +151,6 @@ def _new_run(c: Change, phase: Phase, *, only: str) -> None:
     if phase.last_item_at is not None:
         phase.last_item_at = c.now
     if phase.expected is not None and not phase.announced:
-        phase.expected = max(phase.expected, phase.items_total)
+        # What a phase without items was finished with is no total: it would complete the new run before its worker.
+        has_items = phase.listed or phase.items_total > 0
+        phase.expected = max(phase.expected, phase.items_total) if has_items else None

@@ -14,14 +14,15 @@ from jobs.models import Item, Job, Phase
 from jobs.operations.act import Act, acting, audit, chosen_phases, require_status
 from jobs.progress import Judgement
 from jobs.statuses import CompletedBy, Held, ItemStatus, JobStatus, PhaseStatus
+from jobs.words import things_are
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import User
+    from jobs.operations.act import By
 
 GOING = (JobStatus.PENDING, JobStatus.PROCESSING, JobStatus.PAUSED)
 
 
-def force_complete(job: Job, *, phase: str = "", actor: User | None, reason: str, revision: int | None = None) -> Act:
+def force_complete(job: Job, *, phase: str = "", actor: By, reason: str, revision: int | None = None) -> Act:
     """An operator finishes the open and failed phases (or one of them) with what they have.
 
     Each sends one completed event marked as forced; an unknown total becomes what is settled. Leases
@@ -38,19 +39,19 @@ def force_complete(job: Job, *, phase: str = "", actor: User | None, reason: str
             raise WrongState(f"Phase {phase} is completed; force-complete is for pending, processing or failed ones.")
         for p in open_phases:
             _force(c, p)
-        detail = f"{len(open_phases)} phases are completed with what they have."
+        detail = f"{things_are(len(open_phases), 'phase')} completed with what is there."
         audit(c, "force_complete", detail, phase=open_phases[0] if phase else None)
         return Act(len(open_phases), c.job, detail)
 
 
-def fail(job: Job, *, actor: User | None, reason: str = "", revision: int | None = None) -> Act:
+def fail(job: Job, *, actor: By, reason: str = "", revision: int | None = None) -> Act:
     """An operator fails the job: its open phases fail, leases are revoked. Restart opens it again."""
     with acting(job, "fail", actor=actor, reason=reason, revision=revision) as c:
         if c.job.status == JobStatus.FAILED:
             return Act(0, c.job, f"Job {job.name} is failed already.")
         require_status(c, "fail", *GOING)
         open_phases = [phase for phase in c.phases[c.job.pk] if phase.is_open]
-        audit(c, "fail", f"{len(open_phases)} open phases are failed.")
+        audit(c, "fail", f"{things_are(len(open_phases), 'open phase')} failed.")
         revoke_leases(c, open_phases)
         c.job.held = ""
         for phase in open_phases:
@@ -58,14 +59,14 @@ def fail(job: Job, *, actor: User | None, reason: str = "", revision: int | None
         return Act(1, c.job, f"Job {job.name} is failed.")
 
 
-def cancel(job: Job, *, actor: User | None, reason: str = "", revision: int | None = None) -> Act:
+def cancel(job: Job, *, actor: By, reason: str = "", revision: int | None = None) -> Act:
     """An operator cancels the job: nothing more is taken or told, but what is done stays counted."""
     with acting(job, "cancel", actor=actor, reason=reason, revision=revision) as c:
         if c.job.status == JobStatus.CANCELLED:
             return Act(0, c.job, f"Job {job.name} is cancelled already.")
         require_status(c, "cancel", *GOING, JobStatus.FAILED)
         unfinished = [phase for phase in c.phases[c.job.pk] if not phase.is_completed]
-        audit(c, "cancel", f"{len(unfinished)} unfinished phases are cancelled.")
+        audit(c, "cancel", f"{things_are(len(unfinished), 'unfinished phase')} cancelled.")
         revoke_leases(c, c.phases[c.job.pk])
         c.job.held = Held.CANCELLED
         for phase in unfinished:

@@ -14,9 +14,10 @@ from jobs.models import Item, Job, Phase
 from jobs.models.items import ItemQuerySet
 from jobs.operations.act import Act, Refusal, acting, audit, chosen_phases, not_cancelled, refuse_others
 from jobs.statuses import ItemStatus, PhaseStatus
+from jobs.words import things_are
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import User
+    from jobs.operations.act import By
 
 KEYS_IN_EVENT = 1000
 FRESH: dict[str, Any] = {
@@ -39,7 +40,7 @@ def retry(
     phase: str = "",
     items: Sequence[int] | None = None,
     error_signature: str = "",
-    actor: User | None,
+    actor: By,
     reason: str = "",
     revision: int | None = None,
 ) -> Act:
@@ -62,8 +63,9 @@ def retry(
         affected = _only([p for p in phases if c.has_moved(p)])
         _reopen(c, phases)
         c.emit(timeline.retry_requested(c.job, phase=affected, keys=keys, count=moved))
-        audit(c, "retry", f"{moved} failed items are pending again.", phase=affected)
-        return Act(moved, c.job, f"{moved} failed items are pending again.", refused)
+        detail = f"{things_are(moved, 'failed item')} pending again."
+        audit(c, "retry", detail, phase=affected)
+        return Act(moved, c.job, detail, refused)
 
 
 def release(
@@ -72,7 +74,7 @@ def release(
     phase: str = "",
     items: Sequence[int] | None = None,
     all: bool = False,
-    actor: User | None,
+    actor: By,
     reason: str = "",
     revision: int | None = None,
 ) -> Act:
@@ -90,11 +92,12 @@ def release(
         moved = _move(c, free, was=ItemStatus.PROCESSING, now=ItemStatus.PENDING, values=values)
         if not moved:
             return Act(0, c.job, "No item is held without a live lease." if not all else "No item is held.", refused)
-        audit(c, "release", f"{moved} items are claimable again.", phase=_only(phases) if phase else None)
-        return Act(moved, c.job, f"{moved} items are claimable again.", refused)
+        detail = f"{things_are(moved, 'item')} claimable again."
+        audit(c, "release", detail, phase=_only(phases) if phase else None)
+        return Act(moved, c.job, detail, refused)
 
 
-def skip(job: Job, *, items: Sequence[int], actor: User | None, reason: str = "", revision: int | None = None) -> Act:
+def skip(job: Job, *, items: Sequence[int], actor: By, reason: str = "", revision: int | None = None) -> Act:
     """Pending, failed and abandoned items count as done work from now on.
 
     An item under a live lease or already settled otherwise is refused. A failed phase goes on, and
@@ -115,8 +118,9 @@ def skip(job: Job, *, items: Sequence[int], actor: User | None, reason: str = ""
         if not moved:
             return Act(0, c.job, "None of these items can be skipped.", refused)
         _reopen(c, phases)
-        audit(c, "skip", f"{moved} items are skipped.")
-        return Act(moved, c.job, f"{moved} items are skipped.", refused)
+        detail = f"{things_are(moved, 'item')} skipped."
+        audit(c, "skip", detail)
+        return Act(moved, c.job, detail, refused)
 
 
 # --- the parts ---------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from jobs.errors import WrongState
 from jobs.models import Delivery, Endpoint, Event
 from jobs.models.outbox import DeliveryStatus
 from jobs.operations.act import Act, Refusal, acting, audit
+from jobs.words import things
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -33,7 +34,7 @@ def replay(event: Event, *, endpoint: Endpoint | None = None, actor: User | None
         if not wanted:
             return Act(0, c.job, f"Event {event.pk} has no delivery to an active endpoint.", refused)
         _begin_anew(wanted, now=c.now)
-        detail = f"{event.type} ({event.event_id}) is delivered again to {len(wanted)} endpoints."
+        detail = f"{event.type} ({event.event_id}) is delivered again to {things(len(wanted), 'endpoint')}."
         audit(c, "replay", detail)
         return Act(len(wanted), c.job, detail, refused)
 

@@ -6,6 +6,7 @@ from jobs.serializers.jobs import job_bodies, job_body, phase_bodies, phase_body
 from jobs.serializers.shapes import (
     ClaimedBody,
     CurrentItem,
+    DiagnosisBody,
     ErrorGroup,
     ItemBody,
     JobBody,
@@ -21,6 +22,7 @@ from jobs.serializers.timeline import outward_event, timeline_row
 __all__ = [
     "ClaimedBody",
     "CurrentItem",
+    "DiagnosisBody",
     "ErrorGroup",
     "ItemBody",
     "JobBody",

@@ -165,3 +165,26 @@ class ErrorGroup(TypedDict):
     first_at: Moment | None
     last_at: Moment | None
     workers: list[str]
+
+
+class CauseBody(TypedDict):
+    """One reason why a job is not finished; `code` is for programs, `detail` for people."""
+
+    code: str
+    detail: str
+
+
+class RemedyBody(TypedDict):
+    """One act, what it is about, and what it would do with the figures of now."""
+
+    action: str
+    detail: str
+    outcome: str
+
+
+class DiagnosisBody(TypedDict):
+    """Whether a job finishes by itself, why it has not, and what would change that."""
+
+    verdict: str
+    causes: list[CauseBody]
+    remedies: list[RemedyBody]

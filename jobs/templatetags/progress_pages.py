@@ -8,11 +8,12 @@ from datetime import datetime
 from typing import Any
 
 from django import template
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from jobs import faces, words
+from jobs import faces, kinds, words
 from jobs.previews import Offer
 
 register = template.Library()
@@ -25,6 +26,18 @@ register.filter("exact", words.exact)
 def face(body: Mapping[str, Any]) -> faces.Face:
     """The face of a job body, a phase body or an item body."""
     return faces.face(body["status"], stuck=body.get("stuck"), partial=body.get("partial", False))
+
+
+@register.filter
+def page_of(body: Mapping[str, Any]) -> str:
+    """The address of the page that shows the job of this body."""
+    return reverse(kinds.page_of(body["kind"]), args=[body["id"]])
+
+
+@register.simple_tag
+def kinds_with_lists() -> list[kinds.Kind]:
+    """The kinds of job that have a list of their own, for the navigation."""
+    return kinds.listed()
 
 
 @register.filter

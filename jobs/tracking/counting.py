@@ -73,15 +73,29 @@ def count(phase: Phase, *, done: int = 0, failed: int = 0, skipped: int = 0, eve
 def start(phase: Phase, *, by: Actor) -> Phase:
     """Say that a phase without items is being worked on; saying it again changes nothing."""
     with change([phase.job_id], by=by) as c:
-        locked = c.phase(phase.pk)
-        c.heard(locked.job)
-        _check_without_items(locked, "start")
-        if not locked.is_completed:
-            _check_takes(locked, "start")
-            if locked.started_at is None:
-                locked.job.progress_at = c.now
-            c.begin(locked)
-    return locked
+        return start_phase(c, c.phase(phase.pk))
+
+
+def start_phase(c: Change, phase: Phase) -> Phase:
+    """`start` inside a change that holds the job."""
+    c.heard(phase.job)
+    _check_without_items(phase, "start")
+    if not phase.is_completed:
+        _check_takes(phase, "start")
+        if phase.started_at is None:
+            phase.job.progress_at = c.now
+        c.begin(phase)
+    return phase
+
+
+def count_up_to(c: Change, phase: Phase, *, done: int) -> None:
+    """Count a phase without items, which has begun, up to an absolute number; a lower one changes nothing."""
+    _check_takes(phase, "count")
+    _check_without_items(phase, "count")
+    if done > phase.done:
+        phase.counted = True
+        c.tally(phase, done=done - phase.done)
+        phase.done = done
 
 
 def finish(phase: Phase, *, by: Actor) -> Phase:
@@ -91,36 +105,44 @@ def finish(phase: Phase, *, by: Actor) -> Phase:
     total is the number of its items, and the phase completes when they are settled.
     """
     with change([phase.job_id], by=by) as c:
-        locked = c.phase(phase.pk)
-        c.heard(locked.job)
-        if locked.is_completed:
-            return locked
-        _check_takes(locked, "finish")
-        if _has_items(locked) and locked.expected is None:
-            announce_total(c, locked, expected=locked.items_total)
-            return locked
-        _check_without_items(locked, "finish")
-        c.begin(locked)
-        if locked.expected is None:
-            locked.expected = locked.counts.settled
-        c.close(locked, progress.completion(locked.counts, by=CompletedBy.FINISHED))
-    return locked
+        return finish_phase(c, c.phase(phase.pk))
+
+
+def finish_phase(c: Change, phase: Phase) -> Phase:
+    """`finish` inside a change that holds the job."""
+    c.heard(phase.job)
+    if phase.is_completed:
+        return phase
+    _check_takes(phase, "finish")
+    if _has_items(phase) and phase.expected is None:
+        announce_total(c, phase, expected=phase.items_total)
+        return phase
+    _check_without_items(phase, "finish")
+    c.begin(phase)
+    if phase.expected is None:
+        phase.expected = phase.counts.settled
+    c.close(phase, progress.completion(phase.counts, by=CompletedBy.FINISHED))
+    return phase
 
 
 def fail(phase: Phase, *, error: str = "", by: Actor) -> Phase:
     """Say that a phase without items has failed; only a restart begins it anew."""
     with change([phase.job_id], by=by) as c:
-        locked = c.phase(phase.pk)
-        c.heard(locked.job)
-        _check_without_items(locked, "fail")
-        if locked.status == PhaseStatus.FAILED:
-            return locked
-        _check_takes(locked, "fail")
-        if locked.is_completed:
-            raise WrongState(f"Phase {locked.code} is completed; only a pending or processing phase can be failed.")
-        c.begin(locked)
-        c.close(locked, Judgement(PhaseStatus.FAILED), error=error or "unknown error")
-    return locked
+        return fail_phase(c, c.phase(phase.pk), error=error)
+
+
+def fail_phase(c: Change, phase: Phase, *, error: str = "") -> Phase:
+    """`fail` inside a change that holds the job."""
+    c.heard(phase.job)
+    _check_without_items(phase, "fail")
+    if phase.status == PhaseStatus.FAILED:
+        return phase
+    _check_takes(phase, "fail")
+    if phase.is_completed:
+        raise WrongState(f"Phase {phase.code} is completed; only a pending or processing phase can be failed.")
+    c.begin(phase)
+    c.close(phase, Judgement(PhaseStatus.FAILED), error=error or "unknown error")
+    return phase
 
 
 def _check_takes(phase: Phase, verb: str) -> None:

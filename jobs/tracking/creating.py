@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -10,16 +10,17 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from jobs import kinds, rows
-from jobs.change import Actor, Change, change, settle
+from jobs.change import Actor, Change, LostRace, change, settle
 from jobs.errors import BadInput, Conflict, NotPermitted, WrongState
 from jobs.kinds import KindOptions, PhaseSpec
 from jobs.models import Item, Job, Phase
 from jobs.models.items import digest
 from jobs.models.jobs import projects_of
-from jobs.statuses import Held, PhaseStatus, Shortfall, Trigger
+from jobs.statuses import Held, ItemStatus, PhaseStatus, Shortfall, Trigger
 from jobs.tracking.inputs import Added, Created, NewItem
 
 ROWS_PER_STATEMENT = 10_000
+Fill = Callable[[Job], Mapping[str, Sequence[NewItem]]]
 
 
 def create_job(
@@ -32,13 +33,15 @@ def create_job(
     phases: Sequence[PhaseSpec] = (),
     asset_types: Sequence[str] = (),
     items: Sequence[NewItem] | None = None,
+    fill: Fill | None = None,
     reopen: bool = False,
     by: Actor,
 ) -> Created:
     """Create a job with its phases and the items of its first phase, or find the one of this name.
 
-    An existing job gets the new items; the rest is ignored. Refused: another kind or a name that
-    exists out of sight (Conflict `name_taken`), a project out of reach (NotPermitted).
+    `fill` is for kinds that know the items of every phase: it gets the new job, which has its id, and answers
+    them by the code of their phase. An existing job gets the new `items`; the rest is ignored. Refused: another
+    kind or a name that exists out of sight (Conflict `name_taken`), a project out of reach (NotPermitted).
     """
     chosen = kinds.get(kind)
     specs = [spec.with_defaults() for spec in chosen.build(KindOptions(phases, asset_types))]
@@ -56,7 +59,7 @@ def create_job(
         )
         try:
             with transaction.atomic():
-                return Created(_insert(job, _phases(specs, job=job), items, by=by), True)
+                return Created(_insert(job, _phases(specs, job=job), items, fill=fill, by=by), True)
         except IntegrityError:
             existing = Job.objects.get(name=name)
     return Created(_existing(existing, kind=kind, items=items, reopen=reopen, by=by), False)
@@ -66,11 +69,21 @@ def add_items(phase: Phase, *, items: Sequence[NewItem], reopen: bool = False, b
     """Add items to a phase; a key that it holds already is left as it is.
 
     A finished phase takes no new items (WrongState) unless `reopen` starts a new run that keeps
-    what is settled. A phase that is counted without items takes none.
+    what is settled. A phase that is counted without items takes none, nor does a job of a kind whose
+    items come with something of their own.
     """
     with change([phase.job_id], by=by) as c:
         locked = c.phase(phase.pk)
+        _check_kind(locked)
         return list_items(c, locked, items, reopen=reopen)
+
+
+def _check_kind(phase: Phase) -> None:
+    kind = kinds.find(phase.job.kind)
+    if kind and not kind.open:
+        raise WrongState(
+            f"Job {phase.job.name} is of kind {kind.code}, which takes its items through {kind.created_at} only."
+        )
 
 
 def list_items(
@@ -90,6 +103,25 @@ def list_items(
             phase.expected = max(phase.expected, phase.items_total)
     phase.listed = phase.listed or listing
     return Added(added, len(items) - added)
+
+
+def close_list(c: Change, phase: Phase) -> None:
+    """No more items will come: the total of this listed phase is the number of its items, without a watermark."""
+    if phase.expected is None:
+        phase.expected, phase.announced, phase.listed = phase.items_total, False, True
+        c.record(phase.job, f"{phase.code}.listed", phase=phase, detail=f"{phase.items_total} items, and no more.")
+
+
+def skip_listed(c: Change, phase: Phase, reasons: Mapping[int, str]) -> None:
+    """Pending items that need no work, by their ids, each with the sentence that says why; they count as done work.
+
+    Unlike a report this begins nothing: a phase of which only such items are settled is still pending.
+    """
+    values = [(pk, ItemStatus.PENDING, ItemStatus.SKIPPED, reason, c.now) for pk, reason in reasons.items()]
+    moved = rows.update(Item, values, match=("id", "status"), fields=("status", "error", "finished_at"))
+    if len(moved) != len(values):
+        raise LostRace("An item was moved by somebody who did not hold the lock of its job.")
+    c.count(phase, was=ItemStatus.PENDING, now=ItemStatus.SKIPPED, number=len(moved))
 
 
 def add_phases(c: Change, specs: Sequence[PhaseSpec]) -> list[Phase]:
@@ -188,7 +220,7 @@ def _phases(specs: Sequence[PhaseSpec], *, job: Job, first: int = 0) -> list[Pha
     ]
 
 
-def _insert(job: Job, phases: list[Phase], items: Sequence[NewItem] | None, *, by: Actor) -> Job:
+def _insert(job: Job, phases: list[Phase], items: Sequence[NewItem] | None, *, fill: Fill | None, by: Actor) -> Job:
     now = timezone.now()
     job.created_at = job.updated_at = job.watched_from = now
     job.save(force_insert=True)
@@ -197,10 +229,12 @@ def _insert(job: Job, phases: list[Phase], items: Sequence[NewItem] | None, *, b
     Phase.objects.bulk_create(phases)
     c = Change(by=by, now=now)
     c.adopt([job], phases)
-    if items is not None:
-        first = phases[0]
-        first.expected, first.announced = first.expected or 0, False
-        list_items(c, first, items)
+    filled = {} if items is None else {phases[0].code: items}
+    filled |= fill(job) if fill else {}
+    for code, listed in filled.items():
+        phase = c.phase_by_code(code)
+        phase.expected, phase.announced = phase.expected or 0, False
+        list_items(c, phase, listed)
     c.record(job, "job.created")
     settle(c)
     return job

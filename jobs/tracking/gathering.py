@@ -106,14 +106,15 @@ def _write(tickets: Sequence[_Ticket]) -> None:
 _gathering = Gathering()
 
 
-def report(phase: Phase, *, worker: str = "", results: Sequence[Result], by: Actor) -> Reported:
+def report(phase: Phase, *, worker: str = "", results: Sequence[Result], leased: bool = True, by: Actor) -> Reported:
     """Apply the results of one worker to items of one phase; each gets its own outcome.
 
-    An unknown key creates the item unless the phase was given a list (then it is `invalid`).
+    An unknown key creates the item unless the phase was given a list (then it is `invalid`). What is begun
+    (`processing`) gets the default lease; with `leased` False it has none and is freed by `release` only.
     WrongState where the phase is counted without items. The answer comes after the commit, which
     reports of other threads may share; a caller inside a transaction of its own shares nothing.
     """
-    batch = Batch(phase, worker, results, by)
+    batch = Batch(phase, worker, results, by, leased)
     if connection.in_atomic_block:
         return report_many([batch])[0]
     return _gathering.report(batch)

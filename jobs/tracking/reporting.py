@@ -27,12 +27,13 @@ Key = tuple[int, str]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The results that one worker reports for one phase."""
+    """The results that one worker reports for one phase; not `leased`, what it begins is held without a lease."""
 
     phase: Phase
     worker: str
     results: Sequence[Result]
     by: Actor
+    leased: bool = True
 
 
 def report_many(batches: Sequence[Batch]) -> list[Reported]:
@@ -127,7 +128,7 @@ def _reporter(c: Change, phase: Phase, batch: Batch) -> Reporter:
         worker=batch.worker,
         account=batch.by.account.pk if batch.by.account else None,
         now=c.now,
-        lease_seconds=settings.ITEM_LEASE_SECONDS,
+        lease_seconds=settings.ITEM_LEASE_SECONDS if batch.leased else None,
         closed=closed_because(phase),
         paused=paused,
     )

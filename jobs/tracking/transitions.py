@@ -60,12 +60,13 @@ class Reporter:
     """Who reports, when, and what the phase's and the job's state forbid at this moment.
 
     `closed` says in a sentence why nothing is taken (empty: open), `paused` why nothing new may be begun.
+    Without `lease_seconds` what is begun is held until it is reported or released.
     """
 
     worker: str
     account: int | None
     now: datetime
-    lease_seconds: int
+    lease_seconds: int | None
     closed: str = ""
     paused: str = ""
 
@@ -130,10 +131,10 @@ def _begin(item: ItemState, reporter: Reporter) -> Answer:
     return Outcome.APPLIED, ""
 
 
-def _lease(item: ItemState, reporter: Reporter, *, seconds: int) -> None:
+def _lease(item: ItemState, reporter: Reporter, *, seconds: int | None) -> None:
     item.moved = True
     item.worker, item.account, item.lease_seconds = reporter.worker, reporter.account, seconds
-    item.lease_expires_at = reporter.now + timedelta(seconds=seconds)
+    item.lease_expires_at = reporter.now + timedelta(seconds=seconds) if seconds else None
 
 
 def _give_back(item: ItemState, result: Result, reporter: Reporter) -> Answer:

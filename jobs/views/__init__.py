@@ -1,11 +1,12 @@
-"""The pages of operators, inside the admin."""
+"""The pages of operators, inside the admin; and the badge of a job, for pages of others."""
 
+from jobs.views.badge_image import badge
 from jobs.views.confirming import confirm_many, confirm_one
 from jobs.views.contracts import contracts_page
 from jobs.views.deliveries import delivery_page
 from jobs.views.endpoint_acts import ENDPOINT_ACTS, endpoint_act
 from jobs.views.endpoints import add_endpoint, change_endpoint, endpoint_page
-from jobs.views.job import job_page
+from jobs.views.job import job_page, show_job
 from jobs.views.letters import confirm_letters, letter_page
 from jobs.views.overview import overview_page
 from jobs.views.replaying import confirm_replay
@@ -14,6 +15,7 @@ from jobs.views.tokens import issue_token
 __all__ = [
     "ENDPOINT_ACTS",
     "add_endpoint",
+    "badge",
     "change_endpoint",
     "confirm_letters",
     "confirm_many",
@@ -27,4 +29,5 @@ __all__ = [
     "job_page",
     "letter_page",
     "overview_page",
+    "show_job",
 ]

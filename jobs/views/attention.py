@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from jobs import progress
+from jobs.diagnosis.causes import out_of_reach, stuck_since
 from jobs.models import Job, Phase
 from jobs.previews import Figures, Offer, figures_of, offer
-from jobs.statuses import JobStatus, Shortfall, Stuck
+from jobs.statuses import JobStatus, Shortfall
 from jobs.views.workers import ALIVE
-from jobs.words import number, span, things
+from jobs.words import number, things
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -56,23 +57,6 @@ def _judge(f: Figures, user: User | AnonymousUser, row: Any) -> Attention | None
     if failing:
         return Attention(2, job, row, out_of_reach(failing[0]), job.error, offer("retry", f, user))
     return None
-
-
-def stuck_since(job: Job, *, now: datetime) -> str:
-    """`silent 46 min`, with what that means."""
-    if job.stuck == Stuck.SILENT:
-        return f"silent {span((now - job.last_sign_of_life()).total_seconds())}: no report and no heartbeat"
-    if job.stuck == Stuck.STALLED:
-        moment = max(filter(None, (job.progress_at, job.started_at, job.watched_from)))
-        return f"stalled {span((now - moment).total_seconds())}: heartbeats come, but nothing gets finished"
-    return "unannounced: items came, but nobody said how many there will be"
-
-
-def out_of_reach(phase: Phase) -> str:
-    """Why the threshold cannot be met any more, with the figures."""
-    expected = phase.expected or 0
-    needed = progress.needed(expected, phase.threshold)
-    return f"{phase.label} needs {number(needed)}, at most {number(expected - phase.failed)} can still succeed"
 
 
 def _has_live_worker(f: Figures) -> bool:

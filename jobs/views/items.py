@@ -61,8 +61,8 @@ class Cell:
     item_id: int | None = None
 
 
-def items_section(request: HttpRequest, figures: Figures) -> dict[str, Any]:
-    """The context of the section: the phase whose items are shown, its grid, one page of its list."""
+def items_section(request: HttpRequest, figures: Figures, *, grid: bool = True) -> dict[str, Any]:
+    """The context of the section: the phase whose items are shown, its grid if it is wanted, one page of its list."""
     phase = _phase(figures, request.GET.get("phase", ""))
     if phase is None:
         return {"items_phase": None}
@@ -71,7 +71,7 @@ def items_section(request: HttpRequest, figures: Figures) -> dict[str, Any]:
     return {
         "items_phase": phase,
         "items_phases": [other for other in figures.phases if other.items_total],
-        "cells": _cells(phase),
+        "cells": _cells(phase) if grid else None,
         "cell_size": max(1, -(-phase.items_total // CELLS)),
         "items": listed[:LISTED],
         "items_filters": filters,

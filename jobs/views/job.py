@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from django.contrib.admin import AdminSite
 from django.db.models import Prefetch
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
-from jobs import kinds, progress
-from jobs.models import Delivery, Event, Job, Phase
-from jobs.previews import Figures, Offer, figures_of, item_offers, offer, offers
+from jobs import badges, kinds
+from jobs.diagnosis import Remedy, diagnose
+from jobs.models import Delivery, Event, Job
+from jobs.previews import ACTS, Figures, Offer, figures_of, item_offers, offer, offers
 from jobs.serializers import ErrorGroup, JobBody, PhaseBody, error_groups, job_body
-from jobs.views.attention import out_of_reach, stuck_since
 from jobs.views.items import items_section
-from jobs.views.pages import forbidden, jobs_of, live, missing, page
+from jobs.views.pages import LONGEST_ID, forbidden, jobs_of, live, missing, page
 from jobs.views.rows import row_of
 from jobs.views.throughput import rate_of
 from jobs.views.told import place
 from jobs.views.workers import worker_of
-from jobs.words import number, things
+from jobs.words import number
 
 EVENTS_LISTED = 50
 ERRORS_LISTED = 10
+Adding = Callable[[HttpRequest, Figures, JobBody], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,27 +54,55 @@ class Moment:
 
 
 def job_page(request: HttpRequest, site: AdminSite, job_id: str) -> HttpResponse:
-    """Everything about one job; 404 where it is out of sight."""
+    """Everything about one job, on the page of its kind; 404 where it is out of sight."""
+    kind = Job.objects.filter(pk=int(job_id)).values_list("kind", flat=True).first()
+    if kind is not None and kinds.page_of(kind) != kinds.JOB_PAGE:
+        query = f"?{request.GET.urlencode()}" if request.GET else ""
+        return HttpResponseRedirect(reverse(kinds.page_of(kind), args=[job_id]) + query)
+    return show_job(request, site, job_id)
+
+
+def show_job(
+    request: HttpRequest,
+    site: AdminSite,
+    job_id: str,
+    *,
+    template: str = "jobs/job.html",
+    kind: str = "",
+    adding: Adding | None = None,
+    grid: bool = True,
+) -> HttpResponse:
+    """The page of a job in a template that extends `jobs/job.html`; 404 where it is out of sight.
+
+    Apps show their kind of job by it: `kind` narrows to theirs, `adding` answers what their blocks need besides,
+    and without `grid` the items are a list alone, where the app draws a grid of its own.
+    """
     jobs = jobs_of(request)
     if jobs is None:
         return forbidden(request, site, "To see jobs an account needs the permission jobs.view_job (role viewer).")
-    job = jobs.filter(pk=int(job_id)).first()
+    number = int(job_id) if job_id.isascii() and job_id.isdigit() and len(job_id) <= LONGEST_ID else 0
+    job = jobs.filter(pk=number, **({"kind": kind} if kind else {})).first()
     if job is None:
         return missing(request, site, f"There is no job {job_id} in your sight. It may have been pruned.")
-    return page(request, site, "jobs/job.html", _context(request, job))
-
-
-def _context(request: HttpRequest, job: Job) -> dict[str, Any]:
     figures = figures_of(job)
+    context = _context(request, figures, grid=grid)
+    more = adding(request, figures, context["body"]) if adding else {}
+    return page(request, site, template, {**context, **more})
+
+
+def _context(request: HttpRequest, figures: Figures, *, grid: bool) -> dict[str, Any]:
+    job = figures.job
     body = job_body(job, now=figures.now)
+    found = diagnose(figures)
     return {
         "title": job.name,
         "job": job,
         "body": body,
-        "kind": kinds.get(job.kind).label if job.kind in dict(kinds.choices()) else job.kind,
+        "kind": kinds.label_of(job.kind),
         "row": row_of(body),
         "phases": list(zip(figures.phases, body["phases"], strict=True)),
-        "why_stuck": why_stuck(figures) if job.stuck else [],
+        "diagnosis": found,
+        "remedies": [(remedy, _button(figures, request, remedy)) for remedy in found.remedies],
         "worker": worker_of(job),
         "offers": offers(figures, request.user),
         "failures": _failures(figures, request),
@@ -82,9 +112,23 @@ def _context(request: HttpRequest, job: Job) -> dict[str, Any]:
         "may_replay": request.user.has_perms(["jobs.view_delivery", "jobs.replay_event"]),
         "item_offers": item_offers(figures, request.user),
         "back": request.get_full_path(),
-        **items_section(request, figures),
+        "links": _links(request, job),
+        **items_section(request, figures, grid=grid),
         **_live(job, figures),
     }
+
+
+def _links(request: HttpRequest, job: Job) -> badges.Links | None:
+    """The addresses of the badge; None where the account may not give them out."""
+    return badges.links(job, at=request.build_absolute_uri) if request.user.has_perm("jobs.share_job") else None
+
+
+def _button(figures: Figures, request: HttpRequest, remedy: Remedy) -> Offer | None:
+    """The button of a remedy; None where it is not an operator's act."""
+    if remedy.action not in ACTS:
+        return None
+    scope = {"phase": remedy.phase} if remedy.phase else {}
+    return replace(offer(remedy.action, figures, request.user, **scope), label=f"{remedy.detail}…")
 
 
 def _failures(figures: Figures, request: HttpRequest) -> list[Failures]:
@@ -112,27 +156,7 @@ def _timeline(request: HttpRequest, job: Job) -> list[Moment]:
 
 def _live(job: Job, figures: Figures) -> dict[str, Any]:
     poll = reverse("api-job", args=[job.pk])
-    return live(now=figures.now, socket=f"/ws/jobs/{job.pk}", poll=poll, single=True)
-
-
-def why_stuck(figures: Figures) -> list[str]:
-    """What keeps the job from finishing by itself, in sentences."""
-    causes = [stuck_since(figures.job, now=figures.now).capitalize()]
-    if figures.free:
-        causes.append(f"{things(figures.free, 'lease')} without a live holder")
-    causes.append(f"{things(figures.live, 'live lease')}" if figures.live else "nobody holds a live lease")
-    causes += [out_of_reach(phase) for phase in figures.out_of_reach()]
-    causes += [_gap(phase) for phase in figures.unfinished if phase.gate_open]
-    return causes
-
-
-def _gap(phase: Phase) -> str:
-    counts = phase.counts
-    if counts.expected is None:
-        return f"{phase.label}: {number(counts.settled)} settled, the total was never announced"
-    open_items = max(0, counts.expected - counts.settled)
-    needed = progress.needed(counts.expected, phase.threshold)
-    return f"{phase.label}: needs {number(needed)}, has {number(counts.processed)}, {number(open_items)} open"
+    return live(now=figures.now, socket=f"/ws/jobs/{job.pk}", poll=poll, single=True, over=job.is_finished)
 
 
 def formula(body: JobBody) -> list[str]:

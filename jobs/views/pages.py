@@ -60,6 +60,6 @@ def numbers(query: QueryDict, name: str, *, most: int) -> list[int]:
     return [int(text) for text in texts[:most]]
 
 
-def live(*, now: datetime, socket: str, poll: str, single: bool) -> dict[str, Any]:
-    """What the browser's module needs to keep a page current."""
-    return {"live": {"socket": socket, "poll": poll, "single": single}, "now": now}
+def live(*, now: datetime, socket: str, poll: str, single: bool, over: bool = False) -> dict[str, Any]:
+    """What the browser needs to keep a page current; one that is `over` is not loaded again without scripts."""
+    return {"live": {"socket": socket, "poll": poll, "single": single, "over": over}, "now": now}

@@ -33,7 +33,7 @@ def _issue(request: HttpRequest, form: TokenForm) -> str:
     try:
         return tokens.issue(
             answers["account"],
-            role=answers["role"],
+            roles=[answers["role"]],
             projects=answers["projects"] or None,
             days=answers["days"],
             by=request.user,

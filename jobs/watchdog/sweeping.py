@@ -18,6 +18,7 @@ from django.utils import timezone
 from jobs import progress, rows, timeline
 from jobs.change import Actor, Change, LostRace, change, stuck_reason
 from jobs.errors import NotFound
+from jobs.live import tickets
 from jobs.models import Item, Job, Phase
 from jobs.statuses import OPEN_PHASE, ItemStatus, JobStatus, Stuck
 from jobs.timeline import sentence
@@ -31,11 +32,12 @@ EXPIRED_FIELDS = ("status", "tries", "lease_seconds", "lease_expires_at", "error
 
 
 def sweep(now: datetime | None = None) -> dict[str, int]:
-    """Do everything that is due; how many leases expired, watermarks passed and jobs got stuck."""
+    """Do everything that is due; how many leases and tickets expired, watermarks passed and jobs got stuck."""
     return {
         "expired": expire_leases(now),
         "watermarks": pass_watermarks(now),
         "stuck": find_stuck(now),
+        "tickets": tickets.forget(now),
     }
 
 

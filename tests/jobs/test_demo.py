@@ -11,12 +11,17 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from shlex import split
 from shutil import copy
+from threading import Event
 from urllib.parse import urlencode
 
 import pytest
 
-from tests.examples.site import ROOT, environment, eventually, free_port, template, terminate
+from examples.connection import Connection
+from jobs.management.demo.scenes import next_run
+from tests.examples.site import ROOT, environment, eventually, free_port, manage, template, terminate
+from tests.factories import make_job
 
 LAST_LINE = "Ctrl-C stops everything."
 
@@ -73,28 +78,63 @@ def is_listening(port: int) -> bool:
 
 def jobs_named(run: str, *, database: Path) -> dict[str, str]:
     with closing(sqlite3.connect(database)) as connection:
-        return dict(connection.execute("SELECT name, status FROM jobs_job WHERE name LIKE ?", [f"{run}-%"]))
+        return dict(connection.execute("SELECT name, status FROM jobs_job WHERE name LIKE ?", [f"{run}%"]))
 
 
-def test_demo_works_through_its_pictures_and_starts_again_with_the_same_account(database: Path, tmp_path: Path) -> None:
+def wait_for(status: str, name: str, *, database: Path) -> None:
+    eventually(lambda: jobs_named(name, database=database).get(name) == status, what=f"{name} {status}")
+
+
+def mend_and_retry(name: str, *, banner: str, port: int, database: Path) -> None:
+    """What the banner says to do about the document with a broken page."""
+    [command] = re.findall(r"^ +(\S+ examples/make_pdf.py \S+ --mend)$", banner, flags=re.MULTILINE)
+    subprocess.run(split(command), cwd=ROOT, check=True, capture_output=True)
+    token = manage("token", "create", "lead", "--role", "lead", database=database)
+    site = Connection(f"http://127.0.0.1:{port}", token=token, stop=Event())
+    [document] = site.get(f"/documents?project={name.partition('/')[0]}")["results"]
+    assert site.post(f"/documents/{document['id']}/retry", {"reason": "mended"})["changed"] == 1
+
+
+def test_demo_works_through_its_files_and_starts_again_with_the_same_account(database: Path, tmp_path: Path) -> None:
     port, passwords = free_port(), []
-    for run in ("demo-1", "demo-2"):
-        with demo(database, "--port", str(port), "--count", "16", "--data", str(tmp_path)) as process:
+    small = ["--count", "16", "--pages", "15", "--portraits", "16"]
+    for run, after_mending in (("demo-1", "completed"), ("demo-2", "failed")):
+        document = f"{run}/contract.pdf"
+        with demo(database, "--port", str(port), *small, "--data", str(tmp_path)) as process:
             banner = banner_of(process)
             password = banner.split("password", 1)[1].split()[0]
             assert signs_in(port, name="demo", password=password)
             passwords.append(password)
             eventually((tmp_path / "hashes.csv").exists, what="the file of hashes")
             (tmp_path / "hashes.csv").unlink()
+            wait_for("failed", document, database=database)
+            if after_mending == "completed":
+                mend_and_retry(document, banner=banner, port=port, database=database)
+                wait_for("completed", document, database=database)
+                wait_for("completed", f"{run}-people", database=database)
             statuses = jobs_named(run, database=database)
+        session = statuses.pop(f"{run}-people", "not there yet")
+        assert session == "completed" or run == "demo-2"
         assert statuses == {
             f"{run}-pictures": "completed",
             f"{run}-frames": "completed",
             f"{run}-frames-without-total": "processing",
+            document: after_mending,
         }
         assert process.returncode == 0
         assert not is_listening(port)
     assert passwords[0] == passwords[1]
+    assert len(list(tmp_path.glob("texts/*/merged.*"))) == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("left", ["demo-1-pictures", "demo-1/contract.pdf", "demo-1-frames"])
+def test_a_run_has_a_number_of_its_own_whatever_the_last_one_left(left: str) -> None:
+    for name in ("demonstration", "demo-12-pictures"):
+        make_job(name=name)
+    assert next_run() == "demo-1"
+    make_job(name=left)
+    assert next_run() == "demo-2"
 
 
 def test_demo_refuses_a_port_that_is_taken(database: Path, tmp_path: Path) -> None:

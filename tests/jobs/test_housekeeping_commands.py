@@ -7,10 +7,17 @@ from io import StringIO
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from jobs import watchdog
 from jobs.models import Event, Item, Job, Phase
-from tests.factories import make_job, phase_of
+from ocr_chunks import documents
+from ocr_chunks.models import Chunk
+from tests.factories import WORKER, make_job, phase_of
+from training import sessions
+from training.models import TrainingImage
 
 pytestmark = pytest.mark.django_db
 
@@ -66,3 +73,29 @@ def test_recount_without_repair_leaves_even_a_passed_deadline_alone() -> None:
     Phase.objects.filter(job=job).update(deadline_at=timezone.now() - timedelta(minutes=1))
     assert run("recount") == "Every counter equals its items.\n"
     assert phase_of(job).status == "pending"
+
+
+@pytest.mark.parametrize("kind", ["generic", "ocr", "training"])
+def test_prune_deletes_a_job_with_what_its_app_keeps_in_as_many_statements_for_few_items_as_for_many(kind: str) -> None:
+    def cost(size: int) -> int:
+        job = finished(kind, size=size)
+        Job.objects.filter(pk=job.pk).update(status="completed", finished_at=timezone.now() - timedelta(days=31))
+        with CaptureQueriesContext(connection) as queries:
+            assert watchdog.prune()["jobs"] == 1
+        assert not Job.objects.exists()
+        assert not Item.objects.exists()
+        assert not Chunk.objects.exists()
+        assert not TrainingImage.objects.exists()
+        return len(queries)
+
+    assert cost(3) == cost(1500)
+
+
+def finished(kind: str, *, size: int) -> Job:
+    """A job of this kind with that many items."""
+    if kind == "ocr":
+        return documents.create_document(name="d.pdf", page_count=size, pages_per_chunk=1, by=WORKER).document.job
+    if kind == "training":
+        images = [sessions.NewImage(f"{n}.jpg", f"hash {n // 2}") for n in range(size)]
+        return sessions.create_session(name="s", images=images, by=WORKER).session.job
+    return make_job(items=size)

@@ -7,6 +7,7 @@ from functools import partial
 from itertools import count, islice
 from threading import Event as Signal
 from threading import Thread
+from time import sleep
 from typing import Any
 from uuid import uuid4
 
@@ -198,6 +199,7 @@ def test_a_job_with_many_items_appears_all_at_once() -> None:
             seen.add((found, Item.objects.filter(phase__job__name="large").count() if found else 0))
             if last:
                 break
+            sleep(0.001)  # a reader that spins would keep the interpreter from the writer
         connections.close_all()
 
     reader = Thread(target=look)

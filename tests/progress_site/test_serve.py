@@ -35,7 +35,10 @@ def slow(request: HttpRequest) -> HttpResponse:
         time.sleep(0.01)
     return HttpResponse("finished")
 
-urlpatterns = [path("slow", slow), path("", include("progress_site.urls"))]
+def large(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(b"x" * 200_000)
+
+urlpatterns = [path("slow", slow), path("large", large), path("", include("progress_site.urls"))]
 """
 SETTINGS = "from progress_site.settings import *\nROOT_URLCONF = 'slow_urls'\n"
 CLAIM = """
@@ -145,6 +148,16 @@ def test_it_answers_and_ends_at_once_with_idle_connections(place: Place) -> None
     with serving(place) as (process, port):
         idle = asking(port, "/readyz")
         assert idle.getresponse().read().startswith(b'{"status": "ok"')
+        process.send_signal(signal.SIGTERM)
+        begun = time.monotonic()
+        assert process.wait(PATIENCE) == 0
+        assert time.monotonic() - begun < 5
+
+
+def test_a_large_answer_is_over_once_it_was_read(place: Place) -> None:
+    with serving(place) as (process, port):
+        connection = asking(port, "/large")
+        assert len(connection.getresponse().read()) == 200_000
         process.send_signal(signal.SIGTERM)
         begun = time.monotonic()
         assert process.wait(PATIENCE) == 0

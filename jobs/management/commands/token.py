@@ -30,7 +30,13 @@ class Command(BaseCommand):
         acts = parser.add_subparsers(dest="act", required=True, metavar="create|list|revoke")
         create = acts.add_parser("create", help="make a token for the account NAME, which is made where it is missing")
         create.add_argument("name", type=_name, help="user name of the account, up to 150 characters")
-        create.add_argument("--role", choices=[*Role], help="what it may do (a new account: worker)")
+        create.add_argument(
+            "--role",
+            choices=[*Role],
+            action="append",
+            dest="roles",
+            help="what it may do; repeatable (default: worker)",
+        )
         create.add_argument(
             "--project", type=_project, action="append", dest="projects", help="limit it to this project; repeatable"
         )
@@ -42,15 +48,17 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Dispatch to the subcommand."""
         if options["act"] == "create":
-            self._create(**{name: options[name] for name in ("name", "role", "projects", "days")})
+            self._create(**{name: options[name] for name in ("name", "roles", "projects", "days")})
         elif options["act"] == "list":
             self._list()
         else:
             self._revoke(options["which"])
 
-    def _create(self, *, name: str, role: str | None, projects: Sequence[str] | None, days: int | None) -> None:
+    def _create(
+        self, *, name: str, roles: Sequence[str] | None, projects: Sequence[str] | None, days: int | None
+    ) -> None:
         try:
-            self.stdout.write(tokens.issue(name, role=role, projects=projects, days=days))
+            self.stdout.write(tokens.issue(name, roles=roles or (), projects=projects, days=days))
         except WrongState as error:
             raise CommandError(error.detail, returncode=WRONG_STATE) from None
 

@@ -39,8 +39,8 @@ export function showJob(job, root = document) {
   for (const place of root.querySelectorAll(`[data-job="${job.id}"]`)) {
     showFields(place, { ...job, ...totals(job.phases) });
     for (const phase of job.phases) {
-      const row = place.querySelector(`[data-phase="${CSS.escape(phase.code)}"]`);
-      if (row) showFields(row, phaseFields(phase));
+      const rows = place.querySelectorAll(`[data-phase="${CSS.escape(phase.code)}"]`);
+      for (const row of rows) showFields(row, phaseFields(phase));
     }
   }
 }

@@ -16,6 +16,8 @@
  *   live          the socket brings every change
  *   reconnecting  the socket is lost and tried again, at random within growing pauses of up to 30 s
  *   polling       the socket does not get through, but requests every 2 to 5 s do; it is still tried
+ *   resting       a single job has failed where the socket does not get through; nothing is asked until somebody
+ *                 looks at the page again, for it may have been retried
  *   done          a single job was completed, cancelled or deleted; nothing is asked any more
  *   signedout     the session has ended; nothing is asked any more
  *   denied        the account may not see this; nothing is asked any more
@@ -78,7 +80,8 @@ export class LiveFeed extends EventTarget {
   /** The network or the reader is back: do not wait for the next try. */
   hurry() {
     if (this.isStopped) return;
-    if (this.socket?.readyState === OPEN) this.askForNewer();
+    if (this.mode === "resting") this.wake();
+    else if (this.socket?.readyState === OPEN) this.askForNewer();
     else if (!this.socket) this.connect();
   }
 
@@ -177,6 +180,19 @@ export class LiveFeed extends EventTarget {
     if (OVER.has(job.status)) this.stop();
   }
 
+  /** It has failed and no socket would tell that it goes on: ask for nothing until somebody looks. */
+  rest() {
+    for (const name of ["poll", "retry"]) this.cancel(name);
+    this.drop();
+    this.setMode("resting");
+  }
+
+  wake() {
+    [this.isSettled, this.etag] = [false, null];
+    this.connect();
+    this.poll();
+  }
+
   // --- polling ------------------------------------------------------------------------------------
 
   async poll() {
@@ -199,16 +215,15 @@ export class LiveFeed extends EventTarget {
     if (!body && response.status !== 304) return void this.setMode("reconnecting");
     this.etag = response.headers.get("ETag") ?? this.etag;
     this.since = new Date();
-    this.setMode("polling");
     if (body) this.hearBodies(body.results ?? [body]);
+    if (this.isStopped) return;
+    if (this.isSettled) this.rest();
+    else this.setMode("polling");
   }
 
   hearBodies(jobs) {
     jobs.forEach((job) => this.show(job));
     if (this.single) jobs.forEach((job) => this.endWith(job));
-    if (!this.isSettled || this.isStopped) return;
-    this.cancel("poll");
-    this.setMode("reconnecting");
   }
 
   // --- helpers ------------------------------------------------------------------------------------

@@ -9,12 +9,14 @@ import { Sections } from "./sections.js";
 
 const AGES_MS = 1000;
 const LISTS_MS = 30_000;
+const PAGE_ROWS = 5;
 const TICK_BOX = "input[type=checkbox]";
 const WORDS = {
   connecting: "Connecting",
   live: "Live",
   reconnecting: "Reconnecting",
   polling: "Polling",
+  resting: "Resting",
   done: "Done",
   signedout: "Signed out",
   denied: "Not permitted",
@@ -51,7 +53,7 @@ const feed = new LiveFeed({ wsUrl: live.dataset.socket, pollUrl: live.dataset.po
 // --- what arrives ------------------------------------------------------------------------------------
 
 feed.addEventListener("mode", ({ detail }) => {
-  const wasAway = mode === "reconnecting" || mode === "polling";
+  const wasAway = ["reconnecting", "polling", "resting"].includes(mode);
   const changed = mode !== detail.mode;
   mode = detail.mode;
   showBadge();
@@ -96,6 +98,7 @@ function refreshSingle(job, before, first) {
 const revisionShown = document.querySelector("[data-section] [data-field=revision]")?.textContent;
 const isShown = (job) => document.querySelector(`[data-job="${job.id}"]`) !== null || faceOf(job) === "completed";
 const refresh = () => isPaused || sections.later();
+const isAtRest = () => isSingle && [...known.values()].some((job) => ENDS[job.face]); // the socket tells when it goes on
 
 // --- badge, clock, announcements ---------------------------------------------------------------------
 
@@ -107,6 +110,7 @@ function showBadge() {
 
 function saidMode() {
   if (mode === "polling") return "Polling, the live connection does not get through";
+  if (mode === "resting") return "Resting. Nothing more is asked until somebody looks at this page again.";
   return mode === "signedout" ? "Signed out. Load the page again to sign in." : WORDS[mode];
 }
 
@@ -155,19 +159,36 @@ function showNow() {
   if (mode === "live" || mode === "polling") sections.now();
 }
 
-/** Arrow keys move within the grid of items; only one cell of it is a tab stop. */
+/** Keys move within the grid of items; only one cell of it is a tab stop. */
 function moveInGrid(event) {
   const cell = event.target.closest?.("[data-grid] a");
   if (!cell) return;
-  const cells = [...cell.closest("[data-grid]").querySelectorAll("a")];
-  const columns = cells.filter((other) => other.offsetTop === cells[0].offsetTop).length;
-  const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
-  const next = cells[cells.indexOf(cell) + (step ?? 0)];
-  if (!step || !next) return;
+  const grid = cell.closest("[data-grid]");
+  const cells = [...grid.querySelectorAll("a")];
+  const next = cells[placeInGrid(event.key, cells.indexOf(cell), cells)];
+  if (!next || next === cell) return;
   event.preventDefault();
-  cell.tabIndex = -1;
+  for (const stop of grid.querySelectorAll('a:not([tabindex="-1"])')) stop.tabIndex = -1;
   next.tabIndex = 0;
   next.focus();
+}
+
+/** Arrows go one cell, PageUp and PageDown some rows within the column, Home and End to the first and the last. */
+function placeInGrid(key, place, cells) {
+  const secondRow = cells.findIndex((cell) => cell.offsetTop !== cells[0].offsetTop);
+  const columns = secondRow < 0 ? cells.length : secondRow;
+  const [column, last] = [place % columns, cells.length - 1];
+  const moves = {
+    ArrowLeft: place - 1,
+    ArrowRight: place + 1,
+    ArrowUp: place - columns,
+    ArrowDown: place + columns,
+    Home: 0,
+    End: last,
+    PageUp: Math.max(column, place - PAGE_ROWS * columns),
+    PageDown: Math.min(last - ((last - column) % columns), place + PAGE_ROWS * columns),
+  };
+  return moves[key];
 }
 
 // --- ticking -----------------------------------------------------------------------------------------
@@ -183,5 +204,5 @@ document.addEventListener("change", (event) => {
 
 showTickAll();
 setInterval(() => showAges(Date.now() + skew), AGES_MS);
-setInterval(() => document.hidden || mode !== "live" || refresh(), LISTS_MS);
+setInterval(() => document.hidden || mode !== "live" || isAtRest() || refresh(), LISTS_MS);
 feed.start();

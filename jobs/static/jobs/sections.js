@@ -60,7 +60,10 @@ export class Sections {
       const name = section.dataset.section;
       const newer = fresh.querySelector(`[data-section="${name}"]`);
       if (!newer) continue;
-      if (isBusy(section)) this.held.set(name, newer);
+      mendGrid(section, newer);
+      keepAges(section, newer);
+      if (section.isEqualNode(newer)) this.held.delete(name);
+      else if (isBusy(section)) this.held.set(name, newer);
       else this.replace(section, newer);
     }
     this.onHeld(this.held.size);
@@ -93,8 +96,49 @@ export class Sections {
     for (const open of section.querySelectorAll("details[open][id]")) {
       node.querySelector(`#${CSS.escape(open.id)}`)?.setAttribute("open", "");
     }
-    if (!section.isEqualNode(node)) section.replaceWith(node);
+    if (section.isEqualNode(node)) return;
+    const place = focusWithin(section);
+    section.replaceWith(node);
+    if (place) node.querySelector(place)?.focus();
   }
+}
+
+/** How to find the focused cell of a grid again; null where the focus is elsewhere. */
+function focusWithin(section) {
+  const focused = document.activeElement;
+  return section.contains(focused) && focused.dataset.cell ? `[data-cell="${CSS.escape(focused.dataset.cell)}"]` : null;
+}
+
+/** `46 min ago` of the same moment is the same, whoever counted: the page itself keeps it current. */
+function keepAges(section, newer) {
+  const [shown, fresh] = [section, newer].map((place) => [...place.querySelectorAll("time[data-ago]")]);
+  fresh.forEach((time, place) => {
+    if (shown[place]?.dateTime === time.dateTime) time.textContent = shown[place].textContent;
+  });
+}
+
+/**
+ * A section whose grid has the same cells as before takes over their states one by one, wherever the focus is:
+ * an operator who walks the grid sees it live and keeps the place.
+ */
+function mendGrid(section, newer) {
+  const [cells, fresh] = [section, newer].map((place) => [...place.querySelectorAll("[data-grid] [data-cell]")]);
+  if (!cells.length || cells.length !== fresh.length) return;
+  if (cells.some((cell, place) => cell.dataset.cell !== fresh[place].dataset.cell)) return;
+  cells.forEach((cell, place) => mendCell(cell, fresh[place]));
+}
+
+/** The cell keeps its being and whether it is the tab stop; the rest it takes over. */
+function mendCell(cell, fresh) {
+  copyAttribute("tabindex", { from: cell, to: fresh });
+  if (cell.isEqualNode(fresh)) return;
+  for (const name of ["class", "title", "aria-label"]) copyAttribute(name, { from: fresh, to: cell });
+  cell.replaceChildren(...document.importNode(fresh, true).childNodes);
+}
+
+function copyAttribute(name, { from, to }) {
+  if (from.hasAttribute(name)) to.setAttribute(name, from.getAttribute(name));
+  else to.removeAttribute(name);
 }
 
 function isBusy(section) {

@@ -14,7 +14,7 @@ from jobs.models import Job
 from tests.factories import make_job, phase_of
 from tests.jobs.api.conftest import Api
 
-READS = ["", "/timeline", "/progress", "/errors", "/phases/items/items"]
+READS = ["", "/timeline", "/progress", "/errors", "/diagnosis", "/phases/items/items"]
 WORK = {
     "/heartbeat": {"worker": "w"},
     "/phases/items/announce": {"expected": 5},

@@ -107,6 +107,12 @@ def test_a_kind_that_cannot_be_made_here_is_refused_by_name(worker: Api, kind: s
     assert (response.status_code, response.json()["errors"][0]["field"]) == (400, "kind")
 
 
+def test_a_kind_with_an_endpoint_of_its_own_names_it(worker: Api) -> None:
+    response = worker.post("/jobs", {"name": "b", "kind": "training"})
+    assert "POST /api/v1/training" in response.json()["errors"][0]["detail"]
+    assert not Job.objects.exists()
+
+
 def test_every_field_of_a_phase_is_taken(worker: Api) -> None:
     phase = {
         "code": "p.1",
@@ -141,7 +147,7 @@ def test_an_unknown_job_is_404(worker: Api) -> None:
 
 def test_an_unknown_query_parameter_is_400_at_every_door_that_reads(worker: Api) -> None:
     job = make_job(items=1)
-    for path in ("", "/timeline", "/progress", "/errors", "/phases/items/items"):
+    for path in ("", "/timeline", "/progress", "/errors", "/diagnosis", "/phases/items/items"):
         assert worker.get(f"/jobs/{job.pk}{path}?colour=red").json()["errors"][0]["field"] == "colour", path
 
 
@@ -258,3 +264,12 @@ def test_failures_are_grouped_by_their_sentence_without_its_numbers(worker: Api)
     groups = worker.get(f"/jobs/{job.pk}/errors").json()
     assert [(group["signature"], group["count"]) for group in groups] == [("Timeout after # s", 3), ("Disk full", 1)]
     assert (groups[0]["sample"], groups[0]["workers"]) == ("Timeout after 2 s", ["w7"])
+
+
+def test_the_diagnosis_says_why_and_what_would_help(worker: Api) -> None:
+    job = make_job(items=10, done=4, failed=2, threshold=90, trigger="at_threshold")
+    body = worker.get(f"/jobs/{job.pk}/diagnosis").json()
+    assert body["verdict"] == "It is running and needs nobody."
+    assert {"code": "short", "detail": "Items needs 9, has 4; 0 held, 4 items open."} in body["causes"]
+    threshold = {"action": "threshold", "detail": "Lower Items to 40 %", "outcome": "Completes at once with 6 missing."}
+    assert threshold in body["remedies"]

@@ -68,6 +68,14 @@ def test_an_existing_account_gets_another_token_and_keeps_what_is_not_named() ->
     assert [membership.project for membership in User.objects.get().memberships.all()] == ["blue"]
 
 
+def test_an_account_may_have_several_roles() -> None:
+    run("create", "tracker", "--role", "worker", "--role", "operator")
+    account = User.objects.get(username="tracker")
+    assert account.has_perms(["jobs.add_job", "jobs.retry_job"])
+    run("create", "tracker", "--role", "viewer")
+    assert list(account.groups.values_list("name", flat=True)) == ["viewer"]
+
+
 def test_a_token_lasts_as_long_as_it_is_told() -> None:
     secret = run("create", "w1", "--days", "2").strip()
     token = AuthToken.objects.get()

@@ -160,6 +160,7 @@ test("after three failures it polls every 2 to 5 s with the ETag, and the socket
   await pass(20_000);
   assert.ok(requests.length >= 5 && requests.length <= 11, `${requests.length} requests`);
   assert.deepEqual(requests.at(-1), { url: "/api/v1/jobs/7", headers: { "If-None-Match": '"4"' } });
+  while (!feed.socket) await pass(500);
   const asked = requests.length;
   sockets.at(-1).open({ type: "snapshot", jobs: [body(5)] });
   await pass(10_000);
@@ -179,10 +180,35 @@ for (const status of ["completed", "cancelled", "failed"]) {
     const { feed } = start();
     await loseThreeTimes();
     await pass(60_000);
-    assert.equal(requests.length, 1);
-    assert.equal(feed.mode, status === "failed" ? "reconnecting" : "done");
+    assert.deepEqual([sockets.length, requests.length], [3, 1]);
+    assert.equal(feed.mode, status === "failed" ? "resting" : "done");
   });
 }
+
+test("polling of a failed job goes on when somebody looks at the page and it was retried", async () => {
+  answers = [{ body: body(4, "failed"), headers: { ETag: '"4"' } }, { body: body(4, "failed") }, { body: body(5) }];
+  const { feed, heard } = start();
+  await loseThreeTimes();
+  page.dispatchEvent(new Event("visibilitychange"));
+  await pass(60_000);
+  assert.deepEqual([feed.mode, requests.length, requests[1].headers], ["resting", 2, {}]);
+  page.dispatchEvent(new Event("visibilitychange"));
+  await pass(20_000);
+  assert.equal(feed.mode, "polling");
+  assert.ok(requests.length > 5, `${requests.length} requests`);
+  assert.deepEqual(heard.filter(([type]) => type === "job").at(-1), ["job", { job: body(5) }]);
+});
+
+test("a failed job that rests is live again where the socket gets through", async () => {
+  answers = [{ body: body(4, "failed") }];
+  const { feed } = start();
+  await loseThreeTimes();
+  globalThis.network.dispatchEvent(new Event("online"));
+  sockets.at(-1).open({ type: "snapshot", jobs: [body(4, "failed")] });
+  sockets.at(-1).say({ type: "job", job: body(5) });
+  await pass(20_000);
+  assert.deepEqual([feed.mode, requests.length], ["live", 2]);
+});
 
 test("polling without a session means signed out", async () => {
   answers = [{ status: 401 }];

@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from jobs.live import Limits
 from jobs.live.admission import Request, admit
+from jobs.live.callers import Caller
 from jobs.models import Membership
 from tests.factories import make_job
 from tests.jobs.live.conftest import Watch, run, sign_in
@@ -123,5 +124,5 @@ def test_admission_costs_four_queries(db: None) -> None:
     with CaptureQueriesContext(
         connection,
     ) as queries:
-        admit(Request(session_key=key, job_id=job.pk))
+        admit(Request(Caller(token=None, session_key=key), job_id=job.pk))
     assert len(queries) <= 4

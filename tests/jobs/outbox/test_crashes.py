@@ -170,8 +170,11 @@ def test_what_was_committed_is_received_though_broker_and_deliverers_are_killed(
 
 
 def hurry() -> int:
-    """What waits after the outage is due now; how many that are."""
-    return Delivery.objects.waiting().update(next_try_at=timezone.now())
+    """What waits after the outage, and is not being marked at this moment, is due now; how many still wait."""
+    with transaction.atomic():
+        waiting = Delivery.objects.waiting().select_for_update(skip_locked=True).values_list("pk", flat=True)
+        Delivery.objects.filter(pk__in=list(waiting)).update(next_try_at=timezone.now())
+    return Delivery.objects.waiting().count()
 
 
 def assert_received(broker: Broker, queue: Queue) -> None:

@@ -46,3 +46,11 @@ def break_overview(lead: Any, monkeypatch: Any, *, error: Exception) -> Any:
 
 def test_the_page_without_scripts_asks_for_itself_again(lead: Any) -> None:
     assert '<noscript><meta http-equiv="refresh" content="15"></noscript>' in lead.open("/admin/").source
+
+
+def test_without_scripts_the_page_of_a_job_that_is_over_does_not_load_itself_again(lead: Any) -> None:
+    going, over = make_job(items=2, done=1), make_job(items=2, done=2)
+    assert "http-equiv" in lead.open(going.get_absolute_url()).source
+    source = lead.open(over.get_absolute_url()).source
+    assert "http-equiv" not in source
+    assert "every 15 seconds" not in source

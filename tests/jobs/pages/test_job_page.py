@@ -36,9 +36,11 @@ def test_why_this_number_gives_the_formula_with_the_figures(lead: Any) -> None:
 def test_why_stuck_names_silence_leases_and_the_gap(lead: Any) -> None:
     job = make_stuck()
     head = lead.open(address(job)).section("head")
-    assert "Why stuck: Silent" in head
-    assert "nobody holds a live lease" in head
-    assert "Items: needs 108, has 44, 73 open" in head
+    assert "Why is it not finished? It is stuck and will not finish by itself." in head
+    assert "Silent 0 s: no report and no heartbeat." in head
+    assert "Nobody holds a live lease." in head
+    assert "Items needs 108, has 44; 0 held, 73 items open." in head
+    assert "Lower Items to 36 %… Is met; completes when 73 open items are settled." in head
 
 
 def test_buttons_carry_figures_and_say_what_they_would_do(lead: Any) -> None:

@@ -170,4 +170,6 @@ def _rerun(phase: PaperPhase, *, only: str) -> int:
     phase.run += 1
     phase.status, phase.begun, phase.forced = "pending", False, False
     phase.completed_by, phase.partial, phase.deadline, phase.left = "", False, None, None
+    if not (phase.announced or phase.listed or phase.items):
+        phase.expected = None
     return changed

@@ -72,7 +72,7 @@ def picky() -> Iterator[Kind]:
     def build(options: KindOptions) -> list[PhaseSpec]:
         return list(options.phases) or [PhaseSpec("picky"), PhaseSpec("last", gated=True)]
 
-    kind = Kind(code="picky", label="Picky", build=build, default_threshold=80, check_result=mismatch, open=False)
+    kind = Kind(code="picky", label="Picky", build=build, default_threshold=80, check_result=mismatch)
     kinds.register(kind)
     yield kind
     del kinds._kinds["picky"]

@@ -204,6 +204,27 @@ def test_a_restart_begins_the_count_from_nothing() -> None:
     assert phase_of(job).done == 1
 
 
+@pytest.mark.parametrize("done", [0, 5])
+def test_what_it_was_finished_with_does_not_complete_the_next_run(done: int) -> None:
+    job = clustering()
+    numbered(job, done=done)
+    tracking.finish(phase_of(job), by=WORKER)
+    restart(job, phase="clustering", actor=None)
+    assert (phase_of(job).status, phase_of(job).expected) == ("pending", None)
+    numbered(job, done=7)
+    assert phase_of(job).status == "processing"
+    tracking.finish(phase_of(job), by=WORKER)
+    assert (phase_of(job).status, phase_of(job).expected) == ("completed", 7)
+
+
+def test_an_announced_total_is_kept_by_a_restart() -> None:
+    job = clustering()
+    tracking.announce(phase_of(job), expected=10, by=WORKER)
+    numbered(job, done=10)
+    restart(job, phase="clustering", actor=None)
+    assert (phase_of(job).status, phase_of(job).expected) == ("pending", 10)
+
+
 def test_it_goes_from_pending_to_running_to_completed_with_its_times(clock: Clock) -> None:
     job = clustering()
     assert phase_of(job).status == "pending"

@@ -1,0 +1,43 @@
+"""The door of the badge's links."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.http import HttpResponse
+from rest_framework.request import Request
+
+from jobs import operations
+from jobs.api.doors import Door, answer
+from jobs.api.inputs import ActInput
+from jobs.badges import Links, links
+from jobs.decoding import decode
+from jobs.schema import operation
+
+
+class BadgeInput(ActInput, kw_only=True, frozen=True):
+    """With `renew` the links that were given out before show nothing any more."""
+
+    renew: bool = False
+
+
+class Badge(Door):
+    """The badge of a job, for pages of others."""
+
+    writes: ClassVar[str] = "share_job"
+
+    @operation(
+        summary="Get the links of a job's badge",
+        tag="acts",
+        body=BadgeInput,
+        answer=Links,
+        errors=(404,),
+        send={"renew": True, "reason": "The link was on a public page."},
+    )
+    def post(self, request: Request, job_id: int) -> HttpResponse:
+        """Images that show name, status and percent to whoever has the link, without an account; asked for whenever."""
+        job = self.job(job_id)
+        given = decode(request, BadgeInput)
+        if given.renew:
+            job = operations.renew_badge(job, reason=given.reason, actor=self.account).job
+        return answer(links(job, at=request.build_absolute_uri))

@@ -1,0 +1,116 @@
+"""What keeps a job from being finished, each cause with its figures in a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from jobs import progress
+from jobs.diagnosis.evidence import Evidence
+from jobs.models import Job, Phase
+from jobs.statuses import Held, PhaseStatus, Stuck
+from jobs.words import clock, number, span, things
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One reason; `code` is for programs, `detail` for people."""
+
+    code: str
+    detail: str
+
+
+def causes_of(evidence: Evidence) -> list[Cause]:
+    """Every cause: what an operator has set, the silence, the phases in their order, the leases, the workers."""
+    f = evidence.figures
+    found = [*_held(evidence), *_stuck(f.job, now=f.now)]
+    for phase in f.unfinished:
+        found += _phase(evidence, phase)
+    if not f.job.is_finished:
+        found += [*_leases(evidence), *_workers(evidence)]
+    return found
+
+
+def stuck_since(job: Job, *, now: datetime) -> str:
+    """`silent 46 min: no report and no heartbeat`; empty where the job is not stuck."""
+    if job.stuck == Stuck.SILENT:
+        return f"silent {span((now - job.last_sign_of_life()).total_seconds())}: no report and no heartbeat"
+    if job.stuck == Stuck.STALLED:
+        moment = max(filter(None, (job.progress_at, job.started_at, job.watched_from)))
+        return f"stalled {span((now - moment).total_seconds())}: heartbeats come, but nothing gets finished"
+    return "unannounced: items came, but nobody said how many there will be" if job.stuck else ""
+
+
+def out_of_reach(phase: Phase) -> str:
+    """Why the threshold cannot be met any more, with the figures."""
+    expected = phase.expected or 0
+    needed = progress.needed(expected, phase.threshold)
+    most = number(expected - phase.failed)
+    return f"{phase.label} needs {number(needed)}, at most {most} can still succeed: {number(phase.failed)} failed"
+
+
+def _held(evidence: Evidence) -> Iterator[Cause]:
+    job, act = evidence.figures.job, evidence.held_by_operator if evidence.figures.job.held else None
+    if act is None:
+        return
+    how = "Paused" if job.held == Held.PAUSED else "Cancelled"
+    ago = span((evidence.figures.now - act.at).total_seconds())
+    why = f": “{act.reason}”" if act.reason else ", without a reason"
+    yield Cause(how.lower(), f"{how} by {act.actor} {ago} ago{why}.")
+
+
+def _stuck(job: Job, *, now: datetime) -> Iterator[Cause]:
+    if job.stuck:
+        yield Cause(job.stuck, f"{stuck_since(job, now=now).capitalize()}.")
+
+
+def _phase(evidence: Evidence, phase: Phase) -> Iterator[Cause]:
+    if phase.status == PhaseStatus.CANCELLED:
+        return
+    if phase.status == PhaseStatus.FAILED:
+        yield Cause("failed", f"{phase.label} has failed: {phase.error.rstrip('.')}.")
+    elif not phase.gate_open:
+        waits = ", ".join(f"{other.label} ({other.status})" for other in evidence.before(phase))
+        yield Cause("gated", f"{phase.label} is gated: it waits for {waits}.")
+        return
+    yield from _counts(phase)
+    if phase.deadline_at:
+        yield Cause("watermark", f"{phase.label} finishes with what it has at {clock(phase.deadline_at)} UTC.")
+
+
+def _counts(phase: Phase) -> Iterator[Cause]:
+    counts = phase.counts
+    if counts.expected is None:
+        told = f"{number(counts.settled)} settled" if phase.counted or phase.items_total else "nothing is reported"
+        yield Cause("total_unknown", f"{phase.label}: {told}, and nobody has told the total.")
+        return
+    still = things(progress.pending(counts) or 0, "item")
+    yield Cause(
+        "short",
+        f"{phase.label} needs {number(progress.needed(counts.expected, phase.threshold))}, has"
+        f" {number(counts.processed)}; {number(counts.processing)} held, {still} open.",
+    )
+    if not phase.counted and phase.items_total < counts.expected:
+        seen = number(phase.items_total)
+        yield Cause("unseen", f"{phase.label}: announced {number(counts.expected)}, but only {seen} were ever seen.")
+    if not progress.threshold_reachable(counts, phase.threshold):
+        yield Cause("out_of_reach", f"{out_of_reach(phase)}.")
+    elif counts.failed:
+        yield Cause("failed_items", f"{phase.label}: {things(counts.failed, 'item')} failed.")
+
+
+def _leases(evidence: Evidence) -> Iterator[Cause]:
+    f = evidence.figures
+    if f.free:
+        yield Cause("expired_leases", f"{things(f.free, 'item')} held without a live lease.")
+    if f.live:
+        yield Cause("live_leases", f"{things(f.live, 'item')} under a live lease of {', '.join(f.holders)}.")
+    elif any(phase.items_total for phase in f.unfinished):
+        yield Cause("nobody_holds", "Nobody holds a live lease.")
+
+
+def _workers(evidence: Evidence) -> Iterator[Cause]:
+    for worker in evidence.silent_workers:
+        silent = span((evidence.figures.now - worker.seen_at).total_seconds())
+        yield Cause("silent_worker", f"Worker {worker.name} has been silent for {silent}.")

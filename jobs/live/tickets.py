@@ -1,0 +1,54 @@
+"""Tickets: how what has no session cookie opens a websocket.
+
+A ticket is a row until somebody uses it. Whoever deletes the row has used it, so it opens one socket however many
+processes are shown it at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from jobs.live.callers import Caller
+from jobs.models import Ticket
+
+LIFETIME = timedelta(seconds=60)
+SECRET_BYTES = 32
+LONGEST = 200
+
+
+def issue(caller: Caller) -> str:
+    """A new ticket for this caller; the answer is its secret, which nobody can read again."""
+    secret = secrets.token_urlsafe(SECRET_BYTES)
+    Ticket.objects.create(
+        digest=_digest(secret),
+        token=caller.token or "",
+        session_key="" if caller.token else caller.session_key or "",
+        expires_at=timezone.now() + LIFETIME,
+    )
+    return secret
+
+
+def redeem(secret: str) -> Caller | None:
+    """Use a ticket up: the caller that it was issued to, or None where it is unknown, expired or used already."""
+    if len(secret) > LONGEST:
+        return None
+    ticket = Ticket.objects.filter(pk=_digest(secret)).first()
+    if ticket is None or not Ticket.objects.filter(pk=ticket.pk).delete()[0]:
+        return None
+    if ticket.expires_at <= timezone.now():
+        return None
+    return Caller(token=ticket.token or None, session_key=ticket.session_key or None)
+
+
+def forget(now: datetime | None = None) -> int:
+    """Delete the tickets that nobody used in time; how many. It writes only where there are any."""
+    expired = Ticket.objects.expired(now or timezone.now())
+    return expired.delete()[0] if expired.exists() else 0
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode(errors="replace")).hexdigest()

@@ -1,0 +1,137 @@
+"""`manage.py jobs`: look at jobs and act on them from a shell."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import InterfaceError, OperationalError
+from django.utils import timezone
+
+from jobs import operations
+from jobs.errors import BadInput, Conflict, NotFound, Refused
+from jobs.management.console import screens
+from jobs.management.console.asking import can_say_all, choose, find_actor, find_items, find_job, look_of
+from jobs.management.console.drawing import Look, clean
+from jobs.management.console.options import add_options
+from jobs.management.console.watching import screen_for, watch
+from jobs.operations import Act
+from jobs.serializers import encode, error_groups, job_bodies, job_body, progress_body
+from jobs.statuses import JobStatus
+from jobs.tracker import ProgressTracker
+
+FAILED, USAGE, NOT_FOUND, WRONG_STATE, INTERRUPTED, NO_READER = 1, 2, 3, 4, 130, 141
+CODES: tuple[tuple[type[Refused], int], ...] = ((BadInput, USAGE), (NotFound, NOT_FOUND), (Conflict, WRONG_STATE))
+Options = dict[str, Any]
+# Each act: its verb, and the options that it takes beside the job, the actor and the reason.
+VERBS: dict[str, tuple[Callable[..., Act], Sequence[str]]] = {
+    "retry": (operations.retry, ("phase", "items", "error_signature")),
+    "release": (operations.release, ("phase", "items", "all")),
+    "skip": (operations.skip, ("items",)),
+    "force-complete": (operations.force_complete, ("phase",)),
+    "fail": (operations.fail, ()),
+    "cancel": (operations.cancel, ()),
+    "pause": (operations.pause, ()),
+    "resume": (operations.resume, ()),
+    "threshold": (operations.set_threshold, ("phase", "threshold")),
+    "restart": (operations.restart, ("phase", "only")),
+}
+
+
+class Command(BaseCommand):
+    """Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 wrong state."""
+
+    help = (
+        "List, show and watch jobs, and act on them: `jobs ACT JOB --reason …`. A job is named by its id or its name."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """The subcommands."""
+        add_options(parser)
+
+    def handle(self, *args: Any, verb: str, **options: Any) -> None:
+        """Run the subcommand; a refusal becomes its sentence and an exit code."""
+        readers = {"list": self._list, "show": self._show, "watch": self._watch, "report": self._report}
+        can_say_all(self.stdout, as_json=options["as_json"])
+        try:
+            if verb in readers:
+                readers[verb](options, look_of(self.stdout, options))
+            else:
+                self._act(verb, options, look_of(self.stdout, options))
+        except Refused as error:
+            raise CommandError(clean(error.detail), returncode=_code(error)) from None
+        except (OperationalError, InterfaceError) as error:
+            raise CommandError(f"The database does not answer: {clean(str(error))}", returncode=FAILED) from None
+        except KeyboardInterrupt:
+            sys.exit(INTERRUPTED)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is buffered still has nowhere to go
+            sys.exit(NO_READER)
+
+    def _list(self, options: Options, look: Look) -> None:
+        found = list(choose(options)[: options["limit"] + 1])
+        bodies = job_bodies(found[: options["limit"]], now=timezone.now())
+        if options["as_json"]:
+            self._json(bodies)
+        elif bodies:
+            self._lines(screens.job_list(bodies, look))
+        else:
+            self.stderr.write("There is no such job.", self.style.NOTICE)
+        if len(found) > len(bodies):
+            self.stderr.write("There are more; --limit shows them.", self.style.NOTICE)
+
+    def _show(self, options: Options, look: Look) -> None:
+        job = find_job(options["job"])
+        body, errors = job_body(job), error_groups(job)
+        if options["as_json"]:
+            self._json({**body, "errors": errors})
+        else:
+            self._lines(screens.job(body, errors, look))
+
+    def _watch(self, options: Options, look: Look) -> None:
+        screen = screen_for(self.stdout, look, as_json=options["as_json"])
+        last = watch(find_job(options["job"]), screen, interval=options["interval"])
+        if last["status"] != JobStatus.COMPLETED:
+            sys.exit(FAILED)
+
+    def _report(self, options: Options, look: Look) -> None:
+        job = find_job(options["job"])
+        if options["as_json"]:
+            self._json(progress_body(job, phases=list(job.phases.order_by("position"))))
+        else:
+            self._lines([clean(line) for line in ProgressTracker().report(job.pk).splitlines()])
+
+    def _act(self, name: str, options: Options, look: Look) -> None:
+        actor, job = find_actor(options["username"]), find_job(options["job"])
+        verb, wanted = VERBS[name]
+        if "items" in wanted:
+            options["items"] = find_items(job, ids=options["ids"], keys=options["keys"])
+        if name == "skip" and not options["items"]:
+            raise BadInput({"items": "Name the items to skip, with --item or --key."})
+        act = verb(job, **{name: options[name] for name in wanted}, actor=actor, reason=options["reason"])
+        self._answer(act, options, look)
+
+    def _answer(self, act: Act, options: Options, look: Look) -> None:
+        refused = [{"id": row.id, "detail": row.detail} for row in act.refused]
+        body = {"changed": act.changed, "refused": refused, "detail": act.detail, "job": job_body(act.job)}
+        if options["as_json"]:
+            self._json(body)
+        else:
+            self._lines(screens.act(body, look))
+            for row in refused:
+                self.stderr.write(screens.refusal(row))
+        if act.refused and not act.changed:
+            sys.exit(WRONG_STATE)
+
+    def _lines(self, lines: Sequence[str]) -> None:
+        self.stdout.write("\n".join(lines))
+
+    def _json(self, body: Any) -> None:
+        self.stdout.write(encode(body).decode())
+
+
+def _code(error: Refused) -> int:
+    return next((code for kind, code in CODES if isinstance(error, kind)), FAILED)

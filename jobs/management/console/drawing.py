@@ -1,0 +1,140 @@
+"""Tables, bars and colours as text. Pure: it is given plain values and knows no Django.
+
+Texts come from workers, so whatever a terminal would obey is replaced before it is drawn.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+GAP = "  "
+CUT = "…"
+STYLES = {"": "", "bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34"}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Where it is drawn: how wide at most (None: as wide as it gets), in colours or not, with icons or without."""
+
+    width: int | None = None
+    colour: bool = False
+    icons: bool = False
+
+    def paint(self, text: str, style: str) -> str:
+        """The text in this style, where there are colours."""
+        return f"\x1b[{STYLES[style]}m{text}\x1b[0m" if self.colour and style and text else text
+
+
+PLAIN = Look()
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A text in a style."""
+
+    text: str
+    style: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: `least` is how narrow it may become, `drop` when it gives way (1 first; 0 never)."""
+
+    title: str
+    right: bool = False
+    least: int = 0
+    drop: int = 0
+
+
+def table(columns: Sequence[Column], rows: Sequence[Sequence[Cell | str]], look: Look = PLAIN) -> list[str]:
+    """The lines of a table with its heads; where it is too wide columns shrink, and then are left out."""
+    cells = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in rows]
+    cells = [[Cell(clean(cell.text), cell.style) for cell in row] for row in cells]
+    wanted = [max(map(width, [c.title, *(row[n].text for row in cells)])) for n, c in enumerate(columns)]
+    shown = _shown(columns, wanted, most=look.width)
+    widths = _widths(columns, wanted, shown, most=look.width)
+    heads = [Cell(column.title, "dim") for column in columns]
+    return [_line(columns, row, shown, widths, look) for row in [heads, *cells]]
+
+
+def _shown(columns: Sequence[Column], wanted: Sequence[int], *, most: int | None) -> list[int]:
+    """The places of the columns that fit when each is as narrow as it may be."""
+    shown = list(range(len(columns)))
+    giving = sorted((n for n in shown if columns[n].drop), key=lambda n: columns[n].drop)
+    for n in giving:
+        if most is None or _sum([_least(columns[m], wanted[m]) for m in shown]) <= most:
+            break
+        shown.remove(n)
+    return shown
+
+
+def _widths(columns: Sequence[Column], wanted: Sequence[int], shown: list[int], *, most: int | None) -> dict[int, int]:
+    """The width of each shown column: what it wants, less where it can shrink, the last ones first."""
+    widths = {n: wanted[n] for n in shown}
+    over = 0 if most is None else _sum(list(widths.values())) - most
+    for n in reversed(shown):
+        less = min(max(0, over), widths[n] - _least(columns[n], wanted[n]))
+        widths[n], over = widths[n] - less, over - less
+    return widths
+
+
+def _least(column: Column, wanted: int) -> int:
+    return min(wanted, max(column.least, width(column.title))) if column.least else wanted
+
+
+def _sum(widths: Sequence[int]) -> int:
+    return sum(widths) + len(GAP) * max(0, len(widths) - 1)
+
+
+def _line(
+    columns: Sequence[Column], row: Sequence[Cell], shown: Sequence[int], widths: dict[int, int], look: Look
+) -> str:
+    parts = []
+    for n in shown:
+        text = cut(row[n].text, widths[n])
+        space = " " * (widths[n] - width(text))
+        painted = look.paint(text, row[n].style)
+        parts.append(f"{space}{painted}" if columns[n].right else f"{painted}{space}")
+    return GAP.join(parts).rstrip()
+
+
+def bar(percent: int | None, settled: int | None, *, length: int, mark: int | None = None) -> str:
+    """Done full, failed behind it half, the rest empty; `mark` is the percent that completes it. `[████▒▒░░│░]`."""
+    if percent is None:
+        return f"[{'?':^{length}}]"
+    done, lost = percent * length // 100, max(percent, settled or 0) * length // 100
+    cells = ["█"] * done + ["▒"] * (lost - done) + ["░"] * (length - lost)
+    if mark is not None and percent < mark < 100 and mark * length // 100 >= lost:
+        cells[mark * length // 100] = "│"
+    return f"[{''.join(cells)}]"
+
+
+def clean(text: str) -> str:
+    """The text on one line, without what a terminal would obey."""
+    return "".join(char if char.isprintable() else " " if char.isspace() else "\N{MIDDLE DOT}" for char in str(text))
+
+
+def width(text: str) -> int:
+    """How many places of a terminal a text takes."""
+    return sum(map(_places, text))
+
+
+def _places(char: str) -> int:
+    if unicodedata.combining(char):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+def cut(text: str, most: int) -> str:
+    """The text within so many places, with `…` where something is missing."""
+    if width(text) <= most:
+        return text
+    kept, places = "", 0
+    for char in text:
+        places += _places(char)
+        if places > most - 1:
+            break
+        kept += char
+    return kept + CUT if most > 0 else ""

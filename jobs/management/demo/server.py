@@ -1,0 +1,56 @@
+"""The demo's server: is its port free, and does it answer?"""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from http.client import HTTPConnection, HTTPException
+
+from django.core.management.base import CommandError
+
+from jobs.management.demo.places import shown
+from jobs.management.processes import Processes
+
+HOST = "127.0.0.1"
+SERVER = "server"
+START_SECONDS = 30
+
+
+def check_port(port: int) -> None:
+    """Refuse a port that somebody listens on."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise CommandError(f"Port {port} is taken; choose another: make demo PORT={port + 1}") from error
+
+
+def start_server(processes: Processes, *, port: int) -> None:
+    """Start `serve` and wait until it answers; CommandError names its log where it does not."""
+    server = processes.start(SERVER, ["manage.py", "serve", "--host", HOST, "--port", str(port)])
+    if not becomes_ready(server, port=port):
+        raise CommandError(f"The server does not come up; see {shown(processes.logs / 'server.log')}.")
+
+
+def becomes_ready(server: subprocess.Popen[bytes], *, port: int) -> bool:
+    """Wait for /readyz; False where the server ends or takes too long."""
+    deadline = time.monotonic() + START_SECONDS
+    while not is_ready(port):
+        if server.poll() is not None or time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def is_ready(port: int) -> bool:
+    """Does the server answer that it is ready?"""
+    probe = HTTPConnection(HOST, port, timeout=5)
+    try:
+        probe.request("GET", "/readyz")
+        return probe.getresponse().status == 200
+    except (OSError, HTTPException):
+        return False
+    finally:
+        probe.close()

@@ -1,0 +1,208 @@
+"""Why a job is not finished, with its figures; and each remedy does what the diagnosis said it would."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jobs import operations, tracking, watchdog
+from jobs.diagnosis import Diagnosis, diagnose
+from jobs.kinds import PhaseSpec
+from jobs.models import Job
+from jobs.previews import figures_of
+from jobs.statuses import Shortfall, Trigger
+from tests.factories import WORKER, announce, listed, make_job, operator, phase_of, pipeline, settle, take
+from tests.jobs.rules.conftest import Clock
+
+pytestmark = pytest.mark.django_db
+
+
+def looked_at(job: Job) -> Diagnosis:
+    """The diagnosis of a job as it is stored now."""
+    return diagnose(figures_of(Job.objects.get(pk=job.pk)))
+
+
+def causes(job: Job) -> dict[str, str]:
+    """The causes by code."""
+    return {cause.code: cause.detail for cause in looked_at(job).causes}
+
+
+def remedies(job: Job) -> dict[str, tuple[str, str]]:
+    """The remedies by action."""
+    return {remedy.action: (remedy.detail, remedy.outcome) for remedy in looked_at(job).remedies}
+
+
+def test_a_job_whose_worker_fell_silent_says_since_when_and_what_is_missing(clock: Clock) -> None:
+    job = make_job(items=120, done=44, failed=3, threshold=90)
+    take(phase_of(job), 2, worker="w-7")
+    clock.forward(46 * 60)
+    watchdog.sweep()
+    diagnosis = looked_at(job)
+    assert diagnosis.verdict == "It is stuck and will not finish by itself."
+    assert causes(job) == {
+        "silent": "Silent 46 min: no report and no heartbeat.",
+        "short": "Items needs 108, has 44; 0 held, 73 items open.",
+        "failed_items": "Items: 3 items failed.",
+        "nobody_holds": "Nobody holds a live lease.",
+        "silent_worker": "Worker w-7 has been silent for 46 min.",
+    }
+
+
+def test_expired_leases_are_told_from_live_ones(clock: Clock) -> None:
+    job = make_job(items=5)
+    take(phase_of(job), 2, seconds=10)
+    clock.forward(11)
+    take(phase_of(job), 1, worker="w2")
+    assert causes(job)["expired_leases"] == "2 items held without a live lease."
+    assert causes(job)["live_leases"] == "1 item under a live lease of w1, w2."
+    assert remedies(job)["release"] == ("Release 2 leases", "2 items claimable again. 1 live lease stay.")
+
+
+def test_what_was_announced_and_never_seen_is_said() -> None:
+    job = make_job()
+    announce(job, 120)
+    settle(phase_of(job), ["completed"] * 47)
+    assert causes(job)["unseen"] == "Items: announced 120, but only 47 were ever seen."
+
+
+def test_a_threshold_out_of_reach_names_how_many_failed() -> None:
+    job = make_job(items=120, done=44, failed=15, threshold=90, on_shortfall="fail")
+    assert causes(job)["out_of_reach"] == "Items needs 108, at most 105 can still succeed: 15 failed."
+    assert looked_at(job).verdict == "It is running, but Items will fail: too much has failed for its threshold."
+
+
+def test_a_phase_behind_a_failed_one_says_so() -> None:
+    specs = [PhaseSpec(code="ocr", on_shortfall=Shortfall.FAIL), PhaseSpec(code="merge", gated=True)]
+    job = pipeline(*specs)
+    settle(listed(job, 1), ["failed"])
+    tracking.announce(phase_of(job, "ocr"), expected=1, by=WORKER)
+    assert causes(job)["gated"] == "Merge is gated: it waits for Ocr (failed)."
+    assert looked_at(job).verdict.startswith("It has failed")
+
+
+def test_who_paused_it_and_why(clock: Clock) -> None:
+    job = make_job(items=3)
+    alice = operator("pause")
+    operations.pause(job, actor=alice, reason="storage is full")
+    clock.forward(600)
+    assert causes(job)["paused"] == f"Paused by {alice.username} 10 min ago: “storage is full”."
+    assert remedies(job)["resume"] == ("Resume", "3 items claimable again.")
+
+
+def test_a_total_that_nobody_told_is_a_cause_and_has_a_remedy() -> None:
+    job = make_job()
+    settle(phase_of(job), ["completed"] * 44)
+    assert causes(job)["total_unknown"] == "Items: 44 settled, and nobody has told the total."
+    assert remedies(job)["announce"][1] == "With the 44 that were seen as the total, it completes with 44 of 44."
+
+
+def test_a_watermark_is_a_remedy_that_comes_by_itself(clock: Clock) -> None:
+    job = make_job(on_shortfall="fail")
+    announce(job, 10)
+    settle(phase_of(job), ["completed"] * 4)
+    assert causes(job)["watermark"] == "Items finishes with what it has at 12:15:00 UTC."
+    assert remedies(job)["wait"][1] == "At 12:15:00 UTC it fails with 4 of 10."
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict"),
+    [("completed", "It has completed; nothing is missing."), ("cancelled", "It was cancelled")],
+)
+def test_a_job_that_is_over_says_so(status: str, verdict: str) -> None:
+    job = make_job(items=2, done=2) if status == "completed" else make_job(items=2)
+    if status == "cancelled":
+        operations.cancel(job, actor=None)
+    assert looked_at(job).verdict.startswith(verdict)
+
+
+def test_a_completed_job_needs_nothing() -> None:
+    assert looked_at(make_job(items=2, done=2)).remedies == []
+
+
+# --- what a remedy promises is what its act does ------------------------------------------------------
+
+
+@settings(max_examples=30)
+@given(
+    expected=st.integers(1, 12),
+    done=st.integers(0, 12),
+    failed=st.integers(0, 12),
+    trigger=st.sampled_from([*Trigger]),
+    shortfall=st.sampled_from([*Shortfall]),
+)
+def test_lowering_the_threshold_does_what_was_said(expected: int, done: int, failed: int, **rules: Any) -> None:
+    job = _job(expected, done, failed, **rules)
+    promise = next((r for r in looked_at(job).remedies if r.action == "threshold"), None)
+    if promise is None:
+        return
+    percent = int(promise.detail.split()[-2])
+    operations.set_threshold(job, phase="items", threshold=percent, actor=None)
+    phase = phase_of(job)
+    missing = expected - phase.counts.processed
+    if promise.outcome.startswith("Completes at once"):
+        assert (phase.status, promise.outcome) == ("completed", f"Completes at once with {missing} missing.")
+    else:
+        assert phase.is_open
+
+
+@settings(max_examples=30)
+@given(expected=st.integers(1, 12), done=st.integers(0, 12), failed=st.integers(0, 12))
+def test_forcing_does_what_was_said(expected: int, done: int, failed: int) -> None:
+    job = _job(expected, done, failed, trigger=Trigger.WHEN_SETTLED, shortfall=Shortfall.FAIL)
+    promise = next((r for r in looked_at(job).remedies if r.action == "force-complete"), None)
+    if promise is None:
+        assert Job.objects.get(pk=job.pk).status == "completed"
+        return
+    operations.force_complete(job, actor=None, reason="it is enough")
+    event = job.events.get(type="items.completed", outward=True).data
+    said = f"{event['processed_assets']} of {event['total_assets']}"
+    assert f"({'partial, ' if event['has_partial_completion'] else ''}{said})" in promise.outcome
+
+
+@settings(max_examples=30)
+@given(expected=st.integers(1, 12), done=st.integers(0, 12), failed=st.integers(1, 12))
+def test_retrying_needs_as_many_successes_as_was_said(expected: int, done: int, failed: int) -> None:
+    job = _job(expected, done, failed, trigger=Trigger.AT_THRESHOLD, shortfall=Shortfall.FAIL)
+    promise = next((r for r in looked_at(job).remedies if r.action == "retry"), None)
+    if promise is None:
+        return
+    act = operations.retry(job, actor=None)
+    assert promise.outcome.startswith(f"{act.changed} item")
+    needed = int(promise.outcome.split("completes with ")[1].split()[0])
+    open_keys = list(phase_of(job).items.filter(status="pending").order_by("pk").values_list("key", flat=True))
+    for place, key in enumerate(open_keys[:needed], 1):
+        tracking.report(phase_of(job), results=[tracking.Result(key, "completed")], by=WORKER)
+        assert phase_of(job).is_completed is (place == needed)
+
+
+def _job(expected: int, done: int, failed: int, *, trigger: Trigger, shortfall: Shortfall) -> Job:
+    done = min(done, expected)
+    return make_job(
+        items=expected,
+        done=done,
+        failed=min(failed, expected - done),
+        threshold=90,
+        trigger=trigger,
+        on_shortfall=shortfall,
+    )
+
+
+def test_it_costs_the_same_for_many_items_and_workers(clock: Clock) -> None:
+    def cost(items: int) -> int:
+        job = make_job(items=items, failed=items // 4)
+        for number in range(items // 10):
+            take(phase_of(job), 1, worker=f"w{number}", seconds=1)
+        clock.forward(timedelta(minutes=5).total_seconds())
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
+            looked_at(job)
+        return len(queries)
+
+    assert cost(20) == cost(400) <= 6
