@@ -89,9 +89,8 @@ function take(job, { first = false } = {}) {
 }
 
 function refreshSingle(job, before, first) {
-  const isOver = job.status === "completed" || job.status === "cancelled";
   const isNews = first ? String(job.revision) !== revisionShown : before?.revision !== job.revision;
-  if (isNews && isOver) sections.now();
+  if (isNews && ENDS[faceOf(job)]) sections.now();
   else if (isNews) refresh();
 }
 

@@ -5,6 +5,7 @@
  */
 
 const LEAST_MS = 2000;
+const MOST_MS = 30_000;
 const SLOWNESS = 10;
 
 export class Sections {
@@ -45,7 +46,7 @@ export class Sections {
     } catch {
       // The connection is the feed's business; it asks again when it is back.
     } finally {
-      this.pause = Math.max(LEAST_MS, SLOWNESS * (Date.now() - this.askedAt));
+      this.pause = Math.min(MOST_MS, Math.max(LEAST_MS, SLOWNESS * (Date.now() - this.askedAt)));
     }
   }
 
