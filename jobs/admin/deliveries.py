@@ -36,7 +36,7 @@ class Status(admin.SimpleListFilter):
         """Each status, and all."""
         return [("all", "All"), *((status, faces.TOLD[status].word) for status in DeliveryStatus)]
 
-    def choices(self, changelist: Any) -> Iterator[dict[str, Any]]:
+    def choices(self, changelist: Any) -> Iterator[Any]:
         """The default says what it is."""
         first, *others = super().choices(changelist)
         yield {**first, "display": "Not sent"}

@@ -32,7 +32,7 @@ class Status(admin.SimpleListFilter):
         """Replayed ones, and all."""
         return [("all", "All"), (InboxStatus.REPLAYED, "Replayed")]
 
-    def choices(self, changelist: Any) -> Iterator[dict[str, Any]]:
+    def choices(self, changelist: Any) -> Iterator[Any]:
         """The default says what it is."""
         first, *others = super().choices(changelist)
         yield {**first, "display": "Dead"}

@@ -99,7 +99,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):
     def _file(self, request: HttpRequest, rows: QuerySet[Any], notation: str) -> HttpResponseBase:
         written = NOTATIONS[notation]()
         following = pieces(rows, self.exported, written, prepare=self.exported_rows)
-        name = self.exported_as or slugify(self.opts.verbose_name_plural)
+        name = self.exported_as or slugify(str(self.opts.verbose_name_plural))
         return attached(
             lambda: stream(self.exported, written, following),
             name=f"{name}-{timezone.now():%Y-%m-%d}.{notation}",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from csp.decorators import csp
 from django.http import HttpRequest, HttpResponse
@@ -20,9 +21,10 @@ from jobs.serializers import job_body
 from jobs.templatetags.progress_pages import bar, percent
 from jobs.views.rows import row_of
 
+Door = Callable[[HttpRequest, str], HttpResponseBase]
 MEDIA_TYPE = "image/svg+xml"
 # As an image it loads nothing and runs nothing, and neither as a page of its own.
-POLICY = {"default-src": ["'none'"], "frame-ancestors": ["'none'"]}
+framed_nowhere = cast("Callable[[Door], Door]", csp({"default-src": ["'none'"], "frame-ancestors": ["'none'"]}))
 HEADERS = {"Cache-Control": "no-cache", "Cross-Origin-Resource-Policy": "cross-origin"}
 TEMPLATES = {"bar": "jobs/badge/bar.svg"}
 PILL = "jobs/badge/pill.svg"
@@ -51,7 +53,7 @@ COLOURS = {"running": RUN, "completed": OK, "partial": OK, "failed": BAD, "stuck
 
 
 @require_safe
-@csp(POLICY)
+@framed_nowhere
 def badge(request: HttpRequest, signed: str) -> HttpResponseBase:
     """The job of this link as a pill, or with `?style=bar` as a bar; 404 shows “Unknown”. The ETag is the revision."""
     job = badges.job_of(signed)
@@ -60,7 +62,7 @@ def badge(request: HttpRequest, signed: str) -> HttpResponseBase:
     etag = f'"{job.revision}"'
     unchanged = HttpResponse(headers={**HEADERS, "ETag": etag})
     answer = get_conditional_response(request, etag=etag, response=unchanged)
-    if answer is not unchanged:
+    if answer is not None and answer is not unchanged:
         return answer
     return _image(TEMPLATES.get(request.GET.get("style", ""), PILL), _shown(job), etag=etag)
 

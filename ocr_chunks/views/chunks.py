@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
 from urllib.parse import urlencode
 
 from django.db.models import QuerySet
@@ -22,7 +21,8 @@ CHUNK_FIELDS = ("pk", "chunk_index", "page_start", "page_end")
 STATE_FIELDS = ("status", "attempt", "worker", "error", "signature", "label", "started_at", "finished_at")
 
 
-class Row(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Row:
     """A chunk with what its item says of it."""
 
     pk: int
