@@ -14,20 +14,18 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from jobs import faces, progress
+from jobs.admin.acting import ON_ITEMS, ActsOnRows
 from jobs.admin.columns import bar, pill
 from jobs.admin.exporting import Column
-from jobs.admin.jobs import MOST_AT_ONCE, Action, actions_of, ask_first
 from jobs.admin.lists import KindAdmin
 from jobs.models import Item, Job, Phase
-from jobs.previews import ACTS, ActSpec
+from jobs.previews import ActSpec
 from jobs.templatetags.progress_pages import ago, clock
 from jobs.words import DASH, number
 from ocr_chunks.documents.pipeline import PIPELINE
 from ocr_chunks.filters import ChunkStatus, DocumentPartial, DocumentStatus, DocumentStuck, Project
 from ocr_chunks.models import OCR, Chunk, Document
 from ocr_chunks.views import document_page
-
-MOST_CHUNKS = 1000
 
 
 def _of_chunks(name: str, read: Callable[[Phase], Any]) -> Column:
@@ -39,27 +37,10 @@ def _path_of_text(chunk: Chunk) -> str:
     return path if isinstance(path, str) else ""
 
 
-def _on_documents(act: ActSpec) -> Action:
-    def ask(model_admin: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[Document]) -> HttpResponse:
-        ids = list(queryset.order_by("-pk").values_list("pk", flat=True)[: MOST_AT_ONCE + 1])
-        return ask_first(model_admin, request, act, job=ids, phase=[OCR])
-
-    return ask
-
-
-def _on_chunks(act: ActSpec) -> Action:
-    def ask(model_admin: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[Chunk]) -> HttpResponse:
-        rows = list(queryset.order_by("pk").values_list("pk", "document_id")[:MOST_CHUNKS])
-        return ask_first(model_admin, request, act, job=sorted({job for _, job in rows}), item=[pk for pk, _ in rows])
-
-    return ask
-
-
-class OcrAdmin(KindAdmin):
+class OcrAdmin(ActsOnRows, KindAdmin):
     """What both lists have in common: their look."""
 
     list_display_links = None
-    actions = ()
 
     class Media:
         css = {"all": ["ocr_chunks/lists.css"]}
@@ -70,6 +51,7 @@ class DocumentAdmin(OcrAdmin):
     """Documents, those that are not finished unless something else is asked for."""
 
     owner = (Job, "job_id", "project")
+    rows_are, narrowed_to = "documents", {"retry": OCR}
     follows = ("job__phases",)
     list_display = ("state", "link", "project_link", "pages", "bar", "failed", "stage", "updated")
     list_filter = (DocumentStatus, DocumentStuck, DocumentPartial, Project)
@@ -101,9 +83,9 @@ class DocumentAdmin(OcrAdmin):
         rows: QuerySet[Document] = super().get_queryset(request)
         return rows.filter(job__kind=PIPELINE.code)
 
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """Their failed chunks can be retried; every other act is on the list of jobs."""
-        return actions_of([ACTS["retry"]], _on_documents, request, "failed chunks of these documents")
+    def called(self, act: ActSpec) -> str:
+        """A retry is about the chunks."""
+        return "failed chunks of these documents" if act.slug == "retry" else self.rows_are
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
@@ -175,6 +157,7 @@ class ChunkAdmin(OcrAdmin):
     """Chunks of all documents, the newest first."""
 
     owner = (Job, "document_id", "project")
+    job_path, item_path, acts, rows_are = "document_id", "pk", ON_ITEMS, "these chunks"
     follows = ("item", "document")
     list_display = ("state", "name", "pages", "link", "attempt", "tries", "worker", "error", "finished")
     list_filter = (ChunkStatus,)
@@ -192,10 +175,6 @@ class ChunkAdmin(OcrAdmin):
         Column("started_at", "item.started_at"),
         Column("finished_at", "item.finished_at"),
     )
-
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """Chunks can be retried; the other acts on items are on the page of the document."""
-        return actions_of([ACTS["retry"]], _on_chunks, request, "these chunks")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Chunk], search_term: str

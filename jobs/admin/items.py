@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from jobs import faces
+from jobs.admin.acting import ON_ITEMS, ActsOnRows
 from jobs.admin.columns import job_link, pill
 from jobs.admin.exporting import Column
-from jobs.admin.jobs import Action, actions_of, ask_first
 from jobs.admin.lists import ReadOnlyAdmin
 from jobs.models import Event, Item, Job, Phase
 from jobs.models.items import digest
-from jobs.previews import ACTS, ActSpec
 from jobs.templatetags.progress_pages import clock, until
 from jobs.words import DASH
 
 
-def _on_items(act: ActSpec) -> Action:
-    def ask(model_admin: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[Item]) -> HttpResponse:
-        rows = list(queryset.order_by("pk").values_list("pk", "phase__job_id")[:1000])
-        jobs = sorted({job_id for _, job_id in rows})
-        return ask_first(model_admin, request, act, job=jobs, item=[pk for pk, _ in rows])
-
-    return ask
-
-
 @admin.register(Item)
-class ItemAdmin(ReadOnlyAdmin):
+class ItemAdmin(ActsOnRows, ReadOnlyAdmin):
     """Items of all jobs, the newest first; found by their whole key."""
 
     owner = (Phase, "phase_id", "job__project")
@@ -52,12 +40,7 @@ class ItemAdmin(ReadOnlyAdmin):
     )
     raw_id_fields = ("phase", "account")
     exclude = ("key_digest", "signature")
-    actions = ()
-
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """The acts that are about items."""
-        acts = [ACTS[slug] for slug in ("retry", "skip", "release")]
-        return actions_of(acts, _on_items, request, "items")
+    job_path, item_path, acts, rows_are = "phase__job_id", "pk", ON_ITEMS, "items"
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Item], search_term: str

@@ -2,61 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlencode
 
 from django.contrib import admin
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from jobs import faces, progress
+from jobs.admin.acting import ActsOnRows
 from jobs.admin.columns import bar, job_link, pill
 from jobs.admin.exporting import Column
 from jobs.admin.filters import Finished, Kind, PartialFilter, Status, StuckFilter
 from jobs.admin.lists import ReadOnlyAdmin
 from jobs.models import Job, Phase
-from jobs.previews import ACTS, ActSpec
 from jobs.templatetags.progress_pages import ago, clock, until
 from jobs.words import DASH, number
 
-MOST_AT_ONCE = 100
-Action = Callable[[admin.ModelAdmin, HttpRequest, QuerySet[Any]], HttpResponse]
-
-
-def ask_first(model_admin: admin.ModelAdmin, request: HttpRequest, act: ActSpec, **ids: list[Any]) -> HttpResponse:
-    """To the page that shows what the act would do to these jobs."""
-    if len(ids["job"]) > MOST_AT_ONCE:
-        model_admin.message_user(request, f"Tick at most {MOST_AT_ONCE} jobs at once.", "error")
-        return HttpResponseRedirect(request.get_full_path())
-    query = urlencode({**ids, "back": request.get_full_path()}, doseq=True)
-    return HttpResponseRedirect(f"{reverse('admin:jobs-act', kwargs={'slug': act.slug})}?{query}")
-
-
-def actions_of(
-    acts: list[ActSpec], action: Callable[[ActSpec], Action], request: HttpRequest, what: str
-) -> dict[str, tuple[Action, str, str]]:
-    """The acts that this account may do, for the list's menu."""
-    return {
-        act.verb: (action(act), act.verb, f"{act.title} {what}…")
-        for act in acts
-        if request.user.has_perm(act.permission)
-    }
-
-
-def _on_jobs(act: ActSpec) -> Action:
-    def ask(model_admin: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[Job]) -> HttpResponse:
-        ids = list(queryset.order_by("-pk").values_list("pk", flat=True)[: MOST_AT_ONCE + 1])
-        return ask_first(model_admin, request, act, job=ids)
-
-    return ask
-
 
 @admin.register(Job)
-class JobAdmin(ReadOnlyAdmin):
+class JobAdmin(ActsOnRows, ReadOnlyAdmin):
     """Jobs, those that are not finished unless something else is asked for."""
 
     follows = ("phases",)
@@ -72,12 +38,6 @@ class JobAdmin(ReadOnlyAdmin):
         *map(Column, ("stage", "percent", "settled_percent", "revision", "error", "metadata", "heartbeat_at")),
         *map(Column, ("created_at", "updated_at", "started_at", "finished_at")),
     )
-    actions = ()
-
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """Every act but skip, which is about items."""
-        acts = [act for act in ACTS.values() if act.slug != "skip"]
-        return actions_of(acts, _on_jobs, request, "jobs")
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None

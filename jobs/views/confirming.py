@@ -1,10 +1,14 @@
-"""The page that asks before an act, for one job or for several, and the act itself."""
+"""The page that asks before an act, for one job or for several, and the act itself.
+
+What an address may ask for is written down in `jobs.views.choosing`.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin import AdminSite
@@ -12,16 +16,15 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from jobs.errors import Refused
 from jobs.forms import ActForm
-from jobs.models import Item, Job, Phase
+from jobs.models import Job, Phase
 from jobs.operations import Act
 from jobs.previews import ACTS, ActSpec, Figures, Preview, Scope, figures_of, preview
 from jobs.views.acting import Changed, Seen, perform, seen_of
-from jobs.views.pages import asked_text, forbidden, jobs_of, missing, numbers, page, way_back
+from jobs.views.choosing import Chosen, chosen
+from jobs.views.pages import asked_text, forbidden, jobs_of, missing, page, way_back
 from jobs.views.rows import Row, rows_of
 from jobs.words import number, things
 
-MOST_JOBS = 100
-MOST_ITEMS = 1000
 MOST_TOLD = 10
 CHANGED = "{} has changed since you looked. These are the figures of now; look again and confirm."
 
@@ -48,14 +51,16 @@ class Asked:
     site: AdminSite
     act: ActSpec
     scope: Scope
-    jobs: list[Job]
+    chosen: Chosen
+
+    @property
+    def jobs(self) -> list[Job]:
+        """The chosen jobs."""
+        return self.chosen.jobs
 
     def scope_of(self, job: Job) -> Scope:
-        """The part of one job: of the ticked items only its own."""
-        if len(self.jobs) == 1 or not self.scope.items:
-            return self.scope
-        own = Item.objects.filter(pk__in=self.scope.items, phase__job=job).values_list("pk", flat=True)
-        return replace(self.scope, items=tuple(own))
+        """The part of one job: of the chosen items only its own."""
+        return replace(self.scope, items=self.chosen.of(job))
 
     @property
     def back(self) -> str:
@@ -72,23 +77,29 @@ class Asked:
 
 def confirm_one(request: HttpRequest, site: AdminSite, job_id: str, slug: str) -> HttpResponse:
     """Ask, and on a confirmed form do it."""
-    return _confirm(request, site, slug=slug, job_ids=[int(job_id)])
+    return _confirm(request, site, slug=slug, job_id=int(job_id))
 
 
 def confirm_many(request: HttpRequest, site: AdminSite, slug: str) -> HttpResponse:
-    """The same for the jobs ticked in a list: `?job=1&job=2`."""
-    return _confirm(request, site, slug=slug, job_ids=numbers(request.GET, "job", most=MOST_JOBS))
+    """The same for what is ticked in a list, or for all that it matches."""
+    return _confirm(request, site, slug=slug)
 
 
-def _confirm(request: HttpRequest, site: AdminSite, *, slug: str, job_ids: list[int]) -> HttpResponse:
+def _confirm(request: HttpRequest, site: AdminSite, *, slug: str, job_id: int | None = None) -> HttpResponse:
     visible = jobs_of(request)
     if visible is None:
         return forbidden(request, site, "To see jobs an account needs the permission jobs.view_job (role viewer).")
-    jobs = list(visible.filter(pk__in=job_ids).order_by("-pk"))
-    if not jobs:
+    found = chosen(request, site, visible, job_id=job_id)
+    if found is None or not (found.jobs or found.too_many):
         return missing(request, site, "There is no such job in your sight.")
-    asked = Asked(request, site, ACTS[slug], _scope(request), jobs)
+    if found.too_many:
+        return page(request, site, "jobs/confirm/too_many.html", _refused(request, ACTS[slug], found))
+    asked = Asked(request, site, ACTS[slug], _scope(request), found)
     return _act(asked) if request.method == "POST" and "look" not in request.POST else _ask(asked)
+
+
+def _refused(request: HttpRequest, act: ActSpec, found: Chosen) -> dict[str, Any]:
+    return {"title": f"{act.title}: too many at once", "chosen": found, "back": way_back(request)}
 
 
 def _scope(request: HttpRequest) -> Scope:
@@ -96,7 +107,6 @@ def _scope(request: HttpRequest) -> Scope:
     query, form = request.GET, request.POST
     return Scope(
         phase=form.get("phase") or query.get("phase", ""),
-        items=tuple(numbers(query, "item", most=MOST_ITEMS)),
         signature=asked_text(request, "signature"),
         all=query.get("all") == "1",
         only="failed" if (form.get("only") or query.get("only")) == "failed" else "all",

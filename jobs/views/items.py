@@ -7,15 +7,13 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.db import connection
-from django.db.models import Q
 from django.http import HttpRequest, QueryDict
 
 from jobs import faces
 from jobs.models import Item, Phase
-from jobs.models.items import ItemQuerySet, digest
 from jobs.previews import Figures
 from jobs.statuses import ItemStatus
-from jobs.views.pages import asked_text
+from jobs.views.item_filters import NAMES, filters_of, narrowed
 from jobs.words import number
 
 CELLS = 400
@@ -66,8 +64,10 @@ def items_section(request: HttpRequest, figures: Figures, *, grid: bool = True) 
     phase = _phase(figures, request.GET.get("phase", ""))
     if phase is None:
         return {"items_phase": None}
-    filters = {name: asked_text(request, name)[:1024] for name in ("status", "split", "q")}
-    listed = list(_narrowed(phase, filters).filter(pk__gt=_after(request)).order_by("pk")[: LISTED + 1])
+    filters = filters_of(request.GET)
+    listed = list(
+        narrowed(Item.objects.filter(phase=phase), filters).filter(pk__gt=_after(request)).order_by("pk")[: LISTED + 1]
+    )
     return {
         "items_phase": phase,
         "items_phases": [other for other in figures.phases if other.items_total],
@@ -96,20 +96,8 @@ def _after(request: HttpRequest) -> int:
 
 
 def _address(query: QueryDict, **changes: str) -> str:
-    kept = {name: value for name, value in query.items() if name in ("phase", "status", "split", "q") and value}
+    kept = {name: value for name, value in query.items() if name in ("phase", *NAMES) and value}
     return f"?{urlencode(kept | changes)}#items"
-
-
-def _narrowed(phase: Phase, filters: dict[str, str]) -> ItemQuerySet:
-    found = Item.objects.filter(phase=phase)
-    if filters["status"] in list(ItemStatus):
-        found = found.filter(status=filters["status"])
-    if filters["split"]:
-        found = found.filter(split=filters["split"])
-    if filters["q"]:
-        words = filters["q"]
-        found = found.filter(Q(key_digest=digest(words)) | Q(key__icontains=words) | Q(label__icontains=words))
-    return found
 
 
 def _cells(phase: Phase) -> list[Cell]:

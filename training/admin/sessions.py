@@ -13,6 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from jobs import faces
+from jobs.admin.acting import ActsOnRows
 from jobs.admin.columns import job_link, pill
 from jobs.admin.exporting import Column
 from jobs.admin.lists import KindAdmin
@@ -53,10 +54,11 @@ def _of_faces(name: str) -> Column:
 
 
 @admin.register(TrainingSession)
-class SessionAdmin(KindAdmin):
+class SessionAdmin(ActsOnRows, KindAdmin):
     """Sessions, those that are not finished unless something else is asked for."""
 
     owner = (Job, "job_id", "project")
+    rows_are = "sessions"
     follows = ("job",)
     list_display = ("state", "link", "project", "bar", "images", "phase", "faces_found", "clusters", "updated")
     list_display_links = None

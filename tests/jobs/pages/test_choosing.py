@@ -1,0 +1,141 @@
+"""What an act is about: ticked rows, or everything that a list matches."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from django.contrib import admin
+from django.test import RequestFactory
+
+from jobs.models import Job
+from jobs.views import choosing
+from jobs.views.choosing import Found, source
+from tests.factories import item_of, make_job, phase_of, settle
+from tests.jobs.pages.test_overview import make_failed
+
+JOBS = "/admin/jobs/job/"
+ITEMS = "/admin/jobs/item/"
+
+
+def chosen_by(account: Any, query: dict[str, Any], *, job_id: int | None = None) -> Any:
+    """What this address chooses."""
+    request = RequestFactory().get("/", query)
+    request.user = account
+    return choosing.chosen(request, admin.site, Job.objects.visible_to(account), job_id=job_id)
+
+
+def names(found: Any) -> list[str]:
+    """The names of the chosen jobs."""
+    return [job.name for job in found.jobs]
+
+
+def test_all_that_a_list_of_jobs_matches_is_chosen_with_its_search_and_filters(lead: Any) -> None:
+    for name in ("wanted-1", "wanted-2", "other"):
+        make_failed(name=name)
+    make_job(name="wanted-running", items=2)
+    found = chosen_by(lead.account, {"match": "jobs_job", "query": "status=failed&q=wanted&p=7&o=2"})
+    assert names(found) == ["wanted-2", "wanted-1"]
+    assert found.words == "jobs: status Failed, matching “wanted”"
+    assert found.items is None
+
+
+def test_the_default_filter_is_part_of_the_sentence(lead: Any) -> None:
+    make_job(items=1)
+    assert chosen_by(lead.account, {"match": "jobs_job", "query": ""}).words == "jobs: status Not finished"
+    assert chosen_by(lead.account, {"match": "jobs_job", "query": "status=all"}).words == "all jobs"
+
+
+def test_all_items_that_a_list_matches_go_to_their_own_jobs(lead: Any) -> None:
+    jobs = [make_job(items=3, failed=n) for n in (1, 2)]
+    found = chosen_by(lead.account, {"match": "jobs_item", "query": "status__exact=failed"})
+    assert found.words == "items: status Failed"
+    assert found.items == {
+        jobs[0].pk: (item_of(jobs[0], "k0").pk,),
+        jobs[1].pk: (item_of(jobs[1], "k0").pk, item_of(jobs[1], "k1").pk),
+    }
+
+
+@pytest.mark.parametrize(
+    ("query", "keys", "words"),
+    [
+        ({}, ["k0", "k1", "k2", "k3"], "all items"),
+        ({"status": "failed"}, ["k0", "k1"], "items: status Failed"),
+        ({"q": "k3"}, ["k3"], "items: matching “k3”"),
+        ({"signature": "timeout 7"}, ["k0"], "items: error “timeout 7”"),
+        ({"phase": "items", "status": "pending"}, ["k2", "k3"], "items: phase items, status Pending"),
+        ({"worker": "w1", "status": "nonsense"}, ["k0", "k1"], "items: worker w1"),
+        ({"split": "train"}, [], "items: split train"),
+    ],
+)
+def test_the_items_of_one_job_are_chosen_by_the_filters_of_its_page(
+    lead: Any, query: dict[str, str], keys: list[str], words: str
+) -> None:
+    job, _ = make_job(items=4), make_job(items=4, failed=4)
+    settle(phase_of(job), ["failed", "failed"])
+    job.phases.get().items.filter(key="k0").update(error="timeout 7", signature="timeout #")
+    found = chosen_by(lead.account, {"match": "items", **query}, job_id=job.pk)
+    assert list(found.of(job)) == [item_of(job, key).pk for key in keys]
+    assert found.words == words
+
+
+def test_a_match_never_reaches_beyond_the_projects_of_the_account(browser: Any) -> None:
+    make_failed(name="seen", project="a")
+    hidden = make_failed(name="hidden", project="b")
+    limited = browser("lead", projects=["a"])
+    assert names(chosen_by(limited.account, {"match": "jobs_job", "query": "status=all"})) == ["seen"]
+    assert names(chosen_by(limited.account, {"match": "jobs_item", "query": ""})) == ["seen"]
+    assert names(chosen_by(limited.account, {"match": "items"}, job_id=hidden.pk)) == []
+
+
+def test_more_than_the_limit_is_refused_and_not_cut(lead: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choosing, "MOST_JOBS", 2)
+    monkeypatch.setattr(choosing, "MOST_ITEMS", 5)
+    ids = [make_job(items=2).pk for _ in range(3)]
+    for address in ("?match=jobs_job&query=", f"?{urlencode({'job': ids}, doseq=True)}", "?match=jobs_item&query="):
+        page = lead.open(f"{JOBS}act/retry/{address}")
+        assert "Narrow the filter" in page.text
+        assert not page.hidden()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "match=nonsense&query=",
+        "match=jobs_event&query=",
+        "match=auth_user&query=",
+        "match=jobs_job&query=nonsense__x%3D1",
+        "match=",
+        "",
+    ],
+)
+def test_an_address_that_makes_no_sense_chooses_nothing(lead: Any, query: str) -> None:
+    make_job(items=1)
+    lead.open(f"{JOBS}act/retry/?{query}", status=404)
+
+
+def test_a_page_can_choose_in_its_own_way(lead: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choosing, "SOURCES", dict(choosing.SOURCES))
+    make_failed(name="mine")
+    make_failed(name="other")
+
+    @source("own")
+    def find(request: Any, site: Any, query: Any) -> Found:
+        return Found(f"jobs called {query['called']}", Job.objects.filter(name=query["called"]))
+
+    found = chosen_by(lead.account, {"match": "own", "called": "mine", "back": "/admin/"})
+    assert (names(found), found.words) == (["mine"], "jobs called mine")
+
+
+@pytest.mark.parametrize(("place", "match"), [(JOBS, "jobs_job"), (ITEMS, "jobs_item")])
+def test_select_all_that_match_leads_to_the_act_on_the_filter(lead: Any, place: str, match: str) -> None:
+    job = make_failed()
+    row = job.pk if place == JOBS else item_of(job, "k14").pk
+    data = {"action": "retry", "select_across": "1", "_selected_action": [row]}
+    answer = lead.client.post(f"{place}?q=k14" if place == ITEMS else f"{place}?status=failed&o=2&p=1", data)
+    assert f"match={match}" in answer.url
+    assert "_selected" not in answer.url
+    page = lead.confirm(answer.url)
+    assert page.response.redirect_chain[-1][0].startswith(place)
+    assert not Job.objects.filter(status="failed").exists()
