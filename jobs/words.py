@@ -43,6 +43,14 @@ def clock(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%H:%M:%S}"
 
 
+def when(moment: datetime, *, now: datetime, seconds: bool = True) -> str:
+    """`13:34:51 UTC`; of another day `20 Nov 13:34 UTC`, of another year `20 Nov 2025 13:34 UTC`."""
+    at, day = moment.astimezone(UTC), now.astimezone(UTC).date()
+    if at.date() == day:
+        return f"{at:%H:%M:%S} UTC" if seconds else f"{at:%H:%M} UTC"
+    return f"{at:%d %b %H:%M} UTC" if at.year == day.year else f"{at:%d %b %Y %H:%M} UTC"
+
+
 def exact(moment: datetime) -> str:
     """`2026-11-21 13:34:51 UTC`."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -108,6 +108,12 @@ def act_button(offer: Offer, back: str = "") -> dict[str, Any]:
 
 
 @register.simple_tag
+def server_time() -> str:
+    """Now, for the browser to know how far its own clock is off."""
+    return timezone.now().isoformat()
+
+
+@register.simple_tag
 def ago(moment: datetime | None, never: str = "never") -> SafeString | str:
     """A moment as `46 min ago`, exact in its title; the browser keeps it current."""
     if moment is None:
@@ -120,12 +126,24 @@ def ago(moment: datetime | None, never: str = "never") -> SafeString | str:
 
 @register.simple_tag
 def clock(moment: datetime | None, missing: str = words.DASH) -> SafeString | str:
-    """A moment as `13:34:51`, exact in its title; with its date when that is not today's."""
-    if moment is None:
-        return missing
-    today = timezone.now().date() == moment.date()
-    text = words.clock(moment) if today else f"{moment:%d %b %H:%M}"
-    return format_html('<time datetime="{}" title="{}">{}</time>', moment.isoformat(), words.exact(moment), text)
+    """A moment as `13:34:51 UTC`, with its date when that is not today's; the browser says it in its own zone."""
+    return missing if moment is None else _clock(moment, seconds=True)
+
+
+@register.simple_tag
+def minute(moment: datetime) -> SafeString:
+    """A moment as `13:34 UTC`, for the axis of a picture; the browser says it in its own zone."""
+    return _clock(moment, seconds=False)
+
+
+def _clock(moment: datetime, *, seconds: bool) -> SafeString:
+    return format_html(
+        '<time datetime="{}" title="{}" data-clock="{}">{}</time>',
+        moment.isoformat(),
+        words.exact(moment),
+        "seconds" if seconds else "minutes",
+        words.when(moment, now=timezone.now(), seconds=seconds),
+    )
 
 
 @register.simple_tag

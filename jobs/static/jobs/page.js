@@ -1,13 +1,14 @@
 /**
  * Keeps an operators' page current: figures by the live connection, lists by asking for the page again,
- * the badge, the clock of the data, and the keys.
+ * the badge, the clock of the data, and the keys of a live page.
  */
 
 import { LiveFeed } from "./live.js";
 import { faceOf, showAges, showJob } from "./figures.js";
+import { bind, describe } from "./keys.js";
 import { Sections } from "./sections.js";
+import { serverNow, showMoment } from "./times.js";
 
-const AGES_MS = 1000;
 const LISTS_MS = 30_000;
 const PAGE_ROWS = 5;
 const TICK_BOX = "input[type=checkbox]";
@@ -30,7 +31,6 @@ const clock = document.getElementById("data-clock");
 const held = document.getElementById("held");
 const said = document.getElementById("said");
 const isSingle = live.dataset.single === "yes";
-const skew = Date.parse(live.dataset.now) - Date.now();
 const known = new Map();
 const waiting = new Map();
 let isPaused = false;
@@ -42,7 +42,7 @@ const sections = new Sections({
     held.textContent = `${count} ${count === 1 ? "list has" : "lists have"} changed, press r`;
   },
   onShown: () => {
-    showAges(Date.now() + skew);
+    showAges(serverNow());
     showTickAll();
   },
   onLost: () => feed.stop("signedout"),
@@ -114,10 +114,7 @@ function saidMode() {
 }
 
 function showClock() {
-  const moment = new Date((feed.since ?? new Date()).getTime() + skew).toISOString();
-  clock.dateTime = moment;
-  clock.title = `${moment.slice(0, 10)} ${moment.slice(11, 19)} UTC`;
-  clock.textContent = moment.slice(11, 19);
+  showMoment(clock, new Date(serverNow() - (feed.since ? Date.now() - feed.since.getTime() : 0)));
 }
 
 function say(text) {
@@ -126,21 +123,13 @@ function say(text) {
 
 // --- keys --------------------------------------------------------------------------------------------
 
-const KEYS = {
-  "?": () => document.getElementById("keys").showModal(),
-  "/": () => document.querySelector("[data-search]")?.focus(),
-  p: pauseOrGoOn,
-  r: showNow,
-};
+const hasGrid = () => document.querySelector("[data-grid] a") !== null;
 
-document.addEventListener("keydown", (event) => {
-  const inField = event.target.closest?.("input, select, textarea, dialog, [contenteditable]");
-  if (event.ctrlKey || event.metaKey || event.altKey || (inField && !event.target.matches(TICK_BOX))) return;
-  const act = KEYS[event.key];
-  if (!act) return void moveInGrid(event);
-  event.preventDefault();
-  act();
-});
+bind({ key: "p", does: "pause the page, and go on", act: pauseOrGoOn });
+bind({ key: "r", does: "show what has changed now", act: showNow });
+describe({ keys: ["←", "→", "↑", "↓"], does: "from item to item in the grid", when: hasGrid });
+describe({ keys: ["Home", "End", "PgUp", "PgDn"], does: "further in the grid", when: hasGrid });
+document.addEventListener("keydown", moveInGrid);
 
 held.addEventListener("click", () => sections.apply());
 
@@ -161,7 +150,7 @@ function showNow() {
 /** Keys move within the grid of items; only one cell of it is a tab stop. */
 function moveInGrid(event) {
   const cell = event.target.closest?.("[data-grid] a");
-  if (!cell) return;
+  if (!cell || event.ctrlKey || event.metaKey || event.altKey) return;
   const grid = cell.closest("[data-grid]");
   const cells = [...grid.querySelectorAll("a")];
   const next = cells[placeInGrid(event.key, cells.indexOf(cell), cells)];
@@ -202,6 +191,5 @@ document.addEventListener("change", (event) => {
 });
 
 showTickAll();
-setInterval(() => showAges(Date.now() + skew), AGES_MS);
 setInterval(() => document.hidden || mode !== "live" || isAtRest() || refresh(), LISTS_MS);
 feed.start();

@@ -4,6 +4,8 @@
  * is inside or something is ticked, so that no row moves under a hand; `apply` shows it then.
  */
 
+import { localise } from "./times.js";
+
 const LEAST_MS = 2000;
 const MOST_MS = 30_000;
 const SLOWNESS = 10;
@@ -61,6 +63,7 @@ export class Sections {
       const name = section.dataset.section;
       const newer = fresh.querySelector(`[data-section="${name}"]`);
       if (!newer) continue;
+      localise(newer);
       mendGrid(section, newer);
       keepAges(section, newer);
       if (section.isEqualNode(newer)) this.held.delete(name);
@@ -104,10 +107,13 @@ export class Sections {
   }
 }
 
-/** How to find the focused cell of a grid again; null where the focus is elsewhere. */
+/** How to find what has the focus again: a cell of a grid, a link, a box to tick; null where the focus is elsewhere. */
 function focusWithin(section) {
   const focused = document.activeElement;
-  return section.contains(focused) && focused.dataset.cell ? `[data-cell="${CSS.escape(focused.dataset.cell)}"]` : null;
+  if (!section.contains(focused)) return null;
+  if (focused.dataset.cell) return `[data-cell="${CSS.escape(focused.dataset.cell)}"]`;
+  if (focused.matches("a[href]")) return `a[href="${CSS.escape(focused.getAttribute("href"))}"]`;
+  return focused.matches("input[value]") ? `input[value="${CSS.escape(focused.value)}"]` : null;
 }
 
 /** `46 min ago` of the same moment is the same, whoever counted: the page itself keeps it current. */

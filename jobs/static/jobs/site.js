@@ -1,0 +1,13 @@
+/** What every page has: times in the zone of its reader, ages that go on, and keys. */
+
+import { showAges } from "./figures.js";
+import { start } from "./keys.js";
+import { localise, serverNow, turnTheDay } from "./times.js";
+
+const AGES_MS = 1000;
+const DAY_MS = 60_000;
+
+localise();
+start();
+setInterval(() => document.hidden || showAges(serverNow()), AGES_MS);
+setInterval(turnTheDay, DAY_MS);
