@@ -257,11 +257,6 @@ def job_stage(status: JobStatus, phases: Sequence[tuple[PhaseState, str]]) -> st
     return _FINISHED_STAGE[JobStatus.FAILED]
 
 
-def signature(error: str) -> str:
-    """The sentence with its numbers replaced by #, so that like failures group together."""
-    return re.sub(r"\d+", "#", error)
-
-
 # --- rate, time left, stuck --------------------------------------------------------------------
 
 

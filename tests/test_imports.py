@@ -13,7 +13,7 @@ APPS = [name for name in ("jobs", "ocr_chunks", "training") if (ROOT / name).is_
 
 # From the innermost to the doors: a module imports from its own layer and from those before it.
 LAYERS = (
-    ("progress", "statuses", "errors", "jsontext", "contracts", "words"),
+    ("progress", "signatures", "statuses", "errors", "jsontext", "contracts", "words"),
     ("kinds",),
     ("models",),
     ("access", "rows"),
@@ -27,7 +27,7 @@ LAYERS = (
 )
 # The same within an app that stands on the kernel.
 APP_LAYERS = (("ranges", "hashes", "percentages"), ("models",), ("documents", "sessions"), ("unified", "serializers"))
-PURE = ("progress", "statuses", "errors", "jsontext", "contracts")
+PURE = ("progress", "signatures", "statuses", "errors", "jsontext", "contracts")
 CHANNEL_LAYER = ("broadcast", "live")
 DOORS = len(LAYERS)
 

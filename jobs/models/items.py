@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import Q
 
 from jobs.models.phases import Phase
+from jobs.signatures import signature
 from jobs.statuses import ItemStatus
 
 ERROR_LENGTH = 500
@@ -27,6 +28,10 @@ class ItemQuerySet(models.QuerySet["Item"]):
     def failed(self) -> Self:
         """Items whose outcome is a failure."""
         return self.filter(status=ItemStatus.FAILED)
+
+    def alike(self, error: str) -> Self:
+        """Failures with this error: the sentence of one of them, with its digits as #, or their signature."""
+        return self.failed().filter(signature=signature(error))
 
     def held(self) -> Self:
         """Items that somebody is working on."""
@@ -80,6 +85,7 @@ class Item(models.Model):
             models.Index(fields=["status", "id"], name="item_status"),
             models.Index(fields=["lease_expires_at"], name="item_lease", condition=Q(status="processing")),
             models.Index(fields=["phase", "-finished_at", "-id"], name="item_failed", condition=Q(status="failed")),
+            models.Index(fields=["-finished_at", "-id"], name="item_failed_lately", condition=Q(status="failed")),
         ]
         constraints = [
             models.UniqueConstraint(fields=["phase", "key_digest"], name="item_key_once_per_phase"),

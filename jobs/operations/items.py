@@ -54,7 +54,7 @@ def retry(
         phases = _takes_items(c, phase, "retry")
         failed = _narrow(Item.objects.failed().filter(phase__in=phases), items=items)
         if error_signature:
-            failed = failed.filter(signature=error_signature)
+            failed = failed.alike(error_signature)
         keys = list(failed.order_by("pk").values_list("key", flat=True)[:KEYS_IN_EVENT])
         refused = _not_failed(c, failed, items)
         moved = _move(c, failed, was=ItemStatus.FAILED, now=ItemStatus.PENDING, values=FRESH | {"tries": 0})

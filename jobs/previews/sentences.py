@@ -243,7 +243,7 @@ def _takers(f: Figures, scope: Scope) -> list[Phase]:
 
 def _failed_items(f: Figures, scope: Scope) -> ItemQuerySet:
     failed = _scoped(Item.objects.failed(), _takers(f, scope), scope)
-    return failed.filter(signature=scope.signature) if scope.signature else failed
+    return failed.alike(scope.signature) if scope.signature else failed
 
 
 def _scoped(items: ItemQuerySet, phases: list[Phase], scope: Scope) -> ItemQuerySet:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from jobs import progress
 from jobs.models.items import ERROR_LENGTH
+from jobs.signatures import signature
 from jobs.statuses import SETTLED_ITEM, ItemStatus, Outcome
 from jobs.tracking.inputs import Result
 
@@ -154,7 +154,7 @@ def _settle(item: ItemState, result: Result, reporter: Reporter) -> Answer:
     item.error = (result.error or "unknown error")[:ERROR_LENGTH] if item.status == ItemStatus.FAILED else ""
     if item.status == ItemStatus.SKIPPED:
         item.error = result.error[:ERROR_LENGTH]
-    item.signature = progress.signature(item.error) if item.status == ItemStatus.FAILED else ""
+    item.signature = signature(item.error) if item.status == ItemStatus.FAILED else ""
     item.result, item.checksum = result.result, checksum(result)
     item.worker, item.account = reporter.worker or item.worker, reporter.account
     item.lease_seconds, item.lease_expires_at, item.finished_at = None, None, reporter.now

@@ -15,11 +15,12 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
-from jobs import progress, rows, timeline
+from jobs import rows, timeline
 from jobs.change import Actor, Change, LostRace, change, stuck_reason
 from jobs.errors import NotFound
 from jobs.live import tickets
 from jobs.models import Item, Job, Phase
+from jobs.signatures import signature
 from jobs.statuses import OPEN_PHASE, ItemStatus, JobStatus, Stuck
 from jobs.timeline import sentence
 
@@ -100,7 +101,7 @@ def _expire_item(c: Change, phase: Phase, item: Item) -> None:
     if item.tries >= settings.ITEM_MAX_ATTEMPTS:
         item.status, item.finished_at = ItemStatus.FAILED, c.now
         item.error = f"worker_timeout after {item.tries} attempts"
-        item.signature = progress.signature(item.error)
+        item.signature = signature(item.error)
         phase.job.error, phase.job.error_item_id = sentence(str(item), item.error), item.pk
         phase.current_item_id = item.pk
     c.count(phase, was=ItemStatus.PROCESSING, now=item.status)

@@ -99,19 +99,6 @@ def test_the_stage_of_a_job_is_that_of_its_first_unfinished_phase_that_has_begun
     assert progress.job_stage(JobStatus(status), phases) == sentence
 
 
-@pytest.mark.parametrize(
-    ("error", "signature"),
-    [
-        ("timeout after 30 s on page 101-125", "timeout after # s on page #-#"),
-        ("no digits", "no digits"),
-        ("12345", "#"),
-        ("", ""),
-    ],
-)
-def test_like_failures_have_one_signature(error: str, signature: str) -> None:
-    assert progress.signature(error) == signature
-
-
 # --- rate, time left, stuck --------------------------------------------------------------------------
 
 

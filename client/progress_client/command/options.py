@@ -82,7 +82,7 @@ def _add_act(verbs: Verbs, name: str, what: str) -> None:
         made.add_argument("--item", type=_id, action="append", dest="ids", metavar="ID", help="this item; repeatable")
         made.add_argument("--key", action="append", dest="keys", help="the item of this key; repeatable")
     if name == "retry":
-        made.add_argument("--error", dest="error_signature", metavar="SENTENCE", help="digits as #")
+        made.add_argument("--error", dest="error_signature", metavar="SENTENCE", help="the error of one of them")
     if name == "release":
         made.add_argument("--all", action="store_true", help="also those whose lease is live")
     made.add_argument("--reason", default="", help="why; it is kept in the timeline")

@@ -74,7 +74,13 @@ def _add_act(verbs: _SubParsersAction[Any], name: str, what: str) -> None:
         parser.add_argument("--item", type=_id, action="append", dest="ids", metavar="ID", help="this item; repeatable")
         parser.add_argument("--key", action="append", dest="keys", help="the item of this key; repeatable")
     if name == "retry":
-        parser.add_argument("--error", default="", dest="error_signature", metavar="SENTENCE", help="digits as #")
+        parser.add_argument(
+            "--error",
+            default="",
+            dest="error_signature",
+            metavar="SENTENCE",
+            help="the error of one of them",
+        )
     if name == "release":
         parser.add_argument("--all", action="store_true", help="also those whose lease is live")
     parser.add_argument("--reason", default="", help="why; it is kept in the timeline")

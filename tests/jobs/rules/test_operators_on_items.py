@@ -53,6 +53,17 @@ def test_retry_by_error_signature_takes_like_failures_of_all_phases() -> None:
     assert set(Item.objects.failed().values_list("error", flat=True)) == {"bad file"}
 
 
+@pytest.mark.parametrize(
+    "said", ["no /in/7/p.png", "no /in/#/p.png", "no …"], ids=["sentence", "older form", "signature"]
+)
+def test_a_group_of_errors_is_named_by_a_sentence_of_it_as_well_as_by_its_signature(said: str) -> None:
+    job = pipeline(PhaseSpec("a", expected=5))
+    for number, error in enumerate(("no /in/1/p.png", "no /in/2/q.png", "no disk")):
+        tell(phase_of(job, "a"), f"k{number}", "failed", error=error)
+    assert operations.retry(job, error_signature=said, actor=None).changed == 2
+    assert set(Item.objects.failed().values_list("error", flat=True)) == {"no disk"}
+
+
 def test_retry_repeated_finds_nothing_more() -> None:
     job = make_job(items=2, failed=1)
     assert [operations.retry(job, actor=None).changed for _ in range(2)] == [1, 0]
