@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db.models import Q
 from django.http import QueryDict
 
-from jobs import faces, progress
+from jobs import faces
 from jobs.models.items import ItemQuerySet, digest
 from jobs.statuses import ItemStatus
 
@@ -26,7 +26,7 @@ def narrowed(items: ItemQuerySet, filters: Filters) -> ItemQuerySet:
     for name in ("split", "worker"):
         found = found.filter(**{name: filters[name]}) if filters[name] else found
     if filters["signature"]:
-        found = found.failed().filter(signature=progress.signature(filters["signature"]))
+        found = found.alike(filters["signature"])
     if filters["q"]:
         words = filters["q"]
         found = found.filter(Q(key_digest=digest(words)) | Q(key__icontains=words) | Q(label__icontains=words))
