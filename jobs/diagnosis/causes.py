@@ -9,6 +9,7 @@ from datetime import datetime
 from jobs import progress
 from jobs.diagnosis.evidence import Evidence
 from jobs.models import Job, Phase
+from jobs.progress import Counts
 from jobs.statuses import Held, PhaseStatus, Stuck
 from jobs.words import clock, number, span, things
 
@@ -47,7 +48,7 @@ def out_of_reach(phase: Phase) -> str:
     expected = phase.expected or 0
     needed = progress.needed(expected, phase.threshold)
     most = number(expected - phase.failed)
-    return f"{phase.label} needs {number(needed)}, at most {most} can still succeed: {number(phase.failed)} failed"
+    return f"needs {number(needed)}, at most {most} can still succeed: {number(phase.failed)} failed"
 
 
 def _held(evidence: Evidence) -> Iterator[Cause]:
@@ -69,45 +70,56 @@ def _phase(evidence: Evidence, phase: Phase) -> Iterator[Cause]:
     if phase.status == PhaseStatus.CANCELLED:
         return
     if phase.status == PhaseStatus.FAILED:
-        yield Cause("failed", f"{phase.label} has failed: {phase.error.rstrip('.')}.")
-    elif not phase.gate_open:
+        which = phase.label if len(evidence.figures.phases) > 1 else "It"
+        yield Cause("failed", f"{which} failed: {phase.error.rstrip('.')}.")
+        return
+    if not phase.gate_open:
         waits = ", ".join(f"{other.label} ({other.status})" for other in evidence.before(phase))
         yield Cause("gated", f"{phase.label} is gated: it waits for {waits}.")
         return
-    yield from _counts(phase)
+    for code, said in _counts(phase):
+        yield Cause(code, evidence.sentence(phase, said))
     if phase.deadline_at:
-        yield Cause("watermark", f"{phase.label} finishes with what it has at {clock(phase.deadline_at)} UTC.")
+        said = f"finishes with what it has at {clock(phase.deadline_at)} UTC"
+        yield Cause("watermark", evidence.sentence(phase, said))
 
 
-def _counts(phase: Phase) -> Iterator[Cause]:
+def _counts(phase: Phase) -> Iterator[tuple[str, str]]:
     counts = phase.counts
     if counts.expected is None:
         told = f"{number(counts.settled)} settled" if phase.counted or phase.items_total else "nothing is reported"
-        yield Cause("total_unknown", f"{phase.label}: {told}, and nobody has told the total.")
+        yield "total_unknown", f"{told}, and nobody has told the total"
         return
-    still = things(progress.pending(counts) or 0, "item")
-    yield Cause(
-        "short",
-        f"{phase.label} needs {number(progress.needed(counts.expected, phase.threshold))}, has"
-        f" {number(counts.processed)}; {number(counts.processing)} held, {still} open.",
-    )
+    yield "short", _short(phase, counts)
     if not phase.counted and phase.items_total < counts.expected:
         seen = number(phase.items_total)
-        yield Cause("unseen", f"{phase.label}: announced {number(counts.expected)}, but only {seen} were ever seen.")
+        yield "unseen", f"announced {number(counts.expected)}, but only {seen} were ever seen"
     if not progress.threshold_reachable(counts, phase.threshold):
-        yield Cause("out_of_reach", f"{out_of_reach(phase)}.")
+        yield "out_of_reach", f"the threshold is out of reach: it {out_of_reach(phase)}"
     elif counts.failed:
-        yield Cause("failed_items", f"{phase.label}: {things(counts.failed, 'item')} failed.")
+        yield "failed_items", f"{things(counts.failed, 'item has', 'items have')} failed"
+
+
+def _short(phase: Phase, counts: Counts) -> str:
+    """`needs 108, has 44; 73 open, 2 of them held`."""
+    needed = number(progress.needed(counts.expected, phase.threshold))
+    still = max(0, (counts.expected or 0) - counts.settled)
+    held = f", {number(counts.processing)} of them held" if counts.processing else ""
+    return f"needs {needed}, has {number(counts.processed)}; {number(still)} open{held}"
 
 
 def _leases(evidence: Evidence) -> Iterator[Cause]:
     f = evidence.figures
-    if f.free:
-        yield Cause("expired_leases", f"{things(f.free, 'item')} held without a live lease.")
+    if f.expired:
+        whose = f" of {', '.join(f.holders)}" if f.holders else ""
+        yield Cause("expired_leases", f"{things(f.expired, 'lease')}{whose} expired.")
+    if f.free > f.expired:
+        unleased = things(f.free - f.expired, "item")
+        yield Cause("unleased", f"{unleased} held without a lease; only a release frees them.")
     if f.live:
         yield Cause("live_leases", f"{things(f.live, 'item')} under a live lease of {', '.join(f.holders)}.")
     elif any(phase.items_total for phase in f.unfinished):
-        yield Cause("nobody_holds", "Nobody holds a live lease.")
+        yield Cause("nobody_holds", "Nobody holds a live lease." if f.free else "Nobody holds a lease.")
 
 
 def _workers(evidence: Evidence) -> Iterator[Cause]:

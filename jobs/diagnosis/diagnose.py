@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from jobs import progress
 from jobs.diagnosis.causes import Cause, causes_of
 from jobs.diagnosis.evidence import Evidence
 from jobs.diagnosis.remedies import Remedy, remedies_of
+from jobs.models import Phase
 from jobs.previews import Figures
 from jobs.serializers import DiagnosisBody
 from jobs.statuses import JobStatus, Shortfall
@@ -15,8 +15,13 @@ from jobs.statuses import JobStatus, Shortfall
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """Whether a job finishes by itself, in a sentence; why it has not, and what would change that."""
+    """Whether a job finishes by itself, in a sentence; why it has not, and what would change that.
 
+    `question` is what it answers; it is `pressing` where somebody has to do something.
+    """
+
+    question: str
+    pressing: bool
     verdict: str
     causes: list[Cause]
     remedies: list[Remedy]
@@ -25,7 +30,9 @@ class Diagnosis:
 def diagnose(figures: Figures) -> Diagnosis:
     """The diagnosis of a job as it is stored now; a constant number of queries."""
     evidence = Evidence(figures)
-    return Diagnosis(_verdict(figures), causes_of(evidence), remedies_of(evidence))
+    return Diagnosis(
+        _question(figures), _is_pressing(figures), _verdict(figures), causes_of(evidence), remedies_of(evidence)
+    )
 
 
 def diagnosis_body(diagnosis: Diagnosis) -> DiagnosisBody:
@@ -40,6 +47,15 @@ def diagnosis_body(diagnosis: Diagnosis) -> DiagnosisBody:
     }
 
 
+def _question(f: Figures) -> str:
+    return "Why stuck" if f.job.stuck else _QUESTIONS.get(JobStatus(f.job.status), "Why it is not finished")
+
+
+def _is_pressing(f: Figures) -> bool:
+    job = f.job
+    return bool(job.stuck or job.status in (JobStatus.FAILED, JobStatus.PAUSED) or _doomed(f) or f.free)
+
+
 def _verdict(f: Figures) -> str:
     job = f.job
     if job.status == JobStatus.COMPLETED:
@@ -52,17 +68,24 @@ def _verdict(f: Figures) -> str:
 
 
 def _running(f: Figures) -> str:
-    doomed = [
-        phase
-        for phase in f.unfinished
-        if phase.is_open
-        and phase.on_shortfall == Shortfall.FAIL
-        and not progress.threshold_reachable(phase.counts, phase.threshold)
-    ]
+    doomed = _doomed(f)
     if doomed:
-        return f"It is running, but {doomed[0].label} will fail: too much has failed for its threshold."
+        which = doomed[0].label if len(f.phases) > 1 else "it"
+        return f"It is running, but {which} will fail: too much has failed for its threshold."
     return "It is running and needs nobody."
 
+
+def _doomed(f: Figures) -> list[Phase]:
+    """The open phases that will fail, whatever comes."""
+    return [phase for phase in f.out_of_reach() if phase.is_open and phase.on_shortfall == Shortfall.FAIL]
+
+
+_QUESTIONS = {
+    JobStatus.FAILED: "Why failed",
+    JobStatus.PAUSED: "Why paused",
+    JobStatus.CANCELLED: "Why cancelled",
+    JobStatus.COMPLETED: "What can be done",
+}
 
 _AT_REST = {
     JobStatus.PENDING: "It waits for a worker to begin.",

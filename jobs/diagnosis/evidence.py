@@ -38,3 +38,9 @@ class Evidence:
     def before(self, phase: Phase) -> list[Phase]:
         """The earlier phases for which this one waits."""
         return [other for other in self.figures.unfinished if other.position < phase.position]
+
+    def sentence(self, phase: Phase, said: str) -> str:
+        """What is said of a phase as a sentence; the only phase of a job is not named."""
+        if len(self.figures.phases) > 1:
+            return f"{phase.label}: {said}."
+        return f"{said[0].upper()}{said[1:]}."

@@ -24,6 +24,7 @@ class Remedy:
     detail: str
     outcome: str
     phase: str = ""
+    threshold: int | None = None
 
 
 def remedies_of(evidence: Evidence) -> list[Remedy]:
@@ -45,7 +46,7 @@ def _resume(f: Figures) -> Iterator[Remedy]:
 
 def _release(f: Figures) -> Iterator[Remedy]:
     if f.free:
-        stay = f" {things(f.live, 'live lease')} stay." if f.live else ""
+        stay = f" {things(f.live, 'live lease stays', 'live leases stay')}." if f.live else ""
         yield Remedy(
             "release", f"Release {things(f.free, 'lease')}", f"{things(f.free, 'item')} claimable again.{stay}"
         )
@@ -54,18 +55,25 @@ def _release(f: Figures) -> Iterator[Remedy]:
 def _retry(f: Figures) -> Iterator[Remedy]:
     for phase in f.takers:
         if phase.failed and phase.gate_open:
-            what = f"Retry {number(phase.failed)} failed of {phase.label}"
-            yield Remedy("retry", what, f"{things(phase.failed, 'item')} pending again. {_then(phase)}", phase.code)
+            what = f"Retry {number(phase.failed)} failed{_of(f, phase)}"
+            again = f"{things(phase.failed, 'item')} pending again. {_then(f, phase)}"
+            yield Remedy("retry", what, again, phase.code)
 
 
-def _then(phase: Phase) -> str:
+def _then(f: Figures, phase: Phase) -> str:
     """What the threshold asks of a phase whose failed items are open again."""
     if phase.expected is None:
         return "The total is still to be told."
     if phase.is_completed:
         return "The phase has completed; they count late."
     missing = (progress.needed(phase.expected, phase.threshold) or 0) - phase.counts.processed
-    return f"{phase.label} completes with {things(max(0, missing), 'more success', 'more successes')}."
+    subject = phase.label if _of(f, phase) else "It"
+    return f"{subject} completes with {things(max(0, missing), 'more success', 'more successes')}."
+
+
+def _of(f: Figures, phase: Phase) -> str:
+    """` of OCR`; nothing for the only phase of a job."""
+    return f" of {phase.label}" if len(f.phases) > 1 else ""
 
 
 def _announce(f: Figures) -> Iterator[Remedy]:
@@ -74,23 +82,31 @@ def _announce(f: Figures) -> Iterator[Remedy]:
             total = max(phase.counts.settled, phase.items_total)
             judged = progress.judge(replace(phase.state, counts=replace(phase.counts, expected=total)))
             then = _over(phase, judged, expected=total) if judged else "it goes on until those are settled"
-            what = f"Announce the total of {phase.label}, by a worker's token"
+            what = f"Announce the total{_of(f, phase)}, by a worker's token"
             yield Remedy("announce", what, f"With the {number(total)} that were seen as the total, {then}.", phase.code)
 
 
 def _thresholds(f: Figures) -> Iterator[Remedy]:
+    """What is met now, where that ends the phase or is all that can still end it well."""
     for phase in f.judged:
         counts = phase.counts
         if not counts.expected or not counts.processed or not phase.gate_open:
             continue
         met = counts.processed * 100 // counts.expected
-        if met < phase.threshold:
-            yield Remedy("threshold", f"Lower {phase.label} to {met} %", _lowered(phase, met), phase.code)
+        at_once = _completes(phase, met)
+        if met < phase.threshold and (at_once or not progress.threshold_reachable(counts, phase.threshold)):
+            what = f"Lower the threshold{_of(f, phase)} to {met} %"
+            yield Remedy("threshold", what, _lowered(phase, at_once=at_once), phase.code, met)
 
 
-def _lowered(phase: Phase, threshold: int) -> str:
+def _completes(phase: Phase, threshold: int) -> bool:
+    """Would the phase complete the moment it has this threshold?"""
+    return phase.status == PhaseStatus.FAILED or progress.judge(replace(phase.state, threshold=threshold)) is not None
+
+
+def _lowered(phase: Phase, *, at_once: bool) -> str:
     missing = number((phase.expected or 0) - phase.counts.processed)
-    if phase.status == PhaseStatus.FAILED or progress.judge(replace(phase.state, threshold=threshold)):
+    if at_once:
         return f"Completes at once with {missing} missing."
     open_items = things((phase.expected or 0) - phase.counts.settled, "open item")
     return f"Is met; completes when {open_items} are settled."
@@ -110,7 +126,7 @@ def _wait(f: Figures) -> Iterator[Remedy]:
             judged = progress.judge(phase.state, deadline_passed=True)
             if judged:
                 at = clock(phase.deadline_at)
-                yield Remedy("wait", f"Wait for the watermark of {phase.label}", f"At {at} UTC {_over(phase, judged)}.")
+                yield Remedy("wait", f"Wait for the watermark{_of(f, phase)}", f"At {at} UTC {_over(phase, judged)}.")
 
 
 def _over(phase: Phase, judged: progress.Judgement, *, expected: int | None = None) -> str:

@@ -26,13 +26,13 @@ class Figures:
     now: datetime
 
     @cached_property
-    def leases(self) -> tuple[int, int]:
-        """(items held under a live lease, items held without one)."""
+    def leases(self) -> tuple[int, int, int]:
+        """(items held under a live lease, items held without one, how many of those had one that expired)."""
         if not any(phase.processing for phase in self.phases):
-            return 0, 0
-        live = Q(lease_expires_at__gte=self.now)
-        counts = self._held().aggregate(live=Count("pk", filter=live), held=Count("pk"))
-        return counts["live"], counts["held"] - counts["live"]
+            return 0, 0, 0
+        live, over = Q(lease_expires_at__gte=self.now), Q(lease_expires_at__lt=self.now)
+        counts = self._held().aggregate(live=Count("pk", filter=live), over=Count("pk", filter=over), held=Count("pk"))
+        return counts["live"], counts["held"] - counts["live"], counts["over"]
 
     @property
     def live(self) -> int:
@@ -43,6 +43,11 @@ class Figures:
     def free(self) -> int:
         """Held items that a release gives back: without a live lease."""
         return self.leases[1]
+
+    @property
+    def expired(self) -> int:
+        """Held items whose lease is over; the other ones of `free` never had one."""
+        return self.leases[2]
 
     @cached_property
     def holders(self) -> list[str]:

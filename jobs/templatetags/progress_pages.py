@@ -29,6 +29,12 @@ def face(body: Mapping[str, Any]) -> faces.Face:
 
 
 @register.filter
+def face_code(body: Mapping[str, Any]) -> str:
+    """The name of its colours."""
+    return face(body).code
+
+
+@register.filter
 def page_of(body: Mapping[str, Any]) -> str:
     """The address of the page that shows the job of this body."""
     return reverse(kinds.page_of(body["kind"]), args=[body["id"]])

@@ -144,7 +144,8 @@ def _ask(asked: Asked, *, form: ActForm | None = None, moved: bool = False) -> H
 def _form(asked: Asked, figures: list[Figures]) -> ActForm:
     phases = _phases(asked, figures)
     given = asked.request.POST
-    initial = {**given.dict(), "phase": asked.scope.phase, "only": asked.scope.only}
+    initial = {"threshold": asked.request.GET.get("threshold", ""), **given.dict()}
+    initial |= {"phase": asked.scope.phase, "only": asked.scope.only}
     data = given if given and "look" not in given else None
     return ActForm(data, act=asked.act, phrase=asked.phrase, phases=phases, initial=initial)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,17 +12,18 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from jobs import badges, kinds
-from jobs.diagnosis import Remedy, diagnose
 from jobs.models import Delivery, Event, Job
-from jobs.previews import ACTS, Figures, Offer, figures_of, item_offers, offer, offers
+from jobs.previews import Figures, Offer, figures_of, item_offers, offer
+from jobs.progress import RATE_WINDOW_MINUTES
 from jobs.serializers import ErrorGroup, JobBody, PhaseBody, error_groups, job_body
 from jobs.views.items import items_section
 from jobs.views.pages import LONGEST_ID, forbidden, jobs_of, live, missing, page
 from jobs.views.rows import row_of
 from jobs.views.throughput import rate_of
 from jobs.views.told import place
+from jobs.views.why import panel_of
 from jobs.views.workers import worker_of
-from jobs.words import number
+from jobs.words import number, span
 
 EVENTS_LISTED = 50
 ERRORS_LISTED = 10
@@ -71,11 +72,13 @@ def show_job(
     kind: str = "",
     adding: Adding | None = None,
     grid: bool = True,
+    without: Collection[str] = (),
 ) -> HttpResponse:
     """The page of a job in a template that extends `jobs/job.html`; 404 where it is out of sight.
 
     Apps show their kind of job by it: `kind` narrows to theirs, `adding` answers what their blocks need besides,
-    and without `grid` the items are a list alone, where the app draws a grid of its own.
+    and without `grid` the items are a list alone, where the app draws a grid of its own. The acts of `without` are
+    those that its blocks offer themselves.
     """
     jobs = jobs_of(request)
     if jobs is None:
@@ -85,15 +88,14 @@ def show_job(
     if job is None:
         return missing(request, site, f"There is no job {job_id} in your sight. It may have been pruned.")
     figures = figures_of(job)
-    context = _context(request, figures, grid=grid)
+    context = _context(request, figures, grid=grid, without=without)
     more = adding(request, figures, context["body"]) if adding else {}
     return page(request, site, template, {**context, **more})
 
 
-def _context(request: HttpRequest, figures: Figures, *, grid: bool) -> dict[str, Any]:
+def _context(request: HttpRequest, figures: Figures, *, grid: bool, without: Collection[str]) -> dict[str, Any]:
     job = figures.job
     body = job_body(job, now=figures.now)
-    found = diagnose(figures)
     return {
         "title": job.name,
         "job": job,
@@ -101,12 +103,10 @@ def _context(request: HttpRequest, figures: Figures, *, grid: bool) -> dict[str,
         "kind": kinds.label_of(job.kind),
         "row": row_of(body),
         "phases": list(zip(figures.phases, body["phases"], strict=True)),
-        "diagnosis": found,
-        "remedies": [(remedy, _button(figures, request, remedy)) for remedy in found.remedies],
+        "panel": panel_of(figures, request.user, without=without),
         "worker": worker_of(job),
-        "offers": offers(figures, request.user),
         "failures": _failures(figures, request),
-        "formula": formula(body),
+        "formula": [*formula(body), *eta_formula(body)],
         "rate": rate_of(job, now=figures.now),
         "timeline": _timeline(request, job),
         "may_replay": request.user.has_perms(["jobs.view_delivery", "jobs.replay_event"]),
@@ -121,14 +121,6 @@ def _context(request: HttpRequest, figures: Figures, *, grid: bool) -> dict[str,
 def _links(request: HttpRequest, job: Job) -> badges.Links | None:
     """The addresses of the badge; None where the account may not give them out."""
     return badges.links(job, at=request.build_absolute_uri) if request.user.has_perm("jobs.share_job") else None
-
-
-def _button(figures: Figures, request: HttpRequest, remedy: Remedy) -> Offer | None:
-    """The button of a remedy; None where it is not an operator's act."""
-    if remedy.action not in ACTS:
-        return None
-    scope = {"phase": remedy.phase} if remedy.phase else {}
-    return replace(offer(remedy.action, figures, request.user, **scope), label=f"{remedy.detail}…")
 
 
 def _failures(figures: Figures, request: HttpRequest) -> list[Failures]:
@@ -168,6 +160,25 @@ def formula(body: JobBody) -> list[str]:
         shares = " + ".join(f"{weight}·{_share(phase)}" for weight, phase in zip(weights, phases, strict=True))
         lines.append(f"Job: ({shares}) / {sum(weights)} weight, rounded down once = {body['percent']} %.")
     return lines
+
+
+def eta_formula(body: JobBody) -> list[str]:
+    """How the time left comes about: of each open phase that has begun, or why there is none."""
+    working = [phase for phase in body["phases"] if phase["status"] == "processing"]
+    return [f"ETA of {phase['label']}: {_phase_eta(phase)}" for phase in working]
+
+
+def _phase_eta(phase: PhaseBody) -> str:
+    if phase["expected"] is None:
+        return "unknown, because the total is not announced."
+    rate = phase["rate_per_minute"]
+    left = max(0, phase["expected"] - phase["done"] - phase["skipped"] - phase["failed"])
+    if not rate:
+        return f"unknown, because nothing was settled in the last {RATE_WINDOW_MINUTES} minutes; {number(left)} open."
+    return (
+        f"{number(left)} open / {number(rate)} settled per minute (the last {RATE_WINDOW_MINUTES} minutes)"
+        f" = {span(phase['eta_seconds'])}."
+    )
 
 
 def _share(phase: PhaseBody) -> str:

@@ -21,7 +21,15 @@ from training.views.why import why
 
 def session_page(request: HttpRequest, site: AdminSite, session_id: str) -> HttpResponse:
     """Everything about one session; 404 where it is out of sight."""
-    return show_job(request, site, session_id, template="training/session.html", kind="training", adding=_adding)
+    return show_job(
+        request,
+        site,
+        session_id,
+        template="training/session.html",
+        kind="training",
+        adding=_adding,
+        without=["restart"],
+    )
 
 
 def _adding(request: HttpRequest, figures: Figures, body: JobBody) -> dict[str, Any]:

@@ -270,6 +270,10 @@ def test_the_diagnosis_says_why_and_what_would_help(worker: Api) -> None:
     job = make_job(items=10, done=4, failed=2, threshold=90, trigger="at_threshold")
     body = worker.get(f"/jobs/{job.pk}/diagnosis").json()
     assert body["verdict"] == "It is running and needs nobody."
-    assert {"code": "short", "detail": "Items needs 9, has 4; 0 held, 4 items open."} in body["causes"]
-    threshold = {"action": "threshold", "detail": "Lower Items to 40 %", "outcome": "Completes at once with 6 missing."}
+    assert {"code": "short", "detail": "Needs 9, has 4; 4 open."} in body["causes"]
+    threshold = {
+        "action": "threshold",
+        "detail": "Lower the threshold to 40 %",
+        "outcome": "Completes at once with 6 missing.",
+    }
     assert threshold in body["remedies"]

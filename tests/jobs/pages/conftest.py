@@ -12,6 +12,9 @@ from django.test import Client
 
 from jobs.models import Membership
 from tests.jobs.pages.reading import Page
+from tests.jobs.rules.conftest import clock
+
+__all__ = ["clock"]
 
 _numbers = count(1)
 

@@ -13,6 +13,7 @@ from jobs.kinds import PhaseSpec
 from jobs.models import Item, Job
 from tests.factories import WORKER, make_job, phase_of, settle
 from tests.jobs.pages.test_overview import make_failed, make_stuck
+from tests.jobs.rules.conftest import Clock
 
 
 def address(job: Job) -> str:
@@ -23,7 +24,7 @@ def address(job: Job) -> str:
 def test_the_sentence_says_percent_counts_threshold_and_what_is_open(lead: Any) -> None:
     job = make_job(items=120, done=44, failed=3, threshold=90)
     head = lead.open(address(job)).section("head")
-    assert "36 % 44 of 120 done, 3 failed, 73 open completes at 90 % (108) time left" in head
+    assert "36 % 44 of 120 done, 3 failed, 73 open completes at 90 % (108) ETA" in head
 
 
 def test_why_this_number_gives_the_formula_with_the_figures(lead: Any) -> None:
@@ -35,12 +36,45 @@ def test_why_this_number_gives_the_formula_with_the_figures(lead: Any) -> None:
 
 def test_why_stuck_names_silence_leases_and_the_gap(lead: Any) -> None:
     job = make_stuck()
-    head = lead.open(address(job)).section("head")
-    assert "Why is it not finished? It is stuck and will not finish by itself." in head
-    assert "Silent 0 s: no report and no heartbeat." in head
-    assert "Nobody holds a live lease." in head
-    assert "Items needs 108, has 44; 0 held, 73 items open." in head
-    assert "Lower Items to 36 %… Is met; completes when 73 open items are settled." in head
+    panel = lead.open(address(job)).section("acts")
+    assert panel.startswith("Why stuck It is stuck and will not finish by itself.")
+    assert "Silent 0 s: no report and no heartbeat." in panel
+    assert "Nobody holds a lease." in panel
+    assert "Needs 108, has 44; 73 open." in panel
+    assert "Retry 3 failed… → 3 items pending again. It completes with 64 more successes." in panel
+
+
+def test_a_remedy_is_offered_once_and_the_other_acts_after_it(lead: Any) -> None:
+    page = lead.open(address(make_stuck()))
+    labels = [node.text for node in page.root.find(cls="why-panel")[0].find(cls="act")]
+    assert labels[:2] == ["Retry 3 failed…", "Force-complete…"]
+    assert len(labels) == len(set(labels))
+    assert {"Pause…", "Cancel…", "Fail…", "Change threshold…", "Restart a phase…"} < set(labels)
+
+
+def test_a_threshold_that_would_complete_it_is_offered_with_its_figure(lead: Any) -> None:
+    job = make_job(items=20, done=17, failed=3, on_shortfall="fail")
+    page = lead.open(address(job))
+    panel = page.section("acts")
+    assert panel.startswith("Why failed")
+    assert "Lower the threshold to 85 %… → Completes at once with 3 missing." in panel
+    asked = lead.open(page.links()["Lower the threshold to 85 %…"])
+    assert asked.root.find("input", name="threshold")[0].attributes["value"] == "85"
+
+
+def test_where_nobody_is_needed_the_causes_are_folded(lead: Any) -> None:
+    page = lead.open(address(make_job(items=5, done=1)))
+    assert page.section("acts").startswith("What can be done It is running and needs nobody. Why it is not finished")
+    assert "open" not in page.root.find("details", id="diagnosis")[0].attributes
+
+
+def test_the_eta_says_why_it_is_unknown_or_how_it_comes_about(lead: Any, clock: Clock) -> None:
+    job = make_job(items=40, done=20)
+    clock.forward(60)
+    assert "ETA of Items: 20 open / 20.0 settled per minute (the last 5 minutes)" in lead.open(address(job)).text
+    clock.forward(3600)
+    unknown = "ETA of Items: unknown, because nothing was settled in the last 5 minutes; 20 open."
+    assert unknown in lead.open(address(job)).text
 
 
 def test_buttons_carry_figures_and_say_what_they_would_do(lead: Any) -> None:
@@ -48,9 +82,9 @@ def test_buttons_carry_figures_and_say_what_they_would_do(lead: Any) -> None:
     tracking.claim(phase_of(job), worker="w1", limit=2, lease_seconds=1, by=WORKER)
     Item.objects.held().update(lease_expires_at=timezone.now() - timedelta(seconds=5))
     section = lead.open(address(job)).section("acts")
-    assert "Retry 3 failed… 3 failed items become pending" in section
-    assert "Release 2 leases… 2 items claimable again" in section
-    assert "Force-complete… Completes items with 44 of 120; cannot be undone" in section
+    assert "Retry 3 failed… → 3 items pending again. It completes with 64 more successes." in section
+    assert "Release 2 leases… → 2 items claimable again." in section
+    assert "Force-complete… → Sends items.completed (partial, 44 of 120), then job.completed; no way back." in section
     assert "Change threshold… items: 36 % is met now" in section
 
 

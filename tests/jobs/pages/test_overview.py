@@ -85,7 +85,7 @@ def test_attention_is_ordered_stuck_then_out_of_reach_then_retryable(lead: Any) 
     section = lead.open("/admin/").section("attention")
     places = [section.index(name) for name in ("silent-one", "hopeless", "retryable")]
     assert places == sorted(places)
-    assert "Items needs 17, at most 14 can still succeed" in section
+    assert "needs 17, at most 14 can still succeed" in section
 
 
 def test_attention_says_since_when_why_and_what_to_press(lead: Any) -> None:

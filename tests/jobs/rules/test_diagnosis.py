@@ -47,9 +47,9 @@ def test_a_job_whose_worker_fell_silent_says_since_when_and_what_is_missing(cloc
     assert diagnosis.verdict == "It is stuck and will not finish by itself."
     assert causes(job) == {
         "silent": "Silent 46 min: no report and no heartbeat.",
-        "short": "Items needs 108, has 44; 0 held, 73 items open.",
-        "failed_items": "Items: 3 items failed.",
-        "nobody_holds": "Nobody holds a live lease.",
+        "short": "Needs 108, has 44; 73 open.",
+        "failed_items": "3 items have failed.",
+        "nobody_holds": "Nobody holds a lease.",
         "silent_worker": "Worker w-7 has been silent for 46 min.",
     }
 
@@ -59,22 +59,24 @@ def test_expired_leases_are_told_from_live_ones(clock: Clock) -> None:
     take(phase_of(job), 2, seconds=10)
     clock.forward(11)
     take(phase_of(job), 1, worker="w2")
-    assert causes(job)["expired_leases"] == "2 items held without a live lease."
+    assert causes(job)["expired_leases"] == "2 leases of w1, w2 expired."
     assert causes(job)["live_leases"] == "1 item under a live lease of w1, w2."
-    assert remedies(job)["release"] == ("Release 2 leases", "2 items claimable again. 1 live lease stay.")
+    assert remedies(job)["release"] == ("Release 2 leases", "2 items claimable again. 1 live lease stays.")
 
 
 def test_what_was_announced_and_never_seen_is_said() -> None:
     job = make_job()
     announce(job, 120)
     settle(phase_of(job), ["completed"] * 47)
-    assert causes(job)["unseen"] == "Items: announced 120, but only 47 were ever seen."
+    assert causes(job)["unseen"] == "Announced 120, but only 47 were ever seen."
 
 
 def test_a_threshold_out_of_reach_names_how_many_failed() -> None:
     job = make_job(items=120, done=44, failed=15, threshold=90, on_shortfall="fail")
-    assert causes(job)["out_of_reach"] == "Items needs 108, at most 105 can still succeed: 15 failed."
-    assert looked_at(job).verdict == "It is running, but Items will fail: too much has failed for its threshold."
+    assert causes(job)["out_of_reach"] == (
+        "The threshold is out of reach: it needs 108, at most 105 can still succeed: 15 failed."
+    )
+    assert looked_at(job).verdict == "It is running, but it will fail: too much has failed for its threshold."
 
 
 def test_a_phase_behind_a_failed_one_says_so() -> None:
@@ -98,7 +100,7 @@ def test_who_paused_it_and_why(clock: Clock) -> None:
 def test_a_total_that_nobody_told_is_a_cause_and_has_a_remedy() -> None:
     job = make_job()
     settle(phase_of(job), ["completed"] * 44)
-    assert causes(job)["total_unknown"] == "Items: 44 settled, and nobody has told the total."
+    assert causes(job)["total_unknown"] == "44 settled, and nobody has told the total."
     assert remedies(job)["announce"][1] == "With the 44 that were seen as the total, it completes with 44 of 44."
 
 
@@ -106,7 +108,7 @@ def test_a_watermark_is_a_remedy_that_comes_by_itself(clock: Clock) -> None:
     job = make_job(on_shortfall="fail")
     announce(job, 10)
     settle(phase_of(job), ["completed"] * 4)
-    assert causes(job)["watermark"] == "Items finishes with what it has at 12:15:00 UTC."
+    assert causes(job)["watermark"] == "Finishes with what it has at 12:15:00 UTC."
     assert remedies(job)["wait"][1] == "At 12:15:00 UTC it fails with 4 of 10."
 
 
