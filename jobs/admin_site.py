@@ -56,9 +56,11 @@ class OperatorSite(AdminSite):
         """The apps; what has a name from the code is called by what it holds."""
         apps = super().get_app_list(request, app_label)
         for app in apps:
-            app["name"] = {"knox": "Tokens"}.get(app["app_label"], app["name"])
+            app["name"] = {"knox": "Access"}.get(app["app_label"], app["name"])
             for model in app["models"]:
-                model["name"] = {"InboxMessage": "Dead letters"}.get(model["object_name"], model["name"])
+                model["name"] = {"InboxMessage": "Dead letters", "AuthToken": "Tokens"}.get(
+                    model["object_name"], model["name"]
+                )
         return apps
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:

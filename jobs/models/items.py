@@ -86,6 +86,10 @@ class Item(models.Model):
             models.Index(fields=["lease_expires_at"], name="item_lease", condition=Q(status="processing")),
             models.Index(fields=["phase", "-finished_at", "-id"], name="item_failed", condition=Q(status="failed")),
             models.Index(fields=["-finished_at", "-id"], name="item_failed_lately", condition=Q(status="failed")),
+            models.Index(fields=["worker", "phase"], name="item_held", condition=Q(status="processing")),
+            models.Index(
+                fields=["worker", "-finished_at", "-id"], name="item_failed_by_worker", condition=Q(status="failed")
+            ),
         ]
         constraints = [
             models.UniqueConstraint(fields=["phase", "key_digest"], name="item_key_once_per_phase"),

@@ -27,6 +27,12 @@ class PhaseQuerySet(models.QuerySet["Phase"]):
         """Open phases whose deadline has passed and whose gate lets them finish."""
         return self.filter(deadline_at__lte=now, status__in=OPEN_PHASE, gate_open=True)
 
+    def doomed(self) -> Self:
+        """Open phases that will fail: so much has failed that their threshold is out of reach."""
+        failing = self.filter(on_shortfall=Shortfall.FAIL, failed__gt=0, status__in=OPEN_PHASE)
+        lost = F("failed") * 100 + F("expected") * F("threshold")
+        return failing.annotate(lost=lost).filter(lost__gt=F("expected") * 100)
+
 
 class Phase(models.Model):
     """One counted part of a job, done by one kind of worker.
@@ -84,6 +90,11 @@ class Phase(models.Model):
                 fields=["last_item_at"],
                 name="phase_unannounced",
                 condition=Q(expected__isnull=True, last_item_at__isnull=False, status__in=["pending", "processing"]),
+            ),
+            models.Index(
+                fields=["job"],
+                name="phase_failing",
+                condition=Q(on_shortfall="fail", failed__gt=0, status__in=["pending", "processing"]),
             ),
         ]
         constraints = [

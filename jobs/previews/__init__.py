@@ -1,7 +1,7 @@
 """What an act would do, before anybody presses it. Only reads."""
 
 from jobs.previews.acts import ACTS, ActSpec, Scope, refusal
-from jobs.previews.figures import Figures, figures_of
+from jobs.previews.figures import Figures, figures_of, leases_of
 from jobs.previews.offers import Offer, item_offers, offer, offers
 from jobs.previews.sentences import Preview, preview
 
@@ -14,6 +14,7 @@ __all__ = [
     "Scope",
     "figures_of",
     "item_offers",
+    "leases_of",
     "offer",
     "offers",
     "preview",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -97,3 +98,13 @@ def figures_of(job: Job, *, phases: list[Phase] | None = None, now: datetime | N
     """The figures of this job as it is stored now."""
     rows = list(job.phases.order_by("position")) if phases is None else phases
     return Figures(job=job, phases=rows, now=now or timezone.now())
+
+
+def leases_of(phases: Iterable[Phase], *, now: datetime) -> dict[int, tuple[int, int]]:
+    """By job (items held under a live lease, items held without one), in one query; only of jobs with held items."""
+    holding = [phase.pk for phase in phases if phase.processing]
+    if not holding:
+        return {}
+    live = Count("pk", filter=Q(lease_expires_at__gte=now))
+    groups = Item.objects.held().filter(phase__in=holding).order_by().values_list("phase__job_id")
+    return {job_id: (alive, held - alive) for job_id, alive, held in groups.annotate(live=live, held=Count("pk"))}

@@ -1,20 +1,22 @@
-"""What needs a person: which jobs, in which order, why, and what to press."""
+"""What needs a person: in which order, why, since when, and what to press."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jobs import progress
 from jobs.diagnosis.causes import out_of_reach, stuck_since
 from jobs.models import Job, Phase
-from jobs.previews import Figures, Offer, figures_of, offer
+from jobs.previews import Figures, Offer, figures_of, leases_of, offer
 from jobs.statuses import JobStatus, Shortfall
-from jobs.views.workers import ALIVE
-from jobs.words import number, things
+from jobs.views.absent import Absent, held_by, release_offer
+from jobs.views.rows import Row
+from jobs.views.workers import ALIVE, Holding
+from jobs.words import number, span, things
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -22,56 +24,100 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """A job that needs somebody; the lowest rank first."""
+    """A job that needs somebody; the lowest rank first. `absent` are the workers that the row is about, if any."""
 
     rank: int
     job: Job
-    row: Any
+    row: Row
     cause: str
     detail: str
     offer: Offer
+    absent: Absent | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """What is known of a job before it is judged."""
+
+    figures: Figures
+    row: Row
+    holding: Holding | None
+    user: User | AnonymousUser
 
 
 def attention(
-    jobs: Iterable[Job], user: User | AnonymousUser, *, rows: Mapping[int, Any], now: datetime
+    jobs: Iterable[Job],
+    user: User | AnonymousUser,
+    *,
+    rows: Mapping[int, Row],
+    holdings: Sequence[Holding],
+    now: datetime,
 ) -> list[Attention]:
-    """Stuck without a live worker, stuck, out of reach, failed and retryable: those among these jobs."""
-    listed = list(jobs)
+    """Stuck without a live worker, stuck, out of reach, failed and retryable, held by the absent: those among these."""
+    unique = {job.pk: job for job in jobs}
     phases: dict[int, list[Phase]] = defaultdict(list)
-    for phase in Phase.objects.filter(job_id__in=[job.pk for job in listed]).order_by("job_id", "position"):
+    for phase in Phase.objects.filter(job_id__in=unique).order_by("job_id", "position"):
         phases[phase.job_id].append(phase)
-    found = [_judge(figures_of(job, phases=phases[job.pk], now=now), user, rows[job.pk]) for job in listed]
+    leases = leases_of((phase for of in phases.values() for phase in of), now=now)
+    held = {holding.job_id: holding for holding in holdings}
+    found = []
+    for job in unique.values():
+        figures = figures_of(job, phases=phases[job.pk], now=now)
+        figures.leases = leases.get(job.pk, (0, 0))
+        found.append(_judge(_Case(figures, rows[job.pk], held.get(job.pk), user)))
     return sorted((row for row in found if row), key=lambda row: row.rank)
 
 
-def _judge(f: Figures, user: User | AnonymousUser, row: Any) -> Attention | None:
-    job = f.job
+def _judge(case: _Case) -> Attention | None:
+    f, job = case.figures, case.figures.job
     if job.stuck:
         rank = 1 if _has_live_worker(f) else 0
-        return Attention(rank, job, row, stuck_since(job, now=f.now), _who_holds(f), offer("force-complete", f, user))
-    if job.status == JobStatus.FAILED and not f.failed:
-        return Attention(2, job, row, job.error or "Failed", _missing(f), offer("restart", f, user))
+        return _row(
+            case, rank, stuck_since(job, now=f.now), _who_holds(case), "release" if f.free else "force-complete"
+        )
     if job.status == JobStatus.FAILED:
-        return Attention(3, job, row, job.error or "Failed", _missing(f), offer("retry", f, user))
+        cause = f"{_failed_since(f)}: {job.error}" if job.error else _failed_since(f)
+        return _row(case, 3 if f.failed else 2, cause, _missing(f), "retry" if f.failed else "restart")
     failing = [phase for phase in f.out_of_reach() if phase.on_shortfall == Shortfall.FAIL]
-    if failing:
-        return Attention(2, job, row, out_of_reach(failing[0]), job.error, offer("retry", f, user))
-    return None
+    if job.status == JobStatus.PROCESSING and failing:
+        return _row(case, 2, out_of_reach(failing[0]), job.error, "retry")
+    return _held(case, case.holding) if case.holding else None
+
+
+def _row(case: _Case, rank: int, cause: str, detail: str, act: str) -> Attention:
+    return Attention(rank, case.figures.job, case.row, cause, detail, offer(act, case.figures, case.user))
+
+
+def _held(case: _Case, holding: Holding) -> Attention:
+    """A row that is about the workers: after everything that is about the job itself."""
+    f = case.figures
+    absent = Absent(holding, now=f.now)
+    return Attention(5, f.job, case.row, absent.since, absent.detail, release_offer(f, holding, case.user), absent)
 
 
 def _has_live_worker(f: Figures) -> bool:
     return f.job.heartbeat_at is not None and f.job.heartbeat_at > f.now - timedelta(seconds=ALIVE)
 
 
-def _who_holds(f: Figures) -> str:
-    held = sum(phase.processing for phase in f.phases)
-    return f"{things(held, 'item')} still held" if held else "no worker holds an item"
+def _who_holds(case: _Case) -> str:
+    held = sum(phase.processing for phase in case.figures.phases)
+    if not held:
+        return "no worker holds an item"
+    by = f" by {held_by(case.holding, now=case.figures.now)}" if case.holding else ""
+    return f"{things(held, 'item')} still held{by}"
+
+
+def _failed_since(f: Figures) -> str:
+    at = f.job.finished_at
+    return f"failed {span((f.now - at).total_seconds())} ago" if at else "failed"
 
 
 def _missing(f: Figures) -> str:
-    return "; ".join(_shortfall(phase) for phase in f.phases if phase.status == "failed")
+    return "; ".join(_shortfalls(phase for phase in f.phases if phase.status == "failed"))
 
 
-def _shortfall(phase: Phase) -> str:
-    needed = progress.needed(phase.expected, phase.threshold)
-    return f"{phase.label}: {number(phase.counts.processed)} done, {number(needed)} needed"
+def _shortfalls(phases: Iterable[Phase]) -> Iterator[str]:
+    for phase in phases:
+        done = f"{phase.label}: {number(phase.counts.processed)} done"
+        needed = progress.needed(phase.expected, phase.threshold)
+        yield done if needed is None else f"{done}, {number(needed)} needed"

@@ -15,19 +15,20 @@ from django.utils import timezone
 
 from jobs import faces
 from jobs.forms import FilterForm
-from jobs.models import Job
+from jobs.models import Job, Phase
 from jobs.models.jobs import JobQuerySet
 from jobs.statuses import JobStatus
 from jobs.views.attention import attention
+from jobs.views.dead import dead_rows
 from jobs.views.pages import jobs_of, live, page
 from jobs.views.rows import rows_of
 from jobs.views.throughput import throughput
-from jobs.views.told import told_lately
-from jobs.views.workers import workers_lately
+from jobs.views.told import given_up, told_lately
+from jobs.views.workers import holdings, workers_lately
 from jobs.words import number
 
 MOST_COUNTED = 1000
-ATTENTION_LISTED, RUNNING_LISTED, WAITING_LISTED, FINISHED_LISTED = 25, 30, 10, 10
+LISTED, RUNNING_LISTED, WAITING_LISTED, FINISHED_LISTED = 25, 30, 10, 10
 RECENT = 300
 DAY = timedelta(hours=24)
 Filters = dict[str, str]
@@ -62,14 +63,22 @@ def _filters(request: HttpRequest) -> Filters:
 def _figures(request: HttpRequest, visible: JobQuerySet, *, filters: Filters, now: datetime) -> dict[str, Any]:
     jobs = _narrowed(visible, filters)
     lists = _lists(jobs)
+    held = holdings(jobs, now=now)
+    lists["held"] = list(jobs.filter(pk__in=[holding.job_id for holding in held[:LISTED]]))
     rows = rows_of((job for listed in lists.values() for job in listed), now=now)
-    trouble = attention([*lists["stuck"], *lists["failed"], *lists["running"]], request.user, rows=rows, now=now)
+    suspects = [job for name in ("stuck", "failed", "doomed", "held") for job in lists[name][:LISTED]]
+    trouble = attention(suspects, request.user, rows=rows, holdings=held, now=now)
     troubled = {row.job.pk for row in trouble if row.job.status == JobStatus.PROCESSING}
     shown = {name: [rows[job.pk] for job in listed if job.pk not in troubled] for name, listed in lists.items()}
+    dead = given_up(request, jobs)
     return {
         "tiles": _tiles(jobs, filters=filters, now=now),
         "told": told_lately(request),
-        "attention": trouble,
+        "attention": [row for row in trouble if not row.absent],
+        "absent": [row for row in trouble if row.absent],
+        "dead": dead_rows(dead, request.user),
+        "more": _more(lists, filters),
+        "needing": len(trouble) + len(dead),
         "running": shown["running"],
         "waiting": shown["waiting"],
         "finished": shown["finished"],
@@ -93,12 +102,33 @@ def _lists(jobs: JobQuerySet) -> dict[str, list[Job]]:
     """The jobs of each section; failed and running ones that are stuck come first, once."""
     ok = jobs.filter(stuck="")
     return {
-        "stuck": list(jobs.stuck().order_by("stuck_since", "-id")[:ATTENTION_LISTED]),
-        "failed": list(ok.filter(status=JobStatus.FAILED).order_by("-updated_at", "-id")[:ATTENTION_LISTED]),
+        "stuck": list(jobs.stuck().order_by("stuck_since", "-id")[: LISTED + 1]),
+        "failed": list(ok.filter(status=JobStatus.FAILED).order_by("-updated_at", "-id")[: LISTED + 1]),
+        "doomed": list(_doomed(ok).order_by("-updated_at", "-id")[: LISTED + 1]),
         "running": list(ok.filter(status=JobStatus.PROCESSING).order_by("-updated_at", "-id")[:RUNNING_LISTED]),
         "waiting": _waiting(ok),
         "finished": list(jobs.filter(finished_at__isnull=False).order_by("-finished_at", "-id")[:FINISHED_LISTED]),
     }
+
+
+def _doomed(jobs: JobQuerySet) -> JobQuerySet:
+    """Running jobs that will fail, as too much has failed already."""
+    return jobs.filter(status=JobStatus.PROCESSING, pk__in=Phase.objects.doomed().values("job"))
+
+
+def _more(lists: dict[str, list[Job]], filters: Filters) -> list[tuple[str, str]]:
+    """What does not fit into the rows: a sentence, and the list that has all."""
+    address = reverse("admin:jobs_job_changelist")
+    cut = {
+        "stuck": (f"Only the {LISTED} jobs that are stuck longest are shown", {"stuck": "yes"}),
+        "failed": (f"Only the {LISTED} jobs that failed last are shown", {"status": "failed"}),
+        "doomed": (f"Only {LISTED} of the jobs that will fail are shown", {"status": "processing"}),
+    }
+    return [
+        (sentence, f"{address}?{urlencode({**query, **filters})}")
+        for name, (sentence, query) in cut.items()
+        if len(lists[name]) > LISTED
+    ]
 
 
 def _waiting(jobs: JobQuerySet) -> list[Job]:

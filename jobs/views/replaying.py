@@ -14,6 +14,7 @@ from jobs import operations
 from jobs.errors import Refused
 from jobs.forms import ReasonForm
 from jobs.models import Delivery
+from jobs.models.outbox import DeliveryQuerySet
 from jobs.operations import Act
 from jobs.views.pages import forbidden, missing, numbers, page, way_back
 from jobs.views.told import deliveries_of, place
@@ -35,14 +36,16 @@ class Row:
 
 
 def confirm_replay(request: HttpRequest, site: AdminSite) -> HttpResponse:
-    """Ask, and on a confirmed form do it: `?event=7` for all of an event, `?delivery=1&delivery=2` for some."""
+    """Ask, and on a confirmed form do it.
+
+    `?event=7` is about all of an event, `?delivery=1&delivery=2` about some, `?endpoint=3` about what was given up
+    for an endpoint, the newest hundred at once.
+    """
     visible = deliveries_of(request)
     if visible is None or not request.user.has_perm("jobs.replay_event"):
         return forbidden(request, site, NEEDED)
     events = numbers(request.GET, "event", most=1)
-    chosen = {"event__in": events} if events else {"pk__in": numbers(request.GET, "delivery", most=MOST_AT_ONCE)}
-    found = visible.filter(**chosen).select_related("endpoint", "event__job").order_by("event_id", "pk")
-    deliveries = list(found[:MOST_AT_ONCE])
+    deliveries = _chosen(request, visible, events=events)
     if not deliveries:
         return missing(request, site, NOTHING)
     form = ReasonForm(request.POST or None)
@@ -51,6 +54,17 @@ def confirm_replay(request: HttpRequest, site: AdminSite) -> HttpResponse:
             return _replay(request, deliveries, reason=form.cleaned_data["reason"], whole=bool(events))
         messages.warning(request, CHANGED)
     return _ask(request, site, deliveries, form)
+
+
+def _chosen(request: HttpRequest, visible: DeliveryQuerySet, *, events: list[int]) -> list[Delivery]:
+    """What the address asks for, in the order of the events, as one of them may depend on those before it."""
+    rows = visible.select_related("endpoint", "event__job")
+    ids = numbers(request.GET, "delivery", most=MOST_AT_ONCE)
+    if events or ids or "endpoint" not in request.GET:
+        chosen = {"event__in": events} if events else {"pk__in": ids}
+        return list(rows.filter(**chosen).order_by("event_id", "pk")[:MOST_AT_ONCE])
+    dead = rows.dead().filter(endpoint__in=numbers(request.GET, "endpoint", most=1)).order_by("-id")
+    return sorted(dead[:MOST_AT_ONCE], key=lambda each: (each.event_id, each.pk))
 
 
 def _ask(request: HttpRequest, site: AdminSite, deliveries: list[Delivery], form: ReasonForm) -> HttpResponse:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,6 +14,7 @@ from django.http import HttpRequest
 from jobs.access import access_of
 from jobs.models import Delivery, Endpoint, InboxMessage
 from jobs.models.events import InboxQuerySet
+from jobs.models.jobs import JobQuerySet
 from jobs.models.outbox import DeliveryQuerySet, EndpointKind
 
 MOST_COUNTED = 1000
@@ -40,6 +42,29 @@ def told_lately(request: HttpRequest) -> ToldLately | None:
         letters=up_to_a_thousand(letters.dead()) if (letters := letters_of(request)) is not None else 0,
         oldest=oldest,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """What was given up for one endpoint: how many of the newest thousand, and the newest of them."""
+
+    endpoint: Endpoint
+    count: int
+    newest: Delivery
+
+
+def given_up(request: HttpRequest, jobs: JobQuerySet) -> list[GivenUp]:
+    """The dead deliveries of these jobs in this account's sight by endpoint, the most first."""
+    deliveries = deliveries_of(request)
+    if deliveries is None:
+        return []
+    dead = deliveries.dead().select_related("endpoint").order_by("-id")
+    if jobs.query.where:
+        dead = dead.filter(job__in=jobs.order_by())
+    newest = list(dead[:MOST_COUNTED])
+    counts = Counter(each.endpoint_id for each in newest)
+    first = {each.endpoint_id: each for each in reversed(newest)}
+    return [GivenUp(first[pk].endpoint, count, first[pk]) for pk, count in counts.most_common()]
 
 
 def letters_of(request: HttpRequest) -> InboxQuerySet | None:

@@ -47,7 +47,7 @@ def test_the_overview_counts_what_waits_and_what_is_dead(lead: Any) -> None:
     told_job()
     kill(event__type="items.completed")
     page = lead.open("/admin/")
-    assert page.section("told").startswith("Deliveries: 1 waiting the oldest written")
+    assert page.section("told").startswith("Deliveries 1 waiting 1 dead The oldest that waits was written")
     assert "1 dead" in page.section("told")
     assert page.links()["1 dead"] == f"{DELIVERIES}?status=dead"
 

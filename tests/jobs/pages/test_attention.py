@@ -1,0 +1,203 @@
+"""What needs attention: its order, what each row says, and what there is to press."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from jobs import watchdog
+from jobs.models import Delivery, Endpoint, Item, Job, Worker
+from jobs.models.outbox import DeliveryStatus
+from jobs.views.overview import LISTED
+from tests.factories import make_job, phase_of, take
+
+
+def make_stuck(name: str, **fields: Any) -> Job:
+    """A job whose worker fell silent an hour ago."""
+    job = make_job(name=name, items=12, done=4, threshold=90, **fields)
+    Job.objects.filter(pk=job.pk).update(stuck="silent", stuck_since=timezone.now(), heartbeat_at=hours_ago(1))
+    return job
+
+
+def hours_ago(hours: float) -> datetime:
+    """That long before now."""
+    return timezone.now() - timedelta(hours=hours)
+
+
+def make_held(name: str, *, worker: str, number: int = 2, silent: timedelta, seconds: int | None = 7200) -> Job:
+    """A running job of which this worker took items before it fell silent."""
+    job = make_job(name=name, items=9, done=1)
+    take(phase_of(job), number, worker=worker, seconds=seconds)
+    Worker.objects.filter(name=worker).update(seen_at=timezone.now() - silent)
+    return job
+
+
+def make_dead(number: int = 1, **fields: Any) -> Endpoint:
+    """An endpoint for which so many deliveries were given up."""
+    given = {"name": "billing", "url": "https://billing.example/", "types": ["job.completed"], **fields}
+    active = given.pop("active", True)
+    endpoint = Endpoint.objects.create(**given, created_at=timezone.now())
+    for _ in range(number):
+        make_job(items=1, done=1)
+    Delivery.objects.filter(endpoint=endpoint).update(
+        status=DeliveryStatus.DEAD, tries=8, error="HTTP 503", created_at=hours_ago(2)
+    )
+    Endpoint.objects.filter(pk=endpoint.pk).update(active=active)
+    return endpoint
+
+
+def section(browser: Any, query: str = "") -> str:
+    """What needs attention, in words."""
+    text: str = browser.open(f"/admin/{query}").section("attention")
+    return text
+
+
+def test_the_order_is_stuck_out_of_reach_retryable_dead_deliveries_silent_workers(lead: Any) -> None:
+    make_held("held", worker="w-quiet", silent=timedelta(minutes=3))
+    make_dead()
+    make_job(name="retryable", items=17, done=14, failed=3, on_shortfall="fail")
+    make_job(name="hopeless", items=17, done=2, failed=3, on_shortfall="fail")
+    alive = make_stuck("stuck-alive")
+    Job.objects.filter(pk=alive.pk).update(heartbeat_at=timezone.now())
+    make_stuck("stuck-alone")
+    shown = section(lead)
+    names = ["stuck-alone", "stuck-alive", "hopeless", "retryable", "billing", "w-quiet"]
+    assert sorted(names, key=shown.index) == names
+    assert shown.startswith("Needs attention 6 ")
+
+
+def test_dead_deliveries_say_how_many_for_whom_and_why_and_lead_to_the_replay(lead: Any) -> None:
+    endpoint = make_dead(3)
+    page = lead.open("/admin/")
+    shown = page.section("attention")
+    assert "Dead billing endpoint 3 deliveries given up HTTP 503 the newest of 2 h ago , after 8 tries" in shown
+    asked = lead.open(page.links()["Replay 3…"])
+    assert "Deliver again: 3 deliveries" in asked.text
+    lead.confirm(page.links()["Replay 3…"], page=asked)
+    assert set(Delivery.objects.filter(endpoint=endpoint).values_list("status", flat=True)) == {"waiting"}
+    assert "Nothing needs attention." in lead.open("/admin/").text
+
+
+def test_the_replay_of_an_endpoint_leaves_what_was_sent_alone(lead: Any) -> None:
+    endpoint = make_dead(2)
+    Delivery.objects.filter(pk=Delivery.objects.order_by("pk")[0].pk).update(status=DeliveryStatus.SENT)
+    assert "Deliver again: 1 delivery" in lead.open(f"/admin/replay/?endpoint={endpoint.pk}").text
+    lead.open("/admin/replay/?endpoint=999", status=404)
+    lead.open("/admin/replay/", status=404)
+
+
+@pytest.mark.parametrize(
+    ("role", "fields", "why"),
+    [
+        ("viewer", {}, "Can deliver outward events again"),
+        ("lead", {"active": False, "disabled_reason": "too many failures"}, "too many failures"),
+    ],
+)
+def test_a_replay_that_is_not_possible_is_off_and_says_why(browser: Any, role: str, fields: Any, why: str) -> None:
+    make_dead(**fields)
+    [off] = browser(role).open("/admin/").root.find("span", cls="off")
+    assert off.text == "Replay 1…"
+    assert why in off.attributes["title"]
+
+
+def test_dead_deliveries_of_jobs_out_of_sight_are_not_told(browser: Any) -> None:
+    make_dead()
+    assert "Nothing needs attention." in section(browser("lead", projects=["a"]))
+    assert "Nothing needs attention." in section(browser("lead"), "?project=a")
+
+
+def test_a_worker_that_is_silent_and_holds_items_is_named_with_what_it_holds(lead: Any) -> None:
+    job = make_held("ocr-7", worker="w-quiet", number=3, silent=timedelta(minutes=3))
+    page = lead.open("/admin/")
+    shown = page.section("attention")
+    assert "Silent w-quiet worker of ocr-7" in shown
+    assert "silent 3 min, holds 3 items 3 live leases, the last over in 1 h 59 min" in shown
+    assert "ocr-7" not in page.section("running")
+    lead.confirm(page.links()["Release 3 leases…"])
+    assert Item.objects.filter(phase__job=job, status="pending").count() == 8
+    assert "Nothing needs attention." in lead.open("/admin/").text
+
+
+def test_one_that_is_gone_and_holds_items_without_a_lease_is_freed_by_a_release_only(lead: Any) -> None:
+    job = make_held("old", worker="w-gone", silent=timedelta(hours=2))
+    Item.objects.filter(phase__job=job, status="processing").update(lease_expires_at=None, lease_seconds=None)
+    shown = section(lead)
+    assert "Gone w-gone" in shown
+    assert "2 items without a lease; only a release frees them" in shown
+    assert "Release 2 leases…" in shown
+
+
+def test_a_worker_that_is_alive_or_holds_nothing_needs_nobody(lead: Any) -> None:
+    make_held("busy", worker="w-alive", silent=timedelta(seconds=20))
+    make_job(name="idle", items=3, done=1)
+    Worker.objects.create(name="w-idle", seen_at=hours_ago(1))
+    assert "Nothing needs attention." in section(lead)
+
+
+def test_leases_of_workers_that_are_alive_are_not_released_along_with_those_of_a_silent_one(lead: Any) -> None:
+    job = make_held("shared", worker="w-quiet", silent=timedelta(minutes=3))
+    take(phase_of(job), 1, worker="w-alive", seconds=600)
+    [off] = lead.open("/admin/").root.find("span", cls="off")
+    assert "alive hold items of this job too" in off.attributes["title"]
+
+
+def test_several_silent_workers_of_a_job_are_one_row(lead: Any) -> None:
+    job = make_held("shared", worker="w-1", silent=timedelta(minutes=4))
+    take(phase_of(job), 2, worker="w-2")
+    Worker.objects.filter(name="w-2").update(seen_at=timezone.now() - timedelta(minutes=2))
+    assert "w-1 worker and 1 more of shared" in section(lead)
+    assert "silent 4 min, hold 4 items" in section(lead)
+
+
+def test_a_stuck_job_names_who_is_silent_and_offers_the_release_before_the_force(lead: Any) -> None:
+    job = make_held("stuck", worker="w-quiet", silent=timedelta(minutes=50))
+    Item.objects.filter(phase__job=job, status="processing").update(lease_expires_at=None)
+    watchdog.find_stuck(timezone.now() + timedelta(hours=1))
+    shown = section(lead)
+    assert "2 items still held by w-quiet (silent 50 min)" in shown
+    assert "Release 2 leases…" in shown
+    assert shown.startswith("Needs attention 1 ")
+
+
+def test_a_job_that_will_fail_is_found_among_more_running_ones_than_are_listed(lead: Any) -> None:
+    make_job(name="hopeless", items=17, done=2, failed=3, on_shortfall="fail")
+    for _ in range(31):
+        make_job(items=3, done=1)
+    assert "hopeless" in section(lead)
+
+
+def test_how_much_is_done_and_since_when_it_failed_is_said(lead: Any) -> None:
+    job = make_job(name="failed", items=120, done=44, failed=76, on_shortfall="fail")
+    Job.objects.filter(pk=job.pk).update(finished_at=hours_ago(3))
+    shown = section(lead)
+    assert "44 of 120" in shown
+    assert "failed 3 h ago: k119 failed: unknown error" in shown
+    assert "Items: 44 done, 120 needed" in shown
+
+
+def test_rows_that_do_not_fit_are_said_and_are_in_the_list(lead: Any) -> None:
+    for place in range(LISTED + 1):
+        make_job(name=f"failed-{place}", items=2, done=1, failed=1, on_shortfall="fail", project="a")
+    page = lead.open("/admin/?project=a")
+    assert f"Only the {LISTED} jobs that failed last are shown" in page.section("attention")
+    assert page.section("attention").count("Retry 1 failed…") == LISTED
+    assert page.links()["all are in the list"] == "/admin/jobs/job/?status=failed&project=a"
+
+
+@pytest.mark.parametrize("many", [1, 6])
+def test_the_number_of_queries_does_not_grow_with_what_needs_attention(
+    lead: Any, django_assert_max_num_queries: Any, many: int
+) -> None:
+    for place in range(many):
+        make_held(f"held-{place}", worker=f"w-{place}", silent=timedelta(minutes=3))
+        make_dead(url=f"https://{place}.example/")
+        stuck = make_stuck(f"stuck-{place}")
+        take(phase_of(stuck), 2, worker=f"w-{place}")
+        make_job(items=17, done=2, failed=3, on_shortfall="fail")
+    Worker.objects.update(seen_at=hours_ago(1))
+    lead.open("/admin/")
+    with django_assert_max_num_queries(40):
+        lead.open("/admin/")
