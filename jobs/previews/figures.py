@@ -100,11 +100,12 @@ def figures_of(job: Job, *, phases: list[Phase] | None = None, now: datetime | N
     return Figures(job=job, phases=rows, now=now or timezone.now())
 
 
-def leases_of(phases: Iterable[Phase], *, now: datetime) -> dict[int, tuple[int, int]]:
-    """By job (items held under a live lease, items held without one), in one query; only of jobs with held items."""
+def leases_of(phases: Iterable[Phase], *, now: datetime) -> dict[int, tuple[int, int, int]]:
+    """`Figures.leases` by job, in one query; only of jobs with held items."""
     holding = [phase.pk for phase in phases if phase.processing]
     if not holding:
         return {}
-    live = Count("pk", filter=Q(lease_expires_at__gte=now))
+    live, over = Count("pk", filter=Q(lease_expires_at__gte=now)), Count("pk", filter=Q(lease_expires_at__lt=now))
     groups = Item.objects.held().filter(phase__in=holding).order_by().values_list("phase__job_id")
-    return {job_id: (alive, held - alive) for job_id, alive, held in groups.annotate(live=live, held=Count("pk"))}
+    found = groups.annotate(live=live, over=over, held=Count("pk"))
+    return {job_id: (alive, held - alive, expired) for job_id, alive, expired, held in found}

@@ -63,7 +63,7 @@ def attention(
     found = []
     for job in unique.values():
         figures = figures_of(job, phases=phases[job.pk], now=now)
-        figures.leases = leases.get(job.pk, (0, 0))
+        figures.leases = leases.get(job.pk, (0, 0, 0))
         found.append(_judge(_Case(figures, rows[job.pk], held.get(job.pk), user)))
     return sorted((row for row in found if row), key=lambda row: row.rank)
 
