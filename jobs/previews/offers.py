@@ -52,7 +52,7 @@ def offer(slug: str, figures: Figures, user: User | AnonymousUser, **query: str)
 
 def item_offers(figures: Figures, user: User | AnonymousUser) -> list[Offer]:
     """The acts on items that an operator has ticked."""
-    labels = {"retry": "Retry ticked…", "skip": "Skip ticked…", "release": "Release ticked…"}
+    labels = {"retry": "Retry selected…", "skip": "Skip selected…", "release": "Release selected…"}
     return [
         Offer(
             ACTS[slug],

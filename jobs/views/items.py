@@ -18,6 +18,7 @@ from jobs.words import number
 
 CELLS = 400
 LISTED = 25
+MOST_PICKED = 400
 WORST_FIRST = (ItemStatus.FAILED, ItemStatus.PROCESSING, ItemStatus.PENDING, ItemStatus.COMPLETED, ItemStatus.SKIPPED)
 
 # The lowest and the highest item of a phase, by one look into the index (phase, status, id) for each status.
@@ -57,6 +58,7 @@ class Cell:
     face: faces.Face
     said: str
     item_id: int | None = None
+    address: str = ""
 
 
 def items_section(request: HttpRequest, figures: Figures, *, grid: bool = True) -> dict[str, Any]:
@@ -78,6 +80,7 @@ def items_section(request: HttpRequest, figures: Figures, *, grid: bool = True) 
         "items_filtered": any(filters.values()),
         "items_next": _address(request.GET, after=str(listed[LISTED - 1].pk)) if len(listed) > LISTED else "",
         "items_first": _address(request.GET) if _after(request) else "",
+        "most_picked": MOST_PICKED,
         "statuses": [(status, faces.FACES[status].word) for status in ItemStatus],
     }
 
@@ -122,10 +125,16 @@ def _blocks(phase: Phase) -> list[Cell]:
         size = -(-(last - first + 1) // CELLS)
         cursor.execute(BLOCKS, {"phase": phase.pk, "first": first, "last": last, "size": size})
         found = cursor.fetchall()
-    return [_block(row, place) for place, row in enumerate(found, 1) if any(row)]
+    return [
+        _block(phase, row, place, ids=f"{first + place * size}-{first + place * size + size - 1}")
+        for place, row in enumerate(found)
+        if any(row)
+    ]
 
 
-def _block(row: tuple[Any, ...], place: int) -> Cell:
+def _block(phase: Phase, row: tuple[Any, ...], place: int, *, ids: str) -> Cell:
+    """A block; it leads to the list of its items."""
     worst = next(status for status, occurs in zip(WORST_FIRST, row, strict=True) if occurs)
     face = faces.FACES[worst]
-    return Cell(face, f"Block {number(place)}: worst is {face.word.lower()}")
+    address = f"?{urlencode({'phase': phase.code, 'range': ids})}#items"
+    return Cell(face, f"Block {number(place + 1)}: worst is {face.word.lower()}", address=address)

@@ -143,7 +143,7 @@ def test_a_ticked_item_is_retried_and_a_tick_holds_its_list_still(page: Page) ->
     settle(phase_of(job), ["failed"], start=3)
     expect(page.get_by_role("button", name="press r")).to_be_visible()
     expect(page.get_by_label("Tick k1")).to_be_checked()
-    page.get_by_role("button", name="Retry ticked…").click()
+    page.get_by_role("button", name="Retry selected…").click()
     page.get_by_role("button", name="Retry 1 item").click()
     expect(page.get_by_text("ticks: 1 retried.")).to_be_visible()
     assert page.url.endswith(f"/admin/jobs/job/{job.pk}/?status=failed")

@@ -5,13 +5,12 @@
 
 import { LiveFeed } from "./live.js";
 import { faceOf, showAges, showJob } from "./figures.js";
-import { bind, describe } from "./keys.js";
+import { tickAgain } from "./grid.js";
+import { bind } from "./keys.js";
 import { Sections } from "./sections.js";
 import { serverNow, showMoment } from "./times.js";
 
 const LISTS_MS = 30_000;
-const PAGE_ROWS = 5;
-const TICK_BOX = "input[type=checkbox]";
 const WORDS = {
   connecting: "Connecting",
   live: "Live",
@@ -43,7 +42,7 @@ const sections = new Sections({
   },
   onShown: () => {
     showAges(serverNow());
-    showTickAll();
+    tickAgain();
   },
   onLost: () => feed.stop("signedout"),
 });
@@ -123,13 +122,8 @@ function say(text) {
 
 // --- keys --------------------------------------------------------------------------------------------
 
-const hasGrid = () => document.querySelector("[data-grid] a") !== null;
-
 bind({ key: "p", does: "pause the page, and go on", act: pauseOrGoOn });
 bind({ key: "r", does: "show what has changed now", act: showNow });
-describe({ keys: ["←", "→", "↑", "↓"], does: "from item to item in the grid", when: hasGrid });
-describe({ keys: ["Home", "End", "PgUp", "PgDn"], does: "further in the grid", when: hasGrid });
-document.addEventListener("keydown", moveInGrid);
 
 held.addEventListener("click", () => sections.apply());
 
@@ -147,49 +141,5 @@ function showNow() {
   if (mode === "live" || mode === "polling") sections.now();
 }
 
-/** Keys move within the grid of items; only one cell of it is a tab stop. */
-function moveInGrid(event) {
-  const cell = event.target.closest?.("[data-grid] a");
-  if (!cell || event.ctrlKey || event.metaKey || event.altKey) return;
-  const grid = cell.closest("[data-grid]");
-  const cells = [...grid.querySelectorAll("a")];
-  const next = cells[placeInGrid(event.key, cells.indexOf(cell), cells)];
-  if (!next || next === cell) return;
-  event.preventDefault();
-  for (const stop of grid.querySelectorAll('a:not([tabindex="-1"])')) stop.tabIndex = -1;
-  next.tabIndex = 0;
-  next.focus();
-}
-
-/** Arrows go one cell, PageUp and PageDown some rows within the column, Home and End to the first and the last. */
-function placeInGrid(key, place, cells) {
-  const secondRow = cells.findIndex((cell) => cell.offsetTop !== cells[0].offsetTop);
-  const columns = secondRow < 0 ? cells.length : secondRow;
-  const [column, last] = [place % columns, cells.length - 1];
-  const moves = {
-    ArrowLeft: place - 1,
-    ArrowRight: place + 1,
-    ArrowUp: place - columns,
-    ArrowDown: place + columns,
-    Home: 0,
-    End: last,
-    PageUp: Math.max(column, place - PAGE_ROWS * columns),
-    PageDown: Math.min(last - ((last - column) % columns), place + PAGE_ROWS * columns),
-  };
-  return moves[key];
-}
-
-// --- ticking -----------------------------------------------------------------------------------------
-
-function showTickAll() {
-  for (const box of document.querySelectorAll("[data-all]")) box.hidden = false;
-}
-
-document.addEventListener("change", (event) => {
-  if (!event.target.matches("[data-all]")) return;
-  for (const box of event.target.closest("form").querySelectorAll("input[name=item]")) box.checked = event.target.checked;
-});
-
-showTickAll();
 setInterval(() => document.hidden || mode !== "live" || isAtRest() || refresh(), LISTS_MS);
 feed.start();

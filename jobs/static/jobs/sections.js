@@ -4,6 +4,7 @@
  * is inside or something is ticked, so that no row moves under a hand; `apply` shows it then.
  */
 
+import { dress } from "./grid.js";
 import { localise } from "./times.js";
 
 const LEAST_MS = 2000;
@@ -64,6 +65,7 @@ export class Sections {
       const newer = fresh.querySelector(`[data-section="${name}"]`);
       if (!newer) continue;
       localise(newer);
+      dress(newer);
       mendGrid(section, newer);
       keepAges(section, newer);
       if (section.isEqualNode(newer)) this.held.delete(name);
@@ -139,7 +141,7 @@ function mendGrid(section, newer) {
 function mendCell(cell, fresh) {
   copyAttribute("tabindex", { from: cell, to: fresh });
   if (cell.isEqualNode(fresh)) return;
-  for (const name of ["class", "title", "aria-label"]) copyAttribute(name, { from: fresh, to: cell });
+  for (const name of ["class", "title", "aria-label", "aria-selected"]) copyAttribute(name, { from: fresh, to: cell });
   cell.replaceChildren(...document.importNode(fresh, true).childNodes);
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.utils import timezone
@@ -159,12 +160,26 @@ def test_above_that_a_cell_is_a_block_with_the_worst_status(lead: Any) -> None:
     settle(phase_of(job), ["completed", "completed", "failed"] + ["completed"] * 497)
     tracking.claim(phase_of(job), worker="w1", limit=2, by=WORKER)
     page = lead.open(address(job))
-    cells = page.root.find("span", cls="cell")
+    cells = page.root.find("a", cls="cell")
     assert len(cells) == 334
     assert [cells[0].text, cells[1].text] == ["Block 1: worst is failed", "Block 2: worst is completed"]
     assert cells[166].text == "Block 167: worst is running"
     assert {cell.attributes["class"] for cell in cells[168:]} == {"cell pending"}
     assert "Each cell is a block of about 3 items" in page.section("items")
+
+
+def test_a_block_leads_to_the_list_of_exactly_its_items(lead: Any) -> None:
+    job = make_job(items=1001)
+    page = lead.open(address(job))
+    block = page.root.find("a", cls="cell")[1].attributes["href"]
+    first, last = (int(end) for end in block.partition("range=")[2].removesuffix("#items").split("-"))
+    assert ticks(lead.open(address(job) + block)) == [str(pk) for pk in range(first, last + 1)]
+    assert (last - first, first) == (2, Item.objects.order_by("pk")[3].pk)
+
+
+@pytest.mark.parametrize("ids", ["1", "-", "a-b", "1-2-3", "9" * 30 + "-" + "9" * 40, "٣-٤"])
+def test_a_range_that_makes_no_sense_matches_nothing(lead: Any, ids: str) -> None:
+    assert ticks(lead.open(f"{address(make_job(items=3))}?range={quote(ids)}")) == []
 
 
 def ticks(page: Any) -> list[str]:

@@ -129,7 +129,7 @@ def test_the_states_are_counted_and_lead_to_their_list(lead: Any) -> None:
 
 def test_the_items_stay_a_list_without_a_second_grid(lead: Any) -> None:
     page = lead.open(address(make_document(done=[1])))
-    assert "Release ticked…" in page.section("items")
+    assert "Release selected…" in page.section("items")
     assert len(page.root.find("ol", cls="grid")) == 1
 
 
