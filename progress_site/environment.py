@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -108,6 +109,14 @@ def hosts(name: str, *, default: str, debug: bool) -> list[str]:
     if not debug and "*" in names:
         raise ImproperlyConfigured(f"{name} must name each host; '*' is for debugging only.")
     return names
+
+
+def networks(name: str) -> list[IPv4Network | IPv6Network]:
+    """Addresses and networks, such as 10.0.0.5 or 10.0.0.0/8."""
+    try:
+        return [ip_network(word) for word in words(name)]
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} must be addresses or networks such as 10.0.0.0/8: {error}.") from error
 
 
 def origins(name: str) -> list[str]:

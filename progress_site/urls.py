@@ -21,4 +21,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
 ]
 
+handler400 = "progress_site.rest.handlers.bad_request"
+handler403 = "progress_site.refusals.forbidden"
+handler404 = "progress_site.refusals.not_found"
 handler500 = "progress_site.rest.handlers.server_error"

@@ -40,8 +40,15 @@ def server_error(request: HttpRequest) -> HttpResponse:
     body = problem(503 if isinstance(sys.exc_info()[1], UNAVAILABLE) else 500)
     if request.path.startswith(ROOT):
         return _response(body)
-    headers = RETRY if body["status"] == 503 else {}
-    return HttpResponse(render_to_string("500.html"), status=body["status"], headers=headers)
+    if body["status"] == 503:
+        again = {"again": request.method in ("GET", "HEAD"), "seconds": RETRY_AFTER_SECONDS}
+        return HttpResponse(render_to_string("503.html", again), status=503, headers=RETRY)
+    return HttpResponse(render_to_string("500.html"), status=500)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """The answer to what is no proper request, such as one for a host that is not served."""
+    return HttpResponse(render_to_string("400.html"), status=400)
 
 
 class ProblemMiddleware:

@@ -121,7 +121,7 @@ function entry({ keys, does }) {
 const searchField = () => document.querySelector("main [data-search], #searchbar");
 const hasRows = () => rows().length > 0;
 
-bind({ key: "?", does: "this list", act: showList });
+bind({ key: "?", does: "this list", when: () => document.getElementById("keys") !== null, act: showList });
 bind({
   key: "/",
   does: "search",

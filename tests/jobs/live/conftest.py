@@ -12,6 +12,7 @@ import pytest
 from channels.routing import URLRouter
 from channels.sessions import CookieMiddleware
 from channels.testing import WebsocketCommunicator
+from django.conf import settings
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
@@ -43,7 +44,7 @@ class Browser:
     """One socket."""
 
     def __init__(self, path: str, *, session_key: str = "", limits: Limits | None = None) -> None:
-        headers = [(b"cookie", f"sessionid={session_key}".encode())] if session_key else []
+        headers = [(b"cookie", f"{settings.SESSION_COOKIE_NAME}={session_key}".encode())] if session_key else []
         application = CookieMiddleware(URLRouter(addresses(limits)))
         self.socket = WebsocketCommunicator(application, path, headers=headers)
 

@@ -17,16 +17,29 @@ def test_an_unknown_address_is_said_so_in_the_clothes_of_the_site(lead: Any) -> 
 
 
 def test_a_defect_shows_a_page_without_details(lead: Any, monkeypatch: Any) -> None:
-    assert break_overview(lead, monkeypatch, error=RuntimeError("secret detail")).status_code == 500
+    response = break_overview(lead, monkeypatch, error=RuntimeError("secret detail"))
+    assert (response.status_code, "This page did not work" in response.content.decode()) == (500, True)
 
 
 def test_a_database_that_is_down_asks_to_come_back(lead: Any, monkeypatch: Any) -> None:
     response = break_overview(lead, monkeypatch, error=OperationalError("secret detail"))
     assert response.status_code == 503
-    assert response.headers["Retry-After"]
+    assert response.headers["Retry-After"] == "5"
+    assert "The database does not answer" in response.content.decode()
+    assert '<meta http-equiv="refresh" content="5">' in response.content.decode()
 
 
-def break_overview(lead: Any, monkeypatch: Any, *, error: Exception) -> Any:
+def test_what_was_sent_to_a_database_that_is_down_is_not_sent_again(lead: Any, monkeypatch: Any) -> None:
+    response = break_overview(lead, monkeypatch, error=OperationalError("secret detail"), method="post")
+    assert (response.status_code, "refresh" in response.content.decode()) == (503, False)
+
+
+def test_a_host_that_is_not_served_is_said_so_in_the_clothes_of_the_site(lead: Any) -> None:
+    response = lead.client.get("/admin/", headers={"Host": "evil.example"})
+    assert (response.status_code, "This was not understood" in response.content.decode()) == (400, True)
+
+
+def break_overview(lead: Any, monkeypatch: Any, *, error: Exception, method: str = "get") -> Any:
     """What the overview answers when the database answers this for the tallies."""
     execute = CursorWrapper.execute
 
@@ -38,8 +51,7 @@ def break_overview(lead: Any, monkeypatch: Any, *, error: Exception) -> Any:
     make_job(items=2, done=1)
     monkeypatch.setattr(CursorWrapper, "execute", broken)
     lead.client.raise_request_exception = False
-    response = lead.client.get("/admin/")
-    assert "This page did not work" in response.content.decode()
+    response = getattr(lead.client, method)("/admin/")
     assert "secret detail" not in response.content.decode()
     return response
 
