@@ -7,19 +7,17 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.db import connection
-from django.http import HttpRequest, QueryDict
+from django.http import HttpRequest
 
 from jobs import faces
 from jobs.models import Item, Phase
 from jobs.previews import Figures
-from jobs.statuses import ItemStatus
-from jobs.views.item_filters import NAMES, filters_of, narrowed
+from jobs.views.item_filters import filters_of, in_words
+from jobs.views.item_list import WORST_FIRST, ItemList
 from jobs.words import number
 
 CELLS = 400
-LISTED = 25
 MOST_PICKED = 400
-WORST_FIRST = (ItemStatus.FAILED, ItemStatus.PROCESSING, ItemStatus.PENDING, ItemStatus.COMPLETED, ItemStatus.SKIPPED)
 
 # The lowest and the highest item of a phase, by one look into the index (phase, status, id) for each status.
 ENDS = """
@@ -67,21 +65,19 @@ def items_section(request: HttpRequest, figures: Figures, *, grid: bool = True) 
     if phase is None:
         return {"items_phase": None}
     filters = filters_of(request.GET)
-    listed = list(
-        narrowed(Item.objects.filter(phase=phase), filters).filter(pk__gt=_after(request)).order_by("pk")[: LISTED + 1]
-    )
+    listed = ItemList(phase, filters, request.GET)
     return {
         "items_phase": phase,
         "items_phases": [other for other in figures.phases if other.items_total],
         "cells": _cells(phase) if grid else None,
         "cell_size": max(1, -(-phase.items_total // CELLS)),
-        "items": listed[:LISTED],
+        "items": listed.page(),
+        "items_tabs": listed.tabs(),
+        "items_matching": listed.matching(figures, request.user, back=request.get_full_path()),
         "items_filters": filters,
-        "items_filtered": any(filters.values()),
-        "items_next": _address(request.GET, after=str(listed[LISTED - 1].pk)) if len(listed) > LISTED else "",
-        "items_first": _address(request.GET) if _after(request) else "",
+        "items_narrowed": in_words({**filters, "status": ""}),
+        "items_unfiltered": listed.address(**dict.fromkeys(filters, "")),
         "most_picked": MOST_PICKED,
-        "statuses": [(status, faces.FACES[status].word) for status in ItemStatus],
     }
 
 
@@ -91,16 +87,6 @@ def _phase(figures: Figures, code: str) -> Phase | None:
     asked = [phase for phase in holding if phase.code == code]
     current = [phase for phase in holding if phase.is_open and phase.started_at]
     return next(iter(asked + current + holding), None)
-
-
-def _after(request: HttpRequest) -> int:
-    after = request.GET.get("after", "")
-    return int(after) if after.isascii() and after.isdigit() and len(after) < 19 else 0
-
-
-def _address(query: QueryDict, **changes: str) -> str:
-    kept = {name: value for name, value in query.items() if name in ("phase", *NAMES) and value}
-    return f"?{urlencode(kept | changes)}#items"
 
 
 def _cells(phase: Phase) -> list[Cell]:

@@ -101,4 +101,4 @@ def test_chunks_are_selected_alike_and_not_more_than_an_act_takes(page: Page) ->
     page.keyboard.press("Shift+ArrowRight")
     assert selected(page) == [3, 4]
     page.get_by_role("button", name="Retry selected…").click()
-    expect(page.get_by_text("2 failed items: Chunk 3 (page 3), Chunk 4 (page 4)")).to_be_visible()
+    expect(page.get_by_text("2 failed items: Chunk 3 (pages 3-3), Chunk 4 (pages 4-4)")).to_be_visible()

@@ -12,7 +12,8 @@ from django.utils import timezone
 from jobs import operations, tracking
 from jobs.kinds import PhaseSpec
 from jobs.models import Item, Job
-from tests.factories import WORKER, make_job, phase_of, settle
+from jobs.views import item_list
+from tests.factories import WORKER, make_job, phase_of, settle, take
 from tests.jobs.pages.test_overview import make_failed, make_stuck
 from tests.jobs.rules.conftest import Clock
 
@@ -202,19 +203,89 @@ def test_items_are_filtered_by_status_split_and_text(lead: Any) -> None:
     assert listed("?status=nonsense") == set(pk.values())
 
 
-def test_the_list_of_items_is_paged_by_what_was_seen_last(lead: Any) -> None:
-    job = make_job(items=60)
-    seen: list[str] = []
+def test_the_list_of_items_is_paged_back_and_forth(lead: Any) -> None:
+    job = make_job(items=80, done=30, failed=10, skipped=8)
+    take(phase_of(job), 7)
+    seen: list[list[str]] = []
     place = address(job)
     while place:
         page = lead.open(place)
-        seen += ticks(page)
-        place = address(job) + page.links()["Next page"] if "Next page" in page.links() else ""
-    assert len(seen) == len(set(seen)) == 60
+        seen.append(ticks(page))
+        here, place = place, address(job) + page.links()["Next page"] if "Next page" in page.links() else ""
+    every = [pk for listed in seen for pk in listed]
+    assert len(every) == len(set(every)) == 80
+    for listed in reversed(seen[:-1]):
+        page = lead.open(address(job) + lead.open(here).links()["Previous page"])
+        assert ticks(page) == listed
+        here = str(page.response.request["PATH_INFO"]) + "?" + page.response.request["QUERY_STRING"]
+    assert "Previous page" not in page.links()
+
+
+def test_the_list_begins_with_what_is_worst(lead: Any) -> None:
+    job = make_job(items=30, done=12, failed=3, skipped=2)
+    take(phase_of(job), 4)
+    rows = lead.open(address(job)).root.find("table", cls="items")[0].find("tr")[1:]
+    assert [row.find(cls="pill")[0].text for row in rows] == (
+        ["Failed"] * 3 + ["Running"] * 4 + ["Pending"] * 9 + ["Completed"] * 9
+    )
+
+
+def test_tabs_count_the_states_and_lead_to_them_with_the_other_filters(lead: Any) -> None:
+    job = make_job(items=30, done=12, failed=3)
+    page = lead.open(address(job))
+    assert "All 30 Failed 3 Pending 15 Completed 12" in page.section("items")
+    assert len(ticks(lead.open(address(job) + page.links()["Failed 3"]))) == 3
+    narrowed = lead.open(address(job) + "?split=x&worker=w9")
+    assert narrowed.links()["Failed"] == "?phase=items&status=failed&split=x&worker=w9#items"
+    assert "split x, worker w9" in narrowed.section("items")
 
 
 @pytest.mark.parametrize(
-    "query", ["?after=x", "?after=-1", "?after=" + "9" * 40, "?phase=none", "?q=%00", "?status=%ff"]
+    ("query", "said", "acts"),
+    [
+        ("", "All 30: Retry all… Skip all…", {"Retry all…", "Skip all…"}),
+        ("?status=failed", "All 3 that match: Retry all…", {"Retry all…", "Skip all…"}),
+        ("?status=pending&q=k2", "All 10 that match: Skip all…", {"Skip all…"}),
+        ("?status=completed", "All 12 that match", set()),
+    ],
+)
+def test_everything_that_matches_is_acted_on_by_its_filter(lead: Any, query: str, said: str, acts: set[str]) -> None:
+    job = make_job(items=30, done=12, failed=3)
+    page = lead.open(address(job) + query)
+    assert said in page.section("items")
+    assert {text for text in page.links() if text.endswith("all…")} == acts
+
+
+def test_retrying_all_that_match_leaves_the_others_and_comes_back_to_the_filter(lead: Any) -> None:
+    job = make_job(items=30, done=12, failed=3)
+    here = address(job) + "?status=failed&q=k12"
+    told = lead.confirm(lead.open(here).links()["Retry all…"])
+    assert told.messages == [f"{job.name}: 1 retried."]
+    assert told.response.redirect_chain[-1][0] == here
+    assert phase_of(job).failed == 2
+
+
+def test_more_than_an_act_takes_is_not_offered(lead: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(item_list, "MOST_ITEMS", 5)
+    page = lead.open(address(make_job(items=6)))
+    assert "More than 5 match; narrow the list to act on all of them at once." in page.section("items")
+    assert "Skip all…" not in page.links()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "?after=x",
+        "?after=failed-x",
+        "?before=pending--1",
+        "?before=failed-1",
+        "?after=skipped-9",
+        "?after=-1",
+        "?after=" + "9" * 40,
+        "?phase=none",
+        "?q=%00",
+        "?status=%ff",
+    ],
 )
 def test_an_address_that_makes_no_sense_still_shows_the_job(lead: Any, query: str) -> None:
     job = make_job(items=3)
