@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, URLResolver, path, re_path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from jobs import views
 from jobs.previews import ACTS
@@ -46,6 +46,8 @@ class OperatorSite(AdminSite):
             re_path(f"{ENDPOINT}{ENDPOINT_ACT}", self._page(views.endpoint_act), name="endpoint-act"),
             re_path(f"{LETTER}$", self._page(views.letter_page), name="letter-page"),
             path("letters/replay/", self._page(views.confirm_letters), name="letters-replay"),
+            path("errors/", self._page(views.errors_page), name="errors"),
+            path("errors/", include("jobs.admin.errors")),
             path("contracts/", self._page(views.contracts_page), name="contracts"),
             path("replay/", self._page(views.confirm_replay), name="replay"),
             path("tokens/issue/", self._page(views.issue_token), name="token-issue"),

@@ -7,11 +7,12 @@ from typing import Any
 
 from django import forms
 
-from jobs import kinds
+from jobs import faces, kinds
 from jobs.access import Role
 from jobs.models import Phase
 from jobs.operations.act import REASON_LENGTH
 from jobs.previews import ActSpec
+from jobs.statuses import JobStatus
 
 WHAT = [("all", "everything but skipped items"), ("failed", "only what failed or is held")]
 
@@ -103,6 +104,24 @@ class FilterForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["kind"].choices = [("", "Every kind"), *kinds.choices()]  # type: ignore[attr-defined]
+
+
+class ErrorFilterForm(FilterForm):
+    """What the page of errors is narrowed to, and its order. Without `since` it shows the last day."""
+
+    SINCE = (
+        ("1h", "In the last hour"),
+        ("24h", "In the last 24 hours"),
+        ("7d", "In the last 7 days"),
+        ("all", "At any time"),
+    )
+    ORDERS = (("", "Most frequent first"), ("newest", "Newest first"))
+
+    status = forms.ChoiceField(
+        required=False, choices=[("", "Every status"), *((status, faces.FACES[status].word) for status in JobStatus)]
+    )
+    since = forms.ChoiceField(required=False, choices=SINCE)
+    order = forms.ChoiceField(required=False, choices=ORDERS)
 
 
 class TokenForm(forms.Form):

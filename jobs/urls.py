@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, path
 from drf_spectacular.views import SpectacularAPIView
 
-from jobs.api import acts, badges, docs, endpoints, events, jobs, phases, streams, tickets, work
+from jobs.api import acts, badges, docs, endpoints, errors, events, jobs, phases, streams, tickets, work
 
 JOB = "jobs/<int:job_id>"
 PHASE = "jobs/<int:job_id>/phases/<str:code>"
@@ -16,6 +16,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{JOB}/timeline", jobs.Timeline.as_view(), name="api-timeline"),
     path(f"{JOB}/progress", jobs.Progress.as_view(), name="api-progress"),
     path(f"{JOB}/errors", jobs.Errors.as_view(), name="api-errors"),
+    path("errors", errors.AllErrors.as_view(), name="api-all-errors"),
     path(f"{JOB}/diagnosis", jobs.Diagnosis.as_view(), name="api-diagnosis"),
     path(f"{JOB}/heartbeat", work.Heartbeat.as_view(), name="api-heartbeat"),
     path(f"{PHASE}/announce", phases.Announce.as_view(), name="api-announce"),

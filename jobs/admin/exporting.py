@@ -160,8 +160,15 @@ def attached(
     content: Callable[[], AsyncIterator[bytes]], *, name: str, media_type: str, head: bool
 ) -> HttpResponseBase:
     """The answer that a browser keeps as a file of this name; nothing is read for HEAD."""
-    headers = {"Content-Disposition": f'attachment; filename="{name}"', "X-Accel-Buffering": "no"}
-    headers["X-Content-Type-Options"] = "nosniff"
     if head:
-        return HttpResponse(content_type=media_type, headers=headers)
-    return StreamingHttpResponse(content(), content_type=media_type, headers=headers)
+        return HttpResponse(content_type=media_type, headers=headers_of(name))
+    return StreamingHttpResponse(content(), content_type=media_type, headers=headers_of(name))
+
+
+def headers_of(name: str) -> dict[str, str]:
+    """What makes a browser keep an answer as a file of this name, and take it for nothing else."""
+    return {
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "X-Accel-Buffering": "no",
+        "X-Content-Type-Options": "nosniff",
+    }

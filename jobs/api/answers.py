@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Literal, TypedDict
 
-from jobs.serializers import ClaimedBody, ItemBody, JobBody, JobClaimedBody, OutwardEvent, PhaseBody, TimelineRow
+from jobs.serializers import (
+    ClaimedBody,
+    ItemBody,
+    JobBody,
+    JobClaimedBody,
+    JobsErrorGroup,
+    OutwardEvent,
+    PhaseBody,
+    TimelineRow,
+)
 from jobs.serializers.shapes import Moment
 from jobs.statuses import JobStatus, Outcome, Reason
 
@@ -35,6 +44,14 @@ class EventPage(TypedDict):
 
     results: list[OutwardEvent]
     next: str | None
+
+
+class ErrorPage(TypedDict):
+    """The groups of the failures that were looked at, and how many those are; `capped` where older ones were not."""
+
+    results: list[JobsErrorGroup]
+    looked_at: int
+    capped: bool
 
 
 class Lease(TypedDict):

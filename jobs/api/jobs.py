@@ -129,7 +129,7 @@ class Errors(Door):
 
     @operation(summary="Group the failures of a job", answer=list[ErrorGroup], errors=(400, 404))
     def get(self, request: Request, job_id: int) -> HttpResponse:
-        """Failed items grouped by their sentence without its numbers, the most frequent first."""
+        """Failed items grouped by their sentence without its numbers, paths and ids, the most frequent first."""
         query(request, Query)
         return answer(error_groups(self.job(job_id)))
 

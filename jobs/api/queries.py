@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import MAXYEAR, MINYEAR, datetime
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
 from jobs.api.inputs import LARGEST
+from jobs.errors import BadInput
 from jobs.statuses import ItemStatus, JobStatus
 
 Text = Annotated[str, Meta(max_length=1024)]
+Moment = Annotated[datetime, Meta(tz=True)]
 Id = Annotated[int, Meta(ge=0, le=LARGEST)]
 
 
@@ -52,6 +55,27 @@ class ProgressQuery(Query, kw_only=True, frozen=True):
     """Of which phase."""
 
     phase: Annotated[Text, Meta(description="Only this phase; the whole job where it is left out.")] = ""
+
+
+class ErrorQuery(Query, kw_only=True, frozen=True):
+    """Which failures, and in which order their groups."""
+
+    kind: Annotated[Text, Meta(description="Only failures in jobs of this kind.")] = ""
+    project: Annotated[Text, Meta(description="Only failures in jobs of this project.")] = ""
+    status: Annotated[JobStatus | None, Meta(description="Only failures in jobs in this status.")] = None
+    q: Annotated[Text, Meta(description="Only failures in jobs whose name contains this text.")] = ""
+    since: Annotated[
+        Moment | None, Meta(description="Only failures from this moment on, such as 2026-11-21T09:00:00Z.")
+    ] = None
+    ordering: Annotated[
+        Literal["-count", "-last_at"], Meta(description="The most frequent first, or those that failed last.")
+    ] = "-count"
+    limit: Annotated[int, Meta(ge=1, le=200, description="How many groups at most.")] = 50
+
+    def check(self) -> None:
+        """BadInput for a moment that is none in every zone."""
+        if self.since is not None and not MINYEAR < self.since.year < MAXYEAR:
+            raise BadInput({"since": "This is no moment that can be compared."})
 
 
 class EventQuery(Query, kw_only=True, frozen=True):

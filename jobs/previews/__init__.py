@@ -1,6 +1,6 @@
 """What an act would do, before anybody presses it. Only reads."""
 
-from jobs.previews.acts import ACTS, ActSpec, Scope, refusal
+from jobs.previews.acts import ACTS, ActSpec, Scope, forbidden, refusal
 from jobs.previews.figures import Figures, figures_of, leases_of
 from jobs.previews.offers import Offer, item_offers, offer, offers
 from jobs.previews.sentences import Preview, preview
@@ -13,6 +13,7 @@ __all__ = [
     "Preview",
     "Scope",
     "figures_of",
+    "forbidden",
     "item_offers",
     "leases_of",
     "offer",

@@ -73,10 +73,17 @@ ACTS: dict[str, ActSpec] = {
 }
 
 
+def forbidden(act: ActSpec, user: User | AnonymousUser) -> str:
+    """Which permission this account lacks for this act, as a sentence; empty where it has it."""
+    if user.has_perm(act.permission):
+        return ""
+    return f"Needs the permission “{MEANING[f'{act.verb}_job']}”. A lead can give it to your account."
+
+
 def refusal(act: ActSpec, job: Job, user: User | AnonymousUser) -> str:
     """Why this account cannot do this act on this job now, as a sentence; empty where it can."""
-    if not user.has_perm(act.permission):
-        return f"Needs the permission “{MEANING[f'{act.verb}_job']}”. A lead can give it to your account."
+    if why_not := forbidden(act, user):
+        return why_not
     if job.status not in act.states:
         names = ", ".join(act.states[:-1]) + (" or " if len(act.states) > 1 else "") + act.states[-1]
         return f"Job {job.name} is {job.status}; possible while it is {names}."

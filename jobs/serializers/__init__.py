@@ -1,6 +1,7 @@
 """What others get to see: the bodies of jobs, phases, items, events, and their JSON."""
 
 from jobs.serializers.encoding import encode
+from jobs.serializers.failures import Failures, error_groups, errors_across, failures_of
 from jobs.serializers.items import claimed_body, item_body
 from jobs.serializers.jobs import job_bodies, job_body, phase_bodies, phase_body
 from jobs.serializers.shapes import (
@@ -11,12 +12,13 @@ from jobs.serializers.shapes import (
     ItemBody,
     JobBody,
     JobClaimedBody,
+    JobsErrorGroup,
     OutwardEvent,
     PhaseBody,
     ProgressBody,
     TimelineRow,
 )
-from jobs.serializers.summaries import error_groups, progress_body
+from jobs.serializers.summaries import progress_body
 from jobs.serializers.timeline import outward_event, timeline_row
 
 __all__ = [
@@ -24,9 +26,11 @@ __all__ = [
     "CurrentItem",
     "DiagnosisBody",
     "ErrorGroup",
+    "Failures",
     "ItemBody",
     "JobBody",
     "JobClaimedBody",
+    "JobsErrorGroup",
     "OutwardEvent",
     "PhaseBody",
     "ProgressBody",
@@ -34,6 +38,8 @@ __all__ = [
     "claimed_body",
     "encode",
     "error_groups",
+    "errors_across",
+    "failures_of",
     "item_body",
     "job_bodies",
     "job_body",

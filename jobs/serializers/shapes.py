@@ -156,15 +156,45 @@ class ProgressBody(TypedDict):
     by_split: dict[str, dict[str, int]]
 
 
+class PhaseOfError(TypedDict):
+    """How many failures of a group are in phases of this code."""
+
+    phase: str
+    count: int
+
+
+class JobOfError(TypedDict):
+    """How many failures of a group are in this job."""
+
+    id: int
+    name: str
+    kind: str
+    count: int
+
+
 class ErrorGroup(TypedDict):
-    """Failures whose sentences differ only in their numbers."""
+    """Failures whose sentences differ only in their numbers, paths and ids.
+
+    `sample` is the newest of them, `item` its item. `workers` and `phases` are those with the most failures, at most
+    twenty; `worker_count` counts all workers.
+    """
 
     signature: str
     sample: str
+    item: int | None
     count: int
     first_at: Moment | None
     last_at: Moment | None
     workers: list[str]
+    worker_count: int
+    phases: list[PhaseOfError]
+
+
+class JobsErrorGroup(ErrorGroup):
+    """Failures of several jobs; `jobs` are those with the most of them, at most twenty, `job_count` counts all."""
+
+    jobs: list[JobOfError]
+    job_count: int
 
 
 class CauseBody(TypedDict):

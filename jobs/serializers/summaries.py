@@ -1,17 +1,15 @@
-"""What the items of a job add up to: live counts, and failures grouped by their sentence."""
+"""What the items of a job add up to, live."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
 
-from django.db.models import Count, Max, Min
+from django.db.models import Count
 
 from jobs import progress
 from jobs.models import Item, Job, Phase
-from jobs.serializers.shapes import ErrorGroup, ProgressBody
-
-MOST_GROUPS = 200
+from jobs.serializers.shapes import ProgressBody
 
 
 def progress_body(job: Job, *, phases: Sequence[Phase]) -> ProgressBody:
@@ -53,22 +51,3 @@ def _by_split(phases: Sequence[Phase]) -> dict[str, dict[str, int]]:
     for split, status, number in rows.values_list("split", "status").annotate(number=Count("id")):
         answer[split][status] = number
     return dict(answer)
-
-
-def error_groups(job: Job) -> list[ErrorGroup]:
-    """The failed items of a job grouped by error signature, the most frequent first."""
-    failed = Item.objects.failed().filter(phase__job=job).order_by()
-    groups = failed.values("signature").annotate(
-        sample=Max("error"), count=Count("id"), first_at=Min("finished_at"), last_at=Max("finished_at")
-    )
-    most = list(groups.order_by("-count", "signature")[:MOST_GROUPS])
-    workers = _workers(job, signatures=[group["signature"] for group in most])
-    return [{**group, "workers": workers[group["signature"]]} for group in most]
-
-
-def _workers(job: Job, *, signatures: Sequence[str]) -> dict[str, list[str]]:
-    rows = Item.objects.failed().filter(phase__job=job, signature__in=signatures).exclude(worker="")
-    names: dict[str, list[str]] = defaultdict(list)
-    for signature, worker in rows.order_by("worker").values_list("signature", "worker").distinct():
-        names[signature].append(worker)
-    return names

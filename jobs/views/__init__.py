@@ -6,6 +6,7 @@ from jobs.views.contracts import contracts_page
 from jobs.views.deliveries import delivery_page
 from jobs.views.endpoint_acts import ENDPOINT_ACTS, endpoint_act
 from jobs.views.endpoints import add_endpoint, change_endpoint, endpoint_page
+from jobs.views.errors import errors_page
 from jobs.views.job import job_page, show_job
 from jobs.views.letters import confirm_letters, letter_page
 from jobs.views.overview import overview_page
@@ -25,6 +26,7 @@ __all__ = [
     "delivery_page",
     "endpoint_act",
     "endpoint_page",
+    "errors_page",
     "issue_token",
     "job_page",
     "letter_page",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.admin import AdminSite
@@ -13,9 +13,10 @@ from django.urls import reverse
 
 from jobs import badges, kinds
 from jobs.models import Delivery, Event, Job
-from jobs.previews import Figures, Offer, figures_of, item_offers, offer
+from jobs.previews import Figures, figures_of, item_offers
 from jobs.progress import RATE_WINDOW_MINUTES
-from jobs.serializers import ErrorGroup, JobBody, PhaseBody, error_groups, job_body
+from jobs.serializers import JobBody, PhaseBody, job_body
+from jobs.views.failures import failures_in
 from jobs.views.items import items_section
 from jobs.views.pages import LONGEST_ID, forbidden, jobs_of, live, missing, page
 from jobs.views.rows import row_of
@@ -26,16 +27,7 @@ from jobs.views.workers import worker_of
 from jobs.words import number, span
 
 EVENTS_LISTED = 50
-ERRORS_LISTED = 10
 Adding = Callable[[HttpRequest, Figures, JobBody], dict[str, Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Failures:
-    """Failures with one sentence, and the button that retries them."""
-
-    group: ErrorGroup
-    offer: Offer
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +97,7 @@ def _context(request: HttpRequest, figures: Figures, *, grid: bool, without: Col
         "phases": list(zip(figures.phases, body["phases"], strict=True)),
         "panel": panel_of(figures, request.user, without=without),
         "worker": worker_of(job),
-        "failures": _failures(figures, request),
+        "failures": failures_in(figures, request),
         "formula": [*formula(body), *eta_formula(body)],
         "rate": rate_of(job, now=figures.now),
         "timeline": _timeline(request, job),
@@ -121,19 +113,6 @@ def _context(request: HttpRequest, figures: Figures, *, grid: bool, without: Col
 def _links(request: HttpRequest, job: Job) -> badges.Links | None:
     """The addresses of the badge; None where the account may not give them out."""
     return badges.links(job, at=request.build_absolute_uri) if request.user.has_perm("jobs.share_job") else None
-
-
-def _failures(figures: Figures, request: HttpRequest) -> list[Failures]:
-    if not any(phase.failed for phase in figures.phases if not phase.counted):
-        return []
-    return [
-        Failures(group, replace(_retry(figures, request, group), label=f"Retry these {number(group['count'])}…"))
-        for group in error_groups(figures.job)[:ERRORS_LISTED]
-    ]
-
-
-def _retry(figures: Figures, request: HttpRequest, group: ErrorGroup) -> Offer:
-    return offer("retry", figures, request.user, signature=group["signature"])
 
 
 def _timeline(request: HttpRequest, job: Job) -> list[Moment]:

@@ -1,17 +1,24 @@
-"""The small cells of a document with many chunks."""
+"""The parts of a document's page: its small cells, its failures by their error."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from django import template
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from ocr_chunks.views.chunks import Cell
+from ocr_chunks.views.failures import Sentences
 
 register = template.Library()
 SMALL_CELL = '<li><a class="cell {}" data-cell="{}" href="{}" title="{}" tabindex="{}"></a></li>'
+
+
+@register.filter
+def of(failures: Mapping[str, Sentences], signature: str) -> Sentences | None:
+    """The failures of this signature."""
+    return failures.get(signature)
 
 
 @register.simple_tag

@@ -14,7 +14,7 @@ from jobs.views.pages import LONGEST_ID
 from ocr_chunks.documents.pipeline import PIPELINE
 from ocr_chunks.models import Document
 from ocr_chunks.views.chunks import counts_of, current_of, failed_of, grid_of
-from ocr_chunks.views.failures import failures_of, retry_all
+from ocr_chunks.views.failures import retry_all, sentences_of
 from ocr_chunks.views.merging import merge_of
 
 
@@ -49,6 +49,6 @@ def _parts(request: HttpRequest, figures: Figures, body: JobBody, *, document: D
         "grid": grid_of(document.pk, errors={row.pk: row.error for row in failed}),
         "chunk_counts": counts_of(ocr),
         "retry_all": retry_all(ocr, figures, request.user),
-        "failed": failures_of(failed, figures, request.user),
+        "chunk_failures": sentences_of(failed, figures, request.user),
         "merge": merge_of(figures, request.user, ocr=ocr, merge=merge),
     }

@@ -47,6 +47,7 @@ def addresses(jobs: dict[str, Job]) -> list[str]:
     pages += [f"{job}{jobs['stuck'].pk}/{act}/" for act in acts]
     pages += [f"{job}act/cancel/?job={jobs['stuck'].pk}&job={jobs['partial'].pk}", f"{job}999999/"]
     pages += [f"/admin/jobs/{model}/" for model in ("phase", "item", "event", "worker")]
+    pages += ["/admin/errors/", "/admin/errors/?since=1h&kind=ocr"]
     return ["/admin/", *pages, f"{job}?status=all", "/admin/knox/authtoken/", "/admin/tokens/issue/"]
 
 
@@ -91,7 +92,7 @@ def test_what_a_worker_writes_does_nothing_in_a_browser(page: Page, complaints: 
     job = make_job(name=evil, project=evil, items=3, done=1)
     results = [tracking.Result("k1", "failed", error=evil)]
     tracking.report(phase_of(job), worker="w1", results=results, by=WORKER)
-    for address in ("/admin/", f"/admin/jobs/job/{job.pk}/", f"/admin/?project={quote(evil)}"):
+    for address in ("/admin/", f"/admin/jobs/job/{job.pk}/", f"/admin/?project={quote(evil)}", "/admin/errors/"):
         page.goto(address)
         page.locator("#badge[data-mode=live]").wait_for()
         results = [tracking.Result("k2", "processing")]

@@ -1,0 +1,35 @@
+"""The door of what fails in all jobs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpResponse
+from rest_framework.request import Request
+
+from jobs.api.answers import ErrorPage
+from jobs.api.doors import Door, answer
+from jobs.api.queries import ErrorQuery
+from jobs.decoding import query
+from jobs.schema import operation
+from jobs.serializers import errors_across, failures_of
+
+EXACT = ("kind", "project", "status")
+
+
+class AllErrors(Door):
+    """The failures of all jobs within sight."""
+
+    @operation(summary="Group the failures of all jobs", answer=ErrorPage, errors=(400,), query=ErrorQuery)
+    def get(self, request: Request) -> HttpResponse:
+        """Failed items grouped by their sentence without its numbers, paths and ids, over the jobs of a filter."""
+        wanted = query(request, ErrorQuery)
+        wanted.check()
+        jobs: dict[str, Any] = {name: value for name in EXACT if (value := getattr(wanted, name))}
+        if wanted.q:
+            jobs["name__icontains"] = wanted.q
+        if self.access.projects is not None:
+            jobs["project__in"] = sorted(self.access.projects)
+        failed = failures_of(jobs, since=wanted.since)
+        found = errors_across(failed, newest_first=wanted.ordering == "-last_at", most=wanted.limit)
+        return answer({"results": found.groups, "looked_at": found.looked_at, "capped": found.capped})

@@ -1,0 +1,140 @@
+"""Failures grouped by their signature: of one job, or of all jobs that a filter leaves.
+
+Every figure of the groups is one query, whatever their number; its cost grows with the failures looked at, of which
+there are at most MOST_LOOKED_AT, and not with the items that succeed.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.db.models import Count, F, Max, Min, Q, Window
+from django.db.models.functions import RowNumber
+
+from jobs.models import Item, Job
+from jobs.models.items import ItemQuerySet
+from jobs.serializers.shapes import ErrorGroup, JobOfError, JobsErrorGroup
+
+MOST_GROUPS = 200
+MOST_LOOKED_AT = 50_000
+MOST_NAMED = 20
+
+
+class Amount(NamedTuple):
+    """How many failures of a group have this value."""
+
+    value: Any
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """The groups, of how many failures they are, and whether older ones were not looked at."""
+
+    groups: list[JobsErrorGroup]
+    looked_at: int
+    capped: bool
+
+
+def error_groups(job: Job, *, most: int = MOST_GROUPS) -> list[ErrorGroup]:
+    """The failed items of a job grouped by error signature, the most frequent first."""
+    failed = Item.objects.failed().filter(phase__in=job.phases.filter(failed__gt=0).values("pk"))
+    return _groups(failed, order=("-count", "-last_at", "signature"), most=most)
+
+
+def failures_of(jobs: Mapping[str, Any], *, since: datetime | None = None) -> ItemQuerySet:
+    """The failed items of the jobs with these values (`{"kind": "ocr", "name__icontains": "matter"}`)."""
+    failed = Item.objects.failed().filter(**{f"phase__job__{name}": value for name, value in jobs.items()})
+    return failed if since is None else failed.filter(finished_at__gte=since)
+
+
+def errors_across(failed: ItemQuerySet, *, newest_first: bool = False, most: int = MOST_GROUPS) -> Failures:
+    """These failures, at most the newest MOST_LOOKED_AT of them, in groups that name their jobs."""
+    newest = failed.order_by("-finished_at", "-pk").values("pk")
+    seen = newest[: MOST_LOOKED_AT + 1].count()
+    capped = seen > MOST_LOOKED_AT
+    looked_at = Item.objects.filter(pk__in=newest[:MOST_LOOKED_AT]) if capped else failed
+    frequent, recent = "-count", "-last_at"
+    order = (recent, frequent, "signature") if newest_first else (frequent, recent, "signature")
+    groups = _groups(looked_at, order=order, most=most)
+    return Failures(_with_jobs(looked_at, groups), min(seen, MOST_LOOKED_AT), capped)
+
+
+# --- one query for each figure ---------------------------------------------------------------------
+
+
+def _groups(failed: ItemQuerySet, *, order: tuple[str, ...], most: int) -> list[ErrorGroup]:
+    found = failed.order_by().values("signature")
+    counted = found.annotate(
+        count=Count("pk"),
+        first_at=Min("finished_at"),
+        last_at=Max("finished_at"),
+        worker_count=Count("worker", distinct=True, filter=~Q(worker="")),
+    )
+    groups = list(counted.order_by(*order)[:most])
+    if not groups:
+        return []
+    same = failed.filter(signature__in=[group["signature"] for group in groups])
+    newest = _newest(same)
+    workers = _most(same.exclude(worker=""), "worker")
+    phases = _most(same, "phase__code")
+    return [_group(group, newest, workers[group["signature"]], phases[group["signature"]]) for group in groups]
+
+
+def _group(
+    counted: Mapping[str, Any], newest: Mapping[str, Item], workers: list[Amount], phases: list[Amount]
+) -> ErrorGroup:
+    item = newest.get(counted["signature"])
+    return {
+        "signature": counted["signature"],
+        "sample": item.error if item else counted["signature"],
+        "item": item.pk if item else None,
+        "count": counted["count"],
+        "first_at": counted["first_at"],
+        "last_at": counted["last_at"],
+        "workers": [worker.value for worker in workers],
+        "worker_count": counted["worker_count"],
+        "phases": [{"phase": phase.value, "count": phase.number} for phase in phases],
+    }
+
+
+def _newest(failed: ItemQuerySet) -> dict[str, Item]:
+    """The newest item of each group; a group that was retried in this moment has none."""
+    order = [F("finished_at").desc(), F("pk").desc()]
+    placed = failed.order_by().annotate(place=Window(RowNumber(), partition_by="signature", order_by=order))
+    return {item.signature: item for item in placed.filter(place=1).only("pk", "signature", "error")}
+
+
+def _most(failed: ItemQuerySet, what: str) -> dict[str, list[Amount]]:
+    """The values of each group that the most failures have, those first."""
+    order = [F("amount").desc(), F(what).asc()]
+    counted = failed.order_by().values("signature", what).annotate(amount=Count("pk"))
+    placed = counted.annotate(place=Window(RowNumber(), partition_by="signature", order_by=order))
+    found: dict[str, list[Amount]] = defaultdict(list)
+    for row in placed.filter(place__lte=MOST_NAMED).order_by("place"):
+        found[row["signature"]].append(Amount(row[what], row["amount"]))
+    return found
+
+
+def _with_jobs(failed: ItemQuerySet, groups: list[ErrorGroup]) -> list[JobsErrorGroup]:
+    same = failed.filter(signature__in=[group["signature"] for group in groups]).order_by()
+    most = _most(same, "phase__job_id") if groups else {}
+    counted = same.values_list("signature").annotate(jobs=Count("phase__job_id", distinct=True)) if groups else []
+    totals = dict(counted)
+    known = Job.objects.only("pk", "name", "kind").in_bulk({job.value for jobs in most.values() for job in jobs})
+    return [
+        {
+            **group,
+            "jobs": [_job(known[job.value], job.number) for job in most[group["signature"]] if job.value in known],
+            "job_count": totals.get(group["signature"], 0),
+        }
+        for group in groups
+    ]
+
+
+def _job(job: Job, count: int) -> JobOfError:
+    return {"id": job.pk, "name": job.name, "kind": job.kind, "count": count}
