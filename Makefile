@@ -7,7 +7,7 @@ RUN := $(BIN)/python manage.py
 export PORT ?= 8000
 # How many processes share the tests: `make test WORKERS=0` runs them in this one, for a debugger.
 WORKERS ?= auto
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 .PHONY: demo test lint bench e2e audit clean
 

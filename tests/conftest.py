@@ -9,8 +9,11 @@ from collections.abc import Iterator
 import pytest
 from django.conf import settings
 from django.core.cache import cache
+from django.test import TransactionTestCase
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
+
+from tests.emptying import empty_tables
 
 hypothesis_settings.register_profile(
     "default",
@@ -46,11 +49,49 @@ def missing_rabbitmq() -> str:
     return "" if settings.AMQP_URL else "AMQP_URL is not given"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+SERVICES = {"postgres", "rabbitmq", "redis"}
+# Whatever else a test of these does, it may do it through Redis.
+THROUGH_REDIS = ("tests/jobs/live/", "tests/jobs/stream/")
+# What takes longest begins first, so that no process has the longest left when the other has nothing.
+LONGEST = [
+    "broker",
+    "tests/jobs/test_demo.py",
+    "tests/jobs/test_sql_pins.py",
+    "tests/jobs/properties/test_machine.py",
+    "tests/jobs/tracker/test_workers.py",
+    "tests/e2e/test_training.py",
+    "tests/e2e/test_accessible_pages.py",
+    "tests/e2e/test_stories.py",
+]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """A second run of the suite need not repeat what cannot come out otherwise."""
+    about = "leave out the tests that use neither the database nor a service: they are the same on every database"
+    parser.addoption("--on-services", action="store_true", help=about)
+
+
+def is_alike_everywhere(item: pytest.Item) -> bool:
+    """Does a test use nothing that DATABASE_URL, REDIS_URL and AMQP_URL name?"""
+    markers = {marker.name for marker in item.iter_markers()}
+    uses_database = "django_db" in markers or "django_db_setup" in getattr(item, "fixturenames", ())
+    return not (uses_database or markers & SERVICES or item.nodeid.startswith(THROUGH_REDIS))
+
+
+def group_of(item: pytest.Item) -> str:
     """Processes that share the run take whole files; one of them takes everything that is about the one broker."""
+    return "broker" if item.get_closest_marker("rabbitmq") else item.nodeid.partition("::")[0]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is not asked for, and tell the processes that share the run what belongs together."""
+    if config.getoption("--on-services"):
+        config.hook.pytest_deselected(items=[item for item in items if is_alike_everywhere(item)])
+        items[:] = [item for item in items if not is_alike_everywhere(item)]
     for item in items:
-        shared = "broker" if item.get_closest_marker("rabbitmq") else item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(shared))
+        item.add_marker(pytest.mark.xdist_group(group_of(item)))
+    items.sort(key=lambda item: LONGEST.index(group_of(item)) if group_of(item) in LONGEST else len(LONGEST))
 
 
 NEEDS = {"e2e": missing_browser, "postgres": missing_postgres, "rabbitmq": missing_rabbitmq, "redis": missing_redis}
@@ -69,3 +110,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def _empty_cache() -> Iterator[None]:
     yield
     cache.clear()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _tables_are_emptied_quickly() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _: empty_tables())
+        yield

@@ -11,8 +11,9 @@ from progress_client import Client, ProgressError, Refused, Unavailable, backoff
 from progress_client.transport import Transport
 
 from tests.client.grounds import network
-from tests.examples.site import Site, free_port
+from tests.examples.site import Site
 from tests.examples.test_connection import DROP, Answer, scripted
+from tests.servers import free_port
 
 BODY = {"name": "a"}
 

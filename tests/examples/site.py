@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,8 +17,8 @@ from threading import Event
 from typing import Any
 
 from examples.connection import Connection
+from tests.servers import ROOT, Server
 
-ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 30.0
 FOREIGN = ("REDIS_URL", "PORT", "IMAGES", "DEBUG", "ALLOWED_HOSTS", "HTTPS", "DJANGO_SETTINGS_MODULE")
 GIVEN = {"ENV_FILE": "", "SECRET_KEY": "a-key-of-the-test-run-0123456789-abcdef", "WATCHDOG_INTERVAL": "1"}
@@ -34,13 +33,6 @@ def eventually(condition: Callable[[], Any], *, what: str, seconds: float = SECO
             return found
         time.sleep(0.02)
     raise AssertionError(f"did not come: {what}")
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def environment(database: Path) -> dict[str, str]:
@@ -65,40 +57,15 @@ def template() -> tuple[Path, str]:
     return database, token
 
 
-class Site:
-    """The server, its address and a worker's connection to it."""
+class Site(Server):
+    """The server over a database of its own in this folder, and a worker's connection to it."""
 
     def __init__(self, folder: Path) -> None:
         made, self.token = template()
         self.folder = folder
         self.database = Path(shutil.copy(made, folder / "site.sqlite3"))
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        super().__init__(environment(self.database))
         self.start()
-
-    def start(self) -> None:
-        """Start the server and wait for its address."""
-        self.log = (self.folder / "serve.log").open("ab")
-        self.process = subprocess.Popen(
-            [sys.executable, "manage.py", "serve", "--port", str(self.port)],
-            cwd=ROOT,
-            env=environment(self.database),
-            stdout=self.log,
-            stderr=subprocess.STDOUT,
-        )
-        eventually(self.is_up, what=f"a server on {self.url}")
-
-    def is_up(self) -> bool:
-        """Does somebody listen? AssertionError if the server has ended."""
-        assert self.process.poll() is None, (self.folder / "serve.log").read_text()
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
-
-    def kill(self) -> None:
-        """End the server without a warning."""
-        self.process.kill()
-        self.process.wait()
-        self.log.close()
 
     def get(self, path: str) -> Any:
         """The body at an address below /api/v1."""

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from examples.connection import Connection, GaveUp, Refused
-from tests.examples.site import free_port
+from tests.servers import free_port
 
 DROP = 0
 Answer = tuple[int, Any, dict[str, str]]

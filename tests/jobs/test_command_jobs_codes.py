@@ -12,8 +12,8 @@ from django.db import OperationalError, connection
 
 from jobs.models import Job
 from tests.factories import make_job
-from tests.jobs.races.test_processes import database_url
 from tests.jobs.test_command_jobs import fails
+from tests.servers import database_url
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 pytestmark = pytest.mark.django_db

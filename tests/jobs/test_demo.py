@@ -20,8 +20,9 @@ import pytest
 
 from examples.connection import Connection
 from jobs.management.demo.scenes import next_run
-from tests.examples.site import ROOT, environment, eventually, free_port, manage, template, terminate
+from tests.examples.site import environment, eventually, manage, template, terminate
 from tests.factories import make_job
+from tests.servers import ROOT, free_port
 
 LAST_LINE = "Ctrl-C stops everything."
 

@@ -13,7 +13,7 @@ from knox.models import AuthToken
 
 from tests.factories import types
 from tests.jobs.live.conftest import run, sign_in
-from tests.jobs.live.server import Server, hear, serving
+from tests.jobs.live.server import LiveServer, hear, serving
 from tests.ocr_chunks.factories import checksum, job_of, make_document
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -22,7 +22,7 @@ MERGING = "Merging OCR results"
 
 
 @pytest.fixture
-def server(transactional_db: None) -> Iterator[Server]:
+def server(transactional_db: None) -> Iterator[LiveServer]:
     """The server, alone."""
     with serving() as server:
         yield server
@@ -38,7 +38,7 @@ def token(transactional_db: None) -> str:
 class Crew:
     """Workers that begin together; whoever merges waits until a browser has seen that it does."""
 
-    def __init__(self, server: Server, *, token: str) -> None:
+    def __init__(self, server: LiveServer, *, token: str) -> None:
         self.server, self.token = server, token
         self.together, self.merging = Barrier(WORKERS), Event()
 
@@ -97,7 +97,7 @@ async def follow(browser: Any, crew: Crew) -> list[dict[str, Any]]:
 
 
 async def test_the_percent_never_falls_and_the_last_stage_is_the_one_merge(
-    server: Server, viewer: str, token: str
+    server: LiveServer, viewer: str, token: str
 ) -> None:
     document = await run(make_document, WORKERS)
     async with server.watch(f"/ws/jobs/{document.pk}", session_key=viewer) as browser:

@@ -19,8 +19,8 @@ import pytest
 
 from jobs.management.commands.serve import port_number
 from jobs.management.commands.watchdog import seconds
+from tests.servers import ROOT, Server, started
 
-ROOT = Path(__file__).resolve().parents[2]
 SECRET = "a-key-of-the-test-run-0123456789-abcdef"
 PATIENCE = 20.0
 SERVER = """
@@ -107,17 +107,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
 
 
 @contextmanager
-def serving(place: Place, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """A server and its port; killed at the end if it still runs."""
-    process = place.start("serve", "--port", "0", *arguments)
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        assert "listens on http://127.0.0.1:" in line, process.stderr and process.stderr.read()
-        yield process, int(line.rstrip("/\n").rpartition(":")[2])
-    finally:
-        process.kill()
-        process.communicate()
+def serving(place: Place) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """A server and its port, until the end of the block."""
+    with started(Server(place.environment)) as server:
+        yield server.process, server.port
 
 
 def until(fact: Callable[[], bool]) -> None:

@@ -8,10 +8,11 @@ from uuid import uuid4
 
 from jobs import inbox
 from jobs.inbox import Taken
-from jobs.models import Job, Phase
+from jobs.models import Event, InboxMessage, Item, Job, Phase
 from jobs.tracking import Actor
-from tests.factories import phase_of
+from tests.factories import outward, phase_of
 
+SERVED = ("video.embeddings", "video.keypoints")
 PRODUCER = Actor(name="producer")
 TOTALS = {
     "images": ("products.images.ready.batch", "total_images"),
@@ -61,3 +62,13 @@ def job(name: str = "batch") -> Job:
 def phase(code: str, *, of: str = "batch") -> Phase:
     """One of its phases."""
     return phase_of(job(of), code)
+
+
+def counts() -> tuple[int, ...]:
+    """How many rows there are of what an event may store."""
+    return tuple(model.objects.count() for model in (Job, Item, Event, InboxMessage))
+
+
+def completed(code: str, *, of: str = "batch") -> list[dict[str, Any]]:
+    """The completed events of a phase."""
+    return outward(job(of), f"{code}.completed")

@@ -23,7 +23,7 @@ from tests.jobs.inbox.broker import Producer
 from tests.jobs.inbox.messages import event, phase
 from tests.jobs.outbox.rabbit import SERVER, Broker, wait_until
 from tests.jobs.races.crew import assert_whole
-from tests.jobs.races.test_processes import database_url
+from tests.servers import database_url
 
 pytestmark = [
     pytest.mark.rabbitmq,

@@ -1,15 +1,11 @@
-"""The real server in a process of its own, over the database of the test run."""
+"""The real server over the database of the test run, as browsers and workers use it."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
-import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,18 +13,13 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 from django.conf import settings
-from django.db import connection
 from websockets.asyncio.client import ClientConnection, connect
 
-ROOT = Path(__file__).resolve().parents[3]
+from tests.servers import Server, on_test_database, started
 
 
-class Server:
-    """Where it listens, and what one can ask of it."""
-
-    def __init__(self, process: subprocess.Popen[str], address: str) -> None:
-        self.process = process
-        self.address = address
+class LiveServer(Server):
+    """What browsers and workers ask of it."""
 
     def watch(self, path: str, *, session_key: str, **options: Any) -> connect:
         """A websocket of a browser that shows a page of this server."""
@@ -45,8 +36,7 @@ class Server:
 
     def deaf(self, path: str, *, session_key: str) -> socket.socket:
         """A browser that opens a websocket and never reads from it."""
-        host, _, port = self.address.partition(":")
-        deaf = socket.create_connection((host, int(port)))
+        deaf = socket.create_connection((self.host, self.port))
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         lines = [
             f"GET {path} HTTP/1.1",
@@ -68,36 +58,11 @@ class Server:
 
 
 @contextmanager
-def serving(**environment: str) -> Iterator[Server]:
+def serving(**environment: str) -> Iterator[LiveServer]:
     """A server until the end of the block; it has to end by itself when told to."""
-    given = {"DATABASE_URL": database_url(), "LOG_LEVEL": "WARNING", **environment}
-    command = [sys.executable, "manage.py", "serve", "--port", "0"]
-    process = subprocess.Popen(
-        command, cwd=ROOT, env=os.environ | given, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    try:
-        assert process.stdout is not None
-        said = process.stdout.readline()
-        found = re.search(r"http://([\d.:]+)/", said)
-        assert found, said or process.communicate()
-        yield Server(process, found[1])
-    finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.communicate(timeout=15)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
-            raise
-
-
-def database_url() -> str:
-    """The address of the database that this test run uses."""
-    given = connection.settings_dict
-    if connection.vendor == "sqlite":
-        return f"sqlite:///{given['NAME']}"
-    where = f"{given['HOST'] or 'localhost'}:{given['PORT'] or 5432}"
-    return f"postgres://{given['USER']}:{given['PASSWORD']}@{where}/{given['NAME']}"
+    server = LiveServer(on_test_database(**environment))
+    with started(server):
+        yield server
 
 
 async def hear(browser: ClientConnection, *, acknowledge: bool = True) -> dict[str, Any]:

@@ -15,13 +15,13 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.factories import complete, make_job, phase_of
 from tests.jobs.live.conftest import run, sign_in
-from tests.jobs.live.server import Server, hear, serving
+from tests.jobs.live.server import LiveServer, hear, serving
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def server(transactional_db: None) -> Iterator[Server]:
+def server(transactional_db: None) -> Iterator[LiveServer]:
     """The server, alone."""
     with serving() as server:
         yield server
@@ -34,13 +34,13 @@ def token(transactional_db: None) -> str:
     return secret
 
 
-def report(server: Server, job: Any, number: int, *, token: str) -> None:
+def report(server: LiveServer, job: Any, number: int, *, token: str) -> None:
     """One worker's report of one item."""
     body = {"worker": "w1", "results": [{"key": f"k{number}", "status": "completed"}]}
     server.post(f"/jobs/{job.pk}/phases/items/report", body, token=token)
 
 
-async def test_a_report_reaches_the_browser_within_a_second(server: Server, viewer: str, token: str) -> None:
+async def test_a_report_reaches_the_browser_within_a_second(server: LiveServer, viewer: str, token: str) -> None:
     job = await run(make_job, items=10)
     async with server.watch(f"/ws/jobs/{job.pk}", session_key=viewer) as browser:
         await hear(browser)
@@ -52,7 +52,7 @@ async def test_a_report_reaches_the_browser_within_a_second(server: Server, view
             assert message["job"]["phases"][0]["done"] == number + 1
 
 
-async def test_a_change_by_another_process_reaches_the_browser(server: Server, viewer: str) -> None:
+async def test_a_change_by_another_process_reaches_the_browser(server: LiveServer, viewer: str) -> None:
     job = await run(make_job, items=10)
     async with server.watch("/ws/jobs", session_key=viewer) as browser:
         await hear(browser)
@@ -61,7 +61,7 @@ async def test_a_change_by_another_process_reaches_the_browser(server: Server, v
             assert (await hear(browser))["job"]["phases"][0]["done"] == 3
 
 
-async def test_a_snapshot_may_be_larger_than_what_a_browser_may_send(server: Server, viewer: str) -> None:
+async def test_a_snapshot_may_be_larger_than_what_a_browser_may_send(server: LiveServer, viewer: str) -> None:
     metadata = {"note": "x" * 15_000}
     for _ in range(100):
         await run(make_job, items=1, metadata=metadata)
@@ -69,7 +69,7 @@ async def test_a_snapshot_may_be_larger_than_what_a_browser_may_send(server: Ser
         assert len((await hear(browser))["jobs"]) == 100
 
 
-async def test_a_message_that_is_too_long_closes_the_socket(server: Server, viewer: str) -> None:
+async def test_a_message_that_is_too_long_closes_the_socket(server: LiveServer, viewer: str) -> None:
     async with server.watch("/ws/jobs", session_key=viewer) as browser:
         await hear(browser)
         await browser.send("x" * 100_000)
@@ -78,26 +78,26 @@ async def test_a_message_that_is_too_long_closes_the_socket(server: Server, view
         assert browser.close_code in (1006, 1009)
 
 
-async def test_a_page_of_another_site_is_refused_at_the_handshake(server: Server, viewer: str) -> None:
+async def test_a_page_of_another_site_is_refused_at_the_handshake(server: LiveServer, viewer: str) -> None:
     with pytest.raises(InvalidStatus) as refusal:
         async with server.watch("/ws/jobs", session_key=viewer, origin="https://evil.example"):
             pass
     assert refusal.value.response.status_code == 403
 
 
-async def test_a_client_that_is_no_page_needs_no_origin(server: Server, viewer: str) -> None:
+async def test_a_client_that_is_no_page_needs_no_origin(server: LiveServer, viewer: str) -> None:
     async with server.watch("/ws/jobs", session_key=viewer, origin=None) as browser:
         assert (await hear(browser))["type"] == "snapshot"
 
 
-async def test_without_a_session_the_close_code_tells_the_browser(server: Server) -> None:
+async def test_without_a_session_the_close_code_tells_the_browser(server: LiveServer) -> None:
     async with server.watch("/ws/jobs", session_key="none") as browser:
         with pytest.raises(ConnectionClosed):
             await browser.recv()
         assert browser.close_code == 4401
 
 
-async def test_a_stopping_server_says_that_it_goes_away(server: Server, viewer: str) -> None:
+async def test_a_stopping_server_says_that_it_goes_away(server: LiveServer, viewer: str) -> None:
     async with server.watch("/ws/jobs", session_key=viewer) as browser:
         await hear(browser)
         server.process.terminate()
@@ -107,7 +107,9 @@ async def test_a_stopping_server_says_that_it_goes_away(server: Server, viewer: 
     assert await asyncio.to_thread(server.process.wait, 10) == 0
 
 
-async def test_browsers_that_do_not_read_delay_nobody_and_cost_little(server: Server, viewer: str, token: str) -> None:
+async def test_browsers_that_do_not_read_delay_nobody_and_cost_little(
+    server: LiveServer, viewer: str, token: str
+) -> None:
     job = await run(make_job, items=30, metadata={"note": "x" * 15_000})
     deaf = [await asyncio.to_thread(server.deaf, "/ws/jobs", session_key=viewer) for _ in range(20)]
     async with server.watch(f"/ws/jobs/{job.pk}", session_key=viewer) as browser:
@@ -125,7 +127,7 @@ async def test_browsers_that_do_not_read_delay_nobody_and_cost_little(server: Se
     assert server.mebibytes() - before < 40
 
 
-async def test_each_reconnecting_browser_gets_the_newest_state(server: Server, viewer: str, token: str) -> None:
+async def test_each_reconnecting_browser_gets_the_newest_state(server: LiveServer, viewer: str, token: str) -> None:
     job = await run(make_job, items=10)
     for number in range(3):
         async with server.watch(f"/ws/jobs/{job.pk}", session_key=viewer) as browser:

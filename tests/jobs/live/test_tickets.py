@@ -160,7 +160,9 @@ async def test_a_page_of_a_trusted_origin_is_taken_with_a_ticket_only(
     assert connected == taken
     if taken:
         assert await socket.receive_output(timeout=5) == {"type": "websocket.close", "code": 4401}
-    await asyncio.wait([socket.future], timeout=5)
+        await asyncio.wait([socket.future], timeout=5)
+    else:
+        await socket.disconnect(timeout=5)
 
 
 # --- the log -----------------------------------------------------------------------------------------

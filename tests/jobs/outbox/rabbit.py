@@ -16,6 +16,8 @@ from uuid import uuid4
 
 import pika
 
+from tests.servers import free_port
+
 EXCHANGE = "progress.events"
 # Debian keeps the script that needs no account of its own here.
 SERVER = shutil.which("rabbitmq-server", path=os.pathsep.join(["/usr/lib/rabbitmq/bin", "/opt/rabbitmq/sbin"]))
@@ -110,13 +112,6 @@ class Broker:
     def _listens(self) -> bool:
         with socket.socket() as one:
             return one.connect_ex(("127.0.0.1", self._ports[0])) == 0
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def wait_until(ready: Callable[[], object], *, seconds: float = PATIENCE) -> None:

@@ -16,7 +16,8 @@ from jobs.models import Delivery, Event
 from jobs.outbox import broker, lanes
 from tests.factories import make_job
 from tests.jobs.outbox.conftest import make_endpoint
-from tests.jobs.outbox.rabbit import Queue, free_port
+from tests.jobs.outbox.rabbit import Queue
+from tests.servers import free_port
 
 pytestmark = [pytest.mark.django_db]
 rabbitmq = pytest.mark.rabbitmq

@@ -11,7 +11,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from threading import Event as Flag
 from threading import Thread
 from typing import Any
@@ -24,10 +23,9 @@ from jobs.models import Delivery, Endpoint, Event
 from tests.factories import make_job
 from tests.jobs.outbox.conftest import Receiver, make_endpoint
 from tests.jobs.outbox.rabbit import SERVER, Broker, Queue, wait_until
-from tests.jobs.races.test_processes import database_url
+from tests.servers import ROOT, database_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
-ROOT = Path(__file__).resolve().parents[3]
 
 DIES = """
 import os, signal, django

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from io import StringIO
@@ -12,15 +9,16 @@ from threading import Event as Flag
 from threading import Thread
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connections
 
 from jobs.management import delivering
 from jobs.models import Delivery, Event
 from tests.factories import make_job
 from tests.jobs.outbox.conftest import Receiver, make_endpoint
-from tests.jobs.outbox.rabbit import free_port, wait_until
-from tests.jobs.outbox.test_crashes import ROOT, environment
+from tests.jobs.outbox.rabbit import wait_until
+from tests.jobs.outbox.test_crashes import environment
+from tests.servers import Server, started
 
 HANGS = 8.0
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("local")]
@@ -35,8 +33,8 @@ def test_once_sends_what_is_due(receiver: Receiver) -> None:
 
 @pytest.mark.parametrize("interval", ["0", "-1", "x", "1e9"])
 def test_a_wrong_interval_is_refused(interval: str) -> None:
-    command = [sys.executable, "manage.py", "deliver", "--once", "--interval", interval]
-    assert subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, check=False).returncode == 2
+    with pytest.raises(CommandError, match="--interval"):
+        call_command("deliver", "--once", f"--interval={interval}")
 
 
 def test_an_endpoint_that_hangs_holds_up_no_other(receiver: Receiver) -> None:
@@ -101,12 +99,8 @@ def test_serve_delivers_and_ends_in_good_order(receiver: Receiver) -> None:
         "DJANGO_SETTINGS_MODULE": "progress_site.settings",
         "ENV_FILE": "",
     }
-    command = [sys.executable, "manage.py", "serve", "--port", str(free_port())]
-    server = subprocess.Popen(command, cwd=ROOT, env=environment(**more), stdout=subprocess.DEVNULL)
-    try:
+    with started(Server(environment(**more))) as server:
         make_job(items=1, done=1)
         wait_until(lambda: len(receiver.requests) == 2, seconds=90)
-    finally:
-        server.send_signal(signal.SIGTERM)
-        assert server.wait(timeout=30) == 0
+    assert server.process.returncode == 0
     assert not Delivery.objects.waiting().exists()

@@ -12,29 +12,19 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import pytest
-from django.db import connection
 
 from jobs import tracking, watchdog
 from jobs.models import Event, Item, Job, Phase
 from tests.factories import WORKER, make_job, new_items
 from tests.jobs.races.crew import assert_whole, fresh
+from tests.servers import database_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PROGRAM = "import django; django.setup(); from tests.jobs.races import nursery; nursery.main()"
 KILLS = 10
 PATIENCE = 60.0
-
-
-def database_url() -> str:
-    """The address of the database of this test."""
-    told = connection.settings_dict
-    if connection.vendor == "sqlite":
-        return f"sqlite:///{told['NAME']}"
-    who = f"{quote(told['USER'])}:{quote(told['PASSWORD'] or '')}"
-    return f"postgres://{who}@{told['HOST']}:{told['PORT'] or 5432}/{told['NAME']}"
 
 
 class Nursery:

@@ -10,7 +10,7 @@ from knox.models import AuthToken
 
 from jobs.models import EventCounter
 from tests.jobs.live.conftest import sign_in
-from tests.jobs.live.server import Server, serving
+from tests.jobs.live.server import LiveServer, serving
 from tests.jobs.stream.listener import Listener
 
 Listen = Callable[..., Listener]
@@ -30,7 +30,7 @@ def viewer(transactional_db: None) -> str:
 
 
 @pytest.fixture(scope="module")
-def server(django_db_setup: None) -> Iterator[Server]:
+def server(django_db_setup: None) -> Iterator[LiveServer]:
     """The real server, until the tests of a module are over."""
     with serving() as running:
         yield running
@@ -42,7 +42,7 @@ def ids_go_on() -> None:
 
 
 @pytest.fixture
-def listen(server: Server, transactional_db: None) -> Iterator[Listen]:
+def listen(server: LiveServer, transactional_db: None) -> Iterator[Listen]:
     """Make a listener: `listen("/jobs/1/stream", token=secret)`; it hangs up when the test ends."""
     ids_go_on()
     listeners: list[Listener] = []

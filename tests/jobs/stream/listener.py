@@ -6,7 +6,7 @@ import http.client
 import json
 from typing import Any
 
-from tests.jobs.live.server import Server
+from tests.jobs.live.server import LiveServer
 
 SECONDS = 10.0
 
@@ -14,7 +14,7 @@ SECONDS = 10.0
 class Listener:
     """One stream below /api/v1."""
 
-    def __init__(self, server: Server, path: str, *, token: str = "", **headers: str) -> None:
+    def __init__(self, server: LiveServer, path: str, *, token: str = "", **headers: str) -> None:
         self._connection = http.client.HTTPConnection(server.address, timeout=SECONDS)
         who = {"Authorization": f"Bearer {token}"} if token else {}
         given = {name.replace("_", "-"): value for name, value in headers.items()}

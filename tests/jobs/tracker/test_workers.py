@@ -16,7 +16,7 @@ from jobs import tracking
 from jobs.models import Item, Job
 from jobs.tracker import ProgressTracker, Status
 from tests.factories import WORKER, item_of, keys, outward, phase_of, take, types
-from tests.jobs.races.test_processes import database_url
+from tests.servers import database_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SETUP = "import sys, django; django.setup(); from jobs.tracker import ProgressTracker; tracker = ProgressTracker()"
