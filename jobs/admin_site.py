@@ -18,6 +18,7 @@ ACT = f"(?P<slug>{'|'.join(ACTS)})/$"
 ENDPOINT = r"^jobs/endpoint/(?P<endpoint_id>\d{1,18})/"
 DELIVERY = r"^jobs/delivery/(?P<delivery_id>\d{1,18})/"
 LETTER = r"^jobs/inboxmessage/(?P<letter_id>\d{1,18})/"
+BULK = r"^bulk/(?P<bulk_id>\d{1,18})/"
 ENDPOINT_ACT = f"(?P<slug>{'|'.join(views.ENDPOINT_ACTS)})/$"
 
 Page = Callable[..., HttpResponse]
@@ -48,6 +49,8 @@ class OperatorSite(AdminSite):
             path("letters/replay/", self._page(views.confirm_letters), name="letters-replay"),
             path("errors/", self._page(views.errors_page), name="errors"),
             path("errors/", include("jobs.admin.errors")),
+            re_path(f"{BULK}$", self._page(views.bulk_page), name="bulk-page"),
+            re_path(f"{BULK}stop/$", self._page(views.stop_bulk), name="bulk-stop"),
             path("contracts/", self._page(views.contracts_page), name="contracts"),
             path("replay/", self._page(views.confirm_replay), name="replay"),
             path("tokens/issue/", self._page(views.issue_token), name="token-issue"),

@@ -41,6 +41,12 @@ TOLD: dict[str, Face] = {
     "replayed": Face("completed", "Replayed"),
 }
 
+BULK: dict[str, Face] = {
+    "running": Face("running", "Running"),
+    "finished": Face("completed", "Finished"),
+    "stopped": Face("cancelled", "Stopped"),
+}
+
 
 def face(status: str, *, stuck: str | None = "", partial: bool = False) -> Face:
     """The face of a job, a phase or an item in this state."""

@@ -24,6 +24,7 @@ LAYERS = (
     ("tracking",),
     ("operations", "watchdog", "tokens", "vision", "inbox", "outbox", "tracker"),
     ("previews", "diagnosis"),
+    ("bulk",),
 )
 # The same within an app that stands on the kernel.
 APP_LAYERS = (("ranges", "hashes", "percentages"), ("models",), ("documents", "sessions"), ("unified", "serializers"))

@@ -7,7 +7,10 @@ from threading import Event, Thread
 import structlog
 from django.db import close_old_connections
 
-from jobs import watchdog
+from jobs import bulk, watchdog
+
+BULK_SECONDS = 1.0
+BREATH_SECONDS = 0.1
 
 log = structlog.get_logger(__name__)
 
@@ -27,11 +30,26 @@ def sweep_once() -> bool:
     return True
 
 
+def act_once() -> bool:
+    """Go on with a bulk act for a moment; True while one is left to do and this did not fail."""
+    close_old_connections()
+    try:
+        return bulk.work(seconds=BULK_SECONDS)
+    except Exception:
+        log.exception("bulk_failed")
+        return False
+    finally:
+        close_old_connections()
+
+
 def watch(stop: Event, *, interval: float) -> None:
-    """Sweep every `interval` seconds until `stop` is set; a sweep that fails is followed by the next."""
+    """Sweep every `interval` seconds until `stop` is set; a sweep that fails is followed by the next.
+
+    While a bulk act is left to do there is hardly a pause: a second of it, a sweep, a breath for the others.
+    """
     while not stop.is_set():
         sweep_once()
-        stop.wait(interval)
+        stop.wait(min(interval, BREATH_SECONDS) if act_once() else interval)
 
 
 class Watchdog:

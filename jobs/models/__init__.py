@@ -1,5 +1,6 @@
 """The rows of the kernel: Job 1──n Phase 1──n Item, and what is kept about them."""
 
+from jobs.models.bulk import BulkAct, BulkTarget
 from jobs.models.events import Event, EventCounter, InboxMessage
 from jobs.models.items import Item
 from jobs.models.jobs import Job
@@ -9,6 +10,8 @@ from jobs.models.people import Membership, Worker
 from jobs.models.phases import Phase, Tally
 
 __all__ = [
+    "BulkAct",
+    "BulkTarget",
     "Delivery",
     "Endpoint",
     "Event",

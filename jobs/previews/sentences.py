@@ -214,9 +214,8 @@ def _met(phase: Phase) -> str:
 
 
 def _restart(f: Figures, scope: Scope) -> Told:
-    first = (f.chosen(scope.phase) if scope.phase else f.begun or f.phases)[:1]
-    later = [phase for phase in f.phases if first and phase.position > first[0].position and phase.gated]
-    count = sum(_redone(phase, only=scope.only) for phase in first) + sum(_redone(phase, only="all") for phase in later)
+    first, later = begun_again(f, scope)
+    count = redone(f, scope)
     lines: Lines = [
         ("Will begin again", [f"{phase.label}: run {phase.run + 1}" for phase in [*first, *later]]),
         ("Pending again", [things(count, "item")]),
@@ -226,6 +225,18 @@ def _restart(f: Figures, scope: Scope) -> Told:
         ("Undo", ["Not possible: the results of the old run are gone."]),
     ]
     return lines, count, "" if f.begun else "Nothing has begun yet."
+
+
+def begun_again(f: Figures, scope: Scope) -> tuple[list[Phase], list[Phase]]:
+    """The phase that is restarted (none where the job has no such phase), and the later gated ones."""
+    first = (f.chosen(scope.phase) if scope.phase else f.begun or f.phases)[:1]
+    return first, [phase for phase in f.phases if first and phase.position > first[0].position and phase.gated]
+
+
+def redone(f: Figures, scope: Scope) -> int:
+    """How many items a restart makes pending again; a phase without items counts as one."""
+    first, later = begun_again(f, scope)
+    return sum(_redone(phase, only=scope.only) for phase in first) + sum(_redone(phase, only="all") for phase in later)
 
 
 def _redone(phase: Phase, *, only: str) -> int:

@@ -1,6 +1,7 @@
 """The pages of operators, inside the admin; and the badge of a job, for pages of others."""
 
 from jobs.views.badge_image import badge
+from jobs.views.bulk import bulk_page, stop_bulk
 from jobs.views.confirming import confirm_many, confirm_one
 from jobs.views.contracts import contracts_page
 from jobs.views.deliveries import delivery_page
@@ -17,6 +18,7 @@ __all__ = [
     "ENDPOINT_ACTS",
     "add_endpoint",
     "badge",
+    "bulk_page",
     "change_endpoint",
     "confirm_letters",
     "confirm_many",
@@ -32,4 +34,5 @@ __all__ = [
     "letter_page",
     "overview_page",
     "show_job",
+    "stop_bulk",
 ]

@@ -119,7 +119,8 @@ def _ticked(visible: JobQuerySet, job_ids: list[int], item_ids: list[int]) -> Ch
     if len(jobs) == 1:
         return Chosen(words, jobs, {jobs[0].pk: tuple(item_ids)})
     rows = Item.objects.filter(pk__in=item_ids, phase__job__in=jobs).order_by("pk")
-    return Chosen(words, jobs, _by_job(rows.values_list("phase__job_id", "pk")))
+    items = _by_job(rows.values_list("phase__job_id", "pk"))
+    return Chosen(words, [job for job in jobs if job.pk in items], items)
 
 
 def _by_job(pairs: Any) -> dict[int, tuple[int, ...]]:

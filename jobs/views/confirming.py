@@ -1,4 +1,4 @@
-"""The page that asks before an act, for one job or for several, and the act itself.
+"""The page that asks before an act, and the act upon one job; several are `confirming_many`.
 
 What an address may ask for is written down in `jobs.views.choosing`.
 """
@@ -7,35 +7,36 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
+from jobs.bulk import Changed, Seen, do, seen_of
 from jobs.errors import Refused
 from jobs.forms import ActForm
-from jobs.models import Job, Phase
+from jobs.models import Job
 from jobs.operations import Act
-from jobs.previews import ACTS, ActSpec, Figures, Preview, Scope, figures_of, preview
-from jobs.views.acting import Changed, Seen, perform, seen_of
+from jobs.previews import ACTS, ActSpec, Preview, figures_of, preview
+from jobs.views.asked import Asked, scope_in
 from jobs.views.choosing import Chosen, chosen
-from jobs.views.pages import asked_text, forbidden, jobs_of, missing, page, way_back
+from jobs.views.confirming_many import act_on_many, ask_about_many
+from jobs.views.pages import forbidden, jobs_of, missing, page, way_back
 from jobs.views.rows import Row, rows_of
+from jobs.views.shown import Shown, shown_of, sign
 from jobs.words import number, things
 
-MOST_TOLD = 10
 CHANGED = "{} has changed since you looked. These are the figures of now; look again and confirm."
+STALE = "This answers no page that was shown to you lately. These are the figures of now; look again and confirm."
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One job of the act: what would happen to it, its look, and what the operator has seen of it."""
+    """The job of the act: what would happen to it, and its look."""
 
     preview: Preview
     row: Row
-    seen: Seen
 
     @property
     def job(self) -> Job:
@@ -43,168 +44,94 @@ class Target:
         return self.preview.figures.job
 
 
-@dataclass
-class Asked:
-    """One request: which act on which jobs, within which scope."""
-
-    request: HttpRequest
-    site: AdminSite
-    act: ActSpec
-    scope: Scope
-    chosen: Chosen
-
-    @property
-    def jobs(self) -> list[Job]:
-        """The chosen jobs."""
-        return self.chosen.jobs
-
-    def scope_of(self, job: Job) -> Scope:
-        """The part of one job: of the chosen items only its own."""
-        return replace(self.scope, items=self.chosen.of(job))
-
-    @property
-    def back(self) -> str:
-        """Where one came from."""
-        return way_back(self.request, otherwise=self.jobs[0].get_absolute_url() if len(self.jobs) == 1 else "")
-
-    @property
-    def phrase(self) -> str:
-        """What must be typed to confirm; empty for most acts."""
-        if len(self.jobs) > 1:
-            return f"{len(self.jobs)} jobs" if self.act.slug in ("force-complete", "cancel") else ""
-        return self.jobs[0].name if self.act.slug == "force-complete" else ""
-
-
 def confirm_one(request: HttpRequest, site: AdminSite, job_id: str, slug: str) -> HttpResponse:
     """Ask, and on a confirmed form do it."""
-    return _confirm(request, site, slug=slug, job_id=int(job_id))
+    return _confirm(request, site, ACTS[slug], job_id=int(job_id))
 
 
 def confirm_many(request: HttpRequest, site: AdminSite, slug: str) -> HttpResponse:
     """The same for what is ticked in a list, or for all that it matches."""
-    return _confirm(request, site, slug=slug)
+    return _confirm(request, site, ACTS[slug])
 
 
-def _confirm(request: HttpRequest, site: AdminSite, *, slug: str, job_id: int | None = None) -> HttpResponse:
+def _confirm(request: HttpRequest, site: AdminSite, act: ActSpec, *, job_id: int | None = None) -> HttpResponse:
     visible = jobs_of(request)
     if visible is None:
         return forbidden(request, site, "To see jobs an account needs the permission jobs.view_job (role viewer).")
-    found = chosen(request, site, visible, job_id=job_id)
+    confirmed = request.method == "POST" and "look" not in request.POST
+    shown = shown_of(request, act, job_id=job_id) if confirmed else None
+    found = shown.chosen(visible) if shown else chosen(request, site, visible, job_id=job_id)
     if found is None or not (found.jobs or found.too_many):
         return missing(request, site, "There is no such job in your sight.")
     if found.too_many:
-        return page(request, site, "jobs/confirm/too_many.html", _refused(request, ACTS[slug], found))
-    asked = Asked(request, site, ACTS[slug], _scope(request), found)
-    return _act(asked) if request.method == "POST" and "look" not in request.POST else _ask(asked)
+        return _too_many(request, site, act, found)
+    asked = Asked(request, site, act, scope_in(request), found, shown)
+    several = len(found.jobs) > 1
+    if not confirmed:
+        return ask_about_many(asked) if several else _ask(asked)
+    if shown is None:
+        messages.warning(request, STALE if several else CHANGED.format(found.jobs[0].name))
+        return ask_about_many(asked) if several else _ask(asked)
+    return act_on_many(asked) if several else _act(asked, shown)
 
 
-def _refused(request: HttpRequest, act: ActSpec, found: Chosen) -> dict[str, Any]:
-    return {"title": f"{act.title}: too many at once", "chosen": found, "back": way_back(request)}
+def _too_many(request: HttpRequest, site: AdminSite, act: ActSpec, found: Chosen) -> HttpResponse:
+    context = {"title": f"{act.title}: too many at once", "chosen": found, "back": way_back(request)}
+    return page(request, site, "jobs/confirm/too_many.html", context)
 
 
-def _scope(request: HttpRequest) -> Scope:
-    """The part of the job from the address; what the form has chosen comes before it."""
-    query, form = request.GET, request.POST
-    return Scope(
-        phase=form.get("phase") or query.get("phase", ""),
-        signature=asked_text(request, "signature"),
-        all=query.get("all") == "1",
-        only="failed" if (form.get("only") or query.get("only")) == "failed" else "all",
-    )
+# --- one job -----------------------------------------------------------------------------------------
 
 
-# --- asking ----------------------------------------------------------------------------------------
-
-
-def _ask(asked: Asked, *, form: ActForm | None = None, moved: bool = False) -> HttpResponse:
-    figures = [figures_of(job) for job in asked.jobs]
-    rows = rows_of(asked.jobs, now=figures[0].now)
-    targets = [
-        Target(
-            preview(asked.act.slug, f, asked.request.user, asked.scope_of(f.job)),
-            rows[f.job.pk],
-            seen_of(f, moved=moved),
-        )
-        for f in figures
-    ]
+def _ask(asked: Asked, *, form: ActForm | None = None, again: bool = False) -> HttpResponse:
+    [job] = asked.jobs
+    figures = figures_of(job)
+    told = preview(asked.act.slug, figures, asked.user, asked.scope_of(job))
+    shown = Shown(asked.chosen.words, {job.pk: seen_of(figures)}, asked.chosen.items, again=again)
     context = {
-        "title": _title(asked),
+        "title": f"{asked.act.title}: {job.name}",
         "act": asked.act,
-        "targets": targets,
-        "possible": [target for target in targets if not target.preview.why_not],
-        "single": targets[0] if len(targets) == 1 else None,
-        "form": form or _form(asked, figures),
+        "single": Target(told, rows_of([job], now=figures.now)[job.pk]),
+        "possible": not told.why_not,
+        "form": form or asked.form([figures]),
+        "shown": sign(shown, asked.act, asked.user),
         "back": asked.back,
-        "button": _button(asked, targets),
+        "button": _button(asked.act, told),
         "narrow": asked.act.slug in ("threshold", "restart"),
     }
     return page(asked.request, asked.site, "jobs/confirm.html", context)
 
 
-def _form(asked: Asked, figures: list[Figures]) -> ActForm:
-    phases = _phases(asked, figures)
-    given = asked.request.POST
-    initial = {"threshold": asked.request.GET.get("threshold", ""), **given.dict()}
-    initial |= {"phase": asked.scope.phase, "only": asked.scope.only}
-    data = given if given and "look" not in given else None
-    return ActForm(data, act=asked.act, phrase=asked.phrase, phases=phases, initial=initial)
+def _button(act: ActSpec, told: Preview) -> str:
+    if act.slug in ("retry", "release", "skip"):
+        return f"{act.title} {things(told.changes, 'item')}"
+    return f"{act.title} {'' if act.slug == 'threshold' else 'job'}".strip()
 
 
-def _phases(asked: Asked, figures: list[Figures]) -> list[Phase]:
-    """The phases that the form lets choose, by code over all jobs."""
-    chosen = [phase for f in figures for phase in (f.judged if asked.act.slug == "threshold" else f.begun)]
-    return list({phase.code: phase for phase in chosen}.values())
-
-
-def _title(asked: Asked) -> str:
-    if len(asked.jobs) > 1:
-        return f"{asked.act.title} {len(asked.jobs)} jobs"
-    return f"{asked.act.title}: {asked.jobs[0].name}"
-
-
-def _button(asked: Asked, targets: list[Target]) -> str:
-    possible = [target for target in targets if not target.preview.why_not]
-    if len(targets) > 1:
-        return f"{asked.act.title} {things(len(possible), 'job')}"
-    if asked.act.slug in ("retry", "release", "skip"):
-        return f"{asked.act.title} {things(targets[0].preview.changes, 'item')}"
-    return f"{asked.act.title} {'' if asked.act.slug == 'threshold' else 'job'}".strip()
-
-
-# --- doing -----------------------------------------------------------------------------------------
-
-
-def _act(asked: Asked) -> HttpResponse:
-    form = _form(asked, [figures_of(job) for job in asked.jobs])
+def _act(asked: Asked, shown: Shown) -> HttpResponse:
+    [job] = asked.jobs
+    form = asked.form([figures_of(job)])
     if not form.is_valid():
-        return _ask(asked, form=form)
-    results: list[Act] = []
-    refused: list[str] = []
-    for job in asked.jobs:
-        try:
-            results.append(perform(asked, job, form.cleaned_data))
-        except Changed:
-            _tell(asked, results, refused)
-            messages.warning(asked.request, CHANGED.format(job.name))
-            return _ask(asked, form=form, moved=True)
-        except Refused as error:
-            refused.append(f"{job.name}: {error.detail}")
-    _tell(asked, results, refused)
-    return HttpResponseRedirect(asked.back)
-
-
-def _tell(asked: Asked, results: list[Act], refused: list[str]) -> None:
-    """The flash messages: what happened, and what was refused and why."""
-    if len(asked.jobs) > 1:
-        done = sum(1 for act in results if act.changed)
-        messages.info(
-            asked.request, f"{things(done, 'job')} {asked.act.past}, {len(asked.jobs) - done} left as they were."
+        return _ask(asked, form=form, again=shown.again)
+    seen = shown.jobs[job.pk]
+    every_change_counts = asked.act.grave and not shown.again
+    try:
+        act = do(
+            asked.order(asked.scope_of(job), form.cleaned_data),
+            job.pk,
+            seen=seen if every_change_counts else Seen(seen.states),
+            actor=asked.user,
         )
-    for act in results[:MOST_TOLD]:
+    except Changed:
+        messages.warning(asked.request, CHANGED.format(job.name))
+        job.refresh_from_db()
+        return _ask(asked, form=form, again=True)
+    except Refused as error:
+        messages.error(asked.request, f"{job.name}: {error.detail}")
+    else:
         level = messages.SUCCESS if act.changed else messages.WARNING
-        messages.add_message(asked.request, level, f"{act.job.name}: {outcome(asked.act, act)}")
-    for sentence in refused[:MOST_TOLD]:
-        messages.error(asked.request, sentence)
+        messages.add_message(asked.request, level, f"{job.name}: {outcome(asked.act, act)}")
+    return HttpResponseRedirect(asked.back)
 
 
 _CHANGED: dict[str, Callable[[int], str]] = {

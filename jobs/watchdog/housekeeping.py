@@ -13,12 +13,13 @@ from django.utils import timezone
 
 from jobs.change import COUNTERS, Actor, Change, change
 from jobs.errors import NotFound
-from jobs.models import Event, Item, Job, Phase
+from jobs.models import BulkAct, Event, Item, Job, Phase
 from jobs.statuses import JobStatus
 
 RECOUNT = Actor(name="recount")
 KEEP_COMPLETED = timedelta(days=30)
 KEEP_FAILED = timedelta(days=90)
+KEEP_BULK_ACTS = timedelta(days=90)
 KEEP_TIMELINE = timedelta(days=365)
 COUNTER_FIELDS = ("items_total", *COUNTERS.values())
 
@@ -84,13 +85,15 @@ def _counts_of_items(phases: list[Phase]) -> dict[int, dict[str, int]]:
 
 
 def prune(*, dry_run: bool = False, now: datetime | None = None) -> dict[str, int]:
-    """Delete completed jobs after 30 days, failed and cancelled ones after 90, timeline rows after 365."""
+    """Delete completed jobs after 30 days, others and bulk acts after 90, timeline rows after 365."""
     at = now or timezone.now()
     events = Event.objects.filter(at__lt=at - KEEP_TIMELINE)
+    acts = BulkAct.objects.filter(created_at__lt=at - KEEP_BULK_ACTS)
     if dry_run:
-        return {"jobs": _old_jobs(at).count(), "events": events.count()}
+        return {"jobs": _old_jobs(at).count(), "events": events.count(), "bulk_acts": acts.count()}
     deleted = sum(_delete(job_id, at=at) for job_id in list(_old_jobs(at).values_list("pk", flat=True)))
-    return {"jobs": deleted, "events": events.delete()[0]}
+    gone = acts.delete()[1].get(BulkAct._meta.label, 0)
+    return {"jobs": deleted, "events": events.delete()[0], "bulk_acts": gone}
 
 
 def _old_jobs(at: datetime) -> QuerySet[Job]:

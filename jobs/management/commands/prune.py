@@ -10,16 +10,17 @@ from jobs import watchdog
 
 
 class Command(BaseCommand):
-    """Delete old jobs and timeline rows."""
+    """Delete old jobs, timeline rows and bulk acts."""
 
-    help = "Delete completed jobs after 30 days, failed and cancelled ones after 90, timeline rows after 365."
+    help = "Delete completed jobs after 30 days, others and bulk acts after 90, timeline rows after 365."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """--dry-run."""
         parser.add_argument("--dry-run", action="store_true", help="only say how many there are")
 
     def handle(self, *args: Any, dry_run: bool, **options: Any) -> None:
-        """Say how many jobs and timeline rows went, or would go."""
+        """Say how many went, or would go."""
         found = watchdog.prune(dry_run=dry_run)
         verb = "would be deleted" if dry_run else "deleted"
-        self.stdout.write(f"{found['jobs']} jobs and {found['events']} timeline rows {verb}.")
+        counts = f"{found['jobs']} jobs, {found['events']} timeline rows and {found['bulk_acts']} bulk acts"
+        self.stdout.write(f"{counts} {verb}.")

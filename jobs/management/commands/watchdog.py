@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from jobs.management.watching import sweep_once, watch
+from jobs.management.watching import act_once, sweep_once, watch
 
 LONGEST = 86_400.0
 
@@ -27,9 +27,9 @@ def seconds(text: str) -> float:
 
 
 class Command(BaseCommand):
-    """Expire leases, pass watermarks, mark stuck jobs. Any number of these may run at once."""
+    """Expire leases, pass watermarks, mark stuck jobs, go on with bulk acts. Any number of these may run at once."""
 
-    help = "Expire leases, pass watermarks and mark stuck jobs, until SIGTERM or, with --once, one time."
+    help = "Expire leases, pass watermarks, mark stuck jobs, go on with bulk acts; until SIGTERM, or once with --once."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """--once and --interval."""
@@ -41,6 +41,7 @@ class Command(BaseCommand):
         if once:
             if not sweep_once():
                 raise CommandError("The sweep failed; the log says why.")
+            act_once()
             return
         stop = Event()
         for number in (signal.SIGTERM, signal.SIGINT):

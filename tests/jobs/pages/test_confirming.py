@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Group
 from django.utils import timezone
 
 from jobs import operations, tracking
@@ -128,12 +129,21 @@ def test_a_harmless_act_is_not_held_up_by_progress(lead: Any) -> None:
     assert page.messages == ["moves: 3 retried."]
 
 
-@pytest.mark.parametrize("seen", ["", "x", "1", "9" * 30 + ":a:0", "-1::"])
-def test_an_answer_to_a_page_that_nobody_showed_is_asked_again(lead: Any, seen: str) -> None:
+@pytest.mark.parametrize("shown", ["", "x", "a:b:c", "of another act", "of another job", "of somebody else"])
+def test_an_answer_to_a_page_that_nobody_showed_is_asked_again(lead: Any, browser: Any, shown: str) -> None:
     job = make_job(name="moves", items=3, done=1)
-    page = lead.confirm(asking(job, "pause"), **{f"seen-{job.pk}": seen})
+    others = {
+        "of another act": (lead, job, "fail"),
+        "of another job": (lead, make_job(items=1), "pause"),
+        "of somebody else": (browser("lead"), job, "pause"),
+    }
+    if shown in others:
+        somebody, other, slug = others[shown]
+        shown = somebody.open(asking(other, slug)).hidden()["shown"]
+    page = lead.confirm(asking(job, "pause"), shown=shown)
     assert "has changed since you looked" in page.messages[0]
-    assert Job.objects.get().status == "processing"
+    job.refresh_from_db()
+    assert job.status == "processing"
 
 
 # --- permission, state, sight --------------------------------------------------------------------------
@@ -151,10 +161,10 @@ def test_a_viewer_sees_why_not_and_cannot_do_it_anyway(browser: Any, slug: str) 
     page = viewer.open(address)
     assert "Needs the permission" in page.text
     assert not page.hidden()
-    given = {f"seen-{job.pk}": browser("lead").open(address).hidden()[f"seen-{job.pk}"]}
-    told = viewer.confirm(
-        address, page=page, reason="r", name=job.name, phase="items", threshold="5", only="all", **given
-    )
+    demoted = browser("lead")
+    seen = demoted.open(address)
+    demoted.account.groups.set([Group.objects.get(name="viewer")])
+    told = demoted.confirm(address, page=seen, reason="r", name=job.name, phase="items", threshold="5", only="all")
     assert "needs the permission" in told.messages[0]
     assert not job.events.filter(type__startswith="operator.").exclude(actor="system").exists()
 
@@ -212,9 +222,10 @@ def test_several_jobs_are_shown_and_done_one_by_one(lead: Any) -> None:
     refused = lead.confirm(address, page=page, reason="r", name="2 jobs")
     assert "Type 3 jobs exactly to confirm." in refused.text
     done = lead.confirm(address, page=page, reason="r", name="3 jobs")
-    assert done.messages[0] == "2 jobs cancelled, 1 left as they were."
-    assert "a: Job a is cancelled." in done.messages
-    assert any("Job c is completed" in message for message in done.messages)
+    assert done.messages == [
+        "2 jobs cancelled, 1 refused. What was done to which job",
+        "1 refused: The job is completed; cancel is possible while it is pending, processing, paused or failed. c.",
+    ]
 
 
 def test_ticked_items_of_several_jobs_go_to_their_own(lead: Any) -> None:
@@ -222,7 +233,15 @@ def test_ticked_items_of_several_jobs_go_to_their_own(lead: Any) -> None:
     items = [item_of(job, "k0").pk for job in jobs]
     address = f"/admin/jobs/job/act/retry/?job={jobs[0].pk}&job={jobs[1].pk}&item={items[0]}&item={items[1]}"
     page = lead.confirm(address)
-    assert sorted(page.messages) == ["2 jobs retried, 0 left as they were.", "a: 1 retried.", "b: 1 retried."]
+    assert page.messages == ["2 items retried in 2 jobs. What was done to which job"]
+
+
+def test_a_ticked_job_without_ticked_items_is_not_meant_as_a_whole(lead: Any) -> None:
+    jobs = [make_job(name=name, items=2, failed=1) for name in ("a", "b", "c")]
+    items = [item_of(job, "k0").pk for job in jobs[:2]]
+    ticked = "&".join([*(f"job={job.pk}" for job in jobs), *(f"item={pk}" for pk in items)])
+    lead.confirm(f"/admin/jobs/job/act/retry/?{ticked}")
+    assert [phase_of(job).failed for job in jobs] == [0, 0, 1]
 
 
 def test_a_late_report_after_a_forced_end_is_closed(lead: Any) -> None:

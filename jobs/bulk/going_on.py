@@ -1,0 +1,157 @@
+"""Doing the jobs of a bulk act, one transaction each, in any process and in several at once.
+
+The outcome of a job is written in the transaction of its act, which takes the row of the target first: so a job is
+done exactly once, whoever dies or races. A bulk act that was stopped takes no more of them, because each one must
+find it running when it is written down.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth import get_user_model
+from django.contrib.contenttypes.models import ContentType
+from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import Exists, F, OuterRef
+from django.utils import timezone
+
+from jobs import operations
+from jobs.bulk.beginning import order_of
+from jobs.bulk.doing import Seen, do
+from jobs.errors import NotPermitted, Refused, WrongState
+from jobs.models import BulkAct, BulkTarget
+from jobs.models.bulk import BulkStatus, TargetOutcome
+from jobs.models.events import REASON_LENGTH
+from jobs.previews import ACTS
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+    from jobs.operations import Act
+
+log = structlog.get_logger(__name__)
+
+MOST_REASONS = 10
+OTHER_REASONS = "another reason"
+HOLDER = re.compile(r" by .{0,200} until [\d:]{8} UTC")
+COUNTERS = {TargetOutcome.CHANGED: "done", TargetOutcome.UNCHANGED: "unchanged", TargetOutcome.REFUSED: "refused"}
+DEFECT = "Something went wrong inside; nothing was changed. The log of the server says what."
+
+
+class _NoLonger(Exception):
+    """The bulk act was stopped, or somebody else has done this job: what was done is rolled back."""
+
+
+def work(*, seconds: float) -> bool:
+    """Go on with the oldest bulk act for so long; True while any is left to do."""
+    oldest = BulkAct.objects.running().order_by("pk").first()
+    if oldest is not None:
+        go_on(oldest, seconds=seconds)
+    return oldest is not None and BulkAct.objects.running().exists()
+
+
+def go_on(bulk: BulkAct, *, seconds: float) -> bool:
+    """Do jobs of this act until none is left or the time is over, at least one; True when none is left."""
+    over = time.monotonic() + seconds
+    actor = get_user_model().objects.filter(pk=bulk.account_id).first() if bulk.account_id else None
+    while _do_one(bulk, actor) and time.monotonic() < over:
+        continue
+    _finish(bulk)
+    bulk.refresh_from_db()
+    return not bulk.is_running
+
+
+def stop(bulk: BulkAct, *, actor: User) -> None:
+    """The jobs that are not done stay as they are. Whoever may do the act may stop it; WrongState when it is over."""
+    operations.require_permission(actor, ACTS[bulk.act].verb)
+    with transaction.atomic():
+        ended = {"status": BulkStatus.STOPPED, "ended_by": actor.get_username(), "finished_at": timezone.now()}
+        if not BulkAct.objects.running().filter(pk=bulk.pk).update(**ended):
+            raise WrongState("This bulk act is over; one can be stopped while it runs.")
+        bulk.refresh_from_db()
+        _log_stop(bulk, actor)
+
+
+def _log_stop(bulk: BulkAct, actor: User) -> None:
+    LogEntry.objects.create(
+        user_id=actor.pk,
+        content_type=ContentType.objects.get_for_model(BulkAct),
+        object_id=str(bulk.pk),
+        object_repr=str(bulk)[:200],
+        action_flag=CHANGE,
+        change_message=f"stop: {bulk.settled} of {bulk.total} jobs were done.",
+    )
+
+
+# --- one job -----------------------------------------------------------------------------------------
+
+
+def _do_one(bulk: BulkAct, actor: User | None) -> bool:
+    """Take the next job and do it; False where there is none to take."""
+    try:
+        with transaction.atomic():
+            waiting = bulk.targets.open().select_for_update(skip_locked=True)
+            target = waiting.order_by("pk").first()
+            if target is None:
+                return False
+            _write(bulk, target, _result(bulk, target, actor))
+    except _NoLonger:
+        return False
+    return True
+
+
+def _result(bulk: BulkAct, target: BulkTarget, actor: User | None) -> dict[str, Any]:
+    """The columns that say what became of the job. A database that fails is not the job's fault: it is tried again."""
+    try:
+        if actor is None or not actor.is_active:
+            raise NotPermitted(f"The account {bulk.actor} is switched off.")
+        return _answer(do(order_of(bulk, target), target.job_id, seen=Seen(target.states), actor=actor), target)
+    except Refused as error:
+        return {"outcome": TargetOutcome.REFUSED, "detail": _without_name(error.detail, target)}
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        log.exception("bulk.job_failed", bulk=bulk.pk, job_id=target.job_id, job=target.name)
+        return {"outcome": TargetOutcome.REFUSED, "detail": DEFECT}
+
+
+def _answer(act: Act, target: BulkTarget) -> dict[str, Any]:
+    reasons = Counter(HOLDER.sub(" under a lease", refusal.detail) for refusal in act.refused)
+    named = dict(reasons.most_common(MOST_REASONS))
+    others = sum(reasons.values()) - sum(named.values())
+    return {
+        "outcome": TargetOutcome.CHANGED if act.changed else TargetOutcome.UNCHANGED,
+        "changed": act.changed,
+        "detail": _without_name(act.detail, target),
+        "refusals": {**named, OTHER_REASONS: others} if others else named,
+        "became": act.job.status,
+    }
+
+
+def _without_name(detail: str, target: BulkTarget) -> str:
+    """The sentence as it is the same for every job that it is said of."""
+    return detail.replace(f"Job {target.name} ", "The job ", 1)[:REASON_LENGTH]
+
+
+def _write(bulk: BulkAct, target: BulkTarget, result: dict[str, Any]) -> None:
+    """The outcome, and the counters of an act that still runs."""
+    now = timezone.now()
+    if not BulkTarget.objects.open().filter(pk=target.pk).update(**result, done_at=now):
+        raise _NoLonger
+    counter = COUNTERS[result["outcome"]]
+    counters = {counter: F(counter) + 1, "changed": F("changed") + result.get("changed", 0), "worked_at": now}
+    if not BulkAct.objects.running().filter(pk=bulk.pk).update(**counters):
+        raise _NoLonger
+
+
+def _finish(bulk: BulkAct) -> None:
+    """It is finished when no job is open; one that another process holds is."""
+    left = BulkTarget.objects.open().filter(bulk=OuterRef("pk"))
+    BulkAct.objects.running().filter(~Exists(left), pk=bulk.pk).update(
+        status=BulkStatus.FINISHED, finished_at=timezone.now()
+    )

@@ -1,0 +1,161 @@
+"""One act upon many jobs: what was confirmed, and what became of it for each job."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+
+from jobs.models.events import REASON_LENGTH
+from jobs.models.jobs import projects_of
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser, User
+
+WORDS_LENGTH = 500
+
+
+class BulkStatus(StrEnum):
+    """Where a bulk act stands: some jobs are still to be done, all are, or somebody has stopped it."""
+
+    RUNNING = "running"
+    FINISHED = "finished"
+    STOPPED = "stopped"
+
+
+class TargetOutcome(StrEnum):
+    """What became of one job: not done yet, changed, nothing to change, or refused."""
+
+    OPEN = ""
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+    REFUSED = "refused"
+
+
+class BulkActQuerySet(models.QuerySet["BulkAct"]):
+    """Bulk acts, in the words of an operator."""
+
+    def running(self) -> Self:
+        """Those that have jobs left to do."""
+        return self.filter(status=BulkStatus.RUNNING)
+
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        """All, to an account without limits; one that is limited to projects sees its own."""
+        return self if projects_of(user) is None else self.filter(account_id=user.pk)
+
+
+class BulkAct(models.Model):
+    """One confirmed act upon a fixed set of jobs, its `targets`, which are done one by one.
+
+    `act` is its slug; `scope` the part of each job that it is about, as the words of `previews.Scope`; `chosen` says
+    how the jobs were chosen; `back` is the list they were chosen in. `total` = done + unchanged + refused in the end;
+    `changed` adds up what the verbs changed: items, phases or jobs. `worked_at` is when the last job was done.
+    """
+
+    account = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    actor = models.CharField(max_length=200)
+    act = models.CharField(max_length=20)
+    scope = models.JSONField(default=dict, blank=True)
+    chosen = models.CharField(max_length=WORDS_LENGTH, blank=True, default="")
+    reason = models.CharField(max_length=REASON_LENGTH, blank=True, default="")
+    back = models.TextField(blank=True, default="")
+    status = models.CharField(max_length=8, choices=[(s, s.capitalize()) for s in BulkStatus], default="running")
+    ended_by = models.CharField(max_length=200, blank=True, default="")
+
+    total = models.PositiveIntegerField()
+    done = models.PositiveIntegerField(default=0)
+    unchanged = models.PositiveIntegerField(default=0)
+    refused = models.PositiveIntegerField(default=0)
+    changed = models.PositiveIntegerField(default=0)
+
+    created_at = models.DateTimeField()
+    worked_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = BulkActQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        default_permissions = ("view",)
+        indexes = [
+            models.Index(fields=["id"], name="bulk_running", condition=Q(status="running")),
+            models.Index(fields=["created_at"], name="bulk_created"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=Q(status__in=[*BulkStatus]), name="bulk_status_known"),
+            models.CheckConstraint(
+                condition=Q(total__gte=models.F("done") + models.F("unchanged") + models.F("refused")),
+                name="bulk_no_more_than_total",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.act} of {self.total} jobs"
+
+    def get_absolute_url(self) -> str:
+        """The page that shows how far it is."""
+        return reverse("admin:bulk-page", args=[self.pk])
+
+    @property
+    def settled(self) -> int:
+        """Jobs with an outcome."""
+        return self.done + self.unchanged + self.refused
+
+    @property
+    def left(self) -> int:
+        """Jobs without one."""
+        return self.total - self.settled
+
+    @property
+    def is_running(self) -> bool:
+        """Does it go on?"""
+        return self.status == BulkStatus.RUNNING
+
+
+class BulkTargetQuerySet(models.QuerySet["BulkTarget"]):
+    """The jobs of bulk acts."""
+
+    def open(self) -> Self:
+        """Those without an outcome."""
+        return self.filter(outcome=TargetOutcome.OPEN)
+
+
+class BulkTarget(models.Model):
+    """One job of a bulk act: what was seen of it, and what became of it. It outlives the job.
+
+    `states` is what the operator saw (`bulk.Seen`), `items` the chosen items or None for the job as a whole. `was` and
+    `became` are the statuses of the job before and after; `refusals` counts the items that were left alone, by reason.
+    """
+
+    bulk = models.ForeignKey(BulkAct, on_delete=models.CASCADE, related_name="targets", db_index=False)
+    job_id = models.BigIntegerField()
+    name = models.CharField(max_length=200)
+    states = models.CharField(max_length=16)
+    items = models.JSONField(null=True, blank=True)
+    was = models.CharField(max_length=10)
+    became = models.CharField(max_length=10, blank=True, default="")
+    outcome = models.CharField(max_length=9, blank=True, default="")
+    changed = models.PositiveIntegerField(default=0)
+    detail = models.CharField(max_length=REASON_LENGTH, blank=True, default="")
+    refusals = models.JSONField(default=dict, blank=True)
+    done_at = models.DateTimeField(null=True, blank=True)
+
+    objects = BulkTargetQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["id"]
+        default_permissions = ()
+        indexes = [models.Index(fields=["bulk", "id"], name="bulk_target_open", condition=Q(outcome=""))]
+        constraints = [
+            models.UniqueConstraint(fields=["bulk", "job_id"], name="bulk_job_once"),
+            models.CheckConstraint(condition=Q(outcome__in=[*TargetOutcome]), name="bulk_outcome_known"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
