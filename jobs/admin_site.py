@@ -51,6 +51,7 @@ class OperatorSite(AdminSite):
             path("errors/", include("jobs.admin.errors")),
             re_path(f"{BULK}$", self._page(views.bulk_page), name="bulk-page"),
             re_path(f"{BULK}stop/$", self._page(views.stop_bulk), name="bulk-stop"),
+            re_path(r"^jobs/item/(?P<item_id>\d{1,18})/change/$", self._page(views.item_page), name="item-page"),
             path("contracts/", self._page(views.contracts_page), name="contracts"),
             path("replay/", self._page(views.confirm_replay), name="replay"),
             path("tokens/issue/", self._page(views.issue_token), name="token-issue"),

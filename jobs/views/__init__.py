@@ -8,6 +8,7 @@ from jobs.views.deliveries import delivery_page
 from jobs.views.endpoint_acts import ENDPOINT_ACTS, endpoint_act
 from jobs.views.endpoints import add_endpoint, change_endpoint, endpoint_page
 from jobs.views.errors import errors_page
+from jobs.views.item import item_page
 from jobs.views.job import job_page, show_job
 from jobs.views.letters import confirm_letters, letter_page
 from jobs.views.overview import overview_page
@@ -30,6 +31,7 @@ __all__ = [
     "endpoint_page",
     "errors_page",
     "issue_token",
+    "item_page",
     "job_page",
     "letter_page",
     "overview_page",

@@ -23,6 +23,7 @@ from jobs.models import Item, Job, Phase
 from jobs.signatures import signature
 from jobs.statuses import OPEN_PHASE, ItemStatus, JobStatus, Stuck
 from jobs.timeline import sentence
+from jobs.words import things
 
 log = structlog.get_logger(__name__)
 
@@ -110,7 +111,8 @@ def _expire_item(c: Change, phase: Phase, item: Item) -> None:
 def _record_expiry(c: Change, expired: list[Item]) -> None:
     failed = sum(item.status == ItemStatus.FAILED for item in expired)
     workers = ", ".join(sorted({item.worker or "?" for item in expired}))[:1000]
-    detail = f"{len(expired)} leases of {workers} expired: {len(expired) - failed} items claimable again"
+    back = things(len(expired) - failed, "item")
+    detail = f"{things(len(expired), 'lease')} of {workers} expired: {back} claimable again"
     c.record(c.job, "lease.expired", detail=f"{detail}, {failed} failed." if failed else f"{detail}.")
 
 

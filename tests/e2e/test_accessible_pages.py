@@ -15,7 +15,7 @@ from playwright.sync_api import BrowserContext, Page
 from jobs import operations, tracking, watchdog
 from jobs.kinds import PhaseSpec
 from jobs.models import Job
-from tests.factories import WORKER, make_job, phase_of
+from tests.factories import WORKER, item_of, make_job, phase_of
 
 pytestmark = pytest.mark.e2e
 
@@ -46,6 +46,7 @@ def addresses(jobs: dict[str, Job]) -> list[str]:
     acts = ("force-complete", "retry", "release", "threshold", "restart", "pause", "cancel")
     pages += [f"{job}{jobs['stuck'].pk}/{act}/" for act in acts]
     pages += [f"{job}act/cancel/?job={jobs['stuck'].pk}&job={jobs['partial'].pk}", f"{job}999999/"]
+    pages += [f"/admin/jobs/item/{item_of(jobs[name], 'k0').pk}/change/" for name in ("completed", "running")]
     pages += [f"/admin/jobs/{model}/" for model in ("phase", "item", "event", "worker")]
     pages += ["/admin/errors/", "/admin/errors/?since=1h&kind=ocr"]
     return ["/admin/", *pages, f"{job}?status=all", "/admin/knox/authtoken/", "/admin/tokens/issue/"]
