@@ -19,6 +19,7 @@ ENDPOINT = r"^jobs/endpoint/(?P<endpoint_id>\d{1,18})/"
 DELIVERY = r"^jobs/delivery/(?P<delivery_id>\d{1,18})/"
 LETTER = r"^jobs/inboxmessage/(?P<letter_id>\d{1,18})/"
 BULK = r"^bulk/(?P<bulk_id>\d{1,18})/"
+WORKER = r"^jobs/worker/(?P<worker_id>\d{1,18})/"
 ENDPOINT_ACT = f"(?P<slug>{'|'.join(views.ENDPOINT_ACTS)})/$"
 
 Page = Callable[..., HttpResponse]
@@ -45,6 +46,7 @@ class OperatorSite(AdminSite):
             re_path(f"{ENDPOINT}$", self._page(views.endpoint_page), name="endpoint-page"),
             re_path(f"{ENDPOINT}edit/$", self._page(views.change_endpoint), name="endpoint-change"),
             re_path(f"{ENDPOINT}{ENDPOINT_ACT}", self._page(views.endpoint_act), name="endpoint-act"),
+            re_path(f"{WORKER}$", self._page(views.worker_page), name="worker-page"),
             re_path(f"{LETTER}$", self._page(views.letter_page), name="letter-page"),
             path("letters/replay/", self._page(views.confirm_letters), name="letters-replay"),
             path("errors/", self._page(views.errors_page), name="errors"),

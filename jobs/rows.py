@@ -54,12 +54,14 @@ def insert(
     conflict: Sequence[str] = (),
     add: Sequence[str] = (),
     replace: Sequence[str] = (),
+    fill: Sequence[str] = (),
 ) -> int:
     """Insert rows, each a sequence of the values of `fields`; answer how many were written.
 
     `constants` are the same in every row; fields named nowhere take the model's default. With
     `conflict` (the fields of a unique constraint) a row that exists is left alone, unless `add`
-    (its numbers grow by the new ones) or `replace` (its values become the new ones) names fields.
+    (its numbers grow by the new ones), `replace` (its values become the new ones) or `fill` (its texts
+    become the new ones that are not empty) names fields.
     """
     if not rows:
         return 0
@@ -73,7 +75,7 @@ def insert(
     origin = f" FROM ({source.sql}) AS r WHERE true ORDER BY n" if source.sql else " WHERE true"
     sql = f"INSERT INTO {_table(model)} ({columns}) SELECT {', '.join(values)}{origin}"
     if conflict:
-        sql += _on_conflict(model, conflict=conflict, add=add, replace=replace)
+        sql += _on_conflict(model, conflict=conflict, add=add, replace=replace, fill=fill)
     with connection.cursor() as cursor:
         cursor.execute(sql, [*parameters, *source.parameters])
         return int(cursor.rowcount)
@@ -155,12 +157,18 @@ def _constants(model: type[models.Model], *, given: set[str], constants: Mapping
 
 
 def _on_conflict(
-    model: type[models.Model], *, conflict: Sequence[str], add: Sequence[str], replace: Sequence[str]
+    model: type[models.Model],
+    *,
+    conflict: Sequence[str],
+    add: Sequence[str],
+    replace: Sequence[str],
+    fill: Sequence[str],
 ) -> str:
     keys = ", ".join(_column(field) for field in _fields(model, conflict))
     table = _table(model)
     sets = [f"{_column(f)} = {table}.{_column(f)} + EXCLUDED.{_column(f)}" for f in _fields(model, add)]
     sets += [f"{_column(f)} = EXCLUDED.{_column(f)}" for f in _fields(model, replace)]
+    sets += [f"{c} = COALESCE(NULLIF(EXCLUDED.{c}, ''), {table}.{c})" for c in map(_column, _fields(model, fill))]
     return f" ON CONFLICT ({keys}) DO " + ("UPDATE SET " + ", ".join(sets) if sets else "NOTHING")
 
 

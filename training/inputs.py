@@ -18,9 +18,9 @@ from jobs.api.inputs import (
     Name,
     Number,
     Project,
-    check_blob,
 )
 from jobs.api.queries import PageQuery, Text
+from jobs.api.sizes import check_blob
 from jobs.errors import BadInput
 from jobs.statuses import JobStatus
 from training.sessions.inputs import FacesTold, NewImage

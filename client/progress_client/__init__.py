@@ -24,6 +24,7 @@ from progress_client.images import Status
 from progress_client.items import Item
 from progress_client.job import Job
 from progress_client.tracker import ProgressTracker
+from progress_client.transport import RELEASE
 
 __all__ = [
     "AsyncClient",
@@ -43,4 +44,4 @@ __all__ = [
     "Unavailable",
     "WrongState",
 ]
-__version__ = "1.0.0"
+__version__ = RELEASE

@@ -25,9 +25,10 @@ class Client:
     """A connection to a site, for one process and any number of threads.
 
     `url` and `token` come from PROGRESS_URL and PROGRESS_TOKEN where they are left out, `worker` is the name of this
-    process among workers (host and process id). `patience` is for how many seconds a call is tried again while there
-    is no answer; loops over `claim` and outcomes are more patient, they go on for ever. `journal` is the folder where
-    outcomes wait until they are told, PROGRESS_JOURNAL or one in the user's state; None: in memory only.
+    process among workers (host and process id), `version` that of its program (PROGRESS_VERSION), which operators see
+    beside it. `patience` is for how many seconds a call is tried again while there is no answer; loops over `claim` and
+    outcomes are more patient, they go on for ever. `journal` is the folder where outcomes wait until they are told,
+    PROGRESS_JOURNAL or one in the user's state; None: in memory only.
 
     Leaving `with` (or `close`) gives back what is not done and tells what waits.
     """
@@ -38,11 +39,12 @@ class Client:
         *,
         token: str | None = None,
         worker: str | None = None,
+        version: str | None = None,
         patience: float = PATIENCE,
         journal: Path | str | None = JOURNAL,
     ) -> None:
         folder = default_journal() if journal == JOURNAL else journal
-        self._core = Core(url, token, worker=worker, patience=patience, journal=folder)
+        self._core = Core(url, token, worker=worker, version=version, patience=patience, journal=folder)
 
     @property
     def worker(self) -> str:

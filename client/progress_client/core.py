@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 PATIENCE = 60.0
 LAST_PATIENCE = 10.0
+LONGEST_VERSION = 100
 TERMINATED = 128 + signal.SIGTERM
 DEFAULT_URL = "http://127.0.0.1:8000"
 
@@ -42,6 +43,14 @@ def process_name() -> str:
     return f"{socket.gethostname()}-{os.getpid()}"[:128]
 
 
+def _told(version: str | None) -> str:
+    """A version as a header carries it."""
+    text = (os.environ.get("PROGRESS_VERSION", "") if version is None else version).strip()
+    if len(text) > LONGEST_VERSION or set(text) & set("()") or not (text.isascii() and text.isprintable()):
+        raise ProgressError("A version has at most 100 printable ASCII characters, without parentheses.")
+    return text
+
+
 class Core:
     """One server, one token, one process."""
 
@@ -51,6 +60,7 @@ class Core:
         token: str | None,
         *,
         worker: str | None,
+        version: str | None,
         patience: float,
         journal: Path | str | None,
     ) -> None:
@@ -59,7 +69,8 @@ class Core:
             raise ProgressError("A token is needed: Client(token=…) or PROGRESS_TOKEN.")
         if not (token.isascii() and token.isprintable()):
             raise ProgressError("This is no token; it is what `manage.py token create` prints.")
-        self.transport = Transport(url or os.environ.get("PROGRESS_URL") or DEFAULT_URL, token=token)
+        address = url or os.environ.get("PROGRESS_URL") or DEFAULT_URL
+        self.transport = Transport(address, token=token, version=_told(version))
         self.worker = worker or process_name()
         self.patience = patience
         self.stop = threading.Event()

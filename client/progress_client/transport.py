@@ -19,6 +19,7 @@ from progress_client.errors import ProgressError, Unavailable, refusal
 
 log = logging.getLogger(__name__)
 
+RELEASE = "1.0.0"
 TIMEOUT = 30.0
 BASE = "/api/v1"
 FOREVER = math.inf
@@ -38,13 +39,14 @@ class Transport:
     `stop` ends the waiting between two tries.
     """
 
-    def __init__(self, url: str, *, token: str, timeout: float = TIMEOUT) -> None:
+    def __init__(self, url: str, *, token: str, version: str = "", timeout: float = TIMEOUT) -> None:
         self.url = url.rstrip("/")
         parts = urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.netloc:
             raise ProgressError(f"{url!r} is no address; it looks like http://127.0.0.1:8000.")
         self._secure, self._netloc, self._base = parts.scheme == "https", parts.netloc, parts.path + BASE
-        self._headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+        agent = f"progress_client/{RELEASE}" + (f" ({version})" if version else "")
+        self._headers = {"Authorization": f"Bearer {token}", "Accept": "application/json", "User-Agent": agent}
         self._timeout = timeout
         self._idle: list[http.client.HTTPConnection] = []
         self._streams: set[http.client.HTTPConnection] = set()

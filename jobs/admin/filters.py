@@ -100,3 +100,42 @@ class Finished(admin.SimpleListFilter):
         """Only those that ended since then."""
         length = self.LENGTHS.get(self.value() or "")
         return queryset.filter(finished_at__gte=timezone.now() - length) if length else queryset
+
+
+class OfWorker(admin.SimpleListFilter):
+    """Items that a worker holds or settled; offered only while the address asks for one."""
+
+    title = parameter_name = "worker"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """The one that is asked for."""
+        return [(name, name) for name in request.GET.getlist("worker")[:1] if name]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Narrow to the worker."""
+        return queryset.filter(worker=self.value()) if self.value() else queryset
+
+
+class Sign(admin.SimpleListFilter):
+    """How long ago a worker was heard."""
+
+    title, parameter_name = "state", "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """The three states."""
+        return [(code, faces.FACES[code].word) for code in ("alive", "silent", "gone")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Narrow to the state as it is now."""
+        known = {code for code, _ in self.lookup_choices}
+        return getattr(queryset, self.value() or "")(timezone.now()) if self.value() in known else queryset
+
+
+class Holding(Yes):
+    """Workers that hold items."""
+
+    title = parameter_name = "holding"
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Only those."""
+        return queryset.holding() if self.value() else queryset  # type: ignore[attr-defined]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from django.db import connection
@@ -20,6 +21,7 @@ from jobs.serializers import encode
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
+USER_AGENT = re.compile(r"progress_client/[\w.]{1,20} \(([ -\'*-~]{1,100})\)", re.ASCII)
 PHASE_TO_REPORT = """
     SELECT p.id, p.job_id, j.project
       FROM jobs_phase p
@@ -72,13 +74,19 @@ class Door(APIView):
         """Who calls; `initial` let nobody in without an account."""
         return cast("User", self.request.user)
 
-    def actor(self, worker: str = "") -> Actor:
-        """Who acts: the account, under the name that the worker gives itself."""
-        return Actor(account=self.account, name=worker)
+    def actor(self, worker: str = "", *, version: str = "") -> Actor:
+        """Who acts: the account, under the name and version that the worker gives itself."""
+        return Actor(account=self.account, name=worker, version=version or version_told(self.request))
 
 
 def _no_phase(job_id: int, code: str) -> NotFound:
     return NotFound(f"There is no phase {code!r} of a job {job_id}.")
+
+
+def version_told(request: Request) -> str:
+    """The version of a worker's program as the client package tells it: `progress_client/1.0.0 (ocr-1.4.2)`."""
+    told = USER_AGENT.fullmatch(request.headers.get("User-Agent", ""))
+    return told[1].strip() if told else ""
 
 
 def answer(body: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:

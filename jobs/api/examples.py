@@ -13,7 +13,7 @@ JOB = {
 ANNOUNCE = {"expected": 100, "event_id": EVENT_ID}
 ITEMS = {"items": [{"key": "c.jpg"}, {"key": "d.jpg", "label": "Cover"}]}
 COUNT = {"done": 5, "failed": 0, "skipped": 0, "event_id": EVENT_ID}
-CLAIM = {"worker": "w1", "limit": 10, "lease_seconds": 90}
+CLAIM = {"worker": "w1", "limit": 10, "lease_seconds": 90, "version": "ocr-1.4.2"}
 CLAIM_ANY = {"worker": "w1", "phase": "items", "kind": "generic", "limit": 10}
 REPORT = {
     "worker": "w1",

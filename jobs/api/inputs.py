@@ -11,14 +11,12 @@ from uuid import UUID
 from msgspec import Meta, Struct
 from msgspec.structs import asdict
 
+from jobs.api.sizes import check_blob, check_checksum
 from jobs.errors import BadInput
 from jobs.kinds import PhaseSpec
-from jobs.serializers import encode
 from jobs.statuses import ItemStatus, Shortfall, Trigger
 from jobs.tracking import NewItem, Result
 
-BLOB_BYTES = 16 * 1024
-CHECKSUM_LENGTH = 200
 MOST_ITEMS = 5000
 MOST_RESULTS = 1000
 MOST_PHASES = 100
@@ -35,6 +33,7 @@ Key = Annotated[str, Meta(min_length=1, max_length=1024)]
 Split = Annotated[str, Meta(max_length=64)]
 Project = Annotated[str, Meta(max_length=128)]
 WorkerName = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"\S")]
+Version = Annotated[str, Meta(max_length=100, description="Of the worker's program, such as ocr-1.4.2.")]
 WorkerLabel = Annotated[str, Meta(max_length=128)]
 Code = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$(?!\n)")]
 AnyCode = Annotated[str, Meta(max_length=100)]
@@ -114,6 +113,7 @@ class HeartbeatInput(Input, frozen=True):
     worker: WorkerName
     items: Ids | None = None
     message: Sentence = ""
+    version: Version = ""
 
 
 # --- phases and items ----------------------------------------------------------------------------
@@ -160,6 +160,7 @@ class ClaimInput(Input, frozen=True):
     worker: WorkerName
     limit: Limit = 100
     lease_seconds: Seconds | None = None
+    version: Version = ""
 
 
 class ClaimAnyInput(ClaimInput, kw_only=True, frozen=True):
@@ -184,6 +185,7 @@ class ReportInput(Input, frozen=True):
 
     results: Annotated[list[ResultInput], Meta(max_length=MOST_RESULTS)]
     worker: WorkerLabel = ""
+    version: Version = ""
 
     def check(self) -> None:
         """The encoded sizes, and the length of the checksums."""
@@ -286,15 +288,3 @@ def check_items(items: list[ItemInput]) -> None:
     for place, item in enumerate(items):
         if item.payload:
             check_blob(item.payload, field=f"items[{place}].payload")
-
-
-def check_blob(blob: dict[str, Any], *, field: str) -> None:
-    """Refuse an object of more than 16 KiB of JSON."""
-    if len(encode(blob)) > BLOB_BYTES:
-        raise BadInput({field: "This has more than 16 KiB of JSON."})
-
-
-def check_checksum(checksum: Any, *, field: str) -> None:
-    """Refuse a checksum that is too long to be told from others."""
-    if isinstance(checksum, str) and len(checksum) > CHECKSUM_LENGTH:
-        raise BadInput({field: f"This has more than {CHECKSUM_LENGTH} characters."})

@@ -39,7 +39,7 @@ class Claim(Door):
             worker=given.worker,
             limit=given.limit,
             lease_seconds=given.lease_seconds,
-            by=self.actor(given.worker),
+            by=self.actor(given.worker, version=given.version),
         )
         return _claimed(claimed, [claimed_body(item) for item in claimed.items])
 
@@ -63,7 +63,7 @@ class ClaimAny(Door):
             kind=given.kind,
             limit=given.limit,
             lease_seconds=given.lease_seconds,
-            by=self.actor(given.worker),
+            by=self.actor(given.worker, version=given.version),
         )
         return _claimed(claimed, [_with_job(item) for item in claimed.items])
 
@@ -84,7 +84,8 @@ class Report(Door):
         phase = self.phase_to_report(job_id, code)
         given = decode(request, inputs.ReportInput)
         given.check()
-        reported = tracking.report(phase, worker=given.worker, results=given.verdicts(), by=self.actor(given.worker))
+        by = self.actor(given.worker, version=given.version)
+        reported = tracking.report(phase, worker=given.worker, results=given.verdicts(), by=by)
         return answer(
             {
                 "results": [_outcome(result) for result in reported.results],
@@ -109,9 +110,8 @@ class Heartbeat(Door):
         """Renew the leases of the named items, or of all that this worker holds in the job."""
         job = self.job(job_id)
         given = decode(request, inputs.HeartbeatInput)
-        beat = tracking.heartbeat(
-            job, worker=given.worker, items=given.items, message=given.message, by=self.actor(given.worker)
-        )
+        by = self.actor(given.worker, version=given.version)
+        beat = tracking.heartbeat(job, worker=given.worker, items=given.items, message=given.message, by=by)
         leases = [{"id": item, "lease_expires_at": until} for item, until in beat.leases]
         return answer(
             {

@@ -27,15 +27,31 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts: the account, and the name to write down (a worker's label, an operator's name)."""
+    """Who acts: the account, and the name to write down (a worker's label, an operator's name).
+
+    `version` is what a worker says of its own program.
+    """
 
     account: User | None = None
     name: str = ""
+    version: str = ""
 
     @property
     def label(self) -> str:
         """The name for the timeline; `system` where nobody is behind it."""
         return self.name or (self.account.get_username() if self.account else "system")
+
+
+@dataclass(slots=True)
+class Heard:
+    """What a change has heard of one worker."""
+
+    account: int | None = None
+    job: int = 0
+    message: str = ""
+    version: str = ""
+    done: int = 0
+    failed: int = 0
 
 
 @dataclass
@@ -51,7 +67,7 @@ class Change:
     tallies: dict[int, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0, 0]))
     errors_stale: set[int] = field(default_factory=set)
     touched: set[int] = field(default_factory=set)
-    workers: dict[str, tuple[int | None, int, str]] = field(default_factory=dict)
+    workers: dict[str, Heard] = field(default_factory=dict)
     job_before: dict[int, tuple[Any, ...]] = field(default_factory=dict)
     phase_before: dict[int, tuple[Any, ...]] = field(default_factory=dict)
 
@@ -137,10 +153,13 @@ class Change:
             counts[place] += number
         phase.job.progress_at = self.now
 
-    def seen(self, worker: str, *, job: Job, message: str = "") -> None:
-        """A worker was heard on this job, under the account of `by`."""
+    def seen(self, worker: str, *, job: Job, message: str = "", done: int = 0, failed: int = 0) -> None:
+        """A worker was heard on this job, under the account of `by`; `done` and `failed` were applied of its report."""
         if worker:
-            self.workers[worker] = (self.by.account.pk if self.by.account else None, job.pk, message)
+            heard = self.workers.setdefault(worker, Heard())
+            heard.account, heard.job = self.by.account.pk if self.by.account else None, job.pk
+            heard.message, heard.version = message or heard.message, self.by.version or heard.version
+            heard.done, heard.failed = heard.done + done, heard.failed + failed
 
     def has_moved(self, phase: Phase) -> bool:
         """Was anything about this phase changed so far?"""

@@ -12,7 +12,8 @@ from django.db import transaction
 
 from jobs import broadcast, progress, rows, timeline
 from jobs.change.fields import JOB_FIELDS, PHASE_FIELDS, LostRace, job_values, phase_values
-from jobs.models import Event, EventCounter, Job, Phase, Tally, Worker
+from jobs.models import Event, EventCounter, Job, Phase, Tally, Worker, WorkerTally
+from jobs.models.people import slot_of
 from jobs.outbox.routing import route
 from jobs.statuses import Held, JobStatus
 
@@ -86,11 +87,15 @@ def _write_tallies(c: Change) -> None:
 
 
 def _write_workers(c: Change) -> None:
-    fields = ("name", "account", "job", "message", "seen_at")
-    for spoke, replace in ((True, fields[1:]), (False, ("account", "job", "seen_at"))):
-        values = [(name, *row, c.now) for name, row in sorted(c.workers.items()) if bool(row[2]) == spoke]
-        if values:
-            rows.insert(Worker, values, fields=fields, conflict=("name",), replace=replace)
+    """Who was heard, and what each settled in these five minutes; what a worker does not say stays as it was."""
+    heard = sorted(c.workers.items())
+    said, known = ("message", "version"), ("account", "job", "seen_at")
+    values = [(name, each.message, each.version, each.account, each.job, c.now) for name, each in heard]
+    rows.insert(Worker, values, fields=("name", *said, *known), conflict=("name",), replace=known, fill=said)
+    slot, numbers = slot_of(c.now), ("done", "failed")
+    settled = [(name, slot, each.done, each.failed) for name, each in heard if each.done or each.failed]
+    fields, conflict = ("worker", "slot", *numbers), ("worker", "slot")
+    rows.insert(WorkerTally, settled, fields=fields, conflict=conflict, add=numbers)
 
 
 def _write_jobs(c: Change, moved: set[int]) -> list[int]:

@@ -6,7 +6,7 @@ from jobs.models.items import Item
 from jobs.models.jobs import Job
 from jobs.models.live import Ticket
 from jobs.models.outbox import Delivery, Endpoint
-from jobs.models.people import Membership, Worker
+from jobs.models.people import Membership, Worker, WorkerTally
 from jobs.models.phases import Phase, Tally
 
 __all__ = [
@@ -24,4 +24,5 @@ __all__ = [
     "Tally",
     "Ticket",
     "Worker",
+    "WorkerTally",
 ]

@@ -2,10 +2,48 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+from typing import Self
+
 from django.conf import settings
 from django.db import models
+from django.db.models import Case, Q, When
+from django.urls import reverse
 
+from jobs.models.items import Item
 from jobs.models.jobs import Job
+
+VERSION_LENGTH = 100
+SLOT_MINUTES = 5
+INTERVAL = timedelta(seconds=30)  # between the heartbeats of a worker, a third of the default lease
+ALIVE, SILENT = 2 * INTERVAL, 10 * INTERVAL
+
+
+class WorkerQuerySet(models.QuerySet["Worker"]):
+    """Workers by how long ago they were heard."""
+
+    def alive(self, now: datetime) -> Self:
+        """Heard within two heartbeats."""
+        return self.filter(seen_at__gte=now - ALIVE)
+
+    def silent(self, now: datetime) -> Self:
+        """Not heard for two heartbeats, but within ten."""
+        return self.filter(seen_at__lt=now - ALIVE, seen_at__gte=now - SILENT)
+
+    def gone(self, now: datetime) -> Self:
+        """Not heard for ten heartbeats."""
+        return self.filter(seen_at__lt=now - SILENT)
+
+    def holding(self) -> Self:
+        """Those that hold items."""
+        return self.filter(name__in=Item.objects.held().values("worker"))
+
+    def by_urgency(self, now: datetime) -> Self:
+        """Silent and gone ones that hold items first, then the silent, the alive and the gone."""
+        absent = Q(seen_at__lt=now - ALIVE)
+        holds = absent & Q(name__in=Item.objects.held().values("worker"))
+        ranks = [When(holds, then=0), When(seen_at__gte=now - ALIVE, then=2), When(seen_at__gte=now - SILENT, then=1)]
+        return self.annotate(urgency=Case(*ranks, default=3)).order_by("urgency", "-seen_at", "-id")
 
 
 class Worker(models.Model):
@@ -18,6 +56,9 @@ class Worker(models.Model):
     seen_at = models.DateTimeField()
     job = models.ForeignKey(Job, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     message = models.CharField(max_length=2000, blank=True, default="")
+    version = models.CharField(max_length=VERSION_LENGTH, blank=True, default="")
+
+    objects = WorkerQuerySet.as_manager()
 
     class Meta:
         ordering = ["-seen_at", "-id"]
@@ -25,6 +66,33 @@ class Worker(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def get_absolute_url(self) -> str:
+        """The page of this worker."""
+        return reverse("admin:worker-page", args=[self.pk])
+
+
+class WorkerTally(models.Model):
+    """What a worker, by its name, settled in the five minutes from `slot` on: what was applied of its reports."""
+
+    worker = models.CharField(max_length=128)
+    slot = models.DateTimeField()
+    done = models.BigIntegerField(default=0)
+    failed = models.BigIntegerField(default=0)
+
+    class Meta:
+        verbose_name_plural = "worker tallies"
+        default_permissions = ()
+        indexes = [models.Index(fields=["slot"], name="worker_tally_slot")]
+        constraints = [models.UniqueConstraint(fields=["worker", "slot"], name="worker_tally_once_per_slot")]
+
+    def __str__(self) -> str:
+        return f"{self.worker} {self.slot:%H:%M}"
+
+
+def slot_of(moment: datetime) -> datetime:
+    """The five minutes in which this moment is."""
+    return moment.replace(minute=moment.minute - moment.minute % SLOT_MINUTES, second=0, microsecond=0)
 
 
 class Membership(models.Model):

@@ -118,7 +118,8 @@ def _apply(c: Change, batch: Batch, prints: Sequence[str], items: dict[Key, Item
             _note(c, phase, item)
     _count(c, phase, moves)
     c.heard(phase.job)
-    c.seen(batch.worker, job=phase.job)
+    done, failed = _became(moves, ItemStatus.COMPLETED), _became(moves, ItemStatus.FAILED)
+    c.seen(batch.worker, job=phase.job, done=done, failed=failed)
     return Reported(answers, phase, cancel_requested=phase.job.held == Held.CANCELLED)
 
 
@@ -169,6 +170,11 @@ def _count(c: Change, phase: Phase, moves: Counter[tuple[str, str]]) -> None:
         c.count(phase, was=was, now=now, number=number)
     if moves:
         phase.last_item_at = c.now
+
+
+def _became(moves: Counter[tuple[str, str]], status: str) -> int:
+    """How many items these moves have brought into this status."""
+    return sum(number for (_, now), number in moves.items() if now == status)
 
 
 def _write(items: Iterable[ItemState]) -> None:

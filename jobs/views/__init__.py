@@ -14,6 +14,7 @@ from jobs.views.letters import confirm_letters, letter_page
 from jobs.views.overview import overview_page
 from jobs.views.replaying import confirm_replay
 from jobs.views.tokens import issue_token
+from jobs.views.worker import worker_page
 
 __all__ = [
     "ENDPOINT_ACTS",
@@ -37,4 +38,5 @@ __all__ = [
     "overview_page",
     "show_job",
     "stop_bulk",
+    "worker_page",
 ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from jobs.faces import Face
 from jobs.models import Worker
-from jobs.previews import Figures, Offer, offer
+from jobs.previews import Figures, Offer, offer, refusal
 from jobs.views.workers import Holding, worker_face
 from jobs.words import span, things
 
@@ -66,11 +66,24 @@ def held_by(holding: Holding, *, now: datetime) -> str:
 
 
 def release_offer(f: Figures, holding: Holding, user: User | AnonymousUser) -> Offer:
-    """Release what is held without a live lease; where there is nothing like that, what these workers hold."""
+    """Release what one worker holds; of several, what is held without a live lease, else all if it is all theirs."""
+    if len(holding.workers) == 1:
+        return release_of(holding.workers[0], f, user, items=holding.items)
     if f.free or not f.live:
         return offer("release", f, user)
-    pressed = replace(offer("release", f, user, all="1"), label=f"Release {things(f.live, 'lease')}…")
+    pressed = _called(offer("release", f, user, all="1"), f.live)
     return pressed if f.live == holding.live else replace(pressed, why_not=pressed.why_not or OTHERS_WORK)
+
+
+def release_of(worker: Worker, f: Figures, user: User | AnonymousUser, *, items: int) -> Offer:
+    """Release what exactly this worker holds in a job, live leases too."""
+    held = {"match": "items", "worker": worker.name, "status": "processing", "all": "1"}
+    pressed = offer("release", f, user, **held)
+    return replace(_called(pressed, items), why_not=refusal(pressed.act, f.job, user))
+
+
+def _called(pressed: Offer, leases: int) -> Offer:
+    return replace(pressed, label=f"Release {things(leases, 'lease')}…")
 
 
 def _silent(worker: Worker, *, now: datetime) -> str:

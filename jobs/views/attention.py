@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from jobs import progress
 from jobs.diagnosis.causes import out_of_reach, stuck_since
 from jobs.models import Job, Phase
+from jobs.models.people import ALIVE
 from jobs.previews import Figures, Offer, figures_of, leases_of, offer
 from jobs.statuses import JobStatus, Shortfall
 from jobs.views.absent import Absent, held_by, release_offer
 from jobs.views.rows import Row
-from jobs.views.workers import ALIVE, Holding
+from jobs.views.workers import Holding
 from jobs.words import number, span, things
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def _held(case: _Case, holding: Holding) -> Attention:
 
 
 def _has_live_worker(f: Figures) -> bool:
-    return f.job.heartbeat_at is not None and f.job.heartbeat_at > f.now - timedelta(seconds=ALIVE)
+    return f.job.heartbeat_at is not None and f.job.heartbeat_at > f.now - ALIVE
 
 
 def _who_holds(case: _Case) -> str:

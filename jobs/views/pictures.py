@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from jobs.words import clock, number, things_are
@@ -31,7 +31,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """Items per minute over a time; `top` is what the upper edge stands for, `ticks` the times of the axis."""
+    """Items per minute or hour over a time; `top` is what the upper edge stands for, `ticks` the times of the axis."""
 
     columns: list[Column]
     base: float
@@ -43,6 +43,7 @@ class Picture:
     failed: int
     first_at: datetime
     last_at: datetime
+    per: str = "minute"
 
     @property
     def cut(self) -> int:
@@ -63,7 +64,7 @@ class Picture:
     def said(self) -> str:
         """The picture in words."""
         figures = (
-            f"Items per minute: {number(self.now)} in the last full minute, peak {number(self.peak)};"
+            f"Items per {self.per}: {number(self.now)} in the last full {self.per}, peak {number(self.peak)};"
             f" {number(self.done)} done and {number(self.failed)} failed altogether"
         )
         return f"{figures}; {self.cut_said}" if self.cut else figures
@@ -92,16 +93,30 @@ class _Scale:
         return round(min(HEIGHT - self.base - EDGE, max(3.0, value * self.unit)), 1) if value else 0.0
 
 
-def picture(minutes: Sequence[Minute], *, first: datetime, last: datetime, least: int = LEAST_COLUMNS) -> Picture:
+def picture(minutes: Sequence[Minute], *, first: datetime, last: datetime) -> Picture:
     """The picture of these minutes from `first` to `last`; a column holds several where they are many."""
     length = int((last - first).total_seconds()) // 60 + 1
-    per_column = -(-length // MOST_COLUMNS)
-    count = max(-(-length // per_column), least)
+    return _drawn(minutes, first=first, last=last, per_column=-(-length // MOST_COLUMNS))
+
+
+def hourly(minutes: Sequence[Minute], *, first: datetime, last: datetime) -> Picture:
+    """The same with a column for each hour; `first` and `last` are the beginnings of hours."""
+    drawn = _drawn(minutes, first=first, last=last + timedelta(minutes=59), per_column=60, divisor=1)
+    return replace(drawn, last_at=last, per="hour")
+
+
+def _drawn(
+    minutes: Sequence[Minute], *, first: datetime, last: datetime, per_column: int, divisor: int | None = None
+) -> Picture:
+    """Columns of so many minutes; each value is the sum of its column through `divisor`, else through its minutes."""
+    length = int((last - first).total_seconds()) // 60 + 1
+    count = max(-(-length // per_column), LEAST_COLUMNS)
+    shared = divisor or per_column
     sums = [[0.0, 0.0] for _ in range(count)]
     for minute, done, failed in minutes:
         place = min(int((minute - first).total_seconds()) // 60 // per_column, count - 1)
-        sums[place][0] += done / per_column
-        sums[place][1] += failed / per_column
+        sums[place][0] += done / shared
+        sums[place][1] += failed / shared
     both = [done + failed for done, failed in sums]
     scale = _scale(sums)
     highest = max(range(count), key=both.__getitem__)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.db.models import Count, Max, Q
@@ -11,12 +11,11 @@ from django.db.models import Count, Max, Q
 from jobs.faces import FACES, Face
 from jobs.models import Item, Job, Worker
 from jobs.models.jobs import JobQuerySet, projects_of
+from jobs.models.people import ALIVE, SILENT
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
-INTERVAL = 30  # seconds between the heartbeats of a worker, a third of the default lease
-ALIVE, SILENT = 2 * INTERVAL, 10 * INTERVAL
 MOST_LISTED = 50
 MOST_NAMED = 8
 MOST_HOLDING = 200
@@ -62,7 +61,7 @@ class Holding:
 
 def worker_face(seen_at: datetime, *, now: datetime) -> Face:
     """Alive within two heartbeats, silent within ten, then gone."""
-    age = (now - seen_at).total_seconds()
+    age = now - seen_at
     if age <= ALIVE:
         return FACES["alive"]
     return FACES["silent"] if age <= SILENT else FACES["gone"]
@@ -70,7 +69,7 @@ def worker_face(seen_at: datetime, *, now: datetime) -> Face:
 
 def workers_lately(user: User | AnonymousUser, *, now: datetime) -> Workers:
     """The workers that were heard lately; those of an account's projects where it is limited."""
-    workers = Worker.objects.filter(seen_at__gte=now - timedelta(seconds=SILENT)).order_by("-seen_at")
+    workers = Worker.objects.filter(seen_at__gte=now - SILENT).order_by("-seen_at")
     projects = projects_of(user)
     if projects is not None:
         workers = workers.filter(job__project__in=projects)
@@ -81,7 +80,7 @@ def workers_lately(user: User | AnonymousUser, *, now: datetime) -> Workers:
 
 def holdings(jobs: JobQuerySet, *, now: datetime) -> list[Holding]:
     """What silent and gone workers still hold in these jobs, the longest silent first."""
-    absent = Worker.objects.filter(seen_at__lt=now - timedelta(seconds=ALIVE))
+    absent = Worker.objects.filter(seen_at__lt=now - ALIVE)
     held = Item.objects.held().filter(worker__in=absent.values("name"))
     if jobs.query.where:
         held = held.filter(phase__job__in=jobs.order_by())

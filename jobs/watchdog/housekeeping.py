@@ -8,18 +8,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from jobs.change import COUNTERS, Actor, Change, change
 from jobs.errors import NotFound
-from jobs.models import BulkAct, Event, Item, Job, Phase
+from jobs.models import BulkAct, Event, Item, Job, Phase, Worker, WorkerTally
 from jobs.statuses import JobStatus
 
 RECOUNT = Actor(name="recount")
 KEEP_COMPLETED = timedelta(days=30)
 KEEP_FAILED = timedelta(days=90)
 KEEP_BULK_ACTS = timedelta(days=90)
+KEEP_WORKERS, KEEP_TALLIES = timedelta(days=30), timedelta(days=7)
 KEEP_TIMELINE = timedelta(days=365)
 COUNTER_FIELDS = ("items_total", *COUNTERS.values())
 
@@ -85,15 +86,24 @@ def _counts_of_items(phases: list[Phase]) -> dict[int, dict[str, int]]:
 
 
 def prune(*, dry_run: bool = False, now: datetime | None = None) -> dict[str, int]:
-    """Delete completed jobs after 30 days, others and bulk acts after 90, timeline rows after 365."""
+    """Delete completed jobs after 30 days, others and bulk acts after 90, timeline rows after 365; workers that
+    were not heard for 30 days and hold nothing, and what each settled in five minutes after 7.
+    """
     at = now or timezone.now()
-    events = Event.objects.filter(at__lt=at - KEEP_TIMELINE)
+    events, workers = Event.objects.filter(at__lt=at - KEEP_TIMELINE), _old_workers(at)
     acts = BulkAct.objects.filter(created_at__lt=at - KEEP_BULK_ACTS)
     if dry_run:
-        return {"jobs": _old_jobs(at).count(), "events": events.count(), "bulk_acts": acts.count()}
+        found = {"events": events, "bulk_acts": acts, "workers": workers}
+        return {"jobs": _old_jobs(at).count(), **{name: rows.count() for name, rows in found.items()}}
     deleted = sum(_delete(job_id, at=at) for job_id in list(_old_jobs(at).values_list("pk", flat=True)))
+    WorkerTally.objects.filter(slot__lt=at - KEEP_TALLIES).delete()
     gone = acts.delete()[1].get(BulkAct._meta.label, 0)
-    return {"jobs": deleted, "events": events.delete()[0], "bulk_acts": gone}
+    return {"jobs": deleted, "events": events.delete()[0], "bulk_acts": gone, "workers": workers.delete()[0]}
+
+
+def _old_workers(at: datetime) -> QuerySet[Worker]:
+    held = Item.objects.held().filter(worker=OuterRef("name"))
+    return Worker.objects.filter(~Exists(held), seen_at__lt=at - KEEP_WORKERS)
 
 
 def _old_jobs(at: datetime) -> QuerySet[Job]:

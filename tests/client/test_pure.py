@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from progress_client import backoff, listing, watching
+from progress_client import Client, __version__, backoff, listing, watching
 from progress_client.buffer import MOST_RESULTS, Address, Buffer, Outcome
-from progress_client.errors import NotFound, NotPermitted, Refused, WrongState, refusal
+from progress_client.errors import NotFound, NotPermitted, ProgressError, Refused, WrongState, refusal
 from progress_client.leases import Leases
 
 HERE = Address(7, "items", "w1")
@@ -166,3 +166,17 @@ def test_a_stream_is_read_message_by_message() -> None:
         ("snapshot", "4", {"jobs": []}),
         ("job", "5", {"job": 1}),
     ]
+
+
+def test_the_version_of_a_program_is_told_in_the_user_agent(monkeypatch: pytest.MonkeyPatch) -> None:
+    def agent(**options: str) -> str:
+        with Client("http://127.0.0.1:1", token="t", journal=None, **options) as client:
+            return client._core.transport._headers["User-Agent"]
+
+    assert agent() == f"progress_client/{__version__}"
+    assert agent(version="ocr-1.4.2") == f"progress_client/{__version__} (ocr-1.4.2)"
+    monkeypatch.setenv("PROGRESS_VERSION", "ocr-1.5.0")
+    assert agent() == f"progress_client/{__version__} (ocr-1.5.0)"
+    for wrong in ("v" * 101, "a\nb", "é", "1 (2)"):
+        with pytest.raises(ProgressError, match="100 printable ASCII"):
+            agent(version=wrong)

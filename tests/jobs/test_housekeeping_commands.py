@@ -52,9 +52,9 @@ def test_prune_keeps_what_is_young_or_unfinished_and_deletes_what_is_old() -> No
     long_ago = timezone.now() - timedelta(days=31)
     Job.objects.filter(pk__in=[old.pk, running.pk]).update(finished_at=long_ago, created_at=long_ago)
     Job.objects.filter(pk=running.pk).update(finished_at=None)
-    assert run("prune", "--dry-run") == "1 jobs, 0 timeline rows and 0 bulk acts would be deleted.\n"
+    assert run("prune", "--dry-run") == "1 jobs, 0 timeline rows, 0 bulk acts and 0 workers would be deleted.\n"
     assert Job.objects.count() == 3
-    assert run("prune") == "1 jobs, 0 timeline rows and 0 bulk acts deleted.\n"
+    assert run("prune") == "1 jobs, 0 timeline rows, 0 bulk acts and 0 workers deleted.\n"
     assert set(Job.objects.all()) == {young, running}
     assert Item.objects.filter(phase__job_id=old.pk).count() == 0
 
@@ -63,9 +63,9 @@ def test_prune_keeps_failed_jobs_90_days_and_the_timeline_a_year() -> None:
     job = make_job(items=1, failed=1, on_shortfall="fail")
     Job.objects.filter(pk=job.pk).update(finished_at=timezone.now() - timedelta(days=89))
     Event.objects.filter(job=job, type="job.created").update(at=timezone.now() - timedelta(days=366))
-    assert run("prune") == "0 jobs, 1 timeline rows and 0 bulk acts deleted.\n"
+    assert run("prune") == "0 jobs, 1 timeline rows, 0 bulk acts and 0 workers deleted.\n"
     Job.objects.filter(pk=job.pk).update(finished_at=timezone.now() - timedelta(days=91))
-    assert run("prune") == "1 jobs, 0 timeline rows and 0 bulk acts deleted.\n"
+    assert run("prune") == "1 jobs, 0 timeline rows, 0 bulk acts and 0 workers deleted.\n"
 
 
 def test_recount_without_repair_leaves_even_a_passed_deadline_alone() -> None:

@@ -10,9 +10,12 @@ from jobs import watchdog
 
 
 class Command(BaseCommand):
-    """Delete old jobs, timeline rows and bulk acts."""
+    """Delete old jobs, timeline rows, bulk acts and workers."""
 
-    help = "Delete completed jobs after 30 days, others and bulk acts after 90, timeline rows after 365."
+    help = (
+        "Delete completed jobs after 30 days, others and bulk acts after 90, timeline rows after 365,"
+        " workers that were not heard for 30 days and hold nothing."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """--dry-run."""
@@ -22,5 +25,5 @@ class Command(BaseCommand):
         """Say how many went, or would go."""
         found = watchdog.prune(dry_run=dry_run)
         verb = "would be deleted" if dry_run else "deleted"
-        counts = f"{found['jobs']} jobs, {found['events']} timeline rows and {found['bulk_acts']} bulk acts"
-        self.stdout.write(f"{counts} {verb}.")
+        counts = f"{found['jobs']} jobs, {found['events']} timeline rows, {found['bulk_acts']} bulk acts"
+        self.stdout.write(f"{counts} and {found['workers']} workers {verb}.")

@@ -35,9 +35,9 @@ class Api:
         contract.check("GET", f"/api/v1{path}", response)
         return response
 
-    def post(self, path: str, body: Any = None) -> HttpResponse:
+    def post(self, path: str, body: Any = None, **headers: str) -> HttpResponse:
         """POST below /api/v1; the answer must keep the contract."""
-        response = self.client.post(f"/api/v1{path}", {} if body is None else body, format="json")
+        response = self.client.post(f"/api/v1{path}", {} if body is None else body, format="json", headers=headers)
         contract.check("POST", f"/api/v1{path}", response)
         return response
 

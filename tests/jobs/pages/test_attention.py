@@ -140,6 +140,16 @@ def test_a_worker_that_is_alive_or_holds_nothing_needs_nobody(lead: Any) -> None
 def test_leases_of_workers_that_are_alive_are_not_released_along_with_those_of_a_silent_one(lead: Any) -> None:
     job = make_held("shared", worker="w-quiet", silent=timedelta(minutes=3))
     take(phase_of(job), 1, worker="w-alive", seconds=600)
+    lead.confirm(lead.open("/admin/").links()["Release 2 leases…"])
+    assert [item.worker for item in Item.objects.held()] == ["w-alive"]
+
+
+def test_those_of_several_silent_ones_only_where_nobody_else_holds_any(lead: Any) -> None:
+    job = make_held("shared", worker="w-quiet", silent=timedelta(minutes=3))
+    take(phase_of(job), 1, worker="w-silent", seconds=600)
+    Worker.objects.filter(name="w-silent").update(seen_at=timezone.now() - timedelta(minutes=3))
+    assert "Release 3 leases…" in lead.open("/admin/").links()
+    take(phase_of(job), 1, worker="w-alive", seconds=600)
     [off] = lead.open("/admin/").root.find("span", cls="off")
     assert "alive hold items of this job too" in off.attributes["title"]
 
