@@ -37,6 +37,7 @@ class OperatorSite(AdminSite):
         """The operators' pages before those of the plain admin."""
         return [
             re_path(f"{JOB}$", self._page(views.job_page), name="job-page"),
+            re_path(f"{JOB}badge/$", self._page(views.renew_badge), name="badge-renew"),
             re_path(f"{JOB}{ACT}", self._page(views.confirm_one), name="job-act"),
             re_path(f"^jobs/job/act/{ACT}", self._page(views.confirm_many), name="jobs-act"),
             re_path(

@@ -1,6 +1,7 @@
 """The pages of operators, inside the admin; and the badge of a job, for pages of others."""
 
 from jobs.views.badge_image import badge
+from jobs.views.badge_links import renew_badge
 from jobs.views.bulk import bulk_page, stop_bulk
 from jobs.views.confirming import confirm_many, confirm_one
 from jobs.views.contracts import contracts_page
@@ -36,6 +37,7 @@ __all__ = [
     "job_page",
     "letter_page",
     "overview_page",
+    "renew_badge",
     "show_job",
     "stop_bulk",
     "worker_page",

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.admin import AdminSite
-from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from jobs import badges, kinds
-from jobs.models import Delivery, Event, Job
+from jobs.models import Job
 from jobs.previews import Figures, figures_of, item_offers
 from jobs.progress import RATE_WINDOW_MINUTES
 from jobs.serializers import JobBody, PhaseBody, job_body
@@ -21,29 +19,15 @@ from jobs.views.items import items_section
 from jobs.views.pages import LONGEST_ID, forbidden, jobs_of, live, missing, page
 from jobs.views.rows import row_of
 from jobs.views.throughput import rate_of
-from jobs.views.told import place
+from jobs.views.timeline import timeline_section
 from jobs.views.why import panel_of
 from jobs.views.workers import worker_of
 from jobs.words import number, span
 
-EVENTS_LISTED = 50
+NO_LINKS = (
+    "Needs the permission “Can give out and renew the links of a job's badge”. A lead can give it to your account."
+)
 Adding = Callable[[HttpRequest, Figures, JobBody], dict[str, Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A delivery of an event, and what its endpoint is called."""
-
-    delivery: Delivery
-    place: str
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """One row of the timeline, and the deliveries of an outward one."""
-
-    event: Event
-    deliveries: list[Told]
 
 
 def job_page(request: HttpRequest, site: AdminSite, job_id: str) -> HttpResponse:
@@ -100,12 +84,12 @@ def _context(request: HttpRequest, figures: Figures, *, grid: bool, without: Col
         "failures": failures_in(figures, request),
         "formula": [*formula(body), *eta_formula(body)],
         "rate": rate_of(job, now=figures.now),
-        "timeline": _timeline(request, job),
-        "may_replay": request.user.has_perms(["jobs.view_delivery", "jobs.replay_event"]),
         "item_offers": item_offers(figures, request.user),
         "back": request.get_full_path(),
         "links": _links(request, job),
+        "links_why_not": NO_LINKS,
         **items_section(request, figures, grid=grid),
+        **timeline_section(request, job),
         **_live(job, figures),
     }
 
@@ -113,16 +97,6 @@ def _context(request: HttpRequest, figures: Figures, *, grid: bool, without: Col
 def _links(request: HttpRequest, job: Job) -> badges.Links | None:
     """The addresses of the badge; None where the account may not give them out."""
     return badges.links(job, at=request.build_absolute_uri) if request.user.has_perm("jobs.share_job") else None
-
-
-def _timeline(request: HttpRequest, job: Job) -> list[Moment]:
-    """The newest events; the outward ones with what became of them, where the account may see that."""
-    events = Event.objects.filter(job=job).select_related("phase").order_by("-id")[:EVENTS_LISTED]
-    if not request.user.has_perm("jobs.view_delivery"):
-        return [Moment(event, []) for event in events]
-    deliveries = Delivery.objects.select_related("endpoint").order_by("pk")
-    found = events.prefetch_related(Prefetch("deliveries", deliveries))
-    return [Moment(event, [Told(each, place(each.endpoint)) for each in event.deliveries.all()]) for event in found]
 
 
 def _live(job: Job, figures: Figures) -> dict[str, Any]:

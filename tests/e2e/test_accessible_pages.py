@@ -46,6 +46,7 @@ def addresses(jobs: dict[str, Job]) -> list[str]:
     acts = ("force-complete", "retry", "release", "threshold", "restart", "pause", "cancel")
     pages += [f"{job}{jobs['stuck'].pk}/{act}/" for act in acts]
     pages += [f"{job}act/cancel/?job={jobs['stuck'].pk}&job={jobs['partial'].pk}", f"{job}999999/"]
+    pages += [f"{job}{jobs['running'].pk}/badge/", f"{job}{jobs['running'].pk}/?status=failed&worker=w1"]
     pages += [f"/admin/jobs/item/{item_of(jobs[name], 'k0').pk}/change/" for name in ("completed", "running")]
     pages += [f"/admin/jobs/{model}/" for model in ("phase", "item", "event", "worker")]
     pages += ["/admin/errors/", "/admin/errors/?since=1h&kind=ocr"]

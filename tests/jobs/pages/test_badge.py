@@ -218,3 +218,44 @@ def test_who_may_give_out_links_finds_both_on_the_page_of_the_job(browser: Any, 
     fields = [node.attributes for node in browser(role).open(address(job)).root.find("input") if node.is_like({})]
     values = [field["value"] for field in fields if "readonly" in field]
     assert values == ([f"http://testserver{link(job, style=style)}" for style in ("badge", "bar")] if shown else [])
+
+
+def renewal(job: Job) -> str:
+    """The page that asks before the links are renewed."""
+    return f"/admin/jobs/job/{job.pk}/badge/"
+
+
+def test_a_lead_renews_the_links_and_the_old_ones_end(browser: Any) -> None:
+    job, lead = make_job(items=1), browser("lead")
+    page = lead.open(f"/admin/jobs/job/{job.pk}/")
+    old = link(job)
+    look(old)
+    place = page.links()["Renew the links…"]
+    assert "The links that were given out stop working" in lead.open(place).text
+    told = lead.confirm(place, reason="it leaked")
+    assert told.messages == [f"{job.name}: The badge has new links; those before show nothing."]
+    look(old, status=404)
+    event = job.events.get(type="operator.share")
+    assert (event.account, event.reason) == (lead.account, "it leaked")
+
+
+def test_links_that_somebody_has_renewed_meanwhile_stay(browser: Any) -> None:
+    job, lead = make_job(items=1), browser("lead")
+    asked = lead.open(renewal(job))
+    operations.renew_badge(job, actor=None)
+    told = lead.confirm(renewal(job), page=asked)
+    assert "Somebody has renewed the links since you looked." in told.messages[0]
+    assert Job.objects.get(pk=job.pk).badge_series == int(asked.hidden()["series"]) + 1
+
+
+def test_renewing_the_links_needs_its_permission(browser: Any) -> None:
+    job, other = make_job(items=1), browser("viewer")
+    assert "jobs.share_job" in other.open(renewal(job), status=403).text
+    page = other.open(f"/admin/jobs/job/{job.pk}/")
+    off = {node.text: node.attributes["title"] for node in page.root.find("span", cls="off")}
+    assert "renew the links" in off["Renew the links…"]
+
+
+def test_the_links_of_a_job_out_of_sight_are_not_renewed(browser: Any) -> None:
+    job = make_job(items=1, project="b")
+    browser("lead", projects=["a"]).open(renewal(job), status=404)

@@ -315,6 +315,22 @@ def test_the_timeline_says_who_what_when_and_why(lead: Any) -> None:
     assert "told to others" in section
 
 
+def test_the_timeline_goes_back_as_far_as_there_is(lead: Any) -> None:
+    job = make_job(items=1)
+    for _ in range(30):
+        operations.pause(job, actor=None, reason="first")
+        operations.resume(job, actor=None)
+    page = lead.open(address(job) + "?status=pending")
+    assert len(page.root.find("ol", cls="timeline")[0].find("li")) == 50
+    assert "Newest" not in page.links()
+    older = lead.open(address(job) + page.links()["Older"])
+    assert "job.created" in older.section("timeline")
+    assert "Older" not in older.links()
+    assert older.root.find("input", name="status")[0].attributes["value"] == "pending"
+    assert "Older" in lead.open(address(job) + older.links()["Newest"]).links()
+    assert "Nothing older." in lead.open(address(job) + "?events_before=1").section("timeline")
+
+
 def test_the_rate_is_drawn_from_the_minutes(lead: Any) -> None:
     job = make_job(items=20, done=12, failed=2)
     page = lead.open(address(job))
