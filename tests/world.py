@@ -14,14 +14,15 @@ from django.urls import URLResolver, get_resolver, reverse
 from django.utils import timezone
 from knox.models import AuthToken
 
-from jobs import badges, inbox, operations, tracking
+from jobs import badges, bulk, inbox, operations, tracking
+from jobs.bulk import Mark, Order
 from jobs.kinds import PhaseSpec
-from jobs.models import Endpoint, Event, Job
-from jobs.previews import ACTS
+from jobs.models import BulkAct, Endpoint, Event, Job, Worker
+from jobs.previews import ACTS, Scope, many_figures
 from jobs.tracking import Actor, NewItem, Result
 from jobs.views import ENDPOINT_ACTS
 from ocr_chunks.documents import create_document
-from tests.factories import phase_of
+from tests.factories import operator, phase_of
 from training.sessions import NewImage, create_session
 
 HOSTILE = {
@@ -36,7 +37,7 @@ HOSTILE = {
     "long": "W" * 2000,
 }
 # Doors of Django that show no page: they answer a script, or lead elsewhere.
-NO_PAGES = {"autocomplete", "jsi18n", "view_on_site", "logout"}
+NO_PAGES = {"autocomplete", "bulk-stop", "jsi18n", "logout", "view_on_site"}
 
 
 @dataclass
@@ -73,7 +74,10 @@ def make_world() -> World:
         "endpoint_id": [endpoint.pk],
         "delivery_id": list(event.deliveries.values_list("pk", flat=True)[:1]),
         "letter_id": [letter.pk],
+        "bulk_id": [done_in_bulk(jobs, bad).pk],
         "event_id": [event.pk],
+        "item_id": [job.phases.get(code="items").items.order_by("pk")[0].pk for job in jobs[: len(HOSTILE)]],
+        "worker_id": list(Worker.objects.order_by("pk").values_list("pk", flat=True)[:12]),
         "code": ["items"],
         "document_id": [document.pk],
         "session_id": [session.pk],
@@ -110,6 +114,17 @@ def make_hostile(text: str) -> Job:
 def make_small(text: str) -> Job:
     """Another job of that name, for what ends a job."""
     return tracking.create_job(name=f"{text[:150]} small {uuid4()}"[:200], items=[NewItem("k")], by=Actor(name="w")).job
+
+
+def done_in_bulk(jobs: list[Job], text: str) -> BulkAct:
+    """A bulk act on these jobs: some are changed, one is refused."""
+    order = Order(ACTS["retry"], Scope(), text)
+    marks = [
+        Mark(each.job, bulk.seen_of(each).states if n else "changed", ()) for n, each in enumerate(many_figures(jobs))
+    ]
+    act = bulk.begin(order, marks, actor=operator("retry"), words=text)
+    bulk.go_on(act, seconds=60)
+    return act
 
 
 def badge_of(job: Job) -> str:
