@@ -61,7 +61,10 @@ class ItemPage:
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """How many items the filters match, and the acts on all of them; more than an act takes have none."""
+    """How many items the filters match, and the acts on all of them; more than an act takes have none.
+
+    Nothing is said where no filter is set: the acts on a whole job are those of its panel.
+    """
 
     said: str
     offers: list[Offer]
@@ -99,15 +102,16 @@ class ItemList:
 
     def matching(self, figures: Figures, user: User | AnonymousUser, *, back: str) -> Matching:
         """What may be done to everything that the filters match."""
+        if not any(self.filters.values()):
+            return Matching("", [])
         count = self._count()
         if count > MOST_ITEMS:
             said = f"More than {number(MOST_ITEMS)} match; narrow the list to act on all of them at once."
             return Matching(said, [])
         concerned = [each for each in item_offers(figures, user) if self._concerns(each.act.slug)]
         query = {"match": "items", "phase": self.phase.code, **_given(self.filters), "back": back}
-        said = f"All {number(count)} that match" if any(self.filters.values()) else f"All {number(count)}"
         return Matching(
-            said,
+            f"All {number(count)} that match",
             [
                 replace(each, label=f"{each.act.title} all…", url=f"{each.url}?{urlencode(query)}")
                 for each in concerned
@@ -121,8 +125,6 @@ class ItemList:
         return f"?{urlencode(_given(kept))}#items"
 
     def _count(self) -> int:
-        if not any(self.filters.values()):
-            return self.phase.items_total
         if self.filters["status"] in self.counts and len(_given(self.filters)) == 1:
             return self.counts[ItemStatus(self.filters["status"])]
         return self.items.order_by()[: MOST_ITEMS + 1].count()

@@ -12,6 +12,7 @@ from django.urls import reverse
 from jobs import badges, kinds
 from jobs.models import Job
 from jobs.previews import Figures, figures_of, item_offers
+from jobs.previews.acts import MEANING
 from jobs.progress import RATE_WINDOW_MINUTES
 from jobs.serializers import JobBody, PhaseBody, job_body
 from jobs.views.failures import failures_in
@@ -24,9 +25,7 @@ from jobs.views.why import panel_of
 from jobs.views.workers import worker_of
 from jobs.words import number, span
 
-NO_LINKS = (
-    "Needs the permission “Can give out and renew the links of a job's badge”. A lead can give it to your account."
-)
+NO_LINKS = f"Needs the permission “{MEANING['share_job']}”. A lead can give it to your account."
 Adding = Callable[[HttpRequest, Figures, JobBody], dict[str, Any]]
 
 
