@@ -96,6 +96,8 @@ def source(name: str) -> Callable[[Source], Source]:
 
 def chosen(request: HttpRequest, site: AdminSite, visible: JobQuerySet, *, job_id: int | None = None) -> Chosen | None:
     """What the address chooses of the visible jobs, at `job-act` of that one; None where it makes no sense."""
+    if job_id is not None and not visible.filter(pk=job_id).exists():
+        return None
     if "match" in request.GET:
         found = _matched(request, site, job_id)
         return None if found is None else _all_of(found, visible if job_id is None else visible.filter(pk=job_id))
@@ -134,16 +136,16 @@ def _by_job(pairs: Any) -> dict[int, tuple[int, ...]]:
 
 
 def _all_of(found: Found, visible: JobQuerySet) -> Chosen:
-    rows = found.rows.order_by("-pk")
+    rows = found.rows.order_by()
     most, one = (MOST_ITEMS, "item") if found.item else (MOST_JOBS, "job")
     ids = list(rows.values_list(found.job, found.item or found.job)[: most + 1])
     if len(ids) > most:
         return Chosen(found.words, too_many=_too_many(rows[:MOST_COUNTED].count(), one, most))
-    items = _by_job(ids) if found.item else None
-    wanted = sorted({job_id for job_id, _ in ids}, reverse=True)
+    wanted = {job_id for job_id, _ in ids}
     if len(wanted) > MOST_JOBS:
         return Chosen(found.words, too_many=_too_many(len(wanted), "job", MOST_JOBS))
-    return Chosen(found.words, list(visible.filter(pk__in=wanted).order_by("-pk")), items)
+    jobs, items = list(visible.filter(pk__in=wanted).order_by("-pk")), _by_job(ids)
+    return Chosen(found.words, jobs, {job.pk: items[job.pk] for job in jobs} if found.item else None)
 
 
 def _too_many(count: int, one: str, most: int) -> str:

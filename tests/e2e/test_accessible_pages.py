@@ -9,12 +9,15 @@ from uuid import uuid4
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.contrib.auth.models import User
 from django.utils import timezone
 from playwright.sync_api import BrowserContext, Page
 
-from jobs import operations, tracking, watchdog
+from jobs import bulk, operations, tracking, watchdog
+from jobs.bulk import Mark, Order
 from jobs.kinds import PhaseSpec
-from jobs.models import Job
+from jobs.models import BulkAct, Job
+from jobs.previews import ACTS, Scope, many_figures
 from tests.factories import WORKER, item_of, make_job, phase_of
 
 pytestmark = pytest.mark.e2e
@@ -49,8 +52,22 @@ def addresses(jobs: dict[str, Job]) -> list[str]:
     pages += [f"{job}{jobs['running'].pk}/badge/", f"{job}{jobs['running'].pk}/?status=failed&worker=w1"]
     pages += [f"/admin/jobs/item/{item_of(jobs[name], 'k0').pk}/change/" for name in ("completed", "running")]
     pages += [f"/admin/jobs/{model}/" for model in ("phase", "item", "event", "worker")]
+    pages += [f"{job}act/retry/?match=jobs_job&query=status%3Dall", f"{job}act/pause/?match=nonsense"]
+    pages += [*bulk_acts(jobs), "/admin/jobs/bulkact/"]
     pages += ["/admin/errors/", "/admin/errors/?since=1h&kind=ocr"]
     return ["/admin/", *pages, f"{job}?status=all", "/admin/knox/authtoken/", "/admin/tokens/issue/"]
+
+
+def bulk_acts(jobs: dict[str, Job]) -> list[str]:
+    """The pages of a bulk act that was stopped in the middle, and of one with refusals that is over."""
+    account = User.objects.get(username="olga")
+    acts = []
+    for seconds in (0, 60):
+        marks = [Mark(figures.job, bulk.seen_of(figures).states) for figures in many_figures(list(jobs.values()))]
+        acts.append(bulk.begin(Order(ACTS["retry"], Scope(), "asked to"), marks, actor=account, words="all jobs"))
+        bulk.go_on(acts[-1], seconds=seconds)
+        BulkAct.objects.running().update(status="stopped", ended_by="olga", finished_at=timezone.now())
+    return [act.get_absolute_url() for act in acts]
 
 
 def findings(page: Page, address: str) -> list[str]:

@@ -86,7 +86,15 @@ def test_a_match_never_reaches_beyond_the_projects_of_the_account(browser: Any) 
     limited = browser("lead", projects=["a"])
     assert names(chosen_by(limited.account, {"match": "jobs_job", "query": "status=all"})) == ["seen"]
     assert names(chosen_by(limited.account, {"match": "jobs_item", "query": ""})) == ["seen"]
-    assert names(chosen_by(limited.account, {"match": "items"}, job_id=hidden.pk)) == []
+    assert chosen_by(limited.account, {"match": "items"}, job_id=hidden.pk) is None
+
+
+def test_a_job_out_of_sight_is_not_there_however_many_items_match(
+    browser: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choosing, "MOST_ITEMS", 1)
+    hidden = make_job(items=5, project="b")
+    browser("lead", projects=["a"]).open(f"{JOBS}{hidden.pk}/retry/?match=items", status=404)
 
 
 def test_more_than_the_limit_is_refused_and_not_cut(lead: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,3 +147,13 @@ def test_select_all_that_match_leads_to_the_act_on_the_filter(lead: Any, place: 
     page = lead.confirm(answer.url)
     assert page.response.redirect_chain[-1][0].startswith(place)
     assert not Job.objects.filter(status="failed").exists()
+
+
+def test_without_scripts_a_box_stands_for_all_that_match(lead: Any) -> None:
+    for _ in range(51):
+        make_job(items=1)
+    page = lead.open(JOBS)
+    [box] = [node for node in page.root.find("noscript") for node in node.find("input", name="select_across")]
+    assert box.attributes["value"] == "1"
+    data = {"action": "pause", "select_across": ["0", "1"], "_selected_action": [Job.objects.first().pk]}
+    assert "match=jobs_job" in lead.client.post(JOBS, data).url

@@ -1,0 +1,56 @@
+"""Several processes go on with the same bulk act: every job is done once, and all are done."""
+
+from __future__ import annotations
+
+from functools import partial
+from unittest.mock import patch
+
+import pytest
+
+from jobs import bulk
+from jobs.bulk import Mark, Order
+from jobs.models import BulkAct, Job
+from jobs.models.bulk import BulkTargetQuerySet
+from jobs.previews import ACTS, Scope, many_figures
+from tests.factories import make_job, operator, types
+from tests.jobs.races.crew import crew
+
+pytestmark = pytest.mark.django_db(transaction=True)
+JOBS = 12
+
+
+def begun() -> BulkAct:
+    """A retry of jobs that have a failed item each."""
+    jobs = [make_job(items=2, failed=1) for _ in range(JOBS)]
+    marks = [Mark(figures.job, bulk.seen_of(figures).states) for figures in many_figures(jobs)]
+    return bulk.begin(Order(ACTS["retry"], Scope(), "why"), marks, actor=operator("retry"))
+
+
+def go_on(act: BulkAct) -> None:
+    """As the watchdog of one process does."""
+    bulk.go_on(BulkAct.objects.get(pk=act.pk), seconds=60)
+
+
+def retries(act: BulkAct) -> list[int]:
+    """How often each job was retried."""
+    jobs = Job.objects.filter(pk__in=act.targets.values("job_id"))
+    return [types(job).count("operator.retry") for job in jobs]
+
+
+def test_four_at_once_do_every_job_once() -> None:
+    act = begun()
+    with crew(4) as people:
+        people.at_once(*[partial(go_on, act)] * 4)
+    act.refresh_from_db()
+    assert (act.status, act.done, act.changed, act.refused) == ("finished", JOBS, JOBS, 0)
+    assert retries(act) == [1] * JOBS
+
+
+@pytest.mark.postgres
+def test_without_the_lock_on_the_target_the_guard_of_its_outcome_takes_a_second_act_back() -> None:
+    act = begun()
+    with patch.object(BulkTargetQuerySet, "select_for_update", lambda found, **_: found), crew(4) as people:
+        people.at_once(*[partial(go_on, act)] * 4)
+    bulk.go_on(act, seconds=60)
+    assert (act.status, act.done, act.changed) == ("finished", JOBS, JOBS)
+    assert retries(act) == [1] * JOBS
