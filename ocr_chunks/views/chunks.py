@@ -69,6 +69,11 @@ class Grid:
             return "cards"
         return "small" if len(self.cells) <= MOST_IN_SIGHT else "small many"
 
+    @property
+    def states(self) -> str:
+        """One letter for each cell, the first of its look: what a page that has the cells needs to mend them."""
+        return "".join(cell.look[0] for cell in self.cells)
+
 
 @dataclass(frozen=True, slots=True)
 class Count:

@@ -46,6 +46,7 @@ def _parts(request: HttpRequest, figures: Figures, body: JobBody, *, document: D
         "ocr": ocr,
         "ocr_body": body["phases"][0],
         "current": current_of(document.pk) if not ocr.is_completed else None,
+        "states_only": request.headers.get("X-Grid") == "states",
         "grid": grid_of(document.pk, errors={row.pk: row.error for row in failed}),
         "chunk_counts": counts_of(ocr),
         "retry_all": retry_all(ocr, figures, request.user),

@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.test_live_pages import assert_not_reloaded, expect_mode, mark_page
 from tests.factories import item_of, make_job, phase_of, settle
-from tests.ocr_chunks.pages.papers import address, make_document
+from tests.ocr_chunks.pages.papers import address, make_document, tell
 
 pytestmark = pytest.mark.e2e
 
@@ -99,6 +99,11 @@ def test_chunks_are_selected_alike_and_not_more_than_an_act_takes(page: Page) ->
     assert selected(page) == []
     page.keyboard.press("Space")
     page.keyboard.press("Shift+ArrowRight")
+    assert selected(page) == [3, 4]
+    tell(job, [7], "failed", error="no text")
+    expect(cell(page, 7)).to_have_accessible_name("Failed, chunk 7, page 7")
+    expect(cell(page, 7)).to_have_class("cell failed")
+    expect(page.locator("[data-section=chunk-counts]")).to_contain_text("4 failed")
     assert selected(page) == [3, 4]
     page.get_by_role("button", name="Retry selected…").click()
     expect(page.get_by_text("2 failed items: Chunk 3 (pages 3-3), Chunk 4 (pages 4-4)")).to_be_visible()

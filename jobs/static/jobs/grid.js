@@ -12,6 +12,8 @@ const PAGE_ROWS = 5;
 const CELL = "[data-grid] [data-cell]";
 const BOX = "input[name=item]";
 
+const STATES = { c: "completed", f: "failed", r: "running", p: "pending", s: "skipped" };
+
 const selected = new Set();
 let anchor = null;
 let isSelecting = false;
@@ -47,6 +49,28 @@ function dressGrid(grid) {
     cell.setAttribute("role", "option");
     cell.setAttribute("aria-selected", String(selected.has(idOf(cell))));
   }
+}
+
+/**
+ * A large grid comes as one letter for each cell, `data-states`: give it the cells of the shown grid in these states.
+ * False where they are not as many, so that the whole page is to be asked for.
+ */
+export function unfold(fresh) {
+  const shown = document.querySelector("[data-grid]");
+  const { states } = fresh.dataset;
+  const cells = shown ? cellsOf(shown) : [];
+  if (cells.length !== states.length) return false;
+  cells.forEach((cell, place) => setState(cell, STATES[states[place]]));
+  fresh.replaceChildren(...fresh.ownerDocument.importNode(shown, true).childNodes);
+  delete fresh.dataset.states;
+  return true;
+}
+
+function setState(cell, state) {
+  if (cell.classList.contains(state)) return;
+  const word = document.querySelector(`template[data-pill="${state}"]`).content.textContent.trim();
+  cell.className = `cell ${state}`;
+  cell.title = word + cell.title.slice(cell.title.indexOf(","));
 }
 
 /** Show the selection after it has changed; `text` is said instead of the count. */

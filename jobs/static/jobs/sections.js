@@ -4,7 +4,7 @@
  * is inside or something is ticked, so that no row moves under a hand; `apply` shows it then.
  */
 
-import { dress } from "./grid.js";
+import { dress, unfold } from "./grid.js";
 import { localise } from "./times.js";
 
 const LEAST_MS = 2000;
@@ -22,6 +22,7 @@ export class Sections {
     this.asking = null;
     this.pause = LEAST_MS;
     this.askedAt = 0;
+    this.isWhole = false;
     for (const event of ["pointerout", "focusout", "change"]) {
       document.addEventListener(event, () => this.held.size && setTimeout(() => this.letGo(), 50));
     }
@@ -42,7 +43,9 @@ export class Sections {
     const asking = (this.asking = new AbortController());
     this.askedAt = Date.now();
     try {
-      const response = await fetch(location.href, { signal: asking.signal, cache: "no-store", credentials: "same-origin" });
+      const headers = this.isWhole ? {} : { "X-Grid": "states" };
+      const how = { signal: asking.signal, headers, cache: "no-store", credentials: "same-origin" };
+      const response = await fetch(location.href, how);
       if (response.redirected && response.url.includes("/login/")) return void this.onLost();
       if (!response.ok) return;
       this.receive(await response.text());
@@ -60,6 +63,8 @@ export class Sections {
 
   receive(text) {
     const fresh = new DOMParser().parseFromString(text, "text/html");
+    this.isWhole = ![...fresh.querySelectorAll("[data-states]")].every(unfold);
+    if (this.isWhole) return void this.now();
     for (const section of document.querySelectorAll("[data-section]")) {
       const name = section.dataset.section;
       const newer = fresh.querySelector(`[data-section="${name}"]`);

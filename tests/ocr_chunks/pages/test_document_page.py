@@ -9,6 +9,7 @@ import pytest
 from jobs import operations
 from jobs.models import Item, Job
 from tests.factories import make_job, phase_of
+from tests.jobs.pages.reading import Page
 from tests.ocr_chunks.pages.papers import address, make_document, tell, tell_merge
 
 TEN = range(1, 11)
@@ -283,3 +284,19 @@ def test_the_number_of_queries_does_not_grow_with_the_chunks(
     lead.open(address(job))
     with django_assert_max_num_queries(29):
         lead.open(address(job))
+
+
+def test_a_large_grid_is_refreshed_by_a_letter_for_each_chunk(lead: Any) -> None:
+    job = make_document(pages=130, pages_per_chunk=1, done=[1], failed=[3], held=[4])
+    whole = lead.client.get(address(job))
+    states = lead.client.get(address(job), headers={"X-Grid": "states"})
+    [grid] = Page(states).root.find("ol", cls="chunks")
+    assert grid.attributes["data-states"] == "cpfr" + "p" * 126
+    assert grid.children == []
+    assert len(whole.content) - len(states.content) > 15_000
+
+
+def test_cards_are_refreshed_as_they_are(lead: Any) -> None:
+    job = make_document(done=[1])
+    [grid] = Page(lead.client.get(address(job), headers={"X-Grid": "states"})).root.find("ol", cls="chunks")
+    assert len(grid.find("a")) == 17
