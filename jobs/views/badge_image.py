@@ -47,7 +47,7 @@ class Colours:
 
 SOLID = Colours("#ffffff", "#b23c00")
 RUN, OK = Colours("#0b5c99", "#e3f0fb"), Colours("#0a6546", "#dff3ea")
-BAD, WARN = Colours("#a93800", "#fdebe1"), Colours("#7d5000", "#fdf1d3")
+BAD, WARN = Colours("#b83b00", "#fdebe1"), Colours("#574000", "#fdf1d3")
 QUIET = Colours("#4e5763", "#eef0f3")
 COLOURS = {"running": RUN, "completed": OK, "partial": OK, "failed": BAD, "stuck": WARN}
 

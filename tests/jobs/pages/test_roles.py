@@ -1,0 +1,81 @@
+"""Every role at every act, at the doors of people: the page that asks, and the command. REST: `api/test_access.py`."""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Group
+from django.core.management import CommandError, call_command
+
+from jobs import operations
+from jobs.models import Item, Job
+from jobs.previews import ACTS
+from tests.factories import item_of, working_job
+
+OPERATOR = {"retry", "release", "skip", "pause", "resume"}
+MAY = {"viewer": set(), "operator": OPERATOR, "lead": set(ACTS), "worker": set()}
+ARGUMENTS: dict[str, list[str]] = {"threshold": ["items", "50"], "restart": ["items"], "skip": ["--key", "k3"]}
+
+
+def ready_for(slug: str) -> Job:
+    """A job that the act can be done to."""
+    job = working_job()
+    Item.objects.filter(status="processing").update(lease_expires_at="2026-01-01T00:00:00Z")
+    if slug == "resume":
+        operations.pause(job, actor=None)
+    return job
+
+
+def acts_of(job: Job, name: str) -> list[tuple[str, str, str]]:
+    """The acts of this account: type and reason in the timeline, and the sentence in the log of the admin."""
+    events = job.events.filter(type__startswith="operator.", actor=name).values_list("type", "reason")
+    log = LogEntry.objects.filter(user__username=name, object_id=str(job.pk)).values_list("change_message", flat=True)
+    return [(*event, sentence) for event, sentence in zip(events, log, strict=True)]
+
+
+def recorded(done: list[tuple[str, str, str]], slug: str) -> bool:
+    """Was exactly this act done, and written down with its reason in both places?"""
+    if not done:
+        return False
+    [(kind, reason, sentence)] = done
+    return (kind, reason) == (f"operator.{ACTS[slug].verb}", "why") and "why" in sentence
+
+
+@pytest.mark.parametrize("slug", ACTS)
+@pytest.mark.parametrize("role", MAY)
+def test_the_page_that_was_opened_in_time_does_it_for_whom_may_now(browser: Any, role: str, slug: str) -> None:
+    job, somebody = ready_for(slug), browser("lead")
+    address = f"/admin/jobs/job/{job.pk}/{slug}/" + (f"?item={item_of(job, 'k3').pk}" if slug == "skip" else "")
+    asked = somebody.open(address)
+    somebody.account.groups.set([Group.objects.get(name=role)])
+    answers = {"reason": "why", "name": job.name, "phase": "items", "threshold": "50", "only": "all"}
+    told = somebody.confirm(address, page=asked, **answers)
+    done = acts_of(job, somebody.account.username)
+    assert recorded(done, slug) == (slug in MAY[role]), told.messages
+    if slug not in MAY[role]:
+        assert f"needs the permission jobs.{ACTS[slug].verb}_job" in told.messages[0]
+
+
+@pytest.mark.parametrize("slug", ACTS)
+@pytest.mark.parametrize("role", MAY)
+def test_the_command_does_it_as_somebody_who_may(browser: Any, role: str, slug: str) -> None:
+    job, account = ready_for(slug), browser(role).account
+    arguments = [slug, str(job.pk), *ARGUMENTS.get(slug, []), "--reason", "why", "--as", account.username]
+    if slug in MAY[role]:
+        call_command("jobs", *arguments, stdout=StringIO(), stderr=StringIO())
+    else:
+        with pytest.raises(CommandError, match=f"jobs.{ACTS[slug].verb}_job"):
+            call_command("jobs", *arguments, stdout=StringIO(), stderr=StringIO())
+    assert recorded(acts_of(job, account.username), slug) == (slug in MAY[role])
+
+
+@pytest.mark.parametrize("path", ["", "jobs/job/", "jobs/item/", "errors/", "jobs/worker/"])
+def test_an_account_that_is_not_of_the_staff_is_asked_to_sign_in(browser: Any, path: str) -> None:
+    somebody = browser("lead")
+    somebody.account.is_staff = False
+    somebody.account.save()
+    response = somebody.client.get(f"/admin/{path}")
+    assert (response.status_code, response["Location"].startswith("/admin/login/")) == (302, True)
