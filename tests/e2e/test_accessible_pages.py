@@ -11,7 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import User
 from django.utils import timezone
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import Page
 
 from jobs import bulk, operations, tracking, watchdog
 from jobs.bulk import Mark, Order
@@ -73,11 +73,16 @@ def bulk_acts(jobs: dict[str, Job]) -> list[str]:
 def findings(page: Page, address: str) -> list[str]:
     """What is wrong with a page."""
     page.goto(address)
-    violations = Axe().run(page).response["violations"]
-    found = [f"{address}: {rule['id']} {node['html'][:200]}" for rule in violations for node in rule["nodes"]]
+    found = [f"{address}: {rule}" for rule in broken(page)]
     if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
         found.append(f"{address}: wider than the screen")
     return found
+
+
+def broken(page: Page) -> list[str]:
+    """The rules of accessibility that the page breaks as it is now."""
+    violations = Axe().run(page).response["violations"]
+    return [f"{rule['id']} {node['html'][:200]}" for rule in violations for node in rule["nodes"]]
 
 
 def complained(complaints: Any) -> list[str]:
@@ -101,9 +106,26 @@ def test_the_first_run_breaks_no_rule(page: Page, complaints: Any) -> None:
     assert complained(complaints) == []
 
 
-def test_the_page_to_sign_in_breaks_no_rule(context: BrowserContext) -> None:
-    page = context.new_page()
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_pages_before_and_after_signing_in_break_no_rule(page: Page, scheme: Any) -> None:
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert [findings(page, f"/admin/{path}") for path in ("nothing/", "password_change/")] == [[], []]
+    page.goto("/admin/contracts/")
+    page.get_by_role("button", name="Keys ?").click()
+    assert broken(page) == []
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Log out").click()
+    page.get_by_role("heading", name="Signed out").wait_for()
+    assert broken(page) == []
     assert findings(page, "/admin/login/") == []
+    for _ in range(10):
+        page.goto("/admin/login/")
+        page.get_by_label("Username").fill(f"nobody-{scheme}")
+        page.get_by_label("Password").fill("wrong")
+        page.get_by_role("button", name="Log in").click()
+    page.get_by_role("heading", name="Too many wrong passwords").wait_for()
+    assert broken(page) == []
 
 
 def test_what_a_worker_writes_does_nothing_in_a_browser(page: Page, complaints: Any) -> None:
