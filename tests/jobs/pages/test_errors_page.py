@@ -43,7 +43,7 @@ def test_a_group_says_how_often_what_is_in_common_since_when_whom_and_where(lead
     page = lead.open(ERRORS)
     assert page.links()["Errors"] == ERRORS
     said = shown(page)
-    assert said.startswith("3 failed items in the last 24 hours, alike without their numbers, paths and ids.")
+    assert said.startswith("3 items have failed in the last 24 hours. Errors that differ only in")
     assert "3\u00d7 no /in/3.png in common: no … first" in said
     assert f"w7, w8 in 2 jobs: {one.name} (2), {other.name} (1)" in said
     assert page.links()[one.name] == f"/admin/jobs/job/{one.pk}/?phase=items&signature=no+%E2%80%A6#items"
@@ -74,10 +74,10 @@ def test_failures_before_the_length_of_time_are_neither_counted_nor_retried(lead
     old = Item.objects.failed().order_by("pk")[:2]
     Item.objects.filter(pk__in=[item.pk for item in old]).update(finished_at=timezone.now() - timedelta(hours=30))
     page = lead.open(ERRORS)
-    assert "1 failed item in the last 24 hours" in shown(page)
+    assert "1 item has failed in the last 24 hours." in shown(page)
     lead.confirm(page.links()["Retry this one…"])
     assert failed() == {"x": 2}
-    assert "2 failed items, alike" in shown(lead.open(f"{ERRORS}?since=all"))
+    assert "2 items have failed. Errors" in shown(lead.open(f"{ERRORS}?since=all"))
 
 
 @pytest.mark.parametrize(
