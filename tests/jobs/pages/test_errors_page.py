@@ -59,14 +59,16 @@ def test_exactly_this_group_is_retried_in_the_jobs_of_the_filter(lead: Any) -> N
     one = fail(["no /in/1.png", "disk full"], project="alpha")
     other = fail(["no /in/2.png"], project="alpha")
     fail(["no /in/3.png"], project="beta")
+    fail(["disk is slow"], project="alpha", name="of-another-error")
     address = f"{ERRORS}?project=alpha"
     asked = lead.open(address).links()["Retry these 2 in 2 jobs…"]
     page = lead.open(asked)
     assert one.name in page.text
     assert other.name in page.text
+    assert "of-another-error" not in page.text
     page = lead.confirm(asked)
     assert page.response.redirect_chain[-1][0] == address
-    assert failed() == {"disk full": 1, "no /in/3.png": 1}
+    assert failed() == {"disk full": 1, "disk is slow": 1, "no /in/3.png": 1}
 
 
 def test_failures_before_the_length_of_time_are_neither_counted_nor_retried(lead: Any) -> None:
