@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission
 
 from jobs import operations, tracking
 from jobs.models import Item
@@ -109,6 +110,12 @@ def test_an_item_out_of_sight_is_not_there(browser: Any) -> None:
     assert "k0" not in browser("viewer", projects=["a"]).open(address(item), status=404).text
     assert "jobs.view_item" in browser("").open(address(item), status=403).text
     browser("lead").open("/admin/jobs/item/999999999/change/", status=404)
+
+
+def test_seeing_jobs_is_not_enough_to_see_an_item(browser: Any) -> None:
+    job, somebody = make_job(items=1), browser("")
+    somebody.account.user_permissions.add(Permission.objects.get(codename="view_job"))
+    assert "jobs.view_item" in somebody.open(address(item_of(job, "k0")), status=403).text
 
 
 def test_what_a_worker_wrote_of_an_item_is_text(lead: Any) -> None:
