@@ -25,7 +25,6 @@ from jobs.words import things
 
 NEEDED = "To see bulk acts an account needs the permission jobs.view_bulkact (role viewer)."
 MOST_SHOWN = 25
-COUNTED = ("retry", "release", "skip", "restart", "force-complete")
 IDLE = timedelta(seconds=30)
 
 
@@ -81,7 +80,7 @@ def _context(request: HttpRequest, found: BulkAct) -> dict[str, object]:
         "lost": found.refused * 100 // max(1, found.total),
         "acted": (found.done + found.unchanged) * 100 // max(1, found.total),
         "headline": headline(found),
-        "amount": amount(act, found.changed) if act.slug in COUNTED else "",
+        "amount": amount(act, found.changed),
         "refused": groups(jobs, TargetOutcome.REFUSED),
         "unchanged": groups(jobs, TargetOutcome.UNCHANGED),
         "items_left": items_left(jobs),

@@ -67,10 +67,10 @@ def items_left(jobs: Iterable[Done]) -> list[tuple[str, int]]:
 
 
 def amount(act: ActSpec, changes: int) -> str:
-    """What a number of changes means for this act: `12 items`, `3 phases`, `3 jobs`."""
+    """What a number of changes means for this act: `12 items`, `3 phases`; empty where it counts jobs."""
     if act.slug in (*ITEMS, "restart"):
         return things(changes, "item")
-    return things(changes, "phase" if act.slug == "force-complete" else "job")
+    return things(changes, "phase") if act.slug == "force-complete" else ""
 
 
 def headline(bulk: BulkAct) -> str:

@@ -9,7 +9,7 @@ import pytest
 from django.contrib import admin
 from django.test import RequestFactory
 
-from jobs.models import Job
+from jobs.models import Item, Job
 from jobs.views import choosing
 from jobs.views.choosing import Found, source
 from tests.factories import item_of, make_job, phase_of, settle
@@ -134,6 +134,20 @@ def test_a_page_can_choose_in_its_own_way(lead: Any, monkeypatch: pytest.MonkeyP
 
     found = chosen_by(lead.account, {"match": "own", "called": "mine", "back": "/admin/"})
     assert (names(found), found.words) == (["mine"], "jobs called mine")
+
+
+def test_what_a_page_chooses_is_cut_down_to_what_the_account_sees(
+    browser: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choosing, "SOURCES", dict(choosing.SOURCES))
+    seen, hidden = make_job(name="seen", items=1, project="a"), make_job(name="hidden", items=1, project="b")
+    source("all")(lambda request, site, query: Found("all", Job.objects.all()))
+    source("all items")(lambda request, site, query: Found("all", Item.objects.all(), "phase__job_id", "pk"))
+    limited = browser("lead", projects=["a"]).account
+    for match in ("all", "all items"):
+        assert names(chosen_by(limited, {"match": match})) == ["seen"]
+    assert hidden.pk not in chosen_by(limited, {"match": "all items"}).items
+    assert seen.pk in chosen_by(limited, {"match": "all items"}).items
 
 
 @pytest.mark.parametrize(("place", "match"), [(JOBS, "jobs_job"), (ITEMS, "jobs_item")])

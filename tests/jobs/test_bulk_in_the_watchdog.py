@@ -1,0 +1,72 @@
+"""The watchdog goes on with bulk acts: a moment of them, a sweep, and hardly a pause while any is left."""
+
+from __future__ import annotations
+
+from threading import Event
+
+import pytest
+from django.core.management import call_command
+from django.db import OperationalError
+
+from jobs import bulk
+from jobs.bulk import Mark, Order
+from jobs.management import watching
+from jobs.models import BulkAct
+from jobs.previews import ACTS, Scope, many_figures
+from tests.factories import make_job, operator
+
+pytestmark = pytest.mark.django_db
+
+
+class Stop(Event):
+    """Ends the loop after so many rounds, and notes how long it would have waited."""
+
+    def __init__(self, rounds: int) -> None:
+        super().__init__()
+        self.left, self.waits = rounds, []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Do not wait, only count."""
+        self.waits.append(timeout)
+        self.left -= 1
+        if not self.left:
+            self.set()
+        return self.is_set()
+
+
+@pytest.fixture(autouse=True)
+def _one_job_at_a_time_on_this_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "BULK_SECONDS", 0.0)
+    monkeypatch.setattr(watching, "close_old_connections", lambda: None)
+
+
+def begun(number: int) -> BulkAct:
+    """Pausing that many jobs."""
+    jobs = [make_job(items=1) for _ in range(number)]
+    marks = [Mark(figures.job, bulk.seen_of(figures).states) for figures in many_figures(jobs)]
+    return bulk.begin(Order(ACTS["pause"], Scope(), ""), marks, actor=operator("pause"))
+
+
+def test_the_loop_hardly_pauses_while_a_bulk_act_is_left_to_do() -> None:
+    act, stop = begun(3), Stop(4)
+    watching.watch(stop, interval=2.0)
+    assert stop.waits == [watching.BREATH_SECONDS, watching.BREATH_SECONDS, 2.0, 2.0]
+    act.refresh_from_db()
+    assert (act.status, act.done) == ("finished", 3)
+
+
+def test_a_bulk_act_that_cannot_go_on_does_not_end_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    def locked(**_: float) -> bool:
+        raise OperationalError("database is locked")
+
+    monkeypatch.setattr(watching.bulk, "work", locked)
+    stop = Stop(2)
+    watching.watch(stop, interval=2.0)
+    assert stop.waits == [2.0, 2.0]
+
+
+def test_once_goes_on_with_it_for_a_moment() -> None:
+    act = begun(2)
+    call_command("watchdog", "--once")
+    act.refresh_from_db()
+    assert (act.status, act.done) == ("running", 1)
