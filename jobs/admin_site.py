@@ -58,6 +58,8 @@ class OperatorSite(AdminSite):
             path("contracts/", self._page(views.contracts_page), name="contracts"),
             path("replay/", self._page(views.confirm_replay), name="replay"),
             path("tokens/issue/", self._page(views.issue_token), name="token-issue"),
+            path("tokens/rotate/", self._page(views.rotate_token), name="token-rotate"),
+            path("tokens/revoke/", self._page(views.revoke_tokens), name="tokens-revoke"),
             *super().get_urls(),
         ]
 

@@ -124,17 +124,40 @@ class ErrorFilterForm(FilterForm):
     order = forms.ChoiceField(required=False, choices=ORDERS)
 
 
+class RotateForm(ReasonForm):
+    """When the old secret ends, and why there is a new one."""
+
+    grace = forms.ChoiceField(
+        label="The old secret ends",
+        choices=[("0", "at once: what uses it is refused from then on"), ("24", "in 24 hours: both work until then")],
+        initial="0",
+    )
+    field_order = ("grace", "reason")
+
+
 class TokenForm(forms.Form):
     """A new token for an account."""
 
     account = forms.CharField(max_length=150, help_text="Made where it is missing. Not a staff account.")
-    role = forms.ChoiceField(choices=[(role, role.capitalize()) for role in Role], initial=Role.WORKER)
+    role = forms.MultipleChoiceField(
+        label="Roles",
+        choices=[(role, role.capitalize()) for role in Role],
+        initial=[Role.WORKER],
+        widget=forms.CheckboxSelectMultiple,
+        help_text="They replace those of an account that exists.",
+    )
     projects = forms.CharField(
         required=False,
         max_length=2000,
         help_text="Limits the account to these projects, separated by commas; empty leaves it as it is.",
     )
     days = forms.IntegerField(required=False, min_value=1, max_value=36_500, help_text="Empty: for ever.")
+    reason = forms.CharField(
+        max_length=REASON_LENGTH,
+        required=False,
+        help_text="Optional. Kept with your name in the log of acts.",
+        widget=forms.Textarea(attrs={"rows": 2, "cols": 60}),
+    )
 
     def clean_projects(self) -> list[str]:
         """The projects one by one."""

@@ -1,4 +1,7 @@
-"""Tokens of API clients: a secret for an account that is made where it is missing, shown once, stored hashed."""
+"""Tokens of API clients: a secret for an account that is made where it is missing, shown once, stored hashed.
+
+Who issued, rotated or revoked one, when and why is in the admin's log.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +9,25 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
+from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
+from django.utils import timezone
 from knox.models import AuthToken
 
 from jobs.access import Role, access_of
-from jobs.errors import NotPermitted, WrongState
+from jobs.errors import NotFound, NotPermitted, WrongState
 from jobs.models import Membership
+from jobs.words import exact
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
     from django.db.models import QuerySet
 
 PERMISSION = "manage_tokens"
+DIGEST_SHOWN = 12
 
 
 def issue(
@@ -29,6 +37,7 @@ def issue(
     projects: Sequence[str] | None = None,
     days: int | None = None,
     by: User | None = None,
+    reason: str = "",
 ) -> str:
     """A new token for the account of this name; the answer is its secret, which nobody can read again.
 
@@ -41,8 +50,54 @@ def issue(
             _limit(account, projects=projects)
         if by is not None:
             _check(account, by=by)
-        _, secret = AuthToken.objects.create(account, expiry=timedelta(days=days) if days else None)
+        token, secret = AuthToken.objects.create(account, expiry=timedelta(days=days) if days else None)
+        _log(token, by, ADDITION, "Issued.", reason)
     return str(secret)
+
+
+def rotate(token: AuthToken, *, grace: timedelta = timedelta(0), by: User | None = None, reason: str = "") -> str:
+    """A new secret for the account of this token, with the same roles and projects, for as many days.
+
+    The old one ends at once, or after `grace` where it has longer to go. NotFound where it has ended already or is
+    out of reach; NotPermitted where the account may more than `by`, who would be handed its secret.
+    """
+    with transaction.atomic():
+        old = _locked(token, by)
+        _check_account(old.user)
+        if by is not None:
+            _check(old.user, by=by)
+        new, secret = AuthToken.objects.create(old.user, expiry=old.expiry - old.created if old.expiry else None)
+        _log(new, by, ADDITION, f"Issued in place of {old.digest[:DIGEST_SHOWN]}.", reason)
+        _log(old, by, CHANGE, f"Rotated; the old secret ends {_end(old, grace=grace)}.", reason)
+    return str(secret)
+
+
+def revoke(token: AuthToken, *, by: User | None = None, reason: str = "") -> None:
+    """End a token at once. NotFound where it has ended already or is out of reach."""
+    with transaction.atomic():
+        old = _locked(token, by)
+        _log(old, by, DELETION, "Revoked.", reason)
+        old.delete()
+
+
+def _end(old: AuthToken, *, grace: timedelta) -> str:
+    """End the old secret; when, in words."""
+    if not grace:
+        AuthToken.objects.filter(pk=old.pk).delete()
+        return "at once"
+    until = min(filter(None, (old.expiry, timezone.now() + grace)))
+    AuthToken.objects.filter(pk=old.pk).update(expiry=until)
+    return f"at {exact(until)}"
+
+
+def _locked(token: AuthToken, by: User | None) -> AuthToken:
+    """The token as it is now, and nobody else's to end meanwhile."""
+    reach = AuthToken.objects.all() if by is None else in_reach_of(by)
+    ids = list(reach.filter(pk=token.pk).values_list("pk", flat=True))
+    locked = AuthToken.objects.select_for_update().filter(pk__in=ids).first()
+    if locked is None:
+        raise NotFound(f"There is no token {token.digest[:DIGEST_SHOWN]} any more.")
+    return locked
 
 
 def in_reach_of(user: User) -> QuerySet[AuthToken]:
@@ -61,16 +116,32 @@ def in_reach_of(user: User) -> QuerySet[AuthToken]:
 def _account(name: str, *, roles: Sequence[str]) -> User:
     """The account of this name; roles that are given replace those that it has."""
     account, created = get_user_model().objects.get_or_create(username=name)
-    if account.is_staff or account.is_superuser:
-        raise WrongState(f"{name} is a staff account; tokens go to accounts of their own.")
-    if not account.is_active:
-        raise WrongState(f"The account {name} is switched off.")
+    _check_account(account)
     if created:
         account.set_unusable_password()
         account.save(update_fields=["password"])
     if created or roles:
         account.groups.set(Group.objects.filter(name__in=roles or [Role.WORKER]))
     return account
+
+
+def _check_account(account: User) -> None:
+    if account.is_staff or account.is_superuser:
+        raise WrongState(f"{account.username} is a staff account; tokens go to accounts of their own.")
+    if not account.is_active:
+        raise WrongState(f"The account {account.username} is switched off.")
+
+
+def _log(token: AuthToken, by: User | None, flag: int, what: str, reason: str) -> None:
+    if by is not None:
+        LogEntry.objects.create(
+            user_id=by.pk,
+            content_type=ContentType.objects.get_for_model(AuthToken),
+            object_id=token.digest[:DIGEST_SHOWN],
+            object_repr=f"{token.digest[:DIGEST_SHOWN]} of {token.user.get_username()}"[:200],
+            action_flag=flag,
+            change_message=f"{what} Reason: {reason}" if reason else what,
+        )
 
 
 def _limit(account: User, *, projects: Sequence[str]) -> None:

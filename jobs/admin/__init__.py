@@ -1,5 +1,5 @@
 """The lists of the admin; workers own the data, so that they only read, and acts go through their own pages."""
 
-from jobs.admin import bulk, deliveries, endpoints, items, jobs, letters, people
+from jobs.admin import bulk, deliveries, endpoints, items, jobs, letters, people, tokens
 
-__all__ = ["bulk", "deliveries", "endpoints", "items", "jobs", "letters", "people"]
+__all__ = ["bulk", "deliveries", "endpoints", "items", "jobs", "letters", "people", "tokens"]

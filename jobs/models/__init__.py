@@ -8,6 +8,7 @@ from jobs.models.live import Ticket
 from jobs.models.outbox import Delivery, Endpoint
 from jobs.models.people import Membership, Worker, WorkerTally
 from jobs.models.phases import Phase, Tally
+from jobs.models.tokens import TokenUse
 
 __all__ = [
     "BulkAct",
@@ -23,6 +24,7 @@ __all__ = [
     "Phase",
     "Tally",
     "Ticket",
+    "TokenUse",
     "Worker",
     "WorkerTally",
 ]

@@ -14,7 +14,7 @@ from jobs.views.job import job_page, show_job
 from jobs.views.letters import confirm_letters, letter_page
 from jobs.views.overview import overview_page
 from jobs.views.replaying import confirm_replay
-from jobs.views.tokens import issue_token
+from jobs.views.tokens import issue_token, revoke_tokens, rotate_token
 from jobs.views.worker import worker_page
 
 __all__ = [
@@ -38,6 +38,8 @@ __all__ = [
     "letter_page",
     "overview_page",
     "renew_badge",
+    "revoke_tokens",
+    "rotate_token",
     "show_job",
     "stop_bulk",
     "worker_page",

@@ -9,6 +9,8 @@ from rest_framework.authentication import get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from jobs import token_use
+
 
 class BearerAuthentication(TokenAuthentication):
     """Hashed tokens; a header that is no text at all is a wrong token like any other."""
@@ -18,4 +20,6 @@ class BearerAuthentication(TokenAuthentication):
         if not get_authorization_header(request).isascii():
             raise AuthenticationFailed("Invalid token.")
         found: tuple[Any, Any] | None = super().authenticate(request)
+        if found is not None:
+            token_use.used(found[1])
         return found

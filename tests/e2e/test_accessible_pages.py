@@ -11,12 +11,13 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import User
 from django.utils import timezone
+from knox.models import AuthToken
 from playwright.sync_api import Page
 
-from jobs import bulk, operations, tracking, watchdog
+from jobs import bulk, operations, tokens, tracking, watchdog
 from jobs.bulk import Mark, Order
 from jobs.kinds import PhaseSpec
-from jobs.models import BulkAct, Job
+from jobs.models import BulkAct, Job, Worker
 from jobs.previews import ACTS, Scope, many_figures
 from tests.factories import WORKER, item_of, make_job, phase_of
 
@@ -55,7 +56,15 @@ def addresses(jobs: dict[str, Job]) -> list[str]:
     pages += [f"{job}act/retry/?match=jobs_job&query=status%3Dall", f"{job}act/pause/?match=nonsense"]
     pages += [*bulk_acts(jobs), "/admin/jobs/bulkact/"]
     pages += ["/admin/errors/", "/admin/errors/?since=1h&kind=ocr"]
-    return ["/admin/", *pages, f"{job}?status=all", "/admin/knox/authtoken/", "/admin/tokens/issue/"]
+    return ["/admin/", *pages, f"{job}?status=all", "/admin/knox/authtoken/", *_tokens()]
+
+
+def _tokens() -> list[str]:
+    """The pages about one token, and that of a worker."""
+    tokens.issue("ocr-1", projects=["a"], days=30)
+    which = f"token={AuthToken.objects.values_list('digest', flat=True)[0][:12]}"
+    asking = [f"/admin/tokens/{act}/?{which}" for act in ("rotate", "revoke")]
+    return ["/admin/tokens/issue/", *asking, Worker.objects.get(name="w-1").get_absolute_url()]
 
 
 def bulk_acts(jobs: dict[str, Job]) -> list[str]:

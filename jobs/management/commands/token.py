@@ -1,9 +1,10 @@
-"""Tokens of workers and other API clients: create, list, revoke."""
+"""Tokens of workers and other API clients: create, list, rotate, revoke."""
 
 from __future__ import annotations
 
 from argparse import ArgumentTypeError
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -12,22 +13,25 @@ from knox.models import AuthToken
 
 from jobs import tokens
 from jobs.access import Role
-from jobs.errors import WrongState
+from jobs.errors import Refused, WrongState
+from jobs.tokens import DIGEST_SHOWN
 
 NOT_FOUND, WRONG_STATE = 3, 4
 LONGEST_DAYS = 36_500
-DIGEST_SHOWN = 12
+LONGEST_GRACE = 168
 DIGEST_LEAST = 8
 
 
 class Command(BaseCommand):
-    """`token create` prints the secret, and nothing else, on stdout; it is stored hashed and shown only there."""
+    """`token create` and `token rotate` print the secret, and nothing else, on stdout; it is stored hashed and shown
+    only there.
+    """
 
-    help = "Create, list or revoke the tokens of API clients."
+    help = "Create, list, rotate or revoke the tokens of API clients."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Three subcommands."""
-        acts = parser.add_subparsers(dest="act", required=True, metavar="create|list|revoke")
+        """Four subcommands."""
+        acts = parser.add_subparsers(dest="act", required=True, metavar="create|list|rotate|revoke")
         create = acts.add_parser("create", help="make a token for the account NAME, which is made where it is missing")
         create.add_argument("name", type=_name, help="user name of the account, up to 150 characters")
         create.add_argument(
@@ -41,7 +45,12 @@ class Command(BaseCommand):
             "--project", type=_project, action="append", dest="projects", help="limit it to this project; repeatable"
         )
         create.add_argument("--days", type=_days, help="how long the token lasts (default: for ever)")
-        acts.add_parser("list", help="print every token")
+        acts.add_parser("list", help="print every token, and when it was used last")
+        rotate = acts.add_parser("rotate", help="print a new secret in place of an old one, for the same account")
+        rotate.add_argument("which", help="as for revoke; exactly one token")
+        rotate.add_argument(
+            "--grace-hours", type=_hours, default=0, help="how long the old secret still works (default 0, at most 168)"
+        )
         revoke = acts.add_parser("revoke", help="delete tokens")
         revoke.add_argument("which", help="an account's name, or the first characters of a digest as `list` prints it")
 
@@ -51,6 +60,8 @@ class Command(BaseCommand):
             self._create(**{name: options[name] for name in ("name", "roles", "projects", "days")})
         elif options["act"] == "list":
             self._list()
+        elif options["act"] == "rotate":
+            self._rotate(options["which"], hours=options["grace_hours"])
         else:
             self._revoke(options["which"])
 
@@ -63,9 +74,19 @@ class Command(BaseCommand):
             raise CommandError(error.detail, returncode=WRONG_STATE) from None
 
     def _list(self) -> None:
-        every = AuthToken.objects.select_related("user").prefetch_related("user__groups", "user__memberships")
+        every = AuthToken.objects.select_related("user", "use").prefetch_related("user__groups", "user__memberships")
         for token in every.order_by("user__username", "created"):
             self.stdout.write(_line(token))
+
+    def _rotate(self, which: str, *, hours: int) -> None:
+        found = list(_tokens(which)[:2])
+        if len(found) != 1:
+            many = "more than one token; name one by its digest" if found else "no token"
+            raise CommandError(f"There is {many} of {which!r}.", returncode=WRONG_STATE if found else NOT_FOUND)
+        try:
+            self.stdout.write(tokens.rotate(found[0], grace=timedelta(hours=hours)))
+        except Refused as error:
+            raise CommandError(error.detail, returncode=WRONG_STATE) from None
 
     def _revoke(self, which: str) -> None:
         deleted, _ = _tokens(which).delete()
@@ -85,7 +106,8 @@ def _line(token: AuthToken) -> str:
     roles = ",".join(sorted(group.name for group in token.user.groups.all())) or "-"
     projects = ",".join(sorted(membership.project for membership in token.user.memberships.all())) or "all projects"
     expiry = f"until {token.expiry:%Y-%m-%d}" if token.expiry else "for ever"
-    return "  ".join([token.digest[:DIGEST_SHOWN], token.user.username, roles, projects, expiry])
+    used = f"used {token.use.used_at:%Y-%m-%d %H:%M}" if hasattr(token, "use") else "never used"
+    return "  ".join([token.digest[:DIGEST_SHOWN], token.user.username, roles, projects, expiry, used])
 
 
 def _name(text: str) -> str:
@@ -100,6 +122,12 @@ def _bounded(text: str, *, most: int) -> str:
     if not text.strip() or len(text) > most or "\0" in text:
         raise ArgumentTypeError(f"must have 1 to {most} characters")
     return text
+
+
+def _hours(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text[:4]) > LONGEST_GRACE:
+        raise ArgumentTypeError(f"must be from 0 to {LONGEST_GRACE} hours")
+    return int(text)
 
 
 def _days(text: str) -> int:

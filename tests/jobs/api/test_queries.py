@@ -70,7 +70,7 @@ def test_the_cost_of_a_report_does_not_depend_on_its_length(worker: Api) -> None
         body = {"worker": "w1", "results": [{"key": f"k{n}", "status": "completed"} for n in range(first, last)]}
         costs.add(queries(lambda body=body: worker.post(path, body)))
     assert len(costs) == 1
-    assert costs.pop() <= TOKEN + ACCESS + LOOKUP + 1 + 10
+    assert costs.pop() <= TOKEN + ACCESS + LOOKUP + 1 + 11
 
 
 def test_a_report_finds_its_phase_and_answers_with_one_query_each(db: None, django_assert_num_queries: Any) -> None:

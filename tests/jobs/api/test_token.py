@@ -89,7 +89,7 @@ def test_list_shows_whose_tokens_there_are_and_no_secret() -> None:
     run("create", "w2")
     first, second = run("list").splitlines()
     assert first.split()[1:4] == ["w1", "worker", "red"]
-    assert second.endswith("all projects  for ever")
+    assert second.endswith("all projects  for ever  never used")
     assert secret[:8] not in first
 
 
@@ -130,3 +130,17 @@ def test_wrong_usage_is_refused_and_makes_nothing(arguments: Sequence[str]) -> N
     with pytest.raises(CommandError):
         run(*arguments)
     assert not User.objects.exists()
+
+
+def test_rotate_prints_a_new_secret_and_ends_the_old_one_at_once_or_after_a_grace() -> None:
+    first = run("create", "w1").strip()
+    second = run("rotate", "w1").strip()
+    assert [get(secret).status_code for secret in (first, second)] == [401, 200]
+    third = run("rotate", "w1", "--grace-hours", "2").strip()
+    assert [get(secret).status_code for secret in (second, third)] == [200, 200]
+    assert "used 20" in run("list")
+    assert fails("rotate", "w1") == 4
+    assert fails("rotate", "nobody") == 3
+    for hours in ("169", "-1", "x", "99999999999"):
+        with pytest.raises(CommandError):
+            run("rotate", "w1", "--grace-hours", hours)

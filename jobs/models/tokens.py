@@ -1,0 +1,19 @@
+"""What is kept of tokens beside their hash."""
+
+from __future__ import annotations
+
+from django.db import models
+from knox.models import AuthToken
+
+
+class TokenUse(models.Model):
+    """When a token was used last, to the minute."""
+
+    token = models.OneToOneField(AuthToken, primary_key=True, on_delete=models.CASCADE, related_name="use")
+    used_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.token_id[:12]} {self.used_at:%Y-%m-%d %H:%M}"

@@ -1,0 +1,82 @@
+"""When each token was used last.
+
+It is noted at most once a minute for each token and process, and only where nobody else writes at that moment: no
+call waits for it, and none fails for it. What could not be noted is noted with one of the next calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
+from time import monotonic
+
+from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.utils import timezone
+from knox.models import AuthToken
+
+from jobs.models import TokenUse
+
+EVERY, AGAIN = 60.0, 5.0  # seconds from one note to the next; from one that failed to the next try
+MOST_KNOWN = 10_000
+PATIENCE = "50ms"
+
+_lock = Lock()
+_due_at: dict[str, float] = {}
+
+
+def used(token: AuthToken) -> None:
+    """This token was used now."""
+    if not _is_due(token.pk):
+        return
+    try:
+        with _without_waiting(), transaction.atomic():
+            _write(token)
+    except (DatabaseError, InterfaceError):
+        _due_at[token.pk] = monotonic() + AGAIN
+
+
+def forget() -> None:
+    """Forget what was noted; for a process that begins anew."""
+    _due_at.clear()
+
+
+def _is_due(key: str) -> bool:
+    now = monotonic()
+    if _due_at.get(key, 0.0) > now:
+        return False
+    with _lock:
+        if _due_at.get(key, 0.0) > now:
+            return False
+        if len(_due_at) >= MOST_KNOWN:
+            _due_at.clear()
+        _due_at[key] = now + EVERY
+    return True
+
+
+def _write(token: AuthToken) -> None:
+    now = timezone.now()
+    if not TokenUse.objects.filter(pk=token.pk).update(used_at=now):
+        TokenUse.objects.bulk_create([TokenUse(token=token, used_at=now)], ignore_conflicts=True)
+
+
+@contextmanager
+def _without_waiting() -> Iterator[None]:
+    """Within it a lock that somebody else holds is an error at once, or nearly so."""
+    if connection.in_atomic_block:
+        yield
+        return
+    sqlite = connection.vendor == "sqlite"
+    ask, shorten, restore = (
+        ("PRAGMA busy_timeout", "PRAGMA busy_timeout = 0", "PRAGMA busy_timeout = {}")
+        if sqlite
+        else ("SHOW lock_timeout", f"SET lock_timeout = '{PATIENCE}'", "SET lock_timeout = '{}'")
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(ask)
+        before = cursor.fetchone()[0]
+        cursor.execute(shorten)
+        try:
+            yield
+        finally:
+            cursor.execute(restore.format(before))
