@@ -165,6 +165,7 @@ def test_above_that_a_cell_is_a_block_with_the_worst_status(lead: Any) -> None:
     assert len(cells) == 334
     assert [cells[0].text, cells[1].text] == ["Block 1: worst is failed", "Block 2: worst is completed"]
     assert cells[166].text == "Block 167: worst is running"
+    assert cells[166].find("use")[0].attributes["href"] == "#i-running"
     assert {cell.attributes["class"] for cell in cells[168:]} == {"cell pending"}
     assert "Each cell is a block of about 3 items" in page.section("items")
 
