@@ -63,7 +63,8 @@ class Kind:
     gets (job, phase, result) and answers why the result is refused, or None. `completed` gets (change, phase)
     where a phase has completed, to write or announce what follows in the same change. `page` names the URL
     that shows a job of this kind (it takes the job's id), `list_page` that of a list of its own, which the
-    navigation calls `plural`. A kind that is not `open` is created through its own endpoint, `created_at`.
+    navigation calls `plural`; the keys `g` and `key` lead there. A kind that is not `open` is created through its own
+    endpoint, `created_at`.
     """
 
     code: str
@@ -75,6 +76,7 @@ class Kind:
     page: str = JOB_PAGE
     list_page: str = ""
     plural: str = ""
+    key: str = ""
     open: bool = True
     created_at: str = ""
 

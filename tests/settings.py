@@ -44,6 +44,8 @@ from progress_site.settings import ALLOWED_HOSTS, CHANNEL_LAYERS, DATABASES, RED
 ALLOWED_HOSTS += ["testserver"]
 if REDIS_URL:  # what is published in Redis is heard in all of its databases
     CHANNEL_LAYERS["default"]["CONFIG"]["prefix"] = f"test-{REDIS_URL.rpartition('/')[2]}"
+if os.environ.get("TEST_WATCHDOG_INTERVAL"):  # of a server whose time a test wants to itself
+    WATCHDOG_INTERVAL = int(os.environ["TEST_WATCHDOG_INTERVAL"])
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # As the site has it, but in a file of this process and without waiting for the disk.

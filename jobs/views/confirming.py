@@ -19,6 +19,7 @@ from jobs.forms import ActForm
 from jobs.models import Job
 from jobs.operations import Act
 from jobs.previews import ACTS, ActSpec, Preview, figures_of, preview
+from jobs.previews.acts import forbidden as lacking
 from jobs.views.asked import Asked, scope_in
 from jobs.views.choosing import Chosen, chosen
 from jobs.views.confirming_many import act_on_many, ask_about_many
@@ -59,6 +60,8 @@ def _confirm(request: HttpRequest, site: AdminSite, act: ActSpec, *, job_id: int
     if visible is None:
         return forbidden(request, site, "To see jobs an account needs the permission jobs.view_job (role viewer).")
     confirmed = request.method == "POST" and "look" not in request.POST
+    if confirmed and (lacks := lacking(act, request.user)):
+        return forbidden(request, site, lacks)
     shown = shown_of(request, act, job_id=job_id) if confirmed else None
     found = shown.chosen(visible) if shown else chosen(request, site, visible, job_id=job_id)
     if found is None or not (found.jobs or found.too_many):

@@ -42,6 +42,7 @@ PIPELINE = Kind(
     page="admin:ocr_chunks_document_change",
     list_page="admin:ocr_chunks_document_changelist",
     plural="Documents",
+    key="m",
     open=False,
     created_at="/api/v1/documents",
 )

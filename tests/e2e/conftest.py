@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.test import Client
+from knox.models import AuthToken
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
-from tests.servers import Server, on_test_database, started
+from tests.e2e.stories import Worker
+from tests.jobs.live.server import LiveServer, serving
+from tests.servers import Server
 
 PASSWORD = "browser-test-password"
 SECONDS = 1000
@@ -27,14 +30,17 @@ expect.set_options(timeout=15 * SECONDS)
 
 
 @pytest.fixture(scope="package")
-def running(django_db_setup: None) -> Iterator[Server]:
-    """The server that all browser tests share, over the database that is emptied after each."""
-    with started(Server(on_test_database(LOG_LEVEL="ERROR"))) as server:
+def running(django_db_setup: None) -> Iterator[LiveServer]:
+    """The server that all browser tests share, over the database that is emptied after each.
+
+    Its watchdog sleeps: what is stuck or expired is so because a test says it, and stays so.
+    """
+    with serving(LOG_LEVEL="ERROR", TEST_WATCHDOG_INTERVAL="86400") as server:
         yield server
 
 
 @pytest.fixture
-def server(running: Server, transactional_db: None) -> Server:
+def server(running: LiveServer, transactional_db: None) -> LiveServer:
     """A server over the database of the test; the test may kill it and start it again."""
     if not running.is_running:
         running.start()
@@ -114,3 +120,27 @@ def page(context: BrowserContext, server: Server, lead: User, complaints: Compla
     page.goto("/admin/")
     expect(page.get_by_role("heading", name="Overview")).to_be_visible()
     return page
+
+
+@pytest.fixture
+def as_role(chromium: Browser, server: LiveServer, complaints: Complaints) -> Iterator[Callable[[str], Page]]:
+    """Open the overview of somebody else: `as_role("viewer")`."""
+    contexts: list[BrowserContext] = []
+
+    def open_overview(role: str) -> Page:
+        contexts.append(chromium.new_context(base_url=server.url))
+        sign_in(contexts[-1], make_account(f"a-{role}", role), server=server)
+        page = contexts[-1].new_page()
+        complaints.listen(page)
+        page.goto("/admin/")
+        return page
+
+    yield open_overview
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def worker(server: LiveServer) -> Worker:
+    """A worker with a token of its own."""
+    return Worker(server, AuthToken.objects.create(make_account("worker", "worker"))[1])

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.utils import timezone
 from playwright.sync_api import Locator, Page, expect
 
-from jobs import operations, watchdog
+from jobs import operations
 from jobs.models import Job
 from tests.factories import complete, make_job, phase_of, settle
 
@@ -114,24 +112,6 @@ def test_after_the_end_of_its_job_a_page_asks_for_nothing_more(page: Page, compl
     page.on("websocket", lambda socket: asked.append(socket.url))
     page.wait_for_timeout(6000)
     assert asked == []
-    assert complaints == []
-
-
-def test_a_stuck_job_is_force_completed_through_the_page_that_asks(page: Page, lead: Any, complaints: Any) -> None:
-    job = make_job(name="vision-033", items=120, done=44, failed=3, threshold=90)
-    watchdog.find_stuck(timezone.now() + timedelta(hours=1))
-    page.reload()
-    page.locator("[data-section=attention]").get_by_role("link", name="Force-complete…").click()
-    expect(page.get_by_text("44 of 120 done (36 %)")).to_be_visible()
-    expect(page.get_by_text("processed_assets=44, has_partial_completion=true, forced=true")).to_be_visible()
-    page.get_by_label("Reason").fill("The customer takes what there is")
-    page.get_by_label("Type vision-033 to confirm").fill("vision-033")
-    page.get_by_role("button", name="Force-complete job").click()
-    expect(page.get_by_text("vision-033: 1 phase force-completed.")).to_be_visible()
-    expect(page.locator("[data-section=attention]")).to_contain_text("Nothing needs attention.")
-    job.refresh_from_db()
-    assert (job.status, job.partial) == ("completed", True)
-    assert job.events.get(type="operator.force_complete").account == lead
     assert complaints == []
 
 

@@ -55,6 +55,7 @@ PIPELINE = Kind(
     page="admin:training_trainingsession_change",
     list_page="admin:training_trainingsession_changelist",
     plural="Training",
+    key="r",
     open=False,
     created_at="/api/v1/training",
 )

@@ -22,7 +22,12 @@ const WORDS = {
   denied: "Not permitted",
   paused: "Paused",
 };
-const ENDS = { completed: "completed", partial: "completed, partial", failed: "failed", cancelled: "was cancelled" };
+const ENDS = {
+  completed: "completed",
+  partial: "completed, partial",
+  failed: "failed",
+  cancelled: "was cancelled",
+};
 
 const live = document.getElementById("live");
 const badge = document.getElementById("badge");
@@ -33,6 +38,7 @@ const isSingle = live.dataset.single === "yes";
 const known = new Map();
 const waiting = new Map();
 let isPaused = false;
+let endIsSaid = false;
 let mode = "connecting";
 
 const sections = new Sections({
@@ -56,7 +62,8 @@ feed.addEventListener("mode", ({ detail }) => {
   const changed = mode !== detail.mode;
   mode = detail.mode;
   showBadge();
-  if (changed && mode !== "connecting" && !(mode === "live" && !wasAway)) say(saidMode());
+  const isKnown = mode === "connecting" || (mode === "live" && !wasAway) || (mode === "done" && endIsSaid);
+  if (changed && !isKnown) say(saidMode());
   if (wasAway && mode === "live") refresh();
   if (mode === "signedout" || mode === "denied" || mode === "done") sections.stop();
 });
@@ -82,7 +89,7 @@ function take(job, { first = false } = {}) {
   const before = known.get(job.id);
   known.set(job.id, { face: faceOf(job), revision: job.revision });
   showJob(job);
-  if (before && before.face !== faceOf(job) && ENDS[faceOf(job)]) say(`${job.name} ${ENDS[faceOf(job)]}`);
+  if (before && before.face !== faceOf(job) && ENDS[faceOf(job)]) sayEnd(job);
   if (isSingle) refreshSingle(job, before, first);
   else if (first ? !isShown(job) : before?.face !== faceOf(job)) refresh();
 }
@@ -118,6 +125,12 @@ function showClock() {
 
 function say(text) {
   said.textContent = text;
+}
+
+/** That a job is over; the end of the connection that follows from it is no news after that. */
+function sayEnd(job) {
+  say(`${job.name} ${ENDS[faceOf(job)]}`);
+  endIsSaid = true;
 }
 
 // --- keys --------------------------------------------------------------------------------------------

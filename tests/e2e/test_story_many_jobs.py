@@ -1,0 +1,73 @@
+"""Ten thousand jobs: searched, filtered, ticked, and everything that matches acted upon."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from jobs import bulk
+from jobs.models import BulkAct, Job
+from tests.e2e.stories import expect_fact, expect_said
+from tests.e2e.test_live_pages import assert_not_reloaded, mark_page
+from tests.factories import make_job, phase_of
+from tests.jobs.pages.crowd import make_crowd
+
+pytestmark = pytest.mark.e2e
+LIST = "/admin/jobs/job/"
+
+
+def test_a_job_among_ten_thousand_is_found_and_the_filter_is_kept_through_the_act(page: Page, complaints: Any) -> None:
+    make_crowd(10_000)
+    other = make_job(name="needle-1", items=3, failed=1, project="matter-7")
+    make_job(name="needle-2", items=3, failed=2, project="matter-7")
+    page.get_by_role("link", name="Jobs", exact=True).first.click()
+    page.get_by_label("Part of a name").fill("needle")
+    page.get_by_role("button", name="Search").click()
+    page.get_by_role("navigation", name="Filter").get_by_role("link", name="All").first.click()
+    expect(page.get_by_role("row", name="needle")).to_have_count(2)
+    kept = page.url
+    assert "q=needle" in kept
+    page.get_by_role("row", name="needle-2").get_by_role("checkbox").check()
+    page.get_by_label("Action:").select_option("Retry jobs…")
+    page.get_by_role("button", name="Go").click()
+    page.get_by_role("button", name="Retry 2 items").click()
+    expect_said(page, "needle-2: 2 retried.")
+    assert page.url == kept
+    assert phase_of(other).failed == 1
+    assert complaints == []
+
+
+def test_everything_that_matches_is_counted_before_and_its_progress_can_be_followed_and_stopped(
+    page: Page, complaints: Any
+) -> None:
+    make_crowd(1000)
+    page.goto(f"{LIST}?status=pending&q=crowd")
+    page.get_by_role("checkbox", name="Select all").check()
+    page.get_by_role("button", name="Select all 1000 jobs").click()
+    page.get_by_label("Action:").select_option("Pause jobs…")
+    page.get_by_role("button", name="Go").click()
+    expect_fact(page, "Chosen", "status Pending, matching “crowd”")
+    expect_fact(page, "Matched", "1,000 jobs")
+    expect_fact(page, "Limit", "1,000 jobs or 20,000 items at once.")
+    page.get_by_label("Reason").fill("The disk is moved")
+    page.get_by_role("button", name="Pause 1,000 jobs").click()
+
+    bar = page.get_by_role("progressbar", name="Jobs done")
+    expect(bar).to_have_attribute("aria-valuetext", re.compile(r"^\d+ of 1,000 jobs, 0 refused$"))
+    mark_page(page)
+    act = BulkAct.objects.get()
+    bulk.work(seconds=0.5)
+    act.refresh_from_db()
+    expect(bar).to_have_attribute("aria-valuetext", f"{act.settled:,} of 1,000 jobs, 0 refused")
+    assert_not_reloaded(page)
+    page.get_by_role("button", name="Stop, leave the rest as it is").click()
+    done = Job.objects.filter(status="paused").count()
+    assert 0 < done < 1000
+    expect_said(page, f"Stopped: {1000 - done:,} jobs left as they were.")
+    expect(page.get_by_role("table")).to_contain_text(f"{done:,}")
+    page.get_by_role("link", name="Back to the list").click()
+    assert page.url.endswith("?status=pending&q=crowd")
+    assert complaints == []

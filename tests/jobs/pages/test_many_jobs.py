@@ -1,0 +1,48 @@
+"""The list of jobs among ten thousand: as many statements as among none, and nearly as quick."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from jobs.models import Job
+from tests.jobs.pages.crowd import make_crowd
+
+JOBS = "/admin/jobs/job/"
+MANY = 10_000
+LIKE_FEW = 3
+QUERIES = ["", "?status=all", "?status=failed", "?q=crowd-77", "?status=pending&p=50", "?kind=generic&o=2"]
+
+
+def quickest(client: Any, address: str) -> float:
+    """The best time of three, in seconds."""
+    times = []
+    for _ in range(3):
+        began = time.perf_counter()
+        assert client.get(address).status_code == 200
+        times.append(time.perf_counter() - began)
+    return min(times)
+
+
+def statements(client: Any, address: str) -> int:
+    """How many SQL statements the page needs."""
+    with CaptureQueriesContext(
+        connection,
+    ) as asked:
+        client.get(address)
+    return len(asked)
+
+
+@pytest.mark.django_db
+def test_pages_filters_and_searches_cost_the_same_among_ten_thousand_jobs(lead: Any) -> None:
+    make_crowd(100)  # one whole page, so that what is drawn is the same
+    asked, seconds = statements(lead.client, JOBS), quickest(lead.client, JOBS)
+    Job.objects.all().delete()
+    make_crowd(MANY)
+    for query in QUERIES:
+        assert statements(lead.client, JOBS + query) <= asked + 1, query
+        assert quickest(lead.client, JOBS + query) < LIKE_FEW * seconds, query
