@@ -49,9 +49,6 @@ def missing_rabbitmq() -> str:
     return "" if settings.AMQP_URL else "AMQP_URL is not given"
 
 
-SERVICES = {"postgres", "rabbitmq", "redis"}
-# Whatever else a test of these does, it may do it through Redis.
-THROUGH_REDIS = ("tests/jobs/live/", "tests/jobs/stream/")
 # What takes longest begins first, so that no process has the longest left when the other has nothing.
 LONGEST = [
     "broker",
@@ -65,30 +62,14 @@ LONGEST = [
 ]
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """A second run of the suite need not repeat what cannot come out otherwise."""
-    about = "leave out the tests that use neither the database nor a service: they are the same on every database"
-    parser.addoption("--on-services", action="store_true", help=about)
-
-
-def is_alike_everywhere(item: pytest.Item) -> bool:
-    """Does a test use nothing that DATABASE_URL, REDIS_URL and AMQP_URL name?"""
-    markers = {marker.name for marker in item.iter_markers()}
-    uses_database = "django_db" in markers or "django_db_setup" in getattr(item, "fixturenames", ())
-    return not (uses_database or markers & SERVICES or item.nodeid.startswith(THROUGH_REDIS))
-
-
 def group_of(item: pytest.Item) -> str:
     """Processes that share the run take whole files; one of them takes everything that is about the one broker."""
     return "broker" if item.get_closest_marker("rabbitmq") else item.nodeid.partition("::")[0]
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is not asked for, and tell the processes that share the run what belongs together."""
-    if config.getoption("--on-services"):
-        config.hook.pytest_deselected(items=[item for item in items if is_alike_everywhere(item)])
-        items[:] = [item for item in items if not is_alike_everywhere(item)]
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tell the processes that share the run what belongs together, and what to begin with."""
     for item in items:
         item.add_marker(pytest.mark.xdist_group(group_of(item)))
     items.sort(key=lambda item: LONGEST.index(group_of(item)) if group_of(item) in LONGEST else len(LONGEST))

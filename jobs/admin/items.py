@@ -39,8 +39,6 @@ class ItemAdmin(ActsOnRows, ReadOnlyAdmin):
         *map(Column, ("key", "label", "split", "payload", "status", "attempt", "tries", "worker")),
         *map(Column, ("lease_expires_at", "error", "result", "started_at", "finished_at")),
     )
-    raw_id_fields = ("phase", "account")
-    exclude = ("key_digest", "signature")
     job_path, item_path, acts, rows_are = "phase__job_id", "pk", ON_ITEMS, "items"
 
     def get_search_results(

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from jobs.change import COUNTERS, Actor, Change, change
 from jobs.errors import NotFound
-from jobs.models import BulkAct, Event, Item, Job, Phase, Worker, WorkerTally
+from jobs.models import BulkAct, Event, InboxMessage, Item, Job, Phase, Worker, WorkerTally
 from jobs.statuses import JobStatus
 
 RECOUNT = Actor(name="recount")
@@ -86,19 +86,26 @@ def _counts_of_items(phases: list[Phase]) -> dict[int, dict[str, int]]:
 
 
 def prune(*, dry_run: bool = False, now: datetime | None = None) -> dict[str, int]:
-    """Delete completed jobs after 30 days, others and bulk acts after 90, timeline rows after 365; workers that
-    were not heard for 30 days and hold nothing, and what each settled in five minutes after 7.
+    """Delete completed jobs after 30 days, others and bulk acts after 90, timeline rows and dead letters after 365;
+    workers that were not heard for 30 days and hold nothing, and what each settled in five minutes after 7.
     """
     at = now or timezone.now()
     events, workers = Event.objects.filter(at__lt=at - KEEP_TIMELINE), _old_workers(at)
     acts = BulkAct.objects.filter(created_at__lt=at - KEEP_BULK_ACTS)
+    letters = InboxMessage.objects.letters().filter(received_at__lt=at - KEEP_TIMELINE)
     if dry_run:
-        found = {"events": events, "bulk_acts": acts, "workers": workers}
+        found = {"events": events, "bulk_acts": acts, "letters": letters, "workers": workers}
         return {"jobs": _old_jobs(at).count(), **{name: rows.count() for name, rows in found.items()}}
     deleted = sum(_delete(job_id, at=at) for job_id in list(_old_jobs(at).values_list("pk", flat=True)))
     WorkerTally.objects.filter(slot__lt=at - KEEP_TALLIES).delete()
     gone = acts.delete()[1].get(BulkAct._meta.label, 0)
-    return {"jobs": deleted, "events": events.delete()[0], "bulk_acts": gone, "workers": workers.delete()[0]}
+    return {
+        "jobs": deleted,
+        "events": events.delete()[0],
+        "bulk_acts": gone,
+        "letters": letters.delete()[0],
+        "workers": workers.delete()[0],
+    }
 
 
 def _old_workers(at: datetime) -> QuerySet[Worker]:

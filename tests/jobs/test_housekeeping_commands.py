@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from datetime import timedelta
 from io import StringIO
+from uuid import uuid4
 
 import pytest
+from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
 from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from jobs import watchdog
-from jobs.models import Event, Item, Job, Phase
+from jobs.models import Event, InboxMessage, Item, Job, Phase
 from ocr_chunks import documents
 from ocr_chunks.models import Chunk
 from tests.factories import WORKER, make_job, phase_of
@@ -52,9 +55,12 @@ def test_prune_keeps_what_is_young_or_unfinished_and_deletes_what_is_old() -> No
     long_ago = timezone.now() - timedelta(days=31)
     Job.objects.filter(pk__in=[old.pk, running.pk]).update(finished_at=long_ago, created_at=long_ago)
     Job.objects.filter(pk=running.pk).update(finished_at=None)
-    assert run("prune", "--dry-run") == "1 jobs, 0 timeline rows, 0 bulk acts and 0 workers would be deleted.\n"
+    assert (
+        run("prune", "--dry-run")
+        == "1 jobs, 0 timeline rows, 0 bulk acts, 0 dead letters and 0 workers would be deleted.\n"
+    )
     assert Job.objects.count() == 3
-    assert run("prune") == "1 jobs, 0 timeline rows, 0 bulk acts and 0 workers deleted.\n"
+    assert run("prune") == "1 jobs, 0 timeline rows, 0 bulk acts, 0 dead letters and 0 workers deleted.\n"
     assert set(Job.objects.all()) == {young, running}
     assert Item.objects.filter(phase__job_id=old.pk).count() == 0
 
@@ -63,9 +69,28 @@ def test_prune_keeps_failed_jobs_90_days_and_the_timeline_a_year() -> None:
     job = make_job(items=1, failed=1, on_shortfall="fail")
     Job.objects.filter(pk=job.pk).update(finished_at=timezone.now() - timedelta(days=89))
     Event.objects.filter(job=job, type="job.created").update(at=timezone.now() - timedelta(days=366))
-    assert run("prune") == "0 jobs, 1 timeline rows, 0 bulk acts and 0 workers deleted.\n"
+    assert run("prune") == "0 jobs, 1 timeline rows, 0 bulk acts, 0 dead letters and 0 workers deleted.\n"
     Job.objects.filter(pk=job.pk).update(finished_at=timezone.now() - timedelta(days=91))
-    assert run("prune") == "1 jobs, 0 timeline rows, 0 bulk acts and 0 workers deleted.\n"
+    assert run("prune") == "1 jobs, 0 timeline rows, 0 bulk acts, 0 dead letters and 0 workers deleted.\n"
+
+
+def test_prune_forgets_letters_after_a_year_and_sessions_that_have_ended_but_no_id_of_an_applied_message() -> None:
+    received = timezone.now() - timedelta(days=366)
+    letters = [("dead", None), ("replayed", None), ("applied", uuid4())]
+    for number, (status, event_id) in enumerate(letters):
+        InboxMessage.objects.create(
+            source="broker", digest=str(number), status=status, event_id=event_id, received_at=received
+        )
+    young = InboxMessage.objects.create(source="broker", digest="9", status="dead", received_at=timezone.now())
+    ended = SessionStore()
+    ended.set_expiry(-1)
+    ended.create()
+    assert "2 dead letters" in run("prune", "--dry-run")
+    assert Session.objects.count() == 1
+    assert "2 dead letters" in run("prune")
+    assert [message.status for message in InboxMessage.objects.order_by("pk")] == ["applied", "dead"]
+    assert InboxMessage.objects.dead().get() == young
+    assert not Session.objects.exists()
 
 
 def test_recount_without_repair_leaves_even_a_passed_deadline_alone() -> None:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 
 from jobs import watchdog
 
 
 class Command(BaseCommand):
-    """Delete old jobs, timeline rows, bulk acts and workers."""
+    """Delete old jobs, timeline rows, dead letters, bulk acts and workers, and sessions that have ended."""
 
     help = (
-        "Delete completed jobs after 30 days, others and bulk acts after 90, timeline rows after 365,"
-        " workers that were not heard for 30 days and hold nothing."
+        "Delete completed jobs after 30 days, others and bulk acts after 90, timeline rows and dead letters after 365,"
+        " workers that were not heard for 30 days and hold nothing, and sessions that have ended."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -26,4 +27,6 @@ class Command(BaseCommand):
         found = watchdog.prune(dry_run=dry_run)
         verb = "would be deleted" if dry_run else "deleted"
         counts = f"{found['jobs']} jobs, {found['events']} timeline rows, {found['bulk_acts']} bulk acts"
-        self.stdout.write(f"{counts} and {found['workers']} workers {verb}.")
+        self.stdout.write(f"{counts}, {found['letters']} dead letters and {found['workers']} workers {verb}.")
+        if not dry_run:
+            call_command("clearsessions")

@@ -17,11 +17,11 @@ from tests.training.pages.states import DUPLICATES, STATES, UNIQUE, make_in
 from training import sessions
 
 HEADS = {
-    "discovering": "0.00 % overall Discovering current phase Training time left unknown last report never",
+    "discovering": "0.00 % overall Discovering current phase Training ETA unknown last report never",
     "pending": "12.00 % overall Pending current phase Training",
     "training": "21.00 % overall Running current phase Training",
     "faces": "46.25 % overall Running current phase Face detection",
-    "clustering": "95.00 % overall Running current phase Clustering time left unknown",
+    "clustering": "95.00 % overall Running current phase Clustering ETA unknown",
     "counted": "96.55 % overall Running current phase Clustering",
     "completed": "100.00 % overall Completed last report",
     "no_clusters": "100.00 % overall Completed last report",
@@ -102,7 +102,7 @@ def test_training_says_counts_rate_and_that_skipped_images_count(lead: Any, cloc
     clock.forward(60)
     report(session, "training", ["completed"] * 71 + ["failed"] * 2, start=1)
     shown = part(lead.open(address(session)), "training")
-    assert "41.82 % 92 of 220 images 74.0 images per minute time left" in shown
+    assert "41.82 % 92 of 220 images 74.0 images per minute ETA" in shown
     assert "Unique 200 Skipped 20 counted as processed Failed 2 Needed 198 90 % Held 0" in shown
 
 
