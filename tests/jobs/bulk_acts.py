@@ -1,0 +1,33 @@
+"""Bulk acts in the state that a test needs, begun as the page that asks begins them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from jobs import bulk
+from jobs.bulk import Mark, Order
+from jobs.models import BulkAct, Job
+from jobs.previews import ACTS, Scope, many_figures
+
+
+def begun(
+    slug: str, jobs: Sequence[Job], *, actor: Any, reason: str = "why", items: Any = None, **scope: Any
+) -> BulkAct:
+    """A bulk act on these jobs as they are now."""
+    order = Order(ACTS[slug], Scope(**scope), reason)
+    marks = [
+        Mark(figures.job, bulk.seen_of(figures).states, tuple((items or {}).get(figures.job.pk, ())))
+        for figures in many_figures(jobs)
+    ]
+    return bulk.begin(order, marks, actor=actor, words="all of them")
+
+
+def outcomes(act: BulkAct) -> dict[str, str]:
+    """What became of each job."""
+    return dict(act.targets.values_list("name", "outcome"))
+
+
+def details(act: BulkAct) -> set[str]:
+    """Why jobs were refused."""
+    return set(act.targets.filter(outcome="refused").values_list("detail", flat=True))
