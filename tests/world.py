@@ -66,7 +66,7 @@ def make_world() -> World:
     pictures = [NewImage(f"{bad}/{n}.jpg", hash=bad[:100]) for n in range(3)]
     session = create_session(name=bad[:199] + "s", images=pictures, project=bad[:128], by=Actor(name=bad[:128])).session
     letter = inbox.bury({"type": bad[:120], "data": {bad: bad}}, reason=bad[:2000], source=bad[:120])
-    AuthToken.objects.create(user)
+    token, _ = AuthToken.objects.create(user)
     jobs += [Job.objects.get(pk=document.pk), Job.objects.get(pk=session.pk)]
     event = Event.objects.filter(outward=True).order_by("pk")[0]
     values = {
@@ -85,6 +85,7 @@ def make_world() -> World:
         "app_label": ["auth", "jobs", "ocr_chunks", "training"],
         "notation": ["csv", "json"],
         "signed": [badge_of(jobs[0])],
+        "token": [token.digest],
     }
     return World(jobs, values)
 
@@ -148,6 +149,7 @@ def pages(world: World) -> Iterator[str]:
     yield from (f"/admin/jobs/job/act/{slug}/?{chosen}" for slug in ACTS)
     yield f"/admin/replay/?event={world.values['event_id'][0]}"
     yield f"/admin/letters/replay/?letter={world.values['letter_id'][0]}"
+    yield from (f"/admin/tokens/{act}/?token={world.values['token'][0]}" for act in ("rotate", "revoke"))
 
 
 def resolvers(root: URLResolver, prefix: str = "") -> Iterator[tuple[str, URLResolver]]:

@@ -88,7 +88,7 @@ def test_the_worker_in_shell(run, files: Path, site: Site, name: str) -> None:  
 
 def test_the_readme_names_what_there_is() -> None:
     for error in re.findall(r"^\| `(\w+)` \|", README, flags=re.MULTILINE):
-        assert error in progress_client.__all__ or error in ("url", "token", "worker", "patience", "journal")
+        assert error in progress_client.__all__ or error in ("url", "token", "worker", "version", "patience", "journal")
     tracker = README.partition("## The image tracker")[2].partition("What differs")[0]
     for method in re.findall(r"`(\w+)`", tracker):
         assert hasattr(ProgressTracker, method) or method == "Status"

@@ -83,8 +83,8 @@ ACTS = [
     (look, 7),
     (claim, 12),
     (claim_any, 14),
-    (report_all_but_one, 10),
-    (report_a_merge, 16),
+    (report_all_but_one, 11),
+    (report_a_merge, 17),
     (retry, 15),
 ]
 

@@ -160,7 +160,7 @@ def test_who_may_not_cannot_even_with_a_page_from_before(browser: Any, role: str
     seen = lead.open(f"{ACT}cancel/?{ALL}")
     lead.account.groups.set(browser(role).account.groups.all())
     told = lead.confirm(f"{ACT}cancel/?{ALL}", page=seen, reason="r", name="2 jobs", status=403)
-    assert "jobs.cancel_job" in told.text
+    assert "Needs the permission “Can cancel jobs”" in told.text
     assert not BulkAct.objects.exists()
 
 

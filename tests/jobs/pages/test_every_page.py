@@ -16,7 +16,7 @@ from tests.jobs.pages.test_exporting import JOBS, content, reader, table
 from tests.world import HOSTILE, World, badge_of, make_hostile, make_world, pages
 
 # Changing, adding and deleting is what verbs do; an act on several jobs, and a replay, need to be told on which.
-NOT_FOR_ALL = r"/(add|delete|history|change)/$|/job/act/[a-z-]+/$|/replay/$"
+NOT_FOR_ALL = r"/(add|delete|history|change)/$|/job/act/[a-z-]+/$|/replay/$|/tokens/(rotate|revoke)/$"
 DRAWN = {"svg", "title", "rect", "text", "g", "path", "defs", "pattern", "line", "clipPath", "linearGradient", "stop"}
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
