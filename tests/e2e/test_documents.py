@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from jobs import operations
 from jobs.models import Job
-from tests.e2e.test_accessible_pages import findings
+from tests.e2e.rules import findings
 from tests.e2e.test_live_pages import assert_not_reloaded, expect_mode, mark_page
 from tests.factories import item_of
 from tests.ocr_chunks.pages.papers import CHUNKS, LIST, address, make_document, tell, tell_merge
@@ -150,12 +150,7 @@ def make_every_state() -> list[Job]:
     return [pending, running, ready, merging, merged, broken, failed, cancelled, paused, small]
 
 
-@pytest.mark.parametrize(
-    ("scheme", "width"), [("light", 1360), ("dark", 1360), ("light", 390)], ids=["light", "dark", "small"]
-)
-def test_pages_of_documents_break_no_rule(page: Page, complaints: Any, scheme: Any, width: int) -> None:
-    page.emulate_media(color_scheme=scheme)
-    page.set_viewport_size({"width": width, "height": 844})
+def test_pages_of_documents_break_no_rule(page: Page, complaints: Any) -> None:
     empty = findings(page, LIST) + findings(page, CHUNKS)
     jobs = make_every_state()
     places = [*map(address, jobs), f"{LIST}?status=all", f"{LIST}?project=m-7", f"{CHUNKS}?status=failed"]

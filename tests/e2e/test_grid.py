@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
+from tests.e2e.rules import broken
 from tests.e2e.test_live_pages import assert_not_reloaded, expect_mode, mark_page
 from tests.factories import item_of, make_job, phase_of, settle
 from tests.ocr_chunks.pages.papers import address, make_document, tell
@@ -46,7 +46,7 @@ def test_a_selection_by_keyboard_is_said_lives_through_changes_and_is_retried(pa
     expect(page.get_by_role("option", selected=True)).to_have_count(3)
     expect(cell(page, 14)).to_be_focused()
     assert_not_reloaded(page)
-    assert findings_here(page) == []
+    assert broken(page) == []
     page.keyboard.press("s")
     expect(page.get_by_role("button", name="Retry selected…")).to_be_focused()
     page.keyboard.press("Enter")
@@ -56,11 +56,6 @@ def test_a_selection_by_keyboard_is_said_lives_through_changes_and_is_retried(pa
     assert item_of(job, "k11").status == item_of(job, "k13").status == "pending"
     assert item_of(job, "k10").status == "failed"
     assert complaints == []
-
-
-def findings_here(page: Page) -> list[str]:
-    """Broken rules of accessibility on the page as it stands."""
-    return [rule["id"] for rule in Axe().run(page).response["violations"]]
 
 
 def test_a_selection_by_pointer_ticks_the_list_and_is_cleared(page: Page, complaints: Any) -> None:

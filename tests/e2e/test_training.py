@@ -9,7 +9,8 @@ import pytest
 from playwright.sync_api import Page, Request, WebSocketRoute, expect
 
 from jobs import operations
-from tests.e2e.test_accessible_pages import complained, findings
+from tests.e2e.rules import findings
+from tests.e2e.test_accessible_pages import complained
 from tests.e2e.test_live_pages import assert_not_reloaded, expect_mode, mark_page
 from tests.training.factories import clustering, faces, finish, images, job_of, make_session, report
 from tests.training.pages.reading import DETECTIONS, IMAGES, SESSIONS, address
@@ -208,13 +209,8 @@ def test_without_scripts_the_page_shows_the_same(chromium: Any, server: Any, con
     still.close()
 
 
-@pytest.mark.parametrize(
-    ("scheme", "width"), [("light", 1360), ("dark", 1360), ("light", 390)], ids=["light", "dark", "small"]
-)
-def test_pages_of_training_break_no_rule(page: Page, complaints: Any, scheme: Any, width: int) -> None:
+def test_pages_of_training_break_no_rule(page: Page, complaints: Any) -> None:
     places = [address(make_in(state, name=f"{state}-" + "long-name-" * 15)) for state in STATES]
-    page.emulate_media(color_scheme=scheme)
-    page.set_viewport_size({"width": width, "height": 844})
     lists = [f"{SESSIONS}?status=all", SESSIONS, IMAGES, f"{IMAGES}?duplicate=yes", DETECTIONS, f"{SESSIONS}?q=none"]
     assert [finding for place in [*places, *lists] for finding in findings(page, place)] == []
     assert complained(complaints) == []
