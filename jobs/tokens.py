@@ -9,15 +9,15 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
+from django.contrib.admin.models import ADDITION, CHANGE, DELETION
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
-from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 from django.utils import timezone
 from knox.models import AuthToken
 
 from jobs.access import Role, access_of
+from jobs.change.audit import log_act
 from jobs.errors import NotFound, NotPermitted, WrongState
 from jobs.models import Membership
 from jobs.words import exact
@@ -133,15 +133,9 @@ def _check_account(account: User) -> None:
 
 
 def _log(token: AuthToken, by: User | None, flag: int, what: str, reason: str) -> None:
-    if by is not None:
-        LogEntry.objects.create(
-            user_id=by.pk,
-            content_type=ContentType.objects.get_for_model(AuthToken),
-            object_id=token.digest[:DIGEST_SHOWN],
-            object_repr=f"{token.digest[:DIGEST_SHOWN]} of {token.user.get_username()}"[:200],
-            action_flag=flag,
-            change_message=f"{what} Reason: {reason}" if reason else what,
-        )
+    key = token.digest[:DIGEST_SHOWN]
+    label = f"{key} of {token.user.get_username()}"
+    log_act(token, what, account=by, flag=flag, reason=reason, key=key, label=label)
 
 
 def _limit(account: User, *, projects: Sequence[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 DASH = "\u2013"
+ELLIPSIS = "\u2026"
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 
 
@@ -64,3 +65,8 @@ def things(count: int, one: str, many: str = "") -> str:
 def things_are(count: int, one: str) -> str:
     """`1 item is`, `12 items are`."""
     return f"{things(count, one)} {'is' if count == 1 else 'are'}"
+
+
+def clip(text: str, longest: int) -> str:
+    """The text in at most so many characters; what is cut off is marked with an ellipsis."""
+    return text if len(text) <= longest else text[: longest - 1] + ELLIPSIS

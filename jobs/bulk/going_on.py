@@ -13,9 +13,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth import get_user_model
-from django.contrib.contenttypes.models import ContentType
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Exists, F, OuterRef
 from django.utils import timezone
@@ -23,6 +21,7 @@ from django.utils import timezone
 from jobs import operations
 from jobs.bulk.beginning import order_of
 from jobs.bulk.doing import Seen, do
+from jobs.change.audit import log_act
 from jobs.errors import NotPermitted, Refused, WrongState
 from jobs.models import BulkAct, BulkTarget
 from jobs.models.bulk import BulkStatus, TargetOutcome
@@ -74,18 +73,7 @@ def stop(bulk: BulkAct, *, actor: User) -> None:
         if not BulkAct.objects.running().filter(pk=bulk.pk).update(**ended):
             raise WrongState("This bulk act is over; one can be stopped while it runs.")
         bulk.refresh_from_db()
-        _log_stop(bulk, actor)
-
-
-def _log_stop(bulk: BulkAct, actor: User) -> None:
-    LogEntry.objects.create(
-        user_id=actor.pk,
-        content_type=ContentType.objects.get_for_model(BulkAct),
-        object_id=str(bulk.pk),
-        object_repr=str(bulk)[:200],
-        action_flag=CHANGE,
-        change_message=f"stop: {bulk.settled} of {bulk.total} jobs were done.",
-    )
+        log_act(bulk, f"stop: {bulk.settled} of {bulk.total} jobs were done.", account=actor)
 
 
 # --- one job -----------------------------------------------------------------------------------------

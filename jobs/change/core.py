@@ -6,20 +6,21 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.utils import timezone
 
 from jobs import kinds, timeline
+from jobs.change import phase_life
 from jobs.change.fields import COUNTERS, job_values, phase_values
+from jobs.change.phase_life import Cause, Life
 from jobs.change.settling import settle
 from jobs.errors import NotFound
 from jobs.models import Event, Job, Phase
-from jobs.models.items import ERROR_LENGTH
 from jobs.progress import Judgement
-from jobs.statuses import SETTLED_ITEM, Held, PhaseStatus
+from jobs.statuses import SETTLED_ITEM, CompletedBy
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -132,10 +133,8 @@ class Change:
     def begin(self, phase: Phase) -> None:
         """The first claim, report, count or start of a run."""
         if phase.started_at is None:
-            phase.started_at = self.now
             self.record(phase.job, f"{phase.code}.started", phase=phase)
-        if phase.status == PhaseStatus.PENDING:
-            phase.status = PhaseStatus.PROCESSING
+        self.live(phase, Life.BEGIN)
 
     def count(self, phase: Phase, *, was: str, now: str, number: int = 1) -> None:
         """Move the counters of a phase with `number` of its items, from one status to another."""
@@ -165,35 +164,46 @@ class Change:
         """Was anything about this phase changed so far?"""
         return self.phase_before[phase.pk] != phase_values(phase)
 
-    def arm(self, phase: Phase) -> None:
-        """Set the watermark: the deadline of an accepted announcement."""
-        ttl = timedelta(seconds=phase.watermark_ttl)
-        if phase.job.held == Held.PAUSED:
-            phase.deadline_at, phase.deadline_left = None, ttl
-        else:
-            phase.deadline_at, phase.deadline_left = self.now + ttl, None
+    def live(
+        self,
+        phase: Phase,
+        event: Life,
+        *,
+        by: CompletedBy | None = None,
+        error: str = "",
+        total: int | None = None,
+    ) -> None:
+        """Set the columns of a phase as this event of its life says."""
+        phase_life.apply(phase, event, Cause(self.now, by=by, error=error, total=total))
 
-    def reopen(self, phase: Phase) -> None:
-        """A failed phase goes on in the same run."""
-        phase.status = PhaseStatus.PROCESSING if phase.started_at else PhaseStatus.PENDING
-        phase.completed_at, phase.error = None, ""
+    def reopen(self, phase: Phase, event: Life = Life.GO_ON) -> None:
+        """Open a finished phase again: in the same run, or with `Life.REOPEN` in a new one."""
+        self.live(phase, event)
         phase.job.watched_from = self.now
         self.errors_stale.add(phase.job_id)
 
-    def close(self, phase: Phase, judgement: Judgement, *, error: str = "") -> None:
-        """Finish a phase: its one completed event of this run and what its kind adds to it, or its failure."""
-        phase.status = judgement.status
-        phase.completed_by, phase.partial = judgement.completed_by or "", judgement.partial
-        phase.completed_at, phase.deadline_at, phase.deadline_left = self.now, None, None
-        if phase.is_completed:
-            self.emit(timeline.completed(phase))
-            completed = kinds.get(phase.job.kind).completed
-            if completed:
-                completed(self, phase)
-        elif phase.status == PhaseStatus.FAILED:
-            phase.error = (error or timeline.shortfall(phase))[:ERROR_LENGTH]
+    def complete(self, phase: Phase, *, by: CompletedBy, forced: bool = False) -> None:
+        """Complete a phase: the one completed event of this run, and what its kind adds to it."""
+        if phase.error:
             self.errors_stale.add(phase.job_id)
-            self.emit(timeline.failed(phase))
+        self.live(phase, Life.FORCE if forced else Life.COMPLETE, by=by)
+        self.emit(timeline.completed(phase))
+        completed = kinds.get(phase.job.kind).completed
+        if completed:
+            completed(self, phase)
+
+    def fail(self, phase: Phase, *, error: str = "") -> None:
+        """Fail a phase; without an error its sentence is the shortfall."""
+        self.live(phase, Life.FAIL, error=error)
+        self.errors_stale.add(phase.job_id)
+        self.emit(timeline.failed(phase))
+
+    def close(self, phase: Phase, judgement: Judgement) -> None:
+        """Finish a phase as it was judged."""
+        if judgement.completed_by is not None:
+            self.complete(phase, by=judgement.completed_by)
+        else:
+            self.fail(phase)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import transaction
 
 from jobs import broadcast, progress, rows, timeline
+from jobs.change import phase_life
 from jobs.change.fields import JOB_FIELDS, PHASE_FIELDS, LostRace, job_values, phase_values
 from jobs.models import Event, EventCounter, Job, Phase, Tally, Worker, WorkerTally
 from jobs.models.people import slot_of
@@ -46,24 +47,23 @@ def _judge(c: Change, job: Job) -> None:
 
 def _close_what_is_over(c: Change, job: Job) -> bool:
     closed = False
-    earlier_completed = True
-    for phase in c.phases[job.pk]:
-        _open_gate(c, phase, earlier_completed=earlier_completed)
+    phases = c.phases[job.pk]
+    for phase, gate_open in zip(phases, progress.gates([phase.state for phase in phases]), strict=True):
+        _set_gate(c, phase, gate_open=gate_open)
+        phase_life.run_clock(phase, paused=job.held == Held.PAUSED, now=c.now)
         if phase.is_open and phase.gate_open and job.held != Held.CANCELLED:
             due = phase.deadline_at is not None and phase.deadline_at <= c.now
             judgement = progress.judge(phase.state, deadline_passed=due)
             if judgement:
                 c.close(phase, judgement)
                 closed = True
-        earlier_completed = earlier_completed and phase.is_completed
     return closed
 
 
-def _open_gate(c: Change, phase: Phase, *, earlier_completed: bool) -> None:
-    is_open = earlier_completed or not phase.gated
-    if is_open and not phase.gate_open and phase.is_open:
+def _set_gate(c: Change, phase: Phase, *, gate_open: bool) -> None:
+    if gate_open and not phase.gate_open and phase.is_open:
         c.record(phase.job, f"{phase.code}.opened", phase=phase)
-    phase.gate_open = is_open
+    phase.gate_open = gate_open
 
 
 def _write_phases(c: Change) -> set[int]:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from jobs import vision
 from jobs.change import Change
+from jobs.change.refusals import Call, closed_to
 from jobs.errors import BadInput
 from jobs.inbox.messages import Inbound
 from jobs.models import Phase
@@ -85,7 +86,7 @@ def _list(c: Change, event: Inbound, handling: Handling) -> Effect:
     """Pending items of the phases that are first in line and not over; no total is set by them."""
     items = event.items()
     phases = handling.addressed(c.phases[c.job.pk])
-    takers = [phase for phase in phases if phase.is_open and c.job.held != Held.CANCELLED]
+    takers = [phase for phase in phases if closed_to(phase, Call.ADD) is None]
     if not takers:
         return Effect("closed", phases, kept=False)
     added = [list_items(c, phase, items, listing=False).added for phase in takers]

@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 from django.utils import timezone
 
 from jobs.change import Actor
+from jobs.change.audit import log_act
 from jobs.errors import NotFound, NotPermitted, Refused, WrongState
 from jobs.inbox.messages import digest
 from jobs.inbox.taking import Taken, take
@@ -80,15 +79,8 @@ def _locked(letter: InboxMessage, actor: User | None) -> InboxMessage:
 def _replay(letter: InboxMessage, *, actor: User | None) -> Taken:
     taken = take(letter.payload, source=letter.source, by=Actor(account=actor))
     InboxMessage.objects.filter(pk=letter.pk).update(status=InboxStatus.REPLAYED)
-    if actor is not None:
-        LogEntry.objects.create(
-            user_id=actor.pk,
-            content_type=ContentType.objects.get_for_model(InboxMessage),
-            object_id=str(letter.pk),
-            object_repr=str(letter)[:200],
-            action_flag=CHANGE,
-            change_message=f"replay: {'applied' if taken.applied else taken.reason} to job {taken.job.name}.",
-        )
+    outcome = "applied" if taken.applied else taken.reason
+    log_act(letter, f"replay: {outcome} to job {taken.job.name}.", account=actor)
     return taken
 
 

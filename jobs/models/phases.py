@@ -150,9 +150,14 @@ class Phase(models.Model):
         return self.status == PhaseStatus.COMPLETED
 
     @property
-    def is_closed(self) -> bool:
-        """True when it takes no reports: failed, cancelled, forced, or behind its gate."""
-        return self.forced or self.status in (PhaseStatus.FAILED, PhaseStatus.CANCELLED) or not self.gate_open
+    def is_closed_for_good(self) -> bool:
+        """True when only a restart opens it again: forced or cancelled."""
+        return self.forced or self.status == PhaseStatus.CANCELLED
+
+    @property
+    def has_items(self) -> bool:
+        """True when its work is items, given as a list or reported; otherwise it is counted or finished by name."""
+        return self.listed or self.items_total > 0
 
     @property
     def pending_items(self) -> int:

@@ -7,14 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.contenttypes.models import ContentType
-
 from jobs.change import Actor, Change, change
 from jobs.errors import BadInput, Conflict, NotFound, NotPermitted, WrongState
 from jobs.models import Job, Phase
 from jobs.models.jobs import projects_of
-from jobs.statuses import Held, JobStatus
+from jobs.statuses import JobStatus
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -84,34 +81,11 @@ def _check_reason(reason: str, *, required: bool) -> None:
         raise BadInput({"reason": f"At most {REASON_LENGTH} characters."})
 
 
-def audit(c: Change, verb: str, detail: str, *, phase: Phase | None = None) -> None:
-    """Write down who did what, when and why: in the timeline and in the admin's log."""
-    c.record(c.job, f"operator.{verb}", phase=phase, detail=detail)
-    if c.by.account is not None:
-        LogEntry.objects.create(
-            user_id=c.by.account.pk,
-            content_type=ContentType.objects.get_for_model(Job),
-            object_id=str(c.job.pk),
-            object_repr=c.job.name[:200],
-            action_flag=CHANGE,
-            change_message=f"{verb}: {detail}" + (f" Reason: {c.reason}" if c.reason else ""),
-        )
-
-
 def require_status(c: Change, verb: str, *statuses: JobStatus) -> None:
     """Refuse unless the job is in one of these states; the sentence names both."""
     if c.job.status not in statuses:
         names = ", ".join(statuses[:-1]) + (" or " if len(statuses) > 1 else "") + statuses[-1]
         raise WrongState(f"Job {c.job.name} is {c.job.status}; {verb} is possible while it is {names}.")
-
-
-def not_cancelled(c: Change, verb: str) -> None:
-    """Refuse on a cancelled job."""
-    if c.job.held == Held.CANCELLED:
-        raise WrongState(
-            f"Job {c.job.name} is cancelled; {verb} is possible while it is pending, processing, paused, failed"
-            " or completed. A restart of a phase opens it again."
-        )
 
 
 def chosen_phases(c: Change, code: str) -> list[Phase]:

@@ -11,11 +11,11 @@ from secrets import token_bytes
 from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
-from django.contrib.contenttypes.models import ContentType
+from django.contrib.admin.models import ADDITION, CHANGE, DELETION
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from jobs.change.audit import log_act
 from jobs.errors import BadInput, Conflict, NotFound, NotPermitted
 from jobs.models import Endpoint
 from jobs.models.jobs import projects_of
@@ -201,12 +201,4 @@ def _set_active(endpoint: Endpoint, *, actor: User | None, active: bool, reason:
 
 
 def _log(endpoint: Endpoint, actor: User | None, flag: int, message: str) -> None:
-    if actor is not None:
-        LogEntry.objects.create(
-            user_id=actor.pk,
-            content_type=ContentType.objects.get_for_model(Endpoint),
-            object_id=str(endpoint.pk),
-            object_repr=str(endpoint)[:200],
-            action_flag=flag,
-            change_message=message,
-        )
+    log_act(endpoint, message, account=actor, flag=flag)

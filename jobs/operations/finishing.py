@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from django.db.models import F
-
-from jobs import progress
-from jobs.change import Change, LostRace
+from jobs.change.audit import audit
+from jobs.change.phase_life import Life
+from jobs.change.rerunning import revoke_leases
 from jobs.errors import WrongState
-from jobs.models import Item, Job, Phase
-from jobs.operations.act import Act, acting, audit, chosen_phases, require_status
-from jobs.progress import Judgement
-from jobs.statuses import CompletedBy, Held, ItemStatus, JobStatus, PhaseStatus
+from jobs.models import Job, Phase
+from jobs.models.texts import fit
+from jobs.operations.act import Act, acting, chosen_phases, require_status
+from jobs.statuses import CompletedBy, Held, JobStatus
 from jobs.words import things_are
 
 if TYPE_CHECKING:
@@ -37,8 +35,9 @@ def force_complete(job: Job, *, phase: str = "", actor: By, reason: str, revisio
         require_status(c, "force-complete", *GOING, JobStatus.FAILED)
         if not open_phases:
             raise WrongState(f"Phase {phase} is completed; force-complete is for pending, processing or failed ones.")
+        revoke_leases(c, open_phases)
         for p in open_phases:
-            _force(c, p)
+            c.complete(p, by=CompletedBy.FORCED, forced=True)
         detail = f"{things_are(len(open_phases), 'phase')} completed with what is there."
         audit(c, "force_complete", detail, phase=open_phases[0] if phase else None)
         return Act(len(open_phases), c.job, detail)
@@ -55,7 +54,7 @@ def fail(job: Job, *, actor: By, reason: str = "", revision: int | None = None) 
         revoke_leases(c, open_phases)
         c.job.held = ""
         for phase in open_phases:
-            c.close(phase, Judgement(PhaseStatus.FAILED), error=reason or "failed by an operator")
+            c.fail(phase, error=fit(Phase, "error", reason) or "failed by an operator")
         return Act(1, c.job, f"Job {job.name} is failed.")
 
 
@@ -70,38 +69,5 @@ def cancel(job: Job, *, actor: By, reason: str = "", revision: int | None = None
         revoke_leases(c, c.phases[c.job.pk])
         c.job.held = Held.CANCELLED
         for phase in unfinished:
-            phase.status = PhaseStatus.CANCELLED
-            phase.deadline_at, phase.deadline_left = None, None
+            c.live(phase, Life.CANCEL)
         return Act(1, c.job, f"Job {job.name} is cancelled.")
-
-
-def revoke_leases(c: Change, phases: Sequence[Phase]) -> int:
-    """Take every held item of these phases back to pending, under a new attempt; how many there were."""
-    holding = [phase for phase in phases if phase.processing and not phase.counted]
-    if not holding:
-        return 0
-    revoked = (
-        Item.objects.held()
-        .filter(phase__in=holding)
-        .update(
-            status=ItemStatus.PENDING,
-            attempt=F("attempt") + 1,
-            lease_seconds=None,
-            lease_expires_at=None,
-            started_at=None,
-        )
-    )
-    if revoked != sum(phase.processing for phase in holding):
-        raise LostRace("An item was moved by somebody who did not hold the lock of its job.")
-    for phase in holding:
-        phase.processing = 0
-    return revoked
-
-
-def _force(c: Change, phase: Phase) -> None:
-    revoke_leases(c, [phase])
-    phase.forced, phase.error = True, ""
-    c.errors_stale.add(c.job.pk)
-    if phase.expected is None:
-        phase.expected = phase.counts.settled
-    c.close(phase, progress.completion(phase.counts, by=CompletedBy.FORCED))

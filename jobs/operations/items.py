@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Count, F
+from django.db.models import Count
 
 from jobs import timeline
 from jobs.change import Change, LostRace
-from jobs.errors import WrongState
+from jobs.change.audit import audit
+from jobs.change.items import CLEARED, RENEWED, TAKEN_BACK
+from jobs.change.refusals import Call, closed_to, not_cancelled, require_open
 from jobs.models import Item, Job, Phase
 from jobs.models.items import ItemQuerySet
-from jobs.operations.act import Act, Refusal, acting, audit, chosen_phases, not_cancelled, refuse_others
+from jobs.operations.act import Act, Refusal, acting, chosen_phases, refuse_others
 from jobs.statuses import ItemStatus, PhaseStatus
 from jobs.words import things_are
 
@@ -20,18 +22,6 @@ if TYPE_CHECKING:
     from jobs.operations.act import By
 
 KEYS_IN_EVENT = 1000
-FRESH: dict[str, Any] = {
-    "status": ItemStatus.PENDING,
-    "attempt": F("attempt") + 1,
-    "error": "",
-    "signature": "",
-    "result": {},
-    "checksum": "",
-    "lease_seconds": None,
-    "lease_expires_at": None,
-    "started_at": None,
-    "finished_at": None,
-}
 
 
 def retry(
@@ -50,14 +40,14 @@ def retry(
     count late. `changed` is the number of items. Refused on a cancelled job and a forced phase.
     """
     with acting(job, "retry", actor=actor, reason=reason, revision=revision) as c:
-        not_cancelled(c, "retry")
-        phases = _takes_items(c, phase, "retry")
+        not_cancelled(c.job, "retry")
+        phases = _takes_items(c, phase, Call.RETRY)
         failed = _narrow(Item.objects.failed().filter(phase__in=phases), items=items)
         if error_signature:
             failed = failed.alike(error_signature)
         keys = list(failed.order_by("pk").values_list("key", flat=True)[:KEYS_IN_EVENT])
         refused = _not_failed(c, failed, items)
-        moved = _move(c, failed, was=ItemStatus.FAILED, now=ItemStatus.PENDING, values=FRESH | {"tries": 0})
+        moved = _move(c, failed, was=ItemStatus.FAILED, now=ItemStatus.PENDING, values=RENEWED)
         if not moved:
             return Act(0, c.job, "There are no failed items to retry.", refused)
         affected = _only([p for p in phases if c.has_moved(p)])
@@ -87,9 +77,7 @@ def release(
         held = _narrow(Item.objects.held().filter(phase__in=phases), items=items)
         free = held if all else held.without_live_lease(c.now)
         refused = _still_held(c, free, items)
-        values = {"status": ItemStatus.PENDING, "attempt": F("attempt") + 1, "lease_seconds": None}
-        values |= {"lease_expires_at": None, "started_at": None}
-        moved = _move(c, free, was=ItemStatus.PROCESSING, now=ItemStatus.PENDING, values=values)
+        moved = _move(c, free, was=ItemStatus.PROCESSING, now=ItemStatus.PENDING, values=TAKEN_BACK)
         if not moved:
             return Act(0, c.job, "No item is held without a live lease." if not all else "No item is held.", refused)
         detail = f"{things_are(moved, 'item')} claimable again."
@@ -104,14 +92,14 @@ def skip(job: Job, *, items: Sequence[int], actor: By, reason: str = "", revisio
     is judged anew. `changed` is the number of items.
     """
     with acting(job, "skip", actor=actor, reason=reason, revision=revision) as c:
-        not_cancelled(c, "skip")
-        phases = _takes_items(c, "", "skip")
+        not_cancelled(c.job, "skip")
+        phases = _takes_items(c, "", Call.SKIP)
         every = Item.objects.filter(phase__in=phases, pk__in=items)
         moved = 0
         free = every.without_live_lease(c.now).values_list("pk", flat=True)
         fit = [*every.filter(status__in=(ItemStatus.PENDING, ItemStatus.FAILED)).values_list("pk", flat=True), *free]
         refused = refuse_others(fit, items, _states(c, every, "skipped"))
-        values = FRESH | {"status": ItemStatus.SKIPPED, "finished_at": c.now}
+        values = CLEARED | {"status": ItemStatus.SKIPPED, "finished_at": c.now}
         for was in (ItemStatus.PENDING, ItemStatus.FAILED, ItemStatus.PROCESSING):
             chosen = Item.objects.filter(pk__in=fit, status=was)
             moved += _move(c, chosen, was=was, now=ItemStatus.SKIPPED, values=values)
@@ -126,13 +114,12 @@ def skip(job: Job, *, items: Sequence[int], actor: By, reason: str = "", revisio
 # --- the parts ---------------------------------------------------------------------------------------
 
 
-def _takes_items(c: Change, code: str, verb: str) -> list[Phase]:
+def _takes_items(c: Change, code: str, call: Call) -> list[Phase]:
     """The chosen phases that are not closed for good; a single closed one is refused by name."""
     phases = chosen_phases(c, code)
-    usable = [phase for phase in phases if not phase.forced and phase.status != PhaseStatus.CANCELLED]
-    if code and not usable:
-        raise WrongState(f"Phase {code} is closed for good; {verb} is possible there only after a restart.")
-    return usable
+    if code:
+        require_open(phases[0], call)
+    return [phase for phase in phases if closed_to(phase, call) is None]
 
 
 def _narrow(found: ItemQuerySet, *, items: Sequence[int] | None) -> ItemQuerySet:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from jobs.change.audit import audit
 from jobs.errors import WrongState
 from jobs.models import Delivery, Endpoint, Event
 from jobs.models.outbox import DeliveryStatus
-from jobs.operations.act import Act, Refusal, acting, audit
+from jobs.operations.act import Act, Refusal, acting
 from jobs.words import things
 
 if TYPE_CHECKING:

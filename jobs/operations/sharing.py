@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from jobs.change.audit import audit
 from jobs.models import Job
-from jobs.operations.act import Act, acting, audit
+from jobs.operations.act import Act, acting
 
 if TYPE_CHECKING:
     from jobs.operations.act import By

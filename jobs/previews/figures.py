@@ -64,7 +64,7 @@ class Figures:
     @property
     def takers(self) -> list[Phase]:
         """Phases whose items can be retried or skipped."""
-        return [p for p in self.phases if not p.forced and p.status != PhaseStatus.CANCELLED and not p.counted]
+        return [p for p in self.phases if not p.is_closed_for_good and not p.counted]
 
     @property
     def unfinished(self) -> list[Phase]:

@@ -10,10 +10,11 @@ from django.conf import settings
 from django.db.models import F
 
 from jobs.change import Actor, Change, LostRace, change
+from jobs.change.refusals import Call, closed_to
 from jobs.models import Item, Phase
 from jobs.models.jobs import projects_of
 from jobs.models.phases import PhaseQuerySet
-from jobs.statuses import Held, ItemStatus, PhaseStatus, Reason
+from jobs.statuses import ItemStatus, Reason
 from jobs.tracking.inputs import Claimed, ClaimedItem
 
 CLAIM_FIELDS = ("id", "phase_id", "key", "label", "split", "payload", "attempt")
@@ -25,12 +26,12 @@ def claim(phase: Phase, *, worker: str, limit: int = 100, lease_seconds: int | N
     A phase that completed by threshold, settled or watermark still gives its open items. An empty
     answer says why; it costs one query and no lock.
     """
-    reason = refusal(phase)
+    reason = _reason(phase)
     if reason:
         return Claimed([], reason)
     with change([phase.job_id], by=by) as c:
         locked = c.phase(phase.pk)
-        reason = refusal(locked)
+        reason = _reason(locked)
         if reason:
             return Claimed([], reason)
         ids = locked.items.filter(status=ItemStatus.PENDING).order_by("pk").values_list("pk", flat=True)[:limit]
@@ -78,16 +79,11 @@ def _pending(phases: Sequence[Phase], *, limit: int) -> list[int]:
     return [*found, *items.filter(phase=last).order_by("pk")[: limit - len(found)]]
 
 
-def refusal(phase: Phase) -> Reason | None:
+def _reason(phase: Phase) -> Reason | None:
     """Why this phase gives no items, from its row alone."""
-    if phase.job.held == Held.CANCELLED or phase.forced:
-        return Reason.CLOSED
-    if phase.status in (PhaseStatus.FAILED, PhaseStatus.CANCELLED):
-        return Reason.CLOSED
-    if not phase.gate_open:
-        return Reason.GATED
-    if phase.job.held == Held.PAUSED:
-        return Reason.PAUSED
+    refused = closed_to(phase, Call.CLAIM)
+    if refused:
+        return refused.reason
     return None if phase.pending_items > 0 and not phase.counted else Reason.NONE_PENDING
 
 

@@ -6,12 +6,12 @@ import hashlib
 import json
 from uuid import UUID
 
-from jobs import progress
 from jobs.change import Actor, Change, change
+from jobs.change.phase_life import Life
+from jobs.change.refusals import Call, closed_to, require_open
 from jobs.errors import BadInput, Conflict, WrongState
 from jobs.models import InboxMessage, Phase
-from jobs.progress import Judgement
-from jobs.statuses import CompletedBy, Held, PhaseStatus
+from jobs.statuses import CompletedBy, PhaseStatus
 from jobs.tracking.inputs import Announced, Counted
 
 LARGEST = 2**53
@@ -35,13 +35,12 @@ def announce_total(c: Change, phase: Phase, *, expected: int, event_id: UUID | N
         return Announced(False, "duplicate", phase)
     if phase.expected == expected:
         return Announced(False, "same_total", phase)
-    if not phase.is_open or phase.job.held == Held.CANCELLED:
+    if closed_to(phase, Call.ANNOUNCE):
         c.record(phase.job, f"{phase.code}.announced", phase=phase, detail=f"{expected}, after it was {phase.status}")
         return Announced(False, "closed", phase)
     was = "" if phase.expected is None else f" (was {phase.expected})"
     c.record(phase.job, f"{phase.code}.announced", phase=phase, detail=f"{expected}{was}", expected=expected)
-    phase.expected, phase.announced = expected, True
-    c.arm(phase)
+    c.live(phase, Life.ANNOUNCE, total=expected)
     return Announced(True, None, phase)
 
 
@@ -55,7 +54,7 @@ def count(phase: Phase, *, done: int = 0, failed: int = 0, skipped: int = 0, eve
         c.heard(locked.job)
         if not _first_time(c, locked, event_id, {"done": done, "failed": failed, "skipped": skipped}):
             return Counted(False, locked)
-        _check_takes(locked, "count")
+        require_open(locked, Call.COUNT)
         _check_without_items(locked, "count")
         if locked.counts.settled + done + failed + skipped > LARGEST:
             raise BadInput({"done": f"The sum would be over {LARGEST}."})
@@ -81,7 +80,7 @@ def start_phase(c: Change, phase: Phase) -> Phase:
     c.heard(phase.job)
     _check_without_items(phase, "start")
     if not phase.is_completed:
-        _check_takes(phase, "start")
+        require_open(phase, Call.START)
         if phase.started_at is None:
             phase.job.progress_at = c.now
         c.begin(phase)
@@ -90,7 +89,7 @@ def start_phase(c: Change, phase: Phase) -> Phase:
 
 def count_up_to(c: Change, phase: Phase, *, done: int) -> None:
     """Count a phase without items, which has begun, up to an absolute number; a lower one changes nothing."""
-    _check_takes(phase, "count")
+    require_open(phase, Call.COUNT)
     _check_without_items(phase, "count")
     if done > phase.done:
         phase.counted = True
@@ -113,15 +112,13 @@ def finish_phase(c: Change, phase: Phase) -> Phase:
     c.heard(phase.job)
     if phase.is_completed:
         return phase
-    _check_takes(phase, "finish")
-    if _has_items(phase) and phase.expected is None:
+    require_open(phase, Call.FINISH)
+    if phase.has_items and phase.expected is None:
         announce_total(c, phase, expected=phase.items_total)
         return phase
     _check_without_items(phase, "finish")
     c.begin(phase)
-    if phase.expected is None:
-        phase.expected = phase.counts.settled
-    c.close(phase, progress.completion(phase.counts, by=CompletedBy.FINISHED))
+    c.complete(phase, by=CompletedBy.FINISHED)
     return phase
 
 
@@ -137,30 +134,14 @@ def fail_phase(c: Change, phase: Phase, *, error: str = "") -> Phase:
     _check_without_items(phase, "fail")
     if phase.status == PhaseStatus.FAILED:
         return phase
-    _check_takes(phase, "fail")
-    if phase.is_completed:
-        raise WrongState(f"Phase {phase.code} is completed; only a pending or processing phase can be failed.")
+    require_open(phase, Call.FAIL)
     c.begin(phase)
-    c.close(phase, Judgement(PhaseStatus.FAILED), error=error or "unknown error")
+    c.fail(phase, error=error or "unknown error")
     return phase
 
 
-def _check_takes(phase: Phase, verb: str) -> None:
-    if phase.job.held == Held.CANCELLED:
-        raise WrongState(f"Job {phase.job.name} is cancelled; {verb} is possible only while it is not cancelled.")
-    if not phase.gate_open:
-        raise WrongState(f"Phase {phase.code} is gated: {verb} is possible once every earlier phase has completed.")
-    if phase.is_closed:
-        how = "force-completed" if phase.forced else phase.status
-        raise WrongState(f"Phase {phase.code} is {how}; {verb} is possible only while it is pending or processing.")
-
-
-def _has_items(phase: Phase) -> bool:
-    return phase.listed or phase.items_total > 0
-
-
 def _check_without_items(phase: Phase, verb: str) -> None:
-    if _has_items(phase):
+    if phase.has_items:
         raise WrongState(f"Phase {phase.code} has items; {verb} is for phases without items, report them instead.")
 
 

@@ -11,12 +11,14 @@ from django.utils import timezone
 
 from jobs import kinds, rows
 from jobs.change import Actor, Change, LostRace, change, settle
+from jobs.change.phase_life import Life
+from jobs.change.refusals import Call, require_open
 from jobs.errors import BadInput, Conflict, NotPermitted, WrongState
 from jobs.kinds import KindOptions, PhaseSpec
 from jobs.models import Item, Job, Phase
 from jobs.models.items import digest
 from jobs.models.jobs import projects_of
-from jobs.statuses import Held, ItemStatus, PhaseStatus, Shortfall, Trigger
+from jobs.statuses import ItemStatus, Shortfall, Trigger
 from jobs.tracking.inputs import Added, Created, NewItem
 
 ROWS_PER_STATEMENT = 10_000
@@ -96,11 +98,9 @@ def list_items(
     added = insert_items(phase, unique)
     if added:
         if not phase.is_open:
-            _new_run(c, phase, reopen=reopen)
+            _reopen(c, phase, asked=reopen)
         phase.items_total += added
-        phase.last_item_at = c.now
-        if phase.expected is not None and not phase.announced:
-            phase.expected = max(phase.expected, phase.items_total)
+        c.live(phase, Life.ADD_ITEMS)
     phase.listed = phase.listed or listing
     return Added(added, len(items) - added)
 
@@ -156,22 +156,10 @@ def _batches(items: dict[str, NewItem]) -> list[list[tuple[str, NewItem]]]:
     return [pairs[start : start + ROWS_PER_STATEMENT] for start in range(0, len(pairs), ROWS_PER_STATEMENT)]
 
 
-def _new_run(c: Change, phase: Phase, *, reopen: bool) -> None:
-    if phase.job.held == Held.CANCELLED:
-        raise WrongState(f"Job {phase.job.name} is cancelled and takes no new items; only a restart opens it again.")
-    if phase.forced or phase.status == PhaseStatus.CANCELLED:
-        how = "force-completed" if phase.forced else "cancelled"
-        raise WrongState(f"Phase {phase.code} was {how} and is closed for good; only a restart opens it again.")
-    if not reopen:
-        raise WrongState(
-            f"Phase {phase.code} is {phase.status} and takes no new items unless it is pending or processing;"
-            f' send "reopen": true to start a new run that keeps what is settled.'
-        )
-    phase.run += 1
-    phase.status = PhaseStatus.PROCESSING if phase.started_at else PhaseStatus.PENDING
-    phase.completed_by, phase.partial, phase.completed_at, phase.error = "", False, None, ""
-    phase.job.watched_from = c.now
-    c.errors_stale.add(phase.job_id)
+def _reopen(c: Change, phase: Phase, *, asked: bool) -> None:
+    """New items begin a run that keeps what is settled."""
+    require_open(phase, Call.REOPEN if asked else Call.ADD)
+    c.reopen(phase, Life.REOPEN)
     c.record(phase.job, f"{phase.code}.reopened", phase=phase, detail=f"New items began run {phase.run}.")
 
 

@@ -11,6 +11,7 @@ from django.conf import settings
 
 from jobs import kinds, rows
 from jobs.change import Actor, Change, LostRace, change
+from jobs.change.refusals import Call, closed_to
 from jobs.errors import WrongState
 from jobs.kinds import ResultCheck
 from jobs.models import Item, Phase
@@ -65,7 +66,7 @@ def _create_unknown(
         phase = c.phase(batch.phase.pk)
         if phase.counted:
             raise WrongState(f"Phase {phase.code} is counted without items; report its numbers with count.")
-        if phase.listed or closed_because(phase):
+        if phase.listed or closed_to(phase, Call.REPORT):
             continue
         for fingerprint, result in zip(prints, batch.results, strict=True):
             if (phase.pk, fingerprint) not in known and not result.attempt:
@@ -81,17 +82,6 @@ def _load(batches: Sequence[Batch], fingerprints: Sequence[list[str]]) -> dict[K
     fields = ("phase", *transitions.LOADED)
     found = rows.lookup(Item, fields=fields, within=("phase", phases), among=("key_digest", wanted))
     return {(row[0], row[2]): ItemState(*row[1:]) for row in found}
-
-
-def closed_because(phase: Phase) -> str:
-    """Why the phase takes no reports, in a sentence; empty while it does."""
-    if phase.job.held == Held.CANCELLED:
-        return f"Job {phase.job.name} is cancelled."
-    if not phase.gate_open:
-        return f"Phase {phase.code} is gated until every earlier phase has completed."
-    if phase.is_closed:
-        return f"Phase {phase.code} is {'force-completed' if phase.forced else phase.status}."
-    return ""
 
 
 def _apply(c: Change, batch: Batch, prints: Sequence[str], items: dict[Key, ItemState]) -> Reported:
@@ -124,14 +114,14 @@ def _apply(c: Change, batch: Batch, prints: Sequence[str], items: dict[Key, Item
 
 
 def _reporter(c: Change, phase: Phase, batch: Batch) -> Reporter:
-    paused = f"Job {phase.job.name} is paused." if phase.job.held == Held.PAUSED else ""
+    closed, no_new_work = closed_to(phase, Call.REPORT), closed_to(phase, Call.BEGIN)
     return Reporter(
         worker=batch.worker,
         account=batch.by.account.pk if batch.by.account else None,
         now=c.now,
         lease_seconds=settings.ITEM_LEASE_SECONDS if batch.leased else None,
-        closed=closed_because(phase),
-        paused=paused,
+        closed=closed.sentence if closed else "",
+        paused=no_new_work.sentence if no_new_work else "",
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from jobs.change.items import take_back
 from jobs.models.items import ERROR_LENGTH
 from jobs.signatures import signature
 from jobs.statuses import SETTLED_ITEM, ItemStatus, Outcome
@@ -142,9 +143,8 @@ def _give_back(item: ItemState, result: Result, reporter: Reporter) -> Answer:
         return Outcome.DUPLICATE, ""
     if item.worker != reporter.worker and result.attempt is None:
         return Outcome.STALE, f"The item is processing, held by {item.worker or 'another worker'}."
-    item.moved, item.begun, item.started_at = True, True, None
-    item.status, item.attempt = ItemStatus.PENDING, item.attempt + 1
-    item.lease_seconds, item.lease_expires_at = None, None
+    take_back(item)
+    item.moved = item.begun = True
     return Outcome.APPLIED, ""
 
 

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from jobs import rows, timeline
 from jobs.change import Actor, Change, LostRace, change, stuck_reason
+from jobs.change.items import EXPIRED, expire
 from jobs.errors import NotFound
 from jobs.live import tickets
 from jobs.models import Item, Job, Phase
@@ -30,7 +31,7 @@ log = structlog.get_logger(__name__)
 WATCHDOG = Actor(name="watchdog")
 JOBS_PER_SWEEP = 1000
 ITEMS_PER_CHANGE = 5000
-EXPIRED_FIELDS = ("status", "tries", "lease_seconds", "lease_expires_at", "error", "signature", "finished_at")
+EXPIRED_FIELDS = (*EXPIRED, "tries", "error", "signature", "finished_at")
 
 
 def sweep(now: datetime | None = None) -> dict[str, int]:
@@ -96,11 +97,11 @@ def _expire(c: Change) -> int:
 
 def _expire_item(c: Change, phase: Phase, item: Item) -> None:
     """The item is free again; its last holder's result still counts until somebody claims it."""
+    started = item.started_at
+    expire(item)
     item.tries += 1
-    item.lease_seconds, item.lease_expires_at = None, None
-    item.status = ItemStatus.PENDING
     if item.tries >= settings.ITEM_MAX_ATTEMPTS:
-        item.status, item.finished_at = ItemStatus.FAILED, c.now
+        item.status, item.started_at, item.finished_at = ItemStatus.FAILED, started, c.now
         item.error = f"worker_timeout after {item.tries} attempts"
         item.signature = signature(item.error)
         phase.job.error, phase.job.error_item_id = sentence(str(item), item.error), item.pk

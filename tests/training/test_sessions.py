@@ -206,10 +206,10 @@ def faces_forced() -> TrainingSession:
 @pytest.mark.parametrize(
     ("make", "why"),
     [
-        (trained, "training of .* is completed; new images are possible while"),
-        (all_failed, "training of .* is failed; new images are possible while"),
-        (faces_forced, "face_detection of .* is completed; new images are possible while"),
-        (cancelled, "is cancelled and takes no new images; only a restart"),
+        (trained, "training is completed; new images are possible while"),
+        (all_failed, "training is failed; new images are possible while"),
+        (faces_forced, "face_detection is force-completed; new images are possible only"),
+        (cancelled, "is cancelled; new images are possible only after a restart"),
     ],
 )
 def test_new_images_come_too_late_for_what_is_over_and_known_ones_are_fine(make: Any, why: str) -> None:

@@ -11,10 +11,10 @@ from django.db import transaction
 
 from jobs import rows, tracking
 from jobs.change import Actor, Change, change
-from jobs.errors import Conflict, WrongState
+from jobs.change.refusals import Call, not_cancelled, require_open
+from jobs.errors import Conflict
 from jobs.models import Item, Job, Phase
 from jobs.models.items import digest
-from jobs.statuses import Held
 from jobs.tracking import NewItem
 from jobs.tracking.creating import close_list, list_items, skip_listed
 from training.models import FACE_DETECTION, TRAINING, TrainingImage, TrainingSession
@@ -91,8 +91,7 @@ def _complete(c: Change, session: TrainingSession) -> None:
     """No more images will come."""
     if session.complete:
         return
-    if c.job.held == Held.CANCELLED:
-        raise WrongState(f"Job {c.job.name} is cancelled; its list of images can be completed after a restart.")
+    not_cancelled(c.job, "completing its list of images")
     close_list(c, c.phase_by_code(TRAINING))
     close_list(c, c.phase_by_code(FACE_DETECTION))
     session.complete = True
@@ -132,15 +131,8 @@ def _ids(training: Phase, fingerprints: Iterable[str]) -> dict[str, int]:
 
 
 def _check_open(c: Change) -> None:
-    if c.job.held == Held.CANCELLED:
-        raise WrongState(f"Job {c.job.name} is cancelled and takes no new images; only a restart opens it again.")
     for code in (TRAINING, FACE_DETECTION):
-        phase = c.phase_by_code(code)
-        if not phase.is_open:
-            raise WrongState(
-                f"Phase {code} of {c.job.name} is {phase.status}; new images are possible while it is pending or"
-                " processing. Create a new session for them."
-            )
+        require_open(c.phase_by_code(code), Call.ADD_IMAGES)
 
 
 def _insert(c: Change, session: TrainingSession, new: Mapping[str, NewImage]) -> int:

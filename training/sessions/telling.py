@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import cast
 
 from jobs.change import Actor, Change, change
-from jobs.errors import WrongState
+from jobs.change.refusals import Call, require_open
 from jobs.models import Phase
-from jobs.statuses import Held, PhaseStatus
 from jobs.tracking.counting import count_up_to, fail_phase, finish_phase, start_phase
 from training.models import CLUSTERING, FACE_DETECTION, ClusteringRun, FaceDetectionSession, TrainingSession
 from training.sessions.inputs import FacesTold, Told
@@ -64,12 +63,7 @@ def tell_clustering(
 def _takes(c: Change, code: str) -> Phase:
     """The phase, if its workers may tell about it."""
     phase = c.phase_by_code(code)
-    if c.job.held == Held.CANCELLED:
-        raise WrongState(f"Job {c.job.name} is cancelled; {code} can be told only while it is not cancelled.")
-    if not phase.gate_open:
-        raise WrongState(f"Phase {code} is gated; it can be told once every earlier phase has completed.")
-    if phase.forced:
-        raise WrongState(f"Phase {code} is force-completed; it can be told again only after a restart.")
+    require_open(phase, Call.TELL)
     return phase
 
 
@@ -108,8 +102,6 @@ def _run(phase: Phase) -> ClusteringRun:
 
 
 def _go_on(c: Change, run: ClusteringRun, phase: Phase, *, current: int | None, total: int | None) -> None:
-    if phase.status == PhaseStatus.FAILED:
-        raise WrongState("Phase clustering is failed; it can be running or completed only after a restart.")
     start_phase(c, phase)
     if current is not None:
         count_up_to(c, phase, done=current)

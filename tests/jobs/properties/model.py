@@ -94,9 +94,27 @@ class PaperPhase:
             self.status = "processing"
 
     def go_on(self) -> None:
-        """Be open again in the same run."""
+        """Be open again in the same run, with the rest of its time or, after its watermark, all of it."""
         self.status = "processing" if self.begun else "pending"
         self.completed_by, self.partial = "", False
+        if self.left is not None:
+            self.left = self.left or self.whole_time
+
+    @property
+    def whole_time(self) -> timedelta:
+        """The time from an announcement to the watermark."""
+        return timedelta(seconds=self.ttl)
+
+    def run_clock(self, *, paused: bool, now: datetime) -> None:
+        """Time runs while the gate is open and the job is not paused."""
+        if self.status not in OPEN or (self.deadline, self.left) == (None, None):
+            return
+        if not self.gate_open:
+            self.deadline, self.left = None, self.whole_time
+        elif paused and self.deadline is not None:
+            self.deadline, self.left = None, max(self.deadline - now, timedelta())
+        elif not paused and self.left is not None:
+            self.deadline, self.left = now + self.left, None
 
     def complete(self, by: str) -> None:
         """The one completion of this run."""
@@ -105,9 +123,11 @@ class PaperPhase:
         self.deadline = self.left = None
         self.completions[self.run] += 1
 
-    def fail(self) -> None:
-        """Over without having met the threshold, or failed by an operator."""
-        self.status, self.deadline, self.left = "failed", None, None
+    def fail(self, now: datetime) -> None:
+        """Over without having met the threshold, or failed by an operator; the rest of its time is kept."""
+        self.status = "failed"
+        if self.deadline is not None:
+            self.deadline, self.left = None, max(self.deadline - now, timedelta())
 
     def revoke(self) -> None:
         """Take every held item back."""
@@ -124,7 +144,7 @@ class PaperPhase:
         if not (early or settled or (self.deadline is not None and self.deadline <= now)):
             return
         if not self.met and self.fails:
-            self.fail()
+            self.fail(now)
         else:
             self.complete("threshold" if early else "settled" if settled else "watermark")
 
@@ -143,6 +163,7 @@ class PaperJob:
         earlier = True
         for phase in self.phases:
             phase.gate_open = earlier or not phase.gated
+            phase.run_clock(paused=self.held == "paused", now=self.now)
             if phase.status in OPEN and phase.gate_open and self.held != "cancelled":
                 phase.judge(self.now)
             earlier = earlier and phase.status == "completed"

@@ -90,7 +90,7 @@ def fail(job: PaperJob) -> int:
     for phase in job.phases:
         if phase.status in OPEN:
             phase.revoke()
-            phase.fail()
+            phase.fail(job.now)
     return 1
 
 
@@ -108,14 +108,11 @@ def cancel(job: PaperJob) -> int:
 
 
 def pause(job: PaperJob) -> int:
-    """Nothing new is given out; deadlines keep the time they had left."""
+    """Nothing new is given out; deadlines keep the time they had left, see `PaperPhase.run_clock`."""
     if job.status == "paused":
         return 0
     job.require("pending", "processing")
     job.held = "paused"
-    for phase in job.phases:
-        if phase.deadline is not None:
-            phase.left, phase.deadline = max(phase.deadline - job.now, job.now - job.now), None
     return 1
 
 
@@ -125,9 +122,6 @@ def resume(job: PaperJob) -> int:
         return 0
     job.require("paused")
     job.held = ""
-    for phase in job.phases:
-        if phase.left is not None:
-            phase.deadline, phase.left = job.now + phase.left, None
     return 1
 
 

@@ -79,8 +79,7 @@ def announce(job: PaperJob, phase: PaperPhase, expected: int, *, event_id: int |
     if phase.status not in OPEN or job.held == "cancelled":
         return "closed"
     phase.expected, phase.announced = expected, True
-    ttl = timedelta(seconds=phase.ttl)
-    phase.deadline, phase.left = (None, ttl) if job.held == "paused" else (job.now + ttl, None)
+    phase.deadline, phase.left = None, phase.whole_time
     return None
 
 
@@ -91,6 +90,8 @@ def add_items(job: PaperJob, phase: PaperPhase, keys: list[str], *, reopen: bool
         if job.held == "cancelled" or phase.forced or phase.status == "cancelled" or not reopen:
             raise Refused(phase.status)
         phase.run += 1
+        phase.deadline = phase.left = None
+        phase.announced = False
         phase.go_on()
     phase.items |= {key: PaperItem() for key in new}
     if new and phase.expected is not None and not phase.announced:

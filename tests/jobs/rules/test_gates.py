@@ -13,7 +13,7 @@ from jobs import tracking, watchdog
 from jobs.errors import WrongState
 from jobs.kinds import PhaseSpec
 from jobs.models import Job
-from jobs.operations import force_complete, restart, retry
+from jobs.operations import force_complete, pause, restart, resume, retry
 from jobs.statuses import Shortfall
 from tests.factories import WORKER, complete, listed, outcomes, outward, phase_of, pipeline, settle, tell, types
 from tests.jobs.rules.conftest import Clock
@@ -105,19 +105,38 @@ def test_a_total_of_0_behind_a_gate_completes_when_the_gate_opens() -> None:
     assert types(job, outward=True) == ["ocr.completed", "merge.completed", "job.completed"]
 
 
-def test_an_announcement_before_the_gate_is_taken_and_its_deadline_starts(clock: Clock) -> None:
-    job = gated()
+def test_a_phase_announced_before_its_gate_has_its_whole_time_from_the_opening(clock: Clock) -> None:
+    job = gated(watermark_ttl=9000)
     assert tracking.announce(phase_of(job, "merge"), expected=5, by=WORKER).applied
+    assert phase_of(job, "merge").deadline_at is None
+    watchdog.sweep(clock.forward(901))
+    open_gate(job)
+    assert (phase_of(job, "merge").status, phase_of(job, "merge").deadline_at) == (
+        "pending",
+        clock.now + timedelta(seconds=900),
+    )
+    assert watchdog.pass_watermarks(clock.forward(899)) == 0
+    assert watchdog.pass_watermarks(clock.forward(1)) == 1
+    assert phase_of(job, "merge").completed_by == "watermark"
+
+
+def test_a_gate_that_opens_in_a_paused_job_starts_the_time_with_the_resume(clock: Clock) -> None:
+    job = gated(watermark_ttl=9000)
+    tracking.announce(phase_of(job, "merge"), expected=5, by=WORKER)
+    pause(job, actor=None)
+    open_gate(job)
+    clock.forward(500)
+    assert phase_of(job, "merge").deadline_at is None
+    resume(job, actor=None)
     assert phase_of(job, "merge").deadline_at == clock.now + timedelta(seconds=900)
 
 
-def test_a_watermark_that_passes_before_the_gate_is_judged_when_it_opens(clock: Clock) -> None:
+def test_a_pause_and_a_resume_before_the_gate_opens_start_no_time(clock: Clock) -> None:
     job = gated(watermark_ttl=9000)
     tracking.announce(phase_of(job, "merge"), expected=5, by=WORKER)
-    watchdog.sweep(clock.forward(901))
-    assert phase_of(job, "merge").status == "pending"
-    open_gate(job)
-    assert (phase_of(job, "merge").status, phase_of(job, "merge").completed_by) == ("completed", "watermark")
+    pause(job, actor=None)
+    resume(job, actor=None)
+    assert phase_of(job, "merge").deadline_at is None
 
 
 def test_several_gates_open_one_after_the_other_in_one_change() -> None:

@@ -11,11 +11,12 @@ import pytest
 from jobs import tracking, watchdog
 from jobs.kinds import PhaseSpec
 from jobs.models import Job
-from jobs.operations import cancel, force_complete, pause, restart, resume, retry
+from jobs.operations import cancel, force_complete, pause, restart, resume, retry, skip
 from jobs.statuses import Trigger
 from tests.factories import (
     WORKER,
     complete,
+    item_of,
     listed,
     make_job,
     outward,
@@ -164,15 +165,46 @@ def test_the_last_item_a_moment_after_the_deadline_finishes_by_the_watermark(clo
     assert (phase_of(job).status, phase_of(job).completed_by, phase_of(job).done) == ("completed", "watermark", 11)
 
 
-def test_a_phase_that_went_on_after_a_retry_has_no_deadline_any_more(clock: Clock) -> None:
+def failed_by_the_watermark(clock: Clock) -> Job:
     job = announced(3, on_shortfall="fail")
     settle(phase_of(job), ["completed", "failed"])
     watchdog.pass_watermarks(clock.forward(900))
+    assert (phase_of(job).status, left(job, clock)) == ("failed", None)
+    clock.forward(5000)
+    return job
+
+
+def retry_all(job: Job) -> None:
+    retry(job, actor=None)
+
+
+def skip_the_failed(job: Job) -> None:
+    skip(job, items=[item_of(job, "k1").pk], actor=None)
+
+
+@pytest.mark.parametrize("act", [retry_all, skip_the_failed])
+def test_a_phase_that_goes_on_after_its_watermark_gets_a_new_deadline(act: Callable[[Job], None], clock: Clock) -> None:
+    job = failed_by_the_watermark(clock)
+    act(job)
+    assert (phase_of(job).status, left(job, clock)) == ("processing", 900)
+    watchdog.sweep(clock.forward(900))
     assert phase_of(job).status == "failed"
+
+
+def test_a_phase_that_failed_before_its_watermark_goes_on_with_the_rest_of_its_time(clock: Clock) -> None:
+    job = announced(2, on_shortfall="fail")
+    clock.forward(300)
+    settle(phase_of(job), ["completed", "failed"])
+    assert (phase_of(job).status, left(job, clock)) == ("failed", None)
+    clock.forward(5000)
+    retry(job, actor=None)
+    assert (phase_of(job).status, left(job, clock)) == ("processing", 600)
+
+
+def test_a_phase_without_an_announcement_gets_no_deadline_by_a_retry(clock: Clock) -> None:
+    job = make_job(items=2, done=1, failed=1, on_shortfall="fail")
     retry(job, actor=None)
     assert (phase_of(job).status, left(job, clock)) == ("processing", None)
-    watchdog.sweep(clock.forward(901))
-    assert phase_of(job).status == "processing"
 
 
 def test_a_restart_clears_the_deadline(clock: Clock) -> None:

@@ -1,0 +1,229 @@
+"""The life of a phase: one table of its events and the columns that each of them sets.
+
+A column that an event does not name stays as it is. All values of an event are computed from the phase as it was
+before, so their order does not matter. The gate and the clock of the deadline follow from other rows; `run_clock`
+keeps the clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from jobs import progress, timeline
+from jobs.models import Phase
+from jobs.models.items import ERROR_LENGTH
+from jobs.progress import Judgement
+from jobs.statuses import CompletedBy, PhaseStatus
+
+
+class Life(StrEnum):
+    """An event in the life of a phase."""
+
+    BEGIN = "begin"  # the first claim, report, count or start of a run
+    ADD_ITEMS = "add_items"  # the list has grown
+    ANNOUNCE = "announce"  # a total was told
+    COMPLETE = "complete"
+    FORCE = "force"  # completed by an operator with what is there
+    FAIL = "fail"
+    CANCEL = "cancel"
+    GO_ON = "go_on"  # a failed phase is open again in the same run
+    REOPEN = "reopen"  # new items begin a run that keeps what is settled
+    RESTART = "restart"  # a run that does everything again but what was skipped
+    RESTART_FAILED = "restart_failed"  # a run that does only failed and held items again
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What an event brings: its time, and where they belong to it what closed the phase, an error or a total."""
+
+    now: datetime
+    by: CompletedBy | None = None
+    error: str = ""
+    total: int | None = None
+
+
+Value = Callable[[Phase, Cause], Any]
+
+
+# --- values ------------------------------------------------------------------------------------------
+
+
+def _is(value: Any) -> Value:
+    return lambda phase, cause: value
+
+
+def _now(phase: Phase, cause: Cause) -> datetime:
+    return cause.now
+
+
+def _first_start(phase: Phase, cause: Cause) -> datetime:
+    return phase.started_at or cause.now
+
+
+def _working(phase: Phase, cause: Cause) -> str:
+    return PhaseStatus.PROCESSING if phase.status == PhaseStatus.PENDING else phase.status
+
+
+def _open_again(phase: Phase, cause: Cause) -> str:
+    return PhaseStatus.PROCESSING if phase.started_at else PhaseStatus.PENDING
+
+
+def _next_run(phase: Phase, cause: Cause) -> int:
+    return phase.run + 1
+
+
+def _error(phase: Phase, cause: Cause) -> str:
+    return cause.error[:ERROR_LENGTH] or timeline.shortfall(phase)
+
+
+def _completion(phase: Phase, cause: Cause) -> Judgement:
+    counts = replace(phase.counts, expected=_known_total(phase, cause))
+    return progress.completion(counts, by=cause.by or CompletedBy.ALL_DONE)
+
+
+def _completed_by(phase: Phase, cause: Cause) -> str:
+    return _completion(phase, cause).completed_by or ""
+
+
+def _partial(phase: Phase, cause: Cause) -> bool:
+    return _completion(phase, cause).partial
+
+
+def _announced_total(phase: Phase, cause: Cause) -> int | None:
+    return cause.total
+
+
+def _known_total(phase: Phase, cause: Cause) -> int:
+    """A completed phase has a total: what was never announced is what is settled."""
+    return phase.counts.settled if phase.expected is None else phase.expected
+
+
+def _grown_total(phase: Phase, cause: Cause) -> int | None:
+    """A total that came from a list grows with it; an announced one only by announcement."""
+    if phase.expected is None or phase.announced:
+        return phase.expected
+    return max(phase.expected, phase.items_total)
+
+
+def _total_of_new_run(phase: Phase, cause: Cause) -> int | None:
+    """What a phase without items was finished with is no total: it would complete the new run before its worker."""
+    if phase.expected is None or phase.announced:
+        return phase.expected
+    return max(phase.expected, phase.items_total) if phase.has_items else None
+
+
+def _skipped_of_new_run(phase: Phase, cause: Cause) -> int:
+    return 0 if phase.counted else phase.skipped
+
+
+def _done_of_partial_run(phase: Phase, cause: Cause) -> int:
+    return 0 if phase.counted else phase.done
+
+
+def _wait_again(phase: Phase, cause: Cause) -> datetime | None:
+    """The wait for an announcement starts anew where there was one."""
+    return None if phase.last_item_at is None else cause.now
+
+
+def _whole_time(phase: Phase, cause: Cause) -> timedelta:
+    return timedelta(seconds=phase.watermark_ttl)
+
+
+def _time_left(phase: Phase, cause: Cause) -> timedelta | None:
+    """A failed phase keeps the rest of its time, so that a retry can tell whether its watermark had passed."""
+    if phase.deadline_at is None:
+        return phase.deadline_left
+    return max(phase.deadline_at - cause.now, timedelta())
+
+
+def _time_again(phase: Phase, cause: Cause) -> timedelta | None:
+    """The rest of its time, or all of it where its watermark had passed."""
+    return None if phase.deadline_left is None else phase.deadline_left or _whole_time(phase, cause)
+
+
+# --- the table ---------------------------------------------------------------------------------------
+
+Columns = Mapping[str, Value]
+_NO_DEADLINE: Columns = {"deadline_at": _is(None), "deadline_left": _is(None)}
+_NOT_OVER: Columns = {"completed_by": _is(""), "partial": _is(False), "completed_at": _is(None), "error": _is("")}
+_COMPLETED: Columns = {
+    "status": _is(PhaseStatus.COMPLETED),
+    "expected": _known_total,
+    "completed_by": _completed_by,
+    "partial": _partial,
+    "completed_at": _now,
+    "error": _is(""),
+    **_NO_DEADLINE,
+}
+_RESTARTED: Columns = {
+    "run": _next_run,
+    "status": _is(PhaseStatus.PENDING),
+    "forced": _is(False),
+    "expected": _total_of_new_run,
+    "done": _is(0),
+    "failed": _is(0),
+    "skipped": _skipped_of_new_run,
+    "processing": _is(0),
+    "started_at": _is(None),
+    "last_item_at": _wait_again,
+    **_NOT_OVER,
+    **_NO_DEADLINE,
+}
+TABLE: Mapping[Life, Columns] = {
+    Life.BEGIN: {"status": _working, "started_at": _first_start},
+    Life.ADD_ITEMS: {"expected": _grown_total, "last_item_at": _now},
+    Life.ANNOUNCE: {
+        "expected": _announced_total,
+        "announced": _is(True),
+        "deadline_at": _is(None),
+        "deadline_left": _whole_time,
+    },
+    Life.COMPLETE: _COMPLETED,
+    Life.FORCE: {**_COMPLETED, "forced": _is(True)},
+    Life.FAIL: {
+        "status": _is(PhaseStatus.FAILED),
+        "completed_by": _is(""),
+        "partial": _is(False),
+        "completed_at": _now,
+        "error": _error,
+        "deadline_at": _is(None),
+        "deadline_left": _time_left,
+    },
+    Life.CANCEL: {"status": _is(PhaseStatus.CANCELLED), **_NO_DEADLINE},
+    Life.GO_ON: {"status": _open_again, **_NOT_OVER, "deadline_at": _is(None), "deadline_left": _time_again},
+    Life.REOPEN: {
+        "run": _next_run,
+        "status": _open_again,
+        "announced": _is(False),
+        **_NOT_OVER,
+        **_NO_DEADLINE,
+    },
+    Life.RESTART: _RESTARTED,
+    Life.RESTART_FAILED: {**_RESTARTED, "done": _done_of_partial_run},
+}
+
+
+def apply(phase: Phase, event: Life, cause: Cause) -> None:
+    """Set the columns of a phase as this event says."""
+    values = {column: value(phase, cause) for column, value in TABLE[event].items()}
+    for column, value in values.items():
+        setattr(phase, column, value)
+
+
+def run_clock(phase: Phase, *, paused: bool, now: datetime) -> None:
+    """Let the time of an open phase run or stand still, as its gate and its job are now.
+
+    Behind a gate the whole time is kept, in a paused job what was left; otherwise the deadline is a moment.
+    """
+    if not phase.is_open or (phase.deadline_at is None and phase.deadline_left is None):
+        return
+    if not phase.gate_open:
+        phase.deadline_at, phase.deadline_left = None, timedelta(seconds=phase.watermark_ttl)
+    elif paused and phase.deadline_at is not None:
+        phase.deadline_at, phase.deadline_left = None, max(phase.deadline_at - now, timedelta())
+    elif not paused and phase.deadline_left is not None:
+        phase.deadline_at, phase.deadline_left = now + phase.deadline_left, None

@@ -1,0 +1,145 @@
+"""Reasons for which a phase takes nothing: one table of calls, one code and one sentence for each reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+
+from jobs.errors import WrongState
+from jobs.models import Job, Phase
+from jobs.statuses import Held, PhaseStatus, Reason
+
+
+class Call(Enum):
+    """A kind of call upon a phase, as it is named in a refusal."""
+
+    CLAIM = "claim is"
+    REPORT = "report is"
+    BEGIN = "new work is"
+    START = "start is"
+    COUNT = "count is"
+    FINISH = "finish is"
+    FAIL = "fail is"
+    TELL = "progress is"
+    ANNOUNCE = "announcement is"
+    ADD = "new items are"
+    REOPEN = "reopening for new items is"
+    ADD_IMAGES = "new images are"
+    RETRY = "retry is"
+    SKIP = "skip is"
+
+
+class State(StrEnum):
+    """A state of a phase or of its job that some calls do not get past."""
+
+    JOB_CANCELLED = "job_cancelled"
+    FORCED = "forced"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+    COMPLETED = "completed"
+    GATED = "gated"
+    PAUSED = "paused"
+
+
+_FOR_GOOD = frozenset({State.JOB_CANCELLED, State.FORCED, State.CANCELLED})
+_WORK = _FOR_GOOD | {State.FAILED, State.GATED}
+_OVER = _FOR_GOOD | {State.FAILED, State.COMPLETED}
+STOPPED_BY: dict[Call, frozenset[State]] = {
+    Call.CLAIM: _WORK | {State.PAUSED},
+    Call.REPORT: _WORK,
+    Call.BEGIN: _WORK | {State.PAUSED},
+    Call.START: _WORK,
+    Call.COUNT: _WORK,
+    Call.FINISH: _WORK,
+    Call.FAIL: _WORK | {State.COMPLETED},
+    Call.TELL: _FOR_GOOD | {State.GATED},
+    Call.ANNOUNCE: _OVER,
+    Call.ADD: _OVER,
+    Call.REOPEN: _FOR_GOOD,
+    Call.ADD_IMAGES: _OVER,
+    Call.RETRY: _FOR_GOOD,
+    Call.SKIP: _FOR_GOOD,
+}
+_REASONS = {State.GATED: Reason.GATED, State.PAUSED: Reason.PAUSED}
+_ARE = {
+    State.JOB_CANCELLED: "Job {job} is cancelled",
+    State.FORCED: "Phase {phase} is force-completed",
+    State.CANCELLED: "Phase {phase} is cancelled",
+    State.FAILED: "Phase {phase} is failed",
+    State.COMPLETED: "Phase {phase} is completed",
+    State.GATED: "Phase {phase} is gated until every earlier phase has completed",
+    State.PAUSED: "Job {job} is paused",
+}
+_WHEN = {
+    State.JOB_CANCELLED: "only after a restart of one of its phases",
+    State.FORCED: "only after a restart",
+    State.CANCELLED: "only after a restart",
+    State.FAILED: "while it is pending or processing: {way}",
+    State.COMPLETED: "while it is pending or processing",
+    State.GATED: "then",
+    State.PAUSED: "once it is resumed",
+}
+_HINTS = {
+    Call.ADD: ' Send "reopen": true to start a new run that keeps what is settled.',
+    Call.ADD_IMAGES: " Create a new session for them.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A state that stops a call: a code for programs, a sentence for people."""
+
+    state: State
+    reason: Reason
+    sentence: str
+
+
+def closed_to(phase: Phase, call: Call) -> Closed | None:
+    """Why this phase, whose job is loaded, does not take such a call; None where it does."""
+    stopping = STOPPED_BY[call]
+    state = next((state for state in _states(phase) if state in stopping), None)
+    if state is None:
+        return None
+    return Closed(state, _REASONS.get(state, Reason.CLOSED), _sentence(phase, call, state))
+
+
+def require_open(phase: Phase, call: Call) -> None:
+    """Raise WrongState where the phase does not take such a call."""
+    refused = closed_to(phase, call)
+    if refused:
+        raise WrongState(refused.sentence)
+
+
+def not_cancelled(job: Job, act: str) -> None:
+    """Raise WrongState where the job is cancelled, for an act upon the job as a whole."""
+    if job.held == Held.CANCELLED:
+        raise WrongState(
+            f"Job {job.name} is cancelled; {act} is possible while it is pending, processing, paused, failed or"
+            " completed, so only after a restart of one of its phases."
+        )
+
+
+def _sentence(phase: Phase, call: Call, state: State) -> str:
+    hint = _HINTS.get(call, "") if state in (State.FAILED, State.COMPLETED) else ""
+    way = "retry its failed items or restart it" if phase.has_items else "only after a restart"
+    said = _ARE[state].format(job=phase.job.name, phase=phase.code)
+    return f"{said}; {call.value} possible {_WHEN[state].format(way=way)}.{hint}"
+
+
+def _states(phase: Phase) -> Iterator[State]:
+    """The states that may stop a call; the one that lasts longest comes first."""
+    if phase.job.held == Held.CANCELLED:
+        yield State.JOB_CANCELLED
+    if phase.forced:
+        yield State.FORCED
+    if phase.status == PhaseStatus.CANCELLED:
+        yield State.CANCELLED
+    if phase.status == PhaseStatus.FAILED:
+        yield State.FAILED
+    if phase.is_completed:
+        yield State.COMPLETED
+    if not phase.gate_open:
+        yield State.GATED
+    if phase.job.held == Held.PAUSED:
+        yield State.PAUSED
