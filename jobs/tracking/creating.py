@@ -13,6 +13,7 @@ from jobs import kinds, rows
 from jobs.change import Actor, Change, LostRace, change, settle
 from jobs.change.phase_life import Life
 from jobs.change.refusals import Call, require_open
+from jobs.change.rerunning import gated_after, rerun
 from jobs.errors import BadInput, Conflict, NotPermitted, WrongState
 from jobs.kinds import KindOptions, PhaseSpec
 from jobs.models import Item, Job, Phase
@@ -71,8 +72,9 @@ def add_items(phase: Phase, *, items: Sequence[NewItem], reopen: bool = False, b
     """Add items to a phase; a key that it holds already is left as it is.
 
     A finished phase takes no new items (WrongState) unless `reopen` starts a new run that keeps
-    what is settled. A phase that is counted without items takes none, nor does a job of a kind whose
-    items come with something of their own.
+    what is settled and waits for the new items; later gated phases begin a new run too. A phase
+    that is counted without items takes none, nor does a job of a kind whose items come with
+    something of their own.
     """
     with change([phase.job_id], by=by) as c:
         locked = c.phase(phase.pk)
@@ -157,10 +159,16 @@ def _batches(items: dict[str, NewItem]) -> list[list[tuple[str, NewItem]]]:
 
 
 def _reopen(c: Change, phase: Phase, *, asked: bool) -> None:
-    """New items begin a run that keeps what is settled."""
+    """Begin a run that keeps what is settled and waits for the new items, and a new run of each later gated phase.
+
+    What the later ones did stands on the list as it was; an announcement does not hold for the longer one.
+    """
     require_open(phase, Call.REOPEN if asked else Call.ADD)
     c.reopen(phase, Life.REOPEN)
-    c.record(phase.job, f"{phase.code}.reopened", phase=phase, detail=f"New items began run {phase.run}.")
+    later = gated_after(c, phase)
+    rerun(c, later)
+    again = f" New runs of {', '.join(each.code for each in later)}." if later else ""
+    c.record(phase.job, f"{phase.code}.reopened", phase=phase, detail=f"New items began run {phase.run}.{again}")
 
 
 # --- the parts of create_job -----------------------------------------------------------------------

@@ -147,13 +147,14 @@ def restart(job: PaperJob, phase: PaperPhase, *, only: str) -> int:
     if only == "all" and phase.status == "pending" and not phase.begun and not phase.number(*SETTLED):
         return 0
     later = [p for p in job.phases[job.phases.index(phase) + 1 :] if p.gated]
-    changed = _rerun(phase, only=only) + sum(_rerun(p, only="all") for p in later)
+    changed = rerun(phase, only=only) + sum(rerun(p, only="all") for p in later)
     if job.held == "cancelled":
         job.held = ""
     return changed
 
 
-def _rerun(phase: PaperPhase, *, only: str) -> int:
+def rerun(phase: PaperPhase, *, only: str) -> int:
+    """A new run of one phase; how many items are pending again."""
     redone = ("failed",) if only == "failed" else ("failed", "completed")
     changed = phase.number("processing", *redone) if phase.items else 1
     phase.revoke()

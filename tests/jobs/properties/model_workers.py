@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from tests.jobs.properties.model import LEASE, MAX_TRIES, OPEN, SETTLED, PaperItem, PaperJob, PaperPhase, Refused
+from tests.jobs.properties.model_operators import rerun
 
 
 def report(
@@ -93,6 +94,9 @@ def add_items(job: PaperJob, phase: PaperPhase, keys: list[str], *, reopen: bool
         phase.deadline = phase.left = None
         phase.announced = False
         phase.go_on()
+        for later in job.phases[job.phases.index(phase) + 1 :]:
+            if later.gated:
+                rerun(later, only="all")
     phase.items |= {key: PaperItem() for key in new}
     if new and phase.expected is not None and not phase.announced:
         phase.expected = max(phase.expected, len(phase.items))

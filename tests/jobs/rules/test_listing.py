@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jobs import tracking
+from jobs import tracking, watchdog
 from jobs.errors import BadInput, Conflict, NotPermitted, WrongState
 from jobs.kinds import PhaseSpec
 from jobs.models import Job
@@ -23,8 +23,10 @@ from tests.factories import (
     phase_of,
     pipeline,
     take,
+    tell,
     types,
 )
+from tests.jobs.rules.conftest import Clock
 
 pytestmark = pytest.mark.django_db
 
@@ -211,6 +213,69 @@ def test_a_reopened_phase_completes_once_more_with_an_event_of_its_own() -> None
     assert [event["total_assets"] for event in events] == [2, 3]
     assert len({event["event_id"] for event in events}) == 2
     assert types(job, outward=True).count("job.completed") == 2
+
+
+def test_a_reopened_phase_waits_for_the_new_items_whatever_was_announced() -> None:
+    job = make_job()
+    announce(job, 3)
+    complete(phase_of(job), 3)
+    phase = listed(job, 5, reopen=True)
+    assert (phase.run, phase.status, phase.expected, phase.announced) == (2, "processing", 5, False)
+    complete(phase, 1, start=3)
+    assert phase_of(job).status == "processing"
+    complete(phase, 1, start=4)
+    events = outward(job, "items.completed")
+    assert [(event["total_assets"], event["processed_assets"]) for event in events] == [(3, 3), (5, 5)]
+
+
+def test_a_reopened_list_that_was_finished_by_name_waits_for_the_new_items() -> None:
+    job = make_job()
+    listed(job, 2)
+    tracking.finish(phase_of(job), by=WORKER)
+    complete(phase_of(job), 2)
+    assert phase_of(job).status == "completed"
+    phase = listed(job, 3, reopen=True)
+    assert (phase.status, phase.expected, types(job, outward=True).count("items.completed")) == ("processing", 3, 1)
+    complete(phase, 1, start=2)
+    assert phase_of(job).job.status == "completed"
+
+
+def test_a_larger_total_than_the_list_is_kept_when_a_phase_is_reopened(clock: Clock) -> None:
+    job = make_job()
+    announce(job, 10)
+    complete(phase_of(job), 5)
+    watchdog.pass_watermarks(clock.forward(900))
+    phase = listed(job, 6, reopen=True)
+    assert (phase.expected, phase.announced, phase.status, phase.deadline_at) == (10, False, "processing", None)
+
+
+def chain(*, merged: bool) -> Job:
+    """Two chunks that are done, and their merge behind them: completed, or held by a worker."""
+    job = pipeline(PhaseSpec("ocr"), PhaseSpec("merge", gated=True, expected=1), items=new_items(2))
+    listed(job, 1, code="merge")
+    complete(phase_of(job), 2)
+    assert len(take(phase_of(job, "merge"))) == 1
+    if merged:
+        assert tell(phase_of(job, "merge"), "k0", "completed").outcome == "applied"
+    return job
+
+
+@pytest.mark.parametrize("merged", [True, False])
+def test_reopening_an_earlier_phase_begins_a_new_run_of_each_later_gated_one(merged: bool) -> None:
+    job = chain(merged=merged)
+    before = types(job, outward=True).count("job.completed")
+    listed(job, 3, reopen=True)
+    merge = phase_of(job, "merge")
+    assert (merge.run, merge.status, merge.gate_open, merge.processing, merge.done) == (2, "pending", False, 0, 0)
+    assert tell(merge, "k0", "completed", attempt=1).outcome == "closed"
+    complete(phase_of(job), 1, start=2)
+    assert (phase_of(job, "merge").gate_open, phase_of(job).job.status) == (True, "processing")
+    assert tell(phase_of(job, "merge"), "k0", "completed", attempt=1).outcome == "stale"
+    [again] = take(phase_of(job, "merge"))
+    assert tell(phase_of(job, "merge"), "k0", "completed", attempt=again.attempt).outcome == "applied"
+    assert phase_of(job).job.status == "completed"
+    assert types(job, outward=True).count("job.completed") == before + 1
+    assert len({event["event_id"] for event in outward(job, "merge.completed")}) == 1 + merged
 
 
 def test_a_completed_phase_of_a_cancelled_job_cannot_be_reopened() -> None:
