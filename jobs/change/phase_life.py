@@ -24,7 +24,9 @@ class Life(StrEnum):
     """An event in the life of a phase."""
 
     BEGIN = "begin"  # the first claim, report, count or start of a run
+    LIST = "list"  # the phase begins with a list
     ADD_ITEMS = "add_items"  # the list has grown
+    CLOSE_LIST = "close_list"  # the list gives the total
     ANNOUNCE = "announce"  # a total was told
     COMPLETE = "complete"
     FORCE = "force"  # completed by an operator with what is there
@@ -102,6 +104,14 @@ def _known_total(phase: Phase, cause: Cause) -> int:
     return phase.counts.settled if phase.expected is None else phase.expected
 
 
+def _given_total(phase: Phase, cause: Cause) -> int:
+    return phase.expected or 0
+
+
+def _listed_total(phase: Phase, cause: Cause) -> int:
+    return phase.items_total
+
+
 def _grown_total(phase: Phase, cause: Cause) -> int | None:
     """A total that came from a list grows with it; an announced one only by announcement."""
     if phase.expected is None or phase.announced:
@@ -175,7 +185,9 @@ _RESTARTED: Columns = {
 }
 TABLE: Mapping[Life, Columns] = {
     Life.BEGIN: {"status": _working, "started_at": _first_start},
+    Life.LIST: {"expected": _given_total, "announced": _is(False)},
     Life.ADD_ITEMS: {"expected": _grown_total, "last_item_at": _now},
+    Life.CLOSE_LIST: {"expected": _listed_total, "announced": _is(False), "listed": _is(True)},
     Life.ANNOUNCE: {
         "expected": _announced_total,
         "announced": _is(True),

@@ -43,7 +43,8 @@ def create_job(
     """Create a job with its phases and the items of its first phase, or find the one of this name.
 
     `fill` is for kinds that know the items of every phase: it gets the new job, which has its id, and answers
-    them by the code of their phase. An existing job gets the new `items`; the rest is ignored. Refused: another
+    them by the code of their phase. An existing job gets the new `items`, which give the total where nobody has told
+    it; the rest is ignored. Refused: another
     kind or a name that exists out of sight (Conflict `name_taken`), a project out of reach (NotPermitted).
     """
     chosen = kinds.get(kind)
@@ -108,9 +109,9 @@ def list_items(
 
 
 def close_list(c: Change, phase: Phase) -> None:
-    """No more items will come: the total of this listed phase is the number of its items, without a watermark."""
+    """Close an open list: the total of this phase is the number of its items, without a watermark."""
     if phase.expected is None:
-        phase.expected, phase.announced, phase.listed = phase.items_total, False, True
+        c.live(phase, Life.CLOSE_LIST)
         c.record(phase.job, f"{phase.code}.listed", phase=phase, detail=f"{phase.items_total} items, and no more.")
 
 
@@ -229,7 +230,7 @@ def _insert(job: Job, phases: list[Phase], items: Sequence[NewItem] | None, *, f
     filled |= fill(job) if fill else {}
     for code, listed in filled.items():
         phase = c.phase_by_code(code)
-        phase.expected, phase.announced = phase.expected or 0, False
+        c.live(phase, Life.LIST)
         list_items(c, phase, listed)
     c.record(job, "job.created")
     settle(c)
@@ -242,8 +243,20 @@ def _existing(job: Job, *, kind: str, items: Sequence[NewItem] | None, reopen: b
         raise Conflict("A job of this name exists; choose another name.", code="name_taken")
     if job.kind != kind:
         raise Conflict(f"Job {job.name} exists and is of kind {job.kind}, not {kind}.", code="name_taken")
-    if not items:
+    if items is None:
         return job
     with change([job.pk], by=by) as c:
-        list_items(c, c.phases[job.pk][0], items, reopen=reopen)
+        _list_late(c, c.phases[job.pk][0], items, reopen=reopen)
     return c.job
+
+
+def _list_late(c: Change, phase: Phase, items: Sequence[NewItem], *, reopen: bool) -> None:
+    """The list of a job that was asked for by name before: it gives the total as if the job began with it.
+
+    An empty one says nothing about a phase that works without items already.
+    """
+    if not items and (phase.counted or phase.started_at):
+        return
+    list_items(c, phase, items, reopen=reopen)
+    if phase.is_open:
+        close_list(c, phase)

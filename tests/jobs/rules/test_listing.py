@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+from uuid import uuid4
+
 import pytest
 
 from jobs import tracking, watchdog
@@ -247,6 +250,74 @@ def test_a_larger_total_than_the_list_is_kept_when_a_phase_is_reopened(clock: Cl
     watchdog.pass_watermarks(clock.forward(900))
     phase = listed(job, 6, reopen=True)
     assert (phase.expected, phase.announced, phase.status, phase.deadline_at) == (10, False, "processing", None)
+
+
+# --- a list that comes after the job -----------------------------------------------------------------
+
+
+def asked_for_by_name(*, items: int | None = None, name: str = "", **fields: Any) -> Job:
+    """The job of this name, as a producer or a worker asks for it."""
+    listed = None if items is None else new_items(items)
+    return tracking.create_job(name=name or "batch", items=listed, by=WORKER, **fields).job
+
+
+def test_a_job_asked_for_by_name_before_its_list_completes_with_its_list() -> None:
+    asked_for_by_name()
+    job = asked_for_by_name(items=3)
+    phase = phase_of(job)
+    assert (phase.expected, phase.announced, phase.listed, phase.items_total) == (3, False, True, 3)
+    complete(phase, 3)
+    assert phase_of(job).job.status == "completed"
+    assert types(job, outward=True) == ["items.completed", "job.completed"]
+
+
+def test_a_late_list_grows_like_any_other() -> None:
+    job = asked_for_by_name()
+    asked_for_by_name(items=3)
+    asked_for_by_name(items=5)
+    assert (phase_of(job).expected, phase_of(job).items_total) == (5, 5)
+    assert listed(job, 6).expected == 6
+
+
+def test_a_late_list_counts_what_was_reported_before_it() -> None:
+    job = asked_for_by_name()
+    complete(phase_of(job), 2, start=10)
+    asked_for_by_name(items=3)
+    assert (phase_of(job).expected, phase_of(job).status) == (5, "processing")
+
+
+def test_a_late_list_leaves_an_announced_total_alone() -> None:
+    job = asked_for_by_name()
+    announce(job, 10)
+    asked_for_by_name(items=3)
+    assert (phase_of(job).expected, phase_of(job).announced, phase_of(job).listed) == (10, True, True)
+
+
+def test_an_empty_late_list_says_that_there_is_nothing_to_do() -> None:
+    asked_for_by_name()
+    job = asked_for_by_name(items=0)
+    assert (phase_of(job).expected, phase_of(job).status) == (0, "completed")
+
+
+@pytest.mark.parametrize("verb", ["start", "count"])
+def test_an_empty_late_list_says_nothing_about_a_phase_that_works_without_items(verb: str) -> None:
+    job = asked_for_by_name()
+    if verb == "start":
+        tracking.start(phase_of(job), by=WORKER)
+    else:
+        tracking.count(phase_of(job), done=1, event_id=uuid4(), by=WORKER)
+    asked_for_by_name(items=0)
+    assert (phase_of(job).expected, phase_of(job).status, phase_of(job).listed) == (None, "processing", False)
+
+
+def test_a_name_alone_leaves_an_open_list_open() -> None:
+    job = asked_for_by_name()
+    listed(job, 3)
+    asked_for_by_name()
+    assert (phase_of(job).expected, phase_of(job).listed) == (None, True)
+
+
+# --- reopening and the phases behind -----------------------------------------------------------------
 
 
 def chain(*, merged: bool) -> Job:
