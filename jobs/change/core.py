@@ -136,13 +136,16 @@ class Change:
             self.record(phase.job, f"{phase.code}.started", phase=phase)
         self.live(phase, Life.BEGIN)
 
-    def count(self, phase: Phase, *, was: str, now: str, number: int = 1) -> None:
-        """Move the counters of a phase with `number` of its items, from one status to another."""
+    def count(self, phase: Phase, *, was: str, now: str, number: int = 1, tallied: bool = True) -> None:
+        """Move the counters of a phase with `number` of its items, from one status to another.
+
+        What is settled is progress and part of the rate, unless it is not `tallied`.
+        """
         for status, sign in ((was, -number), (now, number)):
             counter = COUNTERS.get(status)
             if counter:
                 setattr(phase, counter, getattr(phase, counter) + sign)
-        if now in SETTLED_ITEM:
+        if tallied and now in SETTLED_ITEM:
             self.tally(phase, **{COUNTERS[now]: number})
 
     def tally(self, phase: Phase, *, done: int = 0, failed: int = 0, skipped: int = 0) -> None:

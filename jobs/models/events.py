@@ -124,7 +124,8 @@ class InboxQuerySet(models.QuerySet["InboxMessage"]):
 class InboxMessage(models.Model):
     """A message that came in. Applied ones are remembered by their id, so that repeating one changes nothing.
 
-    `source` says from where: `broker`, `account/<id>`, or `phase/<id>` for a count or an announcement by REST.
+    `source` says from where: `broker`, `account/<id>`, or `phase/<id>` for a count or an announcement by REST, with
+    `/<run>` behind it for a count of a later run.
     A dead letter has no id of its own: the same words from the same source are one letter, told by their
     `digest`; `payload` is the message ({"raw": text} where it is no JSON object), `reason` why it was refused.
     """

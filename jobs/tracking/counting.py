@@ -31,7 +31,8 @@ def announce(phase: Phase, *, expected: int, event_id: UUID | None = None, by: A
 
 def announce_total(c: Change, phase: Phase, *, expected: int, event_id: UUID | None = None) -> Announced:
     """`announce` inside a change that holds the job."""
-    if event_id and not _first_time(c, phase, event_id, {"expected": expected}, any_body=True):
+    source = f"phase/{phase.pk}"
+    if event_id and not _first_time(c, phase, event_id, {"expected": expected}, source=source, any_body=True):
         return Announced(False, "duplicate", phase)
     if phase.expected == expected:
         return Announced(False, "same_total", phase)
@@ -47,12 +48,14 @@ def announce_total(c: Change, phase: Phase, *, expected: int, event_id: UUID | N
 def count(phase: Phase, *, done: int = 0, failed: int = 0, skipped: int = 0, event_id: UUID, by: Actor) -> Counted:
     """Add to the counters of a phase without items. `event_id` makes repeating it harmless.
 
-    The same id with other numbers is a Conflict; a phase that has items, or takes no reports, WrongState.
+    An id is remembered for the run, so that a restarted phase is counted again. In one run the same id with other
+    numbers is a Conflict; a phase that has items, or takes no reports, WrongState.
     """
     with change([phase.job_id], by=by) as c:
         locked = c.phase(phase.pk)
         c.heard(locked.job)
-        if not _first_time(c, locked, event_id, {"done": done, "failed": failed, "skipped": skipped}):
+        body = {"done": done, "failed": failed, "skipped": skipped}
+        if not _first_time(c, locked, event_id, body, source=_source_of_counts(locked)):
             return Counted(False, locked)
         require_open(locked, Call.COUNT)
         _check_without_items(locked, "count")
@@ -145,9 +148,15 @@ def _check_without_items(phase: Phase, verb: str) -> None:
         raise WrongState(f"Phase {phase.code} has items; {verb} is for phases without items, report them instead.")
 
 
-def _first_time(c: Change, phase: Phase, event_id: UUID, body: dict[str, int], *, any_body: bool = False) -> bool:
-    """Remember the event_id for this phase; False where it was there already with the same body."""
-    source = f"phase/{phase.pk}"
+def _source_of_counts(phase: Phase) -> str:
+    """Where the event ids of counts are remembered; those of the first run, as before there was one for each."""
+    return f"phase/{phase.pk}" if phase.run == 1 else f"phase/{phase.pk}/{phase.run}"
+
+
+def _first_time(
+    c: Change, phase: Phase, event_id: UUID, body: dict[str, int], *, source: str, any_body: bool = False
+) -> bool:
+    """Remember the event_id for this source; False where it was there already with the same body."""
     fingerprint = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
     known = InboxMessage.objects.filter(source=source, event_id=event_id).first()
     if known is None:

@@ -96,7 +96,10 @@ def _expire(c: Change) -> int:
 
 
 def _expire_item(c: Change, phase: Phase, item: Item) -> None:
-    """The item is free again; its last holder's result still counts until somebody claims it."""
+    """The item is free again; its last holder's result still counts until somebody claims it.
+
+    An item that fails so is settled by the clock: neither progress of the job nor part of its rate.
+    """
     started = item.started_at
     expire(item)
     item.tries += 1
@@ -106,7 +109,7 @@ def _expire_item(c: Change, phase: Phase, item: Item) -> None:
         item.signature = signature(item.error)
         phase.job.error, phase.job.error_item_id = sentence(str(item), item.error), item.pk
         phase.current_item_id = item.pk
-    c.count(phase, was=ItemStatus.PROCESSING, now=item.status)
+    c.count(phase, was=ItemStatus.PROCESSING, now=item.status, tallied=False)
 
 
 def _record_expiry(c: Change, expired: list[Item]) -> None:

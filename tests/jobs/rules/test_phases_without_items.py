@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 from jobs import tracking
-from jobs.errors import BadInput, WrongState
+from jobs.errors import BadInput, Conflict, WrongState
 from jobs.kinds import PhaseSpec
 from jobs.models import Job, Phase
 from jobs.operations import cancel, force_complete, restart
@@ -202,6 +202,19 @@ def test_a_restart_begins_the_count_from_nothing() -> None:
     assert (phase.counts.settled, phase.status, phase.run, phase.started_at) == (0, "pending", 2, None)
     numbered(job, done=1)
     assert phase_of(job).done == 1
+
+
+def test_a_restarted_phase_is_counted_again_with_the_same_event_ids() -> None:
+    """A worker that derives its ids from its work sends the same ones in every run."""
+    job = clustering()
+    ids = [UUID(int=number) for number in (1, 2)]
+    for run in (1, 2, 3):
+        for event_id in (*ids, *ids):
+            tracking.count(phase_of(job), done=2, event_id=event_id, by=WORKER)
+        assert (phase_of(job).run, phase_of(job).done) == (run, 4)
+        with pytest.raises(Conflict, match="other numbers"):
+            tracking.count(phase_of(job), done=3, event_id=ids[0], by=WORKER)
+        restart(job, phase="clustering", actor=None)
 
 
 @pytest.mark.parametrize("done", [0, 5])

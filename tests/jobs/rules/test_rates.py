@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from jobs import tracking
+from jobs import tracking, watchdog
 from jobs.kinds import PhaseSpec
 from jobs.models import Job, Tally
 from jobs.operations import restart, skip
 from jobs.serializers import job_body
-from tests.factories import WORKER, complete, item_of, make_job, phase_of, pipeline, settle
+from tests.factories import WORKER, complete, item_of, make_job, phase_of, pipeline, settle, take
 from tests.jobs.rules.conftest import Clock
 
 pytestmark = pytest.mark.django_db
@@ -35,6 +36,19 @@ def test_a_tally_is_what_a_phase_settled_in_one_minute(clock: Clock) -> None:
     complete(phase_of(job), 1, start=6)
     rows = Tally.objects.order_by("minute").values_list("done", "failed", "skipped")
     assert list(rows) == [(3, 1, 1), (1, 0, 0)]
+
+
+def test_expired_leases_are_neither_progress_nor_part_of_the_rate(clock: Clock, settings: Any) -> None:
+    settings.ITEM_MAX_ATTEMPTS = 1
+    job = make_job(items=4)
+    take(phase_of(job), 4)
+    complete(phase_of(job), 1)
+    progress_at = phase_of(job).job.progress_at
+    clock.forward(100)
+    assert watchdog.expire_leases() == 3
+    assert (phase_of(job).failed, phase_of(job).job.progress_at) == (3, progress_at)
+    assert list(Tally.objects.values_list("done", "failed", "skipped")) == [(1, 0, 0)]
+    assert rate(job, clock)[0] == 0.6
 
 
 def test_repeated_reports_are_tallied_once(clock: Clock) -> None:
