@@ -23,6 +23,7 @@ from jobs.statuses import (
     Stuck,
     Trigger,
 )
+from jobs.words import clip
 
 RATE_WINDOW_MINUTES = 5
 STAGE_LENGTH = 600
@@ -240,7 +241,8 @@ def stage(template: str, counts: Counts) -> str:
     sentence = _FIELD.sub(
         lambda field: str(expected if field[1] == "expected" else getattr(counts, field[1])), template
     )
-    return (f"{sentence} · {counts.failed} failed" if counts.failed else sentence)[:STAGE_LENGTH]
+    ending = f" · {counts.failed} failed" if counts.failed else ""
+    return clip(sentence, STAGE_LENGTH - len(ending)) + ending
 
 
 def job_stage(status: JobStatus, phases: Sequence[tuple[PhaseState, str]]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID, uuid4, uuid5
 
 from jobs.models import Event, Item, Job, Phase
+from jobs.models.texts import fit
 from jobs.progress import needed
 from jobs.statuses import ItemStatus
 
@@ -115,7 +116,7 @@ def shortfall(phase: Phase) -> str:
 
 def sentence(name: str, error: str) -> str:
     """`Chunk 5 (pages 101-125) failed: Document AI timeout`."""
-    return f"{name} failed: {error}"
+    return fit(Job, "error", f"{name} failed: {error}")
 
 
 def latest_error(phases: Sequence[Phase]) -> tuple[str, int | None]:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from jobs import operations
 from jobs.bulk.doing import Order
 from jobs.models import BulkAct, BulkTarget, Job
-from jobs.models.bulk import WORDS_LENGTH
+from jobs.models.texts import fit
 from jobs.previews import ACTS, Scope
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def begin(order: Order, marks: Sequence[Mark], *, actor: User, words: str = "", 
             actor=actor.get_username(),
             act=order.act.slug,
             scope=scope_body(order.scope),
-            chosen=words[:WORDS_LENGTH],
+            chosen=fit(BulkAct, "chosen", words),
             reason=order.reason,
             back=back,
             total=len(marks),

@@ -25,7 +25,7 @@ from jobs.change.audit import log_act
 from jobs.errors import NotPermitted, Refused, WrongState
 from jobs.models import BulkAct, BulkTarget
 from jobs.models.bulk import BulkStatus, TargetOutcome
-from jobs.models.events import REASON_LENGTH
+from jobs.models.texts import fit
 from jobs.previews import ACTS
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def _answer(act: Act, target: BulkTarget) -> dict[str, Any]:
 
 def _without_name(detail: str, target: BulkTarget) -> str:
     """The sentence as it is the same for every job that it is said of."""
-    return detail.replace(f"Job {target.name} ", "The job ", 1)[:REASON_LENGTH]
+    return fit(BulkTarget, "detail", detail.replace(f"Job {target.name} ", "The job ", 1))
 
 
 def _write(bulk: BulkAct, target: BulkTarget, result: dict[str, Any]) -> None:

@@ -19,8 +19,12 @@ from jobs.change.phase_life import Cause, Life
 from jobs.change.settling import settle
 from jobs.errors import NotFound
 from jobs.models import Event, Job, Phase
+from jobs.models.texts import fit
 from jobs.progress import Judgement
 from jobs.statuses import SETTLED_ITEM, CompletedBy
+
+# Columns of an event whose texts may be made of many names, and so grow with the job.
+COMPOSED = ("detail", "reason", "actor")
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -120,6 +124,8 @@ class Change:
     def emit(self, event: Event) -> None:
         """Write an event, made in `timeline`, with who, when and why."""
         event.at, event.account, event.actor, event.reason = self.now, self.by.account, self.by.label, self.reason
+        for column in COMPOSED:
+            setattr(event, column, fit(Event, column, getattr(event, column)))
         self.events.append(event)
 
     def touch(self, job: Job) -> None:

@@ -14,12 +14,12 @@ from jobs.errors import NotFound, NotPermitted, Refused, WrongState
 from jobs.inbox.messages import digest
 from jobs.inbox.taking import Taken, take
 from jobs.models import InboxMessage
-from jobs.models.events import REASON_LENGTH, InboxStatus
+from jobs.models.events import InboxStatus
+from jobs.models.texts import fit
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-TYPE_LENGTH = 120
 RAW_LENGTH = 64 * 1024
 PERMISSION = "jobs.replay_event"
 
@@ -38,9 +38,9 @@ def bury(message: dict[str, Any] | bytes, *, reason: str, source: str, type: str
         digest=fingerprint,
         status=InboxStatus.DEAD,
         defaults={
-            "type": str(payload.get("type") or type)[:TYPE_LENGTH],
+            "type": fit(InboxMessage, "type", str(payload.get("type") or type)),
             "payload": payload,
-            "reason": reason[:REASON_LENGTH],
+            "reason": fit(InboxMessage, "reason", reason),
             "received_at": timezone.now(),
         },
     )
@@ -60,7 +60,7 @@ def replay(letter: InboxMessage, *, actor: User | None) -> Taken:
     except (WrongState, NotFound, NotPermitted):
         raise
     except Refused as refusal:
-        InboxMessage.objects.dead().filter(pk=letter.pk).update(reason=refusal.detail[:REASON_LENGTH])
+        InboxMessage.objects.dead().filter(pk=letter.pk).update(reason=fit(InboxMessage, "reason", refusal.detail))
         raise
 
 

@@ -24,13 +24,14 @@ from jobs.models import Item, Job, Phase
 from jobs.signatures import signature
 from jobs.statuses import OPEN_PHASE, ItemStatus, JobStatus, Stuck
 from jobs.timeline import sentence
-from jobs.words import things
+from jobs.words import clip, things
 
 log = structlog.get_logger(__name__)
 
 WATCHDOG = Actor(name="watchdog")
 JOBS_PER_SWEEP = 1000
 ITEMS_PER_CHANGE = 5000
+WORKERS_LENGTH = 1000
 EXPIRED_FIELDS = (*EXPIRED, "tries", "error", "signature", "finished_at")
 
 
@@ -114,7 +115,7 @@ def _expire_item(c: Change, phase: Phase, item: Item) -> None:
 
 def _record_expiry(c: Change, expired: list[Item]) -> None:
     failed = sum(item.status == ItemStatus.FAILED for item in expired)
-    workers = ", ".join(sorted({item.worker or "?" for item in expired}))[:1000]
+    workers = clip(", ".join(sorted({item.worker or "?" for item in expired})), WORKERS_LENGTH)
     back = things(len(expired) - failed, "item")
     detail = f"{things(len(expired), 'lease')} of {workers} expired: {back} claimable again"
     c.record(c.job, "lease.expired", detail=f"{detail}, {failed} failed." if failed else f"{detail}.")
