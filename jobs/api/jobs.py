@@ -17,8 +17,9 @@ from jobs.api.queries import JobQuery, PageQuery, ProgressQuery, Query
 from jobs.decoding import decode, query
 from jobs.diagnosis import diagnose, diagnosis_body
 from jobs.errors import NotFound
-from jobs.models import Phase
+from jobs.models import Job
 from jobs.models.jobs import JobQuerySet
+from jobs.models.phases import phases_of
 from jobs.paging import page
 from jobs.previews import figures_of
 from jobs.schema import operation
@@ -92,10 +93,10 @@ class JobDetail(Door):
         """The job body; its revision is the ETag."""
         query(request, Query)
         job = self.job(job_id)
-        etag = f'"{job.revision}"'
-        if etag in _tags(request):
-            return HttpResponse(status=304, headers={"ETag": etag})
-        return answer(job_body(job), headers={"ETag": etag})
+        if _etag(job) in _tags(request):
+            return HttpResponse(status=304, headers={"ETag": _etag(job)})
+        body = job_body(job)
+        return answer(body, headers={"ETag": _etag(job)})
 
 
 class Timeline(Door):
@@ -117,8 +118,7 @@ class Progress(Door):
         """The counts of the whole job or of one phase, and the items of each split by status."""
         code = query(request, ProgressQuery).phase
         job = self.job(job_id)
-        phases = list(Phase.objects.filter(job=job).order_by("position"))
-        chosen = [phase for phase in phases if code in ("", phase.code)]
+        chosen = [phase for phase in phases_of([job])[job.pk] if code in ("", phase.code)]
         if not chosen:
             raise NotFound(f"Job {job.name} has no phase {code!r}.")
         return answer(progress_body(job, phases=chosen))
@@ -152,6 +152,11 @@ def _chosen(jobs: JobQuerySet, wanted: JobQuery) -> JobQuerySet:
     if wanted.stuck is not None:
         jobs = jobs.stuck() if wanted.stuck else jobs.filter(stuck="")
     return jobs.filter(name__icontains=wanted.q) if wanted.q else jobs
+
+
+def _etag(job: Job) -> str:
+    """The entity tag of a job as it was read last."""
+    return f'"{job.revision}"'
 
 
 def _tags(request: Request) -> list[str]:

@@ -64,8 +64,8 @@ STOPPED_BY: dict[Call, frozenset[State]] = {
 _REASONS = {State.GATED: Reason.GATED, State.PAUSED: Reason.PAUSED}
 _ARE = {
     State.JOB_CANCELLED: "Job {job} is cancelled",
-    State.FORCED: "Phase {phase} is force-completed",
-    State.CANCELLED: "Phase {phase} is cancelled",
+    State.FORCED: "Phase {phase} is force-completed and closed for good",
+    State.CANCELLED: "Phase {phase} is cancelled and closed for good",
     State.FAILED: "Phase {phase} is failed",
     State.COMPLETED: "Phase {phase} is completed",
     State.GATED: "Phase {phase} is gated until every earlier phase has completed",

@@ -30,7 +30,7 @@ class Frame:
 
 def load(job_ids: Collection[int]) -> list[Frame]:
     """The newest state of these jobs, with a constant number of queries. Deleted ones are left out."""
-    # The jobs are read before their phases: a body may show more than its revision promises, never less.
+    # The bodies bring the jobs up to date with their phases, so a frame has the revision that its body shows.
     jobs = list(Job.objects.filter(pk__in=job_ids))
     bodies = job_bodies(jobs, now=timezone.now())
     return [_frame(job, encode(body).decode()) for job, body in zip(jobs, bodies, strict=True)]

@@ -13,6 +13,7 @@ from django.utils import timezone
 from jobs import progress
 from jobs.models import Item, Job, Phase
 from jobs.models.items import ItemQuerySet
+from jobs.models.phases import phases_of
 from jobs.statuses import PhaseStatus
 
 HOLDERS_NAMED = 5
@@ -96,7 +97,7 @@ class Figures:
 
 def figures_of(job: Job, *, phases: list[Phase] | None = None, now: datetime | None = None) -> Figures:
     """The figures of this job as it is stored now."""
-    rows = list(job.phases.order_by("position")) if phases is None else phases
+    rows = phases_of([job])[job.pk] if phases is None else phases
     return Figures(job=job, phases=rows, now=now or timezone.now())
 
 

@@ -11,6 +11,7 @@ from django.db.models import Count
 from django.utils import timezone
 
 from jobs.models import Item, Job, Phase
+from jobs.models.phases import phases_of
 from jobs.previews.acts import ActSpec, Scope, refusal
 from jobs.previews.figures import Figures
 from jobs.previews.sentences import redone
@@ -72,9 +73,7 @@ def forecasts(
 
 def many_figures(jobs: Sequence[Job]) -> list[Figures]:
     """The figures of these jobs, with one query for all their phases."""
-    phases: dict[int, list[Phase]] = {job.pk: [] for job in jobs}
-    for phase in Phase.objects.filter(job__in=list(phases)).order_by("position"):
-        phases[phase.job_id].append(phase)
+    phases = phases_of(jobs)
     now = timezone.now()
     return [Figures(job, phases[job.pk], now) for job in jobs]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from jobs import progress
 from jobs.models import Item, Job, Phase, Tally
+from jobs.models.phases import phases_of
 from jobs.serializers.shapes import CurrentItem, JobBody, PhaseBody
 from jobs.statuses import CompletedBy, JobStatus, PhaseStatus, Shortfall, Stuck, Trigger
 
@@ -28,23 +29,32 @@ SETTLED_AND_CURRENT = """
 """
 
 
-def job_bodies(jobs: Sequence[Job], *, now: datetime) -> list[JobBody]:
+def job_bodies(
+    jobs: Sequence[Job], *, now: datetime, phases: Mapping[int, Sequence[Phase]] | None = None
+) -> list[JobBody]:
     """The bodies of these jobs in their order; three queries for any number of jobs.
 
-    `now` is the moment that rates are measured at.
+    `now` is the moment that rates are measured at. Without the `phases` that `phases_of` has read with the jobs they
+    are read here, and the jobs with them.
     """
-    phases = list(Phase.objects.filter(job_id__in=[job.pk for job in jobs]).order_by("job_id", "position"))
+    by_job = phases_of(jobs) if phases is None else phases
+    return _bodies(jobs, by_job, now=now)
+
+
+def _bodies(jobs: Sequence[Job], by_job: Mapping[int, Sequence[Phase]], *, now: datetime) -> list[JobBody]:
+    phases = [phase for pk in dict.fromkeys(job.pk for job in jobs) for phase in by_job[pk]]
     settled = _settled_lately(phases, now=now)
     bodies = _phase_bodies(phases, settled=settled, now=now)
-    by_job: dict[int, list[tuple[Phase, PhaseBody]]] = defaultdict(list)
+    of_job: dict[int, list[tuple[Phase, PhaseBody]]] = defaultdict(list)
     for phase, body in zip(phases, bodies, strict=True):
-        by_job[phase.job_id].append((phase, body))
-    return [_job_body(job, by_job[job.pk], settled=settled, now=now) for job in jobs]
+        of_job[phase.job_id].append((phase, body))
+    return [_job_body(job, of_job[job.pk], settled=settled, now=now) for job in jobs]
 
 
-def job_body(job: Job, *, now: datetime | None = None) -> JobBody:
-    """The body of one job, its rates measured at `now`."""
-    return job_bodies([job], now=now or timezone.now())[0]
+def job_body(job: Job, *, now: datetime | None = None, phases: Sequence[Phase] | None = None) -> JobBody:
+    """The body of one job, its rates measured at `now`; see `job_bodies`."""
+    given = None if phases is None else {job.pk: phases}
+    return job_bodies([job], now=now or timezone.now(), phases=given)[0]
 
 
 def phase_bodies(phases: Sequence[Phase], *, now: datetime) -> list[PhaseBody]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +11,7 @@ from jobs import progress
 from jobs.diagnosis.causes import out_of_reach, stuck_since
 from jobs.models import Job, Phase
 from jobs.models.people import ALIVE
+from jobs.models.phases import phases_of
 from jobs.previews import Figures, Offer, figures_of, leases_of, offer
 from jobs.statuses import JobStatus, Shortfall
 from jobs.views.absent import Absent, held_by, release_offer
@@ -56,9 +56,7 @@ def attention(
 ) -> list[Attention]:
     """Stuck without a live worker, stuck, out of reach, failed and retryable, held by the absent: those among these."""
     unique = {job.pk: job for job in jobs}
-    phases: dict[int, list[Phase]] = defaultdict(list)
-    for phase in Phase.objects.filter(job_id__in=unique).order_by("job_id", "position"):
-        phases[phase.job_id].append(phase)
+    phases = phases_of(unique.values())
     leases = leases_of((phase for of in phases.values() for phase in of), now=now)
     held = {holding.job_id: holding for holding in holdings}
     found = []

@@ -64,7 +64,8 @@ def badge(request: HttpRequest, signed: str) -> HttpResponseBase:
     answer = get_conditional_response(request, etag=etag, response=unchanged)
     if answer is not None and answer is not unchanged:
         return answer
-    return _image(TEMPLATES.get(request.GET.get("style", ""), PILL), _shown(job), etag=etag)
+    shown = _shown(job)
+    return _image(TEMPLATES.get(request.GET.get("style", ""), PILL), shown, etag=f'"{job.revision}"')
 
 
 def _image(template: str, context: dict[str, Any], *, status: int = 200, etag: str = "") -> HttpResponse:
@@ -73,7 +74,7 @@ def _image(template: str, context: dict[str, Any], *, status: int = 200, etag: s
 
 
 def _shown(job: Job) -> dict[str, Any]:
-    """What the images say of a job."""
+    """What the images say of a job, which is brought up to date."""
     body, face = job_body(job), faces.face_of(job)
     drawn, colours = bar(body, job.name, row_of(body).mark), COLOURS.get(face.code, QUIET)
     return {

@@ -45,7 +45,7 @@ def _context(request: HttpRequest, item: Item) -> dict[str, Any]:
         "item": item,
         "phase": item.phase,
         "job": job,
-        "body": job_body(job, now=figures.now),
+        "body": job_body(job, now=figures.now, phases=figures.phases),
         "kind": kinds.label_of(job.kind),
         "face": faces.FACES[item.status],
         "lease": lease_words(item, now=figures.now),

@@ -70,7 +70,7 @@ def show_job(
 
 def _context(request: HttpRequest, figures: Figures, *, grid: bool, without: Collection[str]) -> dict[str, Any]:
     job = figures.job
-    body = job_body(job, now=figures.now)
+    body = job_body(job, now=figures.now, phases=figures.phases)
     return {
         "title": job.name,
         "job": job,

@@ -15,7 +15,7 @@ import pytest
 from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 
-from jobs import rows, tracking, watchdog
+from jobs import operations, rows, tracking, watchdog
 from jobs.kinds import PhaseSpec
 from jobs.models import Item, Job, Phase
 from jobs.models.items import digest
@@ -123,6 +123,49 @@ def test_an_empty_claim_costs_no_lock() -> None:
 def test_creating_a_job_costs_as_much_with_one_item_as_with_a_thousand() -> None:
     costs = [len(statements(partial(job_of, items=number, phases=3))) for number in (1, 100, 1000)]
     assert len(set(costs)) == 1
+
+
+# --- what ends or begins many phases -----------------------------------------------------------------
+
+
+def held_in_every_phase(phases: int, *, gated: bool = False) -> Job:
+    """A job with so many phases, in each of which a worker holds an item; behind a gate they only wait."""
+    specs = [PhaseSpec(code=f"p{n}", gated=gated and n > 0) for n in range(phases)]
+    job = tracking.create_job(name=f"pins-{next(_numbers)}", phases=specs, by=WORKER).job
+    for spec in specs:
+        tracking.add_items(fresh(job, spec.code), items=new_items(3), by=WORKER)
+        tracking.claim(fresh(job, spec.code), worker="w1", limit=1, by=WORKER)
+    return job
+
+
+ACTS_ON_PHASES: dict[str, Callable[[Job], Any]] = {
+    "force_complete": partial(operations.force_complete, actor=None, reason="enough"),
+    "fail": partial(operations.fail, actor=None, reason="enough"),
+    "cancel": partial(operations.cancel, actor=None),
+    "restart": partial(operations.restart, phase="p0", actor=None),
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", ACTS_ON_PHASES)
+def test_an_act_on_many_phases_runs_as_many_statements_as_on_two(name: str) -> None:
+    jobs = [held_in_every_phase(phases, gated=name == "restart") for phases in (2, 20)]
+    costs = [len(statements(partial(ACTS_ON_PHASES[name], job))) for job in jobs]
+    assert costs[0] == costs[1]
+    assert costs[0] <= 20
+
+
+@pytest.mark.django_db
+def test_reopening_costs_as_much_with_many_gated_phases_behind_as_with_one() -> None:
+    costs = []
+    for phases in (2, 20):
+        job = held_in_every_phase(phases, gated=True)
+        tracking.finish(fresh(job), by=WORKER)
+        tracking.report(fresh(job), results=[Result(f"k{n}", "completed") for n in range(3)], by=WORKER)
+        add = partial(tracking.add_items, fresh(job), items=new_items(4), reopen=True, by=WORKER)
+        costs.append(len(statements(add)))
+        assert fresh(job).run == 2
+    assert costs[0] == costs[1]
 
 
 # --- many items --------------------------------------------------------------------------------------

@@ -124,7 +124,7 @@ def test_bodies_cost_the_same_for_one_session_and_for_many() -> None:
         faces(detecting(2), faces_detected=3)
     jobs = list(Job.objects.select_related("training_session").order_by("pk"))
     found = costs([partial(session_bodies, some, now=timezone.now()) for some in (jobs[:1], jobs[1:2], jobs)])
-    assert max(found) == 7
+    assert max(found) == 6
     [parts] = parts_of(jobs[1:2], now=timezone.now())
     assert costs([partial(unified_body, parts)]) == [0]
 

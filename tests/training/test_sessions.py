@@ -208,7 +208,7 @@ def faces_forced() -> TrainingSession:
     [
         (trained, "training is completed; new images are possible while"),
         (all_failed, "training is failed; new images are possible while"),
-        (faces_forced, "face_detection is force-completed; new images are possible only"),
+        (faces_forced, "face_detection is force-completed and closed for good; new images are possible only"),
         (cancelled, "is cancelled; new images are possible only after a restart"),
     ],
 )

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from jobs import operations, watchdog
+from tests.interleaving import before_the_phases_are_read
 from tests.jobs.api.contract import document
 from tests.jobs.rules.conftest import Clock
 from tests.training.conftest import TrainingApi
@@ -276,3 +277,17 @@ def test_an_answer_that_cannot_be_computed_is_a_defect_and_not_a_missing_session
     worker.client.raise_request_exception = False
     response = worker.client.get(f"/api/v1/training/{session.pk}/progress/unified")
     assert (response.status_code, response.json()["status"]) == (500, 500)
+
+
+def test_status_and_percentage_are_of_one_moment(worker: TrainingApi) -> None:
+    session = ready()
+    with before_the_phases_are_read(lambda: clustering(session, "completed")):
+        answer = worker.get(f"/training/{session.pk}/progress/unified").json()
+    assert (answer["overallStatus"], answer["overallProgress"]["percentage"]) == ("completed", 100.0)
+
+
+def test_the_body_of_a_session_is_of_one_moment(worker: TrainingApi) -> None:
+    session = ready()
+    with before_the_phases_are_read(lambda: clustering(session, "completed")):
+        answer = worker.get(f"/training/{session.pk}").json()
+    assert (answer["job"]["status"], answer["clustering"]["status"]) == ("completed", "completed")

@@ -11,7 +11,7 @@ from jobs.previews import Figures
 from jobs.serializers import JobBody
 from jobs.views import show_job
 from training.models import ClusteringRun, FaceDetectionSession, TrainingSession
-from training.serializers import Parts, faces_body
+from training.serializers import Parts, by_code, faces_body
 from training.unified import unified_body
 from training.views.bars import said, segments_of
 from training.views.duplicates import duplicates_section
@@ -56,7 +56,7 @@ def _parts(figures: Figures, body: JobBody) -> Parts:
     return Parts(
         session=TrainingSession.objects.get(pk=pk),
         job=body,
-        phases={phase.code: phase for phase in figures.phases},
+        phases=by_code(figures.phases),
         detection=FaceDetectionSession.objects.current([pk]).first(),
         clustering=ClusteringRun.objects.current([pk]).first(),
     )

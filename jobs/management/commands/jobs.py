@@ -18,6 +18,7 @@ from jobs.management.console.asking import can_say_all, choose, find_actor, find
 from jobs.management.console.drawing import Look, clean
 from jobs.management.console.options import add_options
 from jobs.management.console.watching import screen_for, watch
+from jobs.models.phases import phases_of
 from jobs.operations import Act
 from jobs.serializers import encode, error_groups, job_bodies, job_body, progress_body
 from jobs.statuses import JobStatus
@@ -100,7 +101,7 @@ class Command(BaseCommand):
     def _report(self, options: Options, look: Look) -> None:
         job = find_job(options["job"])
         if options["as_json"]:
-            self._json(progress_body(job, phases=list(job.phases.order_by("position"))))
+            self._json(progress_body(job, phases=phases_of([job])[job.pk]))
         else:
             self._lines([clean(line) for line in ProgressTracker().report(job.pk).splitlines()])
 

@@ -64,8 +64,8 @@ def test_every_call_is_in_the_table() -> None:
     ("state", "reason", "sentence"),
     [
         ("job_cancelled", "closed", "Job j is cancelled; {} only after a restart of one of its phases."),
-        ("forced", "closed", "Phase ocr is force-completed; {} only after a restart."),
-        ("cancelled", "closed", "Phase ocr is cancelled; {} only after a restart."),
+        ("forced", "closed", "Phase ocr is force-completed and closed for good; {} only after a restart."),
+        ("cancelled", "closed", "Phase ocr is cancelled and closed for good; {} only after a restart."),
         (
             "failed",
             "closed",
