@@ -62,6 +62,7 @@ class PhaseState:
     on_shortfall: Shortfall = Shortfall.PARTIAL
     gated: bool = False
     begun: bool = False
+    waits_for_all: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -169,15 +170,15 @@ def completion(counts: Counts, *, by: CompletedBy) -> Judgement:
 def judge(state: PhaseState, *, deadline_passed: bool = False) -> Judgement | None:
     """Is this open phase over, and how? None means that it goes on.
 
-    `at_threshold` is over the moment the threshold is met, either trigger when every expected item
-    is settled or the watermark has passed. What is over without meeting its threshold is a
+    `at_threshold` is over the moment the threshold is met (unless it `waits_for_all`), either trigger when every
+    expected item is settled or the watermark has passed. What is over without meeting its threshold is a
     shortfall: completed as partial, or failed.
     """
     counts = state.counts
     if counts.expected is None:
         return None
     met = threshold_met(counts, state.threshold)
-    if state.trigger == Trigger.AT_THRESHOLD and met:
+    if state.trigger == Trigger.AT_THRESHOLD and met and not state.waits_for_all:
         return completion(counts, by=CompletedBy.THRESHOLD)
     settled = counts.settled >= counts.expected
     if not settled and not deadline_passed:

@@ -26,6 +26,7 @@ class Life(StrEnum):
     BEGIN = "begin"  # the first claim, report, count or start of a run
     LIST = "list"  # the phase begins with a list
     ADD_ITEMS = "add_items"  # the list has grown
+    AWAIT_NEW = "await_new"  # the new items of a reopened run are there
     CLOSE_LIST = "close_list"  # the list gives the total
     ANNOUNCE = "announce"  # a total was told
     COMPLETE = "complete"
@@ -119,6 +120,16 @@ def _grown_total(phase: Phase, cause: Cause) -> int | None:
     return max(phase.expected, phase.items_total)
 
 
+def _met_already(phase: Phase, cause: Cause) -> bool:
+    """A reopened run must not complete at its threshold for work of the run before."""
+    return progress.threshold_met(phase.counts, phase.threshold)
+
+
+def _still_waits_for_all(phase: Phase, cause: Cause) -> bool:
+    counts = replace(phase.counts, expected=cause.total)
+    return phase.waits_for_all and progress.threshold_met(counts, phase.threshold)
+
+
 def _total_of_new_run(phase: Phase, cause: Cause) -> int | None:
     """What a phase without items was finished with is no total: it would complete the new run before its worker."""
     if phase.expected is None or phase.announced:
@@ -180,6 +191,7 @@ _RESTARTED: Columns = {
     "processing": _is(0),
     "started_at": _is(None),
     "last_item_at": _wait_again,
+    "waits_for_all": _is(False),
     **_NOT_OVER,
     **_NO_DEADLINE,
 }
@@ -187,12 +199,14 @@ TABLE: Mapping[Life, Columns] = {
     Life.BEGIN: {"status": _working, "started_at": _first_start},
     Life.LIST: {"expected": _given_total, "announced": _is(False)},
     Life.ADD_ITEMS: {"expected": _grown_total, "last_item_at": _now},
+    Life.AWAIT_NEW: {"waits_for_all": _met_already},
     Life.CLOSE_LIST: {"expected": _listed_total, "announced": _is(False), "listed": _is(True)},
     Life.ANNOUNCE: {
         "expected": _announced_total,
         "announced": _is(True),
         "deadline_at": _is(None),
         "deadline_left": _whole_time,
+        "waits_for_all": _still_waits_for_all,
     },
     Life.COMPLETE: _COMPLETED,
     Life.FORCE: {**_COMPLETED, "forced": _is(True)},
@@ -236,6 +250,7 @@ def run_clock(phase: Phase, *, paused: bool, now: datetime) -> None:
     if not phase.gate_open:
         phase.deadline_at, phase.deadline_left = None, timedelta(seconds=phase.watermark_ttl)
     elif paused and phase.deadline_at is not None:
-        phase.deadline_at, phase.deadline_left = None, max(phase.deadline_at - now, timedelta())
+        phase.deadline_left = max(phase.deadline_at - now, timedelta())
+        phase.deadline_at = None
     elif not paused and phase.deadline_left is not None:
         phase.deadline_at, phase.deadline_left = now + phase.deadline_left, None

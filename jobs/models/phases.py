@@ -39,7 +39,8 @@ class Phase(models.Model):
     """One counted part of a job, done by one kind of worker.
 
     Its counters always equal its items (or, without items, what was counted). They move only in
-    the transaction that moves the items, under the lock of the job's row.
+    the transaction that moves the items, under the lock of the job's row. `waits_for_all`: its run was reopened for
+    new items with its threshold met already, so that it completes when all is settled.
     """
 
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="phases")
@@ -62,6 +63,7 @@ class Phase(models.Model):
     counted = models.BooleanField(default=False)
     announced = models.BooleanField(default=False)
     forced = models.BooleanField(default=False)
+    waits_for_all = models.BooleanField(default=False)
 
     expected = models.BigIntegerField(null=True, blank=True)
     items_total = models.BigIntegerField(default=0)
@@ -138,6 +140,7 @@ class Phase(models.Model):
             on_shortfall=Shortfall(self.on_shortfall),
             gated=self.gated,
             begun=self.started_at is not None,
+            waits_for_all=self.waits_for_all,
         )
 
     @property

@@ -100,10 +100,13 @@ def list_items(
     unique = {digest(item.key): item for item in items}
     added = insert_items(phase, unique)
     if added:
-        if not phase.is_open:
+        was_over = not phase.is_open
+        if was_over:
             _reopen(c, phase, asked=reopen)
         phase.items_total += added
         c.live(phase, Life.ADD_ITEMS)
+        if was_over:
+            c.live(phase, Life.AWAIT_NEW)
     phase.listed = phase.listed or listing
     return Added(added, len(items) - added)
 

@@ -64,6 +64,7 @@ class PaperPhase:
     announced: bool = False
     forced: bool = False
     gate_open: bool = True
+    waits: bool = False
     partial: bool = False
     completed_by: str = ""
     expected: int | None = None
@@ -140,7 +141,7 @@ class PaperPhase:
         if self.expected is None:
             return
         settled = self.number(*SETTLED) >= self.expected
-        early = self.at_threshold and self.met
+        early = self.at_threshold and self.met and not self.waits
         if not (early or settled or (self.deadline is not None and self.deadline <= now)):
             return
         if not self.met and self.fails:

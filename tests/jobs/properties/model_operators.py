@@ -163,7 +163,7 @@ def rerun(phase: PaperPhase, *, only: str) -> int:
             _back_to("pending", item)
             item.tries = 0
     phase.run += 1
-    phase.status, phase.begun, phase.forced = "pending", False, False
+    phase.status, phase.begun, phase.forced, phase.waits = "pending", False, False, False
     phase.completed_by, phase.partial, phase.deadline, phase.left = "", False, None, None
     if not (phase.announced or phase.listed or phase.items):
         phase.expected = None

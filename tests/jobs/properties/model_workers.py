@@ -80,6 +80,7 @@ def announce(job: PaperJob, phase: PaperPhase, expected: int, *, event_id: int |
     if phase.status not in OPEN or job.held == "cancelled":
         return "closed"
     phase.expected, phase.announced = expected, True
+    phase.waits = phase.waits and phase.met
     phase.deadline, phase.left = None, phase.whole_time
     return None
 
@@ -87,7 +88,8 @@ def announce(job: PaperJob, phase: PaperPhase, expected: int, *, event_id: int |
 def add_items(job: PaperJob, phase: PaperPhase, keys: list[str], *, reopen: bool) -> int:
     """List items; how many were new."""
     new = [key for key in dict.fromkeys(keys) if key not in phase.items]
-    if new and phase.status not in OPEN:
+    reopened = bool(new) and phase.status not in OPEN
+    if reopened:
         if job.held == "cancelled" or phase.forced or phase.status == "cancelled" or not reopen:
             raise Refused(phase.status)
         phase.run += 1
@@ -100,6 +102,7 @@ def add_items(job: PaperJob, phase: PaperPhase, keys: list[str], *, reopen: bool
     phase.items |= {key: PaperItem() for key in new}
     if new and phase.expected is not None and not phase.announced:
         phase.expected = max(phase.expected, len(phase.items))
+    phase.waits = phase.met if reopened else phase.waits
     phase.listed = True
     return len(new)
 

@@ -25,6 +25,7 @@ from tests.factories import (
     outward,
     phase_of,
     pipeline,
+    settle,
     take,
     tell,
     types,
@@ -241,6 +242,34 @@ def test_a_reopened_list_that_was_finished_by_name_waits_for_the_new_items() -> 
     assert (phase.status, phase.expected, types(job, outward=True).count("items.completed")) == ("processing", 3, 1)
     complete(phase, 1, start=2)
     assert phase_of(job).job.status == "completed"
+
+
+def test_a_reopened_run_whose_threshold_is_met_as_it_begins_waits_for_its_new_items() -> None:
+    job = make_job(items=20, done=20, threshold=90, trigger="at_threshold")
+    phase = listed(job, 22, reopen=True)
+    assert (phase.run, phase.status, phase.expected) == (2, "processing", 22)
+    complete(phase, 1, start=20)
+    assert phase_of(job).status == "processing"
+    settle(phase_of(job), ["failed"], start=21)
+    assert (phase_of(job).status, phase_of(job).completed_by) == ("completed", "settled")
+    assert types(job, outward=True).count("items.completed") == 2
+
+
+def test_a_reopened_run_whose_threshold_is_not_met_yet_completes_at_it() -> None:
+    job = make_job(items=10, done=10, threshold=90, trigger="at_threshold")
+    phase = listed(job, 20, reopen=True)
+    complete(phase, 7, start=10)
+    assert phase_of(job).status == "processing"
+    complete(phase, 1, start=17)
+    assert (phase_of(job).status, phase_of(job).completed_by) == ("completed", "threshold")
+
+
+def test_a_new_total_ends_the_wait_for_every_item_of_a_reopened_run() -> None:
+    job = make_job(items=20, done=20, threshold=90, trigger="at_threshold")
+    listed(job, 22, reopen=True)
+    announce(job, 40)
+    complete(phase_of(job), 16, start=20)
+    assert (phase_of(job).status, phase_of(job).completed_by, phase_of(job).done) == ("processing", "", 22)
 
 
 def test_a_larger_total_than_the_list_is_kept_when_a_phase_is_reopened(clock: Clock) -> None:

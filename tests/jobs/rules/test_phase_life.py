@@ -26,6 +26,7 @@ BEFORE: dict[str, Any] = {
     "announced": True,
     "listed": True,
     "counted": False,
+    "waits_for_all": True,
     "expected": 9,
     "items_total": 12,
     "done": 4,
@@ -45,8 +46,8 @@ NOT_OVER = {"completed_by": "", "partial": False, "completed_at": None, "error":
 NO_DEADLINE = {"deadline_at": None, "deadline_left": None}
 COMPLETED = {"status": "completed", "completed_by": "watermark", "partial": True, "completed_at": NOW, "error": "",
              **NO_DEADLINE}  # fmt: skip
-NEW_RUN = {"run": 4, "status": "pending", "forced": False, "failed": 0, "processing": 0, "started_at": None,
-           "last_item_at": NOW, **NOT_OVER, **NO_DEADLINE}  # fmt: skip
+NEW_RUN = {"run": 4, "status": "pending", "forced": False, "waits_for_all": False, "failed": 0, "processing": 0,
+           "started_at": None, "last_item_at": NOW, **NOT_OVER, **NO_DEADLINE}  # fmt: skip
 
 
 def phase(**columns: Any) -> Phase:
@@ -84,7 +85,11 @@ def without(values: dict[str, Any], **columns: Any) -> dict[str, Any]:
         (Life.ADD_ITEMS, {"announced": False, "expected": None}, {"last_item_at": NOW}),
         (Life.ADD_ITEMS, {"announced": True}, {"last_item_at": NOW}),
         (Life.ANNOUNCE, {"announced": False, "expected": None},
-         {"announced": True, "expected": 20, "deadline_at": None, "deadline_left": TTL}),
+         {"announced": True, "expected": 20, "deadline_at": None, "deadline_left": TTL, "waits_for_all": False}),
+        (Life.ANNOUNCE, {"done": 20, "expected": None}, {"expected": 20, "deadline_at": None, "deadline_left": TTL}),
+        (Life.AWAIT_NEW, {"waits_for_all": False}, {}),
+        (Life.AWAIT_NEW, {"waits_for_all": True}, {"waits_for_all": False}),
+        (Life.AWAIT_NEW, {"waits_for_all": False, "done": 8}, {"waits_for_all": True}),
         (Life.COMPLETE, {"status": "processing"}, COMPLETED),
         (Life.COMPLETE, {"done": 8, "failed": 0}, {**COMPLETED, "completed_by": "all_done", "partial": False}),
         (Life.COMPLETE, {"expected": None, "failed": 0},
