@@ -78,7 +78,11 @@ class ItemInput(Input, frozen=True):
 
 
 class JobInput(Input, frozen=True):
-    """A new job; the same name again answers the existing one with its new items added."""
+    """A new job; the same name again answers the existing one with its new items added.
+
+    A list that comes later than the job gives its total like one that comes with it. With `reopen` new items of a
+    finished phase begin a new run that waits for them, and later gated phases begin a new run too.
+    """
 
     name: Name
     kind: Code = "generic"
@@ -200,7 +204,7 @@ class ReportInput(Input, frozen=True):
 
 
 class CountInput(Input, frozen=True):
-    """What was settled in a phase without items; `event_id` makes repeating it harmless."""
+    """What was settled in a phase without items; `event_id` makes repeating it within a run harmless."""
 
     event_id: UUID
     done: Number = 0

@@ -16,9 +16,16 @@ Scope = Literal["all", "failed"]
 REDONE = {"all": (ItemStatus.FAILED, ItemStatus.COMPLETED), "failed": (ItemStatus.FAILED,)}
 
 
-def gated_after(c: Change, phase: Phase) -> list[Phase]:
-    """The later gated phases of its job: what they did stands on what this phase is about to change."""
-    return [later for later in c.phases[phase.job_id] if later.position > phase.position and later.gated]
+def gated_after(phases: Sequence[Phase], first: Phase) -> list[Phase]:
+    """The gated ones of these phases behind the first: what they did stands on what that is about to change."""
+    return [phase for phase in phases if phase.position > first.position and phase.gated]
+
+
+def items_to_redo(phase: Phase, *, only: Scope) -> int:
+    """How many items a new run makes pending again; a phase without items counts as one."""
+    if not phase.items_total:
+        return 1
+    return phase.failed + phase.processing + (phase.done if only == "all" else 0)
 
 
 def rerun(c: Change, phases: Sequence[Phase], *, only: Scope = "all") -> int:
@@ -28,7 +35,7 @@ def rerun(c: Change, phases: Sequence[Phase], *, only: Scope = "all") -> int:
     """
     if not phases:
         return 0
-    changed = sum(_to_redo(phase, only=only) for phase in phases)
+    changed = sum(items_to_redo(phase, only=only) for phase in phases)
     revoke_leases(c, phases)
     Item.objects.filter(phase__in=phases, status__in=REDONE[only]).update(**RENEWED)
     Tally.objects.filter(phase__in=phases).delete()
@@ -48,9 +55,3 @@ def revoke_leases(c: Change, phases: Sequence[Phase]) -> int:
     for phase in holding:
         phase.processing = 0
     return revoked
-
-
-def _to_redo(phase: Phase, *, only: Scope) -> int:
-    if not phase.items_total:
-        return 1
-    return phase.failed + phase.processing + (phase.done if only == "all" else 0)

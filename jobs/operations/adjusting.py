@@ -93,7 +93,7 @@ def restart(
         first = c.phase_by_code(phase)
         if _nothing_to_restart(first, only=only):
             return Act(0, c.job, f"Phase {phase} has nothing to restart.")
-        later = gated_after(c, first)
+        later = gated_after(c.phases[c.job.pk], first)
         changed = rerun(c, [first], only=only) + rerun(c, later)
         if c.job.held == Held.CANCELLED:
             c.job.held = ""

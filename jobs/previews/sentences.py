@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jobs import progress
+from jobs.change.rerunning import gated_after, items_to_redo
 from jobs.models import Item, Phase
 from jobs.previews.acts import ACTS, Scope, refusal
 from jobs.previews.figures import Figures
@@ -230,19 +231,14 @@ def _restart(f: Figures, scope: Scope) -> Told:
 def begun_again(f: Figures, scope: Scope) -> tuple[list[Phase], list[Phase]]:
     """The phase that is restarted (none where the job has no such phase), and the later gated ones."""
     first = (f.chosen(scope.phase) if scope.phase else f.begun or f.phases)[:1]
-    return first, [phase for phase in f.phases if first and phase.position > first[0].position and phase.gated]
+    return first, gated_after(f.phases, first[0]) if first else []
 
 
 def redone(f: Figures, scope: Scope) -> int:
     """How many items a restart makes pending again; a phase without items counts as one."""
     first, later = begun_again(f, scope)
-    return sum(_redone(phase, only=scope.only) for phase in first) + sum(_redone(phase, only="all") for phase in later)
-
-
-def _redone(phase: Phase, *, only: str) -> int:
-    if not phase.items_total:
-        return 1
-    return phase.failed + phase.processing + (phase.done if only == "all" else 0)
+    again = sum(items_to_redo(phase, only=scope.only) for phase in first)
+    return again + sum(items_to_redo(phase, only="all") for phase in later)
 
 
 # --- the parts -------------------------------------------------------------------------------------

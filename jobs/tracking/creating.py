@@ -169,7 +169,7 @@ def _reopen(c: Change, phase: Phase, *, asked: bool) -> None:
     """
     require_open(phase, Call.REOPEN if asked else Call.ADD)
     c.reopen(phase, Life.REOPEN)
-    later = gated_after(c, phase)
+    later = gated_after(c.phases[phase.job_id], phase)
     rerun(c, later)
     again = f" New runs of {', '.join(each.code for each in later)}." if later else ""
     c.record(phase.job, f"{phase.code}.reopened", phase=phase, detail=f"New items began run {phase.run}.{again}")
