@@ -186,10 +186,11 @@ def _require(actor: User | None, *, project: str) -> None:
 
 def _locked(endpoint: Endpoint, actor: User | None) -> Endpoint:
     """The endpoint, while no event is written that would go to it; NotFound where it is gone."""
-    _require(actor, project=endpoint.project)
+    require_permission(actor, "manage_endpoints", permission="manage_endpoints")
     locked = Endpoint.objects.select_for_update().filter(pk=endpoint.pk).first()
     if locked is None:
         raise NotFound(f"There is no endpoint {endpoint.pk}.")
+    _require(actor, project=locked.project)
     return locked
 
 
