@@ -128,9 +128,14 @@ def origins(name: str) -> list[str]:
     return values
 
 
-def is_public(names: list[str]) -> bool:
-    """Is one of these hosts reached from outside this machine?"""
-    return not set(names) <= LOOPBACK
+def public(names: list[str]) -> list[str]:
+    """Those of these hosts that are reached from outside this machine."""
+    return [name for name in names if name not in LOOPBACK]
+
+
+def is_given(name: str) -> bool:
+    """Does the environment or the file name this setting?"""
+    return name in env
 
 
 def database(name: str, *, default: str) -> dict[str, Any]:

@@ -25,7 +25,9 @@ DEBUG = environment.boolean("DEBUG", default=False)
 SECRET_KEY = environment.secret("SECRET_KEY", debug=DEBUG)
 ALLOWED_HOSTS = environment.hosts("ALLOWED_HOSTS", default="127.0.0.1,localhost,[::1]", debug=DEBUG)
 CSRF_TRUSTED_ORIGINS = environment.origins("CSRF_TRUSTED_ORIGINS")
-HTTPS = environment.boolean("HTTPS", default=environment.is_public(ALLOWED_HOSTS) and not DEBUG)
+PUBLIC_HOSTS = environment.public(ALLOWED_HOSTS)
+HTTPS = environment.boolean("HTTPS", default=bool(PUBLIC_HOSTS) and not DEBUG)
+HTTPS_IS_GIVEN = environment.is_given("HTTPS")
 TRUSTED_PROXIES = environment.networks("TRUSTED_PROXIES")
 SESSION_HOURS = environment.integer("SESSION_HOURS", default=12, least=1, most=720)
 LOG_LEVEL = environment.choice("LOG_LEVEL", default="INFO", of=("DEBUG", "INFO", "WARNING", "ERROR"))
@@ -74,6 +76,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "progress_site.probes.ProbeMiddleware",
     "progress_site.rest.handlers.ProblemMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
