@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import TypeVar
 
 import msgspec
+import msgspec.inspect
 from django.http import QueryDict
 from rest_framework.request import Request
 
@@ -18,6 +20,7 @@ PLACE = re.compile(r"^(?P<detail>.*?)(?: - at `(?:key in )?\$(?P<path>.*)`)?$", 
 NAMED = re.compile(r"^Object (?P<what>missing required|contains unknown) field `(?P<name>.*)`$", re.DOTALL)
 SENTENCES = {"missing required": "This field is required.", "contains unknown": "This field is unknown."}
 NOTHING = "null"
+INTEGER = re.compile(r"-?[0-9]{1,19}")
 
 
 def decode(request: Request, type_: type[T]) -> T:
@@ -33,10 +36,30 @@ def query(request: Request, type_: type[T]) -> T:
 
     An empty value counts as not given. BadInput for an unknown or repeated parameter and a value that does not fit.
     """
+    given = dict(_given(request.query_params))
+    for name in _integers(type_) & given.keys():
+        if not INTEGER.fullmatch(given[name]):
+            raise BadInput({name: "Expected an integer, such as 50."})
     try:
-        return msgspec.convert(dict(_given(request.query_params)), type_, strict=False)
+        return msgspec.convert(given, type_, strict=False)
     except msgspec.ValidationError as error:
         raise _refusal(error) from error
+
+
+@cache
+def _integers(type_: type[msgspec.Struct]) -> frozenset[str]:
+    """The fields that are integers, which msgspec would read from `1e2`, too."""
+    described = msgspec.inspect.type_info(type_)
+    assert isinstance(described, msgspec.inspect.StructType)
+    return frozenset(field.encode_name for field in described.fields if _is_integer(field.type))
+
+
+def _is_integer(type_: msgspec.inspect.Type) -> bool:
+    if isinstance(type_, msgspec.inspect.Metadata):
+        return _is_integer(type_.type)
+    if isinstance(type_, msgspec.inspect.UnionType):
+        return any(map(_is_integer, type_.types))
+    return isinstance(type_, msgspec.inspect.IntType)
 
 
 def _given(parameters: QueryDict) -> Iterator[tuple[str, str]]:

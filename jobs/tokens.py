@@ -95,6 +95,8 @@ def _end(old: AuthToken, *, grace: timedelta) -> str:
 def _locked(token: AuthToken, by: User | None) -> AuthToken:
     """The token and its account, checked as they are now and locked until the transaction ends."""
     gone = NotFound(f"There is no token {token.digest[:DIGEST_SHOWN]} any more.")
+    if by is not None:
+        access_of(by).require(PERMISSION)
     lock_account(token.user_id)
     if by is not None and not in_reach_of(by).filter(pk=token.pk).exists():
         raise gone

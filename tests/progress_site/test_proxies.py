@@ -157,9 +157,7 @@ async def test_a_socket_of_a_page_of_another_host_is_refused_with_a_line_in_the_
 def names_of_settings() -> set[str]:
     """Every setting that progress_site reads."""
     source = (ROOT / "progress_site" / "settings.py").read_text()
-    return {
-        line.split('("')[1].split('"')[0] for line in source.splitlines() if "environment." in line and '("' in line
-    }
+    return set(re.findall(r'environment\.\w+\(\s*"(\w+)"', source))
 
 
 def names_in_the_example() -> set[str]:
