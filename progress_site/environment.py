@@ -17,7 +17,7 @@ SECRET_LENGTH = 32
 SECRET_VARIETY = 8
 LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
 
-SQLITE = "django.db.backends.sqlite3"
+SQLITE = "progress_site.sqlite3"
 # IMMEDIATE takes the write lock where the transaction begins, so that a writer waits instead of failing in the
 # middle; FULL keeps what was acknowledged through a power loss.
 SQLITE_OPTIONS = {
@@ -29,7 +29,7 @@ SQLITE_OPTIONS = {
     ),
 }
 POSTGRESQL = "progress_site.postgresql"
-ENGINES = {SQLITE: SQLITE, "django.db.backends.postgresql": POSTGRESQL}
+ENGINES = {"django.db.backends.sqlite3": SQLITE, "django.db.backends.postgresql": POSTGRESQL}
 # A pool of connections that are checked before use; who waits too long for one or for a lock gets 503.
 POSTGRESQL_SETTINGS = {"CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True}
 POSTGRESQL_OPTIONS = {

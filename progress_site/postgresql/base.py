@@ -1,20 +1,39 @@
-"""Django's backend for PostgreSQL, with the lock timeout set by a statement.
+"""Django's backend for PostgreSQL, with the lock timeout set by a statement, and case by Unicode's rules.
 
 PgBouncer refuses a connection with the startup parameter `options`. So the timeout is set where Django sets the time
 zone: once for each connection of the pool.
+
+What UPPER knows of letters depends on the locale of the database: under C only ASCII. With a collation of ICU it knows
+all of them, whatever the locale.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
-from django.db.backends.postgresql import base
+from django.db.backends.postgresql import base, operations
 
 LOCK_TIMEOUT = "20s"
+UNICODE = 'COLLATE "und-x-icu"'
+
+
+class DatabaseOperations(operations.DatabaseOperations):
+    """Comparisons without case go by the rules of Unicode."""
+
+    def lookup_cast(self, lookup_type: str, internal_type: str | None = None) -> str:
+        """The column as it is compared."""
+        cast = str(super().lookup_cast(lookup_type, internal_type))
+        return f"UPPER({cast[6:-1]} {UNICODE})" if cast.startswith("UPPER(") else cast
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
     """Connections on which whoever waits too long for a lock gets an error; the option `lock_timeout` says how long."""
+
+    ops_class = DatabaseOperations
+    operators: ClassVar[dict[str, str]] = {
+        name: operator.replace("UPPER(%s)", f"UPPER(NORMALIZE(%s) {UNICODE})")
+        for name, operator in base.DatabaseWrapper.operators.items()
+    }
 
     def get_connection_params(self) -> dict[str, Any]:
         """What the driver knows; `lock_timeout` is not among it."""
