@@ -11,9 +11,11 @@ from django.contrib.auth.models import Group, Permission, User
 from django.core.management import call_command
 from knox.models import AuthToken
 
-from jobs import operations, tokens
-from jobs.errors import NotPermitted, Refused
-from jobs.models import Endpoint, Membership
+from jobs import bulk, operations, tokens
+from jobs.errors import NotFound, NotPermitted, Refused
+from jobs.models import Endpoint, Job, Membership
+from tests.factories import make_job
+from tests.jobs import bulk_acts
 from tests.jobs.pages.conftest import Browser
 from tests.jobs.races.crew import crew
 
@@ -217,6 +219,19 @@ def test_an_endpoint_is_acted_on_within_the_projects_of_the_lead(db: None, proje
         with suppress(NotPermitted):
             act()
         assert (Endpoint.objects.filter(pk=added.pk).values().first() != before) == (project == "a")
+
+
+def test_a_bulk_act_does_nothing_beyond_the_projects_of_its_account_and_is_stopped_only_by_those_who_see_it(
+    db: None,
+) -> None:
+    lead, jobs = lead_of("a").account, [make_job(project=project) for project in ("a", "b", "")]
+    bulk_acts.begun("pause", jobs, actor=lead)
+    theirs = bulk_acts.begun("pause", jobs, actor=lead_of().account)
+    with pytest.raises(NotFound):
+        bulk.stop(theirs, actor=lead)
+    bulk.stop(theirs, actor=lead_of().account)
+    bulk.work(seconds=10)
+    assert [Job.objects.get(pk=job.pk).status for job in jobs] == ["paused", "pending", "pending"]
 
 
 @pytest.mark.django_db(transaction=True)
