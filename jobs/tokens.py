@@ -17,6 +17,7 @@ from django.db import transaction
 from django.utils import timezone
 from knox.models import AuthToken
 
+from jobs import names
 from jobs.access import Role, access_of, check_account, limited_to, lock_account
 from jobs.errors import NotFound, WrongState
 from jobs.models import Membership
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 PERMISSION = "manage_tokens"
 DIGEST_SHOWN = 12
+PROJECT_LENGTH, ACCOUNT_LENGTH = 128, 150
 
 
 def issue(
@@ -123,6 +125,7 @@ def _account(name: str, *, by: User | None) -> tuple[User, bool]:
     """The account of this name, locked, and whether it was made now; one that exists is checked as it is."""
     if by is not None:
         access_of(by).require(PERMISSION)
+    name = names.clean(name, field="account", most=ACCOUNT_LENGTH)
     account, created = get_user_model().objects.get_or_create(username=name)
     account = lock_account(account.pk)
     if created:
@@ -154,6 +157,7 @@ def _log(token: AuthToken, by: User | None, flag: int, what: str, reason: str) -
 
 
 def _limit(account: User, *, projects: Sequence[str]) -> None:
+    projects = [names.clean(project, field="projects", most=PROJECT_LENGTH) for project in projects]
     account.memberships.exclude(project__in=projects).delete()
     Membership.objects.bulk_create(
         [Membership(user=account, project=project) for project in sorted(set(projects))], ignore_conflicts=True

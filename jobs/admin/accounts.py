@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, Permission, User
@@ -18,8 +19,9 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
+from jobs import names
 from jobs.access import check_account, granted, limited_to, lock_account
-from jobs.errors import NotFound, NotPermitted
+from jobs.errors import BadInput, NotFound, NotPermitted
 from jobs.models import Membership
 from jobs.models.jobs import projects_of
 
@@ -123,9 +125,9 @@ class RoleAdmin(GroupAdmin):
         """Unlimited accounts that have all of its permissions."""
         return super().has_delete_permission(request, obj) and _may_edit(request, obj)
 
-    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest | None = None, **kwargs: Any) -> Any:
         """Permissions that the account has itself."""
-        if db_field.name == "permissions":
+        if db_field.name == "permissions" and request is not None:
             kwargs["queryset"] = permissions_of(request)
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
@@ -136,10 +138,22 @@ def _may_edit(request: HttpRequest, group: Group | None) -> bool:
     return group is None or groups_of(request).filter(pk=group.pk).exists()
 
 
+class MembershipForm(forms.ModelForm):
+    """A membership whose project is written as jobs have it."""
+
+    def clean_project(self) -> str:
+        """As it is stored."""
+        try:
+            return names.clean(self.cleaned_data["project"], field="project")
+        except BadInput as error:
+            raise forms.ValidationError(error.errors["project"]) from error
+
+
 @admin.register(Membership)
 class MembershipAdmin(admin.ModelAdmin):
     """Which accounts are limited to which projects; those of its own account nobody changes but a superuser."""
 
+    form = MembershipForm
     list_display = ("user", "project")
     list_select_related = ("user",)
     search_fields = ("=user__username", "=project")

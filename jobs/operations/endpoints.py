@@ -16,6 +16,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from jobs import names
 from jobs.errors import BadInput, Conflict, NotFound, NotPermitted
 from jobs.models import Endpoint
 from jobs.models.jobs import projects_of
@@ -57,7 +58,8 @@ def add_endpoint(
     `types` are patterns such as `*.completed`; with a `project` only its jobs' events are sent. BadInput names what
     is wrong, Conflict (`endpoint_exists`) is raised for an address that the project has already.
     """
-    _require(actor, project=project)
+    _require(actor, project=names.plain(project))
+    name, project = names.clean(name, field="name", most=200), names.clean(project, field="project", most=128)
     kind = EndpointKind.BROKER if url == BROKER_URL else EndpointKind.WEBHOOK
     if kind == EndpointKind.WEBHOOK:
         check_url(url)
@@ -95,7 +97,7 @@ def change_endpoint(
         locked = _locked(endpoint, actor)
         if url != locked.url:
             _check_move(locked, url)
-        locked.url, locked.types, locked.name = url, check_types(types), name
+        locked.url, locked.types, locked.name = url, check_types(types), names.clean(name, field="name", most=200)
         locked.save(update_fields=["url", "types", "name"])
         _log(locked, actor, CHANGE, f"At {url}, told of {', '.join(locked.types)}.")
     return locked

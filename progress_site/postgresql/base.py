@@ -9,7 +9,7 @@ all of them, whatever the locale.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django.db.backends.postgresql import base, operations
 
@@ -30,7 +30,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     """Connections on which whoever waits too long for a lock gets an error; the option `lock_timeout` says how long."""
 
     ops_class = DatabaseOperations
-    operators: ClassVar[dict[str, str]] = {
+    operators = {
         name: operator.replace("UPPER(%s)", f"UPPER(NORMALIZE(%s) {UNICODE})")
         for name, operator in base.DatabaseWrapper.operators.items()
     }
@@ -42,7 +42,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return params
 
     def _configure_connection(self, connection: Any) -> bool:
-        super()._configure_connection(connection)
+        super()._configure_connection(connection)  # type: ignore[misc]  # the stubs lack it
         timeout = self.settings_dict["OPTIONS"].get("lock_timeout", LOCK_TIMEOUT)
         with connection.cursor() as cursor:
             cursor.execute("SELECT set_config('lock_timeout', %s, false)", [str(timeout)])

@@ -6,7 +6,7 @@ SQLite itself knows the case of ASCII only: a search for "müller" would not fin
 from __future__ import annotations
 
 import sqlite3
-from typing import Any, ClassVar
+from typing import Any
 from unicodedata import normalize
 
 from django.db.backends.sqlite3 import base, operations
@@ -14,7 +14,7 @@ from django.db.backends.sqlite3 import base, operations
 FOLDED = ("iexact", "icontains", "istartswith", "iendswith")
 
 
-def fold(text: object) -> object:
+def fold(text: object) -> str | None:
     """A text without its case and in composed form, null as it is."""
     if text is None:
         return None
@@ -34,7 +34,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     """Connections that know `FOLD`."""
 
     ops_class = DatabaseOperations
-    operators: ClassVar[dict[str, str]] = {
+    operators = {
         **base.DatabaseWrapper.operators,
         **dict.fromkeys(FOLDED, r"LIKE FOLD(%s) ESCAPE '\'"),
     }
