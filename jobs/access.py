@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
 from django.db import connection
+from django.db.models import Q
 
-from jobs.errors import NotPermitted
-from jobs.models import Job
+from jobs.errors import NotFound, NotPermitted
+from jobs.models import Job, Membership
+from jobs.models.jobs import projects_of
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
+    from django.db.models import QuerySet
 
     from jobs.models.jobs import JobQuerySet
 
 PERMISSION, PROJECT = "permission", "project"
+# Whoever manages tokens may give these without having them: reporting is what tokens are for.
+REPORTING = frozenset(f"jobs.{name}" for name in ("view_job", "view_phase", "view_item", "add_job", "report_job"))
 # Written out because every request asks it: to build it through the ORM takes ten times as long as to run it.
 GRANTED = """
     SELECT 'permission', p.codename
@@ -93,3 +101,51 @@ def visible_jobs(user: User | AnonymousUser) -> JobQuerySet:
     """The jobs that this account sees: none without the permission to view, else those of its projects."""
     access = access_of(user)
     return access.jobs() if access.may("view_job") else Job.objects.none()
+
+
+def lock_account(pk: int) -> User:
+    """The account as it is now, locked until the transaction ends: nobody changes its roles or projects meanwhile.
+
+    NotFound where it was deleted.
+    """
+    account: User | None = get_user_model().objects.select_for_update(no_key=True).filter(pk=pk).first()
+    if account is None:
+        raise NotFound("This account does not exist any more.")
+    return account
+
+
+def check_account(account: User, *, by: User) -> None:
+    """Raise NotPermitted unless `by` may act for this account: it may nothing and sees nothing that `by` does not.
+
+    Call it with the account locked, before a change and after it: an account that is taken over as it is would keep
+    what it has, and one that is changed must not get more.
+    """
+    if by.is_superuser:
+        return
+    name, limits = account.get_username(), projects_of(by)
+    if account.is_superuser:
+        raise NotPermitted(f"{name} is a superuser; ask another superuser.")
+    more = sorted(granted(account) - granted(by) - REPORTING)
+    if more:
+        raise NotPermitted(
+            f"You cannot give the permission {more[0]} or act for {name}; your account does not have it."
+        )
+    own = projects_of(account)
+    if limits is not None and (own is None or not set(own) <= set(limits)):
+        raise NotPermitted(
+            f"The account {name} is or would be outside your projects. "
+            f"Name projects that you see yourself: {', '.join(sorted(limits))}."
+        )
+
+
+def granted(account: User) -> set[str]:
+    """The permissions that an account has been given, also while it is switched off."""
+    given = Permission.objects.filter(Q(user=account) | Q(group__user=account))
+    return {f"{app}.{code}" for app, code in given.values_list("content_type__app_label", "codename")}
+
+
+def limited_to(accounts: QuerySet[User], projects: Collection[str]) -> QuerySet[User]:
+    """The accounts whose projects lie within these; neither superusers nor accounts that see every project."""
+    inside = Membership.objects.filter(project__in=projects).values("user")
+    outside = Membership.objects.exclude(project__in=projects).values("user")
+    return accounts.filter(pk__in=inside, is_superuser=False).exclude(pk__in=outside)

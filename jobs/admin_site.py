@@ -13,13 +13,13 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 from jobs import views
 from jobs.previews import ACTS
 
-JOB = r"^jobs/job/(?P<job_id>\d{1,18})/"
+JOB = r"^jobs/job/(?P<job_id>[0-9]{1,18})/"
 ACT = f"(?P<slug>{'|'.join(ACTS)})/$"
-ENDPOINT = r"^jobs/endpoint/(?P<endpoint_id>\d{1,18})/"
-DELIVERY = r"^jobs/delivery/(?P<delivery_id>\d{1,18})/"
-LETTER = r"^jobs/inboxmessage/(?P<letter_id>\d{1,18})/"
-BULK = r"^bulk/(?P<bulk_id>\d{1,18})/"
-WORKER = r"^jobs/worker/(?P<worker_id>\d{1,18})/"
+ENDPOINT = r"^jobs/endpoint/(?P<endpoint_id>[0-9]{1,18})/"
+DELIVERY = r"^jobs/delivery/(?P<delivery_id>[0-9]{1,18})/"
+LETTER = r"^jobs/inboxmessage/(?P<letter_id>[0-9]{1,18})/"
+BULK = r"^bulk/(?P<bulk_id>[0-9]{1,18})/"
+WORKER = r"^jobs/worker/(?P<worker_id>[0-9]{1,18})/"
 ENDPOINT_ACT = f"(?P<slug>{'|'.join(views.ENDPOINT_ACTS)})/$"
 
 Page = Callable[..., HttpResponse]
@@ -41,7 +41,7 @@ class OperatorSite(AdminSite):
             re_path(f"{JOB}{ACT}", self._page(views.confirm_one), name="job-act"),
             re_path(f"^jobs/job/act/{ACT}", self._page(views.confirm_many), name="jobs-act"),
             re_path(
-                r"^jobs/delivery/(?P<delivery_id>\d{1,18})/$", self._page(views.delivery_page), name="delivery-page"
+                r"^jobs/delivery/(?P<delivery_id>[0-9]{1,18})/$", self._page(views.delivery_page), name="delivery-page"
             ),
             path("jobs/endpoint/add/", self._page(views.add_endpoint), name="endpoint-add"),
             re_path(f"{ENDPOINT}$", self._page(views.endpoint_page), name="endpoint-page"),
@@ -54,7 +54,7 @@ class OperatorSite(AdminSite):
             path("errors/", include("jobs.admin.errors")),
             re_path(f"{BULK}$", self._page(views.bulk_page), name="bulk-page"),
             re_path(f"{BULK}stop/$", self._page(views.stop_bulk), name="bulk-stop"),
-            re_path(r"^jobs/item/(?P<item_id>\d{1,18})/change/$", self._page(views.item_page), name="item-page"),
+            re_path(r"^jobs/item/(?P<item_id>[0-9]{1,18})/change/$", self._page(views.item_page), name="item-page"),
             path("contracts/", self._page(views.contracts_page), name="contracts"),
             path("replay/", self._page(views.confirm_replay), name="replay"),
             path("tokens/issue/", self._page(views.issue_token), name="token-issue"),

@@ -7,7 +7,7 @@ from typing import Any
 
 from django import forms
 
-from jobs import faces, kinds
+from jobs import faces, kinds, names
 from jobs.access import Role
 from jobs.models import Phase
 from jobs.operations.act import REASON_LENGTH
@@ -104,6 +104,10 @@ class FilterForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["kind"].choices = [("", "Every kind"), *kinds.choices()]  # type: ignore[attr-defined]
+
+    def clean_project(self) -> str:
+        """As projects are stored."""
+        return names.plain(self.cleaned_data["project"])
 
 
 class ErrorFilterForm(FilterForm):

@@ -16,9 +16,10 @@ from django.db import transaction
 from django.utils import timezone
 from knox.models import AuthToken
 
-from jobs.access import Role, access_of
+from jobs import names
+from jobs.access import Role, access_of, check_account, limited_to, lock_account
 from jobs.change.audit import log_act
-from jobs.errors import NotFound, NotPermitted, WrongState
+from jobs.errors import NotFound, WrongState
 from jobs.models import Membership
 from jobs.words import exact
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 PERMISSION = "manage_tokens"
 DIGEST_SHOWN = 12
+PROJECT_LENGTH, ACCOUNT_LENGTH = 128, 150
 
 
 def issue(
@@ -42,14 +44,17 @@ def issue(
     """A new token for the account of this name; the answer is its secret, which nobody can read again.
 
     Roles or projects that are given replace those of the account; a new account is a worker. `by`
-    (None: the system) needs the permission to manage tokens, and gives no more than it may itself.
+    (None: the system) needs the permission to manage tokens. NotPermitted where an account that exists, or what it
+    would be afterwards, is beyond what `by` may and sees; then nothing is changed.
     """
     with transaction.atomic():
-        account = _account(name, roles=roles)
+        account, created = _account(name, by=by)
+        if created or roles:
+            account.groups.set(Group.objects.filter(name__in=roles or [Role.WORKER]))
         if projects is not None:
             _limit(account, projects=projects)
         if by is not None:
-            _check(account, by=by)
+            check_account(account, by=by)
         token, secret = AuthToken.objects.create(account, expiry=timedelta(days=days) if days else None)
         _log(token, by, ADDITION, "Issued.", reason)
     return str(secret)
@@ -63,9 +68,7 @@ def rotate(token: AuthToken, *, grace: timedelta = timedelta(0), by: User | None
     """
     with transaction.atomic():
         old = _locked(token, by)
-        _check_account(old.user)
-        if by is not None:
-            _check(old.user, by=by)
+        _check_usable(old.user)
         new, secret = AuthToken.objects.create(old.user, expiry=old.expiry - old.created if old.expiry else None)
         _log(new, by, ADDITION, f"Issued in place of {old.digest[:DIGEST_SHOWN]}.", reason)
         _log(old, by, CHANGE, f"Rotated; the old secret ends {_end(old, grace=grace)}.", reason)
@@ -73,7 +76,8 @@ def rotate(token: AuthToken, *, grace: timedelta = timedelta(0), by: User | None
 
 
 def revoke(token: AuthToken, *, by: User | None = None, reason: str = "") -> None:
-    """End a token at once. NotFound where it has ended already or is out of reach."""
+    """End a token at once. NotFound where it has ended already or is out of reach; NotPermitted where its account
+    may more than `by`."""
     with transaction.atomic():
         old = _locked(token, by)
         _log(old, by, DELETION, "Revoked.", reason)
@@ -91,12 +95,18 @@ def _end(old: AuthToken, *, grace: timedelta) -> str:
 
 
 def _locked(token: AuthToken, by: User | None) -> AuthToken:
-    """The token as it is now, and nobody else's to end meanwhile."""
-    reach = AuthToken.objects.all() if by is None else in_reach_of(by)
-    ids = list(reach.filter(pk=token.pk).values_list("pk", flat=True))
-    locked = AuthToken.objects.select_for_update().filter(pk__in=ids).first()
+    """The token and its account, checked as they are now and locked until the transaction ends."""
+    gone = NotFound(f"There is no token {token.digest[:DIGEST_SHOWN]} any more.")
+    if by is not None:
+        access_of(by).require(PERMISSION)
+    lock_account(token.user_id)
+    if by is not None and not in_reach_of(by).filter(pk=token.pk).exists():
+        raise gone
+    locked = AuthToken.objects.select_for_update(of=("self",)).select_related("user").filter(pk=token.pk).first()
     if locked is None:
-        raise NotFound(f"There is no token {token.digest[:DIGEST_SHOWN]} any more.")
+        raise gone
+    if by is not None:
+        check_account(locked.user, by=by)
     return locked
 
 
@@ -108,24 +118,26 @@ def in_reach_of(user: User) -> QuerySet[AuthToken]:
         return tokens.none()
     if access.projects is None:
         return tokens
-    inside = Membership.objects.filter(project__in=access.projects).values("user")
-    outside = Membership.objects.exclude(project__in=access.projects).values("user")
-    return tokens.filter(user__in=inside, user__is_superuser=False).exclude(user__in=outside)
+    return tokens.filter(user__in=limited_to(get_user_model().objects.all(), access.projects))
 
 
-def _account(name: str, *, roles: Sequence[str]) -> User:
-    """The account of this name; roles that are given replace those that it has."""
+def _account(name: str, *, by: User | None) -> tuple[User, bool]:
+    """The account of this name, locked, and whether it was made now; one that exists is checked as it is."""
+    if by is not None:
+        access_of(by).require(PERMISSION)
+    name = names.clean(name, field="account", most=ACCOUNT_LENGTH)
     account, created = get_user_model().objects.get_or_create(username=name)
-    _check_account(account)
+    account = lock_account(account.pk)
     if created:
         account.set_unusable_password()
         account.save(update_fields=["password"])
-    if created or roles:
-        account.groups.set(Group.objects.filter(name__in=roles or [Role.WORKER]))
-    return account
+    elif by is not None:
+        check_account(account, by=by)
+    _check_usable(account)
+    return account, created
 
 
-def _check_account(account: User) -> None:
+def _check_usable(account: User) -> None:
     if account.is_staff or account.is_superuser:
         raise WrongState(f"{account.username} is a staff account; tokens go to accounts of their own.")
     if not account.is_active:
@@ -139,21 +151,8 @@ def _log(token: AuthToken, by: User | None, flag: int, what: str, reason: str) -
 
 
 def _limit(account: User, *, projects: Sequence[str]) -> None:
+    projects = [names.clean(project, field="projects", most=PROJECT_LENGTH) for project in projects]
     account.memberships.exclude(project__in=projects).delete()
     Membership.objects.bulk_create(
         [Membership(user=account, project=project) for project in sorted(set(projects))], ignore_conflicts=True
     )
-
-
-def _check(account: User, *, by: User) -> None:
-    """Nobody hands out more than they may: neither acts nor projects. Reporting is what tokens are for."""
-    giver = access_of(by)
-    giver.require(PERMISSION)
-    given = access_of(account)
-    reporting = {"view_job", "view_phase", "view_item", "add_job", "report_job"}
-    if giver.permissions is not None:
-        more = sorted((given.permissions or set()) - giver.permissions - reporting)
-        if more:
-            raise NotPermitted(f"You cannot give the permission jobs.{more[0]}; your account does not have it.")
-    if giver.projects is not None and (given.projects is None or given.projects - giver.projects):
-        raise NotPermitted(f"Name projects that you see yourself: {', '.join(sorted(giver.projects))}.")

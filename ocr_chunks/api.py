@@ -108,6 +108,8 @@ class DocumentDetail(DocumentDoor):
 class RetryChunks(DocumentDoor, ActDoor):
     """Failed chunks to pending."""
 
+    writes: ClassVar[str] = "retry_job"
+
     @operation(
         summary="Retry failed chunks",
         tag=TAG,

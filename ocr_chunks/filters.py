@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from jobs import faces
+from jobs import faces, names
 from jobs.admin.filters import PartialFilter, Status, StuckFilter
 from jobs.models import Job
 from jobs.statuses import ItemStatus
@@ -68,7 +68,8 @@ class Project(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Narrow to exactly this project."""
-        return queryset.filter(project=self.value()) if self.value() else queryset
+        project = names.plain(self.value() or "")
+        return queryset.filter(project=project) if project else queryset
 
 
 class ChunkStatus(admin.SimpleListFilter):

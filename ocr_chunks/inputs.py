@@ -7,7 +7,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from jobs.api.inputs import LARGEST, ActInput, Ids, Input, Name, Project, Signature
-from jobs.api.queries import PageQuery, Text
+from jobs.api.queries import NameText, PageQuery
 from jobs.statuses import JobStatus
 from ocr_chunks.ranges import MOST_CHUNKS, PageRange
 
@@ -50,4 +50,4 @@ class DocumentQuery(PageQuery, kw_only=True, frozen=True):
     """Which documents."""
 
     status: Annotated[JobStatus | None, Meta(description="Only documents whose job is in this status.")] = None
-    project: Annotated[Text, Meta(description="Only documents of this project.")] = ""
+    project: Annotated[NameText, Meta(description="Only documents of this project.")] = ""

@@ -21,6 +21,7 @@ django.setup(set_prefix=False)
 
 from jobs.consumers import ticket_of  # noqa: E402
 from jobs.routing import websocket_urlpatterns  # noqa: E402  (models can be imported once Django is set up)
+from progress_site import proxies  # noqa: E402
 from progress_site.edge import AtRoot, BodyLimit, Receive, Scope, Send  # noqa: E402
 from progress_site.handler import ThreadedHandler  # noqa: E402
 
@@ -30,7 +31,10 @@ class KnownPages(OriginValidator):
 
     def valid_origin(self, parsed_origin: Any) -> bool:
         """Is this one of our hosts, or no browser at all?"""
-        return parsed_origin is None or bool(self.validate_origin(parsed_origin))
+        if parsed_origin is None or self.validate_origin(parsed_origin):
+            return True
+        proxies.refused_socket(parsed_origin.geturl())
+        return False
 
 
 class Websockets:
@@ -48,5 +52,6 @@ class Websockets:
         await pages(scope, receive, send)
 
 
+proxies.log_https()
 websockets = Websockets()
 application = AtRoot(ProtocolTypeRouter({"http": BodyLimit(ThreadedHandler()), "websocket": websockets}))

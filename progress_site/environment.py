@@ -6,7 +6,7 @@ import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -17,7 +17,7 @@ SECRET_LENGTH = 32
 SECRET_VARIETY = 8
 LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
 
-SQLITE = "django.db.backends.sqlite3"
+SQLITE = "progress_site.sqlite3"
 # IMMEDIATE takes the write lock where the transaction begins, so that a writer waits instead of failing in the
 # middle; FULL keeps what was acknowledged through a power loss.
 SQLITE_OPTIONS = {
@@ -28,14 +28,17 @@ SQLITE_OPTIONS = {
         "PRAGMA cache_size=-64000; PRAGMA busy_timeout=20000"
     ),
 }
-POSTGRESQL = "django.db.backends.postgresql"
+POSTGRESQL = "progress_site.postgresql"
+ENGINES = {"django.db.backends.sqlite3": SQLITE, "django.db.backends.postgresql": POSTGRESQL}
 # A pool of connections that are checked before use; who waits too long for one or for a lock gets 503.
 POSTGRESQL_SETTINGS = {"CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True}
 POSTGRESQL_OPTIONS = {
     "pool": {"min_size": 1, "max_size": 20, "timeout": 5},
     "connect_timeout": 5,
-    "options": "-c lock_timeout=20s",
 }
+# Options of a database URL that are on or off; others are integers or texts.
+SWITCHES = ("pool", "server_side_binding")
+SWITCHES_OF_DJANGO = ("CONN_HEALTH_CHECKS", "DISABLE_SERVER_SIDE_CURSORS")
 
 env = environ.Env()
 
@@ -77,11 +80,28 @@ def percentage(name: str, *, default: int) -> int:
     return max(0, min(100, _digits(name, default=default)))
 
 
-def url(name: str, *schemes: str) -> str:
-    """An address with one of the schemes, or an empty text where the setting is not given."""
+def url(name: str, *schemes: str, password: str = "") -> str:
+    """An address with one of the schemes, or an empty text where the setting is not given.
+
+    A `password` is written into it, whatever characters it has, where it names a user without one.
+    """
     value = text(name)
     if value and (urlsplit(value).scheme not in schemes or not urlsplit(value).netloc):
         raise ImproperlyConfigured(f"{name} must be a URL with one of the schemes {', '.join(schemes)}.")
+    parts = urlsplit(value)
+    user, at, host = parts.netloc.rpartition("@")
+    if not password or not at or ":" in user:
+        return value
+    return parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}").geturl()
+
+
+def token(name: str) -> str:
+    """A part of a cookie's name: letters, digits, hyphens and underscores, or nothing."""
+    value = text(name)
+    if not re.fullmatch(r"[A-Za-z0-9_-]{0,50}", value):
+        raise ImproperlyConfigured(
+            f"{name} must be at most 50 letters, digits, hyphens and underscores, not {value!r}."
+        )
     return value
 
 
@@ -128,30 +148,61 @@ def origins(name: str) -> list[str]:
     return values
 
 
-def is_public(names: list[str]) -> bool:
-    """Is one of these hosts reached from outside this machine?"""
-    return not set(names) <= LOOPBACK
+def public(names: list[str]) -> list[str]:
+    """Those of these hosts that are reached from outside this machine."""
+    return [name for name in names if name not in LOOPBACK]
 
 
-def database(name: str, *, default: str) -> dict[str, Any]:
-    """Django's settings of the database: SQLite in one file, whose directory is made, or PostgreSQL."""
+def is_given(name: str) -> bool:
+    """Does the environment or the file name this setting?"""
+    return name in env
+
+
+def database(name: str, *, default: str, password: str = "") -> dict[str, Any]:
+    """Django's settings of the database: SQLite in one file, whose directory is made, or PostgreSQL.
+
+    The query of the URL holds further options. A `password` is taken as it is, instead of that of the URL.
+    """
     config = _database_of_url(name, default=default)
+    options = {
+        key: _switch(f"{name} ?{key}", value) if key in SWITCHES else value for key, value in config["OPTIONS"].items()
+    }
+    for key in SWITCHES_OF_DJANGO:
+        if key in config:
+            config[key] = _switch(f"{name} ?{key.lower()}", config[key])
     if config["ENGINE"] == SQLITE:
         Path(config["NAME"]).parent.mkdir(parents=True, exist_ok=True)
-        return {**config, "CONN_MAX_AGE": None, "OPTIONS": SQLITE_OPTIONS}
-    return {**config, **POSTGRESQL_SETTINGS, "OPTIONS": {**POSTGRESQL_OPTIONS, **config.get("OPTIONS", {})}}
+        return {**config, "CONN_MAX_AGE": None, "OPTIONS": {**SQLITE_OPTIONS, **options}}
+    if options.get("pool") is True:
+        del options["pool"]
+    config = {**POSTGRESQL_SETTINGS, **config, "OPTIONS": {**POSTGRESQL_OPTIONS, **options}}
+    if not isinstance(config["CONN_MAX_AGE"], int) or config["CONN_MAX_AGE"] < 0:
+        raise ImproperlyConfigured(f"{name} ?conn_max_age must be a number of seconds.")
+    if config["CONN_MAX_AGE"] != 0 and config["OPTIONS"]["pool"]:
+        raise ImproperlyConfigured(f"{name} with conn_max_age needs pool=off, too: a pool keeps connections itself.")
+    return {**config, "PASSWORD": password} if password else config
 
 
 def _database_of_url(name: str, *, default: str) -> dict[str, Any]:
     try:
         config: dict[str, Any] = env.db_url_config(text(name) or default)
     except Exception as error:
-        raise ImproperlyConfigured(f"{name} is not a database URL.") from error
-    if config.get("ENGINE") not in (SQLITE, POSTGRESQL):
+        raise ImproperlyConfigured(
+            f"{name} is not a database URL. Write characters such as @ / : # % in a password as %40 %2F %3A %23 %25, "
+            f"or give it apart, as DATABASE_PASSWORD."
+        ) from error
+    if config.get("ENGINE") not in ENGINES:
         raise ImproperlyConfigured(f"{name} must begin with sqlite:/// or postgres://.")
     if not config.get("NAME"):
         raise ImproperlyConfigured(f"{name} must name a database.")
-    return config
+    return {"OPTIONS": {}, **config, "ENGINE": ENGINES[config["ENGINE"]]}
+
+
+def _switch(name: str, value: Any) -> bool:
+    written = str(value).lower()
+    if written not in TRUTHS:
+        raise ImproperlyConfigured(f"{name} must be on or off, not {value!r}.")
+    return TRUTHS[written]
 
 
 def _digits(name: str, *, default: int) -> int:

@@ -6,10 +6,12 @@ import time
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
+import structlog
 from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_cache_control
+from django_structlog.middlewares.request import RequestMiddleware
 
 Respond = Callable[[HttpRequest], HttpResponseBase]
 
@@ -65,9 +67,27 @@ class SessionAgeMiddleware:
             request.session[EXTENDED_AT] = now
 
 
+class LogMiddleware(RequestMiddleware):
+    """A line in the log for each request, with the address that the count of wrong passwords believes, too."""
+
+    @classmethod
+    def bind_ip(cls, request: HttpRequest) -> None:
+        """`ip` in every line of this request."""
+        address = client_address(request)
+        structlog.contextvars.bind_contextvars(ip=str(address) if address else None)
+
+
 def client_network(request: HttpRequest) -> str | None:
     """Where a request comes from, for counting wrong passwords: an IPv4 address, or the network of an IPv6 one, of
-    which a single machine has all addresses.
+    which a single machine has all addresses."""
+    address = client_address(request)
+    if isinstance(address, IPv6Address):
+        return str(IPv6Address(int(address) >> CLIENT_PREFIX << CLIENT_PREFIX))
+    return str(address) if address else None
+
+
+def client_address(request: HttpRequest) -> IPv4Address | IPv6Address | None:
+    """The address that a request comes from.
 
     X-Forwarded-For is read only where the connection comes from one of TRUSTED_PROXIES, and from its end, up to the
     first address that is none of them: what stands before that was written by the client itself.
@@ -78,9 +98,7 @@ def client_network(request: HttpRequest) -> str | None:
         if address is None or further is None or not _is_trusted(address):
             break
         address = further
-    if isinstance(address, IPv6Address):
-        return str(IPv6Address(int(address) >> CLIENT_PREFIX << CLIENT_PREFIX))
-    return str(address) if address else None
+    return address
 
 
 def _address(text: str) -> IPv4Address | IPv6Address | None:

@@ -17,6 +17,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import requires_csrf_token
 
 from jobs.words import MINUTE, span
+from progress_site.proxies import form_remedy
 
 
 @requires_csrf_token
@@ -34,7 +35,11 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 @requires_csrf_token
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """403: the form was not made by a page of this session; nothing was done."""
-    context = {"no_cookie": reason == REASON_NO_CSRF_COOKIE, "again": request.path}
+    context = {
+        "remedy": form_remedy(request, reason),
+        "no_cookie": reason == REASON_NO_CSRF_COOKIE,
+        "again": request.path,
+    }
     return _page(request, "csrf.html", context, status=403)
 
 

@@ -25,13 +25,22 @@ DEBUG = environment.boolean("DEBUG", default=False)
 SECRET_KEY = environment.secret("SECRET_KEY", debug=DEBUG)
 ALLOWED_HOSTS = environment.hosts("ALLOWED_HOSTS", default="127.0.0.1,localhost,[::1]", debug=DEBUG)
 CSRF_TRUSTED_ORIGINS = environment.origins("CSRF_TRUSTED_ORIGINS")
-HTTPS = environment.boolean("HTTPS", default=environment.is_public(ALLOWED_HOSTS) and not DEBUG)
+PUBLIC_HOSTS = environment.public(ALLOWED_HOSTS)
+HTTPS = environment.boolean("HTTPS", default=bool(PUBLIC_HOSTS) and not DEBUG)
+HTTPS_IS_GIVEN = environment.is_given("HTTPS")
+HSTS_SECONDS = environment.integer("HSTS_SECONDS", default=86_400, least=0, most=63_072_000)
+HSTS_INCLUDE_SUBDOMAINS = environment.boolean("HSTS_INCLUDE_SUBDOMAINS", default=False)
+HSTS_PRELOAD = environment.boolean("HSTS_PRELOAD", default=False)
+COOKIE_PREFIX = environment.token("COOKIE_PREFIX")
 TRUSTED_PROXIES = environment.networks("TRUSTED_PROXIES")
 SESSION_HOURS = environment.integer("SESSION_HOURS", default=12, least=1, most=720)
 LOG_LEVEL = environment.choice("LOG_LEVEL", default="INFO", of=("DEBUG", "INFO", "WARNING", "ERROR"))
-DATABASES = {"default": environment.database("DATABASE_URL", default=f"sqlite:///{BASE_DIR}/data/progress.sqlite3")}
+DATABASE_PASSWORD = environment.text("DATABASE_PASSWORD")
+SQLITE_URL = f"sqlite:///{BASE_DIR}/data/progress.sqlite3"
+DATABASES = {"default": environment.database("DATABASE_URL", default=SQLITE_URL, password=DATABASE_PASSWORD)}
 REDIS_URL = environment.url("REDIS_URL", "redis", "rediss", "unix")
-AMQP_URL = environment.url("AMQP_URL", "amqp", "amqps")
+AMQP_PASSWORD = environment.text("AMQP_PASSWORD")
+AMQP_URL = environment.url("AMQP_URL", "amqp", "amqps", password=AMQP_PASSWORD)
 WEBHOOK_ALLOW_PRIVATE = environment.boolean("WEBHOOK_ALLOW_PRIVATE", default=False)
 
 # What the kernel counts by; durations in seconds
@@ -74,6 +83,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "progress_site.probes.ProbeMiddleware",
     "progress_site.rest.handlers.ProblemMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -86,7 +96,7 @@ MIDDLEWARE = [
     "progress_site.hardening.SessionAgeMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django_structlog.middlewares.RequestMiddleware",
+    "progress_site.hardening.LogMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 
@@ -166,20 +176,23 @@ CONTENT_SECURITY_POLICY = {
 X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
-SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
-SECURE_HSTS_PRELOAD = HTTPS
+SECURE_HSTS_SECONDS = HSTS_SECONDS if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS and HSTS_INCLUDE_SUBDOMAINS
+SECURE_HSTS_PRELOAD = HTTPS and HSTS_PRELOAD
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
-# With HTTPS no other host and no plain HTTP can set these cookies in a browser: the prefix says so.
-SESSION_COOKIE_NAME = "__Host-sessionid" if HTTPS else "sessionid"
-CSRF_COOKIE_NAME = "__Host-csrftoken" if HTTPS else "csrftoken"
+# With HTTPS no other host and no plain HTTP can set these cookies in a browser: the prefix says so. COOKIE_PREFIX
+# tells the cookies of several sites on one host apart, which browsers send to all of its ports.
+SESSION_COOKIE_NAME = f"{'__Host-' if HTTPS else ''}{COOKIE_PREFIX}sessionid"
+CSRF_COOKIE_NAME = f"{'__Host-' if HTTPS else ''}{COOKIE_PREFIX}csrftoken"
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 CSRF_FAILURE_VIEW = "progress_site.refusals.csrf_failure"
 SESSION_COOKIE_AGE = SESSION_HOURS * 3600
-# The redirect to HTTPS is the proxy's; probes and workers inside the network come without.
-SILENCED_SYSTEM_CHECKS = ["security.W008"]
+# The redirect to HTTPS is the proxy's; probes and workers inside the network come without. HSTS for subdomains and
+# the preload list concern other sites of the domain: only a deployment that asks for them gets them.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W008", "security.W021"]
 
 # REST
 

@@ -1,4 +1,4 @@
-"""The addresses of the site."""
+"""The addresses of the site, but for the probes (progress_site.probes)."""
 
 from __future__ import annotations
 
@@ -7,13 +7,9 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from jobs.views import badge
-from progress_site import probes
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
-    path("healthz", probes.healthz, name="healthz"),
-    path("readyz", probes.readyz, name="readyz"),
-    path("metrics", probes.metrics, name="metrics"),
     path("api/v1/", include("jobs.urls")),
     path("api/v1/", include("ocr_chunks.urls")),
     path("api/v1/", include("training.urls")),

@@ -10,9 +10,15 @@ KEPT = ("AMQP_URL", "DATABASE_URL", "REDIS_URL")
 GIVEN = {"ENV_FILE": "", "SECRET_KEY": "a-key-of-the-test-run-0123456789-abcdef", "LOG_LEVEL": "ERROR"}
 for name in (
     "ALLOWED_HOSTS",
+    "AMQP_PASSWORD",
     "COMPLETION_THRESHOLD_PERCENTAGE",
+    "COOKIE_PREFIX",
     "CSRF_TRUSTED_ORIGINS",
+    "DATABASE_PASSWORD",
     "DEBUG",
+    "HSTS_INCLUDE_SUBDOMAINS",
+    "HSTS_PRELOAD",
+    "HSTS_SECONDS",
     "HTTPS",
     "ITEM_LEASE_SECONDS",
     "ITEM_MAX_ATTEMPTS",
@@ -52,4 +58,4 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["TEST"] = {"NAME": str(Path(tempfile.gettempdir()) / f"progress-test-{os.getpid()}.sqlite3")}
     DATABASES["default"]["OPTIONS"]["init_command"] += "; PRAGMA synchronous=OFF"
 else:  # nobody pulls the plug of the machine in the middle of a test
-    DATABASES["default"]["OPTIONS"]["options"] += " -c synchronous_commit=off"
+    DATABASES["default"]["OPTIONS"]["options"] = "-c synchronous_commit=off"

@@ -13,7 +13,7 @@ APPS = [name for name in ("jobs", "ocr_chunks", "training") if (ROOT / name).is_
 
 # From the innermost to the doors: a module imports from its own layer and from those before it.
 LAYERS = (
-    ("progress", "signatures", "statuses", "errors", "jsontext", "contracts", "words"),
+    ("progress", "signatures", "statuses", "errors", "jsontext", "contracts", "words", "names"),
     ("kinds",),
     ("models",),
     ("access", "rows"),
@@ -28,7 +28,7 @@ LAYERS = (
 )
 # The same within an app that stands on the kernel.
 APP_LAYERS = (("ranges", "hashes", "percentages"), ("models",), ("documents", "sessions"), ("unified", "serializers"))
-PURE = ("progress", "signatures", "statuses", "errors", "jsontext", "contracts")
+PURE = ("progress", "signatures", "statuses", "errors", "names", "jsontext", "contracts")
 CHANNEL_LAYER = ("broadcast", "live")
 DOORS = len(LAYERS)
 

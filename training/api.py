@@ -218,6 +218,8 @@ class Clustering(SessionDoor):
 class RestartSession(SessionDoor, ActDoor):
     """A part of a session that begins anew."""
 
+    writes: ClassVar[str] = "restart_job"
+
     @operation(
         summary="Restart a part of a training session",
         tag="training",

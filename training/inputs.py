@@ -19,7 +19,7 @@ from jobs.api.inputs import (
     Number,
     Project,
 )
-from jobs.api.queries import PageQuery, Text
+from jobs.api.queries import NameText, PageQuery
 from jobs.api.sizes import check_blob
 from jobs.errors import BadInput
 from jobs.statuses import JobStatus
@@ -112,7 +112,7 @@ class SessionQuery(PageQuery, kw_only=True, frozen=True):
     """Which sessions."""
 
     status: Annotated[JobStatus | None, Meta(description="Only sessions whose job is in this status.")] = None
-    project: Annotated[Text, Meta(description="Only sessions of this project.")] = ""
+    project: Annotated[NameText, Meta(description="Only sessions of this project.")] = ""
 
 
 def new_images(images: list[ImageInput]) -> list[NewImage]:

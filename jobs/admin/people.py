@@ -1,4 +1,4 @@
-"""The lists of workers and memberships."""
+"""The list of workers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from jobs.admin.columns import job_link, pill
 from jobs.admin.exporting import Column
 from jobs.admin.filters import Holding, Sign
 from jobs.admin.lists import ReadOnlyAdmin
-from jobs.models import Job, Membership, Worker
+from jobs.models import Job, Worker
 from jobs.templatetags.progress_pages import ago
 from jobs.views.worker_figures import figures_of_workers
 from jobs.views.workers import worker_face
@@ -130,14 +130,3 @@ class WorkerAdmin(ReadOnlyAdmin):
     def link(self, worker: Worker) -> SafeString | str:
         """The job it was heard on last."""
         return job_link(worker.job)
-
-
-@admin.register(Membership)
-class MembershipAdmin(admin.ModelAdmin):
-    """Which accounts are limited to which projects."""
-
-    list_display = ("user", "project")
-    list_select_related = ("user",)
-    search_fields = ("=user__username", "=project")
-    raw_id_fields = ("user",)
-    show_full_result_count = False

@@ -1,4 +1,4 @@
-"""The doors of operators: one act upon one job each. The verb checks the act's own permission."""
+"""The doors of operators: one act upon one job each."""
 
 from __future__ import annotations
 
@@ -21,13 +21,18 @@ REASON = {"reason": "Storage is back."}
 
 
 class ActDoor(Door):
-    """A door of an operator's act."""
+    """A door of an operator's act, which answers with the job: `writes` is the permission of the act."""
 
-    writes: ClassVar[str] = "view_job"
+    @classmethod
+    def needs(cls, method: str) -> tuple[str, ...]:
+        """To see the job, and to act on it."""
+        return (cls.reads, cls.writes)
 
 
 class Retry(ActDoor):
     """Failed items to pending."""
+
+    writes: ClassVar[str] = "retry_job"
 
     @operation(
         **ACT,
@@ -54,6 +59,8 @@ class Retry(ActDoor):
 class Release(ActDoor):
     """Held items to pending."""
 
+    writes: ClassVar[str] = "release_job"
+
     @operation(**ACT, summary="Release held items", body=inputs.ReleaseInput, send={"all": True, **REASON})
     def post(self, request: Request, job_id: int) -> HttpResponse:
         """Release items without a live lease, or all."""
@@ -65,6 +72,8 @@ class Release(ActDoor):
 class Skip(ActDoor):
     """Items that count as done without work."""
 
+    writes: ClassVar[str] = "skip_job"
+
     @operation(**ACT, summary="Skip items", body=inputs.SkipInput, send={"items": [411, 412], **REASON})
     def post(self, request: Request, job_id: int) -> HttpResponse:
         """Skip the named items."""
@@ -75,6 +84,8 @@ class Skip(ActDoor):
 
 class ForceComplete(ActDoor):
     """Phases finished with what they have."""
+
+    writes: ClassVar[str] = "force_complete_job"
 
     @operation(
         **ACT,
@@ -92,6 +103,8 @@ class ForceComplete(ActDoor):
 class FailJob(ActDoor):
     """A job that is given up."""
 
+    writes: ClassVar[str] = "fail_job"
+
     @operation(**ACT, summary="Fail a job", body=inputs.ActInput, send=REASON)
     def post(self, request: Request, job_id: int) -> HttpResponse:
         """Fail the open phases of a job."""
@@ -102,6 +115,8 @@ class FailJob(ActDoor):
 
 class Cancel(ActDoor):
     """A job that nobody wants any more."""
+
+    writes: ClassVar[str] = "cancel_job"
 
     @operation(**ACT, summary="Cancel a job", body=inputs.ActInput, send=REASON)
     def post(self, request: Request, job_id: int) -> HttpResponse:
@@ -114,6 +129,8 @@ class Cancel(ActDoor):
 class Pause(ActDoor):
     """A job that waits."""
 
+    writes: ClassVar[str] = "pause_job"
+
     @operation(**ACT, summary="Pause a job", body=inputs.ActInput, send=REASON)
     def post(self, request: Request, job_id: int) -> HttpResponse:
         """Pause; claims are answered with `paused`, deadlines keep the time that was left."""
@@ -125,6 +142,8 @@ class Pause(ActDoor):
 class Resume(ActDoor):
     """A job that goes on."""
 
+    writes: ClassVar[str] = "resume_job"
+
     @operation(**ACT, summary="Resume a paused job", body=inputs.ActInput, send=REASON)
     def post(self, request: Request, job_id: int) -> HttpResponse:
         """Resume."""
@@ -135,6 +154,8 @@ class Resume(ActDoor):
 
 class Threshold(ActDoor):
     """The percent that completes a phase."""
+
+    writes: ClassVar[str] = "set_threshold_job"
 
     @operation(
         **ACT,
@@ -155,6 +176,8 @@ class Threshold(ActDoor):
 
 class Restart(ActDoor):
     """A new run of a phase."""
+
+    writes: ClassVar[str] = "restart_job"
 
     @operation(
         **ACT,

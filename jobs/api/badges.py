@@ -8,7 +8,8 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 
 from jobs import operations
-from jobs.api.doors import Door, answer
+from jobs.api.acts import ActDoor
+from jobs.api.doors import answer
 from jobs.api.inputs import ActInput
 from jobs.badges import Links, links
 from jobs.decoding import decode
@@ -21,7 +22,7 @@ class BadgeInput(ActInput, kw_only=True, frozen=True):
     renew: bool = False
 
 
-class Badge(Door):
+class Badge(ActDoor):
     """The badge of a job, for pages of others."""
 
     writes: ClassVar[str] = "share_job"

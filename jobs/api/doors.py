@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from django.db import connection
 from django.http import HttpResponse
+from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -38,10 +39,19 @@ class Door(APIView):
     access: Access
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """After authentication: what the account may do and see, looked up once."""
+        """After authentication: is there this method, and may the account use it? Only then does anything look for the
+        object, so that neither its existence nor its state shows to an account without the permission."""
         super().initial(request, *args, **kwargs)
+        if request.method not in self.allowed_methods:
+            raise MethodNotAllowed(str(request.method))
         self.access = access_of(request.user)
-        self.access.require(self.reads if request.method in SAFE_METHODS else self.writes)
+        for permission in self.needs(str(request.method)):
+            self.access.require(permission)
+
+    @classmethod
+    def needs(cls, method: str) -> tuple[str, ...]:
+        """The permissions that this method needs."""
+        return (cls.reads if method in SAFE_METHODS else cls.writes,)
 
     def job(self, job_id: int) -> Job:
         """The job by its id; NotFound where it is missing or out of sight."""

@@ -9,7 +9,7 @@ from msgspec import Meta
 from rest_framework.request import Request
 
 from jobs import operations
-from jobs.api.acts import ACT, REASON, done
+from jobs.api.acts import ACT, REASON, ActDoor, done
 from jobs.api.answers import RefusedRow
 from jobs.api.doors import Door, answer
 from jobs.api.inputs import ActInput, Input, Label, Project
@@ -122,10 +122,10 @@ class EndpointDetail(EndpointDoor):
         return answer({"changed": 1, "refused": [], "detail": f"Removed with {waiting} waiting deliveries."})
 
 
-class Replay(Door):
+class Replay(ActDoor):
     """An event once more."""
 
-    writes: ClassVar[str] = "view_job"
+    writes: ClassVar[str] = "replay_event"
 
     @operation(**ACT, summary="Deliver an event again", body=ActInput, send=REASON)
     def post(self, request: Request, event_id: int) -> HttpResponse:

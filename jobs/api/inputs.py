@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import asdict
 
 from jobs.api.sizes import check_blob, check_checksum
+from jobs.decoding import NAME
 from jobs.errors import BadInput
 from jobs.kinds import PhaseSpec
 from jobs.statuses import ItemStatus, Shortfall, Trigger
@@ -27,14 +28,14 @@ Number = Annotated[int, Meta(ge=0, le=LARGEST)]
 Percentage = Annotated[int, Meta(ge=0, le=100)]
 Seconds = Annotated[int, Meta(ge=1, le=31_536_000)]
 Limit = Annotated[int, Meta(ge=1, le=1000)]
-Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"\S")]
+Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"\S", extra=NAME)]
 Label = Annotated[str, Meta(max_length=200)]
 Key = Annotated[str, Meta(min_length=1, max_length=1024)]
 Split = Annotated[str, Meta(max_length=64)]
-Project = Annotated[str, Meta(max_length=128)]
-WorkerName = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"\S")]
+Project = Annotated[str, Meta(max_length=128, extra=NAME)]
+WorkerName = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"\S", extra=NAME)]
 Version = Annotated[str, Meta(max_length=100, description="Of the worker's program, such as ocr-1.4.2.")]
-WorkerLabel = Annotated[str, Meta(max_length=128)]
+WorkerLabel = Annotated[str, Meta(max_length=128, extra=NAME)]
 Code = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$(?!\n)")]
 AnyCode = Annotated[str, Meta(max_length=100)]
 Stage = Annotated[str, Meta(max_length=500)]

@@ -8,10 +8,12 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from jobs.api.inputs import LARGEST
+from jobs.decoding import NAME
 from jobs.errors import BadInput
 from jobs.statuses import ItemStatus, JobStatus
 
 Text = Annotated[str, Meta(max_length=1024)]
+NameText = Annotated[str, Meta(max_length=1024, extra=NAME)]
 Moment = Annotated[datetime, Meta(tz=True)]
 Id = Annotated[int, Meta(ge=0, le=LARGEST)]
 
@@ -32,10 +34,10 @@ class JobQuery(PageQuery, kw_only=True, frozen=True):
 
     status: Annotated[JobStatus | None, Meta(description="Only jobs in this status.")] = None
     kind: Annotated[Text, Meta(description="Only jobs of this kind.")] = ""
-    project: Annotated[Text, Meta(description="Only jobs of this project.")] = ""
+    project: Annotated[NameText, Meta(description="Only jobs of this project.")] = ""
     stuck: Annotated[bool | None, Meta(description="Only jobs that are stuck, or only those that are not.")] = None
     partial: Annotated[bool | None, Meta(description="Only jobs that finished partial, or only the others.")] = None
-    name: Annotated[Text, Meta(description="Only the job of exactly this name.")] = ""
+    name: Annotated[NameText, Meta(description="Only the job of exactly this name.")] = ""
     q: Annotated[Text, Meta(description="Only jobs whose name contains this text.")] = ""
     ordering: Annotated[
         Literal["-updated_at", "updated_at", "-created_at", "created_at", "name", "-name"],
@@ -61,7 +63,7 @@ class ErrorQuery(Query, kw_only=True, frozen=True):
     """Which failures, and in which order their groups."""
 
     kind: Annotated[Text, Meta(description="Only failures in jobs of this kind.")] = ""
-    project: Annotated[Text, Meta(description="Only failures in jobs of this project.")] = ""
+    project: Annotated[NameText, Meta(description="Only failures in jobs of this project.")] = ""
     status: Annotated[JobStatus | None, Meta(description="Only failures in jobs in this status.")] = None
     q: Annotated[Text, Meta(description="Only failures in jobs whose name contains this text.")] = ""
     since: Annotated[
@@ -90,4 +92,4 @@ class EventQuery(Query, kw_only=True, frozen=True):
 class StreamQuery(Query, kw_only=True, frozen=True):
     """Which jobs to watch."""
 
-    project: Annotated[Text, Meta(description="Only jobs of this project.")] = ""
+    project: Annotated[NameText, Meta(description="Only jobs of this project.")] = ""

@@ -22,7 +22,7 @@ from jobs import operations
 from jobs.bulk.beginning import order_of
 from jobs.bulk.doing import Seen, do
 from jobs.change.audit import log_act
-from jobs.errors import NotPermitted, Refused, WrongState
+from jobs.errors import NotFound, NotPermitted, Refused, WrongState
 from jobs.models import BulkAct, BulkTarget
 from jobs.models.bulk import BulkStatus, TargetOutcome
 from jobs.models.texts import fit
@@ -66,8 +66,13 @@ def go_on(bulk: BulkAct, *, seconds: float) -> bool:
 
 
 def stop(bulk: BulkAct, *, actor: User) -> None:
-    """The jobs that are not done stay as they are. Whoever may do the act may stop it; WrongState when it is over."""
+    """The jobs that are not done stay as they are. Whoever may do the act may stop it; WrongState when it is over.
+
+    NotFound for an account that is limited to projects, unless the act is its own.
+    """
     operations.require_permission(actor, ACTS[bulk.act].verb)
+    if not BulkAct.objects.visible_to(actor).filter(pk=bulk.pk).exists():
+        raise NotFound(f"There is no bulk act {bulk.pk}.")
     with transaction.atomic():
         ended = {"status": BulkStatus.STOPPED, "ended_by": actor.get_username(), "finished_at": timezone.now()}
         if not BulkAct.objects.running().filter(pk=bulk.pk).update(**ended):

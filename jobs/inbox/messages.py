@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from jobs import contracts
+from jobs import contracts, names
 from jobs.errors import BadInput
 from jobs.tracking import NewItem
 
@@ -68,7 +68,7 @@ def inbound(message: dict[str, Any]) -> Inbound:
     faults = contracts.faults(name, data)
     if faults or not isinstance(data, dict):
         raise BadInput({f"data.{fault.field}".rstrip("."): fault.detail for fault in faults})
-    return Inbound(name, data)
+    return Inbound(name, {**data, "job_id": names.clean(data["job_id"], field="data.job_id")})
 
 
 def digest(message: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from jobs import names
 from jobs.access import Access, access_of
 from jobs.live import tickets
 from jobs.live.callers import Caller
@@ -53,7 +54,7 @@ def admit(request: Request) -> Topic:
     if request.job_id is not None:
         return _job(access, request.job_id)
     if request.project is not None:
-        return _project(access, request.project)
+        return _project(access, names.plain(request.project))
     return Topic(projects=access.projects)
 
 

@@ -47,9 +47,9 @@ def set_threshold(
 
     A failed phase that meets the new threshold is completed. `changed` is 1 or 0.
     """
-    if not 0 <= threshold <= 100:
-        raise BadInput({"threshold": "A percent from 0 to 100."})
     with acting(job, "set_threshold", actor=actor, reason=reason, revision=revision) as c:
+        if not 0 <= threshold <= 100:
+            raise BadInput({"threshold": "A percent from 0 to 100."})
         p = c.phase_by_code(phase)
         if p.status in (PhaseStatus.COMPLETED, PhaseStatus.CANCELLED):
             raise WrongState(

@@ -15,6 +15,7 @@ from django.contrib.admin.models import ADDITION, CHANGE, DELETION
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from jobs import names
 from jobs.change.audit import log_act
 from jobs.errors import BadInput, Conflict, NotFound, NotPermitted
 from jobs.models import Endpoint
@@ -57,7 +58,8 @@ def add_endpoint(
     `types` are patterns such as `*.completed`; with a `project` only its jobs' events are sent. BadInput names what
     is wrong, Conflict (`endpoint_exists`) is raised for an address that the project has already.
     """
-    _require(actor, project=project)
+    _require(actor, project=names.plain(project))
+    name, project = names.clean(name, field="name", most=200), names.clean(project, field="project", most=128)
     kind = EndpointKind.BROKER if url == BROKER_URL else EndpointKind.WEBHOOK
     if kind == EndpointKind.WEBHOOK:
         check_url(url)
@@ -95,7 +97,7 @@ def change_endpoint(
         locked = _locked(endpoint, actor)
         if url != locked.url:
             _check_move(locked, url)
-        locked.url, locked.types, locked.name = url, check_types(types), name
+        locked.url, locked.types, locked.name = url, check_types(types), names.clean(name, field="name", most=200)
         locked.save(update_fields=["url", "types", "name"])
         _log(locked, actor, CHANGE, f"At {url}, told of {', '.join(locked.types)}.")
     return locked
@@ -186,10 +188,11 @@ def _require(actor: User | None, *, project: str) -> None:
 
 def _locked(endpoint: Endpoint, actor: User | None) -> Endpoint:
     """The endpoint, while no event is written that would go to it; NotFound where it is gone."""
-    _require(actor, project=endpoint.project)
+    require_permission(actor, "manage_endpoints", permission="manage_endpoints")
     locked = Endpoint.objects.select_for_update().filter(pk=endpoint.pk).first()
     if locked is None:
         raise NotFound(f"There is no endpoint {endpoint.pk}.")
+    _require(actor, project=locked.project)
     return locked
 
 

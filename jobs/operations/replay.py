@@ -21,9 +21,9 @@ def replay(event: Event, *, endpoint: Endpoint | None = None, actor: User | None
 
     `changed` counts deliveries; those of disabled endpoints are refused, by the id of the delivery.
     """
-    if not event.outward:
-        raise WrongState(f"Event {event.pk} ({event.type}) is not promised to anybody; outward events are delivered.")
     with acting(event.job, "replay", actor=actor, reason=reason, revision=None, permission="replay_event") as c:
+        if not event.outward:
+            raise WrongState(f"Event {event.pk} ({event.type}) is not outward; only outward events are delivered.")
         found = Delivery.objects.filter(event=event).select_related("endpoint").order_by("pk")
         deliveries = list(found.filter(endpoint=endpoint) if endpoint else found)
         wanted = [delivery for delivery in deliveries if delivery.endpoint.active]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from contextlib import suppress
 from urllib.parse import SplitResult, urlsplit
 
 from django.conf import settings
@@ -12,6 +13,26 @@ from jobs.errors import BadInput
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
+UNICAST = ipaddress.ip_network("2000::/3")
+# Not for hosts of the internet, and global in the table of some version of Python: protocol assignments, relays of
+# 6to4, AS112, documentation.
+SPECIAL = [
+    ipaddress.ip_network(each)
+    for each in (
+        "0.0.0.0/8",
+        "100.64.0.0/10",
+        "192.0.0.0/24",
+        "192.31.196.0/24",
+        "192.52.193.0/24",
+        "192.88.99.0/24",
+        "192.175.48.0/24",
+        "198.18.0.0/15",
+        "240.0.0.0/4",
+        "2001::/23",
+        "2620:4f:8000::/48",
+        "3fff::/20",
+    )
+]
 PORTS = {"http": 80, "https": 443}
 
 
@@ -60,7 +81,15 @@ def is_public(address: str) -> bool:
         outer = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return False
-    return all(each.is_global and not each.is_multicast and not each.is_reserved for each in _unwrapped(outer))
+    return all(map(_is_of_internet, _unwrapped(outer)))
+
+
+def _is_of_internet(address: Address) -> bool:
+    """Python's table calls what it does not know global: of IPv6 only 2000::/3 is given out to hosts."""
+    if address.version == 6 and address not in UNICAST:
+        return False
+    special = any(address in network for network in SPECIAL if network.version == address.version)
+    return address.is_global and not (address.is_multicast or address.is_reserved or special)
 
 
 def _unwrapped(address: Address) -> list[Address]:
@@ -70,14 +99,17 @@ def _unwrapped(address: Address) -> list[Address]:
         return [address.ipv4_mapped]
     if address in NAT64:
         return [ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)]
-    inner = [address.sixtofour, *(address.teredo or ())]
-    return [address, *(each for each in inner if each)]
+    if address.sixtofour:
+        return [address, address.sixtofour]
+    return [address]
 
 
 def _check_literal(host: str) -> None:
-    try:
-        ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return
-    if not is_allowed(host):
-        raise BadInput({"url": "This address is not public."})
+    """Judge a host that is an address, also in the older forms 127.1, 0x7f000001 and 2130706433."""
+    written = host.partition("%")[0]
+    with suppress(OSError):
+        written = socket.inet_ntoa(socket.inet_aton(host))
+    with suppress(ValueError):
+        ipaddress.ip_address(written)
+        if not is_allowed(written):
+            raise BadInput({"url": "This address is not public."})

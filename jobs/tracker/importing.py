@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from django.db.models import Count
 
-from jobs import kinds, tracking
+from jobs import kinds, names, tracking
 from jobs.change import Actor
 from jobs.kinds import KindOptions
 from jobs.models import Item, Phase
@@ -49,11 +49,12 @@ class Imported:
 def survey(file: OldFile, job: OldJob) -> Imported:
     """What the file says of a job, and what of it cannot be brought in."""
     found = Imported(job, file.image_counts(job), file.batch_counts(job))
-    fault = fault_of(job.name, longest=LONGEST["name"])
+    fault = fault_of(job.name.strip(), longest=LONGEST["name"]) or names.fault_of(job.name)
     if fault:
         found.left_out.append(f"Job {job.id} is left out: its name {job.name[:40]!a} {fault}.")
         found.is_named = False
         return found
+    found.job = job = replace(job, name=names.plain(job.name))
     for row in file.images(job):
         fault = fault_of(row.key, longest=LONGEST["image path"])
         if fault:

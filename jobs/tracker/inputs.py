@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 
+from jobs import names
+from jobs.errors import BadInput
 from jobs.statuses import ItemStatus
 from jobs.tracking import NewItem
 
@@ -46,12 +48,20 @@ def new_images(paths: Sequence[str], splits: Sequence[str] | None) -> list[NewIt
 
 
 def bounded(value: object, *, what: str, empty: bool = False) -> str:
-    """A text that both databases can keep, within its bounds."""
-    given = str(value)
+    """A text that both databases can keep, within its bounds; a name as it is stored."""
+    given = names.plain(str(value)) if what == "name" else str(value)
     fault = fault_of(given, longest=LONGEST[what], empty=empty)
     if fault:
         raise ValueError(f"The {what} {given[:80]!r} {fault}.")
-    return given
+    return name_of(given) if what == "name" else given
+
+
+def name_of(given: str) -> str:
+    """The name as it is stored; ValueError for a character that no name may have."""
+    try:
+        return names.clean(given, field="name")
+    except BadInput as error:
+        raise ValueError(f"The name {given[:80]!r} is refused: {error.errors['name']}") from error
 
 
 def fault_of(given: str, *, longest: int, empty: bool = False) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Self
 from django.db import connection, transaction
 from django.db.models import Count
 
-from jobs import operations, tracking
+from jobs import names, operations, tracking
 from jobs.change import Actor
 from jobs.models import Item, Job, Phase
 from jobs.statuses import ItemStatus
@@ -54,7 +54,7 @@ class ProgressTracker:
         The job appears with all its images or not at all. New images begin a new run of a finished job.
         ValueError where there are fewer splits than paths, and for a text out of bounds.
         """
-        bounded(name, what="name")
+        name = bounded(name, what="name")
         images = new_images(image_paths, splits)
         with transaction.atomic():
             job = tracking.create_job(name=name, items=images, reopen=True, by=Actor(name=self.worker)).job
@@ -64,7 +64,7 @@ class ProgressTracker:
     @patient
     def get_job_id(self, name: str) -> int | None:
         """The id of the job of this name, or None."""
-        return Job.objects.filter(name=name).values_list("pk", flat=True).first()
+        return Job.objects.filter(name=names.plain(name)).values_list("pk", flat=True).first()
 
     # --- images --------------------------------------------------------------------------------------
 

@@ -30,6 +30,7 @@ def retry_chunks(
     `changed` is the number of chunks, and a refusal has the id of its chunk. NotFound for an index that the document
     does not have; otherwise refused like `operations.retry`.
     """
+    operations.require_permission(actor, "retry")
     act = operations.retry(
         document.job,
         phase=OCR,

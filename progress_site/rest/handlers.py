@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import structlog
-from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.core.exceptions import DisallowedHost, PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.request import UnreadablePostError
@@ -16,6 +16,7 @@ from django.template.loader import render_to_string
 from rest_framework.exceptions import APIException, AuthenticationFailed, NotAuthenticated, Throttled, ValidationError
 
 from jobs.errors import BadInput, Refused
+from progress_site.proxies import refused_host
 from progress_site.rest.problems import CONTENT_TYPE, RETRY_AFTER_SECONDS, encoded, problem
 
 log = structlog.get_logger(__name__)
@@ -47,8 +48,11 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """The answer to what is no proper request, such as one for a host that is not served."""
-    return HttpResponse(render_to_string("400.html"), status=400)
+    """The answer to a request that cannot be served, such as one for a host that ALLOWED_HOSTS lacks."""
+    host = refused_host(request) if isinstance(exception, DisallowedHost) else ""
+    if request.path.startswith(ROOT):
+        return _response(problem(400, detail=f"{host} is not served: add it to ALLOWED_HOSTS." if host else ""))
+    return HttpResponse(render_to_string("400.html", {"host": host}), status=400)
 
 
 class ProblemMiddleware:

@@ -59,12 +59,40 @@ def test_a_deployment_with_https_passes_the_checks_of_django() -> None:
         ("SESSION_COOKIE_NAME", "sessionid", "__Host-sessionid"),
         ("CSRF_COOKIE_NAME", "csrftoken", "__Host-csrftoken"),
         ("SESSION_COOKIE_SECURE", "False", "True"),
-        ("SECURE_HSTS_SECONDS", "0", "31536000"),
+        ("SECURE_HSTS_SECONDS", "0", "86400"),
+        ("SECURE_HSTS_INCLUDE_SUBDOMAINS", "False", "False"),
+        ("SECURE_HSTS_PRELOAD", "False", "False"),
     ],
 )
 def test_with_https_cookies_are_bound_to_this_host(name: str, plain: str, secure: str) -> None:
     assert start(name, HTTPS="off").stdout.strip() == plain
     assert start(name, HTTPS="on").stdout.strip() == secure
+
+
+def test_what_concerns_other_sites_of_the_domain_is_on_only_where_it_is_asked_for() -> None:
+    asked = {"HTTPS": "on", "HSTS_SECONDS": "31536000", "HSTS_INCLUDE_SUBDOMAINS": "on", "HSTS_PRELOAD": "on"}
+    for name, value in (("SECONDS", "31536000"), ("INCLUDE_SUBDOMAINS", "True"), ("PRELOAD", "True")):
+        assert start(f"SECURE_HSTS_{name}", **asked).stdout.strip() == value
+    assert start("SECURE_HSTS_PRELOAD", **{**asked, "HTTPS": "off"}).stdout.strip() == "False"
+
+
+@pytest.mark.parametrize(("https", "name"), [("off", "b-sessionid"), ("on", "__Host-b-sessionid")])
+def test_two_sites_on_one_host_keep_their_cookies_apart(https: str, name: str) -> None:
+    assert start("SESSION_COOKIE_NAME", COOKIE_PREFIX="b-", HTTPS=https).stdout.strip() == name
+    csrf = name.replace("sessionid", "csrftoken")
+    assert start("CSRF_COOKIE_NAME", COOKIE_PREFIX="b-", HTTPS=https).stdout.strip() == csrf
+
+
+@pytest.mark.parametrize("prefix", ["a b", "a=b", "a;b", "ä", "a" * 51])
+def test_a_prefix_that_is_no_part_of_a_cookie_s_name_stops_the_start(prefix: str) -> None:
+    assert "COOKIE_PREFIX" in start(COOKIE_PREFIX=prefix).stderr.splitlines()[-1]
+
+
+def test_a_message_to_an_operator_is_in_no_cookie_of_its_own(browser: Client) -> None:
+    """There it would meet that of another site on this host."""
+    job = make_job(items=1)
+    browser.post(f"/admin/jobs/job/{job.pk}/badge/", {"series": str(job.badge_series)})
+    assert set(browser.cookies) <= {"sessionid", "csrftoken"}
 
 
 @pytest.mark.parametrize("given", ["10.0.0.0/33", "proxy.example.com", "10.0.0.5/8"])

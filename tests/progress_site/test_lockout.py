@@ -10,11 +10,13 @@ import pytest
 from axes.models import AccessAttempt
 from django.contrib.auth.models import User
 from django.core.management import call_command
+from django.http import HttpResponse
 from django.test import Client, RequestFactory
 from django.utils import timezone
 from rest_framework.test import APIClient
+from structlog.contextvars import get_contextvars
 
-from progress_site.hardening import client_network
+from progress_site.hardening import LogMiddleware, client_network
 
 pytestmark = pytest.mark.django_db
 
@@ -149,3 +151,18 @@ def test_guessed_tokens_are_401_and_shut_nobody_out(olga: User) -> None:
         assert answer.status_code == 401
     assert not AccessAttempt.objects.exists()
     assert sign_in("olga", RIGHT, address="127.0.0.1").status_code == 302
+
+
+def test_the_log_believes_the_address_that_the_count_believes(olga: User, settings: Any) -> None:
+    def logged(address: str, **headers: str) -> Any:
+        bound: list[Any] = []
+        request = RequestFactory(REMOTE_ADDR=address, headers=headers).get("/")
+        LogMiddleware(lambda _: bound.append(get_contextvars()["ip"]) or HttpResponse())(request)
+        return bound[0]
+
+    assert logged(HERE, **{"x-forwarded-for": "203.0.113.9"}) == HERE
+    settings.TRUSTED_PROXIES = [ip_network("10.0.0.0/8")]
+    assert logged(HERE, **{"x-forwarded-for": "203.0.113.9"}) == HERE
+    assert logged("10.0.0.5", **{"x-forwarded-for": "203.0.113.66, 203.0.113.9"}) == "203.0.113.9"
+    assert logged("10.0.0.5", **{"x-forwarded-for": "2001:db8::7"}) == "2001:db8::7"
+    assert logged("") is None

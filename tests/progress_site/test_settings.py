@@ -14,14 +14,14 @@ from progress_site import environment
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "a-long-random-text-of-many-characters-0123456789"
-SHOW = "from progress_site import settings; print(getattr(settings, {name!r}))"
+SHOW = "{before}; from progress_site import settings; print(getattr(settings, {name!r}))"
 
 
-def start(show: str = "DEBUG", **given: str) -> subprocess.CompletedProcess[str]:
+def start(show: str = "DEBUG", before: str = "pass", /, **given: str) -> subprocess.CompletedProcess[str]:
     """Read the settings in a process of its own with this environment, and print one of them."""
     around = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     return subprocess.run(
-        [sys.executable, "-c", SHOW.format(name=show)],
+        [sys.executable, "-c", SHOW.format(name=show, before=before)],
         cwd=ROOT,
         env={**around, "ENV_FILE": "", "SECRET_KEY": SECRET, **given},
         capture_output=True,
@@ -85,14 +85,6 @@ def test_sqlite_makes_its_directory_and_takes_the_write_lock_at_the_beginning(tm
     shown = start("DATABASES", DATABASE_URL=f"sqlite:///{tmp_path}/new/progress.sqlite3")
     assert (tmp_path / "new").is_dir()
     assert "'transaction_mode': 'IMMEDIATE'" in shown.stdout
-
-
-def test_every_setting_is_listed_in_the_example() -> None:
-    listed = (ROOT / ".env.example").read_text()
-    source = (ROOT / "progress_site" / "settings.py").read_text()
-    names = {line.split('("')[1].split('"')[0] for line in source.splitlines() if "= environment." in line}
-    assert len(names) > 10
-    assert not [name for name in names if f"{name}=" not in listed]
 
 
 @pytest.mark.parametrize("value", ["", "1.5", "1e3", "0x10", "१", "0", "31536001", " ", "--1", "9" * 30])

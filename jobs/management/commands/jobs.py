@@ -106,8 +106,10 @@ class Command(BaseCommand):
             self._lines([clean(line) for line in ProgressTracker().report(job.pk).splitlines()])
 
     def _act(self, name: str, options: Options, look: Look) -> None:
-        actor, job = find_actor(options["username"]), find_job(options["job"])
         verb, wanted = VERBS[name]
+        actor = find_actor(options["username"])
+        operations.require_permission(actor.account, verb.__name__)
+        job = find_job(options["job"])
         if "items" in wanted:
             options["items"] = find_items(job, ids=options["ids"], keys=options["keys"])
         if name == "skip" and not options["items"]:

@@ -11,12 +11,12 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import Q, QuerySet
 from knox.models import AuthToken
 
-from jobs import tokens
+from jobs import names, tokens
 from jobs.access import Role
-from jobs.errors import Refused, WrongState
+from jobs.errors import BadInput, Refused, WrongState
 from jobs.tokens import DIGEST_SHOWN
 
-NOT_FOUND, WRONG_STATE = 3, 4
+USAGE, NOT_FOUND, WRONG_STATE = 2, 3, 4
 LONGEST_DAYS = 36_500
 LONGEST_GRACE = 168
 DIGEST_LEAST = 8
@@ -70,6 +70,8 @@ class Command(BaseCommand):
     ) -> None:
         try:
             self.stdout.write(tokens.issue(name, roles=roles or (), projects=projects, days=days))
+        except BadInput as error:
+            raise CommandError(error.detail, returncode=USAGE) from None
         except WrongState as error:
             raise CommandError(error.detail, returncode=WRONG_STATE) from None
 
@@ -96,7 +98,7 @@ class Command(BaseCommand):
 
 
 def _tokens(which: str) -> QuerySet[AuthToken]:
-    chosen = Q(user__username=which)
+    chosen = Q(user__username=names.plain(which))
     if len(which) >= DIGEST_LEAST:
         chosen |= Q(digest__startswith=which)
     return AuthToken.objects.filter(chosen)

@@ -10,6 +10,7 @@ from typing import Any, TextIO
 
 from django.contrib.auth.models import User
 
+from jobs import names
 from jobs.change import Actor
 from jobs.errors import NotFound
 from jobs.management.console.drawing import Look
@@ -25,7 +26,7 @@ def find_job(wanted: str) -> Job:
     """The job of this id, else of this name; NotFound where there is neither."""
     is_id = wanted.isascii() and wanted.isdigit() and int(wanted) <= LARGEST_ID
     job = Job.objects.filter(pk=int(wanted)).first() if is_id else None
-    job = job or Job.objects.filter(name=wanted.replace("\0", "")).first()
+    job = job or Job.objects.filter(name=names.plain(wanted.replace("\0", ""))).first()
     if job is None:
         raise NotFound(f"There is no job {wanted!r}; `jobs list` shows those that there are.")
     return job
@@ -45,7 +46,7 @@ def find_items(job: Job, *, ids: Sequence[int] | None, keys: Sequence[str] | Non
 
 def choose(options: Mapping[str, Any]) -> JobQuerySet:
     """The jobs that fit the filters of a list, in its order; the filters are those of `GET /jobs`."""
-    jobs = Job.objects.filter(**{name: options[name] for name in EXACT if options[name]})
+    jobs = Job.objects.filter(**{name: names.plain(options[name]) for name in EXACT if options[name]})
     if options["partial"]:
         jobs = jobs.filter(partial=True)
     if options["stuck"]:

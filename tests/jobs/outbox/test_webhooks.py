@@ -167,15 +167,47 @@ def test_no_proxy_is_asked(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) 
         "127.0.0.1", "127.9.9.9", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0",
         "224.0.0.1", "255.255.255.255", "192.0.2.1", "::1", "::", "fe80::1", "fe80::1%eth0", "fc00::1", "fd00:ec2::254",
         "ff02::1", "::ffff:127.0.0.1", "::ffff:169.254.169.254", "64:ff9b::7f00:1", "2002:7f00:1::", "nonsense",
+        "fec0::1", "feff::1", "64:ff9b:1::a00:1", "::10.0.0.1", "::ffff:0:10.0.0.1", "2001:0:a00:1::1", "100::1",
+        "5f00::1", "3fff::1", "2001:db8::1", "2001:2::1", "ff0e::1", "0.1.2.3", "192.0.0.9", "192.88.99.1",
+        "198.18.0.1", "198.51.100.1", "203.0.113.1", "240.0.0.1", "2001:0:808:808::1", "192.31.196.1",
     ],
 )  # fmt: skip
 def test_an_address_of_the_own_network_is_not_public(address: str) -> None:
     assert not addresses.is_public(address)
 
 
-@pytest.mark.parametrize("address", ["8.8.8.8", "1.1.1.1", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "8.8.8.8",
+        "1.1.1.1",
+        "2606:4700::1111",
+        "::ffff:8.8.8.8",
+        "64:ff9b::808:808",
+        "2002:808:808::1",
+        "2a00:1450:4001::200e",
+    ],
+)
 def test_an_address_of_the_internet_is_public(address: str) -> None:
     assert addresses.is_public(address)
+
+
+@pytest.mark.parametrize(
+    "host", ["10.0.0.1", "127.1", "0x7f000001", "2130706433", "0177.0.0.1", "[fec0::1]", "[::ffff:10.0.0.1]", "0"]
+)
+def test_an_address_of_the_own_network_is_refused_when_it_is_saved(host: str) -> None:
+    with pytest.raises(BadInput, match="not public"):
+        addresses.check_url(f"https://{host}/hook")
+
+
+@pytest.mark.parametrize("found", ["fec0::1", "10.0.0.1", "::ffff:192.168.0.1"])
+def test_a_host_with_one_address_of_the_own_network_is_not_connected_to(
+    monkeypatch: pytest.MonkeyPatch, found: str
+) -> None:
+    answers = [(0, 0, 0, "", ("8.8.8.8", 443)), (0, 0, 0, "", (found, 443, 0, 0))]
+    monkeypatch.setattr(addresses.socket, "getaddrinfo", lambda *_, **__: answers)
+    with pytest.raises(addresses.Unreachable, match="not public"):
+        addresses.resolve("rebinding.example.com", 443)
 
 
 def test_a_name_that_leads_into_the_own_network_is_refused_when_it_is_sent_to(

@@ -1,0 +1,1 @@
+"""PostgreSQL with a lock timeout that poolers let pass."""

@@ -1,0 +1,51 @@
+"""Django's backend for PostgreSQL, with the lock timeout set by a statement, and case by Unicode's rules.
+
+PgBouncer refuses a connection with the startup parameter `options`. So the timeout is set where Django sets the time
+zone: once for each connection of the pool.
+
+What UPPER knows of letters depends on the locale of the database: under C only ASCII. With a collation of ICU it knows
+all of them, whatever the locale.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.backends.postgresql import base, operations
+
+LOCK_TIMEOUT = "20s"
+UNICODE = 'COLLATE "und-x-icu"'
+
+
+class DatabaseOperations(operations.DatabaseOperations):
+    """Comparisons without case go by the rules of Unicode."""
+
+    def lookup_cast(self, lookup_type: str, internal_type: str | None = None) -> str:
+        """The column as it is compared."""
+        cast = str(super().lookup_cast(lookup_type, internal_type))
+        return f"UPPER({cast[6:-1]} {UNICODE})" if cast.startswith("UPPER(") else cast
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """Connections on which whoever waits too long for a lock gets an error; the option `lock_timeout` says how long."""
+
+    ops_class = DatabaseOperations
+    operators = {
+        name: operator.replace("UPPER(%s)", f"UPPER(NORMALIZE(%s) {UNICODE})")
+        for name, operator in base.DatabaseWrapper.operators.items()
+    }
+
+    def get_connection_params(self) -> dict[str, Any]:
+        """What the driver knows; `lock_timeout` is not among it."""
+        params: dict[str, Any] = super().get_connection_params()
+        params.pop("lock_timeout", None)
+        return params
+
+    def _configure_connection(self, connection: Any) -> bool:
+        super()._configure_connection(connection)  # type: ignore[misc]  # the stubs lack it
+        timeout = self.settings_dict["OPTIONS"].get("lock_timeout", LOCK_TIMEOUT)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('lock_timeout', %s, false)", [str(timeout)])
+        if not connection.autocommit:
+            connection.commit()
+        return False

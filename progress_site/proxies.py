@@ -1,0 +1,115 @@
+"""Requests through a proxy: why one is refused, which setting mends it, and a line in the log that says so."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+import structlog
+from django.conf import settings
+from django.core.exceptions import DisallowedHost
+from django.http import HttpRequest
+from django.middleware.csrf import REASON_NO_CSRF_COOKIE
+
+log = structlog.get_logger(__name__)
+
+MINUTE = 60
+SHOWN = 200
+ORIGIN_REASONS = ("Origin checking failed", "Referer checking failed")
+
+
+def https_reason() -> str:
+    """Why HTTPS is on; empty where it is off."""
+    if not settings.HTTPS:
+        return ""
+    if settings.HTTPS_IS_GIVEN:
+        return "The setting HTTPS is on."
+    return f"ALLOWED_HOSTS names {', '.join(settings.PUBLIC_HOSTS)}, which is not this machine. HTTPS=off turns it off."
+
+
+def log_https() -> None:
+    """Log once, when the process starts, that cookies are for HTTPS only, and why."""
+    if settings.HTTPS:
+        log.info(
+            "https_is_on",
+            why=https_reason(),
+            effect="Cookies are for HTTPS only. The proxy must send X-Forwarded-Proto: https.",
+        )
+
+
+def refused_host(request: HttpRequest) -> str:
+    """The Host that was refused, which is logged at most once a minute."""
+    host = request.META.get("HTTP_HOST", "")[:SHOWN] or "A request without a Host"
+    _log_host(host, int(time.monotonic() / MINUTE))
+    return host
+
+
+def form_remedy(request: HttpRequest, reason: str) -> str:
+    """What an operator of the site changes so that this form is accepted; empty where the form itself is too old.
+
+    The Origin that was seen and the remedy are logged.
+    """
+    origin = request.headers.get("Origin") or _origin_of(request.headers.get("Referer", ""))
+    remedy = _remedy(request, origin[:SHOWN], reason)
+    if remedy:
+        log.warning("form_refused", origin=origin[:SHOWN], served=_served(request), reason=reason, remedy=remedy)
+    return remedy
+
+
+def _remedy(request: HttpRequest, origin: str, reason: str) -> str:
+    served, secure = _served(request), request.is_secure()
+    if reason == REASON_NO_CSRF_COOKIE and settings.HTTPS and not secure:
+        return (
+            f"HTTPS is on, so that cookies are sent over HTTPS only, but this request came by plain HTTP. "
+            f"{https_reason()} Open the site by https, let the proxy send X-Forwarded-Proto: https, or set HTTPS=off."
+        )
+    if not reason.startswith(ORIGIN_REASONS):
+        return ""
+    if not origin or origin == "null":
+        return (
+            "The browser named no origin. Open the form by a link of this site, "
+            "and let neither the browser nor the proxy remove the headers Origin and Referer."
+        )
+    if origin.startswith(f"https://{request.get_host()}") and not secure:
+        setting = "" if settings.HTTPS else " and set HTTPS=on"
+        return (
+            f"The page was opened as {origin}, but the proxy says that it came by plain HTTP ({served}). "
+            f"Let the proxy send X-Forwarded-Proto: https{setting}, or add {origin} to CSRF_TRUSTED_ORIGINS."
+        )
+    return (
+        f"The page was opened as {origin}, but the proxy asked for {served}. Let the proxy pass the Host on "
+        f"(nginx: proxy_set_header Host $http_host), and add that host to ALLOWED_HOSTS; "
+        f"or add {origin} to CSRF_TRUSTED_ORIGINS."
+    )
+
+
+def _origin_of(referer: str) -> str:
+    with suppress(ValueError):
+        parts = urlsplit(referer)
+        return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
+    return ""
+
+
+def _served(request: HttpRequest) -> str:
+    try:
+        return f"{request.scheme}://{request.get_host()}"
+    except DisallowedHost:
+        return f"{request.scheme}://{request.META.get('HTTP_HOST', '')[:SHOWN]}"
+
+
+@lru_cache(maxsize=256)
+def _log_host(host: str, minute: int) -> None:
+    """Once a minute for each host: scanners try many, and a proxy with a wrong name asks all the time."""
+    log.warning("host_refused", host=host, remedy=f"Add it to ALLOWED_HOSTS ({', '.join(settings.ALLOWED_HOSTS)}).")
+
+
+@lru_cache(maxsize=256)
+def _log_origin(origin: str, minute: int) -> None:
+    log.warning("socket_refused", origin=origin, remedy="Add its host to ALLOWED_HOSTS.")
+
+
+def refused_socket(origin: str) -> None:
+    """Log, at most once a minute, that a websocket of a page of this origin was refused."""
+    _log_origin(origin[:SHOWN], int(time.monotonic() / MINUTE))

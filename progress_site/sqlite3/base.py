@@ -1,0 +1,46 @@
+"""Django's backend for SQLite, in which `icontains` and its like ignore the case of all letters.
+
+SQLite itself knows the case of ASCII only: a search for "müller" would not find "MÜLLER".
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+from unicodedata import normalize
+
+from django.db.backends.sqlite3 import base, operations
+
+FOLDED = ("iexact", "icontains", "istartswith", "iendswith")
+
+
+def fold(text: object) -> str | None:
+    """A text without its case and in composed form, null as it is."""
+    if text is None:
+        return None
+    folded = str(text).casefold()
+    return folded if folded.isascii() else normalize("NFC", folded)
+
+
+class DatabaseOperations(operations.DatabaseOperations):
+    """Both sides of a comparison without case are folded."""
+
+    def lookup_cast(self, lookup_type: str, internal_type: str | None = None) -> str:
+        """The column as it is compared."""
+        return "FOLD(%s)" if lookup_type in FOLDED else str(super().lookup_cast(lookup_type, internal_type))
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """Connections that know `FOLD`."""
+
+    ops_class = DatabaseOperations
+    operators = {
+        **base.DatabaseWrapper.operators,
+        **dict.fromkeys(FOLDED, r"LIKE FOLD(%s) ESCAPE '\'"),
+    }
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> sqlite3.Connection:
+        """Connect, and make the function known."""
+        connection: sqlite3.Connection = super().get_new_connection(conn_params)
+        connection.create_function("FOLD", 1, fold, deterministic=True)
+        return connection

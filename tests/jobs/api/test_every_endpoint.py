@@ -1,0 +1,153 @@
+"""Every endpoint and method of the API: the method first, then the permission, and only then existence and state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.urls import URLPattern
+
+import jobs.urls
+import ocr_chunks.urls
+import training.urls
+from jobs import operations
+from jobs.api.doors import Door
+from jobs.models import Event, Membership
+from jobs.operations.endpoints import add_endpoint, disable_endpoint
+from tests.factories import make_job
+from tests.jobs.api.conftest import Api
+from tests.ocr_chunks.factories import make_document
+from tests.training.factories import make_session
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+MISSING = 987_654
+PUBLIC = {"schema", "docs"}
+
+
+def endpoints() -> Iterator[tuple[str, Any]]:
+    """The route and the view class of each endpoint."""
+    for module in (jobs.urls, ocr_chunks.urls, training.urls):
+        for pattern in module.urlpatterns:
+            assert isinstance(pattern, URLPattern)
+            yield str(pattern.pattern), pattern.callback.view_class  # type: ignore[attr-defined]
+
+
+DOORS = {route: view for route, view in endpoints() if route not in PUBLIC}
+
+
+def methods(view: Any, *, supported: bool) -> list[str]:
+    """Those that an endpoint has, or has not."""
+    has = {method: hasattr(view, "get" if method == "HEAD" else method.lower()) for method in METHODS}
+    return [method for method, found in has.items() if found == supported]
+
+
+def objects(state: str) -> dict[str, Any]:
+    """What the routes name: as it should be, in a state in which acts are refused, or not there."""
+    if state == "missing":
+        names = ("job_id", "event_id", "endpoint_id", "document_id", "session_id")
+        return {**dict.fromkeys(names, MISSING), "code": "missing"}
+    job, document, session = make_job(items=2), make_document(2), make_session()
+    endpoint = add_endpoint(url=f"https://example.com/{state}", actor=None).endpoint
+    event = Event.objects.filter(job=make_job(items=1, done=1), outward=state == "existing").first()
+    assert event is not None
+    if state == "wrong-state":
+        disable_endpoint(endpoint, actor=None)
+        for each in (job, document.job, session.job):
+            operations.cancel(each, actor=None)
+    return {
+        "job_id": job.pk,
+        "code": "items",
+        "event_id": event.pk,
+        "endpoint_id": endpoint.pk,
+        "document_id": document.pk,
+        "session_id": session.pk,
+    }
+
+
+def address(route: str, named: dict[str, Any]) -> str:
+    """The path of an endpoint for these objects."""
+    for name, value in named.items():
+        route = route.replace(f"<int:{name}>", str(value)).replace(f"<str:{name}>", str(value))
+    assert "<" not in route
+    return f"/api/v1/{route}"
+
+
+def status(api: Api, method: str, path: str) -> int:
+    """What is answered, the code alone."""
+    response = api.client.generic(method, path, "{}", content_type="application/json")
+    return int(response.status_code)
+
+
+@pytest.fixture
+def account(api: Any) -> Api:
+    """One that has every permission of the kernel and no role."""
+    made: Api = api("")
+    made.account.user_permissions.set(Permission.objects.filter(content_type__app_label="jobs"))
+    return made
+
+
+def test_every_endpoint_is_a_door_but_the_documents() -> None:
+    assert all(issubclass(view, Door) for view in DOORS.values())
+    assert len(DOORS) > 40
+
+
+@pytest.mark.parametrize("state", ["existing", "wrong-state", "missing"])
+def test_without_the_permission_an_object_in_every_state_is_403(account: Api, state: str) -> None:
+    named, wrong = objects(state), []
+    for route, view in DOORS.items():
+        for method in methods(view, supported=True):
+            for codename in view.needs(method):
+                permission = Permission.objects.get(content_type__app_label="jobs", codename=codename)
+                account.account.user_permissions.remove(permission)
+                answered = status(account, method, address(route, named))
+                account.account.user_permissions.add(permission)
+                wrong += [(method, route, codename, answered)] if answered != 403 else []
+    assert not wrong
+
+
+@pytest.mark.parametrize("state", ["existing", "wrong-state", "missing"])
+@pytest.mark.parametrize("may", [True, False])
+def test_a_method_that_an_endpoint_lacks_is_405_for_every_account(account: Api, state: str, may: bool) -> None:
+    if not may:
+        account.account.user_permissions.clear()
+    named = objects(state)
+    asked = [(method, route) for route, view in DOORS.items() for method in methods(view, supported=False)]
+    assert ("DELETE", "jobs/<int:job_id>") in asked
+    assert not [each for each in asked if status(account, each[0], address(each[1], named)) != 405]
+
+
+def test_an_object_out_of_sight_is_404_for_whoever_has_the_permission(account: Api) -> None:
+    Membership.objects.create(user=account.account, project="another")
+    for named in (objects("existing"), objects("wrong-state"), objects("missing")):
+        asked = [
+            (method, route) for route, view in DOORS.items() for method in methods(view, supported=True) if "<" in route
+        ]
+        assert not [each for each in asked if status(account, each[0], address(each[1], named)) != 404]
+
+
+@pytest.mark.parametrize("role", ["viewer", "worker"])
+def test_a_replay_of_an_inner_event_tells_nothing_to_those_who_may_not_replay(api: Any, role: str) -> None:
+    named = objects("wrong-state")
+    response = api(role).post(f"/events/{named['event_id']}/replay")
+    assert (response.status_code, "jobs.replay_event" in response.json()["detail"]) == (403, True)
+
+
+@pytest.mark.parametrize("value", ["1e2", "%2B5", "5.0", "%205", "5%20", "%D9%A5", "1_000", "0x5", "5,0", "9" * 20])
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/jobs", "limit"),
+        ("/errors", "limit"),
+        ("/events", "limit"),
+        ("/events", "after"),
+        ("/events", "job"),
+        ("/documents", "limit"),
+        ("/training", "limit"),
+    ],
+)
+def test_an_integer_of_an_address_is_written_in_plain_digits(lead: Api, path: str, name: str, value: str) -> None:
+    response = lead.get(f"{path}?{name}={value}")
+    assert (response.status_code, response.json()["errors"][0]["field"]) == (400, name)
+    assert lead.get(f"{path}?{name}=5").status_code == 200
