@@ -23,6 +23,7 @@ from jobs.models.outbox import DEFAULT_TYPES, EndpointKind
 from jobs.operations.act import require_permission
 from jobs.outbox import Outcome, try_out
 from jobs.outbox.addresses import check_url
+from jobs.outbox.claiming import end_rest
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -97,6 +98,7 @@ def change_endpoint(
             _check_move(locked, url)
         locked.url, locked.types, locked.name = url, check_types(types), name
         locked.save(update_fields=["url", "types", "name"])
+        end_rest([locked.pk])
         _log(locked, actor, CHANGE, f"At {url}, told of {', '.join(locked.types)}.")
     return locked
 
@@ -197,6 +199,7 @@ def _set_active(endpoint: Endpoint, *, actor: User | None, active: bool, reason:
     with transaction.atomic():
         locked = _locked(endpoint, actor)
         Endpoint.objects.filter(pk=locked.pk).update(active=active, disabled_reason=reason[:500])
+        end_rest([locked.pk])
         _log(locked, actor, CHANGE, "Enabled." if active else reason)
 
 
