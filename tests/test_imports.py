@@ -16,7 +16,7 @@ LAYERS = (
     ("progress", "signatures", "statuses", "errors", "jsontext", "contracts", "words"),
     ("kinds",),
     ("models",),
-    ("access", "rows"),
+    ("access", "rows", "deletion"),
     ("serializers",),
     ("broadcast", "live"),
     ("outbox",),

@@ -16,8 +16,9 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from jobs.deletion import delete
 from jobs.errors import BadInput, Conflict, NotFound, NotPermitted
-from jobs.models import Endpoint
+from jobs.models import Delivery, Endpoint
 from jobs.models.jobs import projects_of
 from jobs.models.outbox import DEFAULT_TYPES, EndpointKind
 from jobs.operations.act import require_permission
@@ -113,12 +114,18 @@ def _check_move(endpoint: Endpoint, url: str) -> None:
 
 
 def remove_endpoint(endpoint: Endpoint, *, actor: User | None, reason: str = "") -> int:
-    """Remove an endpoint with its deliveries; how many of those still waited."""
+    """Remove an endpoint with its deliveries; how many of those still waited.
+
+    It is disabled first and its deliveries go in portions, so that no event waits for them. After an interruption
+    it is a disabled endpoint, which can be removed again.
+    """
     with transaction.atomic():
         locked = _locked(endpoint, actor)
         waiting = locked.deliveries.filter(status="waiting").count()
         _log(locked, actor, DELETION, f"Removed with {waiting} waiting deliveries. {reason}".strip())
-        locked.delete()
+        Endpoint.objects.filter(pk=locked.pk).update(active=False, disabled_reason="It is being removed.")
+    delete(Delivery.objects.filter(endpoint=locked))
+    delete(Endpoint.objects.filter(pk=locked.pk))
     return waiting
 
 

@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 
 from jobs import rows
+from jobs.deletion import PORTION
 from jobs.models import Delivery, Endpoint
 from jobs.models.outbox import ERROR_LENGTH, DeliveryStatus, EndpointKind
 from jobs.outbox.claiming import Due
@@ -85,8 +86,13 @@ def bury_disabled() -> int:
 
 
 def _bury(endpoint: Endpoint) -> int:
+    """In portions: other writers wait for one of them at most."""
     error = f"The endpoint is disabled. {endpoint.disabled_reason}".strip()[:ERROR_LENGTH]
-    return endpoint.deliveries.filter(status=DeliveryStatus.WAITING).update(status=DeliveryStatus.DEAD, error=error)
+    waiting = Delivery.objects.waiting().filter(endpoint=endpoint)
+    buried = 0
+    while ids := list(waiting.order_by("next_try_at", "event_id").values_list("pk", flat=True)[:PORTION]):
+        buried += waiting.filter(pk__in=ids).update(status=DeliveryStatus.DEAD, error=error)
+    return buried
 
 
 def _after(endpoint: Endpoint, due: Due, outcome: Outcome, *, now: datetime) -> tuple[Any, ...]:
