@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from secrets import token_bytes
@@ -76,12 +77,9 @@ def add_endpoint(
         account=actor,
         created_at=timezone.now(),
     )
-    try:
-        with transaction.atomic():
-            endpoint.save(force_insert=True)
-            _log(endpoint, actor, ADDITION, f"Told of {', '.join(endpoint.types)}.")
-    except IntegrityError as error:
-        raise Conflict("There is an endpoint with this address for this project.", code="endpoint_exists") from error
+    with _once_per_project():
+        endpoint.save(force_insert=True)
+        _log(endpoint, actor, ADDITION, f"Told of {', '.join(endpoint.types)}.")
     return Added(endpoint, endpoint.secret)
 
 
@@ -98,7 +96,8 @@ def change_endpoint(
         if url != locked.url:
             _check_move(locked, url)
         locked.url, locked.types, locked.name = url, check_types(types), name
-        locked.save(update_fields=["url", "types", "name"])
+        with _once_per_project():
+            locked.save(update_fields=["url", "types", "name"])
         end_rest([locked.pk])
         _log(locked, actor, CHANGE, f"At {url}, told of {', '.join(locked.types)}.")
     return locked
@@ -109,8 +108,16 @@ def _check_move(endpoint: Endpoint, url: str) -> None:
     if endpoint.kind != EndpointKind.WEBHOOK:
         raise BadInput({"url": "The address of the broker is the setting AMQP_URL."})
     check_url(url)
-    if Endpoint.objects.filter(url=url, project=endpoint.project).exists():
-        raise Conflict("There is an endpoint with this address for this project.", code="endpoint_exists")
+
+
+@contextmanager
+def _once_per_project() -> Iterator[None]:
+    """Refuse an address that the project has already. Only the constraint knows: two may ask at the same moment."""
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError as error:
+        raise Conflict("There is an endpoint with this address for this project.", code="endpoint_exists") from error
 
 
 def remove_endpoint(endpoint: Endpoint, *, actor: User | None, reason: str = "") -> int:
