@@ -65,7 +65,7 @@ class OperatorSite(AdminSite):
             *super().get_urls(),
         ]
 
-    def admin_view(self, view: Page, cacheable: bool = False) -> Page:
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         """A view for staff; a form that lost a race for a unique name is checked again."""
         return super().admin_view(_checked_again(view), cacheable)
 

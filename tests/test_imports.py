@@ -16,7 +16,7 @@ LAYERS = (
     ("progress", "signatures", "statuses", "errors", "jsontext", "contracts", "words"),
     ("kinds",),
     ("models",),
-    ("access", "rows", "deletion"),
+    ("access", "rows", "deletion", "pauses"),
     ("serializers",),
     ("broadcast", "live"),
     ("outbox",),
