@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from django.contrib.admin import AdminSite
+from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, include, path, re_path
@@ -63,6 +65,10 @@ class OperatorSite(AdminSite):
             *super().get_urls(),
         ]
 
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        """A view for staff; a form that lost a race for a unique name is checked again."""
+        return super().admin_view(_checked_again(view), cacheable)
+
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         """The apps; what has a name from the code is called by what it holds."""
         apps = super().get_app_list(request, app_label)
@@ -83,3 +89,19 @@ class OperatorSite(AdminSite):
             return view(request, self, **kwargs)
 
         return self.admin_view(page)
+
+
+def _checked_again(view: Page) -> Page:
+    """Call the view once more after an IntegrityError, which has undone everything.
+
+    Another request has stored the same name after the form was checked. Now the check sees it and says so.
+    """
+
+    @wraps(view)
+    def checked_again(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return view(request, *args, **kwargs)
+        except IntegrityError:
+            return view(request, *args, **kwargs)
+
+    return checked_again

@@ -16,7 +16,7 @@ LAYERS = (
     ("progress", "signatures", "statuses", "errors", "jsontext", "contracts", "words", "names"),
     ("kinds",),
     ("models",),
-    ("access", "rows"),
+    ("access", "rows", "deletion", "pauses"),
     ("serializers",),
     ("broadcast", "live"),
     ("outbox",),

@@ -10,11 +10,13 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
+from collections.abc import Iterator
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import structlog
 from django.contrib.auth import get_user_model
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import Exists, F, OuterRef
 from django.utils import timezone
 
@@ -26,6 +28,7 @@ from jobs.errors import NotFound, NotPermitted, Refused, WrongState
 from jobs.models import BulkAct, BulkTarget
 from jobs.models.bulk import BulkStatus, TargetOutcome
 from jobs.models.texts import fit
+from jobs.pauses import with_pauses
 from jobs.previews import ACTS
 
 if TYPE_CHECKING:
@@ -35,6 +38,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+# Of each bulk act, where several run: one of a single job is not held up by one of thousands.
+TURN_SECONDS = 0.2
+LOCK_TIMEOUT, LOCK_NOT_AVAILABLE = "500ms", "55P03"
 MOST_REASONS = 10
 OTHER_REASONS = "another reason"
 HOLDER = re.compile(r" by .{0,200} until [\d:]{8} UTC")
@@ -42,24 +48,41 @@ COUNTERS = {TargetOutcome.CHANGED: "done", TargetOutcome.UNCHANGED: "unchanged",
 DEFECT = "Something went wrong inside; nothing was changed. The log of the server says what."
 
 
+class _Locked(Exception):
+    """The job is locked by another transaction: it is tried again later."""
+
+
 class _NoLonger(Exception):
     """The bulk act was stopped, or somebody else has done this job: what was done is rolled back."""
 
 
 def work(*, seconds: float) -> bool:
-    """Go on with the oldest bulk act for so long; True while any is left to do."""
-    oldest = BulkAct.objects.running().order_by("pk").first()
-    if oldest is not None:
-        go_on(oldest, seconds=seconds)
-    return oldest is not None and BulkAct.objects.running().exists()
+    """Go on with the bulk acts for so long, in turns; True while any is left to do."""
+    over = time.monotonic() + seconds
+    acts = BulkAct.objects.running().order_by(F("worked_at").asc(nulls_first=True), "pk")
+    for bulk in _in_turns(list(acts)):
+        go_on(bulk, seconds=min(TURN_SECONDS, seconds))
+        if time.monotonic() >= over:
+            break
+    return BulkAct.objects.running().exists()
+
+
+def _in_turns(acts: list[BulkAct]) -> Iterator[BulkAct]:
+    """The acts again and again, until all are over or a round has done nothing: then others hold what is left."""
+    settled = None
+    while acts and settled != (settled := sum(bulk.settled for bulk in acts)):
+        yield from acts
+        acts = [bulk for bulk in acts if bulk.is_running]
 
 
 def go_on(bulk: BulkAct, *, seconds: float) -> bool:
     """Do jobs of this act until none is left or the time is over, at least one; True when none is left."""
     over = time.monotonic() + seconds
     actor = get_user_model().objects.filter(pk=bulk.account_id).first() if bulk.account_id else None
-    while _do_one(bulk, actor) and time.monotonic() < over:
-        continue
+    locked: set[int] = set()
+    for _ in with_pauses(repeat(None)):
+        if not _do_one(bulk, actor, locked) or time.monotonic() >= over:
+            break
     _finish(bulk)
     bulk.refresh_from_db()
     return not bulk.is_running
@@ -84,18 +107,33 @@ def stop(bulk: BulkAct, *, actor: User) -> None:
 # --- one job -----------------------------------------------------------------------------------------
 
 
-def _do_one(bulk: BulkAct, actor: User | None) -> bool:
-    """Take the next job and do it; False where there is none to take."""
+def _do_one(bulk: BulkAct, actor: User | None, locked: set[int]) -> bool:
+    """Take the next job and do it; False where there is none to take.
+
+    A job that another transaction keeps locked is added to `locked`: the jobs after it do not wait for it.
+    """
+    target = None
     try:
         with transaction.atomic():
-            waiting = bulk.targets.open().select_for_update(skip_locked=True)
+            _wait_briefly()
+            waiting = bulk.targets.open().exclude(pk__in=locked).select_for_update(skip_locked=True)
             target = waiting.order_by("pk").first()
             if target is None:
                 return False
             _write(bulk, target, _result(bulk, target, actor))
     except _NoLonger:
         return False
+    except _Locked:
+        assert target
+        locked.add(target.pk)
     return True
+
+
+def _wait_briefly() -> None:
+    """Give a lock up soon in this transaction; SQLite has one lock for all and needs no rule."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
 
 
 def _result(bulk: BulkAct, target: BulkTarget, actor: User | None) -> dict[str, Any]:
@@ -106,7 +144,9 @@ def _result(bulk: BulkAct, target: BulkTarget, actor: User | None) -> dict[str, 
         return _answer(do(order_of(bulk, target), target.job_id, seen=Seen(target.states), actor=actor), target)
     except Refused as error:
         return {"outcome": TargetOutcome.REFUSED, "detail": _without_name(error.detail, target)}
-    except (OperationalError, InterfaceError):
+    except (OperationalError, InterfaceError) as error:
+        if getattr(error.__cause__, "sqlstate", "") == LOCK_NOT_AVAILABLE:
+            raise _Locked from error
         raise
     except Exception:
         log.exception("bulk.job_failed", bulk=bulk.pk, job_id=target.job_id, job=target.name)

@@ -82,7 +82,8 @@ class Change:
         """Lock the rows of these jobs, in the order of their ids, and load their phases."""
         wanted = set(job_ids)
         jobs = list(Job.objects.select_for_update(no_key=True).filter(pk__in=wanted).order_by("pk"))
-        self.adopt(jobs, Phase.objects.filter(job_id__in=wanted).order_by("job_id", "position"))
+        found = [job.pk for job in jobs]  # not those that are being deleted
+        self.adopt(jobs, Phase.objects.filter(job_id__in=found).order_by("job_id", "position"))
 
     def adopt(self, jobs: Iterable[Job], phases: Iterable[Phase]) -> None:
         """Take rows that are locked already (or new, and so nobody else's) into this change."""

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
+from jobs.deletion import delete
 from jobs.live.callers import Caller
 from jobs.models import Ticket
 
@@ -45,9 +46,8 @@ def redeem(secret: str) -> Caller | None:
 
 
 def forget(now: datetime | None = None) -> int:
-    """Delete the tickets that nobody used in time; how many. It writes only where there are any."""
-    expired = Ticket.objects.expired(now or timezone.now())
-    return expired.delete()[0] if expired.exists() else 0
+    """Delete the tickets that were not used in time; how many. It writes only where there are any."""
+    return delete(Ticket.objects.expired(now or timezone.now()))
 
 
 def _digest(secret: str) -> str:

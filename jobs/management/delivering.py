@@ -1,10 +1,10 @@
-"""The deliverer as a loop: each endpoint has a lane of its own, so that a slow one holds up nobody else."""
+"""The deliverer as a loop that nothing but its owner ends."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from threading import Event, Thread
+from time import monotonic
 
 import structlog
 from django.conf import settings
@@ -14,8 +14,9 @@ from jobs import outbox
 
 log = structlog.get_logger(__name__)
 
-LANES = 8
-LANE_LIMIT = 20_000
+# The loop notices within this time that it is asked to stop.
+LONGEST_WAIT = 0.2
+LOG_SECONDS = 10.0
 
 
 def deliver_once() -> bool:
@@ -32,57 +33,30 @@ def deliver_once() -> bool:
 
 
 def tell(counts: Mapping[str, int]) -> None:
-    """Say what a pass or a lane did, if it did anything."""
+    """Log the number of deliveries that were sent, will be retried or are dead, if there were any."""
     if any(counts.values()):
         log.info("delivered", **counts)
 
 
-class Deliveries:
-    """Starts a lane for each endpoint that has something due, unless one runs for it already."""
-
-    def __init__(self, stop: Event) -> None:
-        self._stop = stop
-        self._running: dict[int, Future[None]] = {}
-        self._threads = ThreadPoolExecutor(LANES, thread_name_prefix="lane")
-
-    def look(self) -> None:
-        """One look at what is due; if it fails, the next one follows."""
-        close_old_connections()
-        try:
-            self._running = {key: lane for key, lane in self._running.items() if not lane.done()}
-            for key, lane in outbox.lanes_due(stop=self._stop).items():
-                if key not in self._running:
-                    self._running[key] = self._threads.submit(run_lane, lane)
-        except Exception:
-            log.exception("delivery_pass_failed")
-        finally:
-            close_old_connections()
-
-    def end(self, timeout: float | None) -> bool:
-        """Wait for the lanes, which the flag ends after their wave; False if some take longer."""
-        unfinished = wait(self._running.values(), timeout=timeout).not_done
-        self._threads.shutdown(wait=not unfinished, cancel_futures=True)
-        return not unfinished
-
-
-def run_lane(lane: outbox.Lane) -> None:
-    """Send what is due at one endpoint, in a thread; the next look starts it again if that failed."""
-    close_old_connections()
-    try:
-        tell(lane.run(limit=LANE_LIMIT))
-    except Exception:
-        log.exception("lane_failed")
-    finally:
-        close_old_connections()
-
-
 def deliver_until(stop: Event, *, interval: float, timeout: float | None = None) -> bool:
     """Look every `interval` seconds until `stop` is set; False if lanes did not end in `timeout` seconds then."""
-    deliveries = Deliveries(stop)
+    dispatcher = outbox.Dispatcher(stop=stop)
+    look_at = tell_at = monotonic()
     while not stop.is_set():
-        deliveries.look()
-        stop.wait(interval)
-    return deliveries.end(timeout)
+        now = monotonic()
+        if now >= look_at:
+            close_old_connections()
+            dispatcher.look()
+            look_at = monotonic() + interval
+        if now >= tell_at or dispatcher.idle:
+            tell(dispatcher.counts)
+            dispatcher.counts.clear()
+            tell_at = monotonic() + LOG_SECONDS
+        dispatcher.turn(min(LONGEST_WAIT, max(0.0, look_at - monotonic())))
+    ended = dispatcher.finish(timeout)
+    tell(dispatcher.counts)
+    close_old_connections()
+    return ended
 
 
 class Deliverer:

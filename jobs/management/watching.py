@@ -31,7 +31,7 @@ def sweep_once() -> bool:
 
 
 def act_once() -> bool:
-    """Go on with a bulk act for a moment; True while one is left to do and this did not fail."""
+    """Go on with bulk acts for a moment; True while one is left to do and this did not fail."""
     close_old_connections()
     try:
         return bulk.work(seconds=BULK_SECONDS)
@@ -43,12 +43,23 @@ def act_once() -> bool:
 
 
 def watch(stop: Event, *, interval: float) -> None:
-    """Sweep every `interval` seconds until `stop` is set; a sweep that fails is followed by the next.
+    """Sweep and go on with bulk acts until `stop` is set, each in a thread of its own: neither waits for the other."""
+    acting = Thread(target=act_until, args=[stop], kwargs={"interval": interval}, name="bulk", daemon=True)
+    acting.start()
+    sweep_until(stop, interval=interval)
+    acting.join()
 
-    While a bulk act is left to do there is hardly a pause: a second of it, a sweep, a breath for the others.
-    """
+
+def sweep_until(stop: Event, *, interval: float) -> None:
+    """Sweep every `interval` seconds; a sweep that fails is followed by the next."""
     while not stop.is_set():
         sweep_once()
+        stop.wait(interval)
+
+
+def act_until(stop: Event, *, interval: float) -> None:
+    """Go on with bulk acts; while one is left to do there is hardly a pause between a second of them and the next."""
+    while not stop.is_set():
         stop.wait(min(interval, BREATH_SECONDS) if act_once() else interval)
 
 

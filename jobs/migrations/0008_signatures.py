@@ -2,33 +2,53 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from typing import Any
 
-from django.db import migrations, models, transaction
+from django.db import migrations, models
 
 from jobs.signatures import signature
 
-PORTION = 1000
+PORTION = 10_000
+Change = tuple[int, str, str]
+
+# The old signature is the guard: an item that somebody moves meanwhile is left to the one who moves it.
+UPDATES = {
+    "postgresql": """
+        UPDATE jobs_item SET signature = r.value->>2 FROM jsonb_array_elements(%s::jsonb) AS r(value)
+        WHERE jobs_item.id = (r.value->>0)::bigint AND jobs_item.signature || '' = r.value->>1
+        AND jobs_item.status || '' = 'failed'
+    """,
+    "sqlite": """
+        UPDATE jobs_item SET signature = json_extract(r.value, '$[2]') FROM json_each(%s) AS r
+        WHERE jobs_item.id = json_extract(r.value, '$[0]') AND +jobs_item.signature = json_extract(r.value, '$[1]')
+        AND +jobs_item.status = 'failed'
+    """,
+}
 
 
 def sign_again(apps: Any, schema_editor: Any) -> None:
-    """A portion of failed items at a time, each in a transaction of its own: nobody waits for all of them."""
-    items = apps.get_model("jobs", "Item").objects.using(schema_editor.connection.alias)
+    """Go through the failed items in portions: one SELECT and one UPDATE each, which is a transaction of its own."""
+    database = schema_editor.connection
+    items = apps.get_model("jobs", "Item").objects.using(database.alias)
+    failed = items.filter(status="failed").order_by("pk").values_list("pk", "error", "signature")
     last = 0
-    while last is not None:
-        last = _sign_portion(items, after=last)
+    while portion := list(failed.filter(pk__gt=last)[:PORTION]):
+        last = portion[-1][0]
+        _write(database, _stale(portion))
 
 
-def _sign_portion(items: Any, *, after: int) -> int | None:
-    """The last item of the portion; None where there is none. Items that nobody moves meanwhile: they are locked."""
-    with transaction.atomic(using=items.db):
-        failed = items.filter(status="failed", pk__gt=after).order_by("pk").only("pk", "error", "signature")
-        portion = list(failed.select_for_update()[:PORTION])
-        stale = [item for item in portion if item.signature != signature(item.error)]
-        for item in stale:
-            item.signature = signature(item.error)
-        items.bulk_update(stale, ["signature"])
-    return portion[-1].pk if portion else None
+def _stale(portion: Sequence[Change]) -> list[Change]:
+    """The items whose signature is another one now; like errors are looked at once."""
+    signatures = {error: signature(error) for error in {error for _, error, _ in portion}}
+    return [(pk, stored, signatures[error]) for pk, error, stored in portion if stored != signatures[error]]
+
+
+def _write(database: Any, stale: Sequence[Change]) -> None:
+    if stale:
+        with database.cursor() as cursor:
+            cursor.execute(UPDATES[database.vendor], [json.dumps(stale)])
 
 
 class Migration(migrations.Migration):

@@ -62,6 +62,15 @@ class JobQuerySet(models.QuerySet["Job"]):
         return self if projects is None else self.filter(project__in=projects)
 
 
+class JobManager(models.Manager.from_queryset(JobQuerySet)):  # type: ignore[misc]
+    """All jobs but those that are being deleted: nothing more may be done to them, and their items are going."""
+
+    def get_queryset(self) -> JobQuerySet:
+        """Leave out what is being deleted."""
+        found: JobQuerySet = super().get_queryset()
+        return found.filter(removed_at__isnull=True)
+
+
 def projects_of(user: User | AnonymousUser) -> list[str] | None:
     """The projects that an account is limited to, or None where it sees every project."""
     if not user.is_authenticated:
@@ -75,7 +84,8 @@ class Job(models.Model):
     """One run of a pipeline. Everything but `held` is derived from its phases and kept for the lists.
 
     `threshold` is the percent that its creator set for all phases, also for those that come later; None: the preset.
-    The links of its badge carry `badge_series`: a new series ends those before it.
+    The links of its badge carry `badge_series`: a new series ends those before it. With `removed_at` the job is being
+    deleted, portion by portion, and `Job.objects` does not find it any more.
     """
 
     name = models.CharField(max_length=200, unique=True)
@@ -107,8 +117,9 @@ class Job(models.Model):
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     progress_at = models.DateTimeField(null=True, blank=True)
     watched_from = models.DateTimeField()
+    removed_at = models.DateTimeField(null=True, blank=True, editable=False)
 
-    objects = JobQuerySet.as_manager()
+    objects = JobManager()
 
     class Meta:
         permissions = PERMISSIONS
@@ -122,6 +133,7 @@ class Job(models.Model):
             models.Index(fields=["-finished_at", "-id"], name="job_finished", condition=Q(finished_at__isnull=False)),
             models.Index(fields=["-updated_at", "-id"], name="job_stuck", condition=~Q(stuck="")),
             models.Index(fields=["-updated_at", "-id"], name="job_partial", condition=Q(partial=True)),
+            models.Index(fields=["id"], name="job_removed", condition=Q(removed_at__isnull=False)),
             models.Index(
                 fields=["status", "heartbeat_at"],
                 name="job_unfinished",

@@ -50,7 +50,8 @@ class Endpoint(models.Model):
 
     With a `project` it is told of the jobs of that project only. During the rotation of its secret a webhook is
     signed with `previous_secret` too, until `previous_until`. `sender` is the deliverer that works for it until
-    `sender_until`: no two send to one endpoint at the same time, so that the order of a job's events is kept.
+    `sender_until`: no two send to one endpoint at the same time, so that the order of a job's events is kept. While
+    the endpoint rests (it asked for a pause, or was not reached) no deliverer does.
     """
 
     name = models.CharField(max_length=200, blank=True, default="")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from secrets import token_bytes
@@ -17,13 +18,15 @@ from django.utils import timezone
 
 from jobs import names
 from jobs.change.audit import log_act
+from jobs.deletion import delete
 from jobs.errors import BadInput, Conflict, NotFound, NotPermitted
-from jobs.models import Endpoint
+from jobs.models import Delivery, Endpoint
 from jobs.models.jobs import projects_of
 from jobs.models.outbox import DEFAULT_TYPES, EndpointKind
 from jobs.operations.act import require_permission
 from jobs.outbox import Outcome, try_out
 from jobs.outbox.addresses import check_url
+from jobs.outbox.claiming import end_rest
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -76,12 +79,9 @@ def add_endpoint(
         account=actor,
         created_at=timezone.now(),
     )
-    try:
-        with transaction.atomic():
-            endpoint.save(force_insert=True)
-            _log(endpoint, actor, ADDITION, f"Told of {', '.join(endpoint.types)}.")
-    except IntegrityError as error:
-        raise Conflict("There is an endpoint with this address for this project.", code="endpoint_exists") from error
+    with _once_per_project():
+        endpoint.save(force_insert=True)
+        _log(endpoint, actor, ADDITION, f"Told of {', '.join(endpoint.types)}.")
     return Added(endpoint, endpoint.secret)
 
 
@@ -98,7 +98,9 @@ def change_endpoint(
         if url != locked.url:
             _check_move(locked, url)
         locked.url, locked.types, locked.name = url, check_types(types), names.clean(name, field="name", most=200)
-        locked.save(update_fields=["url", "types", "name"])
+        with _once_per_project():
+            locked.save(update_fields=["url", "types", "name"])
+        end_rest([locked.pk])
         _log(locked, actor, CHANGE, f"At {url}, told of {', '.join(locked.types)}.")
     return locked
 
@@ -108,17 +110,31 @@ def _check_move(endpoint: Endpoint, url: str) -> None:
     if endpoint.kind != EndpointKind.WEBHOOK:
         raise BadInput({"url": "The address of the broker is the setting AMQP_URL."})
     check_url(url)
-    if Endpoint.objects.filter(url=url, project=endpoint.project).exists():
-        raise Conflict("There is an endpoint with this address for this project.", code="endpoint_exists")
+
+
+@contextmanager
+def _once_per_project() -> Iterator[None]:
+    """Refuse an address that the project has already. Only the constraint knows: two may ask at the same moment."""
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError as error:
+        raise Conflict("There is an endpoint with this address for this project.", code="endpoint_exists") from error
 
 
 def remove_endpoint(endpoint: Endpoint, *, actor: User | None, reason: str = "") -> int:
-    """Remove an endpoint with its deliveries; how many of those still waited."""
+    """Remove an endpoint with its deliveries; how many of those still waited.
+
+    It is disabled first and its deliveries go in portions, so that no event waits for them. After an interruption
+    it is a disabled endpoint, which can be removed again.
+    """
     with transaction.atomic():
         locked = _locked(endpoint, actor)
         waiting = locked.deliveries.filter(status="waiting").count()
         _log(locked, actor, DELETION, f"Removed with {waiting} waiting deliveries. {reason}".strip())
-        locked.delete()
+        Endpoint.objects.filter(pk=locked.pk).update(active=False, disabled_reason="It is being removed.")
+    delete(Delivery.objects.filter(endpoint=locked))
+    delete(Endpoint.objects.filter(pk=locked.pk))
     return waiting
 
 
@@ -200,6 +216,7 @@ def _set_active(endpoint: Endpoint, *, actor: User | None, active: bool, reason:
     with transaction.atomic():
         locked = _locked(endpoint, actor)
         Endpoint.objects.filter(pk=locked.pk).update(active=active, disabled_reason=reason[:500])
+        end_rest([locked.pk])
         _log(locked, actor, CHANGE, "Enabled." if active else reason)
 
 

@@ -10,6 +10,7 @@ from jobs.errors import WrongState
 from jobs.models import Delivery, Endpoint, Event
 from jobs.models.outbox import DeliveryStatus
 from jobs.operations.act import Act, Refusal, acting
+from jobs.outbox.claiming import end_rest
 from jobs.words import things
 
 if TYPE_CHECKING:
@@ -46,4 +47,6 @@ def _begin_anew(deliveries: list[Delivery], *, now: datetime) -> None:
         status=DeliveryStatus.WAITING, tries=0, next_try_at=now, error="", response_status=None, sent_at=None
     )
     held_back = Delivery.objects.waiting().filter(job=deliveries[0].job_id, next_try_at__gt=now)
-    held_back.filter(endpoint__in=[delivery.endpoint_id for delivery in deliveries]).update(next_try_at=now)
+    endpoints = [delivery.endpoint_id for delivery in deliveries]
+    held_back.filter(endpoint__in=endpoints).update(next_try_at=now)
+    end_rest(endpoints)

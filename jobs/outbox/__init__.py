@@ -2,7 +2,8 @@
 
     routing     writes a delivery per event and endpoint, in the transaction of the event
     claiming    what is due at an endpoint, and who works for it
-    lanes       one endpoint's deliveries, sent wave by wave; `deliver` runs every lane once
+    lanes       one endpoint's deliveries, sent wave by wave
+    dispatch    all lanes side by side, which take turns; `deliver` runs every lane once
     webhooks    signed HTTP requests         broker   messages with publisher confirms
     marking     what became of them: sent, to be tried again, dead
 
@@ -10,7 +11,8 @@ A delivery is marked as sent only after the endpoint has taken it. A deliverer t
 it waiting, so it is sent again with the same event_id.
 """
 
-from jobs.outbox.lanes import BATCH, Lane, deliver, lanes_due, try_out
+from jobs.outbox.dispatch import Dispatcher, deliver
+from jobs.outbox.lanes import BATCH, Lane, try_out
 from jobs.outbox.messages import Outcome
 
-__all__ = ["BATCH", "Lane", "Outcome", "deliver", "lanes_due", "try_out"]
+__all__ = ["BATCH", "Dispatcher", "Lane", "Outcome", "deliver", "try_out"]

@@ -7,6 +7,7 @@ the order of a job's events at one endpoint needs to be kept in one place only.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -16,6 +17,8 @@ from jobs import rows
 from jobs.models import Delivery, Endpoint
 
 HELD_FOR = timedelta(seconds=30)
+# In the place of a deliverer's name: the endpoint asked for a pause, or could not be reached.
+RESTING = "resting"
 
 
 class Due(NamedTuple):
@@ -45,6 +48,17 @@ def hold(endpoint: Endpoint, *, sender: str, now: datetime) -> bool:
 def let_go(endpoint: Endpoint, *, sender: str) -> None:
     """Leave the endpoint to whoever comes next."""
     Endpoint.objects.filter(pk=endpoint.pk, sender=sender).update(sender="", sender_until=None)
+
+
+def rest(endpoint: Endpoint, *, sender: str, until: datetime) -> None:
+    """Send nothing to the endpoint until then; this deliverer gives it up."""
+    Endpoint.objects.filter(pk=endpoint.pk, sender=sender).update(sender=RESTING, sender_until=until)
+
+
+def end_rest(endpoint_ids: Iterable[int]) -> None:
+    """Send to these endpoints again at once: an operator has asked for it."""
+    resting = Endpoint.objects.filter(pk__in=list(endpoint_ids), sender=RESTING)
+    resting.update(sender="", sender_until=None)
 
 
 def due_at(endpoint: Endpoint, *, now: datetime, limit: int) -> dict[int, list[Due]]:

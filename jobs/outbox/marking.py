@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from secrets import SystemRandom
+from typing import Any
 
 import structlog
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
 from jobs import rows
+from jobs.deletion import PORTION
 from jobs.models import Delivery, Endpoint
 from jobs.models.outbox import ERROR_LENGTH, DeliveryStatus, EndpointKind
 from jobs.outbox.claiming import Due
@@ -24,14 +27,27 @@ JITTER = 0.1
 BROKER_RETRY_AFTER = timedelta(seconds=30)
 MATCH = ("id", "tries", "status")
 FIELDS = ("status", "tries", "next_try_at", "error", "response_status", "sent_at")
-Counts = dict[str, int]
+# A longer Retry-After is cut to this: an endpoint that is well again is not left alone for a day.
+LONGEST_RETRY_AFTER = timedelta(hours=1)
 _chance = SystemRandom()
 
 
-def mark(endpoint: Endpoint, told: Iterable[tuple[Due, Outcome]], *, now: datetime) -> Counts:
-    """Write down the outcomes of a wave, in one statement; how many were sent, will be retried, are dead.
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """The result of a wave: how many deliveries were sent, will be retried or are dead, and what follows from it.
 
-    A delivery that was marked or replayed by somebody else meanwhile is left alone.
+    The later events of the jobs in `held_back` wait. `next_try_at` is the earliest retry.
+    """
+
+    counts: dict[str, int]
+    held_back: set[int]
+    next_try_at: datetime | None
+
+
+def mark(endpoint: Endpoint, told: Iterable[tuple[Due, Outcome]], *, now: datetime) -> Marked:
+    """Store the outcomes of a wave in one statement.
+
+    A delivery that was marked or replayed meanwhile is left alone.
     """
     pairs = list(told)
     values = [
@@ -43,11 +59,16 @@ def mark(endpoint: Endpoint, told: Iterable[tuple[Due, Outcome]], *, now: dateti
         if gone:
             _disable(endpoint, gone)
     counts = {"sent": 0, "retried": 0, "dead": 0}
+    held_back, tries_at = set(), []
     for (due, _), value in zip(pairs, values, strict=True):
+        status, next_try_at = value[len(MATCH)], value[len(MATCH) + 2]
         if due.id in written:
-            counts[_name(value[len(MATCH)])] += 1
+            counts[_name(status)] += 1
+        if due.id not in written or status == DeliveryStatus.WAITING:
+            held_back.add(due.job_id)
+            tries_at.append(next_try_at)
     _tell(endpoint, [(due, outcome) for due, outcome in pairs if not outcome.sent])
-    return counts
+    return Marked(counts, held_back, min(tries_at, default=None))
 
 
 def wait_after(failures: int) -> timedelta | None:
@@ -65,11 +86,16 @@ def bury_disabled() -> int:
 
 
 def _bury(endpoint: Endpoint) -> int:
+    """In portions: other writers wait for one of them at most."""
     error = f"The endpoint is disabled. {endpoint.disabled_reason}".strip()[:ERROR_LENGTH]
-    return endpoint.deliveries.filter(status=DeliveryStatus.WAITING).update(status=DeliveryStatus.DEAD, error=error)
+    waiting = Delivery.objects.waiting().filter(endpoint=endpoint)
+    buried = 0
+    while ids := list(waiting.order_by("next_try_at", "event_id").values_list("pk", flat=True)[:PORTION]):
+        buried += waiting.filter(pk__in=ids).update(status=DeliveryStatus.DEAD, error=error)
+    return buried
 
 
-def _after(endpoint: Endpoint, due: Due, outcome: Outcome, *, now: datetime) -> tuple[object, ...]:
+def _after(endpoint: Endpoint, due: Due, outcome: Outcome, *, now: datetime) -> tuple[Any, ...]:
     """The new values of FIELDS."""
     if outcome.sent:
         return (DeliveryStatus.SENT, due.tries, due.next_try_at, "", outcome.status, now)
@@ -80,12 +106,17 @@ def _after(endpoint: Endpoint, due: Due, outcome: Outcome, *, now: datetime) -> 
 
 
 def _wait(endpoint: Endpoint, due: Due, outcome: Outcome) -> timedelta | None:
-    if outcome.gone:
+    if outcome.gone or outcome.final:
         return None
     wait = wait_after(due.tries + 1)
     if endpoint.kind == EndpointKind.BROKER and not outcome.answered:
         return min(wait or BROKER_RETRY_AFTER, BROKER_RETRY_AFTER)
-    return wait
+    return wait and max(wait, pause_of(outcome))
+
+
+def pause_of(outcome: Outcome) -> timedelta:
+    """Return the pause that the endpoint asked for, within bounds."""
+    return min(outcome.retry_after or timedelta(0), LONGEST_RETRY_AFTER)
 
 
 def _disable(endpoint: Endpoint, outcome: Outcome) -> None:

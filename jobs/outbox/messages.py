@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol
 
 from jobs.models import Event
@@ -23,16 +24,19 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one message. `error` is empty when the endpoint took it.
+    """The result of sending one message. `error` is empty when the endpoint took it.
 
-    `status` is the HTTP status, `gone` that the endpoint wants nothing any more, and `answered` False where nobody
-    was reached: then there is no use in trying the next message at once.
+    `status` is the HTTP status. `final` says that the endpoint refuses this message for good, `gone` that it refuses
+    every message. `answered` is False where the endpoint was not reached: trying the next message at once is useless.
+    `retry_after` is the pause that the endpoint asked for.
     """
 
     error: str = ""
     status: int | None = None
     gone: bool = False
+    final: bool = False
     answered: bool = True
+    retry_after: timedelta | None = None
 
     @property
     def sent(self) -> bool:
@@ -41,7 +45,10 @@ class Outcome:
 
 
 class Sender(Protocol):
-    """Sends to one endpoint: at most `width` messages at a time, whose order among each other does not matter."""
+    """Sends to one endpoint: at most `width` messages at a time, whose order among each other does not matter.
+
+    A sender never asks the database: it works in a thread that has no connection.
+    """
 
     width: int
 

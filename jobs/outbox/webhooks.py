@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from threading import Lock
 from urllib.parse import SplitResult
 
 import httpx
@@ -25,25 +27,37 @@ from jobs.outbox.messages import Message, Outcome
 
 SECONDS = 10.0
 ANSWER_BYTES = 64 * 1024
-AT_ONCE = 16
+# The first wave, and each after one without an answer, is small: an endpoint that hangs costs few sockets.
+AT_ONCE, AT_FIRST = 16, 4
 GONE = 410
+# Of the 4xx only these may be answered otherwise later: a time-out, too early, too many requests.
+TEMPORARY = (408, 425, 429)
 SHOWN = 300
 # Not asyncio's own threads: its end would wait for a look-up that hangs.
-_look_ups = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="look-up")
+_look_ups = ThreadPoolExecutor(64, thread_name_prefix="look-up")
+_looked_up: dict[tuple[str, int], Future[str]] = {}
+_lock = Lock()
 
 
 class WebhookSender:
     """Sends to one webhook over connections that are kept for as long as there is something to send."""
 
-    width = AT_ONCE
-
     def __init__(self) -> None:
+        self.width = AT_FIRST
         self._runner = asyncio.Runner()
         self._client: httpx.AsyncClient | None = None
 
     def send(self, endpoint: Endpoint, messages: Sequence[Message]) -> list[Outcome]:
         """Send these messages side by side."""
-        return self._runner.run(self._send(endpoint, messages))
+        try:
+            url = check_url(endpoint.url)
+            address = _address(url)
+        except (BadInput, Unreachable, TimeoutError) as error:
+            outcomes = [Outcome(_sentence(error), answered=False)] * len(messages)
+        else:
+            outcomes = self._runner.run(self._send(endpoint, messages, url=url, address=address))
+        self.width = AT_ONCE if all(outcome.answered for outcome in outcomes) else AT_FIRST
+        return outcomes
 
     def close(self) -> None:
         """Close the connections."""
@@ -51,16 +65,12 @@ class WebhookSender:
             self._runner.run(self._client.aclose())
         self._runner.close()
 
-    async def _send(self, endpoint: Endpoint, messages: Sequence[Message]) -> list[Outcome]:
-        self._client = self._client or new_client()
-        try:
-            url = check_url(endpoint.url)
-            async with asyncio.timeout(SECONDS):
-                address = await _address(url)
-        except (BadInput, Unreachable, TimeoutError) as error:
-            return [Outcome(_sentence(error), answered=False)] * len(messages)
-        requests = [_request(self._client, endpoint, message, url=url, address=address) for message in messages]
-        return list(await asyncio.gather(*(_outcome(self._client, request) for request in requests)))
+    async def _send(
+        self, endpoint: Endpoint, messages: Sequence[Message], *, url: SplitResult, address: str
+    ) -> list[Outcome]:
+        client = self._client = self._client or new_client()
+        requests = [_request(client, endpoint, message, url=url, address=address) for message in messages]
+        return list(await asyncio.gather(*(_outcome(client, request) for request in requests)))
 
 
 def new_client() -> httpx.AsyncClient:
@@ -80,9 +90,19 @@ def signed(message: Message, *, secrets: Sequence[str], at: datetime) -> dict[st
     }
 
 
-async def _address(url: SplitResult) -> str:
-    host, port = str(url.hostname), url.port or PORTS[url.scheme]
-    return await asyncio.get_running_loop().run_in_executor(_look_ups, resolve, host, port)
+def _address(url: SplitResult) -> str:
+    """Look the host up. A look-up cannot be ended: one that hangs is joined, so that a host holds one thread only."""
+    key = str(url.hostname), url.port or PORTS[url.scheme]
+    with _lock:
+        found = _looked_up.get(key)
+        if found is None or found.done():
+            found = _looked_up[key] = _look_ups.submit(resolve, *key)
+    try:
+        return found.result(timeout=SECONDS)
+    finally:
+        with _lock:
+            if found.done() and _looked_up.get(key) is found:
+                del _looked_up[key]
 
 
 def _request(
@@ -112,7 +132,7 @@ async def _outcome(client: httpx.AsyncClient, request: httpx.Request) -> Outcome
                 await answer.aclose()
     except (httpx.HTTPError, ssl.SSLError, OSError, TimeoutError) as error:
         return Outcome(_sentence(error), answered=False)
-    return _judged(answer.status_code, text)
+    return _judged(answer.status_code, text, retry_after=_pause(answer.headers.get("retry-after", "")))
 
 
 async def _beginning(answer: httpx.Response) -> bytes:
@@ -125,12 +145,31 @@ async def _beginning(answer: httpx.Response) -> bytes:
     return text[:ANSWER_BYTES]
 
 
-def _judged(status: int, text: bytes) -> Outcome:
+def _judged(status: int, text: bytes, *, retry_after: timedelta | None) -> Outcome:
     if 200 <= status < 300:
         return Outcome(status=status)
     said = " ".join(text.decode(errors="replace").replace("\0", "").split())[:SHOWN]
     what = "a redirect, which is not followed" if 300 <= status < 400 else said or "nothing more"
-    return Outcome(f"The endpoint answered {status}: {what}", status=status, gone=status == GONE)
+    return Outcome(
+        f"The endpoint answered {status}: {what}",
+        status=status,
+        gone=status == GONE,
+        final=400 <= status < 500 and status not in TEMPORARY,
+        retry_after=retry_after,
+    )
+
+
+def _pause(header: str) -> timedelta | None:
+    """Read a Retry-After: seconds, or a date; None where it is neither."""
+    text = header.strip()
+    if text.isdecimal() and text.isascii():
+        return timedelta(seconds=int(text[:9]))
+    try:
+        until = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    aware = until if until.tzinfo else until.replace(tzinfo=UTC)
+    return max(aware - timezone.now(), timedelta(0))
 
 
 def _sentence(error: Exception) -> str:

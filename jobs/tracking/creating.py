@@ -65,8 +65,16 @@ def create_job(
             with transaction.atomic():
                 return Created(_insert(job, _phases(specs, job=job), items, fill=fill, by=by), True)
         except IntegrityError:
-            existing = Job.objects.get(name=name)
+            existing = _existing_of(name)
     return Created(_existing(existing, kind=kind, items=items, reopen=reopen, by=by), False)
+
+
+def _existing_of(name: str) -> Job:
+    """The job that has taken this name meanwhile. One that is being deleted keeps its name until the end."""
+    existing = Job.objects.filter(name=name).first()
+    if existing is None:
+        raise Conflict(f"Job {name} is being deleted; create it again when that is over.", code="name_taken")
+    return existing
 
 
 def add_items(phase: Phase, *, items: Sequence[NewItem], reopen: bool = False, by: Actor) -> Added:

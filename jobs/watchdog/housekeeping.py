@@ -7,13 +7,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from jobs.change import COUNTERS, Actor, Change, change
+from jobs.deletion import delete
 from jobs.errors import NotFound
-from jobs.models import BulkAct, Event, InboxMessage, Item, Job, Phase, Worker, WorkerTally
+from jobs.models import BulkAct, Delivery, Event, InboxMessage, Item, Job, Phase, Worker, WorkerTally
+from jobs.models.outbox import DeliveryStatus
 from jobs.statuses import JobStatus
 
 RECOUNT = Actor(name="recount")
@@ -47,14 +50,23 @@ def recount(*, repair: bool = False) -> list[Difference]:
 
 
 def _compare(job_id: int) -> list[Difference]:
-    """What differs in one job, under its lock; nothing is written."""
+    """What differs in one job; nothing is written. Only where it seems so is it counted again under the job's lock."""
+    if not _seems_different(job_id):
+        return []
     with transaction.atomic():
         c = Change(by=RECOUNT)
         c.lock([job_id])
         return _differences(c.phases.get(job_id, []))
 
 
+def _seems_different(job_id: int) -> bool:
+    """Compare without a lock: a report meanwhile may look like a difference."""
+    return bool(_differences(list(Phase.objects.select_related("job").filter(job=job_id))))
+
+
 def _repair(job_id: int) -> list[Difference]:
+    if not _seems_different(job_id):
+        return []
     with change([job_id], by=RECOUNT) as c:
         differences = _differences(c.phases[job_id])
         for found in differences:
@@ -85,31 +97,60 @@ def _counts_of_items(phases: list[Phase]) -> dict[int, dict[str, int]]:
     return counts
 
 
-def prune(*, dry_run: bool = False, now: datetime | None = None) -> dict[str, int]:
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """The number of rows that were deleted, or would be; and what is kept though it is old."""
+
+    jobs: int
+    events: int
+    bulk_acts: int
+    letters: int
+    workers: int
+    undelivered_events: int
+    undelivered_jobs: int
+
+
+def prune(*, dry_run: bool = False, now: datetime | None = None) -> Pruned:
     """Delete completed jobs after 30 days, others and bulk acts after 90, timeline rows and dead letters after 365;
     workers that were not heard for 30 days and hold nothing, and what each settled in five minutes after 7.
+
+    A job with undelivered events is kept; a dead delivery keeps it for 365 days. Everything is deleted in portions:
+    other writers wait for one of them at most, and after an interruption the next call continues.
     """
     at = now or timezone.now()
-    events, workers = Event.objects.filter(at__lt=at - KEEP_TIMELINE), _old_workers(at)
-    acts = BulkAct.objects.filter(created_at__lt=at - KEEP_BULK_ACTS)
+    act = QuerySet.count if dry_run else delete
+    undelivered = _undelivered(at).filter(job__in=_old_jobs(at))
+    kept = undelivered.aggregate(events=Count("event", distinct=True), jobs=Count("job", distinct=True))
+    found = Pruned(
+        jobs=_removed_jobs().count() + _prunable_jobs(at).count() if dry_run else _delete_jobs(at),
+        events=act(_old_events(at)),
+        bulk_acts=act(BulkAct.objects.filter(created_at__lt=at - KEEP_BULK_ACTS)),
+        letters=act(_old_letters(at)),
+        workers=act(_old_workers(at)),
+        undelivered_events=kept["events"],
+        undelivered_jobs=kept["jobs"],
+    )
+    if not dry_run:
+        delete(WorkerTally.objects.filter(slot__lt=at - KEEP_TALLIES))
+        delete(Session.objects.filter(expire_date__lt=at))
+    return found
+
+
+def _old_events(at: datetime) -> QuerySet[Event]:
+    """Old rows of the timelines of jobs that stay; not those that are still to be delivered."""
+    waiting = Delivery.objects.waiting().filter(event=OuterRef("pk"))
+    old = Event.objects.filter(~Exists(waiting), at__lt=at - KEEP_TIMELINE, job__removed_at__isnull=True)
+    return old.exclude(job__in=_prunable_jobs(at))
+
+
+def _old_letters(at: datetime) -> QuerySet[InboxMessage]:
     letters = InboxMessage.objects.letters().filter(received_at__lt=at - KEEP_TIMELINE)
-    if dry_run:
-        found = {"events": events, "bulk_acts": acts, "letters": letters, "workers": workers}
-        return {"jobs": _old_jobs(at).count(), **{name: rows.count() for name, rows in found.items()}}
-    deleted = sum(_delete(job_id, at=at) for job_id in list(_old_jobs(at).values_list("pk", flat=True)))
-    WorkerTally.objects.filter(slot__lt=at - KEEP_TALLIES).delete()
-    gone = acts.delete()[1].get(BulkAct._meta.label, 0)
-    return {
-        "jobs": deleted,
-        "events": events.delete()[0],
-        "bulk_acts": gone,
-        "letters": letters.delete()[0],
-        "workers": workers.delete()[0],
-    }
+    return letters.exclude(phase__job__in=_prunable_jobs(at))
 
 
 def _old_workers(at: datetime) -> QuerySet[Worker]:
-    held = Item.objects.held().filter(worker=OuterRef("name"))
+    held = Item.objects.held().filter(worker=OuterRef("name"), phase__job__removed_at__isnull=True)
+    held = held.exclude(phase__job__in=_prunable_jobs(at))
     return Worker.objects.filter(~Exists(held), seen_at__lt=at - KEEP_WORKERS)
 
 
@@ -119,21 +160,32 @@ def _old_jobs(at: datetime) -> QuerySet[Job]:
     return Job.objects.filter(completed | others)
 
 
-def _delete(job_id: int, *, at: datetime) -> bool:
-    """Delete a job with all that is its own, unless somebody has opened it again; asked under its lock."""
+def _undelivered(at: datetime) -> QuerySet[Delivery]:
+    """What an endpoint is still to get: it waits, or it is dead and an operator may replay it."""
+    replayable = Q(status=DeliveryStatus.DEAD, endpoint__active=True, created_at__gte=at - KEEP_TIMELINE)
+    return Delivery.objects.filter(Q(status=DeliveryStatus.WAITING) | replayable)
+
+
+def _prunable_jobs(at: datetime) -> QuerySet[Job]:
+    return _old_jobs(at).filter(~Exists(_undelivered(at).filter(job=OuterRef("pk"))))
+
+
+def _removed_jobs() -> QuerySet[Job]:
+    """Jobs whose deletion has begun."""
+    return Job._base_manager.filter(removed_at__isnull=False)
+
+
+def _delete_jobs(at: datetime) -> int:
+    """Delete the jobs, one after the other, each with all that is its own."""
+    deleted = delete(_removed_jobs())
+    for job_id in list(_prunable_jobs(at).order_by("pk").values_list("pk", flat=True)):
+        if _mark_removed(job_id, at=at):
+            deleted += delete(_removed_jobs().filter(pk=job_id))
+    return deleted
+
+
+def _mark_removed(job_id: int, *, at: datetime) -> bool:
+    """Begin to delete a job, unless it was opened again meanwhile: from now on every act and report misses it."""
     with transaction.atomic():
-        job = _old_jobs(at).select_for_update().filter(pk=job_id).first()
-        if job is None:
-            return False
-        _delete_items(job)
-        job.delete()
-        return True
-
-
-def _delete_items(job: Job) -> None:
-    """The items of a job, and what apps keep beside them, each in one statement: Django would load them all first."""
-    items = Item.objects.filter(phase__job=job)
-    for relation in Item._meta.related_objects:
-        beside = relation.related_model._base_manager.filter(**{f"{relation.field.name}__in": items})
-        beside._raw_delete(beside.db)
-    items._raw_delete(items.db)
+        locked = Job.objects.select_for_update(no_key=True).filter(pk=job_id)
+        return bool(locked) and _prunable_jobs(at).filter(pk=job_id).update(removed_at=at) == 1

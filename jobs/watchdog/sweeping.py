@@ -21,6 +21,7 @@ from jobs.change.items import EXPIRED, expire
 from jobs.errors import NotFound
 from jobs.live import tickets
 from jobs.models import Item, Job, Phase
+from jobs.pauses import with_pauses
 from jobs.signatures import signature
 from jobs.statuses import OPEN_PHASE, ItemStatus, JobStatus, Stuck
 from jobs.timeline import sentence
@@ -65,7 +66,7 @@ def find_stuck(now: datetime | None = None) -> int:
 def _each_job(job_ids: Iterable[int], act: Callable[[Change], int], now: datetime | None) -> int:
     """One change per job; a job that fails is logged and does not hold up the others."""
     done = 0
-    for job_id in list(job_ids):
+    for job_id in with_pauses(list(job_ids)):
         try:
             with change([job_id], by=WATCHDOG, now=now) as c:
                 done += act(c)

@@ -1,8 +1,8 @@
-"""The watchdog goes on with bulk acts: a moment of them, a sweep, and hardly a pause while any is left."""
+"""The watchdog goes on with bulk acts beside its sweeps, with hardly a pause while any is left."""
 
 from __future__ import annotations
 
-from threading import Event
+from threading import Event, Semaphore
 
 import pytest
 from django.core.management import call_command
@@ -49,7 +49,7 @@ def begun(number: int) -> BulkAct:
 
 def test_the_loop_hardly_pauses_while_a_bulk_act_is_left_to_do() -> None:
     act, stop = begun(3), Stop(4)
-    watching.watch(stop, interval=2.0)
+    watching.act_until(stop, interval=2.0)
     assert stop.waits == [watching.BREATH_SECONDS, watching.BREATH_SECONDS, 2.0, 2.0]
     act.refresh_from_db()
     assert (act.status, act.done) == ("finished", 3)
@@ -61,8 +61,30 @@ def test_a_bulk_act_that_cannot_go_on_does_not_end_the_loop(monkeypatch: pytest.
 
     monkeypatch.setattr(watching.bulk, "work", locked)
     stop = Stop(2)
-    watching.watch(stop, interval=2.0)
+    watching.act_until(stop, interval=2.0)
     assert stop.waits == [2.0, 2.0]
+
+
+def test_a_bulk_act_that_takes_long_does_not_hold_up_the_sweeps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bulk act ends only when two sweeps have run since it began."""
+    stop, begun_, swept = Event(), Event(), Semaphore(0)
+
+    def long_act(**_: float) -> bool:
+        begun_.set()
+        assert swept.acquire(timeout=10)
+        assert swept.acquire(timeout=10)
+        stop.set()
+        return False
+
+    def sweep() -> dict[str, int]:
+        if begun_.wait(10):
+            swept.release()
+        return {}
+
+    monkeypatch.setattr(watching.bulk, "work", long_act)
+    monkeypatch.setattr(watching.watchdog, "sweep", sweep)
+    watching.watch(stop, interval=0.01)
+    assert stop.is_set()
 
 
 def test_once_goes_on_with_it_for_a_moment() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from io import StringIO
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -14,11 +15,13 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from jobs import watchdog
-from jobs.models import Event, InboxMessage, Item, Job, Phase
+from jobs import deletion, operations, watchdog
+from jobs.errors import Conflict, NotFound
+from jobs.models import Delivery, Endpoint, Event, InboxMessage, Item, Job, Phase
 from ocr_chunks import documents
 from ocr_chunks.models import Chunk
 from tests.factories import WORKER, make_job, phase_of
+from tests.jobs.outbox.conftest import make_endpoint
 from training import sessions
 from training.models import TrainingImage
 
@@ -106,21 +109,125 @@ def test_prune_deletes_a_job_with_what_its_app_keeps_in_as_many_statements_for_f
         job = finished(kind, size=size)
         Job.objects.filter(pk=job.pk).update(status="completed", finished_at=timezone.now() - timedelta(days=31))
         with CaptureQueriesContext(connection) as queries:
-            assert watchdog.prune()["jobs"] == 1
+            assert watchdog.prune().jobs == 1
         assert not Job.objects.exists()
         assert not Item.objects.exists()
         assert not Chunk.objects.exists()
         assert not TrainingImage.objects.exists()
         return len(queries)
 
-    assert cost(3) == cost(1500)
+    assert cost(3) == cost(600)
 
 
-def finished(kind: str, *, size: int) -> Job:
+LONG_AGO = timedelta(days=31)
+
+
+def old_job(**fields: Any) -> Job:
+    """A completed job that prune deletes."""
+    job = make_job(**fields)
+    Job.objects.filter(pk=job.pk).update(status="completed", finished_at=timezone.now() - LONG_AGO)
+    return job
+
+
+def test_prune_deletes_in_portions_each_in_a_transaction_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deletion, "PORTION", 4)
+    old_job(items=30, done=30)
+    sizes: list[int] = []
+    original = deletion._delete_portion
+    monkeypatch.setattr(deletion, "_delete_portion", lambda model, ids: sizes.append(len(ids)) or original(model, ids))
+    assert watchdog.prune().jobs == 1
+    assert max(sizes) == 4
+    assert sum(sizes) > 30
+    assert not Item.objects.exists()
+    assert not Event.objects.exists()
+
+
+@pytest.mark.parametrize("kind", ["generic", "ocr", "training"])
+def test_a_prune_that_was_killed_is_continued_by_the_next_and_its_job_is_found_by_nobody(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = finished(kind, size=9)
+    Job.objects.filter(pk=job.pk).update(status="completed", finished_at=timezone.now() - LONG_AGO)
+    monkeypatch.setattr(deletion, "PORTION", 2)
+    original, portions = deletion._delete_portion, []
+
+    def dies(model: Any, ids: Any) -> int:
+        portions.append(ids)
+        if len(portions) > 6:
+            raise KeyboardInterrupt
+        return original(model, ids)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(deletion, "_delete_portion", dies)
+        with pytest.raises(KeyboardInterrupt):
+            watchdog.prune()
+    assert Item.objects.filter(phase__job=job.pk).exists()
+    assert not Job.objects.exists()
+    assert watchdog.recount() == []
+    with pytest.raises(NotFound):
+        operations.restart(job, phase=job.phases.first().code, actor=None, reason="again")
+    with pytest.raises(Conflict) as taken:
+        finished(kind, size=9, name=job.name)
+    assert taken.value.code == "name_taken"
+    assert watchdog.prune(dry_run=True).jobs == 1
+    assert watchdog.prune().jobs == 1
+    assert not Job._base_manager.exists()
+    assert not Item.objects.exists()
+    assert finished(kind, size=9, name=job.name).pk != job.pk
+
+
+def test_prune_keeps_jobs_with_undelivered_events_and_says_how_many() -> None:
+    endpoint = make_endpoint(types=["*"])
+    waiting, dead, sent = (old_job(items=1, done=1) for _ in range(3))
+    Delivery.objects.filter(job=dead).update(status="dead")
+    Delivery.objects.filter(job=sent).update(status="sent")
+    kept = "2 old jobs kept for 4 events not delivered yet; the list of deliveries names them.\n"
+    for dry in (["--dry-run"], []):
+        verb = "would be deleted" if dry else "deleted"
+        assert run("prune", *dry) == (
+            f"1 jobs, 0 timeline rows, 0 bulk acts, 0 dead letters and 0 workers {verb}.\n{kept}"
+        )
+    assert set(Job.objects.all()) == {waiting, dead}
+    Endpoint.objects.filter(pk=endpoint.pk).update(active=False)
+    assert watchdog.prune().jobs == 1
+    assert set(Job.objects.all()) == {waiting}
+    Delivery.objects.update(status="sent")
+    assert watchdog.prune().jobs == 1
+
+
+def test_prune_says_in_a_dry_run_what_it_then_does() -> None:
+    old_job(items=2, done=2)
+    kept = make_job(items=1)
+    Event.objects.update(at=timezone.now() - timedelta(days=366))
+    planned = watchdog.prune(dry_run=True)
+    assert planned.events == Event.objects.filter(job=kept).count() > 0
+    assert watchdog.prune() == planned
+
+
+def test_prune_loads_no_rows_but_their_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No instance is made, whatever refers to the job."""
+    make_endpoint(types=["*"])
+    old_job(items=5, done=5)
+    Delivery.objects.update(status="sent")
+    made: list[str] = []
+    for model in (Item, Event, Delivery, Phase):
+        monkeypatch.setattr(model, "__init__", lambda self, *args, **kwargs: made.append(type(self).__name__))
+    assert watchdog.prune().jobs == 1
+    assert made == []
+
+
+def test_recount_takes_no_lock_where_nothing_differs() -> None:
+    make_job(items=5, done=2)
+    with CaptureQueriesContext(connection) as queries:
+        assert watchdog.recount(repair=True) == []
+    assert not [query for query in queries if "FOR" in query["sql"] or query["sql"].startswith(("UPDATE", "SAVEPOINT"))]
+
+
+def finished(kind: str, *, size: int, name: str = "one") -> Job:
     """A job of this kind with that many items."""
     if kind == "ocr":
-        return documents.create_document(name="d.pdf", page_count=size, pages_per_chunk=1, by=WORKER).document.job
+        return documents.create_document(name=name, page_count=size, pages_per_chunk=1, by=WORKER).document.job
     if kind == "training":
         images = [sessions.NewImage(f"{n}.jpg", f"hash {n // 2}") for n in range(size)]
-        return sessions.create_session(name="s", images=images, by=WORKER).session.job
-    return make_job(items=size)
+        return sessions.create_session(name=name, images=images, by=WORKER).session.job
+    return make_job(items=size, name=name)

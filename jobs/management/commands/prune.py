@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 
 from jobs import watchdog
+from jobs.words import things
 
 
 class Command(BaseCommand):
@@ -26,7 +26,8 @@ class Command(BaseCommand):
         """Say how many went, or would go."""
         found = watchdog.prune(dry_run=dry_run)
         verb = "would be deleted" if dry_run else "deleted"
-        counts = f"{found['jobs']} jobs, {found['events']} timeline rows, {found['bulk_acts']} bulk acts"
-        self.stdout.write(f"{counts}, {found['letters']} dead letters and {found['workers']} workers {verb}.")
-        if not dry_run:
-            call_command("clearsessions")
+        counts = f"{found.jobs} jobs, {found.events} timeline rows, {found.bulk_acts} bulk acts"
+        self.stdout.write(f"{counts}, {found.letters} dead letters and {found.workers} workers {verb}.")
+        if found.undelivered_jobs:
+            kept = f"{things(found.undelivered_jobs, 'old job')} kept for {things(found.undelivered_events, 'event')}"
+            self.stdout.write(f"{kept} not delivered yet; the list of deliveries names them.")

@@ -8,9 +8,10 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from standardwebhooks import Webhook
 
-from jobs import operations, outbox
+from jobs import deletion, operations, outbox
 from jobs.errors import BadInput, NotFound, NotPermitted, WrongState
 from jobs.models import Delivery, Endpoint, Event, Job
+from jobs.outbox import marking
 from tests.factories import make_job, operator, types
 from tests.jobs.api.conftest import Api
 from tests.jobs.outbox.conftest import Receiver, make_endpoint, reply
@@ -234,3 +235,36 @@ def test_a_removed_endpoint_is_not_found() -> None:
 def test_the_broker_has_no_secret_to_rotate() -> None:
     with pytest.raises(BadInput):
         operations.rotate_secret(make_endpoint("amqp", kind="broker"), actor=None)
+
+
+def test_an_endpoint_goes_with_its_deliveries_in_portions_and_no_event_waits_for_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """While its deliveries go it is disabled: events that are written meanwhile are not for it."""
+    monkeypatch.setattr(deletion, "PORTION", 2)
+    endpoint = make_endpoint()
+    for _ in range(4):
+        make_job(items=1, done=1)
+    original, during = deletion._delete_portion, []
+
+    def portion(model: Any, ids: Any) -> int:
+        if model is Delivery:
+            during.append(len(ids))
+            make_job(items=1, done=1)
+        return original(model, ids)
+
+    monkeypatch.setattr(deletion, "_delete_portion", portion)
+    assert operations.remove_endpoint(endpoint, actor=None) == 8
+    assert during == [2, 2, 2, 2]
+    assert not Endpoint.objects.exists()
+    assert not Delivery.objects.exists()
+
+
+def test_what_waits_at_a_disabled_endpoint_is_buried_in_portions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(marking, "PORTION", 3)
+    endpoint = make_endpoint()
+    for _ in range(4):
+        make_job(items=1, done=1)
+    operations.disable_endpoint(endpoint, actor=None)
+    assert marking.bury_disabled() == 8
+    assert Delivery.objects.dead().count() == 8

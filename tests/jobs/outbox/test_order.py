@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 from django.db import connection
@@ -11,7 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from jobs import outbox
+from jobs import operations, outbox
 from jobs.models import Delivery, Endpoint, Job
 from jobs.outbox import claiming, marking
 from jobs.outbox.marking import RETRY_AFTER
@@ -114,13 +116,95 @@ def test_a_dead_delivery_holds_back_nothing(receiver: Receiver) -> None:
     assert list(statuses) == ["dead", "sent"]
 
 
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 413, 422])
+def test_a_refusal_for_good_is_dead_at_once_and_holds_back_nothing(receiver: Receiver, status: int) -> None:
+    endpoint = make_endpoint(receiver.url)
+    make_job(items=1, done=1)
+    receiver.answer = lambda handler, request: reply(handler, status if b'"items.completed"' in request.body else 204)
+    assert outbox.deliver() == {"sent": 1, "retried": 0, "dead": 1}
+    dead, sent = Delivery.objects.order_by("event_id")
+    assert (dead.status, dead.tries, dead.response_status) == ("dead", 1, status)
+    assert sent.status == "sent"
+    endpoint.refresh_from_db()
+    assert endpoint.active
+    receiver.answer = lambda handler, request: reply(handler, 204)
+    operations.replay(dead.event, actor=None)
+    assert outbox.deliver()["sent"] == 1
+
+
+@pytest.mark.parametrize("status", [301, 408, 425, 429, 500, 501, 503])
+def test_what_may_be_answered_otherwise_later_is_tried_again(receiver: Receiver, status: int) -> None:
+    make_endpoint(receiver.url)
+    make_job(items=1, done=1)
+    receiver.answer = lambda handler, request: reply(handler, status)
+    assert outbox.deliver() == {"sent": 0, "retried": 1, "dead": 0}
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        (lambda now: "90", 90),
+        (lambda now: format_datetime(now + timedelta(seconds=90), usegmt=True), 90),
+        (lambda now: "999999999999", 3600),
+        (lambda now: format_datetime(now + timedelta(days=9), usegmt=True), 3600),
+        (lambda now: format_datetime(now - timedelta(days=9), usegmt=True), 5),
+        (lambda now: "1", 5),
+        (lambda now: "-5", 5),
+        (lambda now: "soon", 5),
+        (lambda now: "Wed, 99 Foo 2026", 5),
+        (lambda now: "\u00b2", 5),
+    ],
+)
+def test_retry_after_puts_the_next_try_off(receiver: Receiver, header: Callable[[datetime], str], seconds: int) -> None:
+    make_endpoint(receiver.url, types=["job.*"])
+    make_job(items=1, done=1)
+    now = timezone.now()
+    receiver.answer = lambda handler, request: reply(handler, 429, **{"Retry-After": header(now)})
+    assert outbox.deliver(now)["retried"] == 1
+    wait = (Delivery.objects.get().next_try_at - now).total_seconds()
+    assert 0.9 * seconds - 1 <= wait <= 1.1 * seconds
+
+
+def test_an_endpoint_that_asks_for_a_pause_gets_one_for_all_of_its_deliveries(receiver: Receiver) -> None:
+    endpoint = make_endpoint(receiver.url, types=["job.*"])
+    for _ in range(30):
+        make_job(items=1, done=1)
+    receiver.answer = lambda handler, request: reply(handler, 503, **{"Retry-After": "60"})
+    assert outbox.deliver()["retried"] == 4
+    assert outbox.deliver(later(seconds=50)) == {"sent": 0, "retried": 0, "dead": 0}
+    assert outbox.Lane(endpoint).run() == {}
+    receiver.answer = lambda handler, request: reply(handler, 204)
+    assert outbox.deliver(later(seconds=70))["sent"] == 30
+
+
+def test_a_replay_ends_the_pause(receiver: Receiver) -> None:
+    make_endpoint(receiver.url, types=["job.*"])
+    make_job(items=1, done=1)
+    receiver.answer = lambda handler, request: reply(handler, 503, **{"Retry-After": "60"})
+    outbox.deliver()
+    receiver.answer = lambda handler, request: reply(handler, 204)
+    operations.replay(Delivery.objects.get().event, actor=None)
+    assert outbox.deliver()["sent"] == 1
+
+
+def test_an_endpoint_that_is_not_reached_is_left_alone_until_the_first_retry(receiver: Receiver) -> None:
+    make_endpoint("http://127.0.0.1:9/hook", types=["job.*"])
+    for _ in range(10):
+        make_job(items=1, done=1)
+    assert outbox.deliver()["retried"] == 4
+    assert outbox.deliver()["retried"] == 0
+    Delivery.objects.filter(tries=1).update(next_try_at=later(hours=9), tries=6)
+    assert outbox.deliver(later(seconds=6))["retried"] == 4
+    assert outbox.deliver(later(seconds=36))["retried"] == 4
+
+
 def test_nobody_answers_so_the_rest_is_not_tried_in_vain(receiver: Receiver) -> None:
     make_endpoint("http://127.0.0.1:9/hook")
     make_endpoint(receiver.url)
     for _ in range(40):
         make_job(items=1, done=1)
-    assert outbox.deliver() == {"sent": 80, "retried": 16, "dead": 0}
-    assert Delivery.objects.waiting().filter(tries=0).count() == 64
+    assert outbox.deliver() == {"sent": 80, "retried": 4, "dead": 0}
+    assert Delivery.objects.waiting().filter(tries=0).count() == 76
 
 
 def test_an_endpoint_that_somebody_works_for_is_left_alone_until_its_time_has_passed(receiver: Receiver) -> None:

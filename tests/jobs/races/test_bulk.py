@@ -6,6 +6,7 @@ from functools import partial
 from unittest.mock import patch
 
 import pytest
+from django.db import transaction
 
 from jobs import bulk
 from jobs.bulk import Mark, Order
@@ -53,4 +54,18 @@ def test_without_the_lock_on_the_target_the_guard_of_its_outcome_takes_a_second_
         people.at_once(*[partial(go_on, act)] * 4)
     bulk.go_on(act, seconds=60)
     assert (act.status, act.done, act.changed) == ("finished", JOBS, JOBS)
+    assert retries(act) == [1] * JOBS
+
+
+@pytest.mark.postgres
+def test_a_job_that_is_locked_for_long_holds_up_no_other_of_the_act() -> None:
+    act = begun()
+    first = act.targets.order_by("pk")[0]
+    with transaction.atomic():
+        Job.objects.select_for_update().get(pk=first.job_id)
+        with crew(1) as people:
+            [over] = people.at_once(partial(bulk.go_on, act, seconds=60))
+    assert not over
+    assert (act.done, act.targets.open().get().pk) == (JOBS - 1, first.pk)
+    assert bulk.go_on(act, seconds=60)
     assert retries(act) == [1] * JOBS

@@ -11,7 +11,7 @@ from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from jobs import bulk, operations, watchdog
+from jobs import bulk, operations, pauses, watchdog
 from jobs.bulk import going_on
 from jobs.errors import NotPermitted, WrongState
 from jobs.models import BulkAct, BulkTarget, Job
@@ -37,12 +37,40 @@ def test_what_takes_longer_goes_on_with_the_watchdog_where_it_stood() -> None:
     assert all(types(job).count("operator.pause") == 1 for job in jobs)
 
 
-def test_older_acts_are_done_before_newer_ones() -> None:
-    acts = [begun("pause", [make_job(items=1), make_job(items=1)], actor=operator("pause")) for _ in range(2)]
+def test_acts_take_turns_so_that_one_of_a_single_job_is_not_held_up_by_one_of_many() -> None:
+    many = begun("pause", [make_job(items=1) for _ in range(6)], actor=operator("pause"))
+    bulk.go_on(many, seconds=0)
+    one = begun("pause", [make_job(items=1)], actor=operator("pause"))
+    assert bulk.work(seconds=0)
+    assert [BulkAct.objects.get(pk=act.pk).status for act in (many, one)] == ["running", "finished"]
+    assert not bulk.work(seconds=60)
+
+
+def test_two_acts_of_many_jobs_progress_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(going_on, "TURN_SECONDS", 0)
+    acts = [begun("pause", [make_job(items=1) for _ in range(4)], actor=operator("pause")) for _ in range(2)]
+    order: list[int] = []
+    real = going_on._do_one
+    monkeypatch.setattr(going_on, "_do_one", lambda act, *rest: order.append(act.pk) or real(act, *rest))
+    assert not bulk.work(seconds=60)
+    assert order[:8] == [acts[0].pk, acts[1].pk] * 4
+
+
+def test_acts_whose_jobs_are_all_held_by_others_do_not_keep_the_loop_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun("pause", [make_job(items=1)], actor=operator("pause"))
+    turns: list[int] = []
+    monkeypatch.setattr(going_on, "_do_one", lambda act, *rest: bool(turns.append(act.pk)))
     assert bulk.work(seconds=60)
-    assert [BulkAct.objects.get(pk=act.pk).status for act in acts] == ["finished", "running"]
-    assert not bulk.work(seconds=60)
-    assert not bulk.work(seconds=60)
+    assert len(turns) == 1
+
+
+def test_a_loop_of_transactions_lets_other_writers_of_sqlite_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After each step it pauses as long as the step took, at most LONGEST."""
+    clock, slept = iter([0.0, 0.02, 1.0, 9.0, 10.0]), []
+    monkeypatch.setattr(pauses.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(pauses.time, "sleep", slept.append)
+    list(pauses.with_pauses([1, 2]))
+    assert slept == ([0.02, pauses.LONGEST] if connection.vendor == "sqlite" else [])
 
 
 class Killed(BaseException):
@@ -177,8 +205,8 @@ def test_the_forecast_of_many_jobs_costs_the_same_as_that_of_few(django_assert_m
 
 def test_old_bulk_acts_are_pruned_with_their_jobs() -> None:
     act = begun("pause", [make_job(items=1)], actor=operator("pause"))
-    assert watchdog.prune(now=timezone.now() + timedelta(days=89))["bulk_acts"] == 0
+    assert watchdog.prune(now=timezone.now() + timedelta(days=89)).bulk_acts == 0
     later = timezone.now() + timedelta(days=91)
-    assert watchdog.prune(dry_run=True, now=later)["bulk_acts"] == 1
-    assert watchdog.prune(now=later)["bulk_acts"] == 1
+    assert watchdog.prune(dry_run=True, now=later).bulk_acts == 1
+    assert watchdog.prune(now=later).bulk_acts == 1
     assert not BulkTarget.objects.filter(bulk_id=act.pk).exists()

@@ -111,8 +111,8 @@ def test_prune_forgets_workers_that_are_long_gone_and_hold_nothing() -> None:
     for name, days in (("holds", 60), ("old", 31), ("young", 29)):
         Worker.objects.update_or_create(name=name, defaults={"seen_at": now - timedelta(days=days)})
         WorkerTally.objects.create(worker=name, slot=slot_of(now - timedelta(days=8 if name == "old" else 1)), done=1)
-    assert watchdog.prune(dry_run=True)["workers"] == 1
+    assert watchdog.prune(dry_run=True).workers == 1
     assert Worker.objects.filter(name="old").exists()
-    assert watchdog.prune()["workers"] == 1
+    assert watchdog.prune().workers == 1
     assert set(Worker.objects.values_list("name", flat=True)) == {"holds", "young"}
     assert set(WorkerTally.objects.values_list("worker", flat=True)) == {"holds", "young"}

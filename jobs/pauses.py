@@ -1,0 +1,25 @@
+"""Pauses between the transactions of a loop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from django.db import connection
+
+T = TypeVar("T")
+LONGEST = 0.1
+
+
+def with_pauses(values: Iterable[T]) -> Iterator[T]:
+    """Yield the values; after each, let other writers of SQLite write for as long as the work on it took.
+
+    SQLite gives its write lock to whoever asks at the right moment, and a waiting writer asks every few
+    milliseconds: a loop of transactions without a pause would keep all others out.
+    """
+    for value in values:
+        begun = time.monotonic()
+        yield value
+        if connection.vendor == "sqlite":
+            time.sleep(min(time.monotonic() - begun, LONGEST))
