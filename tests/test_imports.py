@@ -16,7 +16,7 @@ LAYERS = (
     ("progress", "signatures", "statuses", "errors", "jsontext", "contracts", "words"),
     ("kinds",),
     ("models",),
-    ("access", "rows"),
+    ("access", "rows", "heartbeats"),
     ("serializers",),
     ("broadcast", "live"),
     ("outbox",),

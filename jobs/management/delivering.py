@@ -10,7 +10,7 @@ import structlog
 from django.conf import settings
 from django.db import close_old_connections
 
-from jobs import outbox
+from jobs import heartbeats, outbox
 
 log = structlog.get_logger(__name__)
 
@@ -23,6 +23,7 @@ def deliver_once() -> bool:
     close_old_connections()
     try:
         tell(outbox.deliver())
+        heartbeats.beat(heartbeats.DELIVERER)
     except Exception:
         log.exception("delivery_pass_failed")
         return False
@@ -53,6 +54,7 @@ class Deliveries:
             for key, lane in outbox.lanes_due(stop=self._stop).items():
                 if key not in self._running:
                     self._running[key] = self._threads.submit(run_lane, lane)
+            heartbeats.beat(heartbeats.DELIVERER)
         except Exception:
             log.exception("delivery_pass_failed")
         finally:

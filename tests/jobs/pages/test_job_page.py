@@ -41,7 +41,7 @@ def test_why_stuck_names_silence_leases_and_the_gap(lead: Any) -> None:
     panel = lead.open(address(job)).section("acts")
     assert panel.startswith("Why stuck It is stuck and will not finish by itself.")
     assert "Silent 0 s: no report and no heartbeat." in panel
-    assert "Nobody holds a lease." in panel
+    assert "Waiting for a worker: 73 items pending, none leased" in panel
     assert "Needs 108, has 44; 73 open." in panel
     assert "Retry 3 failed… → 3 items pending again. It completes with 64 more successes." in panel
 
@@ -65,9 +65,16 @@ def test_a_threshold_that_would_complete_it_is_offered_with_its_figure(lead: Any
 
 
 def test_where_nobody_is_needed_the_causes_are_folded(lead: Any) -> None:
-    page = lead.open(address(make_job(items=5, done=1)))
+    job = make_job(items=5, done=1)
+    take(phase_of(job), 1)
+    page = lead.open(address(job))
     assert page.section("acts").startswith("What can be done It is running and needs nobody. Why it is not finished")
     assert "open" not in page.root.find("details", id="diagnosis")[0].attributes
+
+
+def test_a_job_that_waits_for_a_worker_says_so_in_its_verdict(lead: Any) -> None:
+    panel = lead.open(address(make_job(items=12))).section("acts")
+    assert panel.startswith("What can be done It waits for a worker: 12 items pending, none leased.")
 
 
 def test_the_eta_says_why_it_is_unknown_or_how_it_comes_about(lead: Any, clock: Clock) -> None:

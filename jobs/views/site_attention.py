@@ -1,0 +1,113 @@
+"""Attention rows about the site as a whole: silent processes, workers that only fail, jobs without any worker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from django.db.models import Exists, F, OuterRef, Q
+from django.urls import reverse
+
+from jobs import heartbeats
+from jobs.faces import FACES, Face
+from jobs.models import Phase, Worker
+from jobs.models.jobs import JobQuerySet
+from jobs.models.people import SILENT
+from jobs.statuses import OPEN_PHASE
+from jobs.words import number, span, things
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser, User
+
+FAILING = Face("failed", "Failing")
+MOST_LISTED = 10
+MOST_COUNTED = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class SiteRow:
+    """One row: the state, the name of what it is about, why it needs attention, and where to look."""
+
+    face: Face
+    name: str
+    about: str
+    cause: str
+    detail: str
+    url: str = ""
+    label: str = ""
+    label_url: str = ""
+
+
+def silent_processes(now: datetime) -> list[SiteRow]:
+    """Watchdog and deliverer, where none was heard for a minute."""
+    return [
+        SiteRow(
+            face=FACES["silent"],
+            name=silence.kind,
+            about="process",
+            cause=silence.sentence,
+            detail=f"{silence.consequence} Start it: {silence.command}",
+        )
+        for silence in heartbeats.silences(now)
+    ]
+
+
+def failing_workers(jobs: JobQuerySet, user: User | AnonymousUser, *, now: datetime) -> list[SiteRow]:
+    """Workers that only fail in these jobs, the longest row of failures first."""
+    failing = Worker.objects.only_failing(now).select_related("job").order_by("-failed_in_a_row", "name")
+    if jobs.query.where:
+        failing = failing.filter(job__in=jobs.order_by())
+    listed = list(failing[:MOST_LISTED])
+    if not listed:
+        return []
+    others = set(Worker.objects.succeeding(now).values_list("job", flat=True))
+    may_open = user.has_perm("jobs.view_worker")
+    return [_failing(worker, others_succeed=worker.job_id in others, may_open=may_open) for worker in listed]
+
+
+def _failing(worker: Worker, *, others_succeed: bool, may_open: bool) -> SiteRow:
+    items = urlencode({"worker": worker.name, "status__exact": "failed"})
+    return SiteRow(
+        face=FAILING,
+        name=worker.name,
+        about=f"worker of {worker.job.name}" if worker.job else "worker",
+        cause=f"failed its last {number(worker.failed_in_a_row)} items{', others succeed' if others_succeed else ''}",
+        detail="Its items are lost to it until somebody stops it and retries them.",
+        url=worker.get_absolute_url() if may_open else "",
+        label="Its failures",
+        label_url=f"{reverse('admin:jobs_item_changelist')}?{items}",
+    )
+
+
+def unattended_jobs(jobs: JobQuerySet, *, now: datetime) -> list[SiteRow]:
+    """One row where jobs wait for a worker and no worker was heard lately."""
+    since = now - SILENT
+    if Worker.objects.filter(seen_at__gte=since).exists():
+        return []
+    claimable = Phase.objects.filter(
+        job=OuterRef("pk"),
+        status__in=OPEN_PHASE,
+        gate_open=True,
+        items_total__gt=F("done") + F("failed") + F("skipped") + F("processing"),
+    )
+    unheard = Q(heartbeat_at__isnull=True) | Q(heartbeat_at__lt=since)
+    waiting = jobs.working().filter(Exists(claimable), unheard, stuck="", created_at__lt=since)
+    count = waiting.order_by()[:MOST_COUNTED].count()
+    if not count:
+        return []
+    more = " or more" if count == MOST_COUNTED else ""
+    wait = "waits" if count == 1 else "wait"
+    silent = span(SILENT.total_seconds())
+    return [
+        SiteRow(
+            face=FACES["silent"],
+            name="No worker",
+            about="site",
+            cause=f"{things(count, 'job')}{more} {wait} for a worker, and none was heard for {silent}.",
+            detail="Items are pending and none is leased. Start a worker.",
+            label="Waiting jobs",
+            label_url=f"{reverse('admin:jobs_job_changelist')}?status=pending",
+        )
+    ]
