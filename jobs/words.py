@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import UTC, datetime
 
 DASH = "\u2013"
@@ -64,3 +65,8 @@ def things(count: int, one: str, many: str = "") -> str:
 def things_are(count: int, one: str) -> str:
     """`1 item is`, `12 items are`."""
     return f"{things(count, one)} {'is' if count == 1 else 'are'}"
+
+
+def normalized(text: str) -> str:
+    """The text in Unicode's composed form (NFC), each run of white space as one blank, none at its ends."""
+    return " ".join(unicodedata.normalize("NFC", text).split())

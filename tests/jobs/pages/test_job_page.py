@@ -12,7 +12,7 @@ from django.utils import timezone
 from jobs import operations, tracking
 from jobs.kinds import PhaseSpec
 from jobs.models import Item, Job
-from jobs.views import item_list
+from jobs.views import choosing, item_list
 from tests.factories import WORKER, make_job, phase_of, settle, take
 from tests.jobs.pages.test_overview import make_failed, make_stuck
 from tests.jobs.rules.conftest import Clock
@@ -273,11 +273,17 @@ def test_retrying_all_that_match_leaves_the_others_and_comes_back_to_the_filter(
     assert phase_of(job).failed == 2
 
 
-def test_more_than_an_act_takes_is_not_offered(lead: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_more_than_one_confirmation_takes_the_first_are_offered(lead: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(item_list, "MOST_ITEMS", 5)
-    page = lead.open(address(make_job(items=6)) + "?q=k")
-    assert "More than 5 match; narrow the list to act on all of them at once." in page.section("items")
-    assert "Skip all…" not in page.links()
+    monkeypatch.setattr(choosing, "MOST_ITEMS", 5)
+    job = make_job(items=6)
+    page = lead.open(address(job) + "?q=k")
+    assert "The first 5 that match" in page.section("items")
+    asked = lead.open(page.links()["Skip all…"])
+    assert "More match than one confirmation takes: these are 5 of 6 items" in asked.text
+    told = lead.confirm(page.links()["Skip all…"], page=asked, reason="not needed")
+    assert told.messages == [f"{job.name}: 5 skipped."]
+    assert list(job.phases.get().items.filter(status="pending").values_list("key", flat=True)) == ["k5"]
 
 
 @pytest.mark.parametrize(
