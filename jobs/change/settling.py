@@ -96,13 +96,13 @@ def _write_workers(c: Change) -> None:
             for name, each in heard
             if bool(each.done) is succeeded
         ]
-        replace, add = ((*known, *streak), ()) if succeeded else (known, streak)
-        fields = ("name", *said, *known, *streak)
+        fields, replace = ("name", *said, *known, *streak), [*known, *(streak if succeeded else ())]
+        add = () if succeeded else streak
         rows.insert(Worker, values, fields=fields, conflict=("name",), replace=replace, fill=said, add=add)
     slot, numbers = slot_of(c.now), ("done", "failed")
     settled = [(name, slot, each.done, each.failed) for name, each in heard if each.done or each.failed]
-    fields, conflict = ("worker", "slot", *numbers), ("worker", "slot")
-    rows.insert(WorkerTally, settled, fields=fields, conflict=conflict, add=numbers)
+    slots = ("worker", "slot")
+    rows.insert(WorkerTally, settled, fields=(*slots, *numbers), conflict=slots, add=numbers)
 
 
 def _write_jobs(c: Change, moved: set[int]) -> list[int]:

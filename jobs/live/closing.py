@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 REASON_BYTES = 123  # the most that fits into a close frame beside its code
 
@@ -24,7 +25,7 @@ class Closing:
         return json.dumps({"type": "closing", "code": self.code, "reason": f"{self.reason} {self.hint}"})
 
     @property
-    def frame(self) -> dict[str, object]:
+    def frame(self) -> dict[str, Any]:
         """The ASGI event that closes the socket."""
         reason = self.reason.encode()[:REASON_BYTES].decode(errors="ignore")
         return {"type": "websocket.close", "code": self.code, "reason": reason}

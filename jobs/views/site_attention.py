@@ -74,7 +74,7 @@ def _failing(worker: Worker, *, others_succeed: bool, may_open: bool) -> SiteRow
         name=worker.name,
         about=f"worker of {worker.job.name}" if worker.job else "worker",
         cause=f"failed its last {number(worker.failed_in_a_row)} items{', others succeed' if others_succeed else ''}",
-        detail="Its items are lost to it until somebody stops it and retries them.",
+        detail="Stop this worker, then retry its items.",
         url=worker.get_absolute_url() if may_open else "",
         label="Its failures",
         label_url=f"{reverse('admin:jobs_item_changelist')}?{items}",
