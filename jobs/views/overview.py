@@ -25,7 +25,7 @@ from jobs.views.attention import attention
 from jobs.views.dead import dead_rows
 from jobs.views.pages import jobs_of, live, page
 from jobs.views.rows import rows_of
-from jobs.views.site_attention import failing_workers, silent_processes, unattended_jobs
+from jobs.views.site_attention import failing_workers, late_deliveries, silent_processes, unattended_jobs
 from jobs.views.throughput import throughput
 from jobs.views.told import given_up, told_lately
 from jobs.views.workers import holdings, workers_lately
@@ -77,6 +77,7 @@ def _figures(request: HttpRequest, visible: JobQuerySet, *, filters: Filters, no
     shown = {name: [rows[job.pk] for job in listed if job.pk not in troubled] for name, listed in lists.items()}
     dead = given_up(request, jobs)
     processes = [*silent_processes(now), *unattended_jobs(jobs, now=now)]
+    late = late_deliveries(request, jobs, now=now)
     failing = failing_workers(jobs, request.user, now=now)
     return {
         "tiles": _tiles(jobs, filters=filters, now=now),
@@ -86,8 +87,9 @@ def _figures(request: HttpRequest, visible: JobQuerySet, *, filters: Filters, no
         "dead": dead_rows(dead, request.user),
         "more": _more(lists, filters),
         "processes": processes,
+        "late": late,
         "failing_workers": failing,
-        "needing": len(trouble) + len(dead) + len(processes) + len(failing),
+        "needing": sum(map(len, (trouble, dead, processes, late, failing))),
         "running": shown["running"],
         "waiting": shown["waiting"],
         "finished": shown["finished"],

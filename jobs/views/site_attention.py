@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from django.db.models import Exists, F, OuterRef, Q
+from django.http import HttpRequest
 from django.urls import reverse
 
 from jobs import heartbeats
-from jobs.faces import FACES, Face
-from jobs.models import Phase, Worker
+from jobs.faces import FACES, FAILING, LATE, Face
+from jobs.models import Delivery, Phase, Worker
 from jobs.models.jobs import JobQuerySet
 from jobs.models.people import SILENT
 from jobs.statuses import OPEN_PHASE
+from jobs.views.told import deliveries_of, place
 from jobs.words import number, span, things
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
-FAILING = Face("failed", "Failing")
+LATE_AFTER = timedelta(minutes=10)
 MOST_LISTED = 10
 MOST_COUNTED = 1000
+MOST_LOOKED_AT = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,36 @@ def _failing(worker: Worker, *, others_succeed: bool, may_open: bool) -> SiteRow
     )
 
 
+def late_deliveries(request: HttpRequest, jobs: JobQuerySet, *, now: datetime) -> list[SiteRow]:
+    """Active endpoints for which an event of these jobs has waited for ten minutes, the longest wait first."""
+    deliveries = deliveries_of(request)
+    if deliveries is None:
+        return []
+    since = now - LATE_AFTER
+    late = deliveries.waiting().filter(created_at__lt=since, endpoint__active=True)
+    late = late.filter(Q(tries__gt=0) | Q(next_try_at__lt=since))  # a replay begins to wait anew
+    if jobs.query.where:
+        late = late.filter(job__in=jobs.order_by())
+    oldest: dict[int, Delivery] = {}
+    for delivery in late.select_related("endpoint").order_by("created_at")[:MOST_LOOKED_AT]:
+        oldest.setdefault(delivery.endpoint_id, delivery)
+    return [_late(delivery, now=now) for delivery in oldest.values()]
+
+
+def _late(delivery: Delivery, *, now: datetime) -> SiteRow:
+    query = urlencode({"status": "waiting", "endpoint": delivery.endpoint_id})
+    tried = f"after {things(delivery.tries, 'try', 'tries')}: {delivery.error}" if delivery.tries else "not tried yet"
+    return SiteRow(
+        face=LATE,
+        name=place(delivery.endpoint),
+        about="endpoint",
+        cause=f"its oldest event has waited for {span((now - delivery.created_at).total_seconds())}",
+        detail=tried,
+        label="Its deliveries",
+        label_url=f"{reverse('admin:jobs_delivery_changelist')}?{query}",
+    )
+
+
 def unattended_jobs(jobs: JobQuerySet, *, now: datetime) -> list[SiteRow]:
     """One row where jobs wait for a worker and no worker was heard lately."""
     since = now - SILENT
@@ -108,6 +141,6 @@ def unattended_jobs(jobs: JobQuerySet, *, now: datetime) -> list[SiteRow]:
             cause=f"{things(count, 'job')}{more} {wait} for a worker, and none was heard for {silent}.",
             detail="Items are pending and none is leased. Start a worker.",
             label="Waiting jobs",
-            label_url=f"{reverse('admin:jobs_job_changelist')}?status=pending",
+            label_url=reverse("admin:jobs_job_changelist"),
         )
     ]

@@ -209,7 +209,7 @@ def test_the_number_of_queries_does_not_grow_with_what_needs_attention(
         make_job(items=17, done=2, failed=3, on_shortfall="fail")
     Worker.objects.update(seen_at=hours_ago(1))
     lead.open("/admin/")
-    with django_assert_max_num_queries(46):
+    with django_assert_max_num_queries(47):
         lead.open("/admin/")
 
 
@@ -298,6 +298,25 @@ def test_a_silent_watchdog_or_deliverer_is_attention(browser: Any, kind: str, co
     shown = section(browser("viewer"))
     assert f"No {kind} process was heard for 90 s." in shown
     assert consequence in shown
+
+
+def test_an_endpoint_whose_oldest_event_has_waited_for_ten_minutes_is_attention(lead: Any) -> None:
+    endpoint = make_dead(2)
+    Delivery.objects.update(status=DeliveryStatus.WAITING, tries=3, created_at=timezone.now() - timedelta(minutes=9))
+    assert "Nothing needs attention." in section(lead)
+    Delivery.objects.update(created_at=timezone.now() - timedelta(minutes=46))
+    shown = section(lead)
+    assert shown.startswith("Needs attention 1 ")
+    assert "Late billing endpoint its oldest event has waited for 46 min after 3 tries: HTTP 503" in shown
+    Endpoint.objects.filter(pk=endpoint.pk).update(active=False)
+    assert "Nothing needs attention." in section(lead)
+
+
+def test_a_worker_that_only_fails_is_not_shown_as_merely_alive(lead: Any) -> None:
+    report(make_job(items=20, threshold=50), range(12), "failed", worker="w-3")
+    page = lead.open(Worker.objects.get(name="w-3").get_absolute_url())
+    assert "Failing its last 12 items failed" in page.text
+    assert "Failing" in lead.open("/admin/jobs/worker/").text
 
 
 def test_jobs_that_wait_while_no_worker_was_heard_are_attention(lead: Any) -> None:
