@@ -195,7 +195,7 @@ def _waiting(evidence: Evidence) -> Iterator[Cause]:
         return
     pending = sum(max(0, phase.pending_items) for phase in f.unfinished if phase.gate_open and phase.is_open)
     if pending:
-        said = f"{things(pending, 'item')} pending, none leased"
+        said = f"{things(pending, 'item')} pending, none {'under a live lease' if f.free else 'leased'}"
         if evidence.is_heard:
             said = f"{said}; the last report or heartbeat came {evidence.heard} ago"
         clause = f"it waits for a worker: {said}"

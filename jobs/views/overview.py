@@ -89,7 +89,7 @@ def _figures(request: HttpRequest, visible: JobQuerySet, *, filters: Filters, no
         "processes": processes,
         "late": late,
         "failing_workers": failing,
-        "needing": sum(map(len, (trouble, dead, processes, late, failing))),
+        "needing": len(trouble) + len(dead) + len(processes) + len(late) + len(failing),
         "running": shown["running"],
         "waiting": shown["waiting"],
         "finished": shown["finished"],
