@@ -14,7 +14,9 @@ from django.db import Error as DatabaseFailure
 
 from jobs.live import Limits, Session, hub
 from jobs.live.admission import NOT_FOUND, Denied, Request
-from jobs.live.session import OVERLOADED, Receive, Send, ask_admission, ask_identity
+from jobs.live.closing import OVERLOADED, Closing
+from jobs.live.closing import denied as refused
+from jobs.live.session import Receive, Send, ask_admission, ask_identity
 
 log = structlog.get_logger(__name__)
 
@@ -34,15 +36,15 @@ class Watch:
             session = await self._admit(scope, receive, send)
         except Denied as denied:
             await send({"type": "websocket.accept"})
-            await _close(send, denied.code)
+            await _close(send, refused(denied.code))
             return
         try:
             await send({"type": "websocket.accept"})
-            code = await session.run()
+            closing = await session.run()
         finally:
             session.leave()
-        if code is not None:
-            await _close(send, code)
+        if closing is not None:
+            await _close(send, closing)
 
     async def _admit(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> Session:
         try:
@@ -51,7 +53,7 @@ class Watch:
             topic = await ask_admission(request)
         except DatabaseFailure as failure:
             log.warning("live_admission_failed", error=repr(failure))
-            raise Denied(OVERLOADED) from failure
+            raise Denied(OVERLOADED.code) from failure
         return Session(hub(), topic, request=request, limits=self._limits, receive=receive, send=send)
 
 
@@ -59,7 +61,7 @@ async def nothing_here(scope: MutableMapping[str, Any], receive: Receive, send: 
     """An ASGI application for addresses without a channel."""
     await receive()
     await send({"type": "websocket.accept"})
-    await _close(send, NOT_FOUND)
+    await _close(send, refused(NOT_FOUND))
 
 
 def ticket_of(scope: MutableMapping[str, Any]) -> str | None:
@@ -73,8 +75,10 @@ def _session_key(scope: MutableMapping[str, Any]) -> str | None:
     return key
 
 
-async def _close(send: Send, code: int) -> None:
-    """A browser that does not read, or has left, holds nobody up."""
-    with suppress(TimeoutError, OSError):
-        async with asyncio.timeout(CLOSE_TIMEOUT):
-            await send({"type": "websocket.close", "code": code})
+async def _close(send: Send, closing: Closing) -> None:
+    """Say why and close. A browser that does not read, or has left, holds nobody up."""
+    said = [{"type": "websocket.send", "text": closing.message}] if closing.message else []
+    for event in (*said, closing.frame):
+        with suppress(TimeoutError, OSError):
+            async with asyncio.timeout(CLOSE_TIMEOUT):
+                await send(event)

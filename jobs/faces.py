@@ -30,6 +30,9 @@ FACES: dict[str, Face] = {
     "silent": Face("silent", "Silent"),
     "gone": Face("gone", "Gone"),
 }
+# Workers and endpoints that need attention borrow the looks of jobs; only the server draws them.
+FAILING = Face("failed", "Failing")
+LATE = Face("stuck", "Late")
 ALL = [*FACES.values(), STUCK, PARTIAL]
 # Endpoints, deliveries and letters borrow the looks of jobs; only the server draws them.
 TOLD: dict[str, Face] = {

@@ -13,6 +13,7 @@ from jobs.models import Phase
 from jobs.operations.act import REASON_LENGTH
 from jobs.previews import ActSpec
 from jobs.statuses import JobStatus
+from jobs.words import normalized
 
 WHAT = [("all", "everything but skipped items"), ("failed", "only what failed or is held")]
 
@@ -45,8 +46,8 @@ class ActForm(forms.Form):
             self.fields["only"] = forms.ChoiceField(label="What", choices=WHAT)
 
     def clean_name(self) -> str:
-        """Exactly what was asked for."""
-        if self.phrase and self.cleaned_data["name"].strip() != self.phrase:
+        """The phrase that was asked for, however its letters are composed and its blanks are typed."""
+        if self.phrase and normalized(self.cleaned_data["name"]) != normalized(self.phrase):
             raise forms.ValidationError(f"Type {self.phrase} exactly to confirm.")
         return self.phrase
 

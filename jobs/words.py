@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import UTC, datetime
 
 DASH = "\u2013"
@@ -70,3 +71,8 @@ def things_are(count: int, one: str) -> str:
 def clip(text: str, longest: int) -> str:
     """The text in at most so many characters; what is cut off is marked with an ellipsis."""
     return text if len(text) <= longest else text[: longest - 1] + ELLIPSIS
+
+
+def normalized(text: str) -> str:
+    """The text in Unicode's composed form (NFC), each run of white space as one blank, none at its ends."""
+    return " ".join(unicodedata.normalize("NFC", text).split())

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 
+from jobs import heartbeats
 from jobs.live import open_sockets
 from jobs.models import Delivery, Job, Phase
 
@@ -32,12 +33,19 @@ def healthz(request: HttpRequest) -> JsonResponse:
 @never_cache
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """The process can serve: database, migrations and channel layer; 503 and the fault where one is not."""
+    """The process can serve: database, migrations and channel layer; 503 and the fault where one is not.
+
+    A silent watchdog or deliverer is a warning in the body, with 200: without it this process can serve all the same,
+    and a load balancer that took it away would make an outage of it.
+    """
     faults = {"database": _fault(_database), "channel_layer": _fault(_channel_layer)}
     faults["migrations"] = "unknown" if faults["database"] else _fault(_migrations)
     status = 503 if any(faults.values()) else 200
     body = {name: fault or "ok" for name, fault in faults.items()}
-    return JsonResponse({"status": "ok" if status == 200 else "unavailable", **body}, status=status)
+    warnings = {} if faults["database"] or faults["migrations"] else _silences()
+    processes = {kind: warnings.get(kind, "unknown" if status == 503 else "ok") for kind in heartbeats.KINDS}
+    word = "unavailable" if status == 503 else "degraded" if warnings else "ok"
+    return JsonResponse({"status": word, **body, **processes}, status=status)
 
 
 @never_cache
@@ -74,6 +82,26 @@ class _Jobs:
         yield GaugeMetricFamily(
             "progress_oldest_undelivered_seconds", "Age of the oldest event that waits for its endpoint.", _oldest()
         )
+        yield from _heartbeats()
+
+
+def _heartbeats() -> Iterator[Metric]:
+    """Seconds since each kind of process was heard (absent if never), and whether that is too long."""
+    now, silent = timezone.now(), _silences()
+    ages = GaugeMetricFamily(
+        "progress_process_heartbeat_age_seconds", "Seconds since a process of this kind was heard.", labels=["kind"]
+    )
+    for kind, seen_at in heartbeats.last_heard().items():
+        if seen_at is not None:
+            ages.add_metric([kind], max(0.0, (now - seen_at).total_seconds()))
+    yield ages
+    values = {kind: int(kind in silent) for kind in heartbeats.KINDS}
+    yield _gauge("progress_process_silent", "1 where no process of this kind was heard for a minute.", "kind", values)
+
+
+def _silences() -> dict[str, str]:
+    """What is to be said of each kind of process that is silent."""
+    return {silence.kind: silence.sentence for silence in heartbeats.silences()}
 
 
 def _gauge(name: str, documentation: str, label: str, values: dict[str, int]) -> Metric:

@@ -93,6 +93,14 @@ def _empty_cache() -> Iterator[None]:
     cache.clear()
 
 
+@pytest.fixture(autouse=True)
+def _no_process_has_served_for_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The processes of the site are silent only where a test says so, however long the test run takes."""
+    monkeypatch.setattr("jobs.heartbeats._serving_since", None)
+    monkeypatch.setattr("jobs.heartbeats._beats", {})
+    monkeypatch.setattr("jobs.heartbeats._written", {})
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _tables_are_emptied_quickly() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:

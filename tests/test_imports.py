@@ -16,7 +16,7 @@ LAYERS = (
     ("progress", "signatures", "statuses", "errors", "jsontext", "contracts", "words", "names"),
     ("kinds",),
     ("models",),
-    ("access", "rows", "deletion", "pauses"),
+    ("access", "rows", "deletion", "pauses", "heartbeats"),
     ("serializers",),
     ("broadcast", "live"),
     ("outbox",),

@@ -18,7 +18,9 @@ from jobs.admin.columns import job_link, pill
 from jobs.admin.exporting import Column
 from jobs.admin.filters import Holding, Sign
 from jobs.admin.lists import ReadOnlyAdmin
+from jobs.faces import FAILING
 from jobs.models import Job, Worker
+from jobs.models.people import MANY_FAILURES, SILENT
 from jobs.templatetags.progress_pages import ago
 from jobs.views.worker_figures import figures_of_workers
 from jobs.views.workers import worker_face
@@ -98,8 +100,10 @@ class WorkerAdmin(ReadOnlyAdmin):
 
     @admin.display(description="State")
     def state(self, worker: Worker) -> SafeString:
-        """Alive, silent or gone."""
-        return pill(worker_face(worker.seen_at, now=timezone.now()))
+        """Alive, silent or gone; failing where it is heard and its last items all failed."""
+        now = timezone.now()
+        only_fails = worker.failed_in_a_row >= MANY_FAILURES and now - worker.seen_at <= SILENT
+        return pill(FAILING if only_fails else worker_face(worker.seen_at, now=now))
 
     @admin.display(description="Version", ordering="version")
     def version_told(self, worker: Worker) -> str:

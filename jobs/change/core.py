@@ -57,6 +57,7 @@ class Heard:
     version: str = ""
     done: int = 0
     failed: int = 0
+    failed_in_a_row: int = 0
 
 
 @dataclass
@@ -162,13 +163,19 @@ class Change:
             counts[place] += number
         phase.job.progress_at = self.now
 
-    def seen(self, worker: str, *, job: Job, message: str = "", done: int = 0, failed: int = 0) -> None:
-        """A worker was heard on this job, under the account of `by`; `done` and `failed` were applied of its report."""
+    def seen(
+        self, worker: str, *, job: Job, message: str = "", done: int = 0, failed: int = 0, failed_last: int = 0
+    ) -> None:
+        """A worker was heard on this job, under the account of `by`; `done` and `failed` were applied of its report.
+
+        `failed_last` of the failures came after the last success.
+        """
         if worker:
             heard = self.workers.setdefault(worker, Heard())
             heard.account, heard.job = self.by.account.pk if self.by.account else None, job.pk
             heard.message, heard.version = message or heard.message, self.by.version or heard.version
             heard.done, heard.failed = heard.done + done, heard.failed + failed
+            heard.failed_in_a_row = failed_last if done else heard.failed_in_a_row + failed_last
 
     def has_moved(self, phase: Phase) -> bool:
         """Was anything about this phase changed so far?"""

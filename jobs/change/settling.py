@@ -89,13 +89,20 @@ def _write_tallies(c: Change) -> None:
 def _write_workers(c: Change) -> None:
     """Who was heard, and what each settled in these five minutes; what a worker does not say stays as it was."""
     heard = sorted(c.workers.items())
-    said, known = ("message", "version"), ("account", "job", "seen_at")
-    values = [(name, each.message, each.version, each.account, each.job, c.now) for name, each in heard]
-    rows.insert(Worker, values, fields=("name", *said, *known), conflict=("name",), replace=known, fill=said)
+    said, known, streak = ("message", "version"), ("account", "job", "seen_at"), ("failed_in_a_row",)
+    for succeeded in (False, True):  # a success begins the count of failures in a row anew
+        values = [
+            (name, each.message, each.version, each.account, each.job, c.now, each.failed_in_a_row)
+            for name, each in heard
+            if bool(each.done) is succeeded
+        ]
+        fields, replace = ("name", *said, *known, *streak), [*known, *(streak if succeeded else ())]
+        add = () if succeeded else streak
+        rows.insert(Worker, values, fields=fields, conflict=("name",), replace=replace, fill=said, add=add)
     slot, numbers = slot_of(c.now), ("done", "failed")
     settled = [(name, slot, each.done, each.failed) for name, each in heard if each.done or each.failed]
-    fields, conflict = ("worker", "slot", *numbers), ("worker", "slot")
-    rows.insert(WorkerTally, settled, fields=fields, conflict=conflict, add=numbers)
+    slots = ("worker", "slot")
+    rows.insert(WorkerTally, settled, fields=(*slots, *numbers), conflict=slots, add=numbers)
 
 
 def _write_jobs(c: Change, moved: set[int]) -> list[int]:

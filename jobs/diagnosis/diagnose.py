@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jobs.diagnosis.causes import Cause, causes_of
+from jobs.diagnosis.causes import Cause, Need, causes_of
 from jobs.diagnosis.evidence import Evidence
 from jobs.diagnosis.remedies import Remedy, remedies_of
-from jobs.models import Phase
+from jobs.models import Job
 from jobs.previews import Figures
 from jobs.serializers import DiagnosisBody
-from jobs.statuses import JobStatus, Shortfall
+from jobs.statuses import JobStatus
+
+WAITING = "waiting_for_worker"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +33,9 @@ class Diagnosis:
 def diagnose(figures: Figures) -> Diagnosis:
     """The diagnosis of a job as it is stored now; a constant number of queries."""
     evidence = Evidence(figures)
-    return Diagnosis(
-        _question(figures), _is_pressing(figures), _verdict(figures), causes_of(evidence), remedies_of(evidence)
-    )
+    causes = causes_of(evidence)
+    pressing = any(cause.need == Need.PERSON for cause in causes)
+    return Diagnosis(_question(figures), pressing, verdict_of(figures.job, causes), causes, remedies_of(evidence))
 
 
 def diagnosis_body(diagnosis: Diagnosis) -> DiagnosisBody:
@@ -51,33 +54,27 @@ def _question(f: Figures) -> str:
     return "Why stuck" if f.job.stuck else _QUESTIONS.get(JobStatus(f.job.status), "Why it is not finished")
 
 
-def _is_pressing(f: Figures) -> bool:
-    job = f.job
-    return bool(job.stuck or job.status in (JobStatus.FAILED, JobStatus.PAUSED) or _doomed(f) or f.free)
-
-
-def _verdict(f: Figures) -> str:
-    job = f.job
+def verdict_of(job: Job, causes: Sequence[Cause]) -> str:
+    """Whether the job finishes by itself, computed from its causes: the one that needs the most help speaks."""
+    worst = max(causes, key=lambda cause: (cause.need, cause.code == WAITING), default=None)
+    clause = worst.clause if worst and worst.need else ""
     if job.status == JobStatus.COMPLETED:
-        return "It has completed, with something missing." if job.partial else "It has completed; nothing is missing."
+        return _completed(job, clause)
     if job.stuck:
         return "It is stuck and will not finish by itself."
-    if job.status == JobStatus.PROCESSING:
-        return _running(f)
-    return _AT_REST[JobStatus(job.status)]
+    if job.status not in _GOING_ON:
+        return _AT_REST[JobStatus(job.status)]
+    if not clause:
+        return _GOING_ON[JobStatus(job.status)]
+    if clause.startswith("it waits"):
+        return f"{clause[0].upper()}{clause[1:]}."
+    return f"It is running, but {clause}." if job.status == JobStatus.PROCESSING else f"It has not begun, and {clause}."
 
 
-def _running(f: Figures) -> str:
-    doomed = _doomed(f)
-    if doomed:
-        which = doomed[0].label if len(f.phases) > 1 else "it"
-        return f"It is running, but {which} will fail: too much has failed for its threshold."
-    return "It is running and needs nobody."
-
-
-def _doomed(f: Figures) -> list[Phase]:
-    """The open phases that will fail, whatever comes."""
-    return [phase for phase in f.out_of_reach() if phase.is_open and phase.on_shortfall == Shortfall.FAIL]
+def _completed(job: Job, clause: str) -> str:
+    if clause:
+        return f"It has completed, but {clause}."
+    return "It has completed, with something missing." if job.partial else "It has completed; nothing is missing."
 
 
 _QUESTIONS = {
@@ -87,8 +84,12 @@ _QUESTIONS = {
     JobStatus.COMPLETED: "What can be done",
 }
 
-_AT_REST = {
+_GOING_ON = {
     JobStatus.PENDING: "It waits for a worker to begin.",
+    JobStatus.PROCESSING: "It is running and needs nobody.",
+}
+
+_AT_REST = {
     JobStatus.PAUSED: "It is paused and goes on when somebody resumes it.",
     JobStatus.FAILED: "It has failed and goes on only when somebody retries or restarts.",
     JobStatus.CANCELLED: "It was cancelled; only a restart opens it again.",

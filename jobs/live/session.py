@@ -11,9 +11,10 @@ from typing import Any
 import structlog
 
 from jobs.live.admission import NOT_FOUND, Denied, Request, admit, identify
+from jobs.live.closing import OVER, OVERLOADED, Closing, denied, flood, unacknowledged
 from jobs.live.frames import PING
 from jobs.live.hub import Hub
-from jobs.live.mailbox import Mailbox
+from jobs.live.mailbox import GONE_WINDOW, Mailbox
 from jobs.live.messages import MESSAGE_LENGTH, Ack, Allowance, Sync, decode
 from jobs.live.threads import in_thread
 from jobs.live.topics import Topic
@@ -22,10 +23,6 @@ log = structlog.get_logger(__name__)
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
-
-OVER = 1000
-FLOOD = 1008
-OVERLOADED = 1013
 
 ask_admission = in_thread(admit)
 ask_identity = in_thread(identify)
@@ -42,6 +39,7 @@ class Limits:
     tick: float = 1
     messages_per_second: float = 50
     messages_at_once: float = 100
+    sync_every: float = 1
 
 
 class Session:
@@ -51,12 +49,13 @@ class Session:
         self._hub, self._topic, self._request, self._limits = hub, topic, request, limits
         self._receive, self._send = receive, send
         self._mailbox = Mailbox()
-        self._wants_snapshot, self._wants_ping = True, False
+        self._mailbox.wants_snapshot, self._wants_ping = True, False
         self._sync: dict[int, int] | None = None
+        self._sync_after = 0.0
         self._hub.join(topic, self._mailbox)
 
-    async def run(self) -> int | None:
-        """Until there is a reason to close: its code, or None when the browser has left."""
+    async def run(self) -> Closing | None:
+        """Until there is a reason to close, or None when the browser has left."""
         loop = asyncio.get_running_loop()
         tasks = [loop.create_task(part()) for part in (self._read, self._write, self._keep_time)]
         try:
@@ -65,7 +64,7 @@ class Session:
             for task in tasks:
                 task.cancel()
             ended = await asyncio.gather(*tasks, return_exceptions=True)
-        return _code(ended)
+        return _closing(ended)
 
     def leave(self) -> None:
         """Nothing more comes from the hub."""
@@ -73,7 +72,7 @@ class Session:
 
     # --- reading -------------------------------------------------------------------------------
 
-    async def _read(self) -> int | None:
+    async def _read(self) -> Closing | None:
         """Never slow: what takes time is left to the writer."""
         allowance = Allowance(per_second=self._limits.messages_per_second, at_once=self._limits.messages_at_once)
         while True:
@@ -81,7 +80,7 @@ class Session:
             if event["type"] == "websocket.disconnect":
                 return None
             if not self._hear(event.get("text")) and not allowance.spend():
-                return FLOOD
+                return flood(per_second=self._limits.messages_per_second)
             if self._is_over():
                 return OVER
 
@@ -97,35 +96,50 @@ class Session:
 
     # --- writing -------------------------------------------------------------------------------
 
-    async def _write(self) -> int | None:
+    async def _write(self) -> Closing | None:
         """Send what waits, as fast as the browser acknowledges it."""
         while True:
             if self._wants_ping:
                 self._wants_ping = False
                 await self._send_text(PING)
-            if self._wants_snapshot and not self._mailbox.is_full:
+            if self._mailbox.wants_snapshot and self._has_room_for_snapshot():
                 await self._send_snapshot()
-            if self._sync is not None:
+            if self._sync is not None and not self._mailbox.is_full:
                 await self._answer_sync()
             while text := self._mailbox.take(now=time.monotonic()):
                 await self._send_text(text)
             if self._topic.job is not None and self._mailbox.last_gone == self._topic.job:
-                return NOT_FOUND
-            await self._mailbox.wake.wait()
-            self._mailbox.wake.clear()
+                return denied(NOT_FOUND)
+            if not self._mailbox.wants_snapshot or not self._has_room_for_snapshot():
+                await self._mailbox.wake.wait()
+                self._mailbox.wake.clear()
+
+    def _has_room_for_snapshot(self) -> bool:
+        """One snapshot at a time, since it may be long."""
+        return not self._mailbox.is_full and not self._mailbox.has_snapshot_under_way
 
     async def _send_snapshot(self) -> None:
-        self._wants_snapshot = False
         frames, _ = await self._hub.current(self._topic)
         await self._send_text(self._mailbox.snapshot(frames, now=time.monotonic()))
 
     async def _answer_sync(self) -> None:
-        """What is newer than the browser has, and what it has that is gone."""
+        """What is newer than the browser has, and what it has that is gone; so often, and no longer than a snapshot."""
+        now = time.monotonic()
+        if now < self._sync_after:
+            asyncio.get_running_loop().call_later(self._sync_after - now, self._mailbox.wake.set)
+            return
+        self._sync_after = now + self._limits.sync_every
         has, self._sync = self._sync or {}, None
         frames, there = await self._hub.current(self._topic, newer_than=has)
+        missing = has.keys() - there
+        if self._topic.job is not None:
+            missing &= {self._topic.job}
+        if len(missing) > GONE_WINDOW:
+            self._mailbox.wants_snapshot = True
+            return
         for frame in frames:
             self._mailbox.repeat(frame)
-        for job_id in has.keys() - there:
+        for job_id in missing:
             self._mailbox.gone(job_id)
 
     async def _send_text(self, text: str) -> None:
@@ -133,7 +147,7 @@ class Session:
 
     # --- time ----------------------------------------------------------------------------------
 
-    async def _keep_time(self) -> int | None:
+    async def _keep_time(self) -> Closing | None:
         """Sends nothing itself: to a browser that does not read, sending may take for ever."""
         pinged = asked = time.monotonic()
         while True:
@@ -142,7 +156,7 @@ class Session:
             if self._is_over():
                 return OVER
             if now - (self._mailbox.waits_since() or now) > self._limits.ack_within:
-                return OVERLOADED
+                return unacknowledged(seconds=self._limits.ack_within)
             if now - pinged >= self._limits.ping_every:
                 pinged, self._wants_ping = now, True
                 self._mailbox.wake.set()
@@ -165,18 +179,17 @@ class Session:
             self._topic = topic
             self._mailbox.clear()
             self._hub.join(topic, self._mailbox)
-            self._wants_snapshot = True
             self._mailbox.wake.set()
 
 
-def _code(ended: list[Any]) -> int | None:
+def _closing(ended: list[Any]) -> Closing | None:
     """Why it ended: the first reason that a part gave; a failure counts as overload, so that browsers come again."""
     for result in ended:
         if isinstance(result, Denied):
-            return result.code
+            return denied(result.code)
         if isinstance(result, OSError) or result is None:
             return None
-        if isinstance(result, int):
+        if isinstance(result, Closing):
             return result
         if not isinstance(result, asyncio.CancelledError):
             log.error("live_socket_failed", exc_info=result)

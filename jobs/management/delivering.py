@@ -10,7 +10,7 @@ import structlog
 from django.conf import settings
 from django.db import close_old_connections
 
-from jobs import outbox
+from jobs import heartbeats, outbox
 
 log = structlog.get_logger(__name__)
 
@@ -24,6 +24,7 @@ def deliver_once() -> bool:
     close_old_connections()
     try:
         tell(outbox.deliver())
+        heartbeats.beat(heartbeats.DELIVERER)
     except Exception:
         log.exception("delivery_pass_failed")
         return False
@@ -38,6 +39,16 @@ def tell(counts: Mapping[str, int]) -> None:
         log.info("delivered", **counts)
 
 
+def look_once(dispatcher: outbox.Dispatcher) -> None:
+    """Look for what is due; a look that succeeds is a sign of life of this process."""
+    close_old_connections()
+    try:
+        if dispatcher.look():
+            heartbeats.beat(heartbeats.DELIVERER)
+    except Exception:
+        log.exception("heartbeat_failed")
+
+
 def deliver_until(stop: Event, *, interval: float, timeout: float | None = None) -> bool:
     """Look every `interval` seconds until `stop` is set; False if lanes did not end in `timeout` seconds then."""
     dispatcher = outbox.Dispatcher(stop=stop)
@@ -45,8 +56,7 @@ def deliver_until(stop: Event, *, interval: float, timeout: float | None = None)
     while not stop.is_set():
         now = monotonic()
         if now >= look_at:
-            close_old_connections()
-            dispatcher.look()
+            look_once(dispatcher)
             look_at = monotonic() + interval
         if now >= tell_at or dispatcher.idle:
             tell(dispatcher.counts)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from threading import Event, Thread
 
 import structlog
 from django.db import close_old_connections
 
-from jobs import bulk, watchdog
+from jobs import bulk, heartbeats, watchdog
 
 BULK_SECONDS = 1.0
 BREATH_SECONDS = 0.1
+BEAT_SECONDS = 10.0
 
 log = structlog.get_logger(__name__)
 
@@ -20,6 +22,7 @@ def sweep_once() -> bool:
     close_old_connections()
     try:
         done = watchdog.sweep()
+        heartbeats.beat(heartbeats.WATCHDOG)
     except Exception:
         log.exception("sweep_failed")
         return False
@@ -53,14 +56,34 @@ def watch(stop: Event, *, interval: float) -> None:
 def sweep_until(stop: Event, *, interval: float) -> None:
     """Sweep every `interval` seconds; a sweep that fails is followed by the next."""
     while not stop.is_set():
-        sweep_once()
-        stop.wait(interval)
+        succeeded = sweep_once()
+        _pause(stop, interval, alive=succeeded)
 
 
 def act_until(stop: Event, *, interval: float) -> None:
     """Go on with bulk acts; while one is left to do there is hardly a pause between a second of them and the next."""
     while not stop.is_set():
         stop.wait(min(interval, BREATH_SECONDS) if act_once() else interval)
+
+
+def _pause(stop: Event, seconds: float, *, alive: bool) -> None:
+    """Wait for the next sweep; in a long pause a watchdog whose last sweep succeeded still gives signs of life."""
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > BEAT_SECONDS and not stop.wait(BEAT_SECONDS):
+        if alive:
+            beat_once()
+    stop.wait(max(0.0, min(left, BEAT_SECONDS)))
+
+
+def beat_once() -> None:
+    """Give a sign of life; a failure is logged, and the next one follows."""
+    close_old_connections()
+    try:
+        heartbeats.beat(heartbeats.WATCHDOG)
+    except Exception:
+        log.exception("heartbeat_failed")
+    finally:
+        close_old_connections()
 
 
 class Watchdog:

@@ -2,6 +2,7 @@
 
 from jobs.models.bulk import BulkAct, BulkTarget
 from jobs.models.events import Event, EventCounter, InboxMessage
+from jobs.models.heartbeats import ProcessHeartbeat
 from jobs.models.items import Item
 from jobs.models.jobs import Job
 from jobs.models.live import Ticket
@@ -22,6 +23,7 @@ __all__ = [
     "Job",
     "Membership",
     "Phase",
+    "ProcessHeartbeat",
     "Tally",
     "Ticket",
     "TokenUse",

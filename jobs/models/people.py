@@ -7,7 +7,7 @@ from typing import Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Case, Q, When
+from django.db.models import Case, Exists, OuterRef, Q, When
 from django.urls import reverse
 
 from jobs.models.items import Item
@@ -17,6 +17,8 @@ VERSION_LENGTH = 100
 SLOT_MINUTES = 5
 INTERVAL = timedelta(seconds=30)  # between the heartbeats of a worker, a third of the default lease
 ALIVE, SILENT = 2 * INTERVAL, 10 * INTERVAL
+HOUR = timedelta(hours=1)
+FEW_FAILURES, MANY_FAILURES = 3, 10
 
 
 class WorkerQuerySet(models.QuerySet["Worker"]):
@@ -38,6 +40,17 @@ class WorkerQuerySet(models.QuerySet["Worker"]):
         """Those that hold items."""
         return self.filter(name__in=Item.objects.held().values("worker"))
 
+    def only_failing(self, now: datetime) -> Self:
+        """Heard lately, and their last ten reported items failed; three are enough without a success for an hour."""
+        successes = WorkerTally.objects.filter(worker=OuterRef("name"), slot__gte=slot_of(now) - HOUR, done__gt=0)
+        found = self.filter(seen_at__gte=now - SILENT, failed_in_a_row__gte=FEW_FAILURES)
+        return found.filter(Q(failed_in_a_row__gte=MANY_FAILURES) | ~Exists(successes))
+
+    def succeeding(self, now: datetime) -> Self:
+        """Heard lately, and their last reported item succeeded."""
+        successes = WorkerTally.objects.filter(worker=OuterRef("name"), slot__gte=slot_of(now) - HOUR, done__gt=0)
+        return self.filter(Exists(successes), seen_at__gte=now - SILENT, failed_in_a_row=0)
+
     def by_urgency(self, now: datetime) -> Self:
         """Silent and gone ones that hold items first, then the silent, the alive and the gone."""
         absent = Q(seen_at__lt=now - ALIVE)
@@ -47,7 +60,10 @@ class WorkerQuerySet(models.QuerySet["Worker"]):
 
 
 class Worker(models.Model):
-    """A worker as it calls itself, with the account it last reported under and its last sign of life."""
+    """A worker as it calls itself, with the account it last reported under and its last sign of life.
+
+    `failed_in_a_row` counts the failures that it has reported since its last success.
+    """
 
     name = models.CharField(max_length=128, unique=True)
     account = models.ForeignKey(
@@ -57,6 +73,7 @@ class Worker(models.Model):
     job = models.ForeignKey(Job, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     message = models.CharField(max_length=2000, blank=True, default="")
     version = models.CharField(max_length=VERSION_LENGTH, blank=True, default="")
+    failed_in_a_row = models.BigIntegerField(default=0)
 
     objects = WorkerQuerySet.as_manager()
 

@@ -29,10 +29,14 @@ class PhaseQuerySet(models.QuerySet["Phase"]):
         return self.filter(deadline_at__lte=now, status__in=OPEN_PHASE, gate_open=True)
 
     def doomed(self) -> Self:
-        """Open phases that will fail: so much has failed that their threshold is out of reach."""
-        failing = self.filter(on_shortfall=Shortfall.FAIL, failed__gt=0, status__in=OPEN_PHASE)
+        """Open phases whose threshold is out of reach, since too much has failed."""
+        failing = self.filter(failed__gt=0, status__in=OPEN_PHASE)
         lost = F("failed") * 100 + F("expected") * F("threshold")
         return failing.annotate(lost=lost).filter(lost__gt=F("expected") * 100)
+
+    def only_failing(self, least: int) -> Self:
+        """Open phases in which at least so many items have failed and none has succeeded."""
+        return self.filter(failed__gte=least, done=0, skipped=0, status__in=OPEN_PHASE)
 
 
 class Phase(models.Model):
@@ -97,7 +101,7 @@ class Phase(models.Model):
             models.Index(
                 fields=["job"],
                 name="phase_failing",
-                condition=Q(on_shortfall="fail", failed__gt=0, status__in=["pending", "processing"]),
+                condition=Q(failed__gt=0, status__in=["pending", "processing"]),
             ),
         ]
         constraints = [

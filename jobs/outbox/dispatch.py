@@ -44,16 +44,17 @@ class Dispatcher:
         """Has every lane ended?"""
         return not self._queue and not self._sending
 
-    def look(self) -> None:
-        """Look for endpoints with something due, and queue a lane for each."""
+    def look(self) -> bool:
+        """Look for endpoints with something due, and queue a lane for each; False if the look failed."""
         try:
             found = lanes_due(now=self._now, stop=self._stop, limit=self._limit)
         except Exception as error:
             self._failed(error, "delivery_pass_failed")
-            return
+            return False
         for key, lane in found.items():
             if key not in self._sending:
                 self._queue.setdefault(key, lane)
+        return True
 
     def turn(self, timeout: float | None) -> None:
         """Send the next waves, and store the outcomes of those that were answered within `timeout` seconds."""

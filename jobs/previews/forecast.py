@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from jobs.models.items import ItemQuerySet
 
+PORTION = 10_000  # ids in one statement; SQLite takes some 32,000 parameters
 Items = Mapping[int, tuple[int, ...]]
 
 
@@ -50,14 +51,20 @@ class _Asked:
 
     def counted(self, rows: ItemQuerySet) -> Counter[int]:
         """How many of these items each phase has, of the chosen ones."""
-        found = rows.filter(phase__job__in=[f.job.pk for f in self.figures])
-        if self.items is not None:
-            found = found.filter(pk__in=[pk for ids in self.items.values() for pk in ids])
-        return Counter(dict(found.order_by().values_list("phase").annotate(number=Count("pk"))))
+        if self.items is None:
+            return _by_phase(rows.filter(phase__job__in=[f.job.pk for f in self.figures]))
+        chosen, counts = [pk for ids in self.items.values() for pk in ids], Counter[int]()
+        for start in range(0, len(chosen), PORTION):
+            counts += _by_phase(rows.filter(pk__in=chosen[start : start + PORTION]))
+        return counts
 
     def by_job(self, counts: Counter[int], phases: Callable[[Figures], list[Phase]]) -> list[int]:
         """These counts over the phases that take part, for each job."""
         return [sum(counts[p.pk] for p in phases(f) if self.scope.phase in ("", p.code)) for f in self.figures]
+
+
+def _by_phase(rows: ItemQuerySet) -> Counter[int]:
+    return Counter(dict(rows.order_by().values_list("phase").annotate(number=Count("pk"))))
 
 
 def forecasts(

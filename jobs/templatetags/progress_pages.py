@@ -11,7 +11,7 @@ from django import template
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 
 from jobs import faces, kinds, words
 from jobs.previews import Offer
@@ -162,3 +162,25 @@ def until(moment: datetime | None, missing: str = words.DASH) -> SafeString | st
 def due(moment: datetime) -> SafeString | str:
     """The next try of a delivery: `in 5 min`, or `now` once that has come."""
     return until(moment) if moment > timezone.now() else "now"
+
+
+class ForgetTicks(template.Node):
+    """The list of the admin, in a form that a browser does not fill in again."""
+
+    form = '<form id="changelist-form"'
+
+    def __init__(self, nodes: template.NodeList) -> None:
+        self.nodes = nodes
+
+    def render(self, context: template.Context) -> SafeString:
+        """After Back a browser restores boxes by their position, which would tick the rows that are there now."""
+        html = self.nodes.render(context)
+        return mark_safe(html.replace(self.form, f'{self.form} autocomplete="off"', 1))  # noqa: S308  rendered above
+
+
+@register.tag
+def forget_ticks(parser: template.base.Parser, token: template.base.Token) -> ForgetTicks:
+    """Keep the browser from restoring what was ticked in the list inside."""
+    nodes = parser.parse(("endforget_ticks",))
+    parser.delete_first_token()
+    return ForgetTicks(nodes)

@@ -90,6 +90,7 @@ def _apply(c: Change, batch: Batch, prints: Sequence[str], items: dict[Key, Item
     reporter = _reporter(c, phase, batch)
     check = kinds.get(phase.job.kind).check_result
     moves: Counter[tuple[str, str]] = Counter()
+    failed_last = 0
     answers = []
     for fingerprint, result in zip(prints, batch.results, strict=True):
         item = items.get((phase.pk, fingerprint))
@@ -105,11 +106,12 @@ def _apply(c: Change, batch: Batch, prints: Sequence[str], items: dict[Key, Item
         answers.append(ResultOutcome(result.key, outcome, item.status, detail))
         if outcome == Outcome.APPLIED:
             moves[was, item.status] += 1
+            failed_last = _failed_last(failed_last, item.status)
             _note(c, phase, item)
     _count(c, phase, moves)
     c.heard(phase.job)
     done, failed = _became(moves, ItemStatus.COMPLETED), _became(moves, ItemStatus.FAILED)
-    c.seen(batch.worker, job=phase.job, done=done, failed=failed)
+    c.seen(batch.worker, job=phase.job, done=done, failed=failed, failed_last=failed_last)
     return Reported(answers, phase, cancel_requested=phase.job.held == Held.CANCELLED)
 
 
@@ -165,6 +167,13 @@ def _count(c: Change, phase: Phase, moves: Counter[tuple[str, str]]) -> None:
 def _became(moves: Counter[tuple[str, str]], status: str) -> int:
     """How many items these moves have brought into this status."""
     return sum(number for (_, now), number in moves.items() if now == status)
+
+
+def _failed_last(number: int, status: str) -> int:
+    """How many failures came after the last success, one result later."""
+    if status == ItemStatus.FAILED:
+        return number + 1
+    return 0 if status == ItemStatus.COMPLETED else number
 
 
 def _write(items: Iterable[ItemState]) -> None:

@@ -8,12 +8,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from jobs import progress
-from jobs.diagnosis.causes import out_of_reach, stuck_since
+from jobs.diagnosis.causes import none_succeeded, only_failing, out_of_reach, stuck_since
+from jobs.diagnosis.evidence import failing_now
 from jobs.models import Job, Phase
 from jobs.models.people import ALIVE
 from jobs.models.phases import phases_of
 from jobs.previews import Figures, Offer, figures_of, leases_of, offer
-from jobs.statuses import JobStatus, Shortfall
+from jobs.statuses import JobStatus
 from jobs.views.absent import Absent, held_by, release_offer
 from jobs.views.rows import Row
 from jobs.views.workers import Holding
@@ -44,6 +45,7 @@ class _Case:
     row: Row
     holding: Holding | None
     user: User | AnonymousUser
+    failing_now: Mapping[int, int]
 
 
 def attention(
@@ -54,16 +56,17 @@ def attention(
     holdings: Sequence[Holding],
     now: datetime,
 ) -> list[Attention]:
-    """Stuck without a live worker, stuck, out of reach, failed and retryable, held by the absent: those among these."""
+    """Stuck without a live worker, stuck, out of reach or only failing, failed and retryable, held by the absent."""
     unique = {job.pk: job for job in jobs}
     phases = phases_of(unique.values())
     leases = leases_of((phase for of in phases.values() for phase in of), now=now)
+    failing = failing_now((phase for of in phases.values() for phase in of), now=now)
     held = {holding.job_id: holding for holding in holdings}
     found = []
     for job in unique.values():
         figures = figures_of(job, phases=phases[job.pk], now=now)
         figures.leases = leases.get(job.pk, (0, 0, 0))
-        found.append(_judge(_Case(figures, rows[job.pk], held.get(job.pk), user)))
+        found.append(_judge(_Case(figures, rows[job.pk], held.get(job.pk), user, failing)))
     return sorted((row for row in found if row), key=lambda row: row.rank)
 
 
@@ -77,10 +80,24 @@ def _judge(case: _Case) -> Attention | None:
     if job.status == JobStatus.FAILED:
         cause = f"{_failed_since(f)}: {job.error}" if job.error else _failed_since(f)
         return _row(case, 3 if f.failed else 2, cause, _missing(f), "retry" if f.failed else "restart")
-    failing = [phase for phase in f.out_of_reach() if phase.on_shortfall == Shortfall.FAIL]
-    if job.status == JobStatus.PROCESSING and failing:
-        return _row(case, 2, out_of_reach(failing[0]), job.error, "retry")
+    if job.status == JobStatus.PROCESSING:
+        failing = list(_failing(case))
+        if failing:
+            return _row(case, 2, failing[0], job.error, "retry")
+    if job.status == JobStatus.COMPLETED:
+        fruitless = [phase for phase in f.phases if phase.failed and not phase.counts.processed]
+        return _row(case, 3, none_succeeded(fruitless[0]), job.error, "retry") if fruitless else None
     return _held(case, case.holding) if case.holding else None
+
+
+def _failing(case: _Case) -> Iterator[str]:
+    """The open phases whose threshold is out of reach, then those that only fail, each in a sentence."""
+    f = case.figures
+    yield from (out_of_reach(phase) for phase in f.out_of_reach() if phase.is_open)
+    for phase in f.phases:
+        said = only_failing(phase, failed_lately=case.failing_now.get(phase.pk, 0)) if phase.is_open else ""
+        if said:
+            yield said if len(f.phases) == 1 else f"{phase.label}: {said}"
 
 
 def _row(case: _Case, rank: int, cause: str, detail: str, act: str) -> Attention:

@@ -22,8 +22,8 @@ its own way registers how, once, in its module:
     def failures(request: HttpRequest, site: AdminSite, query: QueryDict) -> Found:
         return Found(words="jobs of kind ocr that failed in the last 24 h", rows=jobs_with_failures(request, query))
 
-What is found is cut down to the jobs in the account's sight. At most MOST_JOBS jobs and MOST_ITEMS items are acted
-on at once; the page says so instead of leaving any out.
+What is found is cut down to the jobs in the account's sight. One confirmation takes at most MOST_JOBS jobs and
+MOST_ITEMS items; of more it takes the newest jobs, and the page says how many it leaves for the next time.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ from jobs.views.item_filters import filters_of, in_words, narrowed
 from jobs.views.pages import numbers
 from jobs.words import number, things
 
-MOST_JOBS = 1000
-MOST_ITEMS = 20_000
+MOST_JOBS = 5_000
+MOST_ITEMS = 50_000
 MOST_COUNTED = 100_000
 OWN = ("match", "query", "back")
 
@@ -67,13 +67,13 @@ class Found:
 class Chosen:
     """What an act is about. `items` are those of each job; None where it is about jobs as a whole.
 
-    `too_many` is a sentence where it is more than can be acted on at once; then there are no jobs.
+    `rest` says what is left out where more match than one confirmation takes.
     """
 
     words: str
     jobs: list[Job] = field(default_factory=list)
     items: Mapping[int, tuple[int, ...]] | None = None
-    too_many: str = ""
+    rest: str = ""
 
     def of(self, job: Job) -> tuple[int, ...]:
         """The chosen items of a job; empty where it is meant as a whole."""
@@ -110,19 +110,22 @@ def chosen(request: HttpRequest, site: AdminSite, visible: JobQuerySet, *, job_i
 
 
 def _ticked(visible: JobQuerySet, job_ids: list[int], item_ids: list[int]) -> Chosen:
-    if len(job_ids) > MOST_JOBS:
-        return Chosen("", too_many=_too_many(len(job_ids), "job", MOST_JOBS))
-    if len(item_ids) > MOST_ITEMS:
-        return Chosen("", too_many=_too_many(len(item_ids), "item", MOST_ITEMS))
-    jobs = list(visible.filter(pk__in=job_ids).order_by("-pk"))
-    words = f"{things(len(item_ids), 'ticked item')}" if item_ids else f"{things(len(jobs), 'ticked job')}"
+    jobs = list(visible.filter(pk__in=job_ids[:MOST_JOBS]).order_by("-pk"))
+    kept = item_ids[:MOST_ITEMS]
+    words = f"{things(len(kept), 'ticked item')}" if kept else f"{things(len(jobs), 'ticked job')}"
     if not item_ids:
-        return Chosen(words, jobs)
+        return Chosen(words, jobs, rest=_rest(job_ids, MOST_JOBS, "ticked job"))
+    rest = _rest(item_ids, MOST_ITEMS, "ticked item")
     if len(jobs) == 1:
-        return Chosen(words, jobs, {jobs[0].pk: tuple(item_ids)})
-    rows = Item.objects.filter(pk__in=item_ids, phase__job__in=jobs).order_by("pk")
+        return Chosen(words, jobs, {jobs[0].pk: tuple(kept)}, rest)
+    rows = Item.objects.filter(pk__in=kept, phase__job__in=jobs).order_by("pk")
     items = _by_job(rows.values_list("phase__job_id", "pk"))
-    return Chosen(words, [job for job in jobs if job.pk in items], items)
+    return Chosen(words, [job for job in jobs if job.pk in items], items, rest)
+
+
+def _rest(ids: list[int], most: int, one: str) -> str:
+    """More ids than these are not even read from the address."""
+    return f"Only the first {things(most, one)} are taken; tick the others afterwards." if len(ids) > most else ""
 
 
 def _by_job(pairs: Any) -> dict[int, tuple[int, ...]]:
@@ -136,21 +139,32 @@ def _by_job(pairs: Any) -> dict[int, tuple[int, ...]]:
 
 
 def _all_of(found: Found, visible: JobQuerySet) -> Chosen:
+    """Everything that is found, or of more than one confirmation takes the newest jobs."""
     rows = found.rows.order_by()
-    most, one = (MOST_ITEMS, "item") if found.item else (MOST_JOBS, "job")
-    ids = list(rows.values_list(found.job, found.item or found.job)[: most + 1])
-    if len(ids) > most:
-        return Chosen(found.words, too_many=_too_many(rows[:MOST_COUNTED].count(), one, most))
-    wanted = {job_id for job_id, _ in ids}
-    if len(wanted) > MOST_JOBS:
-        return Chosen(found.words, too_many=_too_many(len(wanted), "job", MOST_JOBS))
+    most, pair = MOST_ITEMS if found.item else MOST_JOBS, (found.job, found.item or found.job)
+    ids = list(rows.values_list(*pair)[: most + 1])
+    is_cut = len(ids) > most or len({job_id for job_id, _ in ids}) > MOST_JOBS
+    if is_cut:
+        ids = list(
+            rows.order_by(f"-{found.job}", found.item or found.job).values_list(found.job, found.item or found.job)[
+                :most
+            ]
+        )
+    wanted = sorted({job_id for job_id, _ in ids}, reverse=True)[:MOST_JOBS]
     jobs, items = list(visible.filter(pk__in=wanted).order_by("-pk")), _by_job(ids)
-    return Chosen(found.words, jobs, {job.pk: items[job.pk] for job in jobs} if found.item else None)
+    kept = {job.pk: items[job.pk] for job in jobs} if found.item else None
+    taken = sum(map(len, kept.values())) if kept is not None else len(jobs)
+    rest = _left(rows[:MOST_COUNTED].count(), taken, "item" if found.item else "job") if is_cut and jobs else ""
+    return Chosen(found.words, jobs, kept, rest)
 
 
-def _too_many(count: int, one: str, most: int) -> str:
-    said = things(count, one) if count < MOST_COUNTED else f"{number(MOST_COUNTED)} {one}s or more"
-    return f"{said} match; an act takes at most {number(most)} at once. Narrow the filter, or tick some of them."
+def _left(matched: int, taken: int, one: str) -> str:
+    """Say how much is taken, and that the rest needs another confirmation.."""
+    of = f"{number(MOST_COUNTED)} {one}s or more" if matched == MOST_COUNTED else things(matched, one)
+    return (
+        f"More match than one confirmation takes: these are {number(taken)} of {of}, the newest jobs first. "
+        "When they are done, come back for the others."
+    )
 
 
 def _matched(request: HttpRequest, site: AdminSite, job_id: int | None) -> Found | None:

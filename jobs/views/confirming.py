@@ -21,9 +21,9 @@ from jobs.operations import Act
 from jobs.previews import ACTS, ActSpec, Preview, figures_of, preview
 from jobs.previews.acts import forbidden as lacking
 from jobs.views.asked import Asked, scope_in
-from jobs.views.choosing import Chosen, chosen
+from jobs.views.choosing import chosen
 from jobs.views.confirming_many import act_on_many, ask_about_many
-from jobs.views.pages import forbidden, jobs_of, missing, page, way_back
+from jobs.views.pages import forbidden, jobs_of, missing, page
 from jobs.views.rows import Row, rows_of
 from jobs.views.shown import Shown, shown_of, sign
 from jobs.words import number, things
@@ -64,10 +64,8 @@ def _confirm(request: HttpRequest, site: AdminSite, act: ActSpec, *, job_id: int
         return forbidden(request, site, lacks)
     shown = shown_of(request, act, job_id=job_id) if confirmed else None
     found = shown.chosen(visible) if shown else chosen(request, site, visible, job_id=job_id)
-    if found is None or not (found.jobs or found.too_many):
+    if found is None or not found.jobs:
         return missing(request, site, "There is no such job in your sight.")
-    if found.too_many:
-        return _too_many(request, site, act, found)
     asked = Asked(request, site, act, scope_in(request), found, shown)
     several = len(found.jobs) > 1
     if not confirmed:
@@ -76,11 +74,6 @@ def _confirm(request: HttpRequest, site: AdminSite, act: ActSpec, *, job_id: int
         messages.warning(request, STALE if several else CHANGED.format(found.jobs[0].name))
         return ask_about_many(asked) if several else _ask(asked)
     return act_on_many(asked) if several else _act(asked, shown)
-
-
-def _too_many(request: HttpRequest, site: AdminSite, act: ActSpec, found: Chosen) -> HttpResponse:
-    context = {"title": f"{act.title}: too many at once", "chosen": found, "back": way_back(request)}
-    return page(request, site, "jobs/confirm/too_many.html", context)
 
 
 # --- one job -----------------------------------------------------------------------------------------
@@ -94,6 +87,7 @@ def _ask(asked: Asked, *, form: ActForm | None = None, again: bool = False) -> H
     context = {
         "title": f"{asked.act.title}: {job.name}",
         "act": asked.act,
+        "chosen": asked.chosen,
         "single": Target(told, rows_of([job], now=figures.now)[job.pk]),
         "possible": not told.why_not,
         "form": form or asked.form([figures]),

@@ -105,13 +105,10 @@ class ItemList:
         if not any(self.filters.values()):
             return Matching("", [])
         count = self._count()
-        if count > MOST_ITEMS:
-            said = f"More than {number(MOST_ITEMS)} match; narrow the list to act on all of them at once."
-            return Matching(said, [])
         concerned = [each for each in item_offers(figures, user) if self._concerns(each.act.slug)]
         query = {"match": "items", "phase": self.phase.code, **_given(self.filters), "back": back}
         return Matching(
-            f"All {number(count)} that match",
+            f"All {number(count)} that match" if count <= MOST_ITEMS else f"The first {number(MOST_ITEMS)} that match",
             [
                 replace(each, label=f"{each.act.title} all…", url=f"{each.url}?{urlencode(query)}")
                 for each in concerned

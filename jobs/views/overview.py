@@ -8,20 +8,24 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from django.contrib.admin import AdminSite
+from django.db.models import Exists, OuterRef, Q, Sum
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 
 from jobs import faces
+from jobs.diagnosis.evidence import FAILING_FOR
 from jobs.forms import FilterForm
-from jobs.models import Job, Phase
+from jobs.models import Job, Phase, Tally
 from jobs.models.jobs import JobQuerySet
-from jobs.statuses import JobStatus
+from jobs.models.people import FEW_FAILURES, MANY_FAILURES
+from jobs.statuses import OPEN_PHASE, JobStatus
 from jobs.views.attention import attention
 from jobs.views.dead import dead_rows
 from jobs.views.pages import jobs_of, live, page
 from jobs.views.rows import rows_of
+from jobs.views.site_attention import failing_workers, late_deliveries, silent_processes, unattended_jobs
 from jobs.views.throughput import throughput
 from jobs.views.told import given_up, told_lately
 from jobs.views.workers import holdings, workers_lately
@@ -31,6 +35,7 @@ MOST_COUNTED = 1000
 LISTED, RUNNING_LISTED, WAITING_LISTED, FINISHED_LISTED = 25, 30, 10, 10
 RECENT = 300
 DAY = timedelta(hours=24)
+SUSPECT = ("stuck", "failed", "doomed", "failing", "fruitless", "held")
 Filters = dict[str, str]
 
 
@@ -62,15 +67,18 @@ def _filters(request: HttpRequest) -> Filters:
 
 def _figures(request: HttpRequest, visible: JobQuerySet, *, filters: Filters, now: datetime) -> dict[str, Any]:
     jobs = _narrowed(visible, filters)
-    lists = _lists(jobs)
+    lists = _lists(jobs, now=now)
     held = holdings(jobs, now=now)
     lists["held"] = list(jobs.filter(pk__in=[holding.job_id for holding in held[:LISTED]]))
     rows = rows_of((job for listed in lists.values() for job in listed), now=now)
-    suspects = [job for name in ("stuck", "failed", "doomed", "held") for job in lists[name][:LISTED]]
+    suspects = [job for name in SUSPECT for job in lists[name][:LISTED]]
     trouble = attention(suspects, request.user, rows=rows, holdings=held, now=now)
     troubled = {row.job.pk for row in trouble if row.job.status == JobStatus.PROCESSING}
     shown = {name: [rows[job.pk] for job in listed if job.pk not in troubled] for name, listed in lists.items()}
     dead = given_up(request, jobs)
+    processes = [*silent_processes(now), *unattended_jobs(jobs, now=now)]
+    late = late_deliveries(request, jobs, now=now)
+    failing = failing_workers(jobs, request.user, now=now)
     return {
         "tiles": _tiles(jobs, filters=filters, now=now),
         "told": told_lately(request),
@@ -78,7 +86,10 @@ def _figures(request: HttpRequest, visible: JobQuerySet, *, filters: Filters, no
         "absent": [row for row in trouble if row.absent],
         "dead": dead_rows(dead, request.user),
         "more": _more(lists, filters),
-        "needing": len(trouble) + len(dead),
+        "processes": processes,
+        "late": late,
+        "failing_workers": failing,
+        "needing": len(trouble) + len(dead) + len(processes) + len(late) + len(failing),
         "running": shown["running"],
         "waiting": shown["waiting"],
         "finished": shown["finished"],
@@ -98,13 +109,15 @@ def _narrowed(jobs: JobQuerySet, filters: Filters) -> JobQuerySet:
     return found.filter(name__icontains=filters["q"]) if "q" in filters else found
 
 
-def _lists(jobs: JobQuerySet) -> dict[str, list[Job]]:
+def _lists(jobs: JobQuerySet, *, now: datetime) -> dict[str, list[Job]]:
     """The jobs of each section; failed and running ones that are stuck come first, once."""
     ok = jobs.filter(stuck="")
     return {
         "stuck": list(jobs.stuck().order_by("stuck_since", "-id")[: LISTED + 1]),
         "failed": list(ok.filter(status=JobStatus.FAILED).order_by("-updated_at", "-id")[: LISTED + 1]),
         "doomed": list(_doomed(ok).order_by("-updated_at", "-id")[: LISTED + 1]),
+        "failing": list(_failing(ok, now=now).order_by("-updated_at", "-id")[: LISTED + 1]),
+        "fruitless": list(_fruitless(jobs, now=now).order_by("-finished_at", "-id")[: LISTED + 1]),
         "running": list(ok.filter(status=JobStatus.PROCESSING).order_by("-updated_at", "-id")[:RUNNING_LISTED]),
         "waiting": _waiting(ok),
         "finished": list(jobs.filter(finished_at__isnull=False).order_by("-finished_at", "-id")[:FINISHED_LISTED]),
@@ -112,8 +125,25 @@ def _lists(jobs: JobQuerySet) -> dict[str, list[Job]]:
 
 
 def _doomed(jobs: JobQuerySet) -> JobQuerySet:
-    """Running jobs that will fail, as too much has failed already."""
+    """Running jobs with a phase whose threshold is out of reach."""
     return jobs.filter(status=JobStatus.PROCESSING, pk__in=Phase.objects.doomed().values("job"))
+
+
+def _failing(jobs: JobQuerySet, *, now: datetime) -> JobQuerySet:
+    """Running jobs with a phase that only fails: from its beginning, or for ten minutes."""
+    tallies = Tally.objects.filter(minute__gt=now - FAILING_FOR).order_by().values("phase")
+    lately = tallies.annotate(successes=Sum("done"), failures=Sum("failed"))
+    phases = Phase.objects.filter(
+        pk__in=lately.filter(successes=0, failures__gte=MANY_FAILURES).values("phase"), status__in=OPEN_PHASE
+    )
+    always = Phase.objects.only_failing(FEW_FAILURES)
+    return jobs.filter(Q(pk__in=always.values("job")) | Q(pk__in=phases.values("job")), status=JobStatus.PROCESSING)
+
+
+def _fruitless(jobs: JobQuerySet, *, now: datetime) -> JobQuerySet:
+    """Jobs completed within a day with a phase in which items have failed and none has succeeded."""
+    phases = Phase.objects.filter(job=OuterRef("pk"), failed__gt=0, done=0, skipped=0, forced=False)
+    return jobs.filter(Exists(phases), partial=True, status=JobStatus.COMPLETED, finished_at__gte=now - DAY)
 
 
 def _more(lists: dict[str, list[Job]], filters: Filters) -> list[tuple[str, str]]:
@@ -122,7 +152,9 @@ def _more(lists: dict[str, list[Job]], filters: Filters) -> list[tuple[str, str]
     cut = {
         "stuck": (f"Only the {LISTED} jobs that are stuck longest are shown", {"stuck": "yes"}),
         "failed": (f"Only the {LISTED} jobs that failed last are shown", {"status": "failed"}),
-        "doomed": (f"Only {LISTED} of the jobs that will fail are shown", {"status": "processing"}),
+        "doomed": (f"Only {LISTED} of the jobs that cannot meet a threshold are shown", {"status": "processing"}),
+        "failing": (f"Only {LISTED} of the jobs in which everything fails are shown", {"status": "processing"}),
+        "fruitless": (f"Only {LISTED} of the jobs without any success are shown", {"status": "completed"}),
     }
     return [
         (sentence, f"{address}?{urlencode({**query, **filters})}")

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from jobs.access import access_of
+from jobs.faces import FAILING
 from jobs.models import Item, Job, Worker
 from jobs.models.items import ItemQuerySet
 from jobs.previews import Offer, figures_of
@@ -56,6 +57,7 @@ def worker_page(request: HttpRequest, site: AdminSite, worker_id: str) -> HttpRe
         "title": f"Worker {worker.name}",
         "worker": worker,
         "face": worker_face(worker.seen_at, now=now),
+        "failing": FAILING if Worker.objects.only_failing(now).filter(pk=worker.pk).exists() else None,
         "holds": _holds(request, worker, own.held(), now=now),
         "failures": list(failures[:FAILURES_LISTED]),
         "failures_url": _items(worker, "failed"),

@@ -51,7 +51,7 @@ def test_everything_that_matches_is_counted_before_and_its_progress_can_be_follo
     page.get_by_role("button", name="Go").click()
     expect_fact(page, "Chosen", "status Pending, matching “crowd”")
     expect_fact(page, "Matched", "1,000 jobs")
-    expect_fact(page, "Limit", "1,000 jobs or 20,000 items at once.")
+    expect_fact(page, "Limit", "5,000 jobs or 50,000 items at once.")
     page.get_by_label("Reason").fill("The disk is moved")
     page.get_by_role("button", name="Pause 1,000 jobs").click()
 

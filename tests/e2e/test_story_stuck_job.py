@@ -17,7 +17,7 @@ CAUSES = [
     "Needs 11, has 5; 5 open, 3 of them held.",
     "The threshold is out of reach: it needs 11, at most 10 can still succeed: 2 failed.",
     "3 leases of w-7 expired.",
-    "Nobody holds a live lease.",
+    "Waiting for a worker: 2 items pending, none under a live lease.",
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,8 +10,11 @@ from django.db import OperationalError, connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
+from django.utils import timezone
 
-from jobs.models import Job
+from jobs import heartbeats
+from jobs.management import delivering, watching
+from jobs.models import Job, ProcessHeartbeat
 from tests.factories import make_job
 
 
@@ -18,7 +22,94 @@ from tests.factories import make_job
 def test_a_site_that_can_serve_is_ready(client: Client) -> None:
     response = client.get("/readyz")
     assert response.status_code == 200
-    assert response.json() == {"status": "ok", "database": "ok", "migrations": "ok", "channel_layer": "ok"}
+    checks = ("database", "migrations", "channel_layer", "watchdog", "deliverer")
+    assert response.json() == {"status": "ok", **dict.fromkeys(checks, "ok")}
+
+
+def heard(kind: str, *, seconds_ago: float) -> None:
+    """A process of this kind was heard that long ago."""
+    seen_at = timezone.now() - timedelta(seconds=seconds_ago)
+    ProcessHeartbeat.objects.create(kind=kind, name="other:1", seen_at=seen_at)
+
+
+@pytest.mark.django_db
+def test_a_silent_watchdog_is_a_warning_of_a_site_that_is_ready(client: Client) -> None:
+    heard("watchdog", seconds_ago=300)
+    heard("deliverer", seconds_ago=5)
+    response = client.get("/readyz")
+    assert response.status_code == 200
+    body = response.json()
+    assert (body["status"], body["deliverer"]) == ("degraded", "ok")
+    assert body["watchdog"] == "No watchdog process was heard for 5 min."
+
+
+@pytest.mark.django_db
+def test_processes_that_were_never_heard_are_missed_after_a_minute_of_serving(client: Client) -> None:
+    heartbeats.serving_starts(timezone.now() - timedelta(seconds=30))
+    assert client.get("/readyz").json()["status"] == "ok"
+    heartbeats.serving_starts(timezone.now() - timedelta(seconds=61))
+    body = client.get("/readyz").json()
+    assert body["watchdog"] == "No watchdog process was ever heard."
+    assert body["deliverer"] == "No deliverer process was ever heard."
+
+
+@pytest.mark.django_db
+def test_processes_of_before_a_restart_are_not_missed_in_its_first_minute(client: Client) -> None:
+    heard("watchdog", seconds_ago=3600)
+    heartbeats.serving_starts()
+    assert client.get("/readyz").json()["status"] == "ok"
+
+
+@pytest.mark.django_db
+def test_one_live_process_of_several_is_enough(client: Client) -> None:
+    heard("watchdog", seconds_ago=3000)
+    heartbeats.beat("watchdog")
+    heartbeats.beat("deliverer")
+    heartbeats.serving_starts(timezone.now() - timedelta(hours=1))
+    assert client.get("/readyz").json()["status"] == "ok"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_sweep_and_a_look_at_what_is_due_are_signs_of_life(client: Client) -> None:
+    heartbeats.serving_starts(timezone.now() - timedelta(hours=1))
+    assert watching.sweep_once()
+    assert delivering.deliver_once()
+    assert set(ProcessHeartbeat.objects.values_list("kind", flat=True)) == {"watchdog", "deliverer"}
+    assert client.get("/readyz").json()["status"] == "ok"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_sweep_that_fails_is_no_sign_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
+    def down() -> dict[str, int]:
+        raise OperationalError("the database is locked")
+
+    monkeypatch.setattr("jobs.watchdog.sweep", down)
+    assert not watching.sweep_once()
+    assert not ProcessHeartbeat.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_heartbeat_is_written_at_most_every_ten_seconds(django_assert_num_queries: Any) -> None:
+    heartbeats.beat("watchdog")
+    with django_assert_num_queries(0):
+        heartbeats.beat("watchdog")
+
+
+@pytest.mark.django_db
+def test_rows_of_processes_that_ended_a_day_ago_are_forgotten() -> None:
+    heard("watchdog", seconds_ago=2 * 86_400)
+    heartbeats.beat("watchdog")
+    assert ProcessHeartbeat.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_metrics_tell_how_long_ago_each_process_was_heard_and_whether_it_is_silent(client: Client) -> None:
+    heard("watchdog", seconds_ago=300)
+    lines = client.get("/metrics").content.decode().splitlines()
+    assert 'progress_process_silent{kind="watchdog"} 1.0' in lines
+    assert 'progress_process_silent{kind="deliverer"} 0.0' in lines
+    [age] = [line for line in lines if line.startswith("progress_process_heartbeat_age_seconds{")]
+    assert 300 <= float(age.split()[-1]) < 310
 
 
 @pytest.mark.django_db

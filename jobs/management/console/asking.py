@@ -17,6 +17,7 @@ from jobs.management.console.drawing import Look
 from jobs.models import Item, Job
 from jobs.models.items import digest
 from jobs.models.jobs import JobQuerySet
+from jobs.words import normalized
 
 EXACT = ("status", "kind", "project", "name")
 LARGEST_ID = 2**63 - 1
@@ -26,10 +27,16 @@ def find_job(wanted: str) -> Job:
     """The job of this id, else of this name; NotFound where there is neither."""
     is_id = wanted.isascii() and wanted.isdigit() and int(wanted) <= LARGEST_ID
     job = Job.objects.filter(pk=int(wanted)).first() if is_id else None
-    job = job or Job.objects.filter(name=names.plain(wanted.replace("\0", ""))).first()
+    job = job or _named(wanted.replace("\0", ""))
     if job is None:
         raise NotFound(f"There is no job {wanted!r}; `jobs list` shows those that there are.")
     return job
+
+
+def _named(wanted: str) -> Job | None:
+    """The job of exactly this name, else the one whose name differs only in how it is composed and in its blanks."""
+    found = {job.name: job for job in Job.objects.filter(name__in={wanted, normalized(wanted)})}
+    return found.get(wanted) or next(iter(found.values()), None)
 
 
 def find_items(job: Job, *, ids: Sequence[int] | None, keys: Sequence[str] | None) -> list[int] | None:

@@ -154,5 +154,6 @@ function showNow() {
   if (mode === "live" || mode === "polling") sections.now();
 }
 
-setInterval(() => document.hidden || mode !== "live" || isAtRest() || refresh(), LISTS_MS);
+const isCurrent = () => mode === "live" || mode === "polling";
+setInterval(() => document.hidden || !isCurrent() || isAtRest() || refresh(), LISTS_MS);
 feed.start();

@@ -269,7 +269,9 @@ def test_failures_are_grouped_by_their_sentence_without_its_numbers(worker: Api)
 def test_the_diagnosis_says_why_and_what_would_help(worker: Api) -> None:
     job = make_job(items=10, done=4, failed=2, threshold=90, trigger="at_threshold")
     body = worker.get(f"/jobs/{job.pk}/diagnosis").json()
-    assert body["verdict"] == "It is running and needs nobody."
+    assert body["verdict"] == (
+        "It is running, but it will complete only in part: too much has failed for its threshold."
+    )
     assert {"code": "short", "detail": "Needs 9, has 4; 4 open."} in body["causes"]
     threshold = {
         "action": "threshold",

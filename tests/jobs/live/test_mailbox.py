@@ -7,7 +7,7 @@ import json
 import pytest
 
 from jobs.live.frames import Frame
-from jobs.live.mailbox import WINDOW, Mailbox
+from jobs.live.mailbox import GONE_WINDOW, WINDOW, Mailbox
 
 
 def frame(job_id: int, revision: int, *, is_over: bool = False) -> Frame:
@@ -119,3 +119,49 @@ def test_a_browser_that_reads_nothing_costs_one_state_of_each_job(mailbox: Mailb
             mailbox.post(frame(job_id, revision))
         taken(mailbox)
     assert mailbox.size() <= 20 + WINDOW
+
+
+# --- jobs that are gone ------------------------------------------------------------------------------
+
+
+def test_messages_that_jobs_are_gone_count_and_beyond_a_few_a_snapshot_says_the_same(mailbox: Mailbox) -> None:
+    for job_id in range(100):
+        mailbox.gone(job_id)
+    assert len(taken(mailbox)) == GONE_WINDOW
+    assert mailbox.wants_snapshot
+    mailbox.snapshot([frame(7, 3)], now=2.0)
+    assert taken(mailbox) == []
+    assert mailbox.size() == GONE_WINDOW + 1 + 1  # job 7, which the snapshot shows, went meanwhile
+    assert mailbox.acknowledge(None, 0)
+    assert mailbox.wants_snapshot
+    mailbox.snapshot([], now=3.0)
+    assert mailbox.acknowledge(None, 0)
+    assert (taken(mailbox), mailbox.size()) == ([], 0)
+
+
+def test_what_was_sent_after_it_acknowledges_that_a_job_is_gone(mailbox: Mailbox) -> None:
+    mailbox.gone(7)
+    taken(mailbox)
+    assert mailbox.waits_since() is None
+    mailbox.post(frame(8, 1))
+    taken(mailbox)
+    assert mailbox.acknowledge(8, 1)
+    assert mailbox.size() == 0
+
+
+def test_a_job_that_is_gone_is_not_acknowledged_by_its_id(mailbox: Mailbox) -> None:
+    mailbox.gone(7)
+    taken(mailbox)
+    assert not mailbox.acknowledge(7, 99)
+
+
+def test_a_client_that_reads_nothing_gets_a_bounded_number_of_messages(mailbox: Mailbox) -> None:
+    sent = 0
+    for job_id in range(1000):
+        mailbox.gone(job_id)
+        sent += len(taken(mailbox))
+        if mailbox.wants_snapshot and not (mailbox.is_full or mailbox.has_snapshot_under_way):
+            mailbox.snapshot([], now=1.0)
+            sent += 1
+    assert sent <= WINDOW
+    assert mailbox.size() <= 1000 + WINDOW

@@ -10,6 +10,7 @@ import pytest
 
 from jobs import operations
 from jobs.live import Limits
+from jobs.live.closing import OVER, OVERLOADED, REASON_BYTES, REASONS, denied, flood, unacknowledged
 from jobs.models import Job
 from jobs.serializers import encode, job_body
 from tests.factories import complete, make_job, phase_of
@@ -157,6 +158,73 @@ async def test_no_acknowledgement_in_time_closes_with_1013(viewer: str, watch: W
     job = await run(make_job, items=3)
     browser = await watch(f"/ws/jobs/{job.pk}", session_key=viewer, limits=QUICK).open()
     assert await browser.closed() == 1013
+
+
+async def test_a_client_that_only_reads_is_told_what_to_send_before_it_is_closed(viewer: str, watch: Watch) -> None:
+    job = await run(make_job, items=3)
+    limits = Limits(tick=0.05, ack_within=0.2)
+    browser = await watch(f"/ws/jobs/{job.pk}", session_key=viewer, limits=limits).open()
+    assert (await browser.hear())["type"] == "snapshot"
+    said = await browser.hear()
+    assert (said["type"], said["code"]) == ("closing", 1013)
+    assert said["reason"].startswith('No acknowledgement for 0.2 s. Send {"type":"ack"} after a snapshot')
+    closed = await browser.socket.receive_output(timeout=5)
+    assert closed == {"type": "websocket.close", "code": 1013, "reason": "No acknowledgement for 0.2 s."}
+
+
+async def test_a_flood_is_told_its_limit(viewer: str, watch: Watch) -> None:
+    browser = watch("/ws/jobs", session_key=viewer, limits=Limits(messages_per_second=1, messages_at_once=2))
+    await browser.begin()
+    for _ in range(9):
+        await browser.say(type="pong")
+    said = await browser.hear()
+    assert (said["type"], said["code"]) == ("closing", 1008)
+    assert said["reason"].startswith("More than 1 messages a second.")
+
+
+def test_every_close_reason_fits_into_its_frame() -> None:
+    limits = Limits()
+    every = [
+        OVER,
+        OVERLOADED,
+        flood(per_second=limits.messages_per_second),
+        unacknowledged(seconds=limits.ack_within),
+        *map(denied, REASONS),
+    ]
+    for each in every:
+        assert 0 < len(each.reason.encode()) <= REASON_BYTES
+        assert each.frame["reason"] == each.reason
+
+
+async def test_a_client_that_syncs_unknown_jobs_and_reads_nothing_gets_a_bounded_answer(
+    viewer: str, watch: Watch
+) -> None:
+    await run(make_job, items=3)
+    limits = Limits(tick=0.05, ack_within=1, sync_every=0.01)
+    browser = watch("/ws/jobs", session_key=viewer, limits=limits)
+    await browser.begin()
+    for start in range(30):
+        await browser.say(type="sync", revisions={start * 1000 + n: 1 for n in range(10_000, 10_500)})
+        await asyncio.sleep(0.02)
+    sent = []
+    while (event := await browser.socket.receive_output(timeout=5))["type"] != "websocket.close":
+        sent.append(json.loads(event["text"])["type"])
+    assert sent.count("snapshot") == 1
+    assert len(sent) <= 9
+    assert event["code"] == 1013
+
+
+async def test_answers_to_sync_come_once_a_second(viewer: str, watch: Watch) -> None:
+    job = await run(make_job, items=3)
+    browser = watch(f"/ws/jobs/{job.pk}", session_key=viewer, limits=Limits(sync_every=0.5))
+    await browser.begin()
+    await browser.say(type="sync", revisions={})
+    await browser.hear_job()
+    for _ in range(20):
+        await browser.say(type="sync", revisions={})
+    assert await browser.nothing(seconds=0.2)
+    await browser.hear_job()
+    assert await browser.nothing(seconds=0.7)
 
 
 async def test_an_acknowledgement_covers_the_earlier_frames_of_the_job(viewer: str, watch: Watch) -> None:

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import sys
 import time
+from asyncio.subprocess import DEVNULL
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any
 
 import pytest
 from knox.models import AuthToken
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from jobs.live.closing import REASONS
 from tests.factories import complete, make_job, phase_of
 from tests.jobs.live.conftest import run, sign_in
 from tests.jobs.live.server import LiveServer, hear, serving
+from tests.servers import ROOT, free_port, on_test_database
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -94,7 +100,31 @@ async def test_without_a_session_the_close_code_tells_the_browser(server: LiveSe
     async with server.watch("/ws/jobs", session_key="none") as browser:
         with pytest.raises(ConnectionClosed):
             await browser.recv()
-        assert browser.close_code == 4401
+        assert (browser.close_code, browser.close_reason) == (4401, REASONS[4401])
+
+
+async def test_uvicorn_passes_the_reason_of_a_close_too(transactional_db: None) -> None:
+    pytest.importorskip("uvicorn", reason="the packages of scale-out are not installed")
+    port = free_port()
+    command = [sys.executable, "-m", "uvicorn", "progress_site.asgi:application", "--port", str(port)]
+    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=on_test_database(), stderr=DEVNULL)
+    try:
+        browser = await _connect_when_it_listens(f"ws://127.0.0.1:{port}/ws/jobs")
+        with pytest.raises(ConnectionClosed):
+            await browser.recv()
+        assert (browser.close_code, browser.close_reason) == (4401, REASONS[4401])
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def _connect_when_it_listens(url: str) -> ClientConnection:
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                return await connect(url)
+            except OSError:
+                await asyncio.sleep(0.1)
 
 
 async def test_a_stopping_server_says_that_it_goes_away(server: LiveServer, viewer: str) -> None:
@@ -125,6 +155,39 @@ async def test_browsers_that_do_not_read_delay_nobody_and_cost_little(
             pass
     assert slowest < 1
     assert server.mebibytes() - before < 40
+
+
+def masked(opcode: int, payload: bytes) -> bytes:
+    """A frame as a client sends it, masked with zeros."""
+    length = bytes([0x80 | len(payload)]) if len(payload) < 126 else b"\xfe" + len(payload).to_bytes(2, "big")
+    return bytes([0x80 | opcode]) + length + bytes(4) + payload
+
+
+def waiting(deaf: socket.socket) -> int:
+    """How many bytes wait for a client that begins to read now."""
+    deaf.settimeout(1)
+    count = 0
+    with suppress(OSError):
+        while data := deaf.recv(1 << 16):
+            count += len(data)
+    return count
+
+
+@pytest.mark.parametrize("asks", ["sync", "ping"])
+async def test_what_waits_for_a_client_that_asks_much_and_reads_nothing_is_bounded(
+    server: LiveServer, viewer: str, asks: str
+) -> None:
+    unknown = json.dumps({"type": "sync", "revisions": {str(n): 1 for n in range(10_000, 11_000)}}).encode()
+    frame = masked(1, unknown) if asks == "sync" else masked(9, b"x" * 125) * 60
+    deaf = await asyncio.to_thread(server.deaf, "/ws/jobs", session_key=viewer)
+    await asyncio.to_thread(deaf.recv, 4096)  # the handshake
+    await asyncio.to_thread(deaf.sendall, masked(1, b'{"type":"ack"}'))
+    with suppress(OSError):
+        for _ in range(60):
+            await asyncio.to_thread(deaf.sendall, frame)
+            await asyncio.sleep(0.025)
+    assert await asyncio.to_thread(waiting, deaf) < 10_000
+    deaf.close()
 
 
 async def test_each_reconnecting_browser_gets_the_newest_state(server: LiveServer, viewer: str, token: str) -> None:

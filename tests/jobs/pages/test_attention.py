@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from jobs import watchdog
-from jobs.models import Delivery, Endpoint, Item, Job, Worker
+from jobs import tracking, watchdog
+from jobs.models import Delivery, Endpoint, Item, Job, ProcessHeartbeat, Tally, Worker
 from jobs.models.outbox import DeliveryStatus
 from jobs.views.overview import LISTED
 from tests.factories import make_job, phase_of, take
@@ -209,5 +209,120 @@ def test_the_number_of_queries_does_not_grow_with_what_needs_attention(
         make_job(items=17, done=2, failed=3, on_shortfall="fail")
     Worker.objects.update(seen_at=hours_ago(1))
     lead.open("/admin/")
-    with django_assert_max_num_queries(40):
+    with django_assert_max_num_queries(47):
         lead.open("/admin/")
+
+
+# --- workers, phases and jobs that only fail --------------------------------------------------------
+
+
+def report(job: Job, keys: range, status: str, *, worker: str) -> None:
+    """A worker reports the same outcome for these items."""
+    results = [tracking.Result(f"k{n}", status) for n in keys]
+    tracking.report(phase_of(job), worker=worker, results=results, by=tracking.Actor(name=worker))
+
+
+@pytest.mark.parametrize("shortfall", ["partial", "fail"])
+def test_a_worker_that_only_fails_is_attention_while_others_succeed(lead: Any, shortfall: str) -> None:
+    job = make_job(name="mixed", items=200, threshold=50, on_shortfall=shortfall)
+    report(job, range(60), "completed", worker="w-1")
+    report(job, range(60, 100), "failed", worker="w-3")
+    page = lead.open("/admin/")
+    shown = page.section("attention")
+    assert "Failing w-3 worker of mixed" in shown
+    assert "failed its last 40 items, others succeed" in shown
+    assert "w-1" not in shown
+    failures = lead.open(page.links()["Its failures"])
+    assert "40" in failures.text
+    assert "Worker w-3 failed its last 40 items; others succeed." in lead.open(f"/admin/jobs/job/{job.pk}/").text
+
+
+def test_a_worker_that_succeeded_before_is_attention_after_ten_failures_in_a_row_and_no_more_after_a_success(
+    lead: Any,
+) -> None:
+    job = make_job(items=200, threshold=50)
+    report(job, range(5), "completed", worker="w-3")
+    report(job, range(5, 14), "failed", worker="w-3")
+    assert "Nothing needs attention." in section(lead)
+    report(job, range(14, 15), "failed", worker="w-3")
+    assert "w-3" in section(lead)
+    report(job, range(15, 16), "completed", worker="w-3")
+    assert "Nothing needs attention." in section(lead)
+
+
+def test_failures_after_the_last_success_of_one_report_are_counted(db: None) -> None:
+    job = make_job(items=9)
+    results = [tracking.Result(f"k{n}", status) for n, status in enumerate(["failed", "completed", "failed", "failed"])]
+    tracking.report(phase_of(job), worker="w-3", results=results, by=tracking.Actor(name="w-3"))
+    tracking.report(phase_of(job), worker="w-3", results=results[2:], by=tracking.Actor(name="w-3"))
+    assert Worker.objects.get(name="w-3").failed_in_a_row == 2
+    report(job, range(4, 6), "failed", worker="w-3")
+    assert Worker.objects.get(name="w-3").failed_in_a_row == 4
+
+
+@pytest.mark.parametrize("shortfall", ["partial", "fail"])
+def test_a_phase_in_which_nothing_succeeds_is_attention(lead: Any, shortfall: str) -> None:
+    make_job(name="barren", items=100, failed=4, threshold=50, on_shortfall=shortfall)
+    shown = section(lead)
+    assert "barren" in shown
+    assert "none succeeded: 4 items have failed" in shown
+
+
+def test_a_phase_that_fails_everything_for_ten_minutes_is_attention(lead: Any) -> None:
+    job = make_job(name="outage", items=200, done=60, threshold=50)
+    Tally.objects.update(minute=hours_ago(1))
+    Job.objects.filter(pk=job.pk).update(heartbeat_at=hours_ago(1))
+    report(job, range(60, 75), "failed", worker="w-3")
+    assert "the last 15 items all failed within 10 min" in section(lead)
+
+
+def test_a_job_that_completed_without_any_success_is_attention_for_a_day(lead: Any) -> None:
+    job = make_job(name="fruitless", items=3, failed=3)
+    if job.status != "completed":  # where a phase without any success fails, it is attention as every failed job is
+        assert "fruitless" in section(lead)
+        return
+    assert "none succeeded: 3 items have failed" in section(lead)
+    page = lead.open(f"/admin/jobs/job/{job.pk}/")
+    assert "It has completed, but none succeeded: 3 items have failed." in page.section("acts")
+    Worker.objects.all().delete()
+    Job.objects.filter(pk=job.pk).update(finished_at=hours_ago(25))
+    assert "Nothing needs attention." in section(lead)
+
+
+# --- processes of the site -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("kind", "consequence"), [("watchdog", "Expired leases"), ("deliverer", "Events are stored")])
+def test_a_silent_watchdog_or_deliverer_is_attention(browser: Any, kind: str, consequence: str) -> None:
+    ProcessHeartbeat.objects.create(kind=kind, name="other:1", seen_at=timezone.now() - timedelta(seconds=90))
+    shown = section(browser("viewer"))
+    assert f"No {kind} process was heard for 90 s." in shown
+    assert consequence in shown
+
+
+def test_an_endpoint_whose_oldest_event_has_waited_for_ten_minutes_is_attention(lead: Any) -> None:
+    endpoint = make_dead(2)
+    Delivery.objects.update(status=DeliveryStatus.WAITING, tries=3, created_at=timezone.now() - timedelta(minutes=9))
+    assert "Nothing needs attention." in section(lead)
+    Delivery.objects.update(created_at=timezone.now() - timedelta(minutes=46))
+    shown = section(lead)
+    assert shown.startswith("Needs attention 1 ")
+    assert "Late billing endpoint its oldest event has waited for 46 min after 3 tries: HTTP 503" in shown
+    Endpoint.objects.filter(pk=endpoint.pk).update(active=False)
+    assert "Nothing needs attention." in section(lead)
+
+
+def test_a_worker_that_only_fails_is_not_shown_as_merely_alive(lead: Any) -> None:
+    report(make_job(items=20, threshold=50), range(12), "failed", worker="w-3")
+    page = lead.open(Worker.objects.get(name="w-3").get_absolute_url())
+    assert "Failing its last 12 items failed" in page.text
+    assert "Failing" in lead.open("/admin/jobs/worker/").text
+
+
+def test_jobs_that_wait_while_no_worker_was_heard_are_attention(lead: Any) -> None:
+    job = make_job(items=3)
+    assert "Nothing needs attention." in section(lead)
+    Job.objects.filter(pk=job.pk).update(created_at=hours_ago(1))
+    assert "1 job waits for a worker, and none was heard for 5 min." in section(lead)
+    Worker.objects.create(name="w-1", seen_at=timezone.now())
+    assert "Nothing needs attention." in section(lead)

@@ -49,7 +49,7 @@ def test_what_is_matched_is_said_with_counts_reasons_samples_and_the_limit(lead:
     assert said["Would change"] == "36 items; 12 of 14 jobs can be acted on; the others stay as they are"
     assert f"1 {TIMES} There is no failed item to retry. fine" in said["Would be refused"]
     assert f"1 {TIMES} The job is cancelled; possible while it is" in said["Would be refused"]
-    assert said["Limit"].startswith("1,000 jobs or 20,000 items at once.")
+    assert said["Limit"].startswith("5,000 jobs or 50,000 items at once.")
     assert said["Undo"].startswith("Not needed")
     assert "The first 12 and 2 more" in page.text
     assert [button.text for button in page.root.find("button", cls="do")] == ["Retry 12 jobs"]

@@ -10,6 +10,7 @@ from django.contrib import admin
 from django.test import RequestFactory
 
 from jobs.models import Item, Job
+from jobs.previews import forecast
 from jobs.views import choosing
 from jobs.views.choosing import Found, source
 from tests.factories import item_of, make_job, phase_of, settle
@@ -97,14 +98,52 @@ def test_a_job_out_of_sight_is_not_there_however_many_items_match(
     browser("lead", projects=["a"]).open(f"{JOBS}{hidden.pk}/retry/?match=items", status=404)
 
 
-def test_more_than_the_limit_is_refused_and_not_cut(lead: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def retry_button(lead: Any) -> str:
+    """Where the button of the first group of errors leads."""
+    links = lead.open("/admin/errors/").links()
+    return next(address for label, address in links.items() if label.startswith("Retry these"))
+
+
+@pytest.mark.parametrize("limits", [{"MOST_JOBS": 2}, {"MOST_ITEMS": 4}])
+def test_of_more_than_one_confirmation_takes_the_newest_jobs_are_taken_and_the_page_says_so(
+    lead: Any, monkeypatch: pytest.MonkeyPatch, limits: dict[str, int]
+) -> None:
+    for name, most in limits.items():
+        monkeypatch.setattr(choosing, name, most)
+    for n in range(3):
+        make_job(name=f"job-{n}", items=4, failed=2)
+    button = next(
+        link for label, link in lead.open("/admin/errors/").links().items() if label.startswith("Retry these")
+    )
+    asked = lead.open(button)
+    assert "More match than one confirmation takes: these are 4 of 6 items" in asked.text
+    told = lead.confirm(button, page=asked)
+    assert told.messages[0].startswith("4 items retried in 2 jobs")
+    assert Job.objects.get(name="job-0").phases.get().failed == 2
+    lead.confirm(button)
+    assert not Item.objects.failed().exists()
+
+
+def test_of_more_ticked_rows_than_one_confirmation_takes_the_first_are_taken(
+    lead: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(choosing, "MOST_JOBS", 2)
-    monkeypatch.setattr(choosing, "MOST_ITEMS", 5)
     ids = [make_job(items=2).pk for _ in range(3)]
-    for address in ("?match=jobs_job&query=", f"?{urlencode({'job': ids}, doseq=True)}", "?match=jobs_item&query="):
-        page = lead.open(f"{JOBS}act/retry/{address}")
-        assert "Narrow the filter" in page.text
-        assert not page.hidden()
+    page = lead.open(f"{JOBS}act/pause/?{urlencode({'job': ids}, doseq=True)}")
+    assert "Only the first 2 ticked jobs are taken" in page.text
+    assert page.hidden()
+
+
+def test_figures_of_more_items_than_one_statement_takes_are_added_up(
+    lead: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forecast, "PORTION", 2)
+    for n in range(2):
+        make_job(name=f"job-{n}", items=5, failed=3)
+    button = next(
+        link for label, link in lead.open("/admin/errors/").links().items() if label.startswith("Retry these")
+    )
+    assert "6 items" in lead.open(button).text
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,22 @@ def test_without_reason_and_typed_name_nothing_is_done(lead: Any, answers: dict[
     assert not phase_of(job).forced
 
 
+@pytest.mark.parametrize(
+    ("name", "typed"),
+    [
+        ("Stra\u00dfe caf\u00e9", "Stra\u00dfe cafe\u0301"),  # a keyboard of macOS composes letters in another way
+        ("cafe\u0301", "caf\u00e9"),
+        ("two  blanks", "two blanks"),
+        ("no\u00a0break", " no break "),
+    ],
+)
+def test_a_typed_name_is_compared_as_it_looks(lead: Any, name: str, typed: str) -> None:
+    job = make_job(name="renamed", items=2, done=1)
+    Job.objects.filter(pk=job.pk).update(name=name)
+    lead.confirm(asking(job, "force-complete"), reason="enough", name=typed)
+    assert phase_of(job).forced
+
+
 # --- changed since -----------------------------------------------------------------------------------
 
 

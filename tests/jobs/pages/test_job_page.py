@@ -12,7 +12,7 @@ from django.utils import timezone
 from jobs import operations, tracking
 from jobs.kinds import PhaseSpec
 from jobs.models import Item, Job
-from jobs.views import item_list
+from jobs.views import choosing, item_list
 from tests.factories import WORKER, make_job, phase_of, settle, take
 from tests.jobs.pages.test_overview import make_failed, make_stuck
 from tests.jobs.rules.conftest import Clock
@@ -41,7 +41,7 @@ def test_why_stuck_names_silence_leases_and_the_gap(lead: Any) -> None:
     panel = lead.open(address(job)).section("acts")
     assert panel.startswith("Why stuck It is stuck and will not finish by itself.")
     assert "Silent 0 s: no report and no heartbeat." in panel
-    assert "Nobody holds a lease." in panel
+    assert "Waiting for a worker: 73 items pending, none leased" in panel
     assert "Needs 108, has 44; 73 open." in panel
     assert "Retry 3 failed… → 3 items pending again. It completes with 64 more successes." in panel
 
@@ -65,9 +65,16 @@ def test_a_threshold_that_would_complete_it_is_offered_with_its_figure(lead: Any
 
 
 def test_where_nobody_is_needed_the_causes_are_folded(lead: Any) -> None:
-    page = lead.open(address(make_job(items=5, done=1)))
+    job = make_job(items=5, done=1)
+    take(phase_of(job), 1)
+    page = lead.open(address(job))
     assert page.section("acts").startswith("What can be done It is running and needs nobody. Why it is not finished")
     assert "open" not in page.root.find("details", id="diagnosis")[0].attributes
+
+
+def test_a_job_that_waits_for_a_worker_says_so_in_its_verdict(lead: Any) -> None:
+    panel = lead.open(address(make_job(items=12))).section("acts")
+    assert panel.startswith("What can be done It waits for a worker: 12 items pending, none leased.")
 
 
 def test_the_eta_says_why_it_is_unknown_or_how_it_comes_about(lead: Any, clock: Clock) -> None:
@@ -266,11 +273,17 @@ def test_retrying_all_that_match_leaves_the_others_and_comes_back_to_the_filter(
     assert phase_of(job).failed == 2
 
 
-def test_more_than_an_act_takes_is_not_offered(lead: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_more_than_one_confirmation_takes_the_first_are_offered(lead: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(item_list, "MOST_ITEMS", 5)
-    page = lead.open(address(make_job(items=6)) + "?q=k")
-    assert "More than 5 match; narrow the list to act on all of them at once." in page.section("items")
-    assert "Skip all…" not in page.links()
+    monkeypatch.setattr(choosing, "MOST_ITEMS", 5)
+    job = make_job(items=6)
+    page = lead.open(address(job) + "?q=k")
+    assert "The first 5 that match" in page.section("items")
+    asked = lead.open(page.links()["Skip all…"])
+    assert "More match than one confirmation takes: these are 5 of 6 items" in asked.text
+    told = lead.confirm(page.links()["Skip all…"], page=asked, reason="not needed")
+    assert told.messages == [f"{job.name}: 5 skipped."]
+    assert list(job.phases.get().items.filter(status="pending").values_list("key", flat=True)) == ["k5"]
 
 
 @pytest.mark.parametrize(

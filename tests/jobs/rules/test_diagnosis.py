@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -13,8 +14,10 @@ from hypothesis import strategies as st
 
 from jobs import operations, tracking, watchdog
 from jobs.diagnosis import Diagnosis, diagnose
+from jobs.diagnosis.causes import Need
+from jobs.errors import WrongState
 from jobs.kinds import PhaseSpec
-from jobs.models import Job
+from jobs.models import Job, ProcessHeartbeat
 from jobs.previews import figures_of
 from jobs.statuses import Shortfall, Trigger
 from tests.factories import WORKER, announce, listed, make_job, operator, phase_of, pipeline, settle, take
@@ -49,7 +52,7 @@ def test_a_job_whose_worker_fell_silent_says_since_when_and_what_is_missing(cloc
         "silent": "Silent 46 min: no report and no heartbeat.",
         "short": "Needs 108, has 44; 73 open.",
         "failed_items": "3 items have failed.",
-        "nobody_holds": "Nobody holds a lease.",
+        "waiting_for_worker": "Waiting for a worker: 73 items pending, none leased.",
         "silent_worker": "Worker w-7 has been silent for 46 min.",
     }
 
@@ -125,6 +128,109 @@ def test_a_job_that_is_over_says_so(status: str, verdict: str) -> None:
 
 def test_a_completed_job_needs_nothing() -> None:
     assert looked_at(make_job(items=2, done=2)).remedies == []
+
+
+# --- a verdict follows from its causes ----------------------------------------------------------------
+
+WELL = ("needs nobody", "nothing is missing")
+
+
+@settings(max_examples=60)
+@given(
+    items=st.integers(0, 12),
+    settled=st.lists(st.sampled_from(["completed", "failed"]), max_size=12),
+    taken=st.integers(0, 4),
+    lease=st.sampled_from([20, 7200, None]),
+    passed=st.sampled_from([0, 30, 120, 3000]),
+    steps=st.lists(st.sampled_from(["sweep", "retry", "pause", "resume"]), max_size=3),
+    watched=st.booleans(),
+    shortfall=st.sampled_from([*Shortfall]),
+)
+def test_a_verdict_never_says_that_all_is_well_while_a_cause_says_otherwise(
+    clock: Clock,
+    items: int,
+    settled: list[str],
+    taken: int,
+    lease: int | None,
+    passed: int,
+    steps: list[str],
+    watched: bool,
+    shortfall: Shortfall,
+) -> None:
+    job = make_job(items=items, on_shortfall=shortfall, threshold=60)
+    if settled and items:
+        settle(phase_of(job), settled[:items])
+    if taken and phase_of(job).is_open:
+        take(phase_of(job), taken, seconds=lease, worker="w2")
+    clock.forward(passed)
+    for step in steps:
+        with suppress(WrongState):
+            watchdog.sweep() if step == "sweep" else getattr(operations, step)(job, actor=None)
+    seen_at = clock.now if watched else clock.now - timedelta(minutes=2)
+    ProcessHeartbeat.objects.update_or_create(kind="watchdog", defaults={"name": "other:1", "seen_at": seen_at})
+
+    job = Job.objects.get(pk=job.pk)
+    found, phase = looked_at(job), phase_of(job)
+    held = phase.items.filter(status="processing")
+    is_heard = job.heartbeat_at is not None and clock.now - job.heartbeat_at <= timedelta(seconds=60)
+    trouble = {
+        "the watchdog is silent": not job.is_finished and not watched,
+        "an operator is needed": bool(job.stuck) or job.status in ("paused", "failed"),
+        "a lease is over": not job.is_finished and held.filter(lease_expires_at__lt=clock.now).exists(),
+        "nothing is leased": not job.is_finished and phase.pending_items > 0 and not held.exists(),
+        "nothing is heard": not job.is_finished and not is_heard,
+        "nothing succeeded": phase.failed > 2 and not phase.done,
+        "the threshold is out of reach": phase.is_open and (items - phase.failed) * 100 < items * 60,
+    }
+    if any(trouble.values()):
+        assert not any(word in found.verdict for word in WELL), (found, trouble)
+    if any(cause.need for cause in found.causes):
+        assert not any(word in found.verdict for word in WELL), found
+    if any(cause.need == Need.PERSON for cause in found.causes):
+        assert found.pressing
+
+
+def test_a_silent_job_that_was_retried_waits_for_a_worker(clock: Clock) -> None:
+    job = make_job(items=12, done=4, failed=2, threshold=50)
+    clock.forward(46 * 60)
+    watchdog.sweep()
+    operations.retry(job, actor=None)
+    Job.objects.filter(pk=job.pk).update(stuck="")
+    assert looked_at(job).verdict == "It waits for a worker: 8 items pending, none leased."
+
+
+def test_expired_leases_are_in_the_verdict(clock: Clock) -> None:
+    job = make_job(items=3)
+    take(phase_of(job), 2, seconds=10)
+    clock.forward(11)
+    found = looked_at(job)
+    assert (found.verdict, found.pressing) == ("It is running, but 2 leases of w1 expired.", True)
+
+
+def test_a_lease_of_a_silent_worker_is_in_the_verdict(clock: Clock) -> None:
+    job = make_job(items=3)
+    take(phase_of(job), 2, worker="w-7", seconds=7200)
+    assert looked_at(job).verdict == "It is running and needs nobody."
+    clock.forward(120)
+    assert looked_at(job).verdict == "It is running, but worker w-7 has been silent for 2 min."
+
+
+def test_without_a_watchdog_no_unfinished_job_is_well(clock: Clock) -> None:
+    job = make_job(items=3)
+    take(phase_of(job), 1)
+    ProcessHeartbeat.objects.create(kind="watchdog", name="other:1", seen_at=clock.now - timedelta(minutes=5))
+    assert looked_at(job).verdict == "It is running, but no watchdog process runs."
+    assert causes(job)["no_watchdog"].startswith(
+        "No watchdog process was heard for 5 min. Expired leases are not freed"
+    )
+
+
+def test_a_job_that_is_under_way_without_items_and_not_heard_says_so(clock: Clock) -> None:
+    job = pipeline(PhaseSpec(code="clustering"))
+    tracking.start(phase_of(job), by=WORKER)
+    clock.forward(200)
+    assert "no worker was heard for 3 min" in causes(job)["unheard"].lower()
+    assert "needs nobody" not in looked_at(job).verdict
 
 
 # --- what a remedy promises is what its act does ------------------------------------------------------
@@ -207,4 +313,4 @@ def test_it_costs_the_same_for_many_items_and_workers(clock: Clock) -> None:
             looked_at(job)
         return len(queries)
 
-    assert cost(20) == cost(400) <= 6
+    assert cost(40) == cost(400) <= 9

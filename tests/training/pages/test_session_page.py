@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 
 from jobs import watchdog
+from jobs.models import Job
 from jobs.words import DASH
 from tests.factories import make_job
 from tests.jobs.rules.conftest import Clock
@@ -49,6 +50,12 @@ def test_the_head_says_percent_status_phase_and_time(lead: Any, state: str) -> N
 def test_only_the_end_says_that_all_phases_are_complete(lead: Any, state: str) -> None:
     said = "All phases complete." in lead.open(address(make_in(state))).text
     assert said is (state in ("completed", "no_clusters"))
+
+
+def test_the_end_of_a_partial_session_says_that_something_is_missing(lead: Any) -> None:
+    page = address(make_in("completed"))
+    Job.objects.update(partial=True)
+    assert "All phases complete, with something missing." in lead.open(page).text
 
 
 @pytest.mark.parametrize("state", CLUSTERING)

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("jobs", "0012_token_use")]
+    dependencies = [("jobs", "0015_phase_waits_for_all")]
 
     operations = [
         migrations.AddField("job", "removed_at", models.DateTimeField(blank=True, editable=False, null=True)),

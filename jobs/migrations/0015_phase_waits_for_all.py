@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """One column with a constant default: no row is rewritten."""
 
-    dependencies = [("jobs", "0012_token_use")]
+    dependencies = [("jobs", "0014_heartbeats")]
     operations = [
         migrations.AddField("phase", "waits_for_all", models.BooleanField(default=False)),
     ]

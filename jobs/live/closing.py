@@ -1,0 +1,59 @@
+"""Why the server closes a socket: the code, the reason, and what the client's author should change."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+REASON_BYTES = 123  # the most that fits into a close frame beside its code
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """The end of a socket. `reason` goes into the close frame; where there is a `hint`, a message says both first."""
+
+    code: int
+    reason: str
+    hint: str = ""
+
+    @property
+    def message(self) -> str | None:
+        """The message before the close frame, if any."""
+        if not self.hint:
+            return None
+        return json.dumps({"type": "closing", "code": self.code, "reason": f"{self.reason} {self.hint}"})
+
+    @property
+    def frame(self) -> dict[str, Any]:
+        """The ASGI event that closes the socket."""
+        reason = self.reason.encode()[:REASON_BYTES].decode(errors="ignore")
+        return {"type": "websocket.close", "code": self.code, "reason": reason}
+
+
+OVER = Closing(1000, "The job is over.")
+OVERLOADED = Closing(1013, "The server could not serve this socket. Connect again in a moment.")
+REASONS = {
+    4401: "Not signed in: send the session cookie or a ticket that is new and unused.",
+    4403: "This account may not see this.",
+    4404: "There is no such job or channel.",
+}
+
+
+def denied(code: int) -> Closing:
+    """The end of a socket that may not watch what it asks for."""
+    return Closing(code, REASONS.get(code, OVERLOADED.reason))
+
+
+def flood(*, per_second: float) -> Closing:
+    """The client sends too many messages."""
+    return Closing(1008, f"More than {per_second:g} messages a second.", "Send an ack for each frame, and little else.")
+
+
+def unacknowledged(*, seconds: float) -> Closing:
+    """The client has acknowledged nothing for too long."""
+    hint = (
+        'Send {"type":"ack"} after a snapshot, and {"type":"ack","id":ID,"revision":REVISION} after a job, with its id '
+        "and its revision."
+    )
+    return Closing(1013, f"No acknowledgement for {seconds:g} s.", hint)
