@@ -23,6 +23,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from progress_client import forks
 from progress_client.errors import ProgressError
 
 try:
@@ -100,7 +101,7 @@ class Journal:
             if not self._waiting:
                 with contextlib.suppress(OSError):
                     self.path.unlink()
-            os.close(self._file)
+            forks.close_file(self._file)
 
     # --- the file --------------------------------------------------------------------------------
 
@@ -137,7 +138,7 @@ class Journal:
             self.sync()
             path.unlink()
         finally:
-            os.close(file)
+            forks.close_file(file)
         if found:
             log.info("took over %d outcomes that %s had not told", len(found), path.stem)
         return found
@@ -161,7 +162,7 @@ class Journal:
         """Begin the file anew with what waits; a crash leaves the old one or the new one."""
         new = self.path.with_suffix(f".{os.getpid()}.new")
         try:
-            file = os.open(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+            file = forks.open_file(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
             _hold(file)
             content = self._header() + b"".join(self._waiting.values())
             if os.write(file, content) != len(content):
@@ -171,7 +172,7 @@ class Journal:
         except OSError as error:
             log.error("the journal %s cannot be rewritten: %s", self.path, error)
             return
-        os.close(self._file)
+        forks.close_file(self._file)
         self._file, self._size, self._torn = file, len(content), False
 
 
@@ -195,13 +196,13 @@ def waiting(raw: bytes, *, server: str) -> dict[int, Entry]:
 def opened(path: Path, *, create: bool) -> int | None:
     """The file with our lock on it, None if a living process holds it. OSError where there is none to open."""
     while True:
-        file = os.open(path, os.O_RDWR | os.O_APPEND | (os.O_CREAT if create else 0), 0o600)
+        file = forks.open_file(path, os.O_RDWR | os.O_APPEND | (os.O_CREAT if create else 0))
         if not _hold(file):
-            os.close(file)
+            forks.close_file(file)
             return None
         if _is_at(path, file):
             return file
-        os.close(file)
+        forks.close_file(file)
 
 
 def path_bytes(file: int) -> bytes:

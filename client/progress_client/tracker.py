@@ -23,7 +23,7 @@ from secrets import token_hex
 from types import TracebackType
 from typing import Any
 
-from progress_client import images
+from progress_client import forks, images
 from progress_client.client import Client
 from progress_client.errors import NotFound
 from progress_client.images import STATUS_OF, WORD_OF, Image, Status
@@ -41,32 +41,36 @@ RENEWED_AS = 30.0
 __all__ = ["ProgressTracker", "Status"]
 
 
-class ProgressTracker:
+class ProgressTracker(forks.Unpicklable):
     """Tracks images that are processed one by one, over any number of processes and machines.
 
     Every mark is durable when the call returns. A marked image is ours under a lease that is renewed until it is marked
     again; if this process dies it is pending again after a while. An image is named by its id: those of jobs that this
-    tracker has created or asked about are known to it. Threads may share a tracker, each counts as a worker of its own.
+    tracker has created or asked about are known to it. Threads and forked
+    children may share a tracker, each counts as a worker of its own.
 
     `reset_stuck_images` and `reset_error_images` are acts of operators: the account of the token must be an operator as
     well as a worker (`token create NAME --role worker --role operator`). Else NotPermitted has the server's sentence.
     """
 
+    instead = "create a ProgressTracker there"
+
     def __init__(self, url: str | None = None, token: str | None = None, *, worker: str = "") -> None:
-        self._worker = worker[:100] or f"{socket.gethostname()[:80]}-{token_hex(4)}"
+        name = worker[:100] or f"{socket.gethostname()[:80]}-{token_hex(4)}"
         self._thread = threading.get_ident()
-        self._client = Client(url, token=token, worker=self._worker, journal=None)
+        self._client = Client(url, token=token, worker=name, journal=None)
         self._core = self._client._core
         self._kept: dict[int, dict[str, int]] = {}
         self._changed: set[int] = set()
         self._opened: dict[int, Job] = {}
         self._known: dict[int, Image] = {}
+        forks.renew(self)
 
     @property
     def worker(self) -> str:
         """Who holds what the calling thread marks."""
         thread = threading.get_ident()
-        return self._worker if thread == self._thread else f"{self._worker}.{thread}"
+        return self._core.worker if thread == self._thread else f"{self._core.worker}.{thread}"
 
     # --- jobs ------------------------------------------------------------------------------------
 
@@ -218,6 +222,12 @@ class ProgressTracker:
         self.close()
 
     # --- the parts -------------------------------------------------------------------------------
+
+    def _after_fork(self) -> None:
+        """The parent holds what it has marked; a forked child holds nothing yet, under a name of its own."""
+        self._thread = threading.get_ident()
+        for image in self._known.values():
+            image.worker = ""
 
     def _job(self, job_id: int, *, again: bool = False) -> Job | None:
         with suppress(NotFound):
