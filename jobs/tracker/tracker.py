@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from collections.abc import Sequence
@@ -27,7 +28,8 @@ class ProgressTracker:
     """Tracks images that are processed one by one, over any number of processes.
 
     Every mark is durable when the call returns. A locked database is waited for, see `patience.patient`.
-    One tracker may be shared by threads; each thread counts as a worker of its own.
+    One tracker may be shared by threads and by forked children; each counts as a worker of its own. In a child of a
+    process in which another thread had the SQLite file open, each call raises RuntimeError and says what to do.
     """
 
     def __init__(self, db_path: object = None, *, worker: str = "") -> None:
@@ -36,14 +38,14 @@ class ProgressTracker:
         `worker` is shown to operators as the holder of images; by default the machine's name and a random number.
         """
         self._worker = worker[:100] or f"{socket.gethostname()[:80]}-{token_hex(4)}"
-        self._thread = threading.get_native_id()
+        self._owner = os.getpid(), threading.get_native_id()
         self._changed: set[int] = set()
 
     @property
     def worker(self) -> str:
-        """Who holds what the calling thread marks."""
-        thread = threading.get_native_id()
-        return self._worker if thread == self._thread else f"{self._worker}.{thread}"
+        """Who holds what the calling thread marks: in its own process and thread the plain name."""
+        process, thread = caller = os.getpid(), threading.get_native_id()
+        return self._worker if caller == self._owner else f"{self._worker}.{process}.{thread}"
 
     # --- jobs ----------------------------------------------------------------------------------------
 
