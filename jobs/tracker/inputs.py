@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from enum import StrEnum
 
@@ -34,7 +35,7 @@ STATUS_OF = {
 }
 
 
-def new_images(paths: Sequence[str], splits: Sequence[str] | None) -> list[NewItem]:
+def new_images(paths: Sequence[str | os.PathLike[str]], splits: Sequence[str] | None) -> list[NewItem]:
     """The images as items; without splits theirs is empty."""
     if splits is not None and len(splits) < len(paths):
         raise ValueError(f"There are {len(paths)} image paths and {len(splits)} splits; give each image its split.")

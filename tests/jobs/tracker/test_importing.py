@@ -73,7 +73,7 @@ def test_every_image_and_batch_is_here_in_its_status(file: Path, tracker: Progre
     assert job_id is not None
     progress = tracker.get_progress(job_id)
     assert [progress[name] for name in ("total_images", "processed_count", "error_count")] == [10, 4, 2]
-    assert [path for _, path, _ in tracker.get_pending_images(job_id)] == ["c7.jpg", "c8.jpg", "c9.jpg"]
+    assert [str(path) for _, path, _ in tracker.get_pending_images(job_id)] == ["c7.jpg", "c8.jpg", "c9.jpg"]
     assert [row["error"] for row in tracker.get_pending_batches(job_id)] == ["full", ""]
     assert [row["image_count"] for row in tracker.get_uploaded_batches(job_id)] == [100]
     assert recount() == []
@@ -172,7 +172,8 @@ def test_missing_columns_are_done_without(tmp_path: Path, tracker: ProgressTrack
     run(path, "INSERT INTO images VALUES (?, ?)", [[7, "a.jpg"], [7, "b.jpg"]])
     bring(path)
     narrow, empty = (tracker.get_job_id(name) or 0 for name in ("narrow", "empty"))
-    assert [(path, split) for _, path, split in tracker.get_pending_images(narrow)] == [("a.jpg", ""), ("b.jpg", "")]
+    pending = [(str(path), split) for _, path, split in tracker.get_pending_images(narrow)]
+    assert pending == [("a.jpg", ""), ("b.jpg", "")]
     assert tracker.get_progress(empty)["status"] == "completed"
 
 
