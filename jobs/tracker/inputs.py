@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from enum import StrEnum
 
+from jobs.jsontext import storable
 from jobs.statuses import ItemStatus
 from jobs.tracking import NewItem
 
@@ -68,7 +69,7 @@ def fault_of(given: str, *, longest: int, empty: bool = False) -> str:
 
 def sentence(error: object) -> str:
     """An error's text without what a database refuses."""
-    return str(error).encode(errors="replace").decode().replace("\0", "?")
+    return storable(str(error))
 
 
 def pending_limit(limit: object) -> int:
