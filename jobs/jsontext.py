@@ -21,6 +21,11 @@ class Malformed(ValueError):
     """These bytes are no such JSON object; the text says why and continues `The body …`."""
 
 
+def storable(text: str) -> str:
+    """A foreign text as both databases can keep it: NUL and half surrogate pairs become question marks."""
+    return text.encode(errors="replace").decode().replace("\0", "?")
+
+
 def parsed(raw: bytes) -> dict[str, Any]:
     """The JSON object that these bytes say: at most 32 levels, no duplicate keys, NUL, half surrogate pairs,
     NaN, infinities and integers beyond 2^53. Malformed otherwise, BadInput where it is a field that is wrong."""

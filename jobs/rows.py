@@ -130,7 +130,8 @@ def lookup(
     )
     with connection.cursor() as cursor:
         cursor.execute(sql, [*ids, _dumps(list(texts))])
-        return cursor.fetchall()
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
 
 
 def next_ids(model: type[models.Model], count: int) -> range:

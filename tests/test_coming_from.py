@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import os
 import re
+import subprocess
+import sys
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -82,3 +87,35 @@ def test_every_method_of_the_tracker_is_on_the_page() -> None:
     public = {name for name in vars(ProgressTracker) if not name.startswith("_")} - {"worker"}
     named = {name.rpartition(".")[2] for name in found(r"`(jobs\.tracker\.ProgressTracker\.\w+)`")}
     assert named == public
+
+
+[EXAMPLE] = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
+OVER_REST = "from progress_client import ProgressTracker  # in the server: "
+IN_THE_SERVER = EXAMPLE.replace(OVER_REST, "")
+
+
+@pytest.mark.parametrize(
+    ("code", "config"), [(EXAMPLE, "client/pyproject.toml"), (IN_THE_SERVER, "pyproject.toml")], ids=["rest", "server"]
+)
+def test_the_example_of_the_tracker_has_right_types(tmp_path: Path, code: str, config: str) -> None:
+    script = tmp_path / "example.py"
+    script.write_text(code)
+    command = [sys.executable, "-m", "mypy", "--strict", "--config-file", config, str(script)]
+    done = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, "MYPYPATH": "client"}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_example_of_the_tracker_runs_as_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "images").mkdir()
+    for name in ("a.jpg", "b.jpg"):
+        (tmp_path / "images" / name).write_bytes(b"an image")
+    (tmp_path / "images" / "c.jpg").symlink_to("missing")
+    monkeypatch.chdir(tmp_path)
+    said = StringIO()
+    with redirect_stdout(said):
+        exec(IN_THE_SERVER, {})
+    assert said.getvalue() == "2 processed\n"
+    assert (tmp_path / "images" / "a.train").read_bytes() == b"an image"

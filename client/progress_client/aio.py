@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from types import TracebackType
 from typing import Any, TypeVar
 
+from progress_client import forks
 from progress_client.bar import bar
 from progress_client.buffer import Address
 from progress_client.client import Client
@@ -20,7 +21,7 @@ from progress_client.work import AnyWork, PhaseWork, Wish, Work
 T = TypeVar("T")
 
 
-class AsyncJob(Verbs[Awaitable[Any]]):
+class AsyncJob(Verbs[Awaitable[Any]], forks.Unpicklable):
     """One job; `body` is what the server said of it last."""
 
     def __init__(self, job: Job, core: Core) -> None:
@@ -90,7 +91,7 @@ class AsyncJob(Verbs[Awaitable[Any]]):
         return self._core.worker
 
 
-class AsyncClient:
+class AsyncClient(forks.Unpicklable):
     """`Client` for asyncio, with the same arguments."""
 
     def __init__(self, url: str | None = None, **options: Any) -> None:

@@ -45,10 +45,13 @@ class Outcome:
 
     @classmethod
     def of(cls, number: int, entry: Body) -> Outcome:
-        """The outcome that an entry of the journal says."""
-        address = Address(entry["job"], entry["phase"], entry.get("worker", ""))
+        """The outcome that an entry of the journal says. ValueError where it says none."""
+        job, phase, worker = entry.get("job"), entry.get("phase"), entry.get("worker", "")
         is_count = "count" in entry
-        return cls(number, address, entry["count" if is_count else "result"], is_count)
+        body = entry.get("count" if is_count else "result")
+        if not (isinstance(job, int) and isinstance(phase, str) and isinstance(worker, str) and isinstance(body, dict)):
+            raise ValueError("This entry says no outcome.")
+        return cls(number, Address(job, phase, worker), body, is_count)
 
 
 @dataclass(frozen=True)

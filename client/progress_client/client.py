@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from progress_client import listing
+from progress_client import forks, listing
 from progress_client.core import PATIENCE, Core, default_journal
 from progress_client.errors import NotFound
 from progress_client.items import Item
@@ -21,7 +21,7 @@ from progress_client.work import AnyWork, Wish
 JOURNAL = "PROGRESS_JOURNAL"
 
 
-class Client:
+class Client(forks.Unpicklable):
     """A connection to a site, for one process and any number of threads.
 
     `url` and `token` come from PROGRESS_URL and PROGRESS_TOKEN where they are left out, `worker` is the name of this
@@ -30,7 +30,8 @@ class Client:
     outcomes are more patient, they go on for ever. `journal` is the folder where outcomes wait until they are told,
     PROGRESS_JOURNAL or one in the user's state; None: in memory only.
 
-    Leaving `with` (or `close`) gives back what is not done and tells what waits.
+    Leaving `with` (or `close`) gives back what is not done and tells what waits. A forked child may use the same client
+    and its jobs: it has its own connections, threads and journal there, and its worker's name ends in its process id.
     """
 
     def __init__(

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Callable
 
+from progress_client import forks
 from progress_client.buffer import Address
 from progress_client.errors import ProgressError
 from progress_client.items import Item
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 PATIENCE = 60.0
 LAST_PATIENCE = 10.0
 LONGEST_VERSION = 100
+LONGEST_WORKER = 128
 TERMINATED = 128 + signal.SIGTERM
 DEFAULT_URL = "http://127.0.0.1:8000"
 
@@ -40,7 +42,13 @@ def default_journal() -> Path:
 
 def process_name() -> str:
     """`host-4711`: the worker that this process is."""
-    return f"{socket.gethostname()}-{os.getpid()}"[:128]
+    return named_with_process(socket.gethostname())
+
+
+def named_with_process(name: str) -> str:
+    """`name-4711`: two processes with one name would renew each other's leases."""
+    process = f"-{os.getpid()}"
+    return name[: LONGEST_WORKER - len(process)] + process
 
 
 def _told(version: str | None) -> str:
@@ -52,7 +60,7 @@ def _told(version: str | None) -> str:
 
 
 class Core:
-    """One server, one token, one process."""
+    """One server and one token. A forked child uses the same object, with connections, threads and files of its own."""
 
     def __init__(
         self,
@@ -72,6 +80,7 @@ class Core:
         address = url or os.environ.get("PROGRESS_URL") or DEFAULT_URL
         self.transport = Transport(address, token=token, version=_told(version))
         self.worker = worker or process_name()
+        self._name = worker or socket.gethostname()
         self.patience = patience
         self.stop = threading.Event()
         self.cancelled: set[int] = set()
@@ -83,7 +92,9 @@ class Core:
         self._was_on_term: Any = None
         self._closed = False
         self._process = os.getpid()
+        self._cancel_exit: Callable[[], None] | None = None
         atexit.register(self.close)
+        forks.renew(self)
 
     # --- calls -----------------------------------------------------------------------------------
 
@@ -104,6 +115,7 @@ class Core:
                 if self._closed:
                     raise ProgressError("The client is closed.")
                 self._outbox = Outbox(self.transport, self._opened_journal(), answered=self._answered)
+                self._cancel_exit = forks.at_child_exit(self.close)
             return self._outbox
 
     def _opened_journal(self) -> Journal | None:
@@ -158,6 +170,22 @@ class Core:
         if answer["cancel_requested"]:
             self.cancel(address.job)
 
+    # --- forks -----------------------------------------------------------------------------------
+
+    def _after_fork(self) -> None:
+        """Begin anew: connections, threads, journal, leases and outcomes of before are the parent's."""
+        self._lock = threading.RLock()
+        self._outbox = self._keeper = None
+        self._cancel_exit = None
+        was_stopped, self.stop = self.stop.is_set(), threading.Event()
+        if was_stopped:
+            self.stop.set()
+        self.listeners = {}
+        self.transport.after_fork()
+        self._process = os.getpid()
+        self.worker = named_with_process(self._name)
+        self.disarm()
+
     # --- the end ---------------------------------------------------------------------------------
 
     def end_on_term(self) -> None:
@@ -180,6 +208,8 @@ class Core:
                 return
             self._closed = True
         atexit.unregister(self.close)
+        if self._cancel_exit:
+            self._cancel_exit()
         self.stop.set()
         if self._keeper:
             for item in self._keeper.held():

@@ -28,7 +28,12 @@ class Refused(ProgressError):
         self.detail = str(problem.get("detail") or f"The server answered HTTP {status}.")
         self.code = str(problem.get("code") or "")
         self.errors = [(str(row.get("field")), str(row.get("detail"))) for row in problem.get("errors") or ()]
+        self._problem = problem
         super().__init__(self.detail)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Arrive whole in another process: a pool that cannot unpickle the error of its child hangs."""
+        return type(self), (self.status, self._problem)
 
 
 class NotPermitted(Refused):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from pathlib import Path
+from typing import Any, Union
 
 ALWAYS = ("train", "valid", "test")
 MOST_PENDING = 10_000
+ImagePath = Union[str, "os.PathLike[str]"]
 COUNTS = ("total", "completed", "error", "pending", "processing")
 
 
@@ -49,11 +52,16 @@ class Image:
         """The tracker gives back what it holds by itself."""
 
 
-def new_images(paths: Sequence[str], splits: Sequence[str] | None) -> list[dict[str, Any]]:
+def new_images(paths: Sequence[ImagePath], splits: Sequence[str] | None) -> list[dict[str, Any]]:
     """Images as items; ValueError where there are fewer splits than paths."""
     if splits is not None and len(splits) < len(paths):
         raise ValueError(f"There are {len(paths)} image paths and {len(splits)} splits; give each image its split.")
     return [{"key": str(path), "split": "" if splits is None else str(splits[n])} for n, path in enumerate(paths)]
+
+
+def pending_row(item: Mapping[str, Any]) -> tuple[int, Path, str]:
+    """A pending image as the tracker lists it."""
+    return item["id"], Path(item["key"]), item["split"]
 
 
 def pending_limit(limit: object) -> int:

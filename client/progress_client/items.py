@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Protocol
 
+from progress_client import forks
 from progress_client.errors import Fail, LeaseLost, Skip
 
 log = logging.getLogger(__name__)
@@ -24,14 +26,16 @@ class Teller(Protocol):
         """Nothing is to be told of this item."""
 
 
-class Item:
+class Item(forks.Unpicklable):
     """An item that this worker holds; `with item:` or `async with item:` tells what became of it.
 
     Left normally it is completed, with `item.result`. An exception makes it failed with the exception's sentence and
     goes no further, so that the loop goes on; `Skip` and `Fail` say it in your words. Ctrl-C, SIGTERM and a cancelled
     task give the item back and go on as usual. `complete`, `fail`, `skip` and `give_back` tell it earlier; the first
-    one counts.
+    one counts. All of it happens in the process that has claimed the item: in a forked child it raises ProgressError.
     """
+
+    instead = "send its key, and report it in the process that has claimed it"
 
     def __init__(self, body: dict[str, Any], *, job: int, phase: str, worker: str, teller: Teller) -> None:
         self.id: int = body["id"]
@@ -45,12 +49,14 @@ class Item:
         self.lost = False
         self.outcome = ""
         self._teller = teller
+        self._process = os.getpid()
 
     def __repr__(self) -> str:
         return f"<Item {self.key!r} of job {self.job}, attempt {self.attempt}, {self.outcome or 'open'}>"
 
     def check(self) -> None:
         """Raise LeaseLost when the item is no longer ours, so that long work can end early."""
+        self._check_process()
         if self.lost:
             raise LeaseLost(f"{self.label or self.key} is no longer ours; what it would give is not counted.")
 
@@ -75,6 +81,7 @@ class Item:
         self._tell("pending", {})
 
     def __enter__(self) -> Item:
+        self._check_process()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> bool:
@@ -84,7 +91,7 @@ class Item:
         return self._raised(error)
 
     async def __aenter__(self) -> Item:
-        return self
+        return self.__enter__()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
@@ -93,6 +100,8 @@ class Item:
 
     def _raised(self, error: BaseException) -> bool:
         """Tell what an exception means; True where it ends here."""
+        if self._process != os.getpid():
+            return False
         if isinstance(error, LeaseLost):
             log.warning("%s", error)
             self._leave("lost")
@@ -108,7 +117,11 @@ class Item:
             return False
         return True
 
+    def _check_process(self) -> None:
+        forks.check(self._process, f"{self.key!r} was claimed", instead="report it there, or claim items here")
+
     def _tell(self, status: str, body: dict[str, Any]) -> None:
+        self._check_process()
         if not self.outcome:
             self._teller.tell(self, {"key": self.key, "status": status, "attempt": self.attempt, **body})
             self.outcome = status

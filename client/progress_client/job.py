@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from progress_client import listing, watching
+from progress_client import forks, listing, watching
 from progress_client.bar import bar
 from progress_client.buffer import Address
 from progress_client.core import Core
@@ -18,7 +18,7 @@ from progress_client.work import PhaseWork, Wish, Work
 LEASE_SECONDS = 90
 
 
-class Job(Verbs[Any]):
+class Job(Verbs[Any], forks.Unpicklable):
     """One job. `body` is what the server said of it last, the shape of GET /jobs/{id}."""
 
     def __init__(self, core: Core, body: Answer) -> None:

@@ -5,6 +5,8 @@ handed over. `sync` brings what was written to the disk itself, for the day when
 forgotten by a second line that names its number; the file is rewritten when it has grown, and deleted when its owner
 leaves with nothing left in it.
 
+A line ends in a checksum. A damaged one is moved to a file beside the journal (`.damaged`), and all others count.
+
 The owner holds a lock on its file. A file that nobody holds belonged to a process that is dead, and whoever comes next
 takes over what is in it. Without `fcntl` (Windows) a process takes over the files of its own name only.
 """
@@ -13,7 +15,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import logging
 import os
 import re
@@ -21,9 +22,10 @@ import threading
 from collections.abc import Iterable
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
 
+from progress_client import forks
 from progress_client.errors import ProgressError
+from progress_client.records import Entry, line, parse, waiting
 
 try:
     import fcntl
@@ -36,7 +38,7 @@ VERSION = 1
 LARGE = 4 * 2**20
 MOST_NAMES = 1000
 
-Entry = dict[str, Any]
+__all__ = ["Journal", "waiting"]
 
 
 class Journal:
@@ -59,14 +61,18 @@ class Journal:
                 f"The journal in {folder} cannot be written ({error.strerror}); set PROGRESS_JOURNAL to a folder that"
                 f" can, or give the client journal=None and lose what is not told yet when the process dies."
             ) from error
-        self.left = self._load()
+        try:
+            self.left = self._load()
+        except BaseException:
+            forks.close_file(self._file)
+            raise
 
     def append(self, entry: Entry) -> int:
         """Write an outcome down; its number. It is in the hands of the operating system when this returns."""
         with self._lock:
             self._last += 1
-            line = self._waiting[self._last] = _line(self._last, entry)
-            self._write(line)
+            text = self._waiting[self._last] = line({"n": self._last, "entry": entry})
+            self._write(text)
             return self._last
 
     def forget(self, numbers: Iterable[int]) -> None:
@@ -75,9 +81,14 @@ class Journal:
         with self._lock:
             for number in gone:
                 self._waiting.pop(number, None)
-            self._write(json.dumps({"told": gone}, separators=(",", ":")).encode() + b"\n")
+            self._write(line({"told": gone}))
             if self._size > LARGE and self._size > 2 * sum(map(len, self._waiting.values())):
                 self._rewrite()
+
+    def reject(self, number: int) -> None:
+        """Move an outcome that makes no sense to the file of damaged lines."""
+        self._set_aside(self.path, [self._waiting[number].rstrip()])
+        self.forget([number])
 
     def sync(self) -> None:
         """Bring what was written to the disk."""
@@ -100,7 +111,7 @@ class Journal:
             if not self._waiting:
                 with contextlib.suppress(OSError):
                     self.path.unlink()
-            os.close(self._file)
+            forks.close_file(self._file)
 
     # --- the file --------------------------------------------------------------------------------
 
@@ -117,91 +128,129 @@ class Journal:
     def _load(self) -> list[tuple[int, Entry]]:
         """What a process of this name has left behind in the file that is ours now."""
         raw = path_bytes(self._file)
-        self._size, self._torn = len(raw), bool(raw) and not raw.endswith(b"\n")
-        if not raw:
+        content = parse(raw)
+        self._size = len(raw) - content.torn
+        if content.torn:
+            self._cut_off()
+        if not self._size:
             self._write(self._header())
-        left = waiting(raw, server=self._server)
-        self._waiting = {number: _line(number, entry) for number, entry in left.items()}
+        self._torn = self._torn or (bool(raw) and not content.torn and not raw.endswith(b"\n"))
+        left = content.waiting
+        self._waiting = {number: line({"n": number, "entry": entry}) for number, entry in left.items()}
         self._last = max(left, default=0)
+        if content.damaged and self._set_aside(self.path, content.damaged):
+            self._rewrite()
         return list(left.items())
 
     def _take_over(self, path: Path) -> list[tuple[int, Entry]]:
-        file = None
-        with contextlib.suppress(OSError):
+        try:
             file = opened(path, create=False)
+        except OSError:
+            return []
         if file is None:
             return []
         try:
-            left = waiting(path_bytes(file), server=self._server)
-            found = [(self.append(entry), entry) for entry in left.values()]
-            self.sync()
-            path.unlink()
+            found = self._moved(path, file)
+        except OSError as error:
+            log.error("the outcomes in %s cannot be taken over: %s", path, error)
+            return []
         finally:
-            os.close(file)
+            forks.close_file(file)
         if found:
             log.info("took over %d outcomes that %s had not told", len(found), path.stem)
         return found
 
-    def _header(self) -> bytes:
-        return json.dumps({"progress_client": VERSION, "server": self._server}).encode() + b"\n"
+    def _moved(self, path: Path, file: int) -> list[tuple[int, Entry]]:
+        """Move what waits in the file of a dead process to our own, or nothing if there is no room for it."""
+        content = parse(path_bytes(file))
+        if content.server not in ("", self._server):
+            return []
+        with self._lock:
+            entries = dict(enumerate(content.waiting.values(), self._last + 1))
+            lines = {number: line({"n": number, "entry": entry}) for number, entry in entries.items()}
+            if lines and not self._write(b"".join(lines.values())):
+                return []
+            self._last += len(lines)
+            self._waiting.update(lines)
+        self.sync()
+        if content.damaged and not self._set_aside(path, content.damaged):
+            path.replace(path.with_suffix(f".{os.getpid()}.damaged"))
+        else:
+            os.ftruncate(file, 0)
+            path.unlink()
+        return list(entries.items())
 
-    def _write(self, line: bytes) -> None:
+    def _set_aside(self, path: Path, lines: list[bytes]) -> bool:
+        """Append damaged lines of a file to the one beside it; False where that cannot be written."""
+        beside = damaged_of(path)
+        log.error("the journal %s is damaged: lines moved to %s: %d", path, beside, len(lines))
+        try:
+            with open(beside, "ab", opener=_private) as file:
+                file.write(b"".join(text + b"\n" for text in lines))
+        except OSError as error:
+            log.error("%s cannot be written: %s", beside, error)
+            return False
+        return True
+
+    def _header(self) -> bytes:
+        return line({"progress_client": VERSION, "server": self._server})
+
+    def _write(self, lines: bytes) -> bool:
         """Append; a full disk must not stop the work, so it is logged and the outcome waits in memory alone."""
-        text = b"\n" + line if self._torn else line
+        text = b"\n" + lines if self._torn else lines
         try:
             written = os.write(self._file, text)
+            if written != len(text):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
             log.error("the journal %s cannot be written: %s", self.path, error)
-            return
-        self._torn = written != len(text)
+            self._cut_off()
+            return False
+        self._torn = False
         self._size += written
         self._dirty = True
+        return True
+
+    def _cut_off(self) -> None:
+        """Remove a half-written line from the end of the file, or begin a new line after it."""
+        try:
+            os.ftruncate(self._file, self._size)
+        except OSError:
+            self._torn = True
 
     def _rewrite(self) -> None:
         """Begin the file anew with what waits; a crash leaves the old one or the new one."""
         new = self.path.with_suffix(f".{os.getpid()}.new")
+        content = self._header() + b"".join(self._waiting.values())
+        file = -1
         try:
-            file = os.open(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+            file = forks.open_file(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
             _hold(file)
-            content = self._header() + b"".join(self._waiting.values())
             if os.write(file, content) != len(content):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(file)
             new.replace(self.path)
         except OSError as error:
             log.error("the journal %s cannot be rewritten: %s", self.path, error)
+            if file >= 0:
+                forks.close_file(file)
+                with contextlib.suppress(OSError):
+                    new.unlink()
             return
-        os.close(self._file)
+        forks.close_file(self._file)
         self._file, self._size, self._torn = file, len(content), False
-
-
-def waiting(raw: bytes, *, server: str) -> dict[int, Entry]:
-    """The outcomes in a file that were not told, by their numbers; none in the file of another server.
-
-    The last line counts only when it is whole, and a line that makes no sense is passed over.
-    """
-    found: dict[int, Entry] = {}
-    for line in raw.split(b"\n")[:-1]:
-        row = _row(line)
-        if row.get("server", server) != server:
-            return {}
-        if "entry" in row:
-            found[row["n"]] = row["entry"]
-        for number in row.get("told", ()):
-            found.pop(number, None)
-    return found
 
 
 def opened(path: Path, *, create: bool) -> int | None:
     """The file with our lock on it, None if a living process holds it. OSError where there is none to open."""
     while True:
-        file = os.open(path, os.O_RDWR | os.O_APPEND | (os.O_CREAT if create else 0), 0o600)
+        file = forks.open_file(path, os.O_RDWR | os.O_APPEND | (os.O_CREAT if create else 0))
         if not _hold(file):
-            os.close(file)
+            forks.close_file(file)
             return None
         if _is_at(path, file):
             return file
-        os.close(file)
+        forks.close_file(file)
 
 
 def path_bytes(file: int) -> bytes:
@@ -232,13 +281,11 @@ def _is_at(path: Path, file: int) -> bool:
         return False
 
 
-def _row(line: bytes) -> dict[str, Any]:
-    try:
-        row = json.loads(line)
-    except ValueError:
-        row = None
-    return row if isinstance(row, dict) else {}
+def damaged_of(path: Path) -> Path:
+    """The file beside a journal that keeps its damaged lines."""
+    return path.with_suffix(".damaged")
 
 
-def _line(number: int, entry: Entry) -> bytes:
-    return b'{"n":%d,"entry":%s}\n' % (number, json.dumps(entry, separators=(",", ":"), allow_nan=False).encode())
+def _private(path: str, flags: int) -> int:
+    """Open a file that only its owner may read."""
+    return os.open(path, flags, 0o600)

@@ -221,8 +221,12 @@ class Outbox:
                 self._changed.notify_all()
 
     def _add_all(self, entries: list[tuple[int, Body]]) -> int:
+        assert self._journal
         for number, entry in entries:
-            self._add(Outcome.of(number, entry))
+            try:
+                self._add(Outcome.of(number, entry))
+            except ValueError:
+                self._journal.reject(number)
         return len(entries)
 
     def _forget(self, numbers: list[int]) -> None:

@@ -1,15 +1,4 @@
-"""The public API of an old SQLite image tracker, over REST.
-
-tracker = ProgressTracker("http://127.0.0.1:8000", token)
-job_id = tracker.create_job("batch_001", paths, splits)
-for image_id, path, split in tracker.get_pending_images(job_id, limit=500):
-    if tracker.mark_processing(image_id):
-        ...
-        tracker.mark_completed(image_id)
-tracker.checkpoint(job_id)
-tracker.get_progress(job_id)
-tracker.close()
-"""
+"""The public API of an old SQLite image tracker, over REST. COMING_FROM.md has an example."""
 
 from __future__ import annotations
 
@@ -19,14 +8,15 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import islice
+from pathlib import Path
 from secrets import token_hex
 from types import TracebackType
-from typing import Any
+from typing import Any, overload
 
-from progress_client import images
+from progress_client import forks, images
 from progress_client.client import Client
 from progress_client.errors import NotFound
-from progress_client.images import STATUS_OF, WORD_OF, Image, Status
+from progress_client.images import STATUS_OF, WORD_OF, Image, ImagePath, Status
 from progress_client.items import sayable
 from progress_client.job import Job
 
@@ -38,39 +28,44 @@ AT_ONCE = 1000
 # Less than the server's default, so that a shorter one is kept as well.
 RENEWED_AS = 30.0
 
-__all__ = ["ProgressTracker", "Status"]
 
-
-class ProgressTracker:
+class ProgressTracker(forks.Unpicklable):
     """Tracks images that are processed one by one, over any number of processes and machines.
 
     Every mark is durable when the call returns. A marked image is ours under a lease that is renewed until it is marked
     again; if this process dies it is pending again after a while. An image is named by its id: those of jobs that this
-    tracker has created or asked about are known to it. Threads may share a tracker, each counts as a worker of its own.
+    tracker has created or asked about are known to it. Threads and forked
+    children may share a tracker, each counts as a worker of its own.
 
     `reset_stuck_images` and `reset_error_images` are acts of operators: the account of the token must be an operator as
     well as a worker (`token create NAME --role worker --role operator`). Else NotPermitted has the server's sentence.
     """
 
-    def __init__(self, url: str | None = None, token: str | None = None, *, worker: str = "") -> None:
-        self._worker = worker[:100] or f"{socket.gethostname()[:80]}-{token_hex(4)}"
+    instead = "create a ProgressTracker there"
+
+    def __init__(
+        self, url: str | None = None, token: str | None = None, *, worker: str = "", db_path: ImagePath | None = None
+    ) -> None:
+        """`db_path` is taken for the sake of old scripts and not used."""
+        name = worker[:100] or f"{socket.gethostname()[:80]}-{token_hex(4)}"
         self._thread = threading.get_ident()
-        self._client = Client(url, token=token, worker=self._worker, journal=None)
+        self._client = Client(url, token=token, worker=name, journal=None)
         self._core = self._client._core
         self._kept: dict[int, dict[str, int]] = {}
         self._changed: set[int] = set()
         self._opened: dict[int, Job] = {}
         self._known: dict[int, Image] = {}
+        forks.renew(self)
 
     @property
     def worker(self) -> str:
         """Who holds what the calling thread marks."""
         thread = threading.get_ident()
-        return self._worker if thread == self._thread else f"{self._worker}.{thread}"
+        return self._core.worker if thread == self._thread else f"{self._core.worker}.{thread}"
 
     # --- jobs ------------------------------------------------------------------------------------
 
-    def create_job(self, name: str, image_paths: Sequence[str], splits: Sequence[str] | None = None) -> int:
+    def create_job(self, name: str, image_paths: Sequence[ImagePath], splits: Sequence[str] | None = None) -> int:
         """Create the job, or find the one of this name and add the paths that it lacks; its id.
 
         New images begin a new run of a finished job. ValueError where there are fewer splits than paths.
@@ -87,7 +82,7 @@ class ProgressTracker:
 
     # --- images ----------------------------------------------------------------------------------
 
-    def get_pending_images(self, job_id: int, limit: int = 100) -> list[tuple[int, str, str]]:
+    def get_pending_images(self, job_id: int, limit: int = 100) -> list[tuple[int, Path, str]]:
         """Up to `limit` (at most 10,000) pending images in their order: (id, path, split). Nothing is claimed.
 
         Another worker may get the same ones; `mark_processing` says whose each is.
@@ -96,11 +91,17 @@ class ProgressTracker:
         rows = list(islice(job.items(status="pending"), most)) if job else []
         for row in rows:
             self._know(row, job=job_id, phase=job.first_phase if job else "")
-        return [(row["id"], row["key"], row["split"]) for row in rows]
+        return [images.pending_row(row) for row in rows]
 
-    def mark_processing(self, image_id: int) -> bool:
-        """Take a pending image; True if it is ours now, False if another holds it or it is settled."""
-        return bool(self.mark_many([image_id], Status.PROCESSING))
+    @overload
+    def mark_processing(self, image_ids: int) -> bool: ...
+    @overload
+    def mark_processing(self, image_ids: Sequence[int]) -> list[int]: ...
+    def mark_processing(self, image_ids: int | Sequence[int]) -> bool | list[int]:
+        """Take pending images; the ids of those that are ours now. For one id: whether it is ours."""
+        if isinstance(image_ids, int):
+            return bool(self.mark_many([image_ids], Status.PROCESSING))
+        return self.mark_many(image_ids, Status.PROCESSING)
 
     def mark_completed(self, image_id: int) -> bool:
         """Count the image as done; True also when it was done before. False where its job takes no reports."""
@@ -116,7 +117,7 @@ class ProgressTracker:
         KeyError for an unknown id, and ValueError for an unknown status; nothing is marked then.
         """
         word = WORD_OF[Status(status)]
-        found = [self._image(image_id, what="image") for image_id in dict.fromkeys(image_ids)]
+        found = self._images(image_ids, what="image")
         self._changed.update(image.job for image in found)
         return self._mark(found, word, error=str(error))
 
@@ -189,11 +190,11 @@ class ProgressTracker:
 
     def mark_batch_uploaded(self, batch_id: int) -> bool:
         """Count the batch as uploaded; KeyError for an unknown id."""
-        return bool(self._mark([self._image(batch_id, what="batch")], "completed"))
+        return bool(self._mark(self._images([batch_id], what="batch"), "completed"))
 
     def mark_batch_error(self, batch_id: int, error: object) -> bool:
         """Keep why the upload failed; the batch is listed as pending. KeyError for an unknown id."""
-        return bool(self._mark([self._image(batch_id, what="batch")], "failed", error=str(error)))
+        return bool(self._mark(self._images([batch_id], what="batch"), "failed", error=str(error)))
 
     def get_pending_batches(self, job_id: int) -> list[dict[str, Any]]:
         """The batches to upload, those in error too: id, batch_number, image_count, status, error."""
@@ -219,6 +220,12 @@ class ProgressTracker:
 
     # --- the parts -------------------------------------------------------------------------------
 
+    def _after_fork(self) -> None:
+        """The parent holds what it has marked; a forked child holds nothing yet, under a name of its own."""
+        self._thread = threading.get_ident()
+        for image in self._known.values():
+            image.worker = ""
+
     def _job(self, job_id: int, *, again: bool = False) -> Job | None:
         with suppress(NotFound):
             if job_id in self._opened:
@@ -238,22 +245,25 @@ class ProgressTracker:
     def _know(self, row: dict[str, Any], *, job: int, phase: str) -> Image:
         return self._known.setdefault(row["id"], Image(row["id"], row["key"], job, phase))
 
-    def _image(self, image_id: int, *, what: str) -> Image:
-        """The image or batch of this id; KeyError where no job that this tracker knows has it."""
-        if image_id not in self._known:
-            self._look_for(image_id)
-        image = self._known.get(image_id)
-        if image is None or (image.phase == UPLOAD) != (what == "batch"):
-            raise KeyError(f"There is no {what} {image_id} in the jobs that this tracker has opened.")
-        return image
+    def _images(self, image_ids: Sequence[int], *, what: str) -> list[Image]:
+        """The images or batches of these ids, each once; KeyError where no job that this tracker knows has one."""
+        wanted = list(dict.fromkeys(image_ids))
+        self._look_for({image_id for image_id in wanted if image_id not in self._known})
+        for image_id in wanted:
+            image = self._known.get(image_id)
+            if image is None or (image.phase == UPLOAD) != (what == "batch"):
+                raise KeyError(f"There is no {what} {image_id} in the jobs that this tracker has opened.")
+        return [self._known[image_id] for image_id in wanted]
 
-    def _look_for(self, image_id: int) -> None:
-        for job in list(self._opened.values()):
+    def _look_for(self, missing: set[int]) -> None:
+        """Go through the jobs once, until every image is known."""
+        for job in list(self._opened.values()) if missing else ():
             uploads = self._client.find(f"{job.name}/{UPLOAD}")
             for place in [job, uploads] if uploads else [job]:
                 for row in place.items():
                     self._know(row, job=place.id, phase=place.first_phase)
-                    if row["id"] == image_id:
+                    missing.discard(row["id"])
+                    if not missing:
                         return
 
     def _mark(self, found: Sequence[Image], word: str, *, error: str = "") -> list[int]:

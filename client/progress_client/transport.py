@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
-from progress_client import backoff
+from progress_client import backoff, forks
 from progress_client.errors import ProgressError, Unavailable, refusal
 
 log = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ class Transport:
         self._timeout = timeout
         self._idle: list[http.client.HTTPConnection] = []
         self._streams: set[http.client.HTTPConnection] = set()
+        self._sockets: WeakSet[socket.socket] = WeakSet()
         self._lock = threading.Lock()
 
     def call(
@@ -114,9 +116,25 @@ class Transport:
             with suppress(OSError, AttributeError):
                 stream.sock.shutdown(socket.SHUT_RDWR)
 
+    def after_fork(self) -> None:
+        """Leave the parent's connections to the parent; this process opens its own."""
+        self._lock = threading.Lock()
+        self._idle, self._streams = [], set()
+        for inherited in list(self._sockets):
+            forks.silence(inherited)
+        self._sockets = WeakSet()
+
     def _connect(self, timeout: float) -> http.client.HTTPConnection:
         make = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
-        return make(self._netloc, timeout=timeout)
+        connection = make(self._netloc, timeout=timeout)
+        try:
+            connection.connect()
+        except BaseException:
+            connection.close()
+            raise
+        with self._lock:
+            self._sockets.add(connection.sock)
+        return connection
 
     def _take(self) -> http.client.HTTPConnection | None:
         with self._lock:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import threading
 import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from progress_client import backoff
+from progress_client import backoff, forks
 from progress_client.errors import NotFound, Unavailable
 from progress_client.transport import Transport, Trouble, answer_of
 
@@ -26,7 +27,7 @@ def watch(transport: Transport, job: int, *, patience: float, stop: threading.Ev
 
     NotFound where there is no such job, or no longer. A break is bridged for `patience` seconds, then Unavailable.
     """
-    last = ""
+    last, process = "", os.getpid()
     tries, deadline = 0, time.monotonic() + patience
     while not stop.is_set():
         asked = 0.0
@@ -34,6 +35,7 @@ def watch(transport: Transport, job: int, *, patience: float, stop: threading.Ev
             for number, body in _stream(transport, job, last=last):
                 last, tries, deadline = number, 0, time.monotonic() + patience
                 yield body
+                forks.check(process, "This watch() began", instead="call watch() here")
                 if body["status"] in OVER:
                     return
             trouble: Exception = Trouble("the stream ended")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
+from progress_client import forks
 from progress_client.bar import Bar
 from progress_client.buffer import Address
 from progress_client.core import Core
@@ -42,6 +44,7 @@ class Work:
         self._ready: deque[Item] = deque()
         self._rest = SHORTEST_REST
         self._ended = False
+        self._process = os.getpid()
 
     def arm(self) -> None:
         """SIGTERM gives items back from now on; called from the thread that the program began with."""
@@ -52,7 +55,8 @@ class Work:
         self._core.outbox.adopt()
 
     def ready(self) -> Item | None:
-        """The next item that is at hand and still ours."""
+        """The next item that is at hand and still ours. ProgressError in a process that was forked from the loop's."""
+        forks.check(self._process, "This loop over claim() began", instead="call claim() here")
         while self._ready and not self._core.stop.is_set():
             item = self._ready.popleft()
             if not item.lost and item.job not in self._core.cancelled:
@@ -61,6 +65,7 @@ class Work:
 
     def next(self) -> Item | None:
         """The next item, waited for; None when it is over."""
+        forks.check(self._process, "This loop over claim() began", instead="call claim() here")
         while not self._is_stopped():
             item = self.ready()
             if item is not None:
@@ -75,6 +80,8 @@ class Work:
     def close(self) -> None:
         """Give back what was not handed out."""
         self._ended = True
+        if self._process != os.getpid():
+            return
         while self._ready:
             item = self._ready.popleft()
             if not item.lost and item.job not in self._core.cancelled:

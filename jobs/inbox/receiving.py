@@ -25,26 +25,28 @@ def receive(body: bytes, *, type: str) -> None:
     The body is an event `{"type", "data"}`, with or without the other fields of an outward event, or its data alone.
     """
     message: dict[str, Any] | bytes = body
+    routing_key = jsontext.storable(type)
     try:
-        message = read(body, type=type)
+        message = read(body, type=routing_key)
         taken = take(message, source=SOURCE, by=BROKER)
     except (Refused, jsontext.Malformed) as refusal:
         reason = f"The body {refusal}." if isinstance(refusal, jsontext.Malformed) else str(refusal)
-        letter = bury(message, reason=reason, source=SOURCE, type=type)
-        log.warning("message_buried", type=type, letter=letter.pk, reason=reason)
+        letter = bury(message, reason=reason, source=SOURCE, type=routing_key)
+        log.warning("message_buried", type=routing_key, letter=letter.pk, reason=reason)
     else:
-        log.info("message_taken", type=type, job=taken.job.name, applied=taken.applied, reason=taken.reason)
+        log.info("message_taken", type=routing_key, job=taken.job.name, applied=taken.applied, reason=taken.reason)
 
 
 def give_up(body: bytes, *, type: str, reason: str) -> None:
     """Bury a message that the broker gave up on."""
     message: dict[str, Any] | bytes = body
+    routing_key = jsontext.storable(type)
     try:
-        message = read(body, type=type)
+        message = read(body, type=routing_key)
     except (Refused, jsontext.Malformed) as refusal:
         reason = f"{reason} {refusal}"
-    letter = bury(message, reason=reason, source=SOURCE, type=type)
-    log.warning("message_buried", type=type, letter=letter.pk, reason=reason)
+    letter = bury(message, reason=reason, source=SOURCE, type=routing_key)
+    log.warning("message_buried", type=routing_key, letter=letter.pk, reason=reason)
 
 
 def read(body: bytes, *, type: str) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from django.utils import timezone
 from standardwebhooks import Webhook
 
 from jobs.errors import BadInput
+from jobs.jsontext import storable
 from jobs.models.outbox import Endpoint
 from jobs.outbox.addresses import PORTS, Unreachable, check_url, resolve
 from jobs.outbox.messages import Message, Outcome
@@ -177,4 +178,4 @@ def _sentence(error: Exception) -> str:
         return f"No answer within {SECONDS:.0f} s."
     if isinstance(error, (BadInput, Unreachable)):
         return str(error)
-    return f"No answer: {error or type(error).__name__}"
+    return storable(f"No answer: {error or type(error).__name__}")

@@ -23,6 +23,7 @@ from jobs.tracking import NewItem, Result
 T = TypeVar("T")
 BY = Actor(name="import_tracker")
 AT_ONCE = 5000
+LONGEST_TIME = 100
 
 
 @dataclass(slots=True)
@@ -47,7 +48,7 @@ class Imported:
 
 
 def survey(file: OldFile, job: OldJob) -> Imported:
-    """What the file says of a job, and what of it cannot be brought in."""
+    """What the file says of a job, and what of it cannot be brought in. Unreadable where its rows are damaged."""
     found = Imported(job, file.image_counts(job), file.batch_counts(job))
     fault = fault_of(job.name.strip(), longest=LONGEST["name"]) or names.fault_of(job.name)
     if fault:
@@ -89,7 +90,7 @@ def _list_images(file: OldFile, job: OldJob) -> Phase:
     [spec] = kinds.get("generic").build(KindOptions())
     made = tracking.create_job(
         name=job.name,
-        metadata={"imported": {"id": job.id, "created_at": job.created_at, "updated_at": job.updated_at}},
+        metadata={"imported": {"id": job.id, "created_at": _time(job.created_at), "updated_at": _time(job.updated_at)}},
         phases=[replace(spec, expected=total)],
         items=next(portions, []),
         reopen=True,
@@ -110,7 +111,7 @@ def _report(phase: Phase, rows: Iterable[OldRow]) -> None:
 
 def _result(row: OldRow) -> Result:
     done = row.status == ItemStatus.COMPLETED
-    kept = {"processed_at": sentence(row.at)[:100]} if row.at and row.status != ItemStatus.PROCESSING else {}
+    kept = {"processed_at": _time(row.at)} if row.at and row.status != ItemStatus.PROCESSING else {}
     return Result(row.key, row.status, attempt=None if done else 0, error=sentence(row.error), result=kept)
 
 
@@ -124,6 +125,11 @@ def _new_image(row: OldRow) -> NewItem:
 
 def _new_batch(row: OldRow) -> NewItem:
     return uploads.new_batch(int(row.key), row.count if _is_number(row.count) else 0)
+
+
+def _time(at: str | None) -> str | None:
+    """A time as the file has it: any text, without what a database refuses."""
+    return None if at is None else sentence(at)[:LONGEST_TIME]
 
 
 def _is_batch(row: OldRow) -> bool:

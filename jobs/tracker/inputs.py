@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from enum import StrEnum
 
 from jobs import names
 from jobs.errors import BadInput
+from jobs.jsontext import storable
 from jobs.statuses import ItemStatus
 from jobs.tracking import NewItem
 
@@ -36,7 +38,7 @@ STATUS_OF = {
 }
 
 
-def new_images(paths: Sequence[str], splits: Sequence[str] | None) -> list[NewItem]:
+def new_images(paths: Sequence[str | os.PathLike[str]], splits: Sequence[str] | None) -> list[NewItem]:
     """The images as items; without splits theirs is empty."""
     if splits is not None and len(splits) < len(paths):
         raise ValueError(f"There are {len(paths)} image paths and {len(splits)} splits; give each image its split.")
@@ -77,7 +79,7 @@ def fault_of(given: str, *, longest: int, empty: bool = False) -> str:
 
 def sentence(error: object) -> str:
     """An error's text without what a database refuses."""
-    return str(error).encode(errors="replace").decode().replace("\0", "?")
+    return storable(str(error))
 
 
 def pending_limit(limit: object) -> int:

@@ -42,13 +42,17 @@ def batches() -> ItemQuerySet:
 
 
 def find(among: ItemQuerySet, ids: Sequence[int], *, what: str) -> list[Named]:
-    """The items of these ids in their order; KeyError names the first one that is missing."""
-    rows = among.filter(pk__in=ids).values_list("pk", "key", "phase_id", "phase__job_id")
-    found = {row[0]: Named(*row) for row in rows}
-    missing = [pk for pk in ids if pk not in found]
+    """The items of these ids in their order, each once; KeyError names the first one that is missing."""
+    wanted = list(dict.fromkeys(ids))
+    found: dict[int, Named] = {}
+    # In portions, because SQLite bounds the number of parameters of a statement.
+    for start in range(0, len(wanted), AT_ONCE):
+        rows = among.filter(pk__in=wanted[start : start + AT_ONCE])
+        found |= {row[0]: Named(*row) for row in rows.values_list("pk", "key", "phase_id", "phase__job_id")}
+    missing = [pk for pk in wanted if pk not in found]
     if missing:
         raise KeyError(f"There is no {what} {missing[0]}.")
-    return [found[pk] for pk in dict.fromkeys(ids)]
+    return [found[pk] for pk in wanted]
 
 
 def mark(items: Sequence[Named], status: ItemStatus, *, error: str = "", worker: str) -> list[int]:

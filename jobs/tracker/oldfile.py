@@ -23,6 +23,10 @@ class NotATracker(ValueError):
     """The file is no database of the old tracker; the text is a sentence."""
 
 
+class Unreadable(NotATracker):
+    """A part of the file is damaged; the text is a sentence that names the part."""
+
+
 @dataclass(frozen=True, slots=True)
 class OldJob:
     """A row of `jobs`; `processed` and `errors` are the counters that the old tracker kept beside its images."""
@@ -102,17 +106,25 @@ class OldFile:
             f"SELECT {key}, MAX({self._rank(table)}), {columns}, {order} AS place"
             f" FROM {table} WHERE job_id = ? GROUP BY {key} ORDER BY place"
         )
-        cursor = self._connection.execute(sql, [job.id])
-        while rows := cursor.fetchmany(FETCHED):
-            for name, rank, split, error, moment, count, _ in rows:
-                yield OldRow(
-                    _text(name) or "", _text(split) or "", RANKED[rank], _text(error) or "", _text(moment), count
-                )
+        for name, rank, split, error, moment, count, _ in self._read(table, job, sql):
+            yield OldRow(_text(name) or "", _text(split) or "", RANKED[rank], _text(error) or "", _text(moment), count)
 
     def _counts(self, table: str, job: OldJob, *, key: str) -> Counter[ItemStatus]:
         furthest = f"SELECT MAX({self._rank(table)}) AS furthest FROM {table} WHERE job_id = ? GROUP BY {key}"
-        rows = self._connection.execute(f"SELECT furthest, COUNT(*) FROM ({furthest}) GROUP BY furthest", [job.id])
+        rows = self._read(table, job, f"SELECT furthest, COUNT(*) FROM ({furthest}) GROUP BY furthest")
         return Counter({RANKED[rank]: number for rank, number in rows})
+
+    def _read(self, table: str, job: OldJob, sql: str) -> Iterator[tuple[Any, ...]]:
+        """The rows of a job; Unreadable where a page of the file is damaged."""
+        try:
+            cursor = self._connection.execute(sql, [job.id])
+            while rows := cursor.fetchmany(FETCHED):
+                yield from rows
+        except (sqlite3.Error, UnicodeError) as error:
+            raise Unreadable(
+                f"Job {job.id!a} is left out: the rows of {job.name[:80]!a} in the table {table} cannot be read"
+                f" ({error}). Repair a copy of the file: sqlite3 OLD.db .recover | sqlite3 NEW.db"
+            ) from error
 
     def _rank(self, table: str) -> str:
         cases = " ".join(f"WHEN '{word}' THEN {rank}" for word, rank in RANKS.items())

@@ -10,6 +10,8 @@ from typing import ParamSpec, TypeVar
 import structlog
 from django.db import OperationalError, connection
 
+from jobs.tracker import forks
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -23,11 +25,13 @@ def patient(call: Callable[P, R]) -> Callable[P, R]:
     """Try again while the database is locked: 5 tries, with waits of 0.5, 1, 2 and 4 seconds between them.
 
     Each try itself waits as long as the connection does (SQLite: the busy timeout). Inside a transaction
-    of the caller there is one try, because only its owner can begin a transaction anew.
+    of the caller there is one try, because only its owner can begin a transaction anew. RuntimeError in a forked child
+    that cannot use the database.
     """
 
     @wraps(call)
     def trying(*args: P.args, **kwargs: P.kwargs) -> R:
+        forks.check()
         for wait in WAITS:
             try:
                 return call(*args, **kwargs)

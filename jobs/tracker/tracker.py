@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 from secrets import token_hex
-from typing import Any, Self
+from typing import Any, Self, overload
 
 from django.db import connection, transaction
 from django.db.models import Count
 
 from jobs import names, operations, tracking
 from jobs.change import Actor
+from jobs.errors import NotFound
 from jobs.models import Item, Job, Phase
 from jobs.statuses import ItemStatus
 from jobs.tracker import checkpoints, marking, text, uploads
@@ -27,28 +31,31 @@ class ProgressTracker:
     """Tracks images that are processed one by one, over any number of processes.
 
     Every mark is durable when the call returns. A locked database is waited for, see `patience.patient`.
-    One tracker may be shared by threads; each thread counts as a worker of its own.
+    One tracker may be shared by threads and by forked children; each counts as a worker of its own. In a child of a
+    process in which another thread had the SQLite file open, each call raises RuntimeError and says what to do.
     """
 
-    def __init__(self, db_path: object = None, *, worker: str = "") -> None:
+    def __init__(self, db_path: str | os.PathLike[str] | None = None, *, worker: str = "") -> None:
         """`db_path` is taken for the sake of old scripts and not used: the database is the site's.
 
         `worker` is shown to operators as the holder of images; by default the machine's name and a random number.
         """
         self._worker = worker[:100] or f"{socket.gethostname()[:80]}-{token_hex(4)}"
-        self._thread = threading.get_native_id()
+        self._owner = os.getpid(), threading.get_native_id()
         self._changed: set[int] = set()
 
     @property
     def worker(self) -> str:
-        """Who holds what the calling thread marks."""
-        thread = threading.get_native_id()
-        return self._worker if thread == self._thread else f"{self._worker}.{thread}"
+        """Who holds what the calling thread marks: in its own process and thread the plain name."""
+        process, thread = caller = os.getpid(), threading.get_native_id()
+        return self._worker if caller == self._owner else f"{self._worker}.{process}.{thread}"
 
     # --- jobs ----------------------------------------------------------------------------------------
 
     @patient
-    def create_job(self, name: str, image_paths: Sequence[str], splits: Sequence[str] | None = None) -> int:
+    def create_job(
+        self, name: str, image_paths: Sequence[str | os.PathLike[str]], splits: Sequence[str] | None = None
+    ) -> int:
         """Create the job, or find the one of this name and add the paths that it lacks; its id.
 
         The job appears with all its images or not at all. New images begin a new run of a finished job.
@@ -69,7 +76,7 @@ class ProgressTracker:
     # --- images --------------------------------------------------------------------------------------
 
     @patient
-    def get_pending_images(self, job_id: int, limit: int = 100) -> list[tuple[int, str, str]]:
+    def get_pending_images(self, job_id: int, limit: int = 100) -> list[tuple[int, Path, str]]:
         """Up to `limit` (at most 10,000) pending images in their order: (id, path, split). Nothing is claimed.
 
         Another worker may get the same ones; `mark_processing` says whose each is.
@@ -79,14 +86,21 @@ class ProgressTracker:
         if phase is None:
             return []
         pending = phase.items.filter(status=ItemStatus.PENDING).order_by("pk")
-        return list(pending.values_list("pk", "key", "split")[:most])
+        return [(pk, Path(key), split) for pk, key, split in pending.values_list("pk", "key", "split")[:most]]
 
-    def mark_processing(self, image_id: int) -> bool:
-        """Take a pending image; True if it is ours now, False if another holds it or it is settled.
+    @overload
+    def mark_processing(self, image_ids: int) -> bool: ...
+    @overload
+    def mark_processing(self, image_ids: Sequence[int]) -> list[int]: ...
+    def mark_processing(self, image_ids: int | Sequence[int]) -> bool | list[int]:
+        """Take pending images; the ids of those that are ours now. Others are held by another worker or settled.
 
-        It is held without a lease: until it is marked again, or freed by `reset_stuck_images` or an operator's release.
+        For one id: whether it is ours. Images are held without a lease: until they are marked again, or freed by
+        `reset_stuck_images` or an operator's release.
         """
-        return bool(self.mark_many([image_id], Status.PROCESSING))
+        if isinstance(image_ids, int):
+            return bool(self.mark_many([image_ids], Status.PROCESSING))
+        return self.mark_many(image_ids, Status.PROCESSING)
 
     def mark_completed(self, image_id: int) -> bool:
         """Count the image as done; True also when it was done before. False where its job takes no reports."""
@@ -113,8 +127,9 @@ class ProgressTracker:
     def checkpoint(self, job_id: int | None = None) -> None:
         """Keep the figures of this moment for `get_progress`: of one job, or of all that this tracker has changed."""
         chosen = [job_id] if job_id is not None else sorted(self._changed)
-        for pk in Job.objects.filter(pk__in=chosen).order_by("pk").values_list("pk", flat=True):
-            checkpoints.take(pk, worker=self.worker)
+        for pk in chosen:
+            with suppress(NotFound):
+                checkpoints.take(pk, worker=self.worker)
         self._changed.difference_update(chosen)
 
     @patient

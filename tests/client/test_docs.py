@@ -14,7 +14,7 @@ from progress_client import AsyncClient, Client, Job, ProgressTracker
 from progress_client.command.options import parser
 
 from tests.client.grounds import PACKAGE, environment, phase_of
-from tests.examples.site import Site
+from tests.examples.site import ROOT, Site
 
 GUIDE = (PACKAGE / "WRITE_A_WORKER.md").read_text()
 README = (PACKAGE / "README.md").read_text()
@@ -84,6 +84,26 @@ def test_the_service_that_is_driven_by_events(run, site: Site, name: str) -> Non
 def test_the_worker_in_shell(run, files: Path, site: Site, name: str) -> None:  # type: ignore[no-untyped-def]
     assert run("count_words.sh", str(files), name).splitlines() == ["a.txt 2", "b.txt 0", "c.txt 1"]
     assert phase_of(site, name)["status"] == "completed"
+
+
+def test_the_example_of_the_tracker(
+    site: Site, operator: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [code] = re.findall(r"```python\n(.*?)```", (ROOT / "COMING_FROM.md").read_text(), flags=re.DOTALL)
+    (tmp_path / "images").mkdir()
+    for name in ("a.jpg", "b.jpg"):
+        (tmp_path / "images" / name).write_bytes(b"an image")
+    (tmp_path / "images" / "c.jpg").symlink_to("missing")
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=environment(site.url, operator, journal=folder),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.stdout, done.returncode) == ("2 processed\n", 0), done.stderr
 
 
 def test_the_readme_names_what_there_is() -> None:

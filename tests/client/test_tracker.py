@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -63,7 +64,7 @@ def test_a_job_is_created_found_and_created_again(tracker: ProgressTracker, job:
 
 def test_pending_images_are_listed_in_order_and_not_claimed(tracker: ProgressTracker, job: int, make: Make) -> None:
     listed = tracker.get_pending_images(job)
-    assert [image[1:] for image in listed] == list(zip(PATHS, SPLITS, strict=True))
+    assert [image[1:] for image in listed] == list(zip(map(Path, PATHS), SPLITS, strict=True))
     assert make().get_pending_images(job) == listed
 
 
@@ -88,6 +89,42 @@ def test_two_workers_never_get_the_same_image(tracker: ProgressTracker, job: int
     assert figures(tracker, job)[3] == 3
     assert tracker.mark_completed(images[0])
     assert not other.mark_processing(images[0])
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_paths_are_given_as_texts_or_as_paths_and_come_back_as_paths(
+    site: Site, operator: str, name: str, kind: type
+) -> None:
+    with ProgressTracker(site.url, operator, db_path=kind("old.db")) as tracker:
+        job = tracker.create_job(name, [kind("x/a.jpg"), kind("x/b.jpg")])
+        assert [path for _, path, _ in tracker.get_pending_images(job)] == [Path("x/a.jpg"), Path("x/b.jpg")]
+
+
+def test_a_list_of_images_is_taken_and_those_that_are_ours_are_named(
+    tracker: ProgressTracker, job: int, make: Make
+) -> None:
+    first, second, third = ids(tracker, job)
+    other = make()
+    other.get_pending_images(job)
+    assert other.mark_processing(second) is True
+    assert tracker.mark_processing([first, second, third]) == [first, third]
+    assert tracker.mark_processing([]) == tracker.mark_processing([second]) == []
+    assert tracker.mark_processing(second) is False
+
+
+def test_many_images_that_were_not_fetched_are_looked_for_once(
+    tracker: ProgressTracker, make: Make, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = tracker.create_job(name, [f"{number}.jpg" for number in range(1100)])
+    images = [image for image, _, _ in tracker.get_pending_images(job, 1100)]
+    other = make()
+    assert other.get_job_id(name) == job
+    calls: list[str] = []
+    call = other._core.transport.call
+    monkeypatch.setattr(other._core.transport, "call", lambda *what, **how: calls.append(what[1]) or call(*what, **how))
+    assert other.mark_many(images, Status.COMPLETED) == images
+    assert len([path for path in calls if "/items?" in path]) <= 6
+    assert len([path for path in calls if path.endswith("/report")]) == 2
 
 
 def test_stuck_images_come_back(tracker: ProgressTracker, job: int, make: Make) -> None:
@@ -216,7 +253,7 @@ def test_upload_batches(tracker: ProgressTracker, job: int, make: Make, site: Si
     assert tracker.get_pending_batches(job) == [broken]
     assert tracker.mark_batch_uploaded(second)
     assert tracker.get_pending_batches(job) == []
-    assert tracker.get_pending_images(job)[0][1] == "a.jpg"
+    assert tracker.get_pending_images(job)[0][1] == Path("a.jpg")
     with pytest.raises(KeyError):
         tracker.mark_completed(first)
     assert phase_of(site, f"{name}/upload")["done"] == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from jobs.management.console.asking import look_of
 from jobs.management.console.drawing import Cell, Column, clean, table
 from jobs.statuses import ItemStatus
 from jobs.tracker.importing import Imported, bring_in, survey
-from jobs.tracker.oldfile import NotATracker, OldFile, opened
+from jobs.tracker.oldfile import NotATracker, OldFile, Unreadable, opened
 
 FAILED, NOT_FOUND = 1, 3
 MOST_SENTENCES = 20
@@ -53,7 +54,7 @@ class Command(BaseCommand):
         rows = [row for found in jobs for row in lines(found, dry_run=dry_run)]
         self.stdout.write("\n".join(table(COLUMNS, rows, look_of(self.stdout, options))))
         complaints = [sentence for found in jobs for sentence in found.left_out]
-        orphans = old.images_of_no_job()
+        orphans = orphans_of(old)
         complaints += [f"{orphans} images are left out: the file has no job for them."] if orphans else []
         for sentence in complaints[:MOST_SENTENCES]:
             self.stderr.write(clean(sentence))
@@ -83,11 +84,23 @@ class Command(BaseCommand):
         )
 
 
+def orphans_of(old: OldFile) -> int:
+    """How many images belong to no job; none where the file is too damaged to tell."""
+    try:
+        return old.images_of_no_job()
+    except sqlite3.Error:
+        return 0
+
+
 def surveys(old: OldFile) -> list[Imported]:
-    """What the file says of each job; of two with one name the second is left out."""
+    """What the file says of each job; of two with one name the second is left out, and so is one that is damaged."""
     found, names = [], set()
     for job in old.jobs():
-        one = survey(old, job)
+        try:
+            one = survey(old, job)
+        except Unreadable as error:
+            found.append(Imported(job, Counter(), Counter(), left_out=[str(error)], is_named=False))
+            continue
         if job.name in names:
             one.left_out.append(f"Job {job.id} is left out: another one of this file has the name {job.name[:80]!r}.")
             one.is_named = False

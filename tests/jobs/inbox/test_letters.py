@@ -10,7 +10,7 @@ from django.contrib.auth.models import Permission, User
 
 from jobs import inbox
 from jobs.errors import BadInput, NotFound, NotPermitted, WrongState
-from jobs.inbox.receiving import BROKER
+from jobs.inbox.receiving import BROKER, give_up, receive
 from jobs.models import InboxMessage, Membership
 from tests.factories import make_job, operator
 from tests.jobs.inbox.messages import event, job, phase
@@ -117,3 +117,11 @@ def test_a_dead_letter_does_not_block_the_event_of_its_id() -> None:
     message = event("products.images.ready.batch", total_images=1)
     bury(message)
     assert inbox.take(message, source="broker", by=BROKER).applied
+
+
+@pytest.mark.parametrize("body", [b"{}", b"\xff", b'{"a": "\\ud800"}'])
+@pytest.mark.parametrize("routing_key", ["a\0b", "a\ud800b", "x" * 300])
+def test_a_message_of_any_bytes_under_any_routing_key_is_a_letter(body: bytes, routing_key: str) -> None:
+    receive(body, type=routing_key)
+    give_up(body, type=routing_key, reason="Delivered too often.")
+    assert InboxMessage.objects.get().type == routing_key.replace("\0", "?").replace("\ud800", "?")[:120]

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from jobs import operations
@@ -21,6 +26,17 @@ pytestmark = pytest.mark.django_db
 def statuses(job_id: int) -> list[str]:
     """The statuses of a job's items, in their order."""
     return list(Item.objects.filter(phase__job=job_id).order_by("pk").values_list("status", flat=True))
+
+
+@contextmanager
+def few_parameters() -> Iterator[None]:
+    """SQLite takes fewer parameters in a statement than there are images."""
+    if connection.vendor != "sqlite":
+        yield
+        return
+    before = connection.connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 1100)
+    yield
+    connection.connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, before)
 
 
 def image(tracker: ProgressTracker) -> int:
@@ -46,7 +62,7 @@ def test_a_new_job_has_all_its_images_pending(tracker: ProgressTracker, job_id: 
         "status": "pending",
     }
     pending = tracker.get_pending_images(job_id)
-    assert [(path, split) for _, path, split in pending] == list(zip(PATHS, SPLITS, strict=True))
+    assert [(path, split) for _, path, split in pending] == list(zip(map(Path, PATHS), SPLITS, strict=True))
 
 
 def test_creating_it_again_answers_the_same_job(tracker: ProgressTracker, job_id: int) -> None:
@@ -66,7 +82,7 @@ def test_new_images_of_a_finished_job_begin_a_new_run(tracker: ProgressTracker, 
     tracker.mark_many(ids, Status.COMPLETED)
     tracker.create_job("test_job", ["d.jpg"])
     [(pk, path, _)] = tracker.get_pending_images(job_id)
-    assert path == "d.jpg"
+    assert path == Path("d.jpg")
     tracker.mark_completed(pk)
     job = Job.objects.get(pk=job_id)
     assert (job.status, phase_of(job).run, phase_of(job).done) == ("completed", 2, 4)
@@ -133,6 +149,34 @@ def test_a_fetch_brings_a_hundred_and_the_rest_follows(tracker: ProgressTracker)
         tracker.mark_many(fetched, Status.PROCESSING)
         seen += fetched
     assert seen == sorted(set(seen))
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_paths_are_given_as_texts_or_as_paths_and_come_back_as_paths(tmp_path: Path, kind: type) -> None:
+    tracker = ProgressTracker(kind(tmp_path / "old.db"))
+    images = [tmp_path / "a.jpg", tmp_path / "b.jpg"]
+    job_id = tracker.create_job("paths", [kind(path) for path in images])
+    assert [path for _, path, _ in tracker.get_pending_images(job_id)] == images
+    assert all(isinstance(path, Path) for _, path, _ in tracker.get_pending_images(job_id))
+    assert tracker.create_job("paths", images) == job_id
+    assert len(statuses(job_id)) == 2
+
+
+def test_a_list_of_images_is_taken_and_those_that_are_ours_are_named(tracker: ProgressTracker, ids: list[int]) -> None:
+    assert ProgressTracker().mark_processing(ids[1]) is True
+    assert tracker.mark_processing(ids) == [ids[0], ids[2]]
+    assert tracker.mark_processing([ids[1]]) == []
+    assert tracker.mark_processing([]) == []
+    assert tracker.mark_processing(ids[1]) is False
+
+
+def test_any_number_of_images_is_marked_in_portions(tracker: ProgressTracker) -> None:
+    job_id = tracker.create_job("many", keys(2500))
+    ids = [pk for pk, _, _ in tracker.get_pending_images(job_id, 10_000)]
+    with few_parameters(), pytest.raises(KeyError, match=f"There is no image {ids[-1] + 9}"):
+        tracker.mark_many([*ids, ids[-1] + 9], Status.COMPLETED)
+    assert tracker.mark_many([*ids, *ids], Status.COMPLETED) == ids
+    assert phase_of(Job.objects.get(pk=job_id)).done == 2500
 
 
 @pytest.mark.parametrize("limit", [0, -1, "x", "10", 1.5, True, None])

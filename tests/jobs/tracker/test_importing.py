@@ -15,7 +15,7 @@ from jobs.models import Event, Item, Job, Phase
 from jobs.tracker import ProgressTracker, Status, importing
 from jobs.watchdog import recount
 from tests.factories import item_of, make_job, outward, phase_of
-from tests.jobs.tracker.oldfiles import BATCHES, IMAGES, JOBS, image, make, make_usual, run
+from tests.jobs.tracker.oldfiles import BATCHES, IMAGES, JOBS, SCHEMA, image, make, make_usual, run
 
 pytestmark = pytest.mark.django_db
 NARROW = "CREATE TABLE jobs (id INTEGER PRIMARY KEY, name TEXT); CREATE TABLE images (job_id INTEGER, image_path TEXT);"
@@ -73,7 +73,7 @@ def test_every_image_and_batch_is_here_in_its_status(file: Path, tracker: Progre
     assert job_id is not None
     progress = tracker.get_progress(job_id)
     assert [progress[name] for name in ("total_images", "processed_count", "error_count")] == [10, 4, 2]
-    assert [path for _, path, _ in tracker.get_pending_images(job_id)] == ["c7.jpg", "c8.jpg", "c9.jpg"]
+    assert [str(path) for _, path, _ in tracker.get_pending_images(job_id)] == ["c7.jpg", "c8.jpg", "c9.jpg"]
     assert [row["error"] for row in tracker.get_pending_batches(job_id)] == ["full", ""]
     assert [row["image_count"] for row in tracker.get_uploaded_batches(job_id)] == [100]
     assert recount() == []
@@ -172,7 +172,8 @@ def test_missing_columns_are_done_without(tmp_path: Path, tracker: ProgressTrack
     run(path, "INSERT INTO images VALUES (?, ?)", [[7, "a.jpg"], [7, "b.jpg"]])
     bring(path)
     narrow, empty = (tracker.get_job_id(name) or 0 for name in ("narrow", "empty"))
-    assert [(path, split) for _, path, split in tracker.get_pending_images(narrow)] == [("a.jpg", ""), ("b.jpg", "")]
+    pending = [(str(path), split) for _, path, split in tracker.get_pending_images(narrow)]
+    assert pending == [("a.jpg", ""), ("b.jpg", "")]
     assert tracker.get_progress(empty)["status"] == "completed"
 
 
@@ -246,6 +247,74 @@ def test_texts_that_no_database_takes_are_made_fit(tmp_path: Path) -> None:
         ("1", "pending"),
         ("7", "completed"),
     ]
+
+
+TEXTS = [
+    *(f"jobs.{name}" for name in ("name", "status", "created_at", "updated_at", "processed_count", "error_count")),
+    *(f"images.{name}" for name in ("image_path", "split", "status", "error_message", "processed_at")),
+    *(f"upload_batches.{name}" for name in ("batch_number", "image_count", "status", "error_message", "uploaded_at")),
+]
+DAMAGED = [b"\xff", b"a\0b", b"\xed\xa0\x80", b"\xf0\x9f", b"x" * 20_000, b"\x1b[31m"]
+
+
+@pytest.mark.parametrize("column", TEXTS)
+def test_damaged_bytes_in_any_column_are_made_fit_or_left_out_and_named(tmp_path: Path, column: str) -> None:
+    table, _, name = column.partition(".")
+    path = make(tmp_path / "damaged.db")
+    for number, damage in enumerate(DAMAGED, start=1):
+        run(path, JOBS, [[number, f"job {number}", 1, 0, "2025-11-01"]])
+        run(path, IMAGES, [image(f"{number}.jpg", "error", job=number, error="broken"), image("good.jpg", job=number)])
+        run(path, BATCHES, [[number, 1, 5, "error", "full"], [number, 2, 5, "pending", None]])
+        own = "id" if table == "jobs" else "job_id"
+        which = f"(SELECT MIN(id) FROM {table} WHERE {own} = ?)"
+        run(path, f"UPDATE {table} SET {name} = CAST(? AS TEXT) WHERE id = {which}", [[damage, number]])
+    out, beside = StringIO(), StringIO()
+    try:
+        call_command("import_tracker", str(path), stdout=out, stderr=beside)
+        code = 0
+    except CommandError as error:
+        code = error.returncode
+    said = f"{out.getvalue()}{beside.getvalue()}"
+    said.encode()  # a terminal can show it
+    assert "\x1b[31m" not in said
+    assert code in (0, 1)
+    left_out = said.count("left out")
+    if column in ("jobs.name", "images.image_path", "upload_batches.batch_number"):
+        # A name, a path or a number tells rows apart, so it is not changed.
+        assert 4 <= left_out <= 6
+    else:
+        assert left_out == 0
+        assert Job.objects.filter(name__startswith="job", kind="generic").count() == 2 * len(DAMAGED)
+    assert Item.objects.filter(key="good.jpg").count() >= 1
+
+
+def test_a_job_whose_id_is_damaged_is_left_out_and_named_and_the_others_are_here(tmp_path: Path) -> None:
+    schema = SCHEMA.replace("CREATE TABLE jobs (id INTEGER PRIMARY KEY", "CREATE TABLE jobs (id TEXT PRIMARY KEY")
+    path = make(tmp_path / "ids.db", schema)
+    run(path, JOBS, [["1", "good", None, None, None]])
+    run(path, "INSERT INTO jobs (id, name) VALUES (CAST(? AS TEXT), 'bad')", [[b"\xff"]])
+    run(path, IMAGES, [image("a.jpg")])
+    code, said = fails(path)
+    assert (code, "Job '\\udcff' is left out" in said) == (1, True), said
+    assert list(Job.objects.values_list("name", flat=True)) == ["good"]
+
+
+def test_a_job_on_a_damaged_page_is_left_out_and_named_and_the_others_are_here(tmp_path: Path) -> None:
+    path = make(tmp_path / "pages.db")
+    for number in (1, 2):
+        run(path, JOBS, [[number, f"job {number}", None, None, None]])
+        run(path, IMAGES, [image(f"{n:04}{'x' * 500}.jpg", "completed", job=number) for n in range(200)])
+    run(path, "CREATE INDEX images_of_job ON images (job_id)", [[]])
+    place = path.read_bytes().rindex(b"0199xxx") // 4096 * 4096
+    with path.open("r+b") as file:
+        file.seek(place)
+        file.write(b"\xff" * 100)
+    code, said = fails(path)
+    assert code == 1
+    assert "the rows of 'job 2' in the table images cannot be read (database disk image is malformed)" in said
+    assert "Repair a copy of the file" in said
+    assert list(Job.objects.values_list("name", flat=True)) == ["job 1"]
+    assert phase_of(Job.objects.get()).done == 200
 
 
 @pytest.mark.parametrize("content", [b"", b"not a database at all" * 99, b"SQLite format 3\0" + b"\xff" * 4096])

@@ -78,7 +78,7 @@ def test_threads_that_share_a_tracker_handle_each_image_once(tracker: ProgressTr
         mine = [(pk, path) for pk, path, _ in images if tracker.mark_processing(pk)]
         tracker.mark_many([pk for pk, _ in mine], Status.COMPLETED)
         connections.close_all()
-        return [path for _, path in mine]
+        return [str(path) for _, path in mine]
 
     with ThreadPoolExecutor(4) as threads:
         handled = Counter(path for paths in threads.map(work, range(4)) for path in paths)

@@ -1,0 +1,107 @@
+"""The lines of a journal: JSON objects that end in a checksum, so that a damaged one is noticed. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from zlib import crc32
+
+BEGINNING = re.compile(rb'\{"(?:progress_client|n|told)":')
+CHECKSUM = re.compile(rb',"crc":"([0-9a-f]{8})"\}')
+
+Entry = dict[str, Any]
+Row = dict[str, Any]
+
+
+@dataclass
+class Content:
+    """A file of a journal: the outcomes that wait by their numbers, and what cannot be read.
+
+    `server` is the one of its first line, empty where that is damaged. `torn` is how many bytes of a half-written line
+    are at its end.
+    """
+
+    server: str = ""
+    waiting: dict[int, Entry] = field(default_factory=dict)
+    damaged: list[bytes] = field(default_factory=list)
+    torn: int = 0
+
+    def add(self, row: Row) -> None:
+        """Take a line into account."""
+        if "entry" in row:
+            self.waiting[row["n"]] = row["entry"]
+        for number in row.get("told", ()):
+            self.waiting.pop(number, None)
+        self.server = row.get("server", self.server)
+
+
+def line(row: Mapping[str, Any]) -> bytes:
+    """A line with its checksum. TypeError or ValueError for what is not JSON."""
+    body = json.dumps(row, separators=(",", ":"), allow_nan=False).encode()
+    return b'%s,"crc":"%08x"}\n' % (body[:-1], crc32(body))
+
+
+def parse(raw: bytes) -> Content:
+    """Read a file, line by line. Lines of versions that wrote no checksum count where the first line has none."""
+    content = Content()
+    *lines, last = raw.split(b"\n")
+    has_checksums = bool(lines) and _checked(lines[0]) is not None
+    for text in filter(None, lines):
+        row = _checked(text) or (None if has_checksums else _plain(text))
+        rows = [row] if row else _hidden(text)
+        if not rows:
+            content.damaged.append(text)
+        for row in rows:
+            content.add(row)
+    rows = _hidden(last)
+    content.torn = 0 if rows else len(last)
+    for row in rows:
+        content.add(row)
+    return content
+
+
+def waiting(raw: bytes, *, server: str) -> dict[int, Entry]:
+    """The outcomes in a file that were not told, by their numbers; none in the file of another server."""
+    content = parse(raw)
+    return content.waiting if content.server in ("", server) else {}
+
+
+def _checked(text: bytes) -> Row | None:
+    """The object of a whole line, None where its checksum is missing or wrong."""
+    found = CHECKSUM.fullmatch(text[-18:])
+    body = text[:-18] + b"}"
+    return _object(body) if found and int(found[1], 16) == crc32(body) else None
+
+
+def _plain(text: bytes) -> Row | None:
+    """The object of a line without a checksum, None where it has not the shape of one."""
+    row = _object(text) or {}
+    is_entry = row.keys() == {"n", "entry"} and _is_number(row["n"]) and isinstance(row["entry"], dict)
+    is_told = row.keys() == {"told"} and isinstance(row["told"], list) and all(map(_is_number, row["told"]))
+    is_first = row.keys() == {"progress_client", "server"} and isinstance(row["server"], str)
+    return row if is_entry or is_told or is_first else None
+
+
+def _hidden(text: bytes) -> list[Row]:
+    """The lines with a right checksum in a text where the break between two of them is damaged or missing."""
+    found: list[Row] = []
+    beginnings = [match.start() for match in BEGINNING.finditer(text)]
+    for end in (match.end() for match in CHECKSUM.finditer(text)):
+        rows = (_checked(text[begin:end]) for begin in beginnings if begin < end)
+        found += [row for row in rows if row][:1]
+    return found
+
+
+def _object(text: bytes) -> Row | None:
+    try:
+        row = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return row if isinstance(row, dict) else None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
