@@ -95,14 +95,14 @@ def fail(job: PaperJob) -> int:
 
 
 def cancel(job: PaperJob) -> int:
-    """Every phase that has not completed is cancelled."""
+    """Every phase that has not completed is cancelled; held items are taken back also from completed ones."""
     if job.status == "cancelled":
         return 0
     job.require(*GOING, "failed")
     job.held = "cancelled"
     for phase in job.phases:
+        phase.revoke()
         if phase.status != "completed":
-            phase.revoke()
             phase.status, phase.deadline, phase.left = "cancelled", None, None
     return 1
 
