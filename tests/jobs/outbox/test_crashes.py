@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from datetime import timedelta
 from threading import Event as Flag
 from threading import Thread
@@ -23,7 +22,7 @@ from jobs import outbox
 from jobs.models import Delivery, Endpoint, Event
 from tests.factories import make_job
 from tests.jobs.outbox.conftest import Receiver, make_endpoint
-from tests.jobs.outbox.rabbit import SERVER, Broker, Queue, wait_until
+from tests.jobs.outbox.rabbit import Broker, Queue, wait_until
 from tests.servers import ROOT, database_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -132,18 +131,6 @@ class Load:
                 transaction.set_rollback(number % 5 == 0)
             time.sleep(0.01)
         connections.close_all()
-
-
-@pytest.fixture(scope="module")
-def own_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """A broker that may be killed."""
-    if SERVER is None:
-        refuse = pytest.fail if os.environ.get("REQUIRE_SERVICES") == "1" else pytest.skip
-        refuse("there is no rabbitmq-server to start and kill")
-    broker = Broker(tmp_path_factory.mktemp("rabbitmq"))
-    broker.start()
-    yield broker
-    broker.kill()
 
 
 @pytest.mark.rabbitmq
