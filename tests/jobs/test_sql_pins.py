@@ -160,7 +160,8 @@ def analyze() -> None:
 
 
 def large_phase() -> Phase:
-    """A phase of MANY items: nearly all are done, the last thousand pending."""
+    """A phase of MANY items: nearly all are done, the last thousand pending. Another phase has pending items, too."""
+    make_job(items=4000)
     phase = begun(make_job())
     done = MANY - 1000
     for keys in batched((f"d{n}" for n in range(1, done)), 10_000):
