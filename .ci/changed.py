@@ -34,7 +34,7 @@ def base() -> str:
     """Return the commit that the change began from, or nothing where there is none."""
     given = os.environ.get("BASE", "")
     common = git("merge-base", given or "origin/main", "HEAD")
-    if common and (given or common != git("rev-parse", "HEAD")):
+    if given or (common and common != git("rev-parse", "HEAD")):
         return common
     return git("rev-parse", "--verify", "-q", "HEAD~1")
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from importlib.util import module_from_spec, spec_from_file_location
+from typing import Any
 
 import pytest
 
@@ -43,3 +45,34 @@ def test_what_has_two_sizes_has_the_marker_full() -> None:
         if re.search(r"\bsize\(\d", text := path.read_text()) and "mark.full" not in text
     ]
     assert unmarked == []
+
+
+@pytest.fixture
+def changed() -> Any:
+    """The script that says whose large sizes run."""
+    spec = spec_from_file_location("changed", plan.ROOT / ".ci" / "changed.py")
+    assert spec
+    assert spec.loader
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(
+    ("paths", "expected"),
+    [
+        (["jobs/tracking/claiming.py"], ["tests/jobs"]),
+        (["jobs/static/jobs/live.js", "README.md"], ["tests/e2e", "tests/jobs"]),
+        (["templates/jobs/job.html"], ["tests/e2e", "tests/jobs/pages"]),
+        (["tests/client/test_loop.py"], ["tests/client"]),
+        (["jobs/tracking/claiming.py", "pyproject.toml"], ["tests"]),
+        (["tests/factories.py"], ["tests"]),
+        (["requirements.txt"], ["tests"]),
+        (["CHANGELOG.md"], []),
+    ],
+)
+def test_the_large_sizes_of_what_a_change_touches_run(
+    paths: list[str], expected: list[str], changed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(plan.ROOT)
+    assert changed.tests_of(paths) == expected
