@@ -9,7 +9,7 @@ export PORT ?= 8000
 WORKERS ?= auto
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
-.PHONY: demo test lint bench e2e audit clean
+.PHONY: demo test test-full lint bench e2e audit clean
 
 demo: $(VENV)/.demo .env
 	$(RUN) migrate --verbosity 0
@@ -17,6 +17,10 @@ demo: $(VENV)/.demo .env
 
 test: $(VENV)/.dev
 	$(PYTEST) $(ARGS)
+
+# The same tests at their large sizes: before a release.
+test-full: $(VENV)/.dev
+	FULL=1 $(PYTEST) $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

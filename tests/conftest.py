@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -12,7 +13,9 @@ from django.core.cache import cache
 from django.test import TransactionTestCase
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
+from whitenoise.middleware import WhiteNoiseMiddleware
 
+from tests import plan
 from tests.emptying import empty_tables
 
 hypothesis_settings.register_profile(
@@ -49,30 +52,24 @@ def missing_rabbitmq() -> str:
     return "" if settings.AMQP_URL else "AMQP_URL is not given"
 
 
-# What takes longest begins first, so that no process has the longest left when the other has nothing.
-LONGEST = [
-    "broker",
-    "tests/jobs/test_demo.py",
-    "tests/jobs/test_sql_pins.py",
-    "tests/jobs/properties/test_machine.py",
-    "tests/jobs/tracker/test_workers.py",
-    "tests/e2e/test_training.py",
-    "tests/e2e/test_accessible_pages.py",
-    "tests/e2e/test_stories.py",
-]
+class Order:
+    """The order of the run. A plugin of its own, because pytest-django sorts between the marks and this."""
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Sort by the plan of the run."""
+        items.sort(key=plan.place_of)
 
 
-def group_of(item: pytest.Item) -> str:
-    """Processes that share the run take whole files; one of them takes everything that is about the one broker."""
-    return "broker" if item.get_closest_marker("rabbitmq") else item.nodeid.partition("::")[0]
+def pytest_configure(config: pytest.Config) -> None:
+    """Sort last, after pytest-django."""
+    config.pluginmanager.register(Order())
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tell the processes that share the run what belongs together, and what to begin with."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(group_of(item)))
-    items.sort(key=lambda item: LONGEST.index(group_of(item)) if group_of(item) in LONGEST else len(LONGEST))
+    """Mark first, so that `-m` knows the marks."""
+    plan.mark(items)
 
 
 NEEDS = {"e2e": missing_browser, "postgres": missing_postgres, "rabbitmq": missing_rabbitmq, "redis": missing_redis}
@@ -105,4 +102,22 @@ def _no_process_has_served_for_a_minute(monkeypatch: pytest.MonkeyPatch) -> None
 def _tables_are_emptied_quickly() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _: empty_tables())
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _static_files_are_found_once() -> Iterator[None]:
+    """Every test client builds the middleware anew; looking for the static files is half of what that costs."""
+    found: dict[tuple[str, int], dict[str, Any]] = {}
+    search = WhiteNoiseMiddleware.add_files_from_finders
+
+    def add_files(middleware: WhiteNoiseMiddleware) -> None:
+        key = (middleware.static_prefix, middleware.max_age)
+        if key not in found:
+            search(middleware)
+            found[key] = dict(middleware.files)
+        middleware.files.update(found[key])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", add_files)
         yield

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -39,9 +40,15 @@ def sources(*packages: str) -> list[Path]:
     return [path for path in found if "migrations" not in path.parts]
 
 
+@cache
+def nodes_of(path: Path) -> tuple[ast.AST, ...]:
+    """Return the syntax of a file, read once for all rules."""
+    return tuple(ast.walk(ast.parse(path.read_text())))
+
+
 def imported(path: Path) -> Iterator[tuple[str, int]]:
     """Each module that a file imports, and the line."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes_of(path):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -128,7 +135,7 @@ def test_no_module_is_called_utils() -> None:
 
 def hidden_imports(path: Path) -> list[str]:
     """Where a function of this file imports."""
-    functions = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, FUNCTIONS)]
+    functions = [node for node in nodes_of(path) if isinstance(node, FUNCTIONS)]
     found = [node for function in functions for node in ast.walk(function) if isinstance(node, IMPORTS)]
     return [f"{path.relative_to(ROOT)}:{node.lineno}" for node in found]
 

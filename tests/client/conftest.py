@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from progress_client import Client, core
 
-from tests.client import grounds
 from tests.examples.site import Site, serving
 
 _numbers = count(1)
@@ -24,7 +23,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 @pytest.fixture(scope="session")
 def operator(site: Site) -> str:
     """The token of an account that is a worker and a lead."""
-    return grounds.token(site, "operator", groups=("worker", "lead"))
+    return site.tokens["operator"]
 
 
 @pytest.fixture

@@ -9,26 +9,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from tests.examples.site import ROOT, Site, manage
+from tests.examples.site import ROOT, Site
 
 PACKAGE = ROOT / "client"
 CHUNK = 1 << 16
-JOIN = """
-from django.contrib.auth.models import Group, User
-User.objects.get(username={name!r}).groups.set(Group.objects.filter(name__in={groups!r}))
-"""
-
-
-def token(site: Site, name: str, *, groups: Sequence[str]) -> str:
-    """The token of an account in these groups."""
-    secret = manage("token", "create", name, "--role", groups[0], database=site.database)
-    manage("shell", "-c", JOIN.format(name=name, groups=list(groups)), database=site.database)
-    return secret
 
 
 def phase_of(site: Site, name: str) -> dict[str, Any]:

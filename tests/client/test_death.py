@@ -12,8 +12,10 @@ from progress_client import Client
 
 from tests.client.grounds import counts, network, worker
 from tests.examples.site import Site, eventually, working
+from tests.plan import size
 
 Another = Callable[..., Client]
+MANY = size(2_000, full=10_000)
 
 
 def first_line(process: subprocess.Popen[str]) -> str:
@@ -96,13 +98,14 @@ def test_a_program_that_never_closes_its_client_tells_what_waits_at_its_end(
     assert counts(site, name) == (1, 0, 0, 1)
 
 
-def test_eight_processes_do_ten_thousand_items_each_exactly_once(
+@pytest.mark.full
+def test_eight_processes_do_very_many_items_each_exactly_once(
     client: Client, site: Site, folder: Path, name: str
 ) -> None:
-    client.job(name, items=map(str, range(10_000)))
-    processes = [worker(site, name, "--batch", "200", journal=folder) for _ in range(8)]
+    client.job(name, items=map(str, range(MANY)))
+    processes = [worker(site, name, "--batch", str(MANY // 50), journal=folder) for _ in range(8)]
     with working(processes):
         handled = [key for process in processes for key in process.communicate(timeout=60)[0].split()]
-    assert sorted(handled, key=int) == [str(number) for number in range(10_000)]
-    assert counts(site, name) == (10_000, 0, 0, 0)
+    assert sorted(handled, key=int) == [str(number) for number in range(MANY)]
+    assert counts(site, name) == (MANY, 0, 0, 0)
     eventually(lambda: client.find(name).status == "completed", what="the end of the job")  # type: ignore[union-attr]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
+from django.urls import resolve
 from playwright.sync_api import Page
+
+from tests import plan
 
 WIDE, SMALL = {"width": 1360, "height": 844}, {"width": 390, "height": 844}
 # A page has the same content in dark, so that only these rules can break there; and the same colours on a small screen,
@@ -18,15 +22,34 @@ FADING = "document.getAnimations().filter((each) => each instanceof CSSTransitio
 FADED = f"Promise.allSettled({FADING}.map((each) => each.finished)).then(() => null)"
 
 
-def findings(page: Page, address: str) -> list[str]:
-    """What is wrong with a page: light, dark, and at 390 px. It is loaded once and turned from one to the next."""
+def findings_of(page: Page, addresses: Iterable[str]) -> list[str]:
+    """Return what is wrong with these pages.
+
+    Further states of the same view are asked in light, and for their width. Under FULL=1 they are asked like the first.
+    """
+    seen: set[str] = set()
+    found = []
+    for address in addresses:
+        view = resolve(address.partition("?")[0]).view_name
+        found += findings(page, address, again=plan.FULL or view not in seen)
+        seen.add(view)
+    return found
+
+
+def findings(page: Page, address: str, *, again: bool = True) -> list[str]:
+    """Return what is wrong with a page: in light, `again` in dark and at 390 px, and its width there.
+
+    It is loaded once and turned from one to the next.
+    """
     show(page, "light", WIDE)
     page.goto(address)
     found = [f"{address}: {rule}" for rule in (*broken(page), *_too_wide(page))]
-    show(page, "dark", WIDE)
-    found += [f"{address} in dark: {rule}" for rule in _again(page, IN_DARK)]
+    if again:
+        show(page, "dark", WIDE)
+        found += [f"{address} in dark: {rule}" for rule in _ask(page, IN_DARK)]
     show(page, "light", SMALL)
-    return found + [f"{address} at 390 px: {rule}" for rule in (*_again(page, WHEN_SMALL), *_too_wide(page))]
+    small = [*(_ask(page, WHEN_SMALL) if again else []), *_too_wide(page)]
+    return found + [f"{address} at 390 px: {rule}" for rule in small]
 
 
 def show(page: Page, scheme: Any, size: Any) -> None:
@@ -38,15 +61,14 @@ def show(page: Page, scheme: Any, size: Any) -> None:
 
 def broken(page: Page) -> list[str]:
     """The rules of accessibility that the page breaks as it is now."""
-    return _named(Axe().run(page).response["violations"])
+    page.evaluate(Axe().axe_script)
+    return _ask(page, {})
 
 
-def _again(page: Page, options: dict[str, Any]) -> list[str]:
-    """The same under these options, on a page that has been asked once."""
-    return _named(page.evaluate("options => axe.run(options)", options)["violations"])
-
-
-def _named(violations: list[Any]) -> list[str]:
+def _ask(page: Page, options: dict[str, Any]) -> list[str]:
+    """Ask a page that has the script; nothing is collected or sent about the rules that hold."""
+    asked = {"resultTypes": ["violations"], **options}
+    violations = page.evaluate("options => axe.run(options).then((found) => found.violations)", asked)
     return [f"{rule['id']} {node['html'][:200]}" for rule in violations for node in rule["nodes"]]
 
 

@@ -18,7 +18,7 @@ from jobs.bulk import Mark, Order
 from jobs.kinds import PhaseSpec
 from jobs.models import BulkAct, Job, Worker
 from jobs.previews import ACTS, Scope, many_figures
-from tests.e2e.rules import SMALL, broken, findings, show
+from tests.e2e.rules import SMALL, broken, findings, findings_of, show
 from tests.factories import WORKER, item_of, make_job, phase_of
 
 pytestmark = pytest.mark.e2e
@@ -84,9 +84,9 @@ def complained(complaints: Any) -> list[str]:
     return [text for text in complaints if "404" not in text]
 
 
+@pytest.mark.full
 def test_pages_break_no_rule(page: Page, complaints: Any) -> None:
-    jobs = make_every_state()
-    assert [finding for address in addresses(jobs) for finding in findings(page, address)] == []
+    assert findings_of(page, addresses(make_every_state())) == []
     assert complained(complaints) == []
 
 

@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from jobs import operations
 from jobs.models import Job
-from tests.e2e.rules import findings
+from tests.e2e.rules import findings, findings_of
 from tests.e2e.test_live_pages import assert_not_reloaded, expect_mode, mark_page
 from tests.factories import item_of
 from tests.ocr_chunks.pages.papers import CHUNKS, LIST, address, make_document, tell, tell_merge
@@ -150,11 +150,12 @@ def make_every_state() -> list[Job]:
     return [pending, running, ready, merging, merged, broken, failed, cancelled, paused, small]
 
 
+@pytest.mark.full
 def test_pages_of_documents_break_no_rule(page: Page, complaints: Any) -> None:
     empty = findings(page, LIST) + findings(page, CHUNKS)
     jobs = make_every_state()
     places = [*map(address, jobs), f"{LIST}?status=all", f"{LIST}?project=m-7", f"{CHUNKS}?status=failed"]
-    assert empty + [finding for place in places for finding in findings(page, place)] == []
+    assert empty + findings_of(page, places) == []
     assert complaints == []
 
 

@@ -14,13 +14,15 @@ from tests.e2e.stories import expect_fact, expect_said
 from tests.e2e.test_live_pages import assert_not_reloaded, mark_page
 from tests.factories import make_job, phase_of
 from tests.jobs.pages.crowd import make_crowd
+from tests.plan import size
 
 pytestmark = pytest.mark.e2e
 LIST = "/admin/jobs/job/"
 
 
-def test_a_job_among_ten_thousand_is_found_and_the_filter_is_kept_through_the_act(page: Page, complaints: Any) -> None:
-    make_crowd(10_000)
+@pytest.mark.full
+def test_a_job_among_very_many_is_found_and_the_filter_is_kept_through_the_act(page: Page, complaints: Any) -> None:
+    make_crowd(size(1_000, full=10_000))
     other = make_job(name="needle-1", items=3, failed=1, project="matter-7")
     make_job(name="needle-2", items=3, failed=2, project="matter-7")
     page.get_by_role("link", name="Jobs", exact=True).first.click()

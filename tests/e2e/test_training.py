@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, Request, WebSocketRoute, expect
 
 from jobs import operations
-from tests.e2e.rules import findings
+from tests.e2e.rules import findings_of
 from tests.e2e.test_accessible_pages import complained
 from tests.e2e.test_live_pages import assert_not_reloaded, expect_mode, mark_page
 from tests.training.factories import clustering, faces, finish, images, job_of, make_session, report
@@ -209,8 +209,9 @@ def test_without_scripts_the_page_shows_the_same(chromium: Any, server: Any, con
     still.close()
 
 
+@pytest.mark.full
 def test_pages_of_training_break_no_rule(page: Page, complaints: Any) -> None:
     places = [address(make_in(state, name=f"{state}-" + "long-name-" * 15)) for state in STATES]
     lists = [f"{SESSIONS}?status=all", SESSIONS, IMAGES, f"{IMAGES}?duplicate=yes", DETECTIONS, f"{SESSIONS}?q=none"]
-    assert [finding for place in [*places, *lists] for finding in findings(page, place)] == []
+    assert findings_of(page, [*places, *lists]) == []
     assert complained(complaints) == []

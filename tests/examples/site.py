@@ -48,20 +48,34 @@ def manage(*arguments: str, database: Path) -> str:
     return done.stdout.strip()
 
 
+# The accounts of every site, and their roles.
+ACCOUNTS = {"worker": ["worker"], "lead": ["lead"], "operator": ["worker", "lead"]}
+MAKE = """
+from django.core.management import call_command
+from jobs import tokens
+call_command("migrate", verbosity=0)
+for name, roles in {accounts!r}.items():
+    print("token", name, tokens.issue(name, roles=roles))
+"""
+
+
 @cache
-def template() -> tuple[Path, str]:
-    """A migrated database with a worker's token, made once; copy it."""
+def template() -> tuple[Path, dict[str, str]]:
+    """A migrated database, made once by one process, and the tokens of its accounts; copy it."""
     database = Path(tempfile.mkdtemp(prefix="progress-site-")) / "template.sqlite3"
-    manage("migrate", "--verbosity", "0", database=database)
-    token = manage("token", "create", "worker", "--role", "worker", database=database)
-    return database, token
+    said = manage("shell", "-c", MAKE.format(accounts=ACCOUNTS), database=database)
+    return database, dict(line.split()[1:] for line in said.splitlines() if line.startswith("token "))
 
 
 class Site(Server):
-    """The server over a database of its own in this folder, and a worker's connection to it."""
+    """The server over a database of its own in this folder, and a worker's connection to it.
+
+    `tokens` has those of its accounts: worker, lead, and operator, who is both.
+    """
 
     def __init__(self, folder: Path) -> None:
-        made, self.token = template()
+        made, self.tokens = template()
+        self.token = self.tokens["worker"]
         self.folder = folder
         self.database = Path(shutil.copy(made, folder / "site.sqlite3"))
         super().__init__(environment(self.database))

@@ -14,7 +14,7 @@ import pytest
 
 from examples import make_pdf
 from examples.connection import Connection
-from tests.examples.site import Site, eventually, lines_of, manage, serving, terminate, working
+from tests.examples.site import Site, eventually, lines_of, serving, terminate, working
 
 PAGES = 20
 CHUNKS = 4
@@ -95,8 +95,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def lead(site: Site) -> Connection:
-    token = manage("token", "create", "lead", "--role", "lead", database=site.database)
-    return Connection(site.url, token=token, stop=Event())
+    return Connection(site.url, token=site.tokens["lead"], stop=Event())
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ import training_worker
 from training_results import Results
 
 from examples.connection import Connection
-from tests.examples.site import Site, eventually, lines_of, manage, serving, terminate, working
+from tests.examples.site import Site, eventually, lines_of, serving, terminate, working
 
 COUNT, PEOPLE = 20, 3
 SHOTS = make_faces.shots(COUNT - 1, people=PEOPLE)
@@ -79,8 +79,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def lead(site: Site) -> Connection:
-    token = manage("token", "create", "lead", "--role", "lead", database=site.database)
-    return Connection(site.url, token=token, stop=Event())
+    return Connection(site.url, token=site.tokens["lead"], stop=Event())
 
 
 @pytest.fixture(scope="module")

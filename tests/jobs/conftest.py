@@ -1,13 +1,15 @@
-"""What is checked after every test: what goes out keeps its contract."""
+"""What is checked after every test: what goes out keeps its contract. A broker that tests may kill."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
 from jobs import contracts
 from jobs.models import Event
+from tests.jobs.outbox.rabbit import SERVER, Broker
 
 AT_MOST = 500
 
@@ -20,3 +22,15 @@ def _outward_events_keep_their_contracts(request: pytest.FixtureRequest) -> Iter
     yield
     for event in Event.objects.outward().order_by("-pk")[:AT_MOST] if uses_database else ():
         assert contracts.check(event.type, event.data) == [], event.type
+
+
+@pytest.fixture(scope="session")
+def own_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """A RabbitMQ server that a test may kill, and has to start again."""
+    if SERVER is None:
+        refuse = pytest.fail if os.environ.get("REQUIRE_SERVICES") == "1" else pytest.skip
+        refuse("there is no rabbitmq-server to start and kill")
+    broker = Broker(tmp_path_factory.mktemp("rabbitmq"))
+    broker.start()
+    yield broker
+    broker.kill()

@@ -22,9 +22,10 @@ from jobs.models.items import digest
 from jobs.tracking import NewItem, Result
 from tests.factories import WORKER, make_job, new_items, phase_of
 from tests.jobs.races.crew import fresh
+from tests.plan import size
 
 Act = Callable[[], Any]
-MANY = 200_000
+MANY = size(20_000, full=200_000)
 _numbers = count(1)
 
 
@@ -202,7 +203,8 @@ def analyze() -> None:
 
 
 def large_phase() -> Phase:
-    """A phase of 200,000 items: nearly all are done, the last thousand pending."""
+    """A phase of MANY items: nearly all are done, the last thousand pending. Another phase has pending items, too."""
+    make_job(items=4000)
     phase = begun(make_job())
     done = MANY - 1000
     for keys in batched((f"d{n}" for n in range(1, done)), 10_000):
@@ -214,6 +216,7 @@ def large_phase() -> Phase:
     return fresh(phase.job)
 
 
+@pytest.mark.full
 @pytest.mark.django_db
 def test_a_large_phase_is_worked_by_its_indexes() -> None:
     phase = large_phase()
@@ -230,9 +233,10 @@ def test_a_large_phase_is_worked_by_its_indexes() -> None:
                 assert not reads_all_items(plan_of(sql)), sql[:300]
 
 
+@pytest.mark.full
 @pytest.mark.django_db(transaction=True)
 def test_a_job_with_many_items_appears_all_at_once() -> None:
-    """Whoever looks while 200,000 items are created sees no job, or the whole of it."""
+    """Whoever looks while many items are created sees no job, or the whole of it."""
     over, seen = Signal(), set()
 
     def look() -> None:

@@ -21,9 +21,10 @@ from ocr_chunks.serializers import document_bodies
 from tests.factories import WORKER
 from tests.jobs.api.conftest import Api
 from tests.ocr_chunks.factories import body, checksum, in_state, make_document, merge, merged, ocr, report, take
+from tests.plan import size
 
 pytestmark = pytest.mark.django_db
-SIZES = (2, 40, 4000)
+SIZES = (2, 40, size(400, full=4000))
 Act = Callable[[], Any]
 
 
@@ -89,6 +90,7 @@ ACTS = [
 ]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("act", "most"), ACTS, ids=[act.__name__ for act, _ in ACTS])
 def test_it_costs_the_same_for_a_few_chunks_and_for_thousands(act: Callable[[int], Act], most: int) -> None:
     [cost] = costs(act)

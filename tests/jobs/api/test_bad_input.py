@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from jobs.models import Event, Item, Job, Phase
 from tests.factories import make_job
 from tests.jobs.api.conftest import Api
+from tests.plan import size
 
 LONG_BLOB = {"x": "y" * (16 * 1024)}
 JOB = [
@@ -196,7 +197,8 @@ def job(db: None) -> Job:
     return make_job(items=2)
 
 
-@settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.full
+@settings(max_examples=size(150, full=1000), deadline=None, suppress_health_check=list(HealthCheck))
 @given(door=st.sampled_from(DOORS), body=BODIES)
 def test_no_nonsense_is_ever_a_defect(boss: Api, job: Job, door: str, body: Any) -> None:
     response = boss.client.post(f"/api/v1/{door.format(job.pk)}", json.dumps(body), content_type="application/json")

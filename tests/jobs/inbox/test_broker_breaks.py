@@ -21,26 +21,21 @@ from jobs.inbox.queues import EXCHANGE, QUEUE, declare_consumer
 from jobs.models import InboxMessage, Item, Job
 from tests.jobs.inbox.broker import Producer
 from tests.jobs.inbox.messages import event, phase
-from tests.jobs.outbox.rabbit import SERVER, Broker, wait_until
+from tests.jobs.outbox.rabbit import Broker, wait_until
 from tests.jobs.races.crew import assert_whole
+from tests.plan import size
 from tests.servers import database_url
 
-pytestmark = [
-    pytest.mark.rabbitmq,
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(not SERVER, reason="there is no RabbitMQ server to start"),
-]
+pytestmark = [pytest.mark.rabbitmq, pytest.mark.django_db(transaction=True)]
+EVENTS, KILLS = size(200, full=600), size(2, full=4)
 COMMAND = [sys.executable, "manage.py", "consume", "--interval", "0.2"]
 ROOT = Path(__file__).resolve().parents[3]
 
 
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """A server of its own, that may be killed."""
-    made = Broker(tmp_path_factory.mktemp("rabbit"))
-    made.start()
-    yield made
-    made.kill()
+@pytest.fixture
+def broker(own_broker: Broker) -> Broker:
+    """A server that may be killed."""
+    return own_broker
 
 
 Start = Callable[[], "subprocess.Popen[bytes]"]
@@ -116,29 +111,31 @@ def assert_applied_once(assets: list[str]) -> None:
     assert not InboxMessage.objects.dead()
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_broker_that_goes_under_load_and_comes_back_loses_and_doubles_nothing(
     broker: Broker, consume: Start, number: signal.Signals
 ) -> None:
     consumers = [consume(), consume()]
-    load = Load(broker.url, number=400)
+    load = Load(broker.url, number=EVENTS)
     load.start()
     wait_until(lambda: taken() > 20)
     broker.kill(number)
     time.sleep(0.5)
     broker.start()
     load.over.wait(timeout=90)
-    assert len(load.confirmed) == 400
+    assert len(load.confirmed) == EVENTS
     assert_applied_once(load.confirmed)
     assert [process.poll() for process in consumers] == [None, None]
 
 
+@pytest.mark.full
 def test_consumers_that_are_killed_under_load_lose_and_double_nothing(broker: Broker, consume: Start) -> None:
     dice = random.Random(7)
-    load = Load(broker.url, number=600)
+    load = Load(broker.url, number=EVENTS)
     consumers = [consume(), consume()]
     load.start()
-    for kill in range(4):
+    for kill in range(KILLS):
         done = taken()
         wait_until(lambda done=done: taken() > done + 10)
         time.sleep(dice.uniform(0, 0.05))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import socket
 from collections.abc import Iterator
@@ -50,6 +51,11 @@ class LiveServer(Server):
         ]
         deaf.sendall("\r\n".join([*lines, "", ""]).encode())
         return deaf
+
+    def processor_seconds(self) -> float:
+        """What it has worked so far."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def mebibytes(self) -> float:
         """What it holds in memory."""

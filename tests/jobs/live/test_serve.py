@@ -26,11 +26,19 @@ from tests.servers import ROOT, free_port, on_test_database
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture
-def server(transactional_db: None) -> Iterator[LiveServer]:
-    """The server, alone."""
+@pytest.fixture(scope="module")
+def running(django_db_setup: None) -> Iterator[LiveServer]:
+    """The server that these tests share, over the database that is emptied after each."""
     with serving() as server:
         yield server
+
+
+@pytest.fixture
+def server(running: LiveServer, transactional_db: None) -> LiveServer:
+    """A server that runs, also after a test that ended it."""
+    if not running.is_running:
+        running.start()
+    return running
 
 
 @pytest.fixture

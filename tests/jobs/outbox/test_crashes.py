@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from datetime import timedelta
 from threading import Event as Flag
 from threading import Thread
@@ -19,10 +18,11 @@ import pytest
 from django.db import connections, transaction
 from django.utils import timezone
 
+from jobs import outbox
 from jobs.models import Delivery, Endpoint, Event
 from tests.factories import make_job
 from tests.jobs.outbox.conftest import Receiver, make_endpoint
-from tests.jobs.outbox.rabbit import SERVER, Broker, Queue, wait_until
+from tests.jobs.outbox.rabbit import Broker, Queue, wait_until
 from tests.servers import ROOT, database_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -67,6 +67,7 @@ def survivors_turn() -> None:
     Endpoint.objects.update(sender_until=timezone.now() - timedelta(seconds=1))
 
 
+@pytest.mark.usefixtures("local")
 @pytest.mark.parametrize(("patch", "copies"), [(BEFORE_SENDING, 1), (BEFORE_THE_MARK, 2), (DURING_THE_MARK, 2)])
 def test_a_deliverer_that_is_killed_loses_nothing(receiver: Receiver, patch: str, copies: int) -> None:
     make_endpoint(receiver.url, types=["job.*"])
@@ -74,10 +75,10 @@ def test_a_deliverer_that_is_killed_loses_nothing(receiver: Receiver, patch: str
     assert run(patch) == -signal.SIGKILL
     assert Delivery.objects.get().status == "waiting"
     assert len(receiver.requests) == copies - 1
-    assert run("die = print") == 0
+    outbox.deliver()
     assert Delivery.objects.get().status == "waiting"
     survivors_turn()
-    assert run("die = print") == 0
+    outbox.deliver()
     assert Delivery.objects.get().status == "sent"
     assert receiver.ids == [str(Event.objects.get(type="job.completed").event_id)] * copies
     assert len({request.body for request in receiver.requests}) == 1
@@ -130,18 +131,6 @@ class Load:
                 transaction.set_rollback(number % 5 == 0)
             time.sleep(0.01)
         connections.close_all()
-
-
-@pytest.fixture(scope="module")
-def own_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """A broker that may be killed."""
-    if SERVER is None:
-        refuse = pytest.fail if os.environ.get("REQUIRE_SERVICES") == "1" else pytest.skip
-        refuse("there is no rabbitmq-server to start and kill")
-    broker = Broker(tmp_path_factory.mktemp("rabbitmq"))
-    broker.start()
-    yield broker
-    broker.kill()
 
 
 @pytest.mark.rabbitmq

@@ -42,8 +42,8 @@ def test_a_wrong_interval_is_refused(interval: str) -> None:
 def test_an_endpoint_that_hangs_holds_up_no_other(receiver: Receiver) -> None:
     make_endpoint(receiver.url)
     make_endpoint(receiver.url.replace("hook", "hangs"))
-    receiver.answer = lambda handler, request: hang_or_take(handler, request.path)
     stop = Flag()
+    receiver.answer = lambda handler, request: hang_or_take(handler, request.path, stop)
     loop = Thread(target=run_loop, args=[stop])
     loop.start()
     try:
@@ -52,11 +52,11 @@ def test_an_endpoint_that_hangs_holds_up_no_other(receiver: Receiver) -> None:
             begun = time.monotonic()
             wait_until(lambda wanted=2 * number: taken(receiver) == wanted, seconds=HANGS)
             assert time.monotonic() - begun < HANGS
+        assert Delivery.objects.filter(endpoint__url__endswith="hangs", status="waiting").count() >= 5
     finally:
         stop.set()
         loop.join()
     assert Delivery.objects.filter(endpoint__url__endswith="hook", status="sent").count() == 6
-    assert Delivery.objects.filter(endpoint__url__endswith="hangs", status="waiting").count() >= 5
 
 
 def test_many_slow_endpoints_hold_up_no_other(receiver: Receiver) -> None:
@@ -134,9 +134,9 @@ def taken(receiver: Receiver) -> int:
     return sum(request.path == "/hook" for request in receiver.requests)
 
 
-def hang_or_take(handler: object, path: str) -> None:
+def hang_or_take(handler: object, path: str, stop: Flag) -> None:
     if path == "/hangs":
-        time.sleep(HANGS)
+        stop.wait(HANGS)
     handler.send_response(204)
     handler.end_headers()
 

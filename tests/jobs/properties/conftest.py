@@ -1,7 +1,7 @@
 """How long the properties are searched.
 
-`ci` is quick, finds the same on every machine and shows a failure as it was found; `thorough` searches long and
-makes it small (HYPOTHESIS_PROFILE=thorough).
+`ci` is quick, finds the same on every machine and shows a failure as it was found, FULL=1 searches longer;
+`thorough` searches very long and makes it small (HYPOTHESIS_PROFILE=thorough).
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ import os
 
 from hypothesis import HealthCheck, Phase, settings
 
+from tests.plan import size
+
 SLOW_IS_FINE = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
 settings.register_profile(
     "ci",
-    max_examples=60,
+    max_examples=size(60, full=500),
     deadline=None,
     derandomize=True,
     suppress_health_check=SLOW_IS_FINE,

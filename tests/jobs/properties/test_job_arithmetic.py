@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from math import floor
 
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -15,6 +16,8 @@ from jobs.progress import Counts, PhaseState, Vitals
 from jobs.signatures import signature
 from jobs.statuses import OPEN_PHASE, UNFINISHED_JOB, JobStatus, PhaseStatus, Stuck
 from tests.jobs.properties.strategies import JOBS, counts
+
+pytestmark = pytest.mark.full
 
 NOW = datetime(2026, 6, 1, 12, 30, 30, tzinfo=UTC)
 ERROR = st.text("abc0123456789 #.\n", max_size=60)

@@ -26,6 +26,7 @@ from tests.jobs.properties import model_operators as operators
 from tests.jobs.properties import model_workers as workers
 from tests.jobs.properties.model import LEASE, OPEN, PaperJob, PaperPhase, Refused
 from tests.jobs.properties.sides import on_page, told_of, told_on
+from tests.plan import size
 
 START = datetime(2026, 6, 1, 12, tzinfo=UTC)
 KEYS = st.sampled_from([f"k{n}" for n in range(6)])
@@ -287,7 +288,8 @@ class Machine(RuleBasedStateMachine):
         return None if fence is None else max(0, (item.attempt if item else 0) + fence)
 
 
+@pytest.mark.full
 @pytest.mark.django_db
 def test_whatever_happens_a_job_is_as_the_rules_say() -> None:
-    quick = settings(max_examples=30, stateful_step_count=50)
+    quick = settings(max_examples=size(12, full=100), stateful_step_count=50)
     run_state_machine_as_test(Machine, settings=quick)

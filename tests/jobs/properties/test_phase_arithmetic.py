@@ -6,6 +6,7 @@ from dataclasses import replace
 from fractions import Fraction
 from math import ceil, floor
 
+import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
@@ -13,6 +14,8 @@ from jobs import progress
 from jobs.progress import Counts, Judgement, PhaseState
 from jobs.statuses import CompletedBy, PhaseStatus, Shortfall, Trigger
 from tests.jobs.properties.strategies import NUMBER, THRESHOLD, counts, states
+
+pytestmark = pytest.mark.full
 
 
 def exact_percent(part: int, expected: int) -> int:

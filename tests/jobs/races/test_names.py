@@ -16,9 +16,11 @@ from jobs.tracking import Batch, Result
 from jobs.tracking.reporting import report_many
 from tests.factories import WORKER, complete, make_job, new_items
 from tests.jobs.races.crew import assert_whole, crew, fresh, outcomes
+from tests.plan import size
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROUNDS = range(8)
+FRAMES = size(2_400, full=10_000)
 
 
 def test_creators_of_the_same_name_get_the_same_job_with_the_items_of_all() -> None:
@@ -88,24 +90,25 @@ def test_one_image_each_by_four_workers_a_hundred_times_makes_four_hundred() -> 
         assert (phase.done, phase.status, sum(phase.tallies.values_list("done", flat=True))) == (400, "completed", 400)
 
 
-def test_ten_thousand_frames_from_eight_clients_complete_each_consumer_once() -> None:
+@pytest.mark.full
+def test_very_many_frames_from_eight_clients_complete_each_consumer_once() -> None:
     codes = ("video.embeddings", "video.keypoints")
 
     def report_share(job: Job, client: int) -> None:
         for code in codes:
-            for portion in range(client, 100, 8):
+            for portion in range(client, FRAMES // 100, 8):
                 complete(fresh(job, code), 100, start=100 * portion)
 
     with crew(8) as people:
-        specs = [PhaseSpec(code=code, expected=10_000, threshold=100) for code in codes]
+        specs = [PhaseSpec(code=code, expected=FRAMES, threshold=100) for code in codes]
         job = make_job(kind="vision", phases=specs)
         people.at_once(*[partial(report_share, job, n) for n in range(8)])
         assert_whole(job)
         for code in codes:
             phase = fresh(job, code)
-            assert (phase.done, phase.items_total, phase.status) == (10_000, 10_000, "completed")
+            assert (phase.done, phase.items_total, phase.status) == (FRAMES, FRAMES, "completed")
             [event] = job.events.filter(type=f"{code}.completed")
-            assert event.data["processed_assets"] == event.data["total_assets"] == 10_000
+            assert event.data["processed_assets"] == event.data["total_assets"] == FRAMES
         assert job.events.filter(type="job.completed").count() == 1
 
 
