@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from threading import Event, Thread
 
 import structlog
@@ -68,11 +67,12 @@ def act_until(stop: Event, *, interval: float) -> None:
 
 def _pause(stop: Event, seconds: float, *, alive: bool) -> None:
     """Wait for the next sweep; in a long pause a watchdog whose last sweep succeeded still gives signs of life."""
-    until = time.monotonic() + seconds
-    while (left := until - time.monotonic()) > BEAT_SECONDS and not stop.wait(BEAT_SECONDS):
+    while seconds > BEAT_SECONDS and not stop.wait(BEAT_SECONDS):
+        seconds -= BEAT_SECONDS
         if alive:
             beat_once()
-    stop.wait(max(0.0, min(left, BEAT_SECONDS)))
+    if not stop.is_set():
+        stop.wait(seconds)
 
 
 def beat_once() -> None:

@@ -87,6 +87,15 @@ def test_a_bulk_act_that_takes_long_does_not_hold_up_the_sweeps(monkeypatch: pyt
     assert stop.is_set()
 
 
+def test_a_loop_with_a_long_interval_gives_signs_of_life_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    beats: list[str] = []
+    monkeypatch.setattr(watching.heartbeats, "beat", beats.append)
+    stop = Stop(3)
+    watching.sweep_until(stop, interval=25.0)
+    assert stop.waits == [watching.BEAT_SECONDS, watching.BEAT_SECONDS, 5.0]
+    assert beats == ["watchdog"] * 3
+
+
 def test_once_goes_on_with_it_for_a_moment() -> None:
     act = begun(2)
     call_command("watchdog", "--once")

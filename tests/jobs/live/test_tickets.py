@@ -17,6 +17,7 @@ from knox.models import AuthToken
 from jobs import watchdog
 from jobs.live import Limits, tickets
 from jobs.live.callers import Caller
+from jobs.live.closing import denied
 from jobs.models import Ticket
 from progress_site.asgi import Websockets
 from progress_site.logs import WithoutTickets
@@ -159,7 +160,7 @@ async def test_a_page_of_a_trusted_origin_is_taken_with_a_ticket_only(
     connected, _ = await socket.connect(timeout=5)
     assert connected == taken
     if taken:
-        assert await socket.receive_output(timeout=5) == {"type": "websocket.close", "code": 4401}
+        assert await socket.receive_output(timeout=5) == denied(4401).frame
         await asyncio.wait([socket.future], timeout=5)
     else:
         await socket.disconnect(timeout=5)
