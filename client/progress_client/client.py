@@ -123,9 +123,24 @@ class Client:
         wish = Wish(worker or self._core.worker, batch, lease_seconds, wait)
         return handed_out(AnyWork(self._core, wish, phase=phase, kind=kind))
 
-    def replay(self, *, patience: float = PATIENCE) -> bool:
-        """Tell what earlier processes could not; True when nothing waits any more."""
+    @property
+    def refused(self) -> list[Answer]:
+        """The outcomes that the site has refused for good, the oldest first; of all processes with this journal.
+
+        They are in the dead file beside the journal: {"at", "job", "phase", "worker", "key", "status", "code",
+        "detail"} and what was sent, as `result` or `count`. `code` is `closed` or `invalid` where the answer to the
+        item said so. Delete the file when they are of no use, or `replay(refused=True)` when the cause is mended.
+        """
+        return self._core.dead.rows()
+
+    def replay(self, *, refused: bool = False, patience: float = PATIENCE) -> bool:
+        """Tell what earlier processes could not; True when nothing waits any more.
+
+        With `refused` the outcomes of the dead file are sent once more; it keeps what is refused again.
+        """
         self._core.outbox.adopt()
+        if refused:
+            self._core.outbox.retry_refused()
         return self._core.outbox.flush(patience=patience)
 
     def flush(self, *, patience: float = PATIENCE) -> bool:

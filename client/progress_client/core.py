@@ -14,10 +14,12 @@ from types import FrameType
 from typing import Any, Callable
 
 from progress_client.buffer import Address
+from progress_client.dead_file import DeadFile
 from progress_client.errors import ProgressError
 from progress_client.items import Item
 from progress_client.journal import Journal
 from progress_client.keeper import Keeper
+from progress_client.leases import RENEWALS
 from progress_client.outbox import Outbox
 from progress_client.transport import FOREVER, Transport
 
@@ -77,6 +79,7 @@ class Core:
         self.cancelled: set[int] = set()
         self.listeners: dict[tuple[int, str], list[PhaseListener]] = {}
         self._journal = None if journal is None else Path(journal).expanduser()
+        self.dead = DeadFile(self._journal, server=self.transport.url)
         self._lock = threading.RLock()
         self._outbox: Outbox | None = None
         self._keeper: Keeper | None = None
@@ -92,6 +95,14 @@ class Core:
         patience = FOREVER if patient else self.patience
         return self.transport.call(method, path, body, patience=patience, stop=self.stop)
 
+    def claim(self, path: str, body: dict[str, Any], *, job: int | None, lease: float) -> Any:
+        """The answer to a claim. Before every try the outcomes of the job (None: of any job) go first."""
+
+        def tell_first() -> None:
+            self.outbox.tell_first(job, older_than=lease / RENEWALS, stop=self.stop)
+
+        return self.transport.call("POST", path, body, patience=FOREVER, stop=self.stop, before=tell_first)
+
     def count(self, address: Address, body: dict[str, Any]) -> Any:
         """Numbers of a phase without items, written down before they are told."""
         return self.outbox.count(address, body, patience=self.patience, stop=self.stop)
@@ -103,7 +114,7 @@ class Core:
             if self._outbox is None:
                 if self._closed:
                     raise ProgressError("The client is closed.")
-                self._outbox = Outbox(self.transport, self._opened_journal(), answered=self._answered)
+                self._outbox = Outbox(self.transport, self._opened_journal(), self.dead, answered=self._answered)
             return self._outbox
 
     def _opened_journal(self) -> Journal | None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Callable, Protocol
 
 from progress_client import backoff
-from progress_client.errors import Refused
+from progress_client.errors import CertificateError, Refused
 from progress_client.leases import Group, Leases
 from progress_client.transport import Transport, Trouble, encode
 
@@ -100,8 +100,8 @@ class Keeper:
         job, worker = group
         try:
             answer = self._transport.once("POST", f"/jobs/{job}/heartbeat", encode({"worker": worker, "items": ids}))
-        except Trouble as trouble:
-            pause = backoff.pause(self._tries, asked=trouble.asked)
+        except (Trouble, CertificateError) as trouble:
+            pause = backoff.pause(self._tries, asked=getattr(trouble, "asked", 0.0))
             log.warning("no heartbeat for job %d (%s), next try in %.1f s", job, trouble, pause)
             self._tries += 1
             with self._changed:
