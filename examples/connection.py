@@ -5,9 +5,12 @@ from __future__ import annotations
 import http.client
 import json
 import logging
+import os
+import socket
 import ssl
 import time
 from random import SystemRandom
+from secrets import token_hex
 from threading import Event
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,6 +24,12 @@ TRY_AGAIN = {429, 500, 502, 503, 504}
 PROBLEM = "application/problem+json"
 NOT_ABOUT_THE_CALL = {"host_not_allowed", "malformed_request", "method_not_allowed"}
 jitter = SystemRandom()
+
+
+def worker_name() -> str:
+    """Return a name that no other worker has."""
+    # In containers host and process id are often alike.
+    return f"{socket.gethostname()[:100]}-{os.getpid()}-{token_hex(4)}"
 
 
 class Refused(Exception):

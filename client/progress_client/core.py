@@ -10,6 +10,7 @@ import socket
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from secrets import token_hex
 from types import FrameType
 from typing import Any, Callable
 
@@ -40,9 +41,10 @@ def default_journal() -> Path:
     return Path(os.environ.get("PROGRESS_JOURNAL") or Path(state) / "progress_client")
 
 
-def process_name() -> str:
-    """`host-4711`: the worker that this process is."""
-    return f"{socket.gethostname()}-{os.getpid()}"[:128]
+def worker_name() -> str:
+    """Return a name that no other client has: `host-4711-9f2c41d8`."""
+    # In containers host and process id are often alike.
+    return f"{socket.gethostname()[:100]}-{os.getpid()}-{token_hex(4)}"
 
 
 def _told(version: str | None) -> str:
@@ -73,7 +75,7 @@ class Core:
             raise ProgressError("This is no token; it is what `manage.py token create` prints.")
         address = url or os.environ.get("PROGRESS_URL") or DEFAULT_URL
         self.transport = Transport(address, token=token, version=_told(version))
-        self.worker = worker or process_name()
+        self.worker = worker or worker_name()
         self.patience = patience
         self.stop = threading.Event()
         self.cancelled: set[int] = set()
