@@ -40,11 +40,10 @@ class DeadFile:
     def __str__(self) -> str:
         return str(self.path or "client.refused")
 
-    def add(self, outcomes: Sequence[Outcome], *, status: int, code: str, detail: str) -> None:
-        """Keep these with the reason of the refusal, durably. OSError where they cannot be written."""
-        at = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        why = {"status": status, "code": code, "detail": detail}
-        rows = [{"at": at, "key": one.body.get("key", ""), **why, **one.entry()} for one in outcomes]
+    def add(self, rows: Sequence[Row]) -> None:
+        """Keep refused outcomes durably. OSError where they cannot be written."""
+        if not rows:
+            return
         if self.path is None:
             self._memory += rows
             return
@@ -85,6 +84,13 @@ class DeadFile:
             yield file
         finally:
             os.close(file)
+
+
+def dead_row(outcome: Outcome, *, status: int, code: str, detail: str) -> Row:
+    """What is kept of a refused outcome: the outcome, and why it was refused."""
+    at = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    why = {"status": status, "code": code, "detail": detail}
+    return {"at": at, "key": outcome.body.get("key", ""), **why, **outcome.entry()}
 
 
 def _rows(content: bytes) -> list[Row]:

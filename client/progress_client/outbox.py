@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from itertools import count
 from typing import Any, Callable
 
+from progress_client import outcome_queue
 from progress_client.answers import are_results
 from progress_client.buffer import Address, Body, Outcome, Portion
-from progress_client.dead_file import DeadFile
+from progress_client.dead_file import DeadFile, dead_row
 from progress_client.errors import CertificateError, NotPermitted, ProgressError, Refused, Unavailable
 from progress_client.journal import Journal
 from progress_client.outcome_queue import OutcomeQueue
@@ -23,7 +24,7 @@ log = logging.getLogger(__name__)
 SETTLED = ("applied", "duplicate")
 TOO_MUCH = (400, 413)
 TOO_LARGE = 413
-TELL_FIRST_SECONDS = 30.0
+UNKNOWN = 500
 AGES_AGO = float("-inf")
 
 Answered = Callable[[Address, Body], None]
@@ -88,10 +89,7 @@ class Outbox:
     def flush(
         self, *, job: int | None = None, patience: float = float("inf"), stop: threading.Event | None = None
     ) -> bool:
-        """Wait until everything that was written down (of this job) is answered; False if that took too long.
-
-        Raises what made telling impossible.
-        """
+        """Wait until everything (of this job) is answered; False if that took too long. Raises what made it impossible."""
         deadline = time.monotonic() + patience
         with self._changed, self._hurry():
             self._queue.wake(job)
@@ -112,10 +110,9 @@ class Outbox:
         comes back. Raises what made telling impossible.
         """
         with self._changed:
-            bound, now = TELL_FIRST_SECONDS, time.monotonic()
-            if self._queue.is_late(job, older_than=older_than, bound=bound, now=now):
+            if self._queue.is_late(job, older_than=older_than, now=time.monotonic()):
                 with self._hurry():
-                    self._wait_for(job, stop=stop)
+                    self._wait_while_late(job, older_than, stop=stop)
         if self.error:
             raise self.error
 
@@ -148,12 +145,14 @@ class Outbox:
         finally:
             self._hurried -= 1
 
-    def _wait_for(self, job: int | None, *, stop: threading.Event) -> None:
+    def _wait_while_late(self, job: int | None, older_than: float, *, stop: threading.Event) -> None:
         least, deadline, failures = self._queue.number(job) + 1, 0.0, -1
-        while (waiting := self._queue.number(job)) and self.error is None and not stop.is_set():
-            now = time.monotonic()
+        while self.error is None and not stop.is_set():
+            now, waiting = time.monotonic(), self._queue.number(job)
+            if not self._queue.is_late(job, older_than=older_than, now=now):
+                return
             if waiting < least:
-                least, deadline, failures = waiting, now + TELL_FIRST_SECONDS, -1
+                least, deadline, failures = waiting, now + outcome_queue.TELL_FIRST_SECONDS, -1
             elif now >= deadline and failures < 0:
                 failures = self._queue.failures
                 self._queue.wake(job)
@@ -195,7 +194,12 @@ class Outbox:
         except Trouble as trouble:
             self._again(portion, trouble)
         except (NotPermitted, CertificateError) as error:
-            self._give_up(portion, error)
+            self.error = error
+            self._put_back(portion, then=self._queue.put_back)
+        except Exception as error:
+            # A defect must not end the reports without a word: the outcomes stay in the journal.
+            log.exception("%d outcomes for %s cannot be told", len(portion.outcomes), portion.address)
+            self._again(portion, Trouble(repr(error), status=UNKNOWN))
 
     def _try(self, portion: Portion) -> None:
         try:
@@ -207,17 +211,19 @@ class Outbox:
         else:
             # What is not answered for must not be forgotten.
             if not portion.outcomes[0].is_count and not are_results(answer["results"], number=len(portion.outcomes)):
-                raise Trouble("the answer is not that of a Progress Site")
+                raise Trouble("the answer is not that of a Progress Site", status=UNKNOWN)
             self._answer(portion, answer)
 
     def _answer(self, portion: Portion, answer: Body) -> None:
+        refused = []
         for outcome, result in zip(portion.outcomes, answer.get("results", ())):
             if result["outcome"] not in SETTLED:
-                detail = str(result.get("detail", ""))
-                log.warning("not counted: %s is %s. %s", result["key"], result["outcome"], detail)
+                code, detail = result["outcome"], str(result.get("detail", ""))
+                log.warning("not counted: %s is %s. %s", result["key"], code, detail)
                 # Nothing is lost with a stale outcome (a later attempt counts) or with one that gives an item back.
-                if result["outcome"] != "stale" and outcome.body.get("status") != "pending":
-                    self._bury([outcome], status=200, code=result["outcome"], detail=detail)
+                if code != "stale" and outcome.body.get("status") != "pending":
+                    refused.append(dead_row(outcome, status=200, code=code, detail=detail))
+        self._bury(refused)
         self._settled(portion)
         if "results" in answer:
             try:
@@ -231,21 +237,22 @@ class Outbox:
         if error.status in TOO_MUCH and len(portion.outcomes) > 1:
             self._put_back(portion, then=self._queue.too_large)
             return
-        self._bury(portion.outcomes, status=error.status, code=error.code, detail=error.detail)
+        status, code, detail = error.status, error.code, error.detail
+        self._bury([dead_row(outcome, status=status, code=code, detail=detail) for outcome in portion.outcomes])
         outcome = portion.outcomes[0]
         number, where = len(portion.outcomes), portion.address.path
         log.error("%d outcomes for %s are refused, and kept in %s: %s", number, where, self._dead, error)
         if error.status in TOO_MUCH and outcome.body.get("result") is not None:
             kept = {name: value for name, value in outcome.body.items() if name != "result"}
-            self.tell(outcome.address, {**kept, "status": "failed", "error": f"The result is refused: {error.detail}"})
+            self.tell(outcome.address, {**kept, "status": "failed", "error": f"The result is refused: {detail}"})
         self._settled(portion)
 
-    def _bury(self, outcomes: Sequence[Outcome], *, status: int, code: str, detail: str) -> None:
+    def _bury(self, rows: Sequence[Body]) -> None:
         """Keep refused outcomes; Trouble where they cannot be written, so that they stay in the journal."""
         try:
-            self._dead.add(outcomes, status=status, code=code, detail=detail)
+            self._dead.add(rows)
         except OSError as error:
-            raise Trouble(f"{self._dead} cannot be written: {error}") from error
+            raise Trouble(f"{self._dead} cannot be written: {error}", status=UNKNOWN) from error
 
     def _settled(self, portion: Portion) -> None:
         self._forget(portion.numbers)
@@ -265,16 +272,10 @@ class Outbox:
         if not self._closing.is_set():
             log.warning("%d outcomes are not told (%s), next try in %.1f s", len(portion.outcomes), trouble, pause)
 
-    def _give_up(self, portion: Portion, error: ProgressError) -> None:
-        self.error = error
-        self._put_back(portion, then=self._queue.put_back)
-
     def _put_back(self, portion: Portion, *, then: Callable[[Portion], None]) -> None:
         with self._changed:
             then(portion)
             self._changed.notify_all()
-
-    # --- the parts -------------------------------------------------------------------------------
 
     def _written(self, outcome: Outcome) -> Outcome:
         if not self._journal:

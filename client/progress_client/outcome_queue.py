@@ -10,6 +10,8 @@ from progress_client.retry_schedule import RetrySchedule
 ENOUGH = 100
 OLDEST_SECONDS = 1.0
 BREATH = 3
+# So long a claim waits for outcomes that do not arrive.
+TELL_FIRST_SECONDS = 30.0
 
 
 @dataclass
@@ -96,14 +98,14 @@ class OutcomeQueue:
         """Whether nothing is under way and nothing may be tried now."""
         return not self._under_way and self._schedule.ready_at(self._buffer.addresses()) > now
 
-    def is_late(self, job: int | None, *, older_than: float, bound: float, now: float) -> bool:
+    def is_late(self, job: int | None, *, older_than: float, now: float) -> bool:
         """Whether outcomes of a job (None: of any) wait for so long, or after a failure.
 
-        An address that has failed for longer than `bound` while the server answered for others does not count.
+        An address that has failed for half a minute while the server answered for others does not count.
         """
         return any(
             (since <= now - older_than or self._schedule.is_resting(address))
-            and not self._schedule.is_stuck(address, longer_than=bound, now=now)
+            and not self._schedule.is_stuck(address, longer_than=TELL_FIRST_SECONDS, now=now)
             for address, since in self._since.items()
             if job in (None, address.job)
         )

@@ -89,7 +89,7 @@ class Transport:
                 pause = backoff.pause(tries, asked=trouble.asked)
                 left = deadline - time.monotonic()
                 if pause > left or _waited(stop, pause, trouble):
-                    raise Unavailable(f"{self.url} does not answer: {trouble}.") from trouble
+                    raise unavailable(self.url, trouble) from trouble
             tries += 1
 
     def once(self, method: str, path: str, raw: bytes | None = None) -> Any:
@@ -166,6 +166,12 @@ class Transport:
             with self._lock:
                 self._idle.append(connection)
         return response, content
+
+
+def unavailable(url: str, trouble: Exception) -> Unavailable:
+    """The error when patience has ended."""
+    text = str(trouble)
+    return Unavailable(f"{url} does not answer: {text if text.endswith(('.', '?')) else f'{text}.'}")
 
 
 def answer_of(response: http.client.HTTPResponse, content: bytes, *, method: str, path: str) -> Any:

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from progress_client import answers, backoff
-from progress_client.errors import NotFound, Unavailable
-from progress_client.transport import LONGEST_PAGE, Transport, Trouble, answer_of
+from progress_client.errors import NotFound
+from progress_client.transport import LONGEST_PAGE, Transport, Trouble, answer_of, unavailable
 
 # The server says something every 15 seconds.
 SILENCE = 45.0
@@ -41,7 +41,7 @@ def watch(transport: Transport, job: int, *, patience: float, stop: threading.Ev
             trouble, asked = error, getattr(error, "asked", 0.0)
         pause = backoff.pause(tries, asked=asked)
         if pause > deadline - time.monotonic():
-            raise Unavailable(f"{transport.url} does not answer: {trouble}.") from trouble
+            raise unavailable(transport.url, trouble) from trouble
         stop.wait(pause)
         tries += 1
 

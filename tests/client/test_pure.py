@@ -142,15 +142,15 @@ def test_a_server_that_answers_again_is_told_at_once_what_it_never_answered(monk
 
 def test_outcomes_are_late_when_their_lease_may_be_over_or_a_try_failed() -> None:
     queue = OutcomeQueue()
-    late = partial(queue.is_late, None, older_than=30, bound=30)
+    late = partial(queue.is_late, None, older_than=30)
     queue.add(outcome(1), now=0, since=0)
     assert (late(now=29), late(now=30)) == (False, True)
     portion = queue.take(now=30)
     assert portion is not None
     assert late(now=31)
     queue.failed(portion, asked=600, status=404, now=31)
-    assert queue.is_late(7, older_than=1000, bound=30, now=32)
-    assert not queue.is_late(8, older_than=0, bound=30, now=32)
+    assert queue.is_late(7, older_than=1000, now=32)
+    assert not queue.is_late(8, older_than=0, now=32)
     queue.add(outcome(2, address=Address(8, "items")), now=32, since=32)
     queue.settled(queue.take(now=40), now=40)  # type: ignore[arg-type]
     assert not late(now=100), "the server answers for others: this must not hold up claims for ever"

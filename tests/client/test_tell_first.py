@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from progress_client import AsyncClient, Client, Item, backoff, outbox, outcome_queue
+from progress_client import AsyncClient, Client, Item, backoff, outcome_queue
 
 from tests.client.gateway import TEXT, Foreign, Gateway, gateway_to
 from tests.client.grounds import counts, worker, written_down
@@ -141,7 +141,7 @@ def test_the_next_process_reports_what_a_killed_one_left_before_it_claims(
 def test_a_claim_waits_for_reports_that_do_not_arrive_only_for_a_while(
     another: Another, gateway: Gateway, site: Site, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outbox, "TELL_FIRST_SECONDS", 0.3)
+    monkeypatch.setattr(outcome_queue, "TELL_FIRST_SECONDS", 0.3)
     client = another(gateway.url)
     phase = {"code": name}
     bad, good = client.job(name, phases=[phase]), client.job(f"{name}/2", phases=[phase], items=["a", "b"])
