@@ -89,7 +89,7 @@ class Outbox:
     def flush(
         self, *, job: int | None = None, patience: float = float("inf"), stop: threading.Event | None = None
     ) -> bool:
-        """Wait until everything (of this job) is answered; False if that took too long. Raises what made it impossible."""
+        """Wait until everything (of this job) is answered; False if that took too long. Raises why it is impossible."""
         deadline = time.monotonic() + patience
         with self._changed, self._hurry():
             self._queue.wake(job)
