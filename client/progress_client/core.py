@@ -98,10 +98,11 @@ class Core:
         return self.transport.call(method, path, body, patience=patience, stop=self.stop)
 
     def claim(self, path: str, body: dict[str, Any], *, job: int | None, lease: float) -> Any:
-        """The answer to a claim. Before every try the outcomes of the job (None: of any job) go first."""
+        """The answer to a claim. Before every try the outcomes of the job (None: of any job) go first whose leases are
+        two thirds over: such a lease may end before its outcome arrives, and then the item would come back to us."""
 
         def tell_first() -> None:
-            self.outbox.tell_first(job, older_than=lease / RENEWALS, stop=self.stop)
+            self.outbox.tell_first(job, older_than=lease * (RENEWALS - 1) / RENEWALS, stop=self.stop)
 
         return self.transport.call("POST", path, body, patience=FOREVER, stop=self.stop, before=tell_first)
 
@@ -151,7 +152,7 @@ class Core:
 
     def tell(self, item: Item, outcome: dict[str, Any]) -> None:
         """The outcome of an item: written down now, told soon."""
-        self.outbox.tell(Address(item.job, item.phase, item.worker), outcome)
+        self.outbox.tell(Address(item.job, item.phase, item.worker), outcome, since=item.renewed_at)
         self.keeper.drop(item)
 
     def let_go(self, item: Item) -> None:

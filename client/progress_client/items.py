@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Protocol
@@ -43,6 +44,7 @@ class Item:
         self.job, self.phase, self.worker = job, phase, worker
         self.result: Any = None
         self.lost = False
+        self.renewed_at = time.monotonic()
         self.outcome = ""
         self._teller = teller
 

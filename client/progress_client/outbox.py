@@ -54,9 +54,10 @@ class Outbox:
 
     # --- from any thread -------------------------------------------------------------------------
 
-    def tell(self, address: Address, result: Body) -> None:
-        """Write the outcome of an item down and have it told soon. TypeError or ValueError where it is no JSON."""
-        self._add(self._written(Outcome(0, address, result)))
+    def tell(self, address: Address, result: Body, *, since: float | None = None) -> None:
+        """Write the outcome of an item, leased `since` then, down and have it told soon. TypeError or ValueError where
+        it is no JSON."""
+        self._add(self._written(Outcome(0, address, result)), since=since)
 
     def count(self, address: Address, body: Body, *, patience: float, stop: threading.Event) -> Any:
         """Write numbers down and tell them at once. Unavailable: they are told later, also by the next process."""
@@ -82,8 +83,7 @@ class Outbox:
             outcomes = [self._written(Outcome.of(0, row)) for row in rows]
             if self._journal:
                 self._journal.sync()
-        for outcome in outcomes:
-            self._add(outcome)
+        list(map(self._add, outcomes))
         return len(outcomes)
 
     def flush(

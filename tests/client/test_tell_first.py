@@ -118,6 +118,21 @@ def test_threads_of_one_client_do_no_finished_item_again(
     assert counts(site, name) == (8, 0, 0, 0)
 
 
+def test_an_item_whose_lease_ends_while_it_is_worked_on_is_reported_before_the_next_claim(
+    another: Another, gateway: Gateway, site: Site, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outcome_queue, "OLDEST_SECONDS", 5.0)
+    handled: list[str] = []
+    for item in another(gateway.url).job(name, items=["a"]).claim(batch=1, lease_seconds=1):
+        with item:
+            handled.append(item.key)
+            gateway.always(AWAY, path="/heartbeat")
+            eventually(lambda: expired(site, name, 1), what="the end of the lease")
+            gateway.always(None)
+    assert handled == ["a"]
+    assert counts(site, name) == (1, 0, 0, 0)
+
+
 def test_the_next_process_reports_what_a_killed_one_left_before_it_claims(
     client: Client, gateway: Gateway, site: Site, folder: Path, name: str
 ) -> None:
