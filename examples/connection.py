@@ -5,8 +5,12 @@ from __future__ import annotations
 import http.client
 import json
 import logging
+import os
+import socket
+import ssl
 import time
 from random import SystemRandom
+from secrets import token_hex
 from threading import Event
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,7 +21,15 @@ TIMEOUT = 30.0
 LONGEST_PAUSE = 30.0
 LAST_PAUSE = 1.0
 TRY_AGAIN = {429, 500, 502, 503, 504}
+PROBLEM = "application/problem+json"
+NOT_ABOUT_THE_CALL = {"host_not_allowed", "malformed_request", "method_not_allowed"}
 jitter = SystemRandom()
+
+
+def worker_name() -> str:
+    """Return a name that no other worker has."""
+    # In containers host and process id are often alike.
+    return f"{socket.gethostname()[:100]}-{os.getpid()}-{token_hex(4)}"
 
 
 class Refused(Exception):
@@ -52,7 +64,7 @@ class Connection:
         return self._call("GET", path, None)
 
     def post(self, path: str, body: dict[str, Any]) -> Any:
-        """The answer to this body. Refused for a 4xx, GaveUp when stopped while there is no answer."""
+        """The answer to this body. Refused where the site refuses, GaveUp when stopped while there is no answer."""
         return self._call("POST", path, json.dumps(body).encode())
 
     def patch(self, path: str, body: dict[str, Any]) -> Any:
@@ -66,14 +78,18 @@ class Connection:
             pause = jitter.uniform(0, min(LONGEST_PAUSE, 0.5 * 2**tries))
             try:
                 status, answer, retry_after = self._once(method, path, body)
+            except ssl.SSLCertVerificationError as error:
+                raise Refused(
+                    0, f"The certificate is not trusted ({error.verify_message}); set SSL_CERT_FILE."
+                ) from error
             except (OSError, http.client.HTTPException) as error:
                 self._http.close()
                 problem = str(error) or type(error).__name__
             else:
-                if status < 400:
+                if status < 300:
                     return answer
                 problem = answer.get("detail") or f"HTTP {status}"
-                if status not in TRY_AGAIN:
+                if answer and status not in TRY_AGAIN and answer["code"] not in NOT_ABOUT_THE_CALL:
                     raise Refused(status, problem)
                 pause += retry_after
             tries = min(tries + 1, 10)
@@ -91,10 +107,13 @@ class Connection:
         self._http.request(method, self._base + path, body=body, headers=self._headers)
         response = self._http.getresponse()
         answer = _json(response.read())
-        if response.status < 400 and answer is None:
+        if response.status < 300 and answer is None:
             raise http.client.HTTPException("the answer is no JSON")
+        # What a proxy or a login page answers says nothing about the call: only a problem with a code is the site's.
+        if response.headers.get_content_type() != PROBLEM or not isinstance(answer, dict) or "code" not in answer:
+            answer = answer if response.status < 300 else {}
         retry_after = response.headers.get("Retry-After", "")
-        return response.status, answer or {}, float(retry_after) if retry_after.isdigit() else 0.0
+        return response.status, answer, float(retry_after) if retry_after.isdigit() else 0.0
 
 
 def _json(raw: bytes) -> Any:

@@ -17,7 +17,7 @@ from typing import Any
 from uuid import uuid4
 
 import images
-from connection import Connection
+from connection import Connection, worker_name
 from PIL import Image
 
 PHASE = "video.embeddings"
@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("--job", required=True)
     parser.add_argument("--url", default=os.environ.get("PROGRESS_URL", "http://127.0.0.1:8000"), help="PROGRESS_URL")
     parser.add_argument("--token", default=os.environ.get("PROGRESS_TOKEN", ""), help="PROGRESS_TOKEN")
-    parser.add_argument("--worker", default="frames")
+    parser.add_argument("--worker", default=worker_name(), help="a name that no other worker has")
     parser.add_argument("--frames", type=int, default=8, help="how many to report before it leaves (default: 8)")
     parser.add_argument("--announce", type=int, help="the total to tell; without it nobody knows the total")
     parser.add_argument("--ttl", type=int, default=900, help="seconds until the phase stops waiting (default: 900)")

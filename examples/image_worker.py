@@ -21,7 +21,6 @@ import csv
 import logging
 import os
 import signal
-import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,7 +29,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import images
-from connection import Connection, GaveUp, Refused
+from connection import Connection, GaveUp, Refused, worker_name
 
 log = logging.getLogger("worker")
 
@@ -208,7 +207,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--job", required=True, help="the job's name; workers with the same name share the work")
     parser.add_argument("--url", default=os.environ.get("PROGRESS_URL", "http://127.0.0.1:8000"), help="PROGRESS_URL")
     parser.add_argument("--token", default=os.environ.get("PROGRESS_TOKEN", ""), help="PROGRESS_TOKEN")
-    parser.add_argument("--worker", default=f"{socket.gethostname()}-{os.getpid()}", help="a name of its own")
+    parser.add_argument("--worker", default=worker_name(), help="a name that no other worker has")
     parser.add_argument("--batch", type=int, default=8, help="pictures to claim at once (default: 8)")
     parser.add_argument("--lease", type=int, default=30, help="seconds until they come back if it dies (default: 30)")
     parser.add_argument("--out", type=Path, default=Path("hashes.csv"), help="the file of hashes (default: hashes.csv)")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,28 @@ class Unreadable(Exception):
     """The file is no picture that can be opened; the text says why."""
 
 
+log = logging.getLogger(__name__)
+
+
 def find(folder: Path) -> list[str]:
-    """The picture files below a folder, as paths relative to it, sorted; hidden ones are left out."""
+    """The picture files below a folder, as paths relative to it, sorted; hidden ones are left out.
+
+    A name that is not UTF-8 cannot be sent: it is left out with a line in the log.
+    """
     found = (path.relative_to(folder) for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
-    return sorted(path.as_posix() for path in found if not any(part.startswith(".") for part in path.parts))
+    names = sorted(path.as_posix() for path in found if not any(part.startswith(".") for part in path.parts))
+    for name in names:
+        if not _is_utf8(name):
+            log.warning("left out: the name %a is not UTF-8; rename the file", name)
+    return [name for name in names if _is_utf8(name)]
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def inside(folder: Path, name: str) -> Path:

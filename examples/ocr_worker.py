@@ -22,7 +22,6 @@ import argparse
 import logging
 import os
 import signal
-import socket
 import sys
 import time
 from pathlib import Path
@@ -30,7 +29,7 @@ from threading import Event, Lock, Thread
 from typing import Any
 
 import ocr_texts
-from connection import Connection, GaveUp, Refused
+from connection import Connection, GaveUp, Refused, worker_name
 from ocr_claims import MERGE, Claims, Documents, Work
 from ocr_pages import Reader, Unreadable, reader, texts
 
@@ -197,7 +196,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--url", default=os.environ.get("PROGRESS_URL", "http://127.0.0.1:8000"), help="PROGRESS_URL")
     parser.add_argument("--token", default=os.environ.get("PROGRESS_TOKEN", ""), help="PROGRESS_TOKEN")
     parser.add_argument("--project", default="", help="whose documents these are (default: nobody's)")
-    parser.add_argument("--worker", default=f"{socket.gethostname()}-{os.getpid()}", help="a name of its own")
+    parser.add_argument("--worker", default=worker_name(), help="a name that no other worker has")
     parser.add_argument("--pages-per-chunk", type=int, default=25, help="for documents that are new (default: 25)")
     parser.add_argument("--reader", choices=["auto", "tesseract", "text-layer"], default="auto")
     parser.add_argument("--language", default="eng", help="for tesseract (default: eng)")

@@ -25,7 +25,6 @@ import argparse
 import logging
 import os
 import signal
-import socket
 import sys
 import time
 from pathlib import Path
@@ -37,7 +36,7 @@ import images
 import training_clustering
 import training_faces
 import training_images
-from connection import Connection, GaveUp, Refused
+from connection import Connection, GaveUp, Refused, worker_name
 from training_claims import Claims, Work
 from training_results import Lost, Results
 from training_session import CLUSTERING, FACES, FINISHED, TRAINING, Body, Session, is_due, phase_of
@@ -173,7 +172,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--project", default="", help="whose session it is (default: nobody's)")
     parser.add_argument("--url", default=os.environ.get("PROGRESS_URL", "http://127.0.0.1:8000"), help="PROGRESS_URL")
     parser.add_argument("--token", default=os.environ.get("PROGRESS_TOKEN", ""), help="PROGRESS_TOKEN")
-    parser.add_argument("--worker", default=f"{socket.gethostname()}-{os.getpid()}", help="a name of its own")
+    parser.add_argument("--worker", default=worker_name(), help="a name that no other worker has")
     parser.add_argument("--batch", type=int, default=8, help="images to claim at once (default: 8)")
     parser.add_argument("--lease", type=int, default=30, help="seconds until they come back if it dies (default: 30)")
     parser.add_argument("--pace", type=float, default=0.0, help="seconds for an image at least, so that one can watch")

@@ -10,6 +10,7 @@ with Client("http://127.0.0.1:8000", token=secret) as client:
 from progress_client.aio import AsyncClient, AsyncJob
 from progress_client.client import Client
 from progress_client.errors import (
+    CertificateError,
     Fail,
     LeaseLost,
     NotFound,
@@ -29,6 +30,7 @@ from progress_client.transport import RELEASE
 __all__ = [
     "AsyncClient",
     "AsyncJob",
+    "CertificateError",
     "Client",
     "Fail",
     "Item",

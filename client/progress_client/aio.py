@@ -135,6 +135,11 @@ class AsyncClient(forks.Unpicklable):
         wish = Wish(worker or self.worker, batch, lease_seconds, wait)
         return handed_out(AnyWork(self._core, wish, phase=phase, kind=kind))
 
+    @property
+    def refused(self) -> list[Answer]:
+        """As `Client.refused`; it reads the dead file and makes no call."""
+        return self._client.refused
+
     async def replay(self, **options: Any) -> bool:
         """As `Client.replay`."""
         return await asyncio.to_thread(self._client.replay, **options)

@@ -78,11 +78,6 @@ class Portion:
         """Their numbers in the journal."""
         return [outcome.number for outcome in self.outcomes]
 
-    def halves(self) -> tuple[Portion, Portion]:
-        """The same in two calls."""
-        middle = len(self.outcomes) // 2
-        return Portion(self.address, self.outcomes[:middle]), Portion(self.address, self.outcomes[middle:])
-
 
 @dataclass
 class Buffer:
@@ -96,21 +91,40 @@ class Buffer:
         self._waiting.setdefault(outcome.address, deque()).append(outcome)
         self.size += 1
 
-    def portion(self) -> Portion | None:
-        """Take as many of the oldest as fit into one call; None when nothing waits."""
-        for address, queue in self._waiting.items():
-            taken = [queue.popleft()]
-            size = _bytes(taken[0])
-            while queue and not taken[0].is_count and not queue[0].is_count and len(taken) < MOST_RESULTS:
-                size += _bytes(queue[0])
-                if size > MOST_BYTES:
-                    break
-                taken.append(queue.popleft())
-            if not queue:
-                del self._waiting[address]
-            self.size -= len(taken)
-            return Portion(address, tuple(taken))
-        return None
+    def put_back(self, portion: Portion) -> None:
+        """Put outcomes that were not told before those of their address; it is the turn of the others then."""
+        queue = self._waiting.pop(portion.address, deque())
+        queue.extendleft(reversed(portion.outcomes))
+        self._waiting[portion.address] = queue
+        self.size += len(portion.outcomes)
+
+    def addresses(self) -> list[Address]:
+        """The addresses at which something waits, in the order of their turns."""
+        return list(self._waiting)
+
+    def number(self, job: int | None) -> int:
+        """How many outcomes of a job wait; None: of all jobs."""
+        if job is None:
+            return self.size
+        return sum(len(queue) for address, queue in self._waiting.items() if address.job == job)
+
+    def __contains__(self, address: Address) -> bool:
+        return address in self._waiting
+
+    def portion(self, address: Address, *, most: int = MOST_RESULTS) -> Portion:
+        """Take as many of the oldest of an address as fit into one call, at most so many."""
+        queue = self._waiting[address]
+        taken = [queue.popleft()]
+        size = _bytes(taken[0])
+        while queue and not taken[0].is_count and not queue[0].is_count and len(taken) < most:
+            size += _bytes(queue[0])
+            if size > MOST_BYTES:
+                break
+            taken.append(queue.popleft())
+        if not queue:
+            del self._waiting[address]
+        self.size -= len(taken)
+        return Portion(address, tuple(taken))
 
 
 def _bytes(outcome: Outcome) -> int:

@@ -24,11 +24,12 @@ JOURNAL = "PROGRESS_JOURNAL"
 class Client(forks.Unpicklable):
     """A connection to a site, for one process and any number of threads.
 
-    `url` and `token` come from PROGRESS_URL and PROGRESS_TOKEN where they are left out, `worker` is the name of this
-    process among workers (host and process id), `version` that of its program (PROGRESS_VERSION), which operators see
-    beside it. `patience` is for how many seconds a call is tried again while there is no answer; loops over `claim` and
-    outcomes are more patient, they go on for ever. `journal` is the folder where outcomes wait until they are told,
-    PROGRESS_JOURNAL or one in the user's state; None: in memory only.
+    `url` and `token` come from PROGRESS_URL and PROGRESS_TOKEN where they are left out. `worker` is the name of this
+    client among workers (host, process id and a random end); a name of your own must be used by no other process, or
+    the two are one worker to the site. `version` is that of its program (PROGRESS_VERSION), which operators see beside
+    it. `patience` is for how many seconds a call is tried again while there is no answer; loops over `claim` and
+    outcomes go on for ever. `journal` is the folder where outcomes wait until they are told, PROGRESS_JOURNAL or one in
+    the user's state; None: in memory only.
 
     Leaving `with` (or `close`) gives back what is not done and tells what waits. A forked child may use the same client
     and its jobs: it has its own connections, threads and journal there, and its worker's name ends in its process id.
@@ -68,7 +69,8 @@ class Client(forks.Unpicklable):
         """Create a job, or find the one of this name and add the items that are new to its first phase.
 
         An item is its key or {"key", "label"?, "split"?, "payload"?}. Without items nobody has said yet how many there
-        are; `items=[]` says that there are none. `reopen`: new items of a finished job begin a new run.
+        are; `items=[]` says that there are none. An item whose name is not UTF-8 is listed with escapes and fails
+        at once, with a sentence that names it. `reopen`: new items of a finished job begin a new run.
         """
         options = {
             "phases": None if phases is None else list(phases),
@@ -79,11 +81,14 @@ class Client(forks.Unpicklable):
             "asset_types": None if asset_types is None else list(asset_types),
             "reopen": reopen,
         }
-        body, rest = listing.creation(name, None if items is None else listing.bodies(items), options)
+        bodies, unreadable = listing.readable(items or ())
+        body, rest = listing.creation(name, None if items is None else bodies, options)
         job = Job(self._core, self._core.call("POST", "/jobs", body))
         for portion in rest:
             job.add_items(portion, reopen=reopen)
-        return job.refresh() if rest else job
+        if unreadable:
+            job._fail_unreadable(unreadable)
+        return job.refresh() if rest or unreadable else job
 
     def find(self, name: str) -> Job | None:
         """The job of exactly this name, None where there is none within sight."""
@@ -124,9 +129,24 @@ class Client(forks.Unpicklable):
         wish = Wish(worker or self._core.worker, batch, lease_seconds, wait)
         return handed_out(AnyWork(self._core, wish, phase=phase, kind=kind))
 
-    def replay(self, *, patience: float = PATIENCE) -> bool:
-        """Tell what earlier processes could not; True when nothing waits any more."""
+    @property
+    def refused(self) -> list[Answer]:
+        """The outcomes that the site has refused for good, the oldest first; of all processes with this journal.
+
+        They are in the dead file beside the journal: {"at", "job", "phase", "worker", "key", "status", "code",
+        "detail"} and what was sent, as `result` or `count`. `code` is `closed` or `invalid` where the answer to the
+        item said so. Delete the file when they are of no use, or `replay(refused=True)` when the cause is mended.
+        """
+        return self._core.dead.rows()
+
+    def replay(self, *, refused: bool = False, patience: float = PATIENCE) -> bool:
+        """Tell what earlier processes could not; True when nothing waits any more.
+
+        With `refused` the outcomes of the dead file are sent once more; it keeps what is refused again.
+        """
         self._core.outbox.adopt()
+        if refused:
+            self._core.outbox.retry_refused()
         return self._core.outbox.flush(patience=patience)
 
     def flush(self, *, patience: float = PATIENCE) -> bool:

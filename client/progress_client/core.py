@@ -10,15 +10,18 @@ import socket
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from secrets import token_hex
 from types import FrameType
 from typing import Any, Callable
 
 from progress_client import forks
 from progress_client.buffer import Address
+from progress_client.dead_file import DeadFile
 from progress_client.errors import ProgressError
 from progress_client.items import Item
 from progress_client.journal import Journal
 from progress_client.keeper import Keeper
+from progress_client.leases import RENEWALS
 from progress_client.outbox import Outbox
 from progress_client.transport import FOREVER, Transport
 
@@ -40,13 +43,14 @@ def default_journal() -> Path:
     return Path(os.environ.get("PROGRESS_JOURNAL") or Path(state) / "progress_client")
 
 
-def process_name() -> str:
-    """`host-4711`: the worker that this process is."""
-    return named_with_process(socket.gethostname())
+def worker_name() -> str:
+    """Return a name that no other client has: `host-4711-9f2c41d8`."""
+    # In containers host and process id are often alike.
+    return f"{socket.gethostname()[:100]}-{os.getpid()}-{token_hex(4)}"
 
 
 def named_with_process(name: str) -> str:
-    """`name-4711`: two processes with one name would renew each other's leases."""
+    """Return `name-4711`: two processes with one name would renew each other's leases."""
     process = f"-{os.getpid()}"
     return name[: LONGEST_WORKER - len(process)] + process
 
@@ -79,13 +83,14 @@ class Core:
             raise ProgressError("This is no token; it is what `manage.py token create` prints.")
         address = url or os.environ.get("PROGRESS_URL") or DEFAULT_URL
         self.transport = Transport(address, token=token, version=_told(version))
-        self.worker = worker or process_name()
-        self._name = worker or socket.gethostname()
+        self.worker = worker or worker_name()
+        self._name = worker
         self.patience = patience
         self.stop = threading.Event()
         self.cancelled: set[int] = set()
         self.listeners: dict[tuple[int, str], list[PhaseListener]] = {}
         self._journal = None if journal is None else Path(journal).expanduser()
+        self.dead = DeadFile(self._journal, server=self.transport.url)
         self._lock = threading.RLock()
         self._outbox: Outbox | None = None
         self._keeper: Keeper | None = None
@@ -103,6 +108,15 @@ class Core:
         patience = FOREVER if patient else self.patience
         return self.transport.call(method, path, body, patience=patience, stop=self.stop)
 
+    def claim(self, path: str, body: dict[str, Any], *, job: int | None, lease: float) -> Any:
+        """The answer to a claim. Before every try the outcomes of the job (None: of any job) go first whose leases are
+        two thirds over: such a lease may end before its outcome arrives, and then the item would come back to us."""
+
+        def tell_first() -> None:
+            self.outbox.tell_first(job, older_than=lease * (RENEWALS - 1) / RENEWALS, stop=self.stop)
+
+        return self.transport.call("POST", path, body, patience=FOREVER, stop=self.stop, before=tell_first)
+
     def count(self, address: Address, body: dict[str, Any]) -> Any:
         """Numbers of a phase without items, written down before they are told."""
         return self.outbox.count(address, body, patience=self.patience, stop=self.stop)
@@ -114,7 +128,7 @@ class Core:
             if self._outbox is None:
                 if self._closed:
                     raise ProgressError("The client is closed.")
-                self._outbox = Outbox(self.transport, self._opened_journal(), answered=self._answered)
+                self._outbox = Outbox(self.transport, self._opened_journal(), self.dead, answered=self._answered)
                 self._cancel_exit = forks.at_child_exit(self.close)
             return self._outbox
 
@@ -150,7 +164,7 @@ class Core:
 
     def tell(self, item: Item, outcome: dict[str, Any]) -> None:
         """The outcome of an item: written down now, told soon."""
-        self.outbox.tell(Address(item.job, item.phase, item.worker), outcome)
+        self.outbox.tell(Address(item.job, item.phase, item.worker), outcome, since=item.renewed_at)
         self.keeper.drop(item)
 
     def let_go(self, item: Item) -> None:
@@ -183,7 +197,7 @@ class Core:
         self.listeners = {}
         self.transport.after_fork()
         self._process = os.getpid()
-        self.worker = named_with_process(self._name)
+        self.worker = named_with_process(self._name) if self._name else worker_name()
         self.disarm()
 
     # --- the end ---------------------------------------------------------------------------------

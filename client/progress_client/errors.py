@@ -13,6 +13,10 @@ class Unavailable(ProgressError):
     """No answer came within the patience of the call. Every call may be repeated; nothing is counted twice."""
 
 
+class CertificateError(ProgressError):
+    """The server's certificate is not trusted; the sentence says what to do. Outcomes wait in the journal."""
+
+
 class LeaseLost(ProgressError):
     """The item is no longer ours: its lease ran out, or an operator took it back."""
 

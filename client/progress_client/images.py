@@ -47,6 +47,7 @@ class Image:
     phase: str
     worker: str = ""
     lost: bool = False
+    renewed_at: float = 0.0
 
     def give_back(self) -> None:
         """The tracker gives back what it holds by itself."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Protocol
@@ -47,6 +48,7 @@ class Item(forks.Unpicklable):
         self.job, self.phase, self.worker = job, phase, worker
         self.result: Any = None
         self.lost = False
+        self.renewed_at = time.monotonic()
         self.outcome = ""
         self._teller = teller
         self._process = os.getpid()

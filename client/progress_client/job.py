@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from progress_client import forks, listing, watching
 from progress_client.bar import bar
-from progress_client.buffer import Address
+from progress_client.buffer import MOST_RESULTS, Address
 from progress_client.core import Core
 from progress_client.items import Item, as_object, sayable
 from progress_client.listing import NewItem
 from progress_client.paging import pages
 from progress_client.verbs import Answer, Verbs
 from progress_client.work import PhaseWork, Wish, Work
+
+log = logging.getLogger(__name__)
 
 LEASE_SECONDS = 90
 
@@ -48,12 +51,12 @@ class Job(Verbs[Any], forks.Unpicklable):
     def add_items(self, items: Iterable[NewItem], *, phase: str | None = None, reopen: bool = False) -> Answer:
         """Add items to a phase, those that it has are left alone. → {"added", "existing"}
 
+        An item whose name is not UTF-8 is listed with escapes (`caf\\xe9.jpg`) and fails at once, and the others go on.
         `reopen`: new items of a finished phase begin a new run of it; without they are refused (WrongState).
         """
-        total = {"added": 0, "existing": 0}
-        for portion in listing.portions(listing.bodies(items)):
-            answer = self._call("POST", f"{self._phase(phase)}/items", {"items": portion, "reopen": reopen})
-            total = {name: total[name] + answer[name] for name in total}
+        bodies, unreadable = listing.readable(items)
+        total = self._add(bodies, phase=phase, reopen=reopen)
+        self._fail_unreadable(unreadable, phase=phase)
         return total
 
     def items(self, *, phase: str | None = None, status: str = "", split: str = "", q: str = "") -> Iterator[Answer]:
@@ -88,7 +91,7 @@ class Job(Verbs[Any], forks.Unpicklable):
 
         For services that get their work elsewhere: again under the same key it is counted once.
         """
-        body: Answer = {"key": key, "status": status}
+        body: Answer = {"key": listing.utf8(key), "status": status}
         if error:
             body["error"] = sayable(error)
         if result is not None:
@@ -100,6 +103,21 @@ class Job(Verbs[Any], forks.Unpicklable):
         for body in watching.watch(self._core.transport, self.id, patience=self._core.patience, stop=self._core.stop):
             self.body = body
             yield body
+
+    def _add(self, bodies: Sequence[Answer], *, phase: str | None, reopen: bool) -> Answer:
+        total = {"added": 0, "existing": 0}
+        for portion in listing.portions(bodies):
+            answer = self._call("POST", f"{self._phase(phase)}/items", {"items": portion, "reopen": reopen})
+            total = {name: total[name] + answer[name] for name in total}
+        return total
+
+    def _fail_unreadable(self, reasons: Mapping[str, str], *, phase: str | None = None) -> None:
+        """Items whose names no site can keep fail at once, each with its reason."""
+        results = [{"key": key, "status": "failed", "error": reason} for key, reason in reasons.items()]
+        for reason in reasons.values():
+            log.warning("job %d: %s", self.id, reason)
+        for start in range(0, len(results), MOST_RESULTS):
+            self.report(results[start : start + MOST_RESULTS], phase=phase)
 
     def _call(self, method: str, path: str, body: Answer | None = None) -> Any:
         return self._core.call(method, path, body)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Callable, Protocol
 
 from progress_client import backoff
-from progress_client.errors import Refused
+from progress_client.errors import CertificateError, Refused
 from progress_client.leases import Group, Leases
 from progress_client.transport import Transport, Trouble, encode
 
@@ -17,13 +17,14 @@ log = logging.getLogger(__name__)
 
 
 class Held(Protocol):
-    """What can be held: something of a job that a worker has, until it is lost."""
+    """What can be held: something of a job that a worker has, until it is lost. `renewed_at`: when its lease began."""
 
     id: int
     key: str
     job: int
     worker: str
     lost: bool
+    renewed_at: float
 
     def give_back(self) -> None:
         """Somebody else may do it."""
@@ -98,10 +99,11 @@ class Keeper:
 
     def _renew(self, group: Group, ids: list[int]) -> None:
         job, worker = group
+        began = time.monotonic()
         try:
             answer = self._transport.once("POST", f"/jobs/{job}/heartbeat", encode({"worker": worker, "items": ids}))
-        except Trouble as trouble:
-            pause = backoff.pause(self._tries, asked=trouble.asked)
+        except (Trouble, CertificateError) as trouble:
+            pause = backoff.pause(self._tries, asked=getattr(trouble, "asked", 0.0))
             log.warning("no heartbeat for job %d (%s), next try in %.1f s", job, trouble, pause)
             self._tries += 1
             with self._changed:
@@ -113,6 +115,10 @@ class Keeper:
         self._tries = 0
         with self._changed:
             lost = self._leases.drop(group, answer["lost"])
+            renewed = set(ids)
+            for item in self._leases.held(group):
+                if item.id in renewed:
+                    item.renewed_at = began
         _lose(lost)
         if answer["cancel_requested"]:
             self._cancelled(job)

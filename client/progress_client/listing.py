@@ -15,8 +15,53 @@ Body = dict[str, Any]
 
 def bodies(items: Iterable[NewItem]) -> list[Body]:
     """Items as the server takes them, each key once: a key, or a mapping with `key`, `label`, `split`, `payload`."""
-    given = [dict(item) if isinstance(item, Mapping) else {"key": str(item)} for item in items]
-    return list({item["key"]: item for item in given}.values())
+    return readable(items)[0]
+
+
+def readable(items: Iterable[NewItem]) -> tuple[list[Body], dict[str, str]]:
+    """Items as the server takes them, and why some of them fail, by their keys.
+
+    No site can keep a name that is not UTF-8 (file names of older systems have such bytes), and no worker could open
+    the file by an escaped one. So the item is listed with escapes, and fails with a sentence, and the others go on.
+    """
+    found: dict[str, Body] = {}
+    reasons: dict[str, str] = {}
+    for item in items:
+        body = dict(item) if isinstance(item, Mapping) else {"key": str(item)}
+        if is_utf8(body):
+            found[body["key"]] = body
+            reasons.pop(body["key"], None)
+            continue
+        body = utf8(body)
+        # Of two items with one key the one that needs no escapes is meant.
+        if found.setdefault(body["key"], body) is body:
+            reasons[body["key"]] = f"The name or payload of {body['key']} is not UTF-8; rename it and add it again."
+    return list(found.values()), reasons
+
+
+def is_utf8(value: Any) -> bool:
+    """Whether every text in it can be sent."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def utf8(value: Any) -> Any:
+    """The same with the bytes and surrogates that are not UTF-8 as escapes: `caf\\xe9.jpg`."""
+    if isinstance(value, str):
+        return _escaped(value)
+    if isinstance(value, Mapping):
+        return {utf8(name): utf8(inner) for name, inner in value.items()}
+    return [utf8(inner) for inner in value] if isinstance(value, (list, tuple)) else value
+
+
+def _escaped(text: str) -> str:
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "backslashreplace").decode()
 
 
 def portions(items: Sequence[Body]) -> list[list[Body]]:

@@ -7,16 +7,18 @@ import json
 import logging
 import math
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, Callable
 from urllib.parse import urlsplit
 from weakref import WeakSet
 
-from progress_client import backoff, forks
-from progress_client.errors import ProgressError, Unavailable, refusal
+from progress_client import answers, backoff, forks
+from progress_client.answers import decode
+from progress_client.errors import CertificateError, ProgressError, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -24,14 +26,21 @@ RELEASE = "1.0.0"
 TIMEOUT = 30.0
 BASE = "/api/v1"
 FOREVER = math.inf
+# Enough for any problem of the site; a longer page of a proxy is not read to its end.
+LONGEST_PAGE = 64 * 1024
+LONGEST_QUOTE = 200
 
 
 class Trouble(Exception):
-    """One try brought no answer; `asked` is how many seconds the server wants to be left alone."""
+    """One try brought no answer of a Progress Site; another try may bring one.
 
-    def __init__(self, why: str, *, asked: float = 0.0) -> None:
+    `asked` is how many seconds the server wants to be left alone, `status` the HTTP status of what came instead of
+    an answer (0: nothing came).
+    """
+
+    def __init__(self, why: str, *, asked: float = 0.0, status: int = 0) -> None:
         super().__init__(why)
-        self.asked = asked
+        self.asked, self.status = asked, status
 
 
 class Transport:
@@ -62,37 +71,39 @@ class Transport:
         *,
         patience: float,
         stop: threading.Event | None = None,
+        before: Callable[[], None] | None = None,
     ) -> Any:
-        """The decoded answer to a call below /api/v1; None for 204.
+        """Return the decoded answer to a call below /api/v1.
 
         While there is none it is tried again for `patience` seconds, then Unavailable is raised. Refused (and what
-        is derived from it) where the server refuses.
+        is derived from it) where the server refuses. `before` is called ahead of every try.
         """
         raw = None if body is None else encode(body)
         deadline, tries = time.monotonic() + patience, 0
         while True:
+            if before:
+                before()
+                if stop and stop.is_set():
+                    raise Unavailable("The client was stopped.")
             try:
                 return self.once(method, path, raw)
             except Trouble as trouble:
                 pause = backoff.pause(tries, asked=trouble.asked)
                 left = deadline - time.monotonic()
                 if pause > left or _waited(stop, pause, trouble):
-                    raise Unavailable(f"{self.url} does not answer: {trouble}.") from trouble
+                    raise unavailable(self.url, trouble) from trouble
             tries += 1
 
     def once(self, method: str, path: str, raw: bytes | None = None) -> Any:
-        """One try. Trouble where another one may bring an answer."""
+        """Make one try. Trouble where another one may bring an answer."""
         reused = self._take()
-        try:
-            return self._exchange(reused or self._connect(self._timeout), method, path, raw)
-        except (OSError, http.client.HTTPException) as error:
-            if reused is None:
-                raise Trouble(_words(error)) from error
-        # The server may have closed a connection that was idle; that says nothing about the server.
-        try:
-            return self._exchange(self._connect(self._timeout), method, path, raw)
-        except (OSError, http.client.HTTPException) as error:
-            raise Trouble(_words(error)) from error
+        if reused is not None:
+            # The server may have closed a connection that was idle; that says nothing about the server.
+            with suppress(OSError, http.client.HTTPException):
+                return answer_of(*self._exchange(reused, method, path, raw), method=method, path=path)
+        with self._as_trouble():
+            response, content = self._exchange(self._connect(self._timeout), method, path, raw)
+        return answer_of(response, content, method=method, path=path)
 
     @contextmanager
     def streaming(self, path: str, *, headers: dict[str, str], timeout: float) -> Iterator[http.client.HTTPResponse]:
@@ -100,8 +111,10 @@ class Transport:
         connection = self._connect(timeout)
         self._streams.add(connection)
         try:
-            connection.request("GET", self._base + path, headers={**self._headers, **headers})
-            yield connection.getresponse()
+            with self._as_trouble():
+                connection.request("GET", self._base + path, headers={**self._headers, **headers})
+                response = connection.getresponse()
+            yield response
         finally:
             self._streams.discard(connection)
             connection.close()
@@ -136,55 +149,81 @@ class Transport:
             self._sockets.add(connection.sock)
         return connection
 
+    @contextmanager
+    def _as_trouble(self) -> Iterator[None]:
+        """Raise what goes wrong on the network as Trouble, and an untrusted certificate as CertificateError."""
+        try:
+            yield
+        except ssl.SSLCertVerificationError as error:
+            raise CertificateError(
+                f"The certificate of {self.url} is not trusted ({error.verify_message}). Set SSL_CERT_FILE to the file"
+                f" with the certificate of its authority, or correct the address or the server's certificate."
+            ) from error
+        except (OSError, http.client.HTTPException) as error:
+            raise Trouble(_words(error)) from error
+
     def _take(self) -> http.client.HTTPConnection | None:
         with self._lock:
             return self._idle.pop() if self._idle else None
 
-    def _exchange(self, connection: http.client.HTTPConnection, method: str, path: str, raw: bytes | None) -> Any:
+    def _exchange(
+        self, connection: http.client.HTTPConnection, method: str, path: str, raw: bytes | None
+    ) -> tuple[http.client.HTTPResponse, bytes]:
         """Send, receive, and keep the connection; whatever interrupts that closes it."""
         try:
             headers = self._headers if raw is None else {**self._headers, "Content-Type": "application/json"}
             connection.request(method, self._base + path, body=raw, headers=headers)
             response = connection.getresponse()
-            content = response.read()
+            content = response.read() if "json" in response.headers.get_content_type() else response.read(LONGEST_PAGE)
         except BaseException:
             connection.close()
             raise
-        if response.will_close:
+        if response.will_close or not response.isclosed():
             connection.close()
         else:
             with self._lock:
                 self._idle.append(connection)
-        return answer_of(response, content)
+        return response, content
 
 
-def answer_of(response: http.client.HTTPResponse, content: bytes) -> Any:
-    """The decoded body. Trouble where it is worth another try, Refused where it is not."""
-    status = response.status
+def unavailable(url: str, trouble: Exception) -> Unavailable:
+    """The error when patience has ended."""
+    text = str(trouble)
+    return Unavailable(f"{url} does not answer: {text if text.endswith(('.', '?')) else f'{text}.'}")
+
+
+def answer_of(response: http.client.HTTPResponse, content: bytes, *, method: str, path: str) -> Any:
+    """Return the decoded body of an expected answer. Refused where the site refuses, Trouble for anything else."""
+    status, body = response.status, decode(content)
+    if 200 <= status < 300 and answers.is_expected(method, path, body):
+        return body
+    refused = answers.verdict(status, response.headers.get("Content-Type"), body)
+    if refused and status not in backoff.TRY_AGAIN:
+        raise refused
+    asked = backoff.retry_after(response.headers.get("Retry-After"))
+    raise Trouble(_described(response, body), asked=asked, status=status)
+
+
+def _described(response: http.client.HTTPResponse, body: Any) -> str:
+    """What came instead of an answer, for the log."""
+    status, place = response.status, response.headers.get("Location")
+    if 300 <= status < 400 and place:
+        return f"HTTP {status} to {_quoted(place)}; is the address right?"
+    if response.headers.get_content_type() == answers.PROBLEM and isinstance(body, dict) and body.get("detail"):
+        return f"HTTP {status}: {_quoted(str(body['detail']))}"
     if status in backoff.TRY_AGAIN:
-        raise Trouble(f"HTTP {status}", asked=backoff.retry_after(response.headers.get("Retry-After")))
-    if status >= 300:
-        raise refusal(status, decode(content))
-    if status == http.client.NO_CONTENT:
-        return None
-    # An answer that was cut off within its headers looks like one without a body.
-    body = decode(content)
-    if body is None:
-        raise Trouble("the answer is no JSON; is something between us and the server?")
-    return body
+        return f"HTTP {status}"
+    return f"HTTP {status}, and not from a Progress Site; is a proxy in between, or the address wrong?"
+
+
+def _quoted(text: str) -> str:
+    """Foreign text as a log may show it."""
+    return "".join(character if character.isprintable() else "?" for character in text[:LONGEST_QUOTE])
 
 
 def encode(body: Any) -> bytes:
     """JSON as the server takes it; ValueError for NaN and infinities, TypeError for what is no JSON."""
     return json.dumps(body, separators=(",", ":"), allow_nan=False).encode()
-
-
-def decode(content: bytes) -> Any:
-    """The decoded body; None where it is not JSON."""
-    try:
-        return json.loads(content)
-    except ValueError:
-        return None
 
 
 def _waited(stop: threading.Event | None, pause: float, trouble: Trouble) -> bool:

@@ -74,7 +74,9 @@ class Verbs(Generic[A]):
     ) -> A:
         """A sign of life; it renews the leases of these items, or of all that the worker holds in the job.
 
-        Loops over `claim` do this by themselves. → {"job_status", "cancel_requested", "leases", "lost"}
+        Without `items` it speaks for everything under this worker's name, so the name must be used by one process only:
+        of two with one name the living one would keep the items of the dead one. Loops over `claim` name their items
+        and do this by themselves. → {"job_status", "cancel_requested", "leases", "lost"}
         """
         body = {"worker": worker or self._worker, "items": None if items is None else list(items), "message": message}
         return self._call("POST", f"{self._path}/heartbeat", _given(body))

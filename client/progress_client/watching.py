@@ -10,9 +10,9 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from progress_client import backoff, forks
-from progress_client.errors import NotFound, Unavailable
-from progress_client.transport import Transport, Trouble, answer_of
+from progress_client import answers, backoff, forks
+from progress_client.errors import NotFound
+from progress_client.transport import LONGEST_PAGE, Transport, Trouble, answer_of, unavailable
 
 # The server says something every 15 seconds.
 SILENCE = 45.0
@@ -39,11 +39,11 @@ def watch(transport: Transport, job: int, *, patience: float, stop: threading.Ev
                 if body["status"] in OVER:
                     return
             trouble: Exception = Trouble("the stream ended")
-        except (Trouble, OSError, http.client.HTTPException) as error:
+        except (Trouble, OSError, ValueError, http.client.HTTPException) as error:
             trouble, asked = error, getattr(error, "asked", 0.0)
         pause = backoff.pause(tries, asked=asked)
         if pause > deadline - time.monotonic():
-            raise Unavailable(f"{transport.url} does not answer: {trouble}.") from trouble
+            raise unavailable(transport.url, trouble) from trouble
         stop.wait(pause)
         tries += 1
 
@@ -52,14 +52,28 @@ def _stream(transport: Transport, job: int, *, last: str) -> Iterator[tuple[str,
     """The states that one connection brings, each with its id."""
     headers = {"Accept": MEDIA_TYPE, **({"Last-Event-ID": last} if last else {})}
     with transport.streaming(f"/jobs/{job}/stream", headers=headers, timeout=SILENCE) as response:
-        if response.status != http.client.OK:
-            answer_of(response, response.read())
+        if response.status == http.client.NO_CONTENT:
             yield from _current(transport, job)
             return
+        if response.status != http.client.OK:
+            answer_of(response, response.read(LONGEST_PAGE), method="GET", path=f"/jobs/{job}")
+        if response.status != http.client.OK or response.headers.get_content_type() != MEDIA_TYPE:
+            raise Trouble(f"HTTP {response.status} without a stream of events", status=response.status)
         for kind, number, data in messages(iter(response.readline, b"")):
             if kind == "gone":
-                raise NotFound(404, {"detail": f"There is no job {job} any more."})
-            yield from ((number, body) for body in (data["jobs"] if kind == "snapshot" else [data["job"]]))
+                raise NotFound(404, {"detail": f"There is no job {job} any more.", "code": "not_found"})
+            yield from ((number, body) for body in _states(kind, data))
+
+
+def _states(kind: str, data: Any) -> list[Body]:
+    """The job bodies of a message; none in a message of another kind."""
+    if kind not in ("snapshot", "job"):
+        return []
+    found = data.get("jobs" if kind == "snapshot" else "job") if isinstance(data, dict) else None
+    bodies: list[Any] = found if isinstance(found, list) else [found]
+    if not all(answers.fits(body, answers.JOB) for body in bodies):
+        raise Trouble("the stream is not that of a Progress Site")
+    return bodies
 
 
 def _current(transport: Transport, job: int) -> Iterator[tuple[str, Body]]:

@@ -99,6 +99,10 @@ class Work:
         """Will nothing come any more?"""
         return False
 
+    def flush(self) -> None:
+        """Report what waits, for as long as that takes."""
+        self._core.outbox.flush(stop=self._core.stop)
+
     def is_cancelled(self) -> bool:
         """Does nobody want it any more?"""
         return False
@@ -107,6 +111,13 @@ class Work:
 
     def _is_stopped(self) -> bool:
         return self._ended or self._core.stop.is_set() or self.is_cancelled()
+
+    def _ends(self, answer: dict[str, Any]) -> bool:
+        """Whether an empty answer is the last one of this loop."""
+        if not self._wish.wait or answer["reason"] == "closed":
+            self.flush()
+            return True
+        return self.is_over()
 
     def _fill(self) -> None:
         """Claim; where there is nothing, find out whether something will come, and wait for it."""
@@ -119,8 +130,7 @@ class Work:
             if self._ended:
                 self.close()
             return
-        self._core.outbox.flush(stop=self._core.stop)
-        if not self._wish.wait or answer["reason"] == "closed" or self.is_over():
+        if self._ends(answer):
             self._ended = True
             return
         if not self._core.outbox.adopt():
@@ -138,21 +148,39 @@ class PhaseWork(Work):
             core.listeners.setdefault((job, phase), []).append(bar.show)
 
     def claim(self) -> dict[str, Any]:
-        """Items of this phase."""
-        answer = self._core.call("POST", f"{self._address.path}/claim", self._wish.body(), patient=True)
-        return {**answer, "items": self._core.hold(answer["items"], address=self._address, lease=self._wish.lease)}
+        """Items of this phase; none, and the phase is closed, where the job was deleted."""
+        address, wish = self._address, self._wish
+        try:
+            answer = self._core.claim(f"{address.path}/claim", wish.body(), job=address.job, lease=wish.lease)
+        except NotFound:
+            if self._job() is not None:
+                raise
+            return {"items": [], "reason": "closed"}
+        return {**answer, "items": self._core.hold(answer["items"], address=address, lease=wish.lease)}
 
     def is_over(self) -> bool:
         """Has the phase or the job ended?"""
-        try:
-            job = self._core.call("GET", f"/jobs/{self._address.job}", patient=True)
-        except NotFound:
-            log.warning("job %d is gone", self._address.job)
+        self.flush()
+        job = self._job()
+        if job is None:
             return True
         [phase] = [phase for phase in job["phases"] if phase["code"] == self._address.phase]
         if self._bar:
             self._bar.show(phase)
         return job["status"] in OVER or phase["status"] in OVER
+
+    def flush(self) -> None:
+        """Report what waits for this job."""
+        self._core.outbox.flush(job=self._address.job, stop=self._core.stop)
+
+    def _job(self) -> dict[str, Any] | None:
+        """The job; None, and a line in the log, where it was deleted."""
+        try:
+            job: dict[str, Any] = self._core.call("GET", f"/jobs/{self._address.job}", patient=True)
+        except NotFound:
+            log.warning("job %d was deleted, or is out of sight now: its loop ends", self._address.job)
+            return None
+        return job
 
     def is_cancelled(self) -> bool:
         """Was the job cancelled?"""
@@ -168,6 +196,7 @@ class AnyWork(Work):
 
     def claim(self) -> dict[str, Any]:
         """Items of unfinished phases of this code."""
-        answer = self._core.call("POST", "/claim", {**self._wish.body(), **self._which}, patient=True)
+        body = {**self._wish.body(), **self._which}
+        answer = self._core.claim("/claim", body, job=None, lease=self._wish.lease)
         nowhere = Address(0, self._which["phase"], self._wish.worker)
         return {**answer, "items": self._core.hold(answer["items"], address=nowhere, lease=self._wish.lease)}

@@ -68,7 +68,21 @@ class ProblemMiddleware:
         if response.headers.get("Content-Type", "").startswith(CONTENT_TYPE):
             return response
         kept = {name: value for name, value in response.items() if not name.startswith("Content-")}
-        return _response(problem(response.status_code), headers=kept)
+        return _response(_unhandled(request, response.status_code), headers=kept)
+
+
+def _unhandled(request: HttpRequest, status: int) -> dict[str, Any]:
+    """The problem of an answer that no view gave. A 400 here says nothing about the body that was sent, so it has codes
+    of its own: a client may try again when the host or the proxy is configured."""
+    if status != 400:
+        return problem(status)
+    try:
+        request.get_host()
+    except DisallowedHost:
+        host = request.META.get("HTTP_HOST", "")[:200]
+        detail = f"This site does not serve the host {host!r}; an operator can add it to ALLOWED_HOSTS."
+        return problem(400, detail=detail, code="host_not_allowed")
+    return problem(400, code="malformed_request")
 
 
 def _response(body: dict[str, Any], *, headers: Mapping[str, str] | None = None) -> HttpResponse:
@@ -93,7 +107,7 @@ def _body(error: Exception) -> dict[str, Any] | None:
 def _body_of_django(error: Exception) -> dict[str, Any] | None:
     for kinds, status in DJANGO:
         if isinstance(error, kinds):
-            return problem(status)
+            return problem(status, code="malformed_request" if isinstance(error, UnreadablePostError) else "")
     return None
 
 

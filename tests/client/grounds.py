@@ -55,6 +55,11 @@ def worker(
     )
 
 
+def written_down(folder: Path) -> int:
+    """How many outcomes the journals of this folder have seen."""
+    return sum(path.read_bytes().count(b'{"n":') for path in folder.glob("*.jsonl"))
+
+
 def hear_interrupts() -> None:
     """As on a terminal: a shell hides Ctrl-C from what it has started in the background, and that is inherited."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 import progress_client
 import pytest
@@ -104,6 +106,41 @@ def test_the_example_of_the_tracker(
         check=False,
     )
     assert (done.stdout, done.returncode) == ("2 processed\n", 0), done.stderr
+
+
+NASTY = [
+    "a,b.txt",
+    'a"b.txt',
+    "a{b}.txt",
+    "a\\b.txt",
+    "a'b $HOME `id`.txt",
+    "-n.txt",
+    "a: [1].txt",
+    "ä \u2028.txt",
+    "a\nb.txt",
+]
+
+
+def test_the_worker_in_shell_survives_every_name(run, tmp_path: Path, site: Site, name: str) -> None:  # type: ignore[no-untyped-def]
+    folder = tmp_path / 'f, "o" {l}'
+    folder.mkdir()
+    for number, file in enumerate(NASTY):
+        (folder / file).write_text("word " * number)
+    Path(os.fsdecode(os.fsencode(folder) + b"/\xe9.txt")).write_text("not UTF-8")
+    job_name = f'{name}, "q" {{}}'
+    run("count_words.sh", str(folder), job_name)
+    job = site.job(quote(job_name))
+    assert job is not None
+    found = {row["key"]: (row["status"], row["result"].get("words")) for row in site.items(job)}
+    assert found.pop("\ufffd.txt") == ("failed", None)
+    assert found == {file: ("completed", number) for number, file in enumerate(NASTY)}
+    assert len({row["worker"] for row in site.items(job)}) == 1
+    assert job["status"] == "completed"
+
+
+def test_the_examples_name_no_worker_that_two_processes_would_share() -> None:
+    for text in (GUIDE, README, (PACKAGE.parent / "README.md").read_text()):
+        assert not re.search(r'worker="|--arg worker [^"]', text)
 
 
 def test_the_readme_names_what_there_is() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from progress_client import Client, backoff, outbox
+from progress_client import Client, backoff, outcome_queue
 
 from tests.client.grounds import Proxy, counts, network, phase_of, worker
 from tests.examples.site import Site, eventually, serving, working
@@ -20,7 +20,7 @@ COUNT = 60
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backoff, "LONGEST", 0.3)
-    monkeypatch.setattr(outbox, "OLDEST_SECONDS", 0.1)
+    monkeypatch.setattr(outcome_queue, "OLDEST_SECONDS", 0.1)
 
 
 @pytest.fixture

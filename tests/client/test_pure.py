@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ from progress_client import Client, __version__, backoff, listing, watching
 from progress_client.buffer import MOST_RESULTS, Address, Buffer, Outcome
 from progress_client.errors import NotFound, NotPermitted, ProgressError, Refused, WrongState, refusal
 from progress_client.leases import Leases
+from progress_client.outcome_queue import OutcomeQueue
+from progress_client.retry_schedule import RetrySchedule
 
 HERE = Address(7, "items", "w1")
 PAST = "Sat, 21 Nov 2026 05:00:00 GMT"
@@ -64,8 +67,8 @@ def portions(*outcomes: Outcome) -> list[list[int]]:
     for one in outcomes:
         buffer.add(one)
     found = []
-    while portion := buffer.portion():
-        found.append(portion.numbers)
+    while addresses := buffer.addresses():
+        found.append(buffer.portion(addresses[0]).numbers)
     assert buffer.size == 0
     return found
 
@@ -87,6 +90,70 @@ def test_a_call_stays_below_the_servers_limit_of_bytes() -> None:
 def test_counts_are_told_one_by_one() -> None:
     counts = [outcome(number, is_count=True) for number in (1, 2)]
     assert portions(counts[0], counts[1], outcome(3)) == [[1], [2], [3]]
+
+
+def test_outcomes_that_are_put_back_keep_their_order_and_let_the_others_go_first() -> None:
+    buffer = Buffer()
+    there = Address(8, "items", "w1")
+    for one in (outcome(1), outcome(2), outcome(3, address=there)):
+        buffer.add(one)
+    buffer.put_back(buffer.portion(HERE, most=1))
+    assert (buffer.addresses(), buffer.size) == ([there, HERE], 3)
+    assert buffer.portion(HERE).numbers == [1, 2]
+
+
+# --- rests after failures ----------------------------------------------------------------------------
+
+
+def failing(
+    schedule: RetrySchedule, address: Address = HERE, *, now: float, asked: float = 0, status: int = 503
+) -> float:
+    return schedule.failed(address, asked=asked, status=status, now=now)
+
+
+def test_an_address_that_fails_rests_alone_and_longer_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backoff, "pause", lambda tries, asked=0.0: asked + 2**tries)
+    schedule, there = RetrySchedule(), Address(8, "items", "w1")
+    assert failing(schedule, now=0, asked=600) == 601
+    assert schedule.ready([HERE, there], now=1) == there
+    schedule.succeeded(there, now=1)
+    assert schedule.ready_at([HERE]) == 601
+    assert failing(schedule, now=601) == 2
+
+
+def test_failures_in_a_row_let_all_rest_and_the_server_is_left_alone_for_as_long_as_it_asks() -> None:
+    schedule, there = RetrySchedule(), Address(8, "items", "w1")
+    failing(schedule, now=0, status=0)
+    failing(schedule, there, now=0, asked=60, status=503)
+    assert schedule.ready([Address(9, "items")], now=59) is None
+    schedule.wake(None)
+    assert schedule.ready_at([HERE, there]) == 60
+
+
+def test_a_server_that_answers_again_is_told_at_once_what_it_never_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backoff, "pause", lambda tries, asked=0.0: asked + 30)
+    schedule, there = RetrySchedule(), Address(8, "items", "w1")
+    failing(schedule, now=0, status=0)
+    failing(schedule, Address(9, "items"), now=0, status=404)
+    schedule.succeeded(there, now=1)
+    assert schedule.ready([HERE], now=1) == HERE
+    assert schedule.ready([Address(9, "items")], now=1) is None
+
+
+def test_outcomes_are_late_when_their_lease_may_be_over_or_a_try_failed() -> None:
+    queue = OutcomeQueue()
+    late = partial(queue.is_late, None, older_than=30)
+    queue.add(outcome(1), now=0, since=0)
+    assert (late(now=29), late(now=30)) == (False, True)
+    portion = queue.take(now=30)
+    assert portion is not None
+    assert late(now=31)
+    queue.failed(portion, asked=600, status=404, now=31)
+    assert queue.is_late(7, older_than=1000, now=32)
+    assert not queue.is_late(8, older_than=0, now=32)
+    queue.add(outcome(2, address=Address(8, "items")), now=32, since=32)
+    queue.settled(queue.take(now=40), now=40)  # type: ignore[arg-type]
+    assert not late(now=100), "the server answers for others: this must not hold up claims for ever"
 
 
 @pytest.mark.parametrize("is_count", [True, False])

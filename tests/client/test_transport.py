@@ -16,6 +16,9 @@ from tests.examples.test_connection import DROP, Answer, scripted
 from tests.servers import free_port
 
 BODY = {"name": "a"}
+JOB = {"id": 7, "name": "a", "status": "pending", "phases": []}
+PROBLEM = {"Content-Type": "application/problem+json"}
+CODES = {400: "invalid", 401: "not_authenticated", 403: "permission_denied", 404: "not_found", 409: "wrong_state"}
 
 
 @pytest.fixture(autouse=True)
@@ -36,23 +39,41 @@ def post(url: str, *, patience: float = 10) -> Any:
     ],
 )
 def test_what_may_pass_is_tried_again_with_the_same_body(trouble: Answer) -> None:
-    with scripted(trouble, trouble, (200, {"id": 7}, {})) as (url, sent):
-        assert post(url) == {"id": 7}
+    with scripted(trouble, trouble, (200, JOB, {})) as (url, sent):
+        assert post(url) == JOB
     assert sent == [BODY] * 3
 
 
 def test_retry_after_is_waited_for() -> None:
     begun = monotonic()
-    with scripted((503, {}, {"Retry-After": "1"}), (200, {}, {})) as (url, _):
+    with scripted((503, {}, {"Retry-After": "1"}), (200, JOB, {})) as (url, _):
         post(url)
     assert monotonic() - begun >= 1
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413, 302])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413])
 def test_a_refusal_is_raised_with_its_sentence_and_not_tried_again(status: int) -> None:
-    with scripted((status, {"detail": "Not this."}, {})) as (url, sent), pytest.raises(Refused, match="Not this"):
+    problem = {"status": status, "code": CODES.get(status, "too_large"), "detail": "Not this."}
+    with scripted((status, problem, PROBLEM)) as (url, sent), pytest.raises(Refused, match="Not this"):
         post(url)
     assert len(sent) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (
+            (302, b"", {"Location": "https://example.com/\x1b[31m"}),
+            r"HTTP 302 to https://example.com/\?\[31m; is the add",
+        ),
+        ((404, b"nothing here", {}), "HTTP 404, and not from a Progress Site; is a proxy"),
+        ((200, b"<html>", {}), "HTTP 200, and not from a Progress Site"),
+        ((400, {"detail": "Not this host.", "code": "host_not_allowed"}, PROBLEM), "HTTP 400: Not this host."),
+    ],
+)
+def test_a_foreign_answer_is_described_in_the_error(answer: Answer, hint: str) -> None:
+    with scripted(answer) as (url, _), pytest.raises(Unavailable, match=hint):
+        post(url, patience=0)
 
 
 def test_patience_ends_with_a_sentence() -> None:

@@ -16,6 +16,7 @@ from examples.connection import Connection, GaveUp, Refused
 from tests.servers import free_port
 
 DROP = 0
+PROBLEM = {"Content-Type": "application/problem+json"}
 Answer = tuple[int, Any, dict[str, str]]
 
 
@@ -66,6 +67,10 @@ def connect(url: str, *, stop: Event | None = None, last_tries: int = 3) -> Conn
         (502, b"", {}),
         (429, {"detail": "Too many."}, {}),
         (200, b"<html>a page of a proxy", {}),
+        (404, b"default backend - 404", {}),
+        (404, {"detail": "There is no such job."}, {}),
+        (302, b"", {"Location": "https://login.example.com/"}),
+        (400, {"code": "host_not_allowed", "detail": "Not this host."}, PROBLEM),
     ],
 )
 def test_what_may_pass_is_tried_again_with_the_same_body(trouble: Answer) -> None:
@@ -84,7 +89,7 @@ def test_retry_after_is_waited_for() -> None:
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413])
 def test_a_refusal_is_raised_with_its_sentence_and_not_tried_again(status: int) -> None:
     with (
-        scripted((status, {"detail": "There is no such job."}, {})) as (url, sent),
+        scripted((status, {"detail": "There is no such job.", "code": "not_found"}, PROBLEM)) as (url, sent),
         pytest.raises(Refused, match="There is no such job") as refused,
     ):
         connect(url).post("/jobs", {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -97,3 +98,11 @@ def test_the_drawn_folder_is_the_same_each_time_and_has_copies_and_broken_files(
 def test_drawing_again_keeps_what_is_there(tmp_path: Path) -> None:
     list(make_images.make(tmp_path, count=10, width=200))
     assert list(make_images.make(tmp_path, count=10, width=200)) == []
+
+
+def test_a_name_that_is_not_utf8_is_left_out_with_a_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for file in (b"caf\xe9.jpg", b"a.jpg"):
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + file)).touch()
+    with caplog.at_level("WARNING", logger="examples.images"):
+        assert images.find(tmp_path) == ["a.jpg"]
+    assert r"caf\udce9.jpg" in caplog.text

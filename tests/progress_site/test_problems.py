@@ -9,7 +9,7 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from django.test import Client, RequestFactory
 from django.urls import include, path
 from rest_framework.exceptions import NotAcceptable, Throttled, UnsupportedMediaType, ValidationError
@@ -31,6 +31,7 @@ RAISED: dict[str, Exception] = {
     "django-404": Http404(),
     "django-403": PermissionDenied(),
     "suspicious": SuspiciousOperation(),
+    "unreadable": UnreadablePostError(),
     "locked": OperationalError("database is locked"),
     "down": InterfaceError("connection already closed"),
     "throttled": Throttled(wait=7),
@@ -94,6 +95,7 @@ def problem_of(response: Any, status: int) -> dict[str, Any]:
         ("django-404", 404, "not_found"),
         ("django-403", 403, "permission_denied"),
         ("suspicious", 400, "invalid"),
+        ("unreadable", 400, "malformed_request"),
         ("locked", 503, "unavailable"),
         ("down", 503, "unavailable"),
         ("throttled", 429, "throttled"),
@@ -130,7 +132,10 @@ def test_an_unknown_address_is_a_problem(client: Client, settings: Any, debug: b
 
 
 def test_a_host_that_is_not_served_is_a_problem(client: Client) -> None:
-    problem_of(client.get("/api/v1/nothing", headers={"host": "evil.example.com"}), 400)
+    body = problem_of(client.get("/api/v1/nothing", headers={"host": "evil.example.com"}), 400)
+    assert body["code"] == "host_not_allowed", "no verdict on the request: a client tries again"
+    assert "'evil.example.com'" in body["detail"]
+    assert "ALLOWED_HOSTS" in body["detail"]
 
 
 def test_a_wrong_method_is_a_problem_that_names_the_right_ones(client: Client) -> None:

@@ -74,6 +74,8 @@ def act(client: Client, options: argparse.Namespace, terminal: Terminal) -> int:
         return listed(client, options, terminal)
     if options.verb == "replay":
         return replayed(client, options, terminal)
+    if options.verb == "refused":
+        return refused(client, terminal)
     job = client.named(options.job)
     if options.verb == "show":
         return shown(job, terminal)
@@ -150,9 +152,26 @@ def named_items(job: Job, *, ids: Sequence[int] | None, keys: Sequence[str] | No
 
 def replayed(client: Client, options: argparse.Namespace, terminal: Terminal) -> int:
     """`progress replay`"""
-    is_told = client.replay(patience=options.patience)
+    is_told = client.replay(refused=options.refused, patience=options.patience)
     if terminal.as_json:
         terminal.dump({"told": is_told})
     else:
         terminal.say(["Nothing waits any more." if is_told else "Some wait still: the server does not answer."])
     return OK if is_told else FAILED
+
+
+def refused(client: Client, terminal: Terminal) -> int:
+    """`progress refused`"""
+    rows = client.refused
+    if terminal.as_json:
+        terminal.dump(rows)
+    elif rows:
+        terminal.say([clean(_refused_line(row)) for row in rows])
+    else:
+        complain("Nothing was refused.", OK)
+    return OK
+
+
+def _refused_line(row: dict[str, Any]) -> str:
+    what = row.get("key") or "a count"
+    return f"{row.get('at')}  job {row.get('job')}  {row.get('phase')}  {what}: {row.get('code')}. {row.get('detail')}"

@@ -36,12 +36,15 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--url", default=url, help="default: PROGRESS_URL, else %(default)s")
     made.add_argument("--token", default=os.environ.get("PROGRESS_TOKEN", ""), help="default: PROGRESS_TOKEN")
     made.add_argument("--patience", type=float, default=10.0, metavar="SECONDS", help="for a server that is away")
-    verbs = made.add_subparsers(dest="verb", required=True, metavar="list|show|watch|replay|ACT")
+    verbs = made.add_subparsers(dest="verb", required=True, metavar="list|show|watch|replay|refused|ACT")
     _add_list(verbs)
     _add(verbs, "show", "one job: its phases and its failures")
     _add(verbs, "watch", "follow a job until it is over; exit 0 where it completed, else 1")
     replay = verbs.add_parser("replay", help="tell what workers have left in the journal of this machine")
+    replay.add_argument("--refused", action="store_true", help="also what was refused, once more")
     replay.add_argument("--json", action="store_true", dest="as_json", help="for scripts")
+    refused = verbs.add_parser("refused", help="outcomes of this machine's workers that the site has refused for good")
+    refused.add_argument("--json", action="store_true", dest="as_json", help="everything that is kept, for scripts")
     for name, what in ACTS.items():
         _add_act(verbs, name, what)
     return made

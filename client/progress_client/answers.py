@@ -1,0 +1,107 @@
+"""Answers of a Progress Site, told apart from those of proxies, login pages and load balancers. Pure.
+
+An answer may end an outcome only when it comes from the site itself: a 2xx of the expected shape, or a problem
+(RFC 9457) whose code is a verdict on the request. Everything else says nothing about the request.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from progress_client.errors import Refused, refusal
+
+PROBLEM = "application/problem+json"
+
+# The site's codes that judge a request. Its other codes are about the moment or the route to the site:
+# host_not_allowed, malformed_request, method_not_allowed, not_acceptable, unsupported_media_type, throttled,
+# server_error, unavailable and error.
+VERDICTS = frozenset(
+    {
+        "authentication_failed",
+        "changed",
+        "checksum_mismatch",
+        "conflict",
+        "document_differs",
+        "endpoint_exists",
+        "event_id_reused",
+        "invalid",
+        "invalid_page_range",
+        "name_taken",
+        "not_authenticated",
+        "not_found",
+        "permission_denied",
+        "refused",
+        "too_large",
+        "wrong_state",
+    }
+)
+
+Shape = Mapping[str, Any]
+
+JOB: Shape = {"id": int, "name": str, "status": str, "phases": list}
+PAGE: Shape = {"results": list, "next": (str, type(None))}
+PHASE: Shape = {"code": str, "status": str}
+COUNTED: Shape = {"applied": bool, "phase": dict}
+CLAIMED: Shape = {"items": list, "reason": (str, type(None))}
+ACT: Shape = {"changed": int, "refused": list, "job": dict}
+REPORTED: Shape = {"results": list, "phase": dict, "cancel_requested": bool}
+HEARTBEAT: Shape = {"job_status": str, "cancel_requested": bool, "leases": list, "lost": list}
+PROGRESS: Shape = {"processed": int, "by_split": dict}
+
+SHAPES: tuple[tuple[str, Shape | None], ...] = (
+    (r"GET /jobs", PAGE),
+    (r"POST /jobs", JOB),
+    (r"POST /claim", CLAIMED),
+    (r"GET /jobs/\d+", JOB),
+    (r"GET /jobs/\d+/progress", PROGRESS),
+    (r"GET /jobs/\d+/errors", None),
+    (r"GET /jobs/\d+/timeline", PAGE),
+    (r"POST /jobs/\d+/heartbeat", HEARTBEAT),
+    (r"POST /jobs/\d+/[a-z-]+", ACT),
+    (r"GET /jobs/\d+/phases/[^/]+/items", PAGE),
+    (r"POST /jobs/\d+/phases/[^/]+/items", {"added": int, "existing": int}),
+    (r"POST /jobs/\d+/phases/[^/]+/claim", CLAIMED),
+    (r"POST /jobs/\d+/phases/[^/]+/report", REPORTED),
+    (r"POST /jobs/\d+/phases/[^/]+/(count|announce)", COUNTED),
+    (r"POST /jobs/\d+/phases/[^/]+/(start|finish|fail)", PHASE),
+)
+
+
+def decode(content: bytes) -> Any:
+    """The decoded body; None where it is not JSON."""
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+
+
+def is_expected(method: str, path: str, body: Any) -> bool:
+    """Whether a 2xx answer to this call has the shape that a Progress Site gives it. None as a shape is a list."""
+    called = f"{method} {path.partition('?')[0]}"
+    for pattern, shape in SHAPES:
+        if re.fullmatch(pattern, called):
+            return isinstance(body, list) if shape is None else fits(body, shape)
+    return isinstance(body, (dict, list))
+
+
+def fits(body: Any, shape: Shape) -> bool:
+    """Whether a body is an object with values of these kinds; it may have more."""
+    return isinstance(body, dict) and all(isinstance(body.get(name, ...), kind) for name, kind in shape.items())
+
+
+def are_results(rows: Any, *, number: int) -> bool:
+    """Whether these answer for so many outcomes."""
+    return len(rows) == number and all(fits(row, {"key": str, "outcome": str}) for row in rows)
+
+
+def verdict(status: int, content_type: str | None, body: Any) -> Refused | None:
+    """The site's refusal, or None where the answer is not its verdict on the request."""
+    if (content_type or "").partition(";")[0].strip().lower() != PROBLEM or not isinstance(body, dict):
+        return None
+    code = body.get("code")
+    if body.get("status") != status or not isinstance(code, str) or code not in VERDICTS:
+        return None
+    return refusal(status, body)
