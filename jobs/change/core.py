@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from jobs import kinds, timeline
 from jobs.change.fields import COUNTERS, job_values, phase_values
-from jobs.change.settling import settle
+from jobs.change.settling import judge, settle
 from jobs.errors import NotFound
 from jobs.models import Event, Job, Phase
 from jobs.models.items import ERROR_LENGTH
@@ -56,10 +56,16 @@ class Heard:
 
 @dataclass
 class Change:
-    """The locked jobs with their phases in order, and what is to be written about them."""
+    """The locked jobs with their phases in order, and what is to be written about them.
+
+    `by` acts on every job that has no actor of its own in `actors`. `finishers` are the actors under whom a phase of
+    a job was closed last.
+    """
 
     by: Actor
     reason: str = ""
+    actors: dict[int, Actor] = field(default_factory=dict)
+    finishers: dict[int, Actor] = field(default_factory=dict)
     now: datetime = field(default_factory=timezone.now)
     jobs: dict[int, Job] = field(default_factory=dict)
     phases: dict[int, list[Phase]] = field(default_factory=dict)
@@ -112,13 +118,24 @@ class Change:
 
     # --- what verbs do with it -------------------------------------------------------------------
 
+    def actor_of(self, job: Job) -> Actor:
+        """Return the actor of a job at this moment."""
+        return self.actors.get(job.pk, self.by)
+
+    def act_as(self, job: Job, by: Actor) -> None:
+        """Make `by` the actor of a job; what the previous one has finished is closed under that name first."""
+        if self.actors.get(job.pk, by) != by:
+            judge(self, job)
+        self.actors[job.pk] = by
+
     def record(self, job: Job, name: str, *, phase: Phase | None = None, detail: str = "", **data: Any) -> None:
         """Write a row of the timeline that is not promised to anybody."""
         self.emit(timeline.note(job, name, phase=phase, detail=detail, data=data))
 
     def emit(self, event: Event) -> None:
         """Write an event, made in `timeline`, with who, when and why."""
-        event.at, event.account, event.actor, event.reason = self.now, self.by.account, self.by.label, self.reason
+        by = self.actor_of(event.job)
+        event.at, event.account, event.actor, event.reason = self.now, by.account, by.label, self.reason
         self.events.append(event)
 
     def touch(self, job: Job) -> None:
@@ -154,11 +171,11 @@ class Change:
         phase.job.progress_at = self.now
 
     def seen(self, worker: str, *, job: Job, message: str = "", done: int = 0, failed: int = 0) -> None:
-        """A worker was heard on this job, under the account of `by`; `done` and `failed` were applied of its report."""
+        """A worker was heard on this job, under the account of its actor; `done` and `failed` are what it settled."""
         if worker:
-            heard = self.workers.setdefault(worker, Heard())
-            heard.account, heard.job = self.by.account.pk if self.by.account else None, job.pk
-            heard.message, heard.version = message or heard.message, self.by.version or heard.version
+            by, heard = self.actor_of(job), self.workers.setdefault(worker, Heard())
+            heard.account, heard.job = by.account.pk if by.account else None, job.pk
+            heard.message, heard.version = message or heard.message, by.version or heard.version
             heard.done, heard.failed = heard.done + done, heard.failed + failed
 
     def has_moved(self, phase: Phase) -> bool:
@@ -185,6 +202,7 @@ class Change:
         phase.status = judgement.status
         phase.completed_by, phase.partial = judgement.completed_by or "", judgement.partial
         phase.completed_at, phase.deadline_at, phase.deadline_left = self.now, None, None
+        self.finishers[phase.job_id] = self.actor_of(phase.job)
         if phase.is_completed:
             self.emit(timeline.completed(phase))
             completed = kinds.get(phase.job.kind).completed

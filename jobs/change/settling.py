@@ -26,7 +26,8 @@ log = structlog.get_logger(__name__)
 def settle(c: Change) -> None:
     """Judge every phase, derive every job, and write what changed."""
     for job in c.jobs.values():
-        _judge(c, job)
+        judge(c, job)
+        c.actors[job.pk] = c.finishers.get(job.pk, c.actor_of(job))
     moved = _write_phases(c)
     for job in c.jobs.values():
         _derive(c, job)
@@ -38,7 +39,7 @@ def settle(c: Change) -> None:
         transaction.on_commit(lambda: broadcast.touch(touched), robust=True)
 
 
-def _judge(c: Change, job: Job) -> None:
+def judge(c: Change, job: Job) -> None:
     """Close what is over. What closes may open gates and announce other phases, so until nothing closes any more."""
     while _close_what_is_over(c, job):
         continue
@@ -139,7 +140,7 @@ def _derive(c: Change, job: Job) -> None:
 
 def _status_changed(c: Change, job: Job, was: str) -> None:
     job.finished_at = c.now if job.is_finished else None
-    fields = {**job.log_fields(), "was": str(was), "status": str(job.status), "actor": c.by.label}
+    fields = {**job.log_fields(), "was": str(was), "status": str(job.status), "actor": c.actor_of(job).label}
     transaction.on_commit(lambda: log.info("job.status", **fields), robust=True)
     if job.is_finished:
         c.emit(timeline.job_finished(job, c.phases[job.pk], reason=c.reason or job.error))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
@@ -49,30 +49,43 @@ def apply_results(c: Change, batches: Sequence[Batch]) -> list[Reported]:
     """`report_many` inside a change that holds the jobs."""
     fingerprints = [[digest(result.key) for result in batch.results] for batch in batches]
     items = _load(batches, fingerprints)
-    if _create_unknown(c, batches, fingerprints, known=items.keys()):
+    created = _create_unknown(c, batches, fingerprints, known=items.keys())
+    if created:
         items = _load(batches, fingerprints)
     answers = [_apply(c, batch, prints, items) for batch, prints in zip(batches, fingerprints, strict=True)]
     _write(items.values())
+    _remove_refused(c, {key: items[key] for key in created})
     return answers
 
 
 def _create_unknown(
     c: Change, batches: Sequence[Batch], fingerprints: Sequence[list[str]], *, known: Collection[Key]
-) -> bool:
-    """In phases that were not given a list, a result may come before its item. Was any created?"""
+) -> set[Key]:
+    """Create the items whose result came first, in phases that were not given a list; return their keys."""
     new: dict[int, dict[str, NewItem]] = {}
+    shared = Counter(batch.phase.job_id for batch in batches)
     for batch, prints in zip(batches, fingerprints, strict=True):
         phase = c.phase(batch.phase.pk)
         if phase.counted:
             raise WrongState(f"Phase {phase.code} is counted without items; report its numbers with count.")
-        if phase.listed or closed_because(phase):
+        may_open = not phase.gate_open and shared[phase.job_id] > 1
+        if phase.listed or (closed_because(phase) and not may_open):
             continue
         for fingerprint, result in zip(prints, batch.results, strict=True):
             if (phase.pk, fingerprint) not in known and not result.attempt:
                 new.setdefault(phase.pk, {})[fingerprint] = NewItem(result.key)
     for phase_id, items in new.items():
         c.phase(phase_id).items_total += insert_items(c.phase(phase_id), items)
-    return bool(new)
+    return {(phase_id, fingerprint) for phase_id, items in new.items() for fingerprint in items}
+
+
+def _remove_refused(c: Change, created: Mapping[Key, ItemState]) -> None:
+    """Remove new items whose phase is closed after all, because of an earlier batch or of a gate that did not open."""
+    refused = {key: item for key, item in created.items() if not item.moved and closed_because(c.phase(key[0]))}
+    if refused:
+        Item.objects.filter(pk__in=[item.id for item in refused.values()]).delete()
+        for phase_id, _ in refused:
+            c.phase(phase_id).items_total -= 1
 
 
 def _load(batches: Sequence[Batch], fingerprints: Sequence[list[str]]) -> dict[Key, ItemState]:
@@ -96,7 +109,7 @@ def closed_because(phase: Phase) -> str:
 
 def _apply(c: Change, batch: Batch, prints: Sequence[str], items: dict[Key, ItemState]) -> Reported:
     phase = c.phase(batch.phase.pk)
-    c.by = batch.by
+    c.act_as(phase.job, batch.by)
     reporter = _reporter(c, phase, batch)
     check = kinds.get(phase.job.kind).check_result
     moves: Counter[tuple[str, str]] = Counter()
