@@ -51,7 +51,7 @@ class _Asked:
         """How many of these items each phase has, of the chosen ones."""
         found = rows.filter(phase__job__in=[f.job.pk for f in self.figures])
         if self.items is not None:
-            found = found.filter(pk__in=[pk for ids in self.items.values() for pk in ids])
+            found = found.with_ids(pk for ids in self.items.values() for pk in ids)
         return Counter(dict(found.order_by().values_list("phase").annotate(number=Count("pk"))))
 
     def by_job(self, counts: Counter[int], phases: Callable[[Figures], list[Phase]]) -> list[int]:

@@ -59,7 +59,9 @@ def add(job: Job, batches: list[NewItem], *, worker: str) -> Phase:
 def found(job_id: int, key: str) -> int | None:
     """The id of the batch with this key."""
     phase = phase_of(job_id)
-    return None if phase is None else phase.items.filter(key_digest=digest(key)).values_list("pk", flat=True).first()
+    if phase is None:
+        return None
+    return Item.objects.keyed([phase.pk], [digest(key)]).values_list("pk", flat=True).first()
 
 
 def phase_of(job_id: int) -> Phase | None:

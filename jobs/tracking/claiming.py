@@ -9,6 +9,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.db.models import F
 
+from jobs import rows
 from jobs.change import Actor, Change, LostRace, change
 from jobs.models import Item, Phase
 from jobs.models.jobs import projects_of
@@ -17,6 +18,9 @@ from jobs.statuses import Held, ItemStatus, PhaseStatus, Reason
 from jobs.tracking.inputs import Claimed, ClaimedItem
 
 CLAIM_FIELDS = ("id", "phase_id", "key", "label", "split", "payload", "attempt")
+TAKEN_FIELDS = (
+    "attempt", "status", "worker", "account", "lease_seconds", "lease_expires_at", "started_at", "finished_at",
+)  # fmt: skip
 
 
 def claim(phase: Phase, *, worker: str, limit: int = 100, lease_seconds: int | None = None, by: Actor) -> Claimed:
@@ -106,17 +110,10 @@ def _take(c: Change, ids: Sequence[int], *, worker: str, lease_seconds: int | No
     seconds = lease_seconds or settings.ITEM_LEASE_SECONDS
     expires = c.now + timedelta(seconds=seconds)
     found = list(Item.objects.filter(pk__in=ids).order_by("pk").values_list(*CLAIM_FIELDS))
-    won = Item.objects.filter(pk__in=ids, status=ItemStatus.PENDING).update(
-        status=ItemStatus.PROCESSING,
-        attempt=F("attempt") + 1,
-        worker=worker,
-        account=c.by.account,
-        lease_seconds=seconds,
-        lease_expires_at=expires,
-        started_at=c.now,
-        finished_at=None,
-    )
-    if won != len(ids):
+    account = c.by.account.pk if c.by.account else None
+    taken_by = (ItemStatus.PROCESSING, worker, account, seconds, expires, c.now, None)
+    values = [(row[0], ItemStatus.PENDING, row[-1], row[-1] + 1, *taken_by) for row in found]
+    if len(rows.update(Item, values, match=("id", "status", "attempt"), fields=TAKEN_FIELDS)) != len(ids):
         raise LostRace("An item was taken by somebody who did not hold the lock of its job.")
     taken: dict[int, int] = defaultdict(int)
     for row in found:

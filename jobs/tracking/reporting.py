@@ -89,10 +89,9 @@ def _remove_refused(c: Change, created: Mapping[Key, ItemState]) -> None:
 
 
 def _load(batches: Sequence[Batch], fingerprints: Sequence[list[str]]) -> dict[Key, ItemState]:
-    phases = sorted({batch.phase.pk for batch in batches})
-    wanted = sorted({fingerprint for prints in fingerprints for fingerprint in prints})
+    keys = {(batch.phase.pk, one) for batch, prints in zip(batches, fingerprints, strict=True) for one in prints}
     fields = ("phase", *transitions.LOADED)
-    found = rows.lookup(Item, fields=fields, within=("phase", phases), among=("key_digest", wanted))
+    found = rows.lookup(Item, sorted(keys), match=("phase", "key_digest"), fields=fields)
     return {(row[0], row[2]): ItemState(*row[1:]) for row in found}
 
 

@@ -120,7 +120,7 @@ def _ticked(visible: JobQuerySet, job_ids: list[int], item_ids: list[int]) -> Ch
         return Chosen(words, jobs)
     if len(jobs) == 1:
         return Chosen(words, jobs, {jobs[0].pk: tuple(item_ids)})
-    rows = Item.objects.filter(pk__in=item_ids, phase__job__in=jobs).order_by("pk")
+    rows = Item.objects.filter(phase__job__in=jobs).with_ids(item_ids).order_by("pk")
     items = _by_job(rows.values_list("phase__job_id", "pk"))
     return Chosen(words, [job for job in jobs if job.pk in items], items)
 

@@ -185,9 +185,9 @@ def test_a_row_that_exists_is_left_alone_and_not_counted() -> None:
     item = insert_item(phase, "a", label="first")
     values = [(phase.pk, key, digest(key), "second") for key in ("a", "b")]
     names = ("phase", "key", "key_digest", "label")
-    assert rows.insert(Item, values, fields=names, conflict=("phase", "key_digest")) == 1
+    assert rows.insert(Item, values, fields=names, ignore_conflicts=True) == 1
     assert Item.objects.get(pk=item.pk).label == "first"
-    assert rows.insert(Item, values, fields=names, conflict=("phase", "key_digest")) == 0
+    assert rows.insert(Item, values, fields=names, ignore_conflicts=True) == 0
 
 
 def test_without_conflict_a_row_that_exists_is_an_error() -> None:

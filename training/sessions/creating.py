@@ -126,8 +126,8 @@ def _unknown(training: Phase, images: Sequence[NewImage]) -> dict[str, NewImage]
 
 def _ids(training: Phase, fingerprints: Iterable[str]) -> dict[str, int]:
     """The ids of the items of the phase by the digest of their path."""
-    among = ("key_digest", list(fingerprints))
-    found = rows.lookup(Item, fields=("key_digest", "id"), within=("phase", [training.pk]), among=among)
+    keys = [(training.pk, fingerprint) for fingerprint in fingerprints]
+    found = rows.lookup(Item, keys, match=("phase", "key_digest"), fields=("key_digest", "id"))
     return dict(found)
 
 
