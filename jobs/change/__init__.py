@@ -9,8 +9,20 @@ change costs in SQL does not depend on how many items or phases it moved. The or
 jobs by id, then items, tallies, workers, the event counter, and last the endpoints that events go to.
 """
 
-from jobs.change.core import Actor, Change, change
+from jobs.change.core import Actor, Change, change, change_free
 from jobs.change.fields import COUNTERS, LostRace
 from jobs.change.settling import settle, stuck_reason
+from jobs.change.waiting import JobLocked, is_locked
 
-__all__ = ["COUNTERS", "Actor", "Change", "LostRace", "change", "settle", "stuck_reason"]
+__all__ = [
+    "COUNTERS",
+    "Actor",
+    "Change",
+    "JobLocked",
+    "LostRace",
+    "change",
+    "change_free",
+    "is_locked",
+    "settle",
+    "stuck_reason",
+]

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from jobs import kinds, timeline
 from jobs.change.fields import COUNTERS, job_values, phase_values
 from jobs.change.settling import judge, settle
+from jobs.change.waiting import waiters
 from jobs.errors import NotFound
 from jobs.models import Event, Job, Phase
 from jobs.models.items import ERROR_LENGTH
@@ -79,11 +80,40 @@ class Change:
 
     # --- loading -------------------------------------------------------------------------------
 
-    def lock(self, job_ids: Iterable[int]) -> None:
-        """Lock the rows of these jobs, in the order of their ids, and load their phases."""
+    def lock(self, job_ids: Iterable[int], *, patience: str = "") -> None:
+        """Lock the rows of these jobs, in the order of their ids, and load their phases.
+
+        What another transaction holds is waited for: as long as the connection's lock timeout, or on PostgreSQL as
+        `patience` says, and JobLocked where enough threads wait already. Nothing is held meanwhile, so that two
+        changes of several jobs never wait for each other.
+        """
         wanted = set(job_ids)
-        jobs = list(Job.objects.select_for_update(no_key=True).filter(pk__in=wanted).order_by("pk"))
+        with transaction.atomic() if len(wanted) > 1 else nullcontext():
+            jobs = self._free(wanted)
+            missing = wanted - {job.pk for job in jobs}
+            if missing and len(wanted) > 1:
+                transaction.set_rollback(True)
+        if missing:
+            with waiters.waiting(min(missing)):
+                jobs = self._rows(wanted, patience=patience)
         self.adopt(jobs, Phase.objects.filter(job_id__in=wanted).order_by("job_id", "position"))
+
+    def lock_free(self, job_ids: Iterable[int]) -> None:
+        """Lock those of these jobs that no other transaction holds, and load their phases. Nothing is waited for."""
+        jobs = self._free(set(job_ids))
+        found = [job.pk for job in jobs]
+        self.adopt(jobs, Phase.objects.filter(job_id__in=found).order_by("job_id", "position") if found else [])
+
+    def _free(self, wanted: set[int]) -> list[Job]:
+        skip = connection.features.has_select_for_update_skip_locked
+        locked = Job.objects.select_for_update(no_key=True, skip_locked=skip)
+        return list(locked.filter(pk__in=wanted).order_by("pk"))
+
+    def _rows(self, wanted: set[int], *, patience: str) -> list[Job]:
+        if patience and connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT set_config('lock_timeout', %s, true)", [patience])
+        return list(Job.objects.select_for_update(no_key=True).filter(pk__in=wanted).order_by("pk"))
 
     def adopt(self, jobs: Iterable[Job], phases: Iterable[Phase]) -> None:
         """Take rows that are locked already (or new, and so nobody else's) into this change."""
@@ -215,7 +245,9 @@ class Change:
 
 
 @contextmanager
-def change(job_ids: Iterable[int], *, by: Actor, reason: str = "", now: datetime | None = None) -> Iterator[Change]:
+def change(
+    job_ids: Iterable[int], *, by: Actor, reason: str = "", now: datetime | None = None, patience: str = ""
+) -> Iterator[Change]:
     """Lock these jobs, let a verb change them, settle; all or nothing. A missing job is NotFound.
 
     The clock is read after the lock was won, so that times never run against the order of changes.
@@ -223,9 +255,20 @@ def change(job_ids: Iterable[int], *, by: Actor, reason: str = "", now: datetime
     wanted = set(job_ids)
     with transaction.atomic():
         c = Change(by=by, reason=reason)
-        c.lock(wanted)
+        c.lock(wanted, patience=patience)
         c.now = now or timezone.now()
         if len(c.jobs) != len(wanted):
             raise NotFound("There is no such job any more.")
+        yield c
+        settle(c)
+
+
+@contextmanager
+def change_free(job_ids: Iterable[int], *, by: Actor) -> Iterator[Change]:
+    """Like `change`, for those of the jobs that no other transaction holds: `c.jobs` has them."""
+    with transaction.atomic():
+        c = Change(by=by)
+        c.lock_free(job_ids)
+        c.now = timezone.now()
         yield c
         settle(c)

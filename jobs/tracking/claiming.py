@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 
 from django.conf import settings
+from django.db import OperationalError, connection
 from django.db.models import F
 
 from jobs import rows
-from jobs.change import Actor, Change, LostRace, change
+from jobs.change import Actor, Change, JobLocked, LostRace, change, change_free, is_locked
 from jobs.models import Item, Phase
 from jobs.models.jobs import projects_of
 from jobs.models.phases import PhaseQuerySet
 from jobs.statuses import Held, ItemStatus, PhaseStatus, Reason
 from jobs.tracking.inputs import Claimed, ClaimedItem
 
+PATIENCE = "300ms"
 CLAIM_FIELDS = ("id", "phase_id", "key", "label", "split", "payload", "attempt")
 TAKEN_FIELDS = (
     "attempt", "status", "worker", "account", "lease_seconds", "lease_expires_at", "started_at", "finished_at",
@@ -47,17 +50,37 @@ def claim_any(
 ) -> Claimed:
     """Take the oldest pending items of any unfinished phase of this code within the account's sight.
 
-    What others took while this call waited for the jobs is replaced by the next of the same jobs, or of
-    the next jobs; the answer is empty only when nothing is left.
+    If other workers claimed these items while this call waited for the locks, the next ones of the same jobs, or of
+    the next jobs, take their place; the answer is empty only when nothing is left. A job that another transaction
+    holds is waited for only as long as most locks are held; then the jobs behind it have their turn.
     """
     claimable = _claimable(phase, kind=kind, by=by)
-    while wanted := _oldest(claimable, limit=limit):
-        with change({phase.job_id for phase in wanted}, by=by) as c:
-            locked = _oldest(claimable.filter(job__in=c.jobs), limit=limit)
-            items = _take(c, _pending(locked, limit=limit), worker=worker, lease_seconds=lease_seconds)
-        if locked:
+    locked: set[int] = set()
+    while wanted := _oldest(claimable.exclude(job__in=locked), limit=limit):
+        job_ids = {phase.job_id for phase in wanted}
+        with _claiming(job_ids, by=by) as c:
+            found = _oldest(claimable.filter(job__in=c.jobs), limit=limit)
+            items = _take(c, _pending(found, limit=limit), worker=worker, lease_seconds=lease_seconds)
+        if found:
             return Claimed(items, None if items else Reason.NONE_PENDING)
+        locked |= job_ids - c.jobs.keys()
+    if locked:
+        raise JobLocked
     return Claimed([], Reason.NONE_PENDING)
+
+
+@contextmanager
+def _claiming(job_ids: Collection[int], *, by: Actor) -> Iterator[Change]:
+    """A change of these jobs; without those that another transaction holds for longer."""
+    held = ExitStack()
+    try:
+        c = held.enter_context(change(job_ids, by=by, patience=PATIENCE))
+    except OperationalError as error:
+        if connection.in_atomic_block or not is_locked(error):
+            raise
+        c = held.enter_context(change_free(job_ids, by=by))
+    with held:
+        yield c
 
 
 def _oldest(phases: PhaseQuerySet, *, limit: int) -> list[Phase]:

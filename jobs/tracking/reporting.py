@@ -10,8 +10,8 @@ from operator import attrgetter
 from django.conf import settings
 
 from jobs import kinds, rows
-from jobs.change import Actor, Change, LostRace, change
-from jobs.errors import WrongState
+from jobs.change import Actor, Change, LostRace, change, change_free
+from jobs.errors import Refused, WrongState
 from jobs.kinds import ResultCheck
 from jobs.models import Item, Phase
 from jobs.models.items import digest
@@ -36,17 +36,58 @@ class Batch:
     leased: bool = True
 
 
+Answer = Reported | Refused
+
+
 def report_many(batches: Sequence[Batch]) -> list[Reported]:
     """Apply several batches, of whatever jobs, in one transaction and a constant number of statements.
 
-    All or nothing; `report` is the verb for one batch.
+    All or nothing: the first refusal is raised. `report` is the verb for one batch.
     """
     with change({batch.phase.job_id for batch in batches}, by=batches[0].by) as c:
-        return apply_results(c, batches)
+        return [accepted(answer) for answer in apply_results(c, batches)]
 
 
-def apply_results(c: Change, batches: Sequence[Batch]) -> list[Reported]:
-    """`report_many` inside a change that holds the jobs."""
+def report_free(batches: Sequence[Batch]) -> list[Answer | None]:
+    """Apply those batches whose jobs no other transaction holds; each gets its answer, or None where it was left out.
+
+    A refused batch changes nothing and does not touch its neighbours.
+    """
+    with change_free({batch.phase.job_id for batch in batches}, by=batches[0].by) as c:
+        free = [batch for batch in batches if batch.phase.job_id in c.jobs]
+        answers = iter(apply_results(c, free))
+    return [next(answers) if batch.phase.job_id in c.jobs else None for batch in batches]
+
+
+def accepted(answer: Answer) -> Reported:
+    """Return the answer to a batch that was taken; raise the refusal of one that was not."""
+    if isinstance(answer, Refused):
+        raise answer
+    return answer
+
+
+def apply_results(c: Change, batches: Sequence[Batch]) -> list[Answer]:
+    """Apply batches inside a change that holds their jobs. Refusals are found before anything is written."""
+    refusals = [_refusal(c, batch) for batch in batches]
+    answers = iter(_apply_all(c, [batch for batch, refused in zip(batches, refusals, strict=True) if not refused]))
+    return [refused or next(answers) for refused in refusals]
+
+
+def _refusal(c: Change, batch: Batch) -> Refused | None:
+    """Why this batch as a whole is not taken."""
+    try:
+        phase = c.phase(batch.phase.pk)
+        kinds.get(phase.job.kind)
+        if phase.counted:
+            raise WrongState(f"Phase {phase.code} is counted without items; report its numbers with count.")
+    except Refused as refused:
+        return refused
+    return None
+
+
+def _apply_all(c: Change, batches: Sequence[Batch]) -> list[Reported]:
+    if not batches:
+        return []
     fingerprints = [[digest(result.key) for result in batch.results] for batch in batches]
     items = _load(batches, fingerprints)
     created = _create_unknown(c, batches, fingerprints, known=items.keys())
@@ -66,8 +107,6 @@ def _create_unknown(
     shared = Counter(batch.phase.job_id for batch in batches)
     for batch, prints in zip(batches, fingerprints, strict=True):
         phase = c.phase(batch.phase.pk)
-        if phase.counted:
-            raise WrongState(f"Phase {phase.code} is counted without items; report its numbers with count.")
         may_open = not phase.gate_open and shared[phase.job_id] > 1
         if phase.listed or (closed_because(phase) and not may_open):
             continue
