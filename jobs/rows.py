@@ -133,19 +133,6 @@ def lookup(
         return cursor.fetchall()
 
 
-def next_ids(model: type[models.Model], count: int) -> range:
-    """Take `count` ids from a one-row counter table and keep its row locked until the commit."""
-    table = _table(model)
-    sql = (
-        f"INSERT INTO {table} (id, value) VALUES (1, %s) "
-        f"ON CONFLICT (id) DO UPDATE SET value = {table}.value + EXCLUDED.value RETURNING value"
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [count])
-        last = int(cursor.fetchone()[0])
-    return range(last - count + 1, last + 1)
-
-
 def _fields(model: type[models.Model], names: Sequence[str]) -> list[Field]:
     found = {field.name: field for field in model._meta.concrete_fields}
     return [found[name] for name in names]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from django.utils import timezone
 
 from jobs import kinds, timeline
 from jobs.change.fields import COUNTERS, job_values, phase_values
-from jobs.change.settling import judge, settle
+from jobs.change.settling import judge, settle, write_events
 from jobs.change.waiting import waiters
 from jobs.errors import NotFound
 from jobs.models import Event, Job, Phase
@@ -24,6 +25,9 @@ from jobs.statuses import SETTLED_ITEM, Held, PhaseStatus
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+
+
+_postponed: ContextVar[list[Event] | None] = ContextVar("postponed", default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,7 @@ class Change:
     """The locked jobs with their phases in order, and what is to be written about them.
 
     `by` acts on every job that has no actor of its own in `actors`. `finishers` are the actors under whom a phase of
-    a job was closed last.
+    a job was closed last. `postponed` takes the events where they are written later, by `unit_of_work`.
     """
 
     by: Actor
@@ -71,6 +75,7 @@ class Change:
     jobs: dict[int, Job] = field(default_factory=dict)
     phases: dict[int, list[Phase]] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
+    postponed: list[Event] | None = field(default_factory=lambda: _postponed.get())
     tallies: dict[int, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0, 0]))
     errors_stale: set[int] = field(default_factory=set)
     touched: set[int] = field(default_factory=set)
@@ -242,6 +247,26 @@ class Change:
             phase.error = (error or timeline.shortfall(phase))[:ERROR_LENGTH]
             self.errors_stale.add(phase.job_id)
             self.emit(timeline.failed(phase))
+
+
+@contextmanager
+def unit_of_work() -> Iterator[None]:
+    """One transaction of several changes. Their events are written at its end.
+
+    Event ids come last, because a long transaction that has taken some keeps later events out of the feed, and on
+    SQLite keeps every other writer of events waiting.
+    """
+    with transaction.atomic():
+        if _postponed.get() is not None:
+            yield
+            return
+        events: list[Event] = []
+        token = _postponed.set(events)
+        try:
+            yield
+        finally:
+            _postponed.reset(token)
+        write_events(events)
 
 
 @contextmanager

@@ -10,9 +10,9 @@ import structlog
 from django.conf import settings
 from django.db import transaction
 
-from jobs import broadcast, progress, rows, timeline
+from jobs import broadcast, event_order, progress, rows, timeline
 from jobs.change.fields import JOB_FIELDS, PHASE_FIELDS, LostRace, job_values, phase_values
-from jobs.models import Event, EventCounter, Job, Phase, Tally, Worker, WorkerTally
+from jobs.models import Event, Job, Phase, Tally, Worker, WorkerTally
 from jobs.models.people import slot_of
 from jobs.outbox.routing import route
 from jobs.statuses import Held, JobStatus
@@ -34,7 +34,10 @@ def settle(c: Change) -> None:
     _write_tallies(c)
     _write_workers(c)
     touched = _write_jobs(c, moved | c.touched)
-    _write_events(c)
+    if c.postponed is None:
+        write_events(c.events)
+    else:
+        c.postponed.extend(c.events)
     if touched:
         transaction.on_commit(lambda: broadcast.touch(touched), robust=True)
 
@@ -146,12 +149,14 @@ def _status_changed(c: Change, job: Job, was: str) -> None:
         c.emit(timeline.job_finished(job, c.phases[job.pk], reason=c.reason or job.error))
 
 
-def _write_events(c: Change) -> None:
-    if c.events:
-        for event, number in zip(c.events, rows.next_ids(EventCounter, len(c.events)), strict=True):
+def write_events(events: Sequence[Event]) -> None:
+    """Write the events of a transaction with their deliveries; the last thing that it does."""
+    if events:
+        ids = event_order.next_ids(len(events), outward=any(event.outward for event in events))
+        for event, number in zip(events, ids, strict=True):
             event.pk = number
-        Event.objects.bulk_create(c.events)
-        route(c.events)
+        Event.objects.bulk_create(events)
+        route(events)
 
 
 def stuck_reason(job: Job, phases: Sequence[Phase], *, now: datetime) -> str | None:

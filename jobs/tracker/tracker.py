@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from secrets import token_hex
 from typing import Any, Self
 
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Count
 
 from jobs import operations, tracking
-from jobs.change import Actor
+from jobs.change import Actor, unit_of_work
 from jobs.models import Item, Job, Phase
 from jobs.statuses import ItemStatus
 from jobs.tracker import checkpoints, marking, text, uploads
@@ -56,7 +56,7 @@ class ProgressTracker:
         """
         bounded(name, what="name")
         images = new_images(image_paths, splits)
-        with transaction.atomic():
+        with unit_of_work():
             job = tracking.create_job(name=name, items=images, reopen=True, by=Actor(name=self.worker)).job
             checkpoints.take(job.pk, worker=self.worker)
         return job.pk

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import transaction
-
 from jobs import tracking
-from jobs.change import Actor
+from jobs.change import Actor, unit_of_work
 from jobs.kinds import PhaseSpec
 from jobs.models import Item, Job, Phase
 from jobs.models.items import digest
@@ -30,7 +28,7 @@ def new_batch(batch_number: int, image_count: int) -> NewItem:
 
 def create(job_id: int, batch: NewItem, *, worker: str) -> int:
     """Add a batch to a job of images; its id. ValueError for an unknown job and for a number that it has."""
-    with transaction.atomic():
+    with unit_of_work():
         # Under the lock of the images' job, so that of two with the same number one is refused.
         job = Job.objects.select_for_update(no_key=True).filter(pk=job_id).first()
         if job is None:

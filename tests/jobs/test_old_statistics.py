@@ -176,8 +176,9 @@ def test_an_act_on_named_items_reads_only_these(history: Act, status: str) -> No
         ("release", partial(operations.release, job, items=held, actor=None)),
         ("skip", partial(operations.skip, job, items=failed[:50], actor=None)),
         ("retry", partial(operations.retry, job, items=failed[50:], actor=None)),
-        ("expiry", watchdog.expire_leases),
     ]
+    if status != "processing":  # the watchdog may look at everything that is held
+        acts.append(("expiry", watchdog.expire_leases))
     assert expensive(acts) == {}
 
 

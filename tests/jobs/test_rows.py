@@ -10,8 +10,8 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from jobs import rows
-from jobs.models import Event, EventCounter, Item, Phase, Tally, Worker
+from jobs import event_order, rows
+from jobs.models import Event, Item, Phase, Tally, Worker
 from jobs.models.items import digest
 from tests.factories import item_of, make_job, phase_of
 
@@ -254,6 +254,6 @@ def test_nothing_to_write_writes_nothing() -> None:
 
 
 def test_ids_are_handed_out_once_and_ascending() -> None:
-    given = [rows.next_ids(EventCounter, number) for number in (1, 3, 2)]
+    given = [event_order.next_ids(number, outward=True) for number in (1, 3, 2)]
     flat = [number for some in given for number in some]
     assert flat == list(range(flat[0], flat[0] + 6))

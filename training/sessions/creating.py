@@ -7,10 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db import transaction
-
 from jobs import rows, tracking
-from jobs.change import Actor, Change, change
+from jobs.change import Actor, Change, change, unit_of_work
 from jobs.errors import Conflict, WrongState
 from jobs.models import Item, Job, Phase
 from jobs.models.items import digest
@@ -37,7 +35,7 @@ def create_session(
 
     With `images` the list is complete, also with none; None: they come by `add_images`. Refused like `create_job`.
     """
-    with transaction.atomic():
+    with unit_of_work():
         job, created = _job(name=name, project=project, metadata=metadata, by=by)
         with change([job.pk], by=by) as c:
             session = _begin(c) if created else _session(c.job)
