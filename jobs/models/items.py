@@ -57,7 +57,7 @@ class ItemQuerySet(models.QuerySet["Item"]):
 
     def with_ids(self, ids: Iterable[int]) -> Self:
         """Those with these ids. The conditions so far become a guard: only the ids can choose the plan."""
-        found = self._chain()
+        found = self.all()
         found.query.where = WhereNode([_Guard([found.query.where])])
         return found.filter(pk__in=list(ids))
 
