@@ -23,9 +23,9 @@ from django.db import connection, transaction  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from benchmarks import rabbit  # noqa: E402
-from jobs import outbox, rows, tracking  # noqa: E402
+from jobs import event_order, outbox, rows, tracking  # noqa: E402
 from jobs.change import Actor  # noqa: E402
-from jobs.models import Delivery, Endpoint, Event, EventCounter, Job, Phase  # noqa: E402
+from jobs.models import Delivery, Endpoint, Event, Job, Phase  # noqa: E402
 from jobs.tracking import NewItem, Result  # noqa: E402
 
 # Above every id that the database hands out by itself meanwhile.
@@ -41,7 +41,7 @@ def backlog(endpoint: Endpoint, *, size: int) -> None:
         first = FAR + (Job.objects.order_by("-pk").values_list("pk", flat=True).first() or 0)
         jobs = [(first + n, f"job-{first + n}", "generic", now, now, now) for n in range(size // 2)]
         rows.insert(Job, jobs, fields=("id", "name", "kind", "created_at", "updated_at", "watched_from"))
-        places = list(enumerate(rows.next_ids(EventCounter, size)))
+        places = list(enumerate(event_order.next_ids(size, outward=True)))
         data = {"job_id": "job", "event_id": str(uuid4()), "total_assets": 100, "processed_assets": 100}
         events = [(pk, uuid4(), first + n // 2, TYPES[n % 2], True, now, data) for n, pk in places]
         rows.insert(Event, events, fields=("id", "event_id", "job", "type", "outward", "at", "data"))

@@ -31,7 +31,8 @@ class _Source:
         self._place = {n: at for at, n in enumerate(varying)}
         self._same = {n: _adapter(fields[n])(columns[n][0]) for n in range(len(fields)) if n not in self._place}
         self.sql = _unfold([fields[n] for n in varying]) if varying else ""
-        self.parameters = [_json([fields[n] for n in varying], [columns[n] for n in varying])] if varying else []
+        unfolded = _json([fields[n] for n in varying], [columns[n] for n in varying]) if varying else ""
+        self.parameters = _unfolding(unfolded, len(rows)) if varying else []
 
     def column(self, n: int) -> tuple[str, list[Any]]:
         """The expression of the n-th column, and its parameter where it is the same in every row."""
@@ -55,13 +56,15 @@ def insert(
     add: Sequence[str] = (),
     replace: Sequence[str] = (),
     fill: Sequence[str] = (),
+    ignore_conflicts: bool = False,
 ) -> int:
     """Insert rows, each a sequence of the values of `fields`; answer how many were written.
 
     `constants` are the same in every row; fields named nowhere take the model's default. With
     `conflict` (the fields of a unique constraint) a row that exists is left alone, unless `add`
     (its numbers grow by the new ones), `replace` (its values become the new ones) or `fill` (its texts
-    become the new ones that are not empty) names fields.
+    become the new ones that are not empty) names fields. With `ignore_conflicts` a row that breaks any unique
+    constraint is left out, also one over expressions, which no fields can name.
     """
     if not rows:
         return 0
@@ -74,7 +77,9 @@ def insert(
     columns = ", ".join(_column(field) for field in [*named, *(field for field, _ in fixed)])
     origin = f" FROM ({source.sql}) AS r WHERE true ORDER BY n" if source.sql else " WHERE true"
     sql = f"INSERT INTO {_table(model)} ({columns}) SELECT {', '.join(values)}{origin}"
-    if conflict:
+    if ignore_conflicts:
+        sql += " ON CONFLICT DO NOTHING"
+    elif conflict:
         sql += _on_conflict(model, conflict=conflict, add=add, replace=replace, fill=fill)
     with connection.cursor() as cursor:
         cursor.execute(sql, [*parameters, *source.parameters])
@@ -95,10 +100,8 @@ def update(model: type[models.Model], rows: Sequence[Row], *, match: Sequence[st
     values, parameters = source.columns(range(len(guards), len(guards) + len(named)))
     wanted, guarding = source.columns(range(len(guards)))
     sets = ", ".join(f"{_column(field)} = {value}" for field, value in zip(named, values, strict=True))
-    where = " AND ".join(
-        f"{_unindexed(n)}{table}.{_column(field)} = {value}"
-        for n, (field, value) in enumerate(zip(guards, wanted, strict=True))
-    )
+    terms = [f"{table}.{_column(field)} = {value}" for field, value in zip(guards, wanted, strict=True)]
+    where = " AND ".join([terms[0], *([_guard(terms[1:])] if terms[1:] else [])])
     origin = f" FROM ({source.sql}) AS r" if source.sql else ""
     sql = f"UPDATE {table} SET {sets}{origin} WHERE {where} RETURNING {table}.{_quote('id')}"
     with connection.cursor() as cursor:
@@ -107,44 +110,27 @@ def update(model: type[models.Model], rows: Sequence[Row], *, match: Sequence[st
 
 
 def lookup(
-    model: type[models.Model],
-    *,
-    fields: Sequence[str],
-    within: tuple[str, Sequence[int]],
-    among: tuple[str, Sequence[str]],
+    model: type[models.Model], pairs: Sequence[tuple[int, str]], *, match: tuple[str, str], fields: Sequence[str]
 ) -> list[tuple[Any, ...]]:
-    """Rows by a unique index of two fields: `within` has one of some ids, `among` one of many texts.
+    """Rows by pairs of an id and a text, the values of the fields `match`; answer the values of `fields`.
 
+    The model has a unique index of the text and of the id as the expression `id + 0`, which no other index holds. So
+    no statistics can make the planner read every row of one id instead.
     Only fields of numbers and texts can be asked for: their values come as the database has them.
     """
-    columns = ", ".join(_column(field) for field in _fields(model, fields))
-    (owner, of), (ids, texts) = _fields(model, (within[0], among[0])), (within[1], among[1])
-    places = ", ".join(["%s"] * len(ids))
-    unfolded = (
-        "SELECT value FROM jsonb_array_elements_text(%s::jsonb)"
-        if connection.vendor == "postgresql"
-        else "SELECT value FROM json_each(%s)"
-    )
-    sql = (
-        f"SELECT {columns} FROM {_table(model)} WHERE {_column(owner)} IN ({places}) AND {_column(of)} IN ({unfolded})"
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [*ids, _dumps(list(texts))])
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-    return rows
-
-
-def next_ids(model: type[models.Model], count: int) -> range:
-    """Take `count` ids from a one-row counter table and keep its row locked until the commit."""
     table = _table(model)
-    sql = (
-        f"INSERT INTO {table} (id, value) VALUES (1, %s) "
-        f"ON CONFLICT (id) DO UPDATE SET value = {table}.value + EXCLUDED.value RETURNING value"
-    )
+    keys = _fields(model, match)
+    columns = ", ".join(f"i.{_column(field)}" for field in _fields(model, fields))
+    owner, text = map(_column, keys)
+    # One search for each pair, in this order, whatever the planner believes: a CROSS JOIN says that to SQLite, a
+    # subquery that cannot be merged (OFFSET 0) to PostgreSQL.
+    found = f"SELECT * FROM {table} WHERE {text} = r.c1 AND ({owner} + 0) = r.c0 OFFSET 0"
+    join = f"{table} AS i WHERE i.{text} = r.c1 AND (i.{owner} + 0) = r.c0"
+    joined = f"LATERAL ({found}) AS i" if connection.vendor == "postgresql" else join
     with connection.cursor() as cursor:
-        cursor.execute(sql, [count])
-        last = int(cursor.fetchone()[0])
-    return range(last - count + 1, last + 1)
+        sql = f"SELECT {columns} FROM ({_unfold(keys)}) AS r CROSS JOIN {joined}"
+        cursor.execute(sql, _unfolding(_dumps(pairs), len(pairs)))
+        return cursor.fetchall()
 
 
 def _fields(model: type[models.Model], names: Sequence[str]) -> list[Field]:
@@ -177,14 +163,25 @@ def _unfold(fields: Sequence[Field]) -> str:
     """The SELECT that unfolds the JSON parameter into the columns c0, c1, … and the row number n."""
     if connection.vendor == "postgresql":
         columns = ", ".join(f"(value->>{n})::{_cast(field)} AS c{n}" for n, field in enumerate(fields))
-        return f"SELECT ordinality AS n, {columns} FROM jsonb_array_elements(%s::jsonb) WITH ORDINALITY AS a(value)"
+        # The limit tells the planner how many rows there are; without it a single one counts as a hundred.
+        rows = "jsonb_array_elements(%s::jsonb) WITH ORDINALITY AS a(value) LIMIT %s"
+        return f"SELECT ordinality AS n, {columns} FROM {rows}"
     columns = ", ".join(f"json_extract(value, '$[{n}]') AS c{n}" for n in range(len(fields)))
     return f"SELECT key AS n, {columns} FROM json_each(%s)"
 
 
-def _unindexed(n: int) -> str:
-    """Only the id may choose the plan: SQLite would rather walk an index over every pending item."""
-    return "+" if n and connection.vendor == "sqlite" else ""
+def _unfolding(json: str, rows: int) -> list[Any]:
+    """The parameters of `_unfold`."""
+    return [json, rows] if connection.vendor == "postgresql" else [json]
+
+
+def _guard(terms: Sequence[str]) -> str:
+    """These conditions as one that cannot choose the plan: only the id may.
+
+    SQLite would rather walk an index over every pending item. PostgreSQL would too while its statistics are older than
+    the phase, or believe that the conditions leave one row and compare every row with every other.
+    """
+    return f"CASE WHEN {' AND '.join(terms)} THEN true ELSE false END"
 
 
 def _parameter(field: Field) -> str:

@@ -22,15 +22,15 @@ SQLITE = "progress_site.sqlite3"
 # middle; FULL keeps what was acknowledged through a power loss.
 SQLITE_OPTIONS = {
     "transaction_mode": "IMMEDIATE",
-    "timeout": 20,
+    "timeout": 5,
     "init_command": (
         "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; "
-        "PRAGMA cache_size=-64000; PRAGMA busy_timeout=20000"
+        "PRAGMA cache_size=-64000; PRAGMA busy_timeout=5000"
     ),
 }
 POSTGRESQL = "progress_site.postgresql"
 ENGINES = {"django.db.backends.sqlite3": SQLITE, "django.db.backends.postgresql": POSTGRESQL}
-# A pool of connections that are checked before use; who waits too long for one or for a lock gets 503.
+# A pool of connections that are checked before use; a request that waits too long for one or for a lock gets 503.
 POSTGRESQL_SETTINGS = {"CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True}
 POSTGRESQL_OPTIONS = {
     "pool": {"min_size": 1, "max_size": 20, "timeout": 5},

@@ -2,7 +2,8 @@
 
 Django's own ASGI handler starts a thread and a database connection for every request and crosses between that
 thread and the event loop for every middleware. Everything here is synchronous, so a request crosses once, into one
-of a few threads that keep their connection.
+of a few threads that keep their connection. Probes have threads of their own, so that they are answered while every
+other thread waits, and a probe that has to wait itself is answered with 503 in time.
 """
 
 from __future__ import annotations
@@ -20,9 +21,15 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
+from progress_site import probes
 from progress_site.edge import Receive, Scope, Send
 
 THREADS = 16
+# What asks nothing but the process, and what asks the database: the second may wait, the first never does.
+LIVENESS = frozenset({"/healthz"})
+PROBES = frozenset({"/readyz", "/metrics"})
+PROBE_THREADS = 2
+PROBE_SECONDS = 5.0
 
 
 class ThreadedHandler(ASGIHandler):
@@ -31,6 +38,8 @@ class ThreadedHandler(ASGIHandler):
     def __init__(self) -> None:
         super().__init__()
         self.pool = ThreadPoolExecutor(THREADS, thread_name_prefix="request")
+        self.liveness = ThreadPoolExecutor(1, thread_name_prefix="liveness")
+        self.probes = ThreadPoolExecutor(PROBE_THREADS, thread_name_prefix="probe")
 
     def load_middleware(self, is_async: bool = False) -> None:
         """The middlewares as plain calls, one inside the other."""
@@ -42,13 +51,26 @@ class ThreadedHandler(ASGIHandler):
             body = await self.read_body(receive)
         except RequestAborted:
             return
-        loop = asyncio.get_running_loop()
-        response = await loop.run_in_executor(self.pool, copy_context().run, self._answer, scope, body)
+        if scope["path"] in PROBES:
+            response = await self._probed(scope, body)
+        else:
+            response = await self._in_thread(self.liveness if scope["path"] in LIVENESS else self.pool, scope, body)
         if isinstance(response, StreamingHttpResponse):
             await self._stream(response, receive, send)
-            await loop.run_in_executor(self.pool, response.close)
+            await asyncio.get_running_loop().run_in_executor(self.pool, response.close)
         else:
             await self.send_response(response, send)
+
+    async def _in_thread(self, pool: ThreadPoolExecutor, scope: Scope, body: Any) -> HttpResponseBase:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(pool, copy_context().run, self._answer, scope, body)
+
+    async def _probed(self, scope: Scope, body: Any) -> HttpResponseBase:
+        """The answer of a probe, which its thread may give too late; the thread goes on."""
+        try:
+            return await asyncio.wait_for(self._in_thread(self.probes, scope, body), PROBE_SECONDS)
+        except TimeoutError:
+            return probes.unanswered()
 
     def _answer(self, scope: Scope, body: Any) -> HttpResponseBase:
         set_script_prefix(get_script_prefix(scope))

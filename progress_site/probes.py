@@ -30,6 +30,11 @@ def healthz(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"status": "ok"})
 
 
+def unanswered() -> JsonResponse:
+    """The answer to a probe that the database or the channel layer keeps waiting: 503, as for any other fault."""
+    return JsonResponse({"status": "unavailable", "fault": "No answer in time."}, status=503)
+
+
 @never_cache
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:

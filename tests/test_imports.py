@@ -15,7 +15,7 @@ APPS = [name for name in ("jobs", "ocr_chunks", "training") if (ROOT / name).is_
 # From the innermost to the doors: a module imports from its own layer and from those before it.
 LAYERS = (
     ("progress", "signatures", "statuses", "errors", "jsontext", "contracts", "words", "names"),
-    ("kinds",),
+    ("kinds", "event_order"),
     ("models",),
     ("access", "rows", "deletion", "pauses", "heartbeats"),
     ("serializers",),

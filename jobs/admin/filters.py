@@ -44,6 +44,14 @@ class Status(admin.SimpleListFilter):
         return queryset if self.value() == "all" or others else queryset.unfinished()  # type: ignore[attr-defined]
 
 
+class StatusOfItems(admin.ChoicesFieldListFilter):
+    """The statuses of items, by the index over all jobs."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Narrow to the status."""
+        return queryset.on_site(self.lookup_val[-1]) if self.lookup_val else queryset  # type: ignore[attr-defined]
+
+
 class Kind(admin.SimpleListFilter):
     """The registered kinds."""
 

@@ -11,7 +11,7 @@ from jobs import faces
 from jobs.admin.acting import ON_ITEMS, ActsOnRows
 from jobs.admin.columns import job_link, pill
 from jobs.admin.exporting import Column
-from jobs.admin.filters import OfWorker
+from jobs.admin.filters import OfWorker, StatusOfItems
 from jobs.admin.lists import ReadOnlyAdmin
 from jobs.models import Event, Item, Job, Phase
 from jobs.models.items import digest
@@ -26,7 +26,7 @@ class ItemAdmin(ActsOnRows, ReadOnlyAdmin):
     owner = (Phase, "phase_id", "job__project")
     list_display = ("state", "name", "link", "phase_code", "split", "worker", "attempt", "lease", "finished", "error")
     list_display_links = ("name",)
-    list_filter = ("status", OfWorker)
+    list_filter = (("status", StatusOfItems), OfWorker)
     follows = ("phase__job",)
     search_fields = ("=key",)
     search_help_text = "A whole key"

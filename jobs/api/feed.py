@@ -66,7 +66,7 @@ class Listener:
 
 
 def _chosen(wanted: EventQuery, access: Access, *, after: int) -> EventQuerySet:
-    events = Event.objects.outward().filter(pk__gt=after).select_related("job", "phase").order_by("pk")
+    events = Event.objects.outward().in_feed().filter(pk__gt=after).select_related("job", "phase").order_by("pk")
     if access.projects is not None:
         events = events.filter(job__project__in=access.projects)
     if wanted.job is not None:

@@ -14,7 +14,7 @@ from jobs.api.answers import AnnounceAnswer, CountAnswer, ItemPage, ItemsAnswer
 from jobs.api.doors import Door, answer
 from jobs.api.queries import ItemQuery
 from jobs.decoding import decode, query
-from jobs.models import Phase
+from jobs.models import Item, Phase
 from jobs.models.items import ItemQuerySet
 from jobs.paging import page
 from jobs.schema import operation
@@ -133,9 +133,10 @@ class Fail(Door):
 
 
 def _chosen(phase: Phase, wanted: ItemQuery) -> ItemQuerySet:
-    items = phase.items.all()
     if wanted.status:
-        items = items.filter(status=wanted.status)
+        items = Item.objects.filter(phase=phase).in_status(wanted.status)
+    else:
+        items = Item.objects.in_order(phase.pk)
     if wanted.split:
         items = items.filter(split=wanted.split)
     if wanted.q:

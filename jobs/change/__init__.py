@@ -6,11 +6,24 @@
 
 Every writer of a job holds its row, so that whoever comes last sees what all others did. What a
 change costs in SQL does not depend on how many items or phases it moved. The order of locks is
-jobs by id, then items, tallies, workers, the event counter, and last the endpoints that events go to.
+jobs by id, then items, tallies, workers, the order of events, and last the endpoints that events go to.
 """
 
-from jobs.change.core import Actor, Change, change
+from jobs.change.core import Actor, Change, change, change_free, unit_of_work
 from jobs.change.fields import COUNTERS, LostRace
 from jobs.change.settling import settle, stuck_reason
+from jobs.change.waiting import JobLocked, is_locked
 
-__all__ = ["COUNTERS", "Actor", "Change", "LostRace", "change", "settle", "stuck_reason"]
+__all__ = [
+    "COUNTERS",
+    "Actor",
+    "Change",
+    "JobLocked",
+    "LostRace",
+    "change",
+    "change_free",
+    "is_locked",
+    "settle",
+    "stuck_reason",
+    "unit_of_work",
+]

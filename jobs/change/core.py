@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from jobs import kinds, timeline
 from jobs.change import phase_life
 from jobs.change.fields import COUNTERS, job_values, phase_values
 from jobs.change.phase_life import Cause, Life
-from jobs.change.settling import settle
+from jobs.change.settling import judge, settle, write_events
+from jobs.change.waiting import waiters
 from jobs.errors import NotFound
 from jobs.models import Event, Job, Phase
 from jobs.models.texts import fit
@@ -28,6 +30,9 @@ COMPOSED = ("detail", "reason", "actor")
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+
+
+_postponed: ContextVar[list[Event] | None] = ContextVar("postponed", default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +67,21 @@ class Heard:
 
 @dataclass
 class Change:
-    """The locked jobs with their phases in order, and what is to be written about them."""
+    """The locked jobs with their phases in order, and what is to be written about them.
+
+    `by` acts on every job that has no actor of its own in `actors`. `finishers` are the actors under whom a phase of
+    a job was closed last. `postponed` takes the events where they are written later, by `unit_of_work`.
+    """
 
     by: Actor
     reason: str = ""
+    actors: dict[int, Actor] = field(default_factory=dict)
+    finishers: dict[int, Actor] = field(default_factory=dict)
     now: datetime = field(default_factory=timezone.now)
     jobs: dict[int, Job] = field(default_factory=dict)
     phases: dict[int, list[Phase]] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
+    postponed: list[Event] | None = field(default_factory=lambda: _postponed.get())
     tallies: dict[int, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0, 0]))
     errors_stale: set[int] = field(default_factory=set)
     touched: set[int] = field(default_factory=set)
@@ -79,12 +91,41 @@ class Change:
 
     # --- loading -------------------------------------------------------------------------------
 
-    def lock(self, job_ids: Iterable[int]) -> None:
-        """Lock the rows of these jobs, in the order of their ids, and load their phases."""
+    def lock(self, job_ids: Iterable[int], *, patience: str = "") -> None:
+        """Lock the rows of these jobs, in the order of their ids, and load their phases.
+
+        What another transaction holds is waited for: as long as the connection's lock timeout, or on PostgreSQL as
+        `patience` says, and JobLocked where enough threads wait already. Nothing is held meanwhile, so that two
+        changes of several jobs never wait for each other.
+        """
         wanted = set(job_ids)
-        jobs = list(Job.objects.select_for_update(no_key=True).filter(pk__in=wanted).order_by("pk"))
+        with transaction.atomic() if len(wanted) > 1 else nullcontext():
+            jobs = self._free(wanted)
+            missing = wanted - {job.pk for job in jobs}
+            if missing and len(wanted) > 1:
+                transaction.set_rollback(True)
+        if missing:
+            with waiters.waiting(min(missing)):
+                jobs = self._rows(wanted, patience=patience)
         found = [job.pk for job in jobs]  # not those that are being deleted
         self.adopt(jobs, Phase.objects.filter(job_id__in=found).order_by("job_id", "position"))
+
+    def lock_free(self, job_ids: Iterable[int]) -> None:
+        """Lock those of these jobs that no other transaction holds, and load their phases. Nothing is waited for."""
+        jobs = self._free(set(job_ids))
+        found = [job.pk for job in jobs]
+        self.adopt(jobs, Phase.objects.filter(job_id__in=found).order_by("job_id", "position") if found else [])
+
+    def _free(self, wanted: set[int]) -> list[Job]:
+        skip = connection.features.has_select_for_update_skip_locked
+        locked = Job.objects.select_for_update(no_key=True, skip_locked=skip)
+        return list(locked.filter(pk__in=wanted).order_by("pk"))
+
+    def _rows(self, wanted: set[int], *, patience: str) -> list[Job]:
+        if patience and connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT set_config('lock_timeout', %s, true)", [patience])
+        return list(Job.objects.select_for_update(no_key=True).filter(pk__in=wanted).order_by("pk"))
 
     def adopt(self, jobs: Iterable[Job], phases: Iterable[Phase]) -> None:
         """Take rows that are locked already (or new, and so nobody else's) into this change."""
@@ -119,13 +160,24 @@ class Change:
 
     # --- what verbs do with it -------------------------------------------------------------------
 
+    def actor_of(self, job: Job) -> Actor:
+        """Return the actor of a job at this moment."""
+        return self.actors.get(job.pk, self.by)
+
+    def act_as(self, job: Job, by: Actor) -> None:
+        """Make `by` the actor of a job; what the previous one has finished is closed under that name first."""
+        if self.actors.get(job.pk, by) != by:
+            judge(self, job)
+        self.actors[job.pk] = by
+
     def record(self, job: Job, name: str, *, phase: Phase | None = None, detail: str = "", **data: Any) -> None:
         """Write a row of the timeline that is not promised to anybody."""
         self.emit(timeline.note(job, name, phase=phase, detail=detail, data=data))
 
     def emit(self, event: Event) -> None:
         """Write an event, made in `timeline`, with who, when and why."""
-        event.at, event.account, event.actor, event.reason = self.now, self.by.account, self.by.label, self.reason
+        by = self.actor_of(event.job)
+        event.at, event.account, event.actor, event.reason = self.now, by.account, by.label, self.reason
         for column in COMPOSED:
             setattr(event, column, fit(Event, column, getattr(event, column)))
         self.events.append(event)
@@ -166,14 +218,14 @@ class Change:
     def seen(
         self, worker: str, *, job: Job, message: str = "", done: int = 0, failed: int = 0, failed_last: int = 0
     ) -> None:
-        """A worker was heard on this job, under the account of `by`; `done` and `failed` were applied of its report.
+        """A worker was heard on this job, under the account of the job's actor; `done` and `failed` were applied of its report.
 
         `failed_last` of the failures came after the last success.
         """
         if worker:
-            heard = self.workers.setdefault(worker, Heard())
-            heard.account, heard.job = self.by.account.pk if self.by.account else None, job.pk
-            heard.message, heard.version = message or heard.message, self.by.version or heard.version
+            by, heard = self.actor_of(job), self.workers.setdefault(worker, Heard())
+            heard.account, heard.job = by.account.pk if by.account else None, job.pk
+            heard.message, heard.version = message or heard.message, by.version or heard.version
             heard.done, heard.failed = heard.done + done, heard.failed + failed
             heard.failed_in_a_row = failed_last if done else heard.failed_in_a_row + failed_last
 
@@ -203,6 +255,7 @@ class Change:
         """Complete a phase: the one completed event of this run, and what its kind adds to it."""
         if phase.error:
             self.errors_stale.add(phase.job_id)
+        self.finishers[phase.job_id] = self.actor_of(phase.job)
         self.live(phase, Life.FORCE if forced else Life.COMPLETE, by=by)
         self.emit(timeline.completed(phase))
         completed = kinds.get(phase.job.kind).completed
@@ -211,6 +264,7 @@ class Change:
 
     def fail(self, phase: Phase, *, error: str = "") -> None:
         """Fail a phase; without an error its sentence is the shortfall."""
+        self.finishers[phase.job_id] = self.actor_of(phase.job)
         self.live(phase, Life.FAIL, error=error)
         self.errors_stale.add(phase.job_id)
         self.emit(timeline.failed(phase))
@@ -224,7 +278,29 @@ class Change:
 
 
 @contextmanager
-def change(job_ids: Iterable[int], *, by: Actor, reason: str = "", now: datetime | None = None) -> Iterator[Change]:
+def unit_of_work() -> Iterator[None]:
+    """One transaction of several changes. Their events are written at its end.
+
+    Event ids come last, because a long transaction that has taken some keeps later events out of the feed, and on
+    SQLite keeps every other writer of events waiting.
+    """
+    with transaction.atomic():
+        if _postponed.get() is not None:
+            yield
+            return
+        events: list[Event] = []
+        token = _postponed.set(events)
+        try:
+            yield
+        finally:
+            _postponed.reset(token)
+        write_events(events)
+
+
+@contextmanager
+def change(
+    job_ids: Iterable[int], *, by: Actor, reason: str = "", now: datetime | None = None, patience: str = ""
+) -> Iterator[Change]:
     """Lock these jobs, let a verb change them, settle; all or nothing. A missing job is NotFound.
 
     The clock is read after the lock was won, so that times never run against the order of changes.
@@ -232,9 +308,20 @@ def change(job_ids: Iterable[int], *, by: Actor, reason: str = "", now: datetime
     wanted = set(job_ids)
     with transaction.atomic():
         c = Change(by=by, reason=reason)
-        c.lock(wanted)
+        c.lock(wanted, patience=patience)
         c.now = now or timezone.now()
         if len(c.jobs) != len(wanted):
             raise NotFound("There is no such job any more.")
+        yield c
+        settle(c)
+
+
+@contextmanager
+def change_free(job_ids: Iterable[int], *, by: Actor) -> Iterator[Change]:
+    """Like `change`, for those of the jobs that no other transaction holds: `c.jobs` has them."""
+    with transaction.atomic():
+        c = Change(by=by)
+        c.lock_free(job_ids)
+        c.now = timezone.now()
         yield c
         settle(c)

@@ -10,10 +10,10 @@ import structlog
 from django.conf import settings
 from django.db import transaction
 
-from jobs import broadcast, progress, rows, timeline
+from jobs import broadcast, event_order, progress, rows, timeline
 from jobs.change import phase_life
 from jobs.change.fields import JOB_FIELDS, PHASE_FIELDS, LostRace, job_values, phase_values
-from jobs.models import Event, EventCounter, Job, Phase, Tally, Worker, WorkerTally
+from jobs.models import Event, Job, Phase, Tally, Worker, WorkerTally
 from jobs.models.people import slot_of
 from jobs.outbox.routing import route
 from jobs.statuses import Held, JobStatus
@@ -27,19 +27,23 @@ log = structlog.get_logger(__name__)
 def settle(c: Change) -> None:
     """Judge every phase, derive every job, and write what changed."""
     for job in c.jobs.values():
-        _judge(c, job)
+        judge(c, job)
+        c.actors[job.pk] = c.finishers.get(job.pk, c.actor_of(job))
     moved = _write_phases(c)
     for job in c.jobs.values():
         _derive(c, job)
     _write_tallies(c)
     _write_workers(c)
     touched = _write_jobs(c, moved | c.touched)
-    _write_events(c)
+    if c.postponed is None:
+        write_events(c.events)
+    else:
+        c.postponed.extend(c.events)
     if touched:
         transaction.on_commit(lambda: broadcast.touch(touched), robust=True)
 
 
-def _judge(c: Change, job: Job) -> None:
+def judge(c: Change, job: Job) -> None:
     """Close what is over. What closes may open gates and announce other phases, so until nothing closes any more."""
     while _close_what_is_over(c, job):
         continue
@@ -146,18 +150,20 @@ def _derive(c: Change, job: Job) -> None:
 
 def _status_changed(c: Change, job: Job, was: str) -> None:
     job.finished_at = c.now if job.is_finished else None
-    fields = {**job.log_fields(), "was": str(was), "status": str(job.status), "actor": c.by.label}
+    fields = {**job.log_fields(), "was": str(was), "status": str(job.status), "actor": c.actor_of(job).label}
     transaction.on_commit(lambda: log.info("job.status", **fields), robust=True)
     if job.is_finished:
         c.emit(timeline.job_finished(job, c.phases[job.pk], reason=c.reason or job.error))
 
 
-def _write_events(c: Change) -> None:
-    if c.events:
-        for event, number in zip(c.events, rows.next_ids(EventCounter, len(c.events)), strict=True):
+def write_events(events: Sequence[Event]) -> None:
+    """Write the events of a transaction with their deliveries; the last thing that it does."""
+    if events:
+        ids = event_order.next_ids(len(events), outward=any(event.outward for event in events))
+        for event, number in zip(events, ids, strict=True):
             event.pk = number
-        Event.objects.bulk_create(c.events)
-        route(c.events)
+        Event.objects.bulk_create(events)
+        route(events)
 
 
 def stuck_reason(job: Job, phases: Sequence[Phase], *, now: datetime) -> str | None:

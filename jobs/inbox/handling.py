@@ -16,7 +16,7 @@ from jobs.statuses import Held, Outcome
 from jobs.tracking import Batch, Result
 from jobs.tracking.counting import announce_total
 from jobs.tracking.creating import list_items
-from jobs.tracking.reporting import apply_results
+from jobs.tracking.reporting import accepted, apply_results
 
 Unapplied = Literal["duplicate", "same_total", "closed"]
 UNAPPLIED: tuple[Unapplied, ...] = ("same_total", "duplicate", "closed")
@@ -100,7 +100,7 @@ def _report(c: Change, event: Inbound, handling: Handling) -> Effect:
         codes = ", ".join(phase.code for phase in c.phases[c.job.pk])
         raise BadInput({"type": f"Job {c.job.name} has no phase {handling.phase}; it has: {codes}."})
     batch = Batch(phases[0], "", [Result(event.data["asset_id"], "completed")], c.by)
-    [answer] = apply_results(c, [batch])[0].results
+    [answer] = accepted(apply_results(c, [batch])[0]).results
     if answer.outcome == Outcome.INVALID:
         raise BadInput({"data.asset_id": answer.detail})
     if answer.outcome == Outcome.CLOSED:

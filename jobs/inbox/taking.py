@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import transaction
-
 from jobs import rows, tracking, vision
-from jobs.change import Actor, Change, change
+from jobs.change import Actor, Change, change, unit_of_work
 from jobs.errors import BadInput
 from jobs.inbox.handling import ANNOUNCING, HANDLINGS, Effect, Unapplied, handle
 from jobs.inbox.messages import Inbound, inbound
@@ -32,7 +30,7 @@ def take(message: dict[str, Any], *, source: str, by: Actor) -> Taken:
     `jobs.errors`, BadInput with the fields where the event breaks its contract, and nothing is stored.
     """
     event = inbound(message)
-    with transaction.atomic():
+    with unit_of_work():
         job = _job(event, by=by)
         with change([job.pk], by=by) as c:
             effect = _known(c, event, source=source)

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from jobs import event_order
 from jobs.models.jobs import Job, projects_of
 from jobs.models.phases import Phase
 
@@ -21,10 +22,11 @@ REASON_LENGTH = 2000
 
 
 class EventCounter(models.Model):
-    """One row that hands out event ids.
+    """One row that hands out event ids on SQLite, where there is one writer at a time anyway.
 
     It is locked from the allocation to the commit, so that a lower id never becomes visible after
-    a higher one: a reader who continues after the last id that it saw misses nothing.
+    a higher one: a reader who continues after the last id that it saw misses nothing. PostgreSQL has a sequence
+    instead: see `jobs.event_order`.
     """
 
     value = models.BigIntegerField(default=0)
@@ -39,6 +41,11 @@ class EventQuerySet(models.QuerySet["Event"]):
     def outward(self) -> Self:
         """Only those that are promised to others."""
         return self.filter(outward=True)
+
+    def in_feed(self) -> Self:
+        """Those below every id that may still appear, for readers that go on after the last id that they have read."""
+        limit = event_order.horizon()
+        return self if limit is None else self.filter(pk__lt=limit)
 
 
 class Event(models.Model):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from hashlib import blake2b
-from typing import Self
+from typing import Any, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Func, Q, Value
+from django.db.models.sql.where import WhereNode
 
 from jobs.models.phases import Phase
 from jobs.signatures import signature
@@ -16,10 +18,26 @@ from jobs.statuses import ItemStatus
 
 ERROR_LENGTH = 500
 
+# Columns as expressions, each of which only one index holds. PostgreSQL's planner does not know a phase that is newer
+# than its statistics: it believes that no item fits, so that any index with a plain column looks good. It would take
+# an index over the whole phase to find a key, and an index over the whole site to find the pending items of a phase.
+PHASE_OF_KEY = Func(F("phase"), template="(%(expressions)s + 0)", output_field=models.BigIntegerField())
+PHASE_IN_ORDER = Func(F("phase"), template="(%(expressions)s * 1)", output_field=models.BigIntegerField())
+STATUS_ON_SITE = Func(F("status"), template="(%(expressions)s || '')", output_field=models.CharField())
+
 
 def digest(key: str) -> str:
     """The 128-bit fingerprint by which a key of any length is unique within its phase."""
     return blake2b(key.encode(), digest_size=16).hexdigest()
+
+
+class _Guard(WhereNode):
+    """Conditions as one expression, which no index can answer."""
+
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
+        """The conditions inside a CASE."""
+        sql, parameters = super().as_sql(compiler, connection)
+        return f"CASE WHEN {sql} THEN true ELSE false END", parameters
 
 
 class ItemQuerySet(models.QuerySet["Item"]):
@@ -32,6 +50,36 @@ class ItemQuerySet(models.QuerySet["Item"]):
     def alike(self, error: str) -> Self:
         """Failures with this error: the sentence of one of them, with its digits as #, or their signature."""
         return self.failed().filter(signature=signature(error))
+
+    def keyed(self, phases: Iterable[int], digests: Iterable[str]) -> Self:
+        """The items of these phases with these key digests, found by the index of keys."""
+        return self.within(phases).filter(key_digest__in=list(digests))
+
+    def with_ids(self, ids: Iterable[int]) -> Self:
+        """Those with these ids. The conditions so far become a guard: only the ids can choose the plan."""
+        found = self.all()
+        found.query.where = WhereNode([_Guard([found.query.where])])
+        return found.filter(pk__in=list(ids))
+
+    def in_status(self, status: str) -> Self:
+        """Those of one status within a phase, by the index of the phase.
+
+        The status stands in a subquery: as a constant it would let the planner take a partial index, such as that of
+        everything that is held on the site.
+        """
+        return self.filter(status=Func(Value(str(status)), template="(SELECT %(expressions)s)"))
+
+    def in_order(self, phase: int) -> Self:
+        """The items of a phase in the order of their ids, by the index that is for this list alone."""
+        return self.alias(phase_in_order=PHASE_IN_ORDER).filter(phase_in_order=phase).order_by("pk")
+
+    def within(self, phases: Iterable[int]) -> Self:
+        """Those in these phases, where another column is to choose the plan: the worker, the lease, the key."""
+        return self.alias(phase_of_key=PHASE_OF_KEY).filter(phase_of_key__in=list(phases))
+
+    def on_site(self, status: str) -> Self:
+        """The items of one status in all jobs, by the index that begins with the status."""
+        return self.alias(status_on_site=STATUS_ON_SITE).filter(status_on_site=status)
 
     def held(self) -> Self:
         """Items that somebody is working on."""
@@ -53,7 +101,7 @@ class Item(models.Model):
     report that carries another one changes nothing. `tries` counts expired leases since the last retry.
     """
 
-    phase = models.ForeignKey(Phase, on_delete=models.CASCADE, related_name="items")
+    phase = models.ForeignKey(Phase, on_delete=models.CASCADE, related_name="items", db_index=False)
     key = models.CharField(max_length=1024)
     key_digest = models.CharField(max_length=32, editable=False)
     label = models.CharField(max_length=200, blank=True, default="")
@@ -82,7 +130,8 @@ class Item(models.Model):
         ordering = ["id"]
         indexes = [
             models.Index(fields=["phase", "status", "id"], name="item_phase_status"),
-            models.Index(fields=["status", "id"], name="item_status"),
+            models.Index(PHASE_IN_ORDER, F("id"), name="item_in_order"),
+            models.Index(STATUS_ON_SITE, F("id"), name="item_status"),
             models.Index(fields=["lease_expires_at"], name="item_lease", condition=Q(status="processing")),
             models.Index(fields=["phase", "-finished_at", "-id"], name="item_failed", condition=Q(status="failed")),
             models.Index(fields=["-finished_at", "-id"], name="item_failed_lately", condition=Q(status="failed")),
@@ -92,7 +141,7 @@ class Item(models.Model):
             ),
         ]
         constraints = [
-            models.UniqueConstraint(fields=["phase", "key_digest"], name="item_key_once_per_phase"),
+            models.UniqueConstraint(F("key_digest"), PHASE_OF_KEY, name="item_key_once_per_phase"),
             models.CheckConstraint(condition=Q(status__in=[*ItemStatus]), name="item_status_known"),
             models.CheckConstraint(
                 condition=Q(status="processing") | Q(lease_expires_at__isnull=True), name="item_lease_only_when_held"

@@ -42,9 +42,8 @@ def retry(
     with acting(job, "retry", actor=actor, reason=reason, revision=revision) as c:
         not_cancelled(c.job, "retry")
         phases = _takes_items(c, phase, Call.RETRY)
-        failed = _narrow(Item.objects.failed().filter(phase__in=phases), items=items)
-        if error_signature:
-            failed = failed.alike(error_signature)
+        failed = Item.objects.failed().filter(phase__in=phases)
+        failed = _narrow(failed.alike(error_signature) if error_signature else failed, items=items)
         keys = list(failed.order_by("pk").values_list("key", flat=True)[:KEYS_IN_EVENT])
         refused = _not_failed(c, failed, items)
         moved = _move(c, failed, was=ItemStatus.FAILED, now=ItemStatus.PENDING, values=RENEWED)
@@ -74,8 +73,8 @@ def release(
     """
     with acting(job, "release", actor=actor, reason=reason, revision=revision) as c:
         phases = chosen_phases(c, phase)
-        held = _narrow(Item.objects.held().filter(phase__in=phases), items=items)
-        free = held if all else held.without_live_lease(c.now)
+        held = Item.objects.held().filter(phase__in=phases)
+        free = _narrow(held if all else held.without_live_lease(c.now), items=items)
         refused = _still_held(c, free, items)
         moved = _move(c, free, was=ItemStatus.PROCESSING, now=ItemStatus.PENDING, values=TAKEN_BACK)
         if not moved:
@@ -94,14 +93,15 @@ def skip(job: Job, *, items: Sequence[int], actor: By, reason: str = "", revisio
     with acting(job, "skip", actor=actor, reason=reason, revision=revision) as c:
         not_cancelled(c.job, "skip")
         phases = _takes_items(c, "", Call.SKIP)
-        every = Item.objects.filter(phase__in=phases, pk__in=items)
+        every = Item.objects.filter(phase__in=phases)
         moved = 0
-        free = every.without_live_lease(c.now).values_list("pk", flat=True)
-        fit = [*every.filter(status__in=(ItemStatus.PENDING, ItemStatus.FAILED)).values_list("pk", flat=True), *free]
-        refused = refuse_others(fit, items, _states(c, every, "skipped"))
+        free = every.without_live_lease(c.now).with_ids(items).values_list("pk", flat=True)
+        waiting = every.filter(status__in=(ItemStatus.PENDING, ItemStatus.FAILED)).with_ids(items)
+        fit = [*waiting.values_list("pk", flat=True), *free]
+        refused = refuse_others(fit, items, _states(c, every.with_ids(items), "skipped"))
         values = CLEARED | {"status": ItemStatus.SKIPPED, "finished_at": c.now}
         for was in (ItemStatus.PENDING, ItemStatus.FAILED, ItemStatus.PROCESSING):
-            chosen = Item.objects.filter(pk__in=fit, status=was)
+            chosen = Item.objects.filter(status=was).with_ids(fit)
             moved += _move(c, chosen, was=was, now=ItemStatus.SKIPPED, values=values)
         if not moved:
             return Act(0, c.job, "None of these items can be skipped.", refused)
@@ -123,15 +123,15 @@ def _takes_items(c: Change, code: str, call: Call) -> list[Phase]:
 
 
 def _narrow(found: ItemQuerySet, *, items: Sequence[int] | None) -> ItemQuerySet:
-    return found if items is None else found.filter(pk__in=items)
+    return found if items is None else found.with_ids(items)
 
 
 def _move(c: Change, found: ItemQuerySet, *, was: ItemStatus, now: ItemStatus, values: dict[str, Any]) -> int:
-    """Move items of one status with their counters; how many there were."""
+    """Move items that are all of the status `was`, with their counters; how many there were."""
     per_phase = dict(found.order_by().values_list("phase").annotate(number=Count("pk")))
     if not per_phase:
         return 0
-    if found.filter(status=was).update(**values) != sum(per_phase.values()):
+    if found.update(**values) != sum(per_phase.values()):
         raise LostRace("An item was moved by somebody who did not hold the lock of its job.")
     for phase_id, number in per_phase.items():
         c.count(c.phase(phase_id), was=was, now=now, number=number)
@@ -160,14 +160,14 @@ def _holder(worker: str, until: Any) -> str:
 def _not_failed(c: Change, failed: ItemQuerySet, items: Sequence[int] | None) -> list[Refusal]:
     if items is None:
         return []
-    every = Item.objects.filter(pk__in=items, phase__in=c.phases[c.job.pk])
+    every = Item.objects.filter(phase__in=c.phases[c.job.pk]).with_ids(items)
     return refuse_others(list(failed.values_list("pk", flat=True)), items, _states(c, every, "retried"))
 
 
 def _still_held(c: Change, free: ItemQuerySet, items: Sequence[int] | None) -> list[Refusal]:
     if items is None:
         return []
-    every = Item.objects.filter(pk__in=items, phase__in=c.phases[c.job.pk])
+    every = Item.objects.filter(phase__in=c.phases[c.job.pk]).with_ids(items)
     return refuse_others(list(free.values_list("pk", flat=True)), items, _states(c, every, "released"))
 
 

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from jobs.models.items import ItemQuerySet
 
-PORTION = 10_000  # ids in one statement; SQLite takes some 32,000 parameters
 Items = Mapping[int, tuple[int, ...]]
 
 
@@ -51,12 +50,10 @@ class _Asked:
 
     def counted(self, rows: ItemQuerySet) -> Counter[int]:
         """How many of these items each phase has, of the chosen ones."""
-        if self.items is None:
-            return _by_phase(rows.filter(phase__job__in=[f.job.pk for f in self.figures]))
-        chosen, counts = [pk for ids in self.items.values() for pk in ids], Counter[int]()
-        for start in range(0, len(chosen), PORTION):
-            counts += _by_phase(rows.filter(pk__in=chosen[start : start + PORTION]))
-        return counts
+        found = rows.filter(phase__job__in=[f.job.pk for f in self.figures])
+        if self.items is not None:
+            found = found.with_ids(pk for ids in self.items.values() for pk in ids)
+        return _by_phase(found)
 
     def by_job(self, counts: Counter[int], phases: Callable[[Figures], list[Phase]]) -> list[int]:
         """These counts over the phases that take part, for each job."""

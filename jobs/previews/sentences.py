@@ -79,8 +79,9 @@ def _retry(f: Figures, scope: Scope) -> Told:
 
 
 def _release(f: Figures, scope: Scope) -> Told:
-    held = _scoped(Item.objects.held(), f.chosen(scope.phase), scope)
-    free = held if scope.all else held.without_live_lease(f.now)
+    chosen = f.chosen(scope.phase)
+    held = _scoped(Item.objects.held(), chosen, scope)
+    free = held if scope.all else _scoped(Item.objects.without_live_lease(f.now), chosen, scope)
     count = free.count()
     stay = held.count() - count
     lines: Lines = [
@@ -97,7 +98,7 @@ def _skip(f: Figures, scope: Scope) -> Told:
     if not scope.items:
         return [], 0, "Tick the items to skip in the list of the job."
     open_items = _scoped(Item.objects.filter(status__in=("pending", "failed")), f.takers, scope)
-    free = _scoped(Item.objects.held(), f.takers, scope).without_live_lease(f.now)
+    free = _scoped(Item.objects.without_live_lease(f.now), f.takers, scope)
     count = open_items.count() + free.count()
     lines: Lines = [
         ("Will be skipped", [f"{things(count, 'item')}: {_names(open_items)}" if count else "nothing"]),
@@ -249,13 +250,13 @@ def _takers(f: Figures, scope: Scope) -> list[Phase]:
 
 
 def _failed_items(f: Figures, scope: Scope) -> ItemQuerySet:
-    failed = _scoped(Item.objects.failed(), _takers(f, scope), scope)
-    return failed.alike(scope.signature) if scope.signature else failed
+    failed = Item.objects.failed()
+    return _scoped(failed.alike(scope.signature) if scope.signature else failed, _takers(f, scope), scope)
 
 
 def _scoped(items: ItemQuerySet, phases: list[Phase], scope: Scope) -> ItemQuerySet:
     found = items.filter(phase__in=[phase.pk for phase in phases])
-    return found.filter(pk__in=scope.items) if scope.items else found
+    return found.with_ids(scope.items) if scope.items else found
 
 
 def _names(items: ItemQuerySet) -> str:

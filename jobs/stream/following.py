@@ -79,7 +79,7 @@ async def _followed(page: Page, *, after: int, check: Callable[[], None], limits
 
 
 def _newest_id() -> int:
-    return Event.objects.outward().order_by("-pk").values_list("pk", flat=True).first() or 0
+    return Event.objects.outward().in_feed().order_by("-pk").values_list("pk", flat=True).first() or 0
 
 
 _newest = database_sync_to_async(_newest_id, thread_sensitive=False)

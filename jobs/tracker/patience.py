@@ -10,14 +10,13 @@ from typing import ParamSpec, TypeVar
 import structlog
 from django.db import OperationalError, connection
 
+from jobs.change import is_locked
 from jobs.tracker import forks
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 WAITS = (0.5, 1.0, 2.0, 4.0)
-# lock not available, deadlock, serialization failure
-LOCKED = ("55P03", "40P01", "40001")
 log = structlog.get_logger(__name__)
 
 
@@ -43,8 +42,3 @@ def patient(call: Callable[P, R]) -> Callable[P, R]:
         return call(*args, **kwargs)
 
     return trying
-
-
-def is_locked(error: OperationalError) -> bool:
-    """Does somebody else hold what this call needs? Anything else does not get better by waiting."""
-    return getattr(error.__cause__, "sqlstate", None) in LOCKED or "locked" in str(error)

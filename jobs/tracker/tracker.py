@@ -11,11 +11,11 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any, Self, overload
 
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Count
 
 from jobs import names, operations, tracking
-from jobs.change import Actor
+from jobs.change import Actor, unit_of_work
 from jobs.errors import NotFound
 from jobs.models import Item, Job, Phase
 from jobs.statuses import ItemStatus
@@ -63,7 +63,7 @@ class ProgressTracker:
         """
         name = bounded(name, what="name")
         images = new_images(image_paths, splits)
-        with transaction.atomic():
+        with unit_of_work():
             job = tracking.create_job(name=name, items=images, reopen=True, by=Actor(name=self.worker)).job
             checkpoints.take(job.pk, worker=self.worker)
         return job.pk

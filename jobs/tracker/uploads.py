@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import transaction
-
 from jobs import tracking
-from jobs.change import Actor
+from jobs.change import Actor, unit_of_work
 from jobs.kinds import PhaseSpec
 from jobs.models import Item, Job, Phase
 from jobs.models.items import digest
@@ -30,7 +28,7 @@ def new_batch(batch_number: int, image_count: int) -> NewItem:
 
 def create(job_id: int, batch: NewItem, *, worker: str) -> int:
     """Add a batch to a job of images; its id. ValueError for an unknown job and for a number that it has."""
-    with transaction.atomic():
+    with unit_of_work():
         # Under the lock of the images' job, so that of two with the same number one is refused.
         job = Job.objects.select_for_update(no_key=True).filter(pk=job_id).first()
         if job is None:
@@ -59,7 +57,9 @@ def add(job: Job, batches: list[NewItem], *, worker: str) -> Phase:
 def found(job_id: int, key: str) -> int | None:
     """The id of the batch with this key."""
     phase = phase_of(job_id)
-    return None if phase is None else phase.items.filter(key_digest=digest(key)).values_list("pk", flat=True).first()
+    if phase is None:
+        return None
+    return Item.objects.keyed([phase.pk], [digest(key)]).values_list("pk", flat=True).first()
 
 
 def phase_of(job_id: int) -> Phase | None:

@@ -35,9 +35,9 @@ def heartbeat(job: Job, *, worker: str, items: Sequence[int] | None = None, mess
 
 def _held(c: Change, worker: str, items: Sequence[int] | None) -> list[Item]:
     holding = [phase.pk for phase in c.phases[c.job.pk] if phase.processing]
-    held = Item.objects.held().filter(phase__in=holding, worker=worker)
+    held = Item.objects.held().filter(worker=worker).within(holding)
     if items is not None:
-        held = held.filter(pk__in=items)
+        held = held.with_ids(items)
     return list(held.only("lease_seconds").order_by("pk"))
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 
 from django.conf import settings
+from django.db import OperationalError, connection
 from django.db.models import F
 
-from jobs.change import Actor, Change, LostRace, change
+from jobs import rows
+from jobs.change import Actor, Change, JobLocked, LostRace, change, change_free, is_locked
 from jobs.change.refusals import Call, closed_to
 from jobs.models import Item, Phase
 from jobs.models.jobs import projects_of
@@ -17,7 +20,11 @@ from jobs.models.phases import PhaseQuerySet
 from jobs.statuses import ItemStatus, Reason
 from jobs.tracking.inputs import Claimed, ClaimedItem
 
+PATIENCE = "300ms"
 CLAIM_FIELDS = ("id", "phase_id", "key", "label", "split", "payload", "attempt")
+TAKEN_FIELDS = (
+    "attempt", "status", "worker", "account", "lease_seconds", "lease_expires_at", "started_at", "finished_at",
+)  # fmt: skip
 
 
 def claim(phase: Phase, *, worker: str, limit: int = 100, lease_seconds: int | None = None, by: Actor) -> Claimed:
@@ -44,17 +51,37 @@ def claim_any(
 ) -> Claimed:
     """Take the oldest pending items of any unfinished phase of this code within the account's sight.
 
-    What others took while this call waited for the jobs is replaced by the next of the same jobs, or of
-    the next jobs; the answer is empty only when nothing is left.
+    If other workers claimed these items while this call waited for the locks, the next ones of the same jobs, or of
+    the next jobs, take their place; the answer is empty only when nothing is left. A job that another transaction
+    holds is waited for only as long as most locks are held; then the jobs behind it have their turn.
     """
     claimable = _claimable(phase, kind=kind, by=by)
-    while wanted := _oldest(claimable, limit=limit):
-        with change({phase.job_id for phase in wanted}, by=by) as c:
-            locked = _oldest(claimable.filter(job__in=c.jobs), limit=limit)
-            items = _take(c, _pending(locked, limit=limit), worker=worker, lease_seconds=lease_seconds)
-        if locked:
+    locked: set[int] = set()
+    while wanted := _oldest(claimable.exclude(job__in=locked), limit=limit):
+        job_ids = {phase.job_id for phase in wanted}
+        with _claiming(job_ids, by=by) as c:
+            found = _oldest(claimable.filter(job__in=c.jobs), limit=limit)
+            items = _take(c, _pending(found, limit=limit), worker=worker, lease_seconds=lease_seconds)
+        if found:
             return Claimed(items, None if items else Reason.NONE_PENDING)
+        locked |= job_ids - c.jobs.keys()
+    if locked:
+        raise JobLocked
     return Claimed([], Reason.NONE_PENDING)
+
+
+@contextmanager
+def _claiming(job_ids: Collection[int], *, by: Actor) -> Iterator[Change]:
+    """A change of these jobs; without those that another transaction holds for longer."""
+    held = ExitStack()
+    try:
+        c = held.enter_context(change(job_ids, by=by, patience=PATIENCE))
+    except OperationalError as error:
+        if connection.in_atomic_block or not is_locked(error):
+            raise
+        c = held.enter_context(change_free(job_ids, by=by))
+    with held:
+        yield c
 
 
 def _oldest(phases: PhaseQuerySet, *, limit: int) -> list[Phase]:
@@ -102,17 +129,10 @@ def _take(c: Change, ids: Sequence[int], *, worker: str, lease_seconds: int | No
     seconds = lease_seconds or settings.ITEM_LEASE_SECONDS
     expires = c.now + timedelta(seconds=seconds)
     found = list(Item.objects.filter(pk__in=ids).order_by("pk").values_list(*CLAIM_FIELDS))
-    won = Item.objects.filter(pk__in=ids, status=ItemStatus.PENDING).update(
-        status=ItemStatus.PROCESSING,
-        attempt=F("attempt") + 1,
-        worker=worker,
-        account=c.by.account,
-        lease_seconds=seconds,
-        lease_expires_at=expires,
-        started_at=c.now,
-        finished_at=None,
-    )
-    if won != len(ids):
+    account = c.by.account.pk if c.by.account else None
+    taken_by = (ItemStatus.PROCESSING, worker, account, seconds, expires, c.now, None)
+    values = [(row[0], ItemStatus.PENDING, row[-1], row[-1] + 1, *taken_by) for row in found]
+    if len(rows.update(Item, values, match=("id", "status", "attempt"), fields=TAKEN_FIELDS)) != len(ids):
         raise LostRace("An item was taken by somebody who did not hold the lock of its job.")
     taken: dict[int, int] = defaultdict(int)
     for row in found:

@@ -160,7 +160,7 @@ def insert_items(phase: Phase, items: dict[str, NewItem]) -> int:
             values,
             fields=("key", "key_digest", "label", "split", "payload"),
             constants={"phase": phase.pk},
-            conflict=("phase", "key_digest"),
+            ignore_conflicts=True,
         )
     return added
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
 from django.conf import settings
 
 from jobs import kinds, rows
-from jobs.change import Actor, Change, LostRace, change
+from jobs.change import Actor, Change, LostRace, change, change_free
 from jobs.change.refusals import Call, closed_to
-from jobs.errors import WrongState
+from jobs.errors import Refused, WrongState
 from jobs.kinds import ResultCheck
 from jobs.models import Item, Phase
 from jobs.models.items import digest
@@ -37,56 +37,107 @@ class Batch:
     leased: bool = True
 
 
+Answer = Reported | Refused
+
+
 def report_many(batches: Sequence[Batch]) -> list[Reported]:
     """Apply several batches, of whatever jobs, in one transaction and a constant number of statements.
 
-    All or nothing; `report` is the verb for one batch.
+    All or nothing: the first refusal is raised. `report` is the verb for one batch.
     """
     with change({batch.phase.job_id for batch in batches}, by=batches[0].by) as c:
-        return apply_results(c, batches)
+        return [accepted(answer) for answer in apply_results(c, batches)]
 
 
-def apply_results(c: Change, batches: Sequence[Batch]) -> list[Reported]:
-    """`report_many` inside a change that holds the jobs."""
+def report_free(batches: Sequence[Batch]) -> list[Answer | None]:
+    """Apply those batches whose jobs no other transaction holds; each gets its answer, or None where it was left out.
+
+    A refused batch changes nothing and does not touch its neighbours.
+    """
+    with change_free({batch.phase.job_id for batch in batches}, by=batches[0].by) as c:
+        free = [batch for batch in batches if batch.phase.job_id in c.jobs]
+        answers = iter(apply_results(c, free))
+    return [next(answers) if batch.phase.job_id in c.jobs else None for batch in batches]
+
+
+def accepted(answer: Answer) -> Reported:
+    """Return the answer to a batch that was taken; raise the refusal of one that was not."""
+    if isinstance(answer, Refused):
+        raise answer
+    return answer
+
+
+def apply_results(c: Change, batches: Sequence[Batch]) -> list[Answer]:
+    """Apply batches inside a change that holds their jobs. Refusals are found before anything is written."""
+    refusals = [_refusal(c, batch) for batch in batches]
+    answers = iter(_apply_all(c, [batch for batch, refused in zip(batches, refusals, strict=True) if not refused]))
+    return [refused or next(answers) for refused in refusals]
+
+
+def _refusal(c: Change, batch: Batch) -> Refused | None:
+    """Why this batch as a whole is not taken."""
+    try:
+        phase = c.phase(batch.phase.pk)
+        kinds.get(phase.job.kind)
+        if phase.counted:
+            raise WrongState(f"Phase {phase.code} is counted without items; report its numbers with count.")
+    except Refused as refused:
+        return refused
+    return None
+
+
+def _apply_all(c: Change, batches: Sequence[Batch]) -> list[Reported]:
+    if not batches:
+        return []
     fingerprints = [[digest(result.key) for result in batch.results] for batch in batches]
     items = _load(batches, fingerprints)
-    if _create_unknown(c, batches, fingerprints, known=items.keys()):
+    created = _create_unknown(c, batches, fingerprints, known=items.keys())
+    if created:
         items = _load(batches, fingerprints)
     answers = [_apply(c, batch, prints, items) for batch, prints in zip(batches, fingerprints, strict=True)]
     _write(items.values())
+    _remove_refused(c, {key: items[key] for key in created})
     return answers
 
 
 def _create_unknown(
     c: Change, batches: Sequence[Batch], fingerprints: Sequence[list[str]], *, known: Collection[Key]
-) -> bool:
-    """In phases that were not given a list, a result may come before its item. Was any created?"""
+) -> set[Key]:
+    """Create the items whose result came first, in phases that were not given a list; return their keys."""
     new: dict[int, dict[str, NewItem]] = {}
+    shared = Counter(batch.phase.job_id for batch in batches)
     for batch, prints in zip(batches, fingerprints, strict=True):
         phase = c.phase(batch.phase.pk)
-        if phase.counted:
-            raise WrongState(f"Phase {phase.code} is counted without items; report its numbers with count.")
-        if phase.listed or closed_to(phase, Call.REPORT):
+        may_open = not phase.gate_open and shared[phase.job_id] > 1
+        if phase.listed or (closed_to(phase, Call.REPORT) and not may_open):
             continue
         for fingerprint, result in zip(prints, batch.results, strict=True):
             if (phase.pk, fingerprint) not in known and not result.attempt:
                 new.setdefault(phase.pk, {})[fingerprint] = NewItem(result.key)
     for phase_id, items in new.items():
         c.phase(phase_id).items_total += insert_items(c.phase(phase_id), items)
-    return bool(new)
+    return {(phase_id, fingerprint) for phase_id, items in new.items() for fingerprint in items}
+
+
+def _remove_refused(c: Change, created: Mapping[Key, ItemState]) -> None:
+    """Remove new items whose phase is closed after all, because of an earlier batch or of a gate that did not open."""
+    refused = {key: item for key, item in created.items() if not item.moved and closed_because(c.phase(key[0]))}
+    if refused:
+        Item.objects.filter(pk__in=[item.id for item in refused.values()]).delete()
+        for phase_id, _ in refused:
+            c.phase(phase_id).items_total -= 1
 
 
 def _load(batches: Sequence[Batch], fingerprints: Sequence[list[str]]) -> dict[Key, ItemState]:
-    phases = sorted({batch.phase.pk for batch in batches})
-    wanted = sorted({fingerprint for prints in fingerprints for fingerprint in prints})
+    keys = {(batch.phase.pk, one) for batch, prints in zip(batches, fingerprints, strict=True) for one in prints}
     fields = ("phase", *transitions.LOADED)
-    found = rows.lookup(Item, fields=fields, within=("phase", phases), among=("key_digest", wanted))
+    found = rows.lookup(Item, sorted(keys), match=("phase", "key_digest"), fields=fields)
     return {(row[0], row[2]): ItemState(*row[1:]) for row in found}
 
 
 def _apply(c: Change, batch: Batch, prints: Sequence[str], items: dict[Key, ItemState]) -> Reported:
     phase = c.phase(batch.phase.pk)
-    c.by = batch.by
+    c.act_as(phase.job, batch.by)
     reporter = _reporter(c, phase, batch)
     check = kinds.get(phase.job.kind).check_result
     moves: Counter[tuple[str, str]] = Counter()

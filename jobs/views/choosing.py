@@ -118,7 +118,7 @@ def _ticked(visible: JobQuerySet, job_ids: list[int], item_ids: list[int]) -> Ch
     rest = _rest(item_ids, MOST_ITEMS, "ticked item")
     if len(jobs) == 1:
         return Chosen(words, jobs, {jobs[0].pk: tuple(kept)}, rest)
-    rows = Item.objects.filter(pk__in=kept, phase__job__in=jobs).order_by("pk")
+    rows = Item.objects.filter(phase__job__in=jobs).with_ids(kept).order_by("pk")
     items = _by_job(rows.values_list("phase__job_id", "pk"))
     return Chosen(words, [job for job in jobs if job.pk in items], items, rest)
 

@@ -147,7 +147,7 @@ class ItemList:
     def _portions(self, place: Place | None, *, backwards: bool) -> Iterator[ItemQuerySet]:
         order = [status for status in self._statuses() if self.counts[status]]
         for status in reversed(order) if backwards else order:
-            rows = self.items.filter(status=status).order_by("-pk" if backwards else "pk")
+            rows = self.items.in_status(status).order_by("-pk" if backwards else "pk")
             if place is None:
                 yield rows
             elif status == place.status:

@@ -82,7 +82,7 @@ def _each_job(job_ids: Iterable[int], act: Callable[[Change], int], now: datetim
 
 def _expire(c: Change) -> int:
     phases = {phase.pk: phase for phase in c.phases[c.job.pk]}
-    expired = list(Item.objects.expired(c.now).filter(phase__in=phases).order_by("pk")[:ITEMS_PER_CHANGE])
+    expired = list(Item.objects.expired(c.now).within(phases).order_by("pk")[:ITEMS_PER_CHANGE])
     if not expired:
         return 0
     for item in expired:

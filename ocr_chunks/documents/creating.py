@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db import transaction
-
 from jobs import rows, tracking
-from jobs.change import Actor
+from jobs.change import Actor, unit_of_work
 from jobs.errors import BadInput, Conflict
 from jobs.models import Item, Job
 from jobs.tracking import NewItem
@@ -46,7 +44,7 @@ def create_document(
     per_chunk = None if chunks is not None else pages_per_chunk or PAGES_PER_CHUNK
     pages = _ranges(page_count, per_chunk=per_chunk, chunks=chunks or ())
     document = Document(project=project, name=name, page_count=page_count, pages_per_chunk=per_chunk)
-    with transaction.atomic():
+    with unit_of_work():
         made = tracking.create_job(
             name=_job_name(document), kind=KIND, project=project, fill=lambda job: _items(job, pages), by=by
         )

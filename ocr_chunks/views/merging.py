@@ -44,7 +44,7 @@ class Merge:
 
 def merge_of(figures: Figures, user: User | AnonymousUser, *, ocr: Phase, merge: Phase) -> Merge:
     """The merge behind the chunks of this document, by one query."""
-    item = Item.objects.get(phase=merge, key_digest=digest(MERGE))
+    item = Item.objects.keyed([merge.pk], [digest(MERGE)]).get()
     return Merge(
         face=faces.face(merge.status, partial=merge.partial),
         said=_words(figures, item, ocr=ocr, merge=merge),

@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db.backends.postgresql import base, operations
 
-LOCK_TIMEOUT = "20s"
+LOCK_TIMEOUT = "3s"
 UNICODE = 'COLLATE "und-x-icu"'
 
 

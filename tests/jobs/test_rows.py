@@ -10,8 +10,8 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from jobs import rows
-from jobs.models import Event, EventCounter, Item, Phase, Tally, Worker
+from jobs import event_order, rows
+from jobs.models import Event, Item, Phase, Tally, Worker
 from jobs.models.items import digest
 from tests.factories import item_of, make_job, phase_of
 
@@ -185,9 +185,9 @@ def test_a_row_that_exists_is_left_alone_and_not_counted() -> None:
     item = insert_item(phase, "a", label="first")
     values = [(phase.pk, key, digest(key), "second") for key in ("a", "b")]
     names = ("phase", "key", "key_digest", "label")
-    assert rows.insert(Item, values, fields=names, conflict=("phase", "key_digest")) == 1
+    assert rows.insert(Item, values, fields=names, ignore_conflicts=True) == 1
     assert Item.objects.get(pk=item.pk).label == "first"
-    assert rows.insert(Item, values, fields=names, conflict=("phase", "key_digest")) == 0
+    assert rows.insert(Item, values, fields=names, ignore_conflicts=True) == 0
 
 
 def test_without_conflict_a_row_that_exists_is_an_error() -> None:
@@ -254,6 +254,6 @@ def test_nothing_to_write_writes_nothing() -> None:
 
 
 def test_ids_are_handed_out_once_and_ascending() -> None:
-    given = [rows.next_ids(EventCounter, number) for number in (1, 3, 2)]
+    given = [event_order.next_ids(number, outward=True) for number in (1, 3, 2)]
     flat = [number for some in given for number in some]
     assert flat == list(range(flat[0], flat[0] + 6))

@@ -12,9 +12,11 @@ from django.core.signals import request_finished
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import path
 
-from progress_site.handler import ThreadedHandler
+from progress_site import handler, probes
+from progress_site.handler import THREADS, ThreadedHandler
 
 ended = threading.Event()
+released = threading.Event()
 
 
 def plain(request: HttpRequest) -> HttpResponse:
@@ -46,7 +48,16 @@ async def asynchronous(request: HttpRequest) -> HttpResponse:
     return HttpResponse("async")
 
 
-urlpatterns = [path(view.__name__, view) for view in (plain, pieces, endless, asynchronous)]
+def stuck(request: HttpRequest) -> HttpResponse:
+    assert released.wait(10)
+    return HttpResponse("released")
+
+
+urlpatterns = [
+    *[path(view.__name__, view) for view in (plain, pieces, endless, asynchronous, stuck)],
+    path("healthz", probes.healthz),
+    path("readyz", stuck),
+]
 pytestmark = pytest.mark.urls(__name__)
 
 
@@ -73,9 +84,10 @@ class Exchange:
         if len(self.sent) == self.pieces_until_gone:
             self.gone.set()
 
-    async def run(self) -> Exchange:
+    async def run(self, site: ThreadedHandler | None = None) -> Exchange:
         """Let the handler answer."""
-        await asyncio.wait_for(ThreadedHandler()(self.scope, self.receive, self.send), timeout=10)
+        site = site or ThreadedHandler()
+        await asyncio.wait_for(site(self.scope, self.receive, self.send), timeout=10)
         return self
 
     @property
@@ -96,6 +108,7 @@ HEADERS = [(b"host", b"localhost")]
 def _few_middlewares(settings: Any) -> None:
     settings.MIDDLEWARE = []
     ended.clear()
+    released.clear()
 
 
 async def test_an_answer_comes_from_a_thread_of_the_pool() -> None:
@@ -144,3 +157,18 @@ async def test_a_request_is_finished_in_the_thread_in_which_it_began() -> None:
     finally:
         request_finished.disconnect(note)
     assert finished == [done.body.decode()]
+
+
+async def test_the_liveness_probe_is_answered_while_every_thread_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handler, "PROBE_SECONDS", 0.05)
+    site = ThreadedHandler()
+    waiting = [asyncio.ensure_future(Exchange("/stuck").run(site)) for _ in range(THREADS)]
+    try:
+        ready = [await Exchange("/readyz").run(site) for _ in range(handler.PROBE_THREADS + 1)]
+        alive = await Exchange("/healthz").run(site)
+        assert not any(each.done() for each in waiting)
+    finally:
+        released.set()
+    assert [probe.sent[0]["status"] for probe in ready] == [503] * len(ready)
+    assert (alive.sent[0]["status"], alive.body) == (200, b'{"status": "ok"}')
+    assert {each.body for each in await asyncio.gather(*waiting)} == {b"released"}

@@ -7,10 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db import transaction
-
 from jobs import rows, tracking
-from jobs.change import Actor, Change, change
+from jobs.change import Actor, Change, change, unit_of_work
 from jobs.change.refusals import Call, not_cancelled, require_open
 from jobs.errors import Conflict
 from jobs.models import Item, Job, Phase
@@ -37,7 +35,7 @@ def create_session(
 
     With `images` the list is complete, also with none; None: they come by `add_images`. Refused like `create_job`.
     """
-    with transaction.atomic():
+    with unit_of_work():
         job, created = _job(name=name, project=project, metadata=metadata, by=by)
         with change([job.pk], by=by) as c:
             session = _begin(c) if created else _session(c.job)
@@ -125,8 +123,8 @@ def _unknown(training: Phase, images: Sequence[NewImage]) -> dict[str, NewImage]
 
 def _ids(training: Phase, fingerprints: Iterable[str]) -> dict[str, int]:
     """The ids of the items of the phase by the digest of their path."""
-    among = ("key_digest", list(fingerprints))
-    found = rows.lookup(Item, fields=("key_digest", "id"), within=("phase", [training.pk]), among=among)
+    keys = [(training.pk, fingerprint) for fingerprint in fingerprints]
+    found = rows.lookup(Item, keys, match=("phase", "key_digest"), fields=("key_digest", "id"))
     return dict(found)
 
 

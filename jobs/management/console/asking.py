@@ -44,7 +44,8 @@ def find_items(job: Job, *, ids: Sequence[int] | None, keys: Sequence[str] | Non
     if ids is None and keys is None:
         return None
     prints = {digest(key): key for key in keys or ()}
-    rows = Item.objects.filter(phase__job=job, key_digest__in=prints).values_list("pk", "key_digest")
+    phases = job.phases.values_list("pk", flat=True)
+    rows = Item.objects.keyed(phases, prints).values_list("pk", "key_digest")
     found = list(rows.order_by("pk"))
     for missing in prints.keys() - {fingerprint for _, fingerprint in found}:
         raise NotFound(f"Job {job.name} has no item {prints[missing]!r}.")

@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
+from jobs import event_order
 from jobs.models import Event, Job
 from tests.factories import make_job
 from tests.jobs.live.server import LiveServer, serving
@@ -36,7 +37,7 @@ def test_a_server_that_stops_ends_its_streams_at_once() -> None:
 @pytest.mark.full
 def test_what_a_listener_does_not_read_waits_in_the_database() -> None:
     job, secret = make_job(items=1), token("view_job")
-    Event.objects.bulk_create(_event(job, 1_000_000 + number) for number in range(EVENTS))
+    Event.objects.bulk_create(_event(job, number) for number in event_order.next_ids(EVENTS, outward=True))
     with serving() as server:
         first = Listener(server, "/events", token=secret)
         assert first.hear()

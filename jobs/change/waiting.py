@@ -1,0 +1,78 @@
+"""The lock of a job: taken at once, or waited for by a few threads and for a short time.
+
+A transaction that holds a job for long must not hold up the work on other jobs. A thread that waits for its lock is
+missing to everybody else, so only some threads of a process wait for one job; the others are refused at once.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Condition
+from time import monotonic
+
+from django.db import OperationalError
+
+WAITING_FOR_ONE = 3
+WAITING_IN_ALL = 8
+# Seconds in which the threads that find no room wait for one, because most locks are held for milliseconds.
+GRACE = 1.0
+# lock not available, deadlock, serialization failure
+LOCKED = ("55P03", "40P01", "40001")
+
+
+class JobLocked(OperationalError):
+    """Another transaction holds the job and others wait for it already; REST answers 503 with Retry-After."""
+
+    def __init__(self) -> None:
+        super().__init__("The job is locked by a long transaction; try again in a few seconds.")
+
+
+def is_locked(error: OperationalError) -> bool:
+    """Tell whether another transaction holds what was asked for; any other error does not go away by waiting."""
+    return getattr(error.__cause__, "sqlstate", None) in LOCKED or "locked" in str(error)
+
+
+class Waiters:
+    """The threads of this process that wait for the lock of a job."""
+
+    def __init__(self) -> None:
+        self._room = Condition()
+        self._since: dict[int, list[float]] = defaultdict(list)
+
+    @contextmanager
+    def waiting(self, job_id: int) -> Iterator[None]:
+        """Count this thread among those that wait; JobLocked where there are enough of them."""
+        begun = self._enter(job_id)
+        try:
+            yield
+        finally:
+            self._leave(job_id, begun)
+
+    def _enter(self, job_id: int) -> float:
+        arrived = monotonic()
+        with self._room:
+            while not self._has_room(job_id):
+                first = min(self._since.get(job_id, [arrived]))
+                left = first + GRACE - monotonic()
+                if left <= 0:
+                    raise JobLocked
+                self._room.wait(left)
+            begun = monotonic()
+            self._since[job_id].append(begun)
+        return begun
+
+    def _leave(self, job_id: int, begun: float) -> None:
+        with self._room:
+            self._since[job_id].remove(begun)
+            if not self._since[job_id]:
+                del self._since[job_id]
+            self._room.notify_all()
+
+    def _has_room(self, job_id: int) -> bool:
+        here = len(self._since.get(job_id, ()))
+        return here < WAITING_FOR_ONE and sum(map(len, self._since.values())) < WAITING_IN_ALL
+
+
+waiters = Waiters()

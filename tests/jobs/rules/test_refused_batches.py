@@ -1,0 +1,96 @@
+"""A refused report costs its neighbours in the same transaction nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from jobs import kinds, tracking
+from jobs.errors import NotFound, Refused, WrongState
+from jobs.kinds import PhaseSpec
+from jobs.models import Job, Phase
+from jobs.tracking import Batch, Reported, Result, gathering, reporting
+from jobs.tracking.gathering import _answer, _Ticket
+from jobs.tracking.reporting import report_free
+from tests.factories import WORKER, make_job, outcomes, phase_of, pipeline
+from tests.jobs.test_sql_pins import statements
+
+pytestmark = pytest.mark.django_db
+
+
+def batch(job: Job, key: str = "k0") -> Batch:
+    """One completed item of a job."""
+    return Batch(phase_of(job), "w1", [Result(key, "completed")], WORKER)
+
+
+def counted() -> Batch:
+    """A report for a phase that is counted without items."""
+    job = pipeline(PhaseSpec(code="fit"))
+    tracking.start(phase_of(job), by=WORKER)
+    Phase.objects.filter(job=job).update(counted=True)
+    return batch(job)
+
+
+def without_phase() -> Batch:
+    """A report for a phase that has been deleted since its job was looked up."""
+    job = pipeline(PhaseSpec(code="first"), PhaseSpec(code="second"))
+    gone = Batch(phase_of(job, "second"), "w1", [Result("k0", "completed")], WORKER)
+    Phase.objects.filter(job=job, code="second").delete()
+    return gone
+
+
+def of_unknown_kind() -> Batch:
+    """A report for a job whose kind no app registers any more."""
+    job = make_job(items=1)
+    Job.objects.filter(pk=job.pk).update(kind="forgotten")
+    return batch(job)
+
+
+@pytest.mark.parametrize("refused", [counted, without_phase, of_unknown_kind], ids=lambda make: make.__name__)
+def test_a_refused_batch_is_answered_by_itself_in_the_one_transaction(refused: Any) -> None:
+    jobs = [make_job(items=2) for _ in range(2)]
+    wrong = refused()
+    alone = len(statements(lambda: report_free([batch(job) for job in jobs])))
+    answers: list[Any] = []
+    both = statements(lambda: answers.extend(report_free([batch(jobs[0], "k1"), wrong, batch(jobs[1], "k1")])))
+    assert isinstance(answers[1], Refused)
+    assert [outcomes(answers[place]) for place in (0, 2)] == [["applied"]] * 2
+    assert len([sql for sql in both if "SAVEPOINT" in sql]) == 2
+    assert len(both) <= alone + 6  # what completes two jobs
+
+
+def test_a_report_for_a_counted_phase_is_refused_as_before() -> None:
+    wrong = counted()
+    with pytest.raises(WrongState, match="report its numbers with count"):
+        tracking.report(wrong.phase, worker="w1", results=wrong.results, by=WORKER)
+
+
+def test_a_report_for_a_deleted_job_is_not_found() -> None:
+    job = make_job(items=1)
+    phase = phase_of(job)
+    Job.objects.filter(pk=job.pk).delete()
+    with pytest.raises(NotFound):
+        gathering.Gathering().report(Batch(phase, "w1", [Result("k0", "completed")], WORKER))
+
+
+def test_a_defect_in_one_report_is_found_by_halving(monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs = [make_job(items=1) for _ in range(16)]
+    calls = []
+
+    def check(job: Job, phase: Phase, result: dict[str, Any]) -> str | None:
+        if job.pk == jobs[5].pk:
+            raise ZeroDivisionError
+        return None
+
+    def write(batches: Any) -> Any:
+        calls.append(len(batches))
+        return reporting.report_free(batches)
+
+    monkeypatch.setitem(kinds._kinds, "generic", replace(kinds.get("generic"), check_result=check))
+    tickets = [_Ticket(batch(job)) for job in jobs]
+    _answer(tickets, write)
+    assert isinstance(tickets[5].answer, ZeroDivisionError)
+    assert sum(isinstance(ticket.answer, Reported) for ticket in tickets) == 15
+    assert calls == [16, 8, 4, 4, 2, 1, 1, 2, 8]
