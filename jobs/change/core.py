@@ -218,7 +218,7 @@ class Change:
     def seen(
         self, worker: str, *, job: Job, message: str = "", done: int = 0, failed: int = 0, failed_last: int = 0
     ) -> None:
-        """A worker was heard on this job, under the account of the job's actor; `done` and `failed` were applied of its report.
+        """A worker was heard on this job, under the account of its actor; `done` and `failed` are what it settled.
 
         `failed_last` of the failures came after the last success.
         """

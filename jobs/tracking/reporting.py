@@ -121,7 +121,7 @@ def _create_unknown(
 
 def _remove_refused(c: Change, created: Mapping[Key, ItemState]) -> None:
     """Remove new items whose phase is closed after all, because of an earlier batch or of a gate that did not open."""
-    refused = {key: item for key, item in created.items() if not item.moved and closed_because(c.phase(key[0]))}
+    refused = {key: item for key, item in created.items() if not item.moved and closed_to(c.phase(key[0]), Call.REPORT)}
     if refused:
         Item.objects.filter(pk__in=[item.id for item in refused.values()]).delete()
         for phase_id, _ in refused:
