@@ -19,7 +19,8 @@ django.setup()
 
 from django.db import connections  # noqa: E402
 
-from jobs import event_order, tracking  # noqa: E402
+from jobs.db import event_order  # noqa: E402
+from jobs import tracking  # noqa: E402
 from jobs.change import Actor  # noqa: E402
 from jobs.models import Phase  # noqa: E402
 

@@ -23,7 +23,8 @@ from django.db import connection, transaction  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from benchmarks import rabbit  # noqa: E402
-from jobs import event_order, outbox, rows, tracking  # noqa: E402
+from jobs.db import event_order, bulk_sql  # noqa: E402
+from jobs import outbox, tracking  # noqa: E402
 from jobs.change import Actor  # noqa: E402
 from jobs.models import Delivery, Endpoint, Event, Job, Phase  # noqa: E402
 from jobs.tracking import NewItem, Result  # noqa: E402
@@ -40,13 +41,13 @@ def backlog(endpoint: Endpoint, *, size: int) -> None:
     with transaction.atomic():
         first = FAR + (Job.objects.order_by("-pk").values_list("pk", flat=True).first() or 0)
         jobs = [(first + n, f"job-{first + n}", "generic", now, now, now) for n in range(size // 2)]
-        rows.insert(Job, jobs, fields=("id", "name", "kind", "created_at", "updated_at", "watched_from"))
+        bulk_sql.insert(Job, jobs, fields=("id", "name", "kind", "created_at", "updated_at", "watched_from"))
         places = list(enumerate(event_order.next_ids(size, outward=True)))
         data = {"job_id": "job", "event_id": str(uuid4()), "total_assets": 100, "processed_assets": 100}
         events = [(pk, uuid4(), first + n // 2, TYPES[n % 2], True, now, data) for n, pk in places]
-        rows.insert(Event, events, fields=("id", "event_id", "job", "type", "outward", "at", "data"))
+        bulk_sql.insert(Event, events, fields=("id", "event_id", "job", "type", "outward", "at", "data"))
         waiting = [(pk, endpoint.pk, first + n // 2, now, now) for n, pk in places]
-        rows.insert(Delivery, waiting, fields=("event", "endpoint", "job", "next_try_at", "created_at"))
+        bulk_sql.insert(Delivery, waiting, fields=("event", "endpoint", "job", "next_try_at", "created_at"))
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
 

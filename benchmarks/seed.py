@@ -25,10 +25,11 @@ from django.db import connection, transaction  # noqa: E402
 from django.utils import timezone  # noqa: E402
 from knox.models import AuthToken  # noqa: E402
 
-from jobs import rows, tracking  # noqa: E402
+from jobs.db import bulk_sql  # noqa: E402
+from jobs import tracking  # noqa: E402
 from jobs.access import Role  # noqa: E402
 from jobs.change import Actor  # noqa: E402
-from jobs.kinds import PhaseSpec  # noqa: E402
+from jobs.rules.pipelines import PhaseSpec  # noqa: E402
 from jobs.models import Item, Job, Phase, Tally, Worker  # noqa: E402
 from jobs.models.items import digest  # noqa: E402
 
@@ -99,7 +100,7 @@ def listed(name: str, *, size: int) -> int:
         for start in range(0, size, ITEMS_TOGETHER):
             keys = [f"k{number}" for number in range(start, min(start + ITEMS_TOGETHER, size))]
             values = [(key, digest(key)) for key in keys]
-            rows.insert(Item, values, fields=("key", "key_digest"), constants={"phase": phase.pk})
+            bulk_sql.insert(Item, values, fields=("key", "key_digest"), constants={"phase": phase.pk})
     return int(job.pk)
 
 
@@ -110,14 +111,14 @@ def many_jobs(number: int) -> None:
     phase = (Phase.objects.order_by("-pk").values_list("pk", flat=True).first() or 0) + 1
     for start in range(0, number, JOBS_TOGETHER):
         ages = [(n, CYCLE[n % len(CYCLE)], age(n, of=number, now=now)) for n in range(start, start + JOBS_TOGETHER)]
-        rows.insert(Job, [job_row(first + n, state, at) for n, state, at in ages], fields=JOB_FIELDS)
-        rows.insert(Phase, [phase_row(phase + n, first + n, state, at) for n, state, at in ages], fields=PHASE_FIELDS)
-        rows.insert(Item, list(item_rows(ages, first_phase=phase)), fields=ITEM_FIELDS)
+        bulk_sql.insert(Job, [job_row(first + n, state, at) for n, state, at in ages], fields=JOB_FIELDS)
+        bulk_sql.insert(Phase, [phase_row(phase + n, first + n, state, at) for n, state, at in ages], fields=PHASE_FIELDS)
+        bulk_sql.insert(Item, list(item_rows(ages, first_phase=phase)), fields=ITEM_FIELDS)
     working = Phase.objects.filter(status="processing").values_list("pk", flat=True)[:TALLIED]
     minutes = [now.replace(second=0, microsecond=0) - timedelta(minutes=n) for n in range(5)]
     tallies = [(pk, minute, 5, 1) for pk in working for minute in minutes]
-    rows.insert(Tally, tallies, fields=("phase", "minute", "done", "failed"))
-    rows.insert(Worker, [(f"w{n}", now, first) for n in range(20)], fields=("name", "seen_at", "job"))
+    bulk_sql.insert(Tally, tallies, fields=("phase", "minute", "done", "failed"))
+    bulk_sql.insert(Worker, [(f"w{n}", now, first) for n in range(20)], fields=("name", "seen_at", "job"))
 
 
 def age(number: int, *, of: int, now: datetime) -> datetime:

@@ -12,7 +12,7 @@ from django.contrib.auth.models import Permission
 from django.db import connection
 from django.db.models import Q
 
-from jobs.errors import NotFound, NotPermitted
+from jobs.rules.errors import NotFound, NotPermitted
 from jobs.models import Job, Membership
 from jobs.models.jobs import projects_of
 

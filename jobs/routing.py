@@ -6,7 +6,7 @@ from typing import Any
 
 from django.urls import URLPattern, path, re_path
 
-from jobs.consumers import Watch, nothing_here
+from jobs.live.socket import Watch, nothing_here
 from jobs.live import Limits
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, path
 from drf_spectacular.views import SpectacularAPIView
 
-from jobs.api import acts, badges, docs, endpoints, errors, events, jobs, phases, streams, tickets, work
+from jobs.api import acts, badges, docs, endpoints, errors, events, jobs, phases, streams, tickets, claims_and_reports
 
 JOB = "jobs/<int:job_id>"
 PHASE = "jobs/<int:job_id>/phases/<str:code>"
@@ -18,16 +18,16 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{JOB}/errors", jobs.Errors.as_view(), name="api-errors"),
     path("errors", errors.AllErrors.as_view(), name="api-all-errors"),
     path(f"{JOB}/diagnosis", jobs.Diagnosis.as_view(), name="api-diagnosis"),
-    path(f"{JOB}/heartbeat", work.Heartbeat.as_view(), name="api-heartbeat"),
+    path(f"{JOB}/heartbeat", claims_and_reports.Heartbeat.as_view(), name="api-heartbeat"),
     path(f"{PHASE}/announce", phases.Announce.as_view(), name="api-announce"),
     path(f"{PHASE}/items", phases.Items.as_view(), name="api-items"),
     path(f"{PHASE}/count", phases.Count.as_view(), name="api-count"),
     path(f"{PHASE}/start", phases.Start.as_view(), name="api-start"),
     path(f"{PHASE}/finish", phases.Finish.as_view(), name="api-finish"),
     path(f"{PHASE}/fail", phases.Fail.as_view(), name="api-fail-phase"),
-    path(f"{PHASE}/claim", work.Claim.as_view(), name="api-claim"),
-    path(f"{PHASE}/report", work.Report.as_view(), name="api-report"),
-    path("claim", work.ClaimAny.as_view(), name="api-claim-any"),
+    path(f"{PHASE}/claim", claims_and_reports.Claim.as_view(), name="api-claim"),
+    path(f"{PHASE}/report", claims_and_reports.Report.as_view(), name="api-report"),
+    path("claim", claims_and_reports.ClaimAny.as_view(), name="api-claim-any"),
     path(f"{JOB}/retry", acts.Retry.as_view(), name="api-retry"),
     path(f"{JOB}/release", acts.Release.as_view(), name="api-release"),
     path(f"{JOB}/skip", acts.Skip.as_view(), name="api-skip"),

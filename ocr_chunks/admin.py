@@ -13,15 +13,16 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from jobs import faces, progress
-from jobs.admin.acting import ON_ITEMS, ActsOnRows
-from jobs.admin.columns import bar, pill
-from jobs.admin.exporting import Column
-from jobs.admin.lists import KindAdmin
+from jobs.console import status_styles
+from jobs.rules import progress
+from jobs.console.admin.action_mixin import ON_ITEMS, ActsOnRows
+from jobs.console.admin.columns import bar, pill
+from jobs.console.admin.export import Column
+from jobs.console.admin.lists import KindAdmin
 from jobs.models import Item, Job, Phase
-from jobs.previews import ActSpec
-from jobs.templatetags.progress_pages import ago, clock
-from jobs.words import DASH, number
+from jobs.operations.previews import ActSpec
+from jobs.console.templatetags.progress_pages import ago, clock
+from jobs.rules.formatting import DASH, number
 from ocr_chunks.documents.pipeline import PIPELINE
 from ocr_chunks.filters import ChunkStatus, DocumentPartial, DocumentStatus, DocumentStuck, Project
 from ocr_chunks.models import OCR, Chunk, Document
@@ -96,7 +97,7 @@ class DocumentAdmin(OcrAdmin):
     @admin.display(description="Status")
     def state(self, document: Document) -> SafeString:
         """The pill of its job."""
-        return pill(faces.face_of(document.job))
+        return pill(status_styles.face_of(document.job))
 
     @admin.display(description="Document", ordering="name")
     def link(self, document: Document) -> SafeString:
@@ -198,7 +199,7 @@ class ChunkAdmin(OcrAdmin):
     @admin.display(description="Status")
     def state(self, chunk: Chunk) -> SafeString:
         """The pill of its item."""
-        return pill(faces.FACES[chunk.item.status])
+        return pill(status_styles.FACES[chunk.item.status])
 
     @admin.display(description="Chunk", ordering="chunk_index")
     def name(self, chunk: Chunk) -> SafeString:

@@ -10,15 +10,15 @@ from django.utils import timezone
 from rest_framework.request import Request
 
 from jobs.api.acts import ActDoor, done
-from jobs.api.answers import ActAnswer
-from jobs.api.doors import Door, answer
-from jobs.api.queries import Query
-from jobs.decoding import decode, query
-from jobs.errors import NotFound
+from jobs.api.responses import ActAnswer
+from jobs.api.base import Door, answer
+from jobs.api.query_params import Query
+from jobs.api.request_decoding import decode, query
+from jobs.rules.errors import NotFound
 from jobs.models.jobs import JobQuerySet
-from jobs.paging import page
-from jobs.schema import operation
-from ocr_chunks import documents, examples, inputs
+from jobs.api.cursor_pagination import page
+from jobs.api.schema import operation
+from ocr_chunks import documents, examples, requests
 from ocr_chunks.models import Document
 from ocr_chunks.serializers import DocumentBody, DocumentRow, document_bodies, document_body
 
@@ -52,10 +52,10 @@ class Documents(DocumentDoor):
 
     writes: ClassVar[str] = "add_job"
 
-    @operation(summary="List documents", tag=TAG, answer=DocumentPage, errors=(400,), query=inputs.DocumentQuery)
+    @operation(summary="List documents", tag=TAG, answer=DocumentPage, errors=(400,), query=requests.DocumentQuery)
     def get(self, request: Request) -> HttpResponse:
         """One page of the documents within sight, newest first."""
-        wanted = query(request, inputs.DocumentQuery)
+        wanted = query(request, requests.DocumentQuery)
         exact = {name: value for name in ("status", "project") if (value := getattr(wanted, name))}
         return answer(
             page(
@@ -71,7 +71,7 @@ class Documents(DocumentDoor):
     @operation(
         summary="Create a document, or find the one of this project and name",
         tag=TAG,
-        body=inputs.DocumentInput,
+        body=requests.DocumentInput,
         answer=DocumentBody,
         status=201,
         also={200: "The document existed; nothing of it was changed."},
@@ -80,7 +80,7 @@ class Documents(DocumentDoor):
     )
     def post(self, request: Request) -> HttpResponse:
         """Create a document with its job, its chunks and their merge."""
-        given = decode(request, inputs.DocumentInput)
+        given = decode(request, requests.DocumentInput)
         made = documents.create_document(
             name=given.name,
             page_count=given.page_count,
@@ -113,7 +113,7 @@ class RetryChunks(DocumentDoor, ActDoor):
     @operation(
         summary="Retry failed chunks",
         tag=TAG,
-        body=inputs.RetryChunksInput,
+        body=requests.RetryChunksInput,
         answer=ActAnswer,
         errors=(404, 409),
         send=examples.RETRY,
@@ -121,7 +121,7 @@ class RetryChunks(DocumentDoor, ActDoor):
     def post(self, request: Request, document_id: int) -> HttpResponse:
         """Retry chunks by index, by error signature, or all that have failed."""
         document = self.document(document_id)
-        given = decode(request, inputs.RetryChunksInput)
+        given = decode(request, requests.RetryChunksInput)
         return done(
             documents.retry_chunks(
                 document,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.apps import AppConfig
 from django.utils.module_loading import import_string
 
-from jobs import kinds
+from jobs.rules import pipelines
 
 
 class OcrChunksConfig(AppConfig):
@@ -17,4 +17,4 @@ class OcrChunksConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the pipeline; it stands on the models, which can be loaded only now."""
-        kinds.register(import_string("ocr_chunks.documents.pipeline.PIPELINE"))
+        pipelines.register(import_string("ocr_chunks.documents.pipeline.PIPELINE"))

@@ -9,10 +9,11 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from jobs import faces, names
-from jobs.admin.filters import PartialFilter, Status, StuckFilter
+from jobs.console import status_styles
+from jobs.rules import names
+from jobs.console.admin.filters import PartialFilter, Status, StuckFilter
 from jobs.models import Job
-from jobs.statuses import ItemStatus
+from jobs.rules.statuses import ItemStatus
 
 if TYPE_CHECKING:
     from django.contrib.admin.filters import _ListFilterChoices
@@ -79,7 +80,7 @@ class ChunkStatus(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Each state."""
-        return [(status, faces.FACES[status].word) for status in ItemStatus]
+        return [(status, status_styles.FACES[status].word) for status in ItemStatus]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Narrow to the state."""

@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from progress_site import environment, logs
+from progress_site import environment, log_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -62,7 +62,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
     "daphne",
-    "jobs.apps.PagesConfig",
+    "jobs.console.apps.OperatorAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -78,25 +78,27 @@ INSTALLED_APPS = [
     "csp",
     "django_structlog",
     "jobs.apps.JobsConfig",
+    "jobs.console.apps.ConsoleConfig",
+    "jobs.vision.apps.VisionConfig",
     "ocr_chunks.apps.OcrChunksConfig",
     "training.apps.TrainingConfig",
 ]
 
 MIDDLEWARE = [
-    "progress_site.probes.ProbeMiddleware",
-    "progress_site.rest.handlers.ProblemMiddleware",
+    "progress_site.health.ProbeMiddleware",
+    "progress_site.rest.exceptions.ProblemMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
-    "progress_site.hardening.HeadersMiddleware",
+    "progress_site.session_security.HeadersMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "progress_site.hardening.SessionAgeMiddleware",
+    "progress_site.session_security.SessionAgeMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "progress_site.hardening.LogMiddleware",
+    "progress_site.session_security.LogMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 
@@ -145,13 +147,13 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
 # Ten wrong passwords for one name from one address close that pair for fifteen minutes after the last of them;
-# a wrong password meanwhile does not make it longer. What counts as an address: progress_site.hardening.
+# a wrong password meanwhile does not make it longer. What counts as an address: progress_site.session_security.
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_LOCKOUT_CALLABLE = "progress_site.refusals.locked_out"
-AXES_CLIENT_IP_CALLABLE = "progress_site.hardening.client_network"
+AXES_LOCKOUT_CALLABLE = "progress_site.error_views.locked_out"
+AXES_CLIENT_IP_CALLABLE = "progress_site.session_security.client_network"
 AXES_RESET_ON_SUCCESS = True
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False
@@ -188,7 +190,7 @@ SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_NAME = f"{'__Host-' if HTTPS else ''}{COOKIE_PREFIX}sessionid"
 CSRF_COOKIE_NAME = f"{'__Host-' if HTTPS else ''}{COOKIE_PREFIX}csrftoken"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
-CSRF_FAILURE_VIEW = "progress_site.refusals.csrf_failure"
+CSRF_FAILURE_VIEW = "progress_site.error_views.csrf_failure"
 SESSION_COOKIE_AGE = SESSION_HOURS * 3600
 # The redirect to HTTPS is the proxy's; probes and workers inside the network come without. HSTS for subdomains and
 # the preload list concern other sites of the domain: only a deployment that asks for them gets them.
@@ -204,10 +206,10 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_PARSER_CLASSES": ["progress_site.rest.parsing.StrictJSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["progress_site.rest.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "progress_site.rest.handlers.handle",
+    "EXCEPTION_HANDLER": "progress_site.rest.exceptions.handle",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 SPECTACULAR_SETTINGS = {
@@ -223,13 +225,13 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "jobs.schema.add_components",
+        "jobs.api.schema.add_components",
     ],
 }
 
 # The log: one line an event, with ids, on stderr
 
-LOGGING = logs.logging(level=LOG_LEVEL, console=DEBUG)
-DJANGO_STRUCTLOG_STATUS_DEFAULT_LOG_LEVEL = logs.DEBUG
-DJANGO_STRUCTLOG_STATUS_4XX_LOG_LEVEL = logs.INFO
-logs.configure()
+LOGGING = log_config.logging(level=LOG_LEVEL, console=DEBUG)
+DJANGO_STRUCTLOG_STATUS_DEFAULT_LOG_LEVEL = log_config.DEBUG
+DJANGO_STRUCTLOG_STATUS_4XX_LOG_LEVEL = log_config.INFO
+log_config.configure()

@@ -1,4 +1,4 @@
-"""The addresses of the site, but for the probes (progress_site.probes)."""
+"""The addresses of the site, but for the probes (progress_site.health)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from jobs.views import badge
+from jobs.console.job.badge_image import badge
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
@@ -17,7 +17,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
 ]
 
-handler400 = "progress_site.rest.handlers.bad_request"
-handler403 = "progress_site.refusals.forbidden"
-handler404 = "progress_site.refusals.not_found"
-handler500 = "progress_site.rest.handlers.server_error"
+handler400 = "progress_site.rest.exceptions.bad_request"
+handler403 = "progress_site.error_views.forbidden"
+handler404 = "progress_site.error_views.not_found"
+handler500 = "progress_site.rest.exceptions.server_error"

@@ -16,7 +16,7 @@ from hypothesis import settings as hypothesis_settings
 from whitenoise.middleware import WhiteNoiseMiddleware
 
 from tests import plan
-from tests.emptying import empty_tables
+from tests.db_cleanup import empty_tables
 
 hypothesis_settings.register_profile(
     "default",
@@ -93,9 +93,9 @@ def _empty_cache() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _no_process_has_served_for_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     """The processes of the site are silent only where a test says so, however long the test run takes."""
-    monkeypatch.setattr("jobs.heartbeats._serving_since", None)
-    monkeypatch.setattr("jobs.heartbeats._beats", {})
-    monkeypatch.setattr("jobs.heartbeats._written", {})
+    monkeypatch.setattr("jobs.watchdog.process_heartbeats._serving_since", None)
+    monkeypatch.setattr("jobs.watchdog.process_heartbeats._beats", {})
+    monkeypatch.setattr("jobs.watchdog.process_heartbeats._written", {})
 
 
 @pytest.fixture(scope="session", autouse=True)

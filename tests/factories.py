@@ -9,9 +9,9 @@ from typing import Any
 from django.contrib.auth.models import Permission, User
 
 from jobs import operations, tracking
-from jobs.kinds import PhaseSpec
+from jobs.rules.pipelines import PhaseSpec
 from jobs.models import Item, Job, Membership, Phase
-from jobs.statuses import Shortfall, Trigger
+from jobs.rules.statuses import Shortfall, Trigger
 from jobs.tracking import Actor, NewItem, Result
 
 WORKER = Actor(name="w1")

@@ -19,7 +19,7 @@ from django.urls import Resolver404, resolve
 
 from jobs import contracts
 from jobs.tracker import ProgressTracker
-from jobs.vision import ASSET_TYPES, SERVICES
+from jobs.vision.pipeline import ASSET_TYPES, SERVICES
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "COMING_FROM.md").read_text()

@@ -6,9 +6,9 @@ import pytest
 from django.apps import apps
 from django.contrib.auth.models import Group, Permission
 
-from jobs import event_order
+from jobs.db import event_order
 from jobs.models import Job
-from tests.emptying import KEPT, empty_tables
+from tests.db_cleanup import KEPT, empty_tables
 from tests.factories import make_job
 
 pytestmark = pytest.mark.django_db(transaction=True)

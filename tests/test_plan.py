@@ -61,11 +61,11 @@ def changed() -> Any:
 @pytest.mark.parametrize(
     ("paths", "expected"),
     [
-        (["jobs/tracking/claiming.py"], ["tests/jobs"]),
+        (["jobs/tracking/claim.py"], ["tests/jobs"]),
         (["jobs/static/jobs/live.js", "README.md"], ["tests/e2e", "tests/jobs"]),
         (["templates/jobs/job.html"], ["tests/e2e", "tests/jobs/pages"]),
         (["tests/client/test_loop.py"], ["tests/client"]),
-        (["jobs/tracking/claiming.py", "pyproject.toml"], ["tests"]),
+        (["jobs/tracking/claim.py", "pyproject.toml"], ["tests"]),
         (["tests/factories.py"], ["tests"]),
         (["requirements.txt"], ["tests"]),
         (["CHANGELOG.md"], []),

@@ -10,16 +10,16 @@ from django.utils import timezone
 from rest_framework.request import Request
 
 from jobs.api.acts import ActDoor, done
-from jobs.api.answers import ActAnswer
-from jobs.api.doors import Door, answer
-from jobs.api.queries import Query
-from jobs.decoding import decode, query
-from jobs.errors import NotFound
+from jobs.api.responses import ActAnswer
+from jobs.api.base import Door, answer
+from jobs.api.query_params import Query
+from jobs.api.request_decoding import decode, query
+from jobs.rules.errors import NotFound
 from jobs.models import Job
 from jobs.models.jobs import JobQuerySet
-from jobs.paging import page
-from jobs.schema import operation
-from training import examples, inputs, sessions
+from jobs.api.cursor_pagination import page
+from jobs.api.schema import operation
+from training import examples, requests, sessions
 from training.models import TrainingSession
 from training.serializers import (
     ClusteringBody,
@@ -32,7 +32,7 @@ from training.serializers import (
     session_bodies,
     session_body,
 )
-from training.unified import UnifiedBody, unified_body
+from training.unified_progress import UnifiedBody, unified_body
 
 SESSION: dict[str, Any] = {"tag": "training", "errors": (404, 409)}
 
@@ -73,11 +73,11 @@ class Sessions(Door):
     writes: ClassVar[str] = "add_job"
 
     @operation(
-        summary="List training sessions", tag="training", answer=SessionPage, errors=(400,), query=inputs.SessionQuery
+        summary="List training sessions", tag="training", answer=SessionPage, errors=(400,), query=requests.SessionQuery
     )
     def get(self, request: Request) -> HttpResponse:
         """One page of the sessions within sight, newest first."""
-        wanted = query(request, inputs.SessionQuery)
+        wanted = query(request, requests.SessionQuery)
         jobs = _chosen(_jobs(self), wanted)
         return answer(
             page(
@@ -93,7 +93,7 @@ class Sessions(Door):
     @operation(
         summary="Create a training session, or find the one of this name",
         tag="training",
-        body=inputs.SessionInput,
+        body=requests.SessionInput,
         answer=SessionBody,
         status=201,
         also={200: "The session existed; its new images were added and the rest was ignored."},
@@ -102,7 +102,7 @@ class Sessions(Door):
     )
     def post(self, request: Request) -> HttpResponse:
         """Create a session with its job and images; duplicates are skipped at once."""
-        given = decode(request, inputs.SessionInput)
+        given = decode(request, requests.SessionInput)
         given.check()
         made = sessions.create_session(
             name=given.name, images=given.new(), project=given.project, metadata=given.metadata, by=self.actor()
@@ -129,7 +129,7 @@ class Images(SessionDoor):
     @operation(
         **SESSION,
         summary="Add images to a training session",
-        body=inputs.ImagesInput,
+        body=requests.ImagesInput,
         answer=ImagesAnswer,
         send=examples.IMAGES,
         shows={"added": 3, "existing": 0, "skipped": 1},
@@ -137,9 +137,9 @@ class Images(SessionDoor):
     def post(self, request: Request, session_id: int) -> HttpResponse:
         """Add images; a path that is there already is left as it is. With `complete` no more will come."""
         session = self.session(session_id)
-        given = decode(request, inputs.ImagesInput)
+        given = decode(request, requests.ImagesInput)
         given.check()
-        images = inputs.new_images(given.images)
+        images = requests.new_images(given.images)
         added = sessions.add_images(session, images=images, complete=given.complete, by=self.actor())
         return answer({"added": added.added, "existing": added.existing, "skipped": added.skipped})
 
@@ -177,14 +177,14 @@ class Faces(SessionDoor):
     @operation(
         **SESSION,
         summary="Tell how far the detection of faces is",
-        body=inputs.FacesInput,
+        body=requests.FacesInput,
         answer=FacesBody,
         send=examples.FACES,
     )
     def patch(self, request: Request, session_id: int) -> HttpResponse:
         """Keep absolute values; a lower count than before changes nothing."""
         session = self.session(session_id)
-        given = decode(request, inputs.FacesInput)
+        given = decode(request, requests.FacesInput)
         sessions.tell_faces(session, given.told(), by=self.actor())
         return answer(faces_body(_parts(self.session_job(session_id))))
 
@@ -195,14 +195,14 @@ class Clustering(SessionDoor):
     @operation(
         **SESSION,
         summary="Tell how far clustering is",
-        body=inputs.ClusteringInput,
+        body=requests.ClusteringInput,
         answer=ClusteringBody,
         send=examples.CLUSTERING,
     )
     def post(self, request: Request, session_id: int) -> HttpResponse:
         """Running, completed or failed; telling again changes nothing."""
         session = self.session(session_id)
-        given = decode(request, inputs.ClusteringInput)
+        given = decode(request, requests.ClusteringInput)
         sessions.tell_clustering(
             session,
             status=given.status,
@@ -223,7 +223,7 @@ class RestartSession(SessionDoor, ActDoor):
     @operation(
         summary="Restart a part of a training session",
         tag="training",
-        body=inputs.RestartSessionInput,
+        body=requests.RestartSessionInput,
         answer=ActAnswer,
         errors=(404, 409),
         send=examples.RESTART,
@@ -231,7 +231,7 @@ class RestartSession(SessionDoor, ActDoor):
     def post(self, request: Request, session_id: int) -> HttpResponse:
         """The failed images, or a whole phase with those after it."""
         session = self.session(session_id)
-        given = decode(request, inputs.RestartSessionInput)
+        given = decode(request, requests.RestartSessionInput)
         return done(sessions.restart(session, what=given.what, reason=given.reason, actor=self.account))
 
 
@@ -240,7 +240,7 @@ def _jobs(door: Door) -> JobQuerySet:
     return door.access.jobs().filter(training_session__isnull=False).select_related("training_session")
 
 
-def _chosen(jobs: JobQuerySet, wanted: inputs.SessionQuery) -> JobQuerySet:
+def _chosen(jobs: JobQuerySet, wanted: requests.SessionQuery) -> JobQuerySet:
     if wanted.status:
         jobs = jobs.filter(status=wanted.status)
     return jobs.filter(project=wanted.project) if wanted.project else jobs

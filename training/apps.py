@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.apps import AppConfig
 from django.utils.module_loading import import_string
 
-from jobs import kinds
+from jobs.rules import pipelines
 
 
 class TrainingConfig(AppConfig):
@@ -17,4 +17,4 @@ class TrainingConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the pipeline; it stands on the models, which can be loaded only now."""
-        kinds.register(import_string("training.sessions.pipeline.PIPELINE"))
+        pipelines.register(import_string("training.sessions.pipeline.PIPELINE"))

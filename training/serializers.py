@@ -11,7 +11,7 @@ from jobs.models import Job, Phase
 from jobs.models.phases import phases_of
 from jobs.serializers import JobBody, PhaseBody, job_bodies
 from jobs.serializers.shapes import Moment
-from jobs.statuses import JobStatus, PhaseStatus
+from jobs.rules.statuses import JobStatus, PhaseStatus
 from training.models import (
     CLUSTERING,
     FACE_DETECTION,

@@ -8,15 +8,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from progress_client import forks, listing
-from progress_client.core import PATIENCE, Core, default_journal
+from progress_client import forks, file_listing
+from progress_client.session import PATIENCE, Core, default_journal
 from progress_client.errors import NotFound
 from progress_client.items import Item
 from progress_client.job import LEASE_SECONDS, Job, handed_out
-from progress_client.listing import NewItem
-from progress_client.paging import pages
-from progress_client.verbs import Answer
-from progress_client.work import AnyWork, Wish
+from progress_client.file_listing import NewItem
+from progress_client.cursor_pages import pages
+from progress_client.job_calls import Answer
+from progress_client.claim_loop import AnyWork, Wish
 
 JOURNAL = "PROGRESS_JOURNAL"
 
@@ -81,8 +81,8 @@ class Client(forks.Unpicklable):
             "asset_types": None if asset_types is None else list(asset_types),
             "reopen": reopen,
         }
-        bodies, unreadable = listing.readable(items or ())
-        body, rest = listing.creation(name, None if items is None else bodies, options)
+        bodies, unreadable = file_listing.readable(items or ())
+        body, rest = file_listing.creation(name, None if items is None else bodies, options)
         job = Job(self._core, self._core.call("POST", "/jobs", body))
         for portion in rest:
             job.add_items(portion, reopen=reopen)

@@ -6,15 +6,15 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from progress_client import forks, listing, watching
+from progress_client import forks, file_listing, job_watch
 from progress_client.bar import bar
 from progress_client.buffer import MOST_RESULTS, Address
-from progress_client.core import Core
+from progress_client.session import Core
 from progress_client.items import Item, as_object, sayable
-from progress_client.listing import NewItem
-from progress_client.paging import pages
-from progress_client.verbs import Answer, Verbs
-from progress_client.work import PhaseWork, Wish, Work
+from progress_client.file_listing import NewItem
+from progress_client.cursor_pages import pages
+from progress_client.job_calls import Answer, Verbs
+from progress_client.claim_loop import PhaseWork, Wish, Work
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class Job(Verbs[Any], forks.Unpicklable):
         An item whose name is not UTF-8 is listed with escapes (`caf\\xe9.jpg`) and fails at once, and the others go on.
         `reopen`: new items of a finished phase begin a new run of it; without they are refused (WrongState).
         """
-        bodies, unreadable = listing.readable(items)
+        bodies, unreadable = file_listing.readable(items)
         total = self._add(bodies, phase=phase, reopen=reopen)
         self._fail_unreadable(unreadable, phase=phase)
         return total
@@ -91,7 +91,7 @@ class Job(Verbs[Any], forks.Unpicklable):
 
         For services that get their work elsewhere: again under the same key it is counted once.
         """
-        body: Answer = {"key": listing.utf8(key), "status": status}
+        body: Answer = {"key": file_listing.utf8(key), "status": status}
         if error:
             body["error"] = sayable(error)
         if result is not None:
@@ -100,13 +100,13 @@ class Job(Verbs[Any], forks.Unpicklable):
 
     def watch(self) -> Iterator[Answer]:
         """The job's body now and after every change, until it is completed, failed or cancelled."""
-        for body in watching.watch(self._core.transport, self.id, patience=self._core.patience, stop=self._core.stop):
+        for body in job_watch.watch(self._core.transport, self.id, patience=self._core.patience, stop=self._core.stop):
             self.body = body
             yield body
 
     def _add(self, bodies: Sequence[Answer], *, phase: str | None, reopen: bool) -> Answer:
         total = {"added": 0, "existing": 0}
-        for portion in listing.portions(bodies):
+        for portion in file_listing.portions(bodies):
             answer = self._call("POST", f"{self._phase(phase)}/items", {"items": portion, "reopen": reopen})
             total = {name: total[name] + answer[name] for name in total}
         return total

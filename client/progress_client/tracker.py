@@ -13,10 +13,10 @@ from secrets import token_hex
 from types import TracebackType
 from typing import Any, overload
 
-from progress_client import forks, images
+from progress_client import forks, tracker_formats
 from progress_client.client import Client
 from progress_client.errors import NotFound
-from progress_client.images import STATUS_OF, WORD_OF, Image, ImagePath, Status
+from progress_client.tracker_formats import STATUS_OF, WORD_OF, Image, ImagePath, Status
 from progress_client.items import sayable
 from progress_client.job import Job
 
@@ -70,7 +70,7 @@ class ProgressTracker(forks.Unpicklable):
 
         New images begin a new run of a finished job. ValueError where there are fewer splits than paths.
         """
-        job = self._client.job(name, items=images.new_images(image_paths, splits), reopen=True)
+        job = self._client.job(name, items=tracker_formats.new_images(image_paths, splits), reopen=True)
         self._opened[job.id] = job
         self.checkpoint(job.id)
         return job.id
@@ -87,11 +87,11 @@ class ProgressTracker(forks.Unpicklable):
 
         Another worker may get the same ones; `mark_processing` says whose each is.
         """
-        most, job = images.pending_limit(limit), self._job(job_id)
+        most, job = tracker_formats.pending_limit(limit), self._job(job_id)
         rows = list(islice(job.items(status="pending"), most)) if job else []
         for row in rows:
             self._know(row, job=job_id, phase=job.first_phase if job else "")
-        return [images.pending_row(row) for row in rows]
+        return [tracker_formats.pending_row(row) for row in rows]
 
     @overload
     def mark_processing(self, image_ids: int) -> bool: ...
@@ -128,7 +128,7 @@ class ProgressTracker(forks.Unpicklable):
         for chosen in [job_id] if job_id is not None else sorted(self._changed):
             job = self._job(chosen)
             if job:
-                self._kept[chosen] = images.figures(job.progress(phase=job.first_phase))
+                self._kept[chosen] = tracker_formats.figures(job.progress(phase=job.first_phase))
             self._changed.discard(chosen)
 
     def get_progress(self, job_id: int) -> dict[str, Any]:
@@ -144,12 +144,12 @@ class ProgressTracker(forks.Unpicklable):
         if not kept:
             self.checkpoint(job_id)
             kept = self._kept[job_id]
-        return images.progress(job.body, kept)
+        return tracker_formats.progress(job.body, kept)
 
     def get_progress_by_split(self, job_id: int) -> dict[str, dict[str, int]]:
         """The live counts of each split; train, valid and test are always there, others as the images have them."""
         job = self._job(job_id)
-        return images.by_split(job.progress(phase=job.first_phase)["by_split"] if job else {})
+        return tracker_formats.by_split(job.progress(phase=job.first_phase)["by_split"] if job else {})
 
     # --- going on after a fault ------------------------------------------------------------------
 
@@ -176,7 +176,7 @@ class ProgressTracker(forks.Unpicklable):
     def create_batch(self, job_id: int, batch_number: int, image_count: int) -> int:
         """Add an upload batch to a job of images; its id. ValueError on an unknown job or a number that it has."""
         # Of two that create the same number at the same moment one finds the other's mark.
-        batch, job = images.new_batch(batch_number, image_count, made_by=token_hex(8)), self._job(job_id)
+        batch, job = tracker_formats.new_batch(batch_number, image_count, made_by=token_hex(8)), self._job(job_id)
         if job is None:
             raise ValueError(f"There is no job {job_id}.")
         phase = {"code": UPLOAD, "label": "Upload", "stage": "Uploading batch {done}/{expected}"}
@@ -240,7 +240,7 @@ class ProgressTracker(forks.Unpicklable):
         rows = list(uploads.items(phase=UPLOAD)) if uploads else []
         for row in rows:
             self._know(row, job=uploads.id if uploads else 0, phase=UPLOAD)
-        return [images.batch_row(row) for row in rows]
+        return [tracker_formats.batch_row(row) for row in rows]
 
     def _know(self, row: dict[str, Any], *, job: int, phase: str) -> Image:
         return self._known.setdefault(row["id"], Image(row["id"], row["key"], job, phase))

@@ -8,12 +8,12 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 
 from jobs import operations
-from jobs.api import inputs
-from jobs.api.answers import ActAnswer
-from jobs.api.doors import Door, answer
-from jobs.decoding import decode
+from jobs.api import requests
+from jobs.api.responses import ActAnswer
+from jobs.api.base import Door, answer
+from jobs.api.request_decoding import decode
 from jobs.operations import Act
-from jobs.schema import operation
+from jobs.api.schema import operation
 from jobs.serializers import job_body
 
 ACT: dict[str, Any] = {"tag": "acts", "answer": ActAnswer, "errors": (404, 409)}
@@ -37,13 +37,13 @@ class Retry(ActDoor):
     @operation(
         **ACT,
         summary="Retry failed items",
-        body=inputs.RetryInput,
+        body=requests.RetryInput,
         send={"error_signature": "Timeout after # s", **REASON},
     )
     def post(self, request: Request, job_id: int) -> HttpResponse:
         """Retry by phase, by item, by error signature, or all."""
         job = self.job(job_id)
-        given = decode(request, inputs.RetryInput)
+        given = decode(request, requests.RetryInput)
         return done(
             operations.retry(
                 job,
@@ -61,11 +61,11 @@ class Release(ActDoor):
 
     writes: ClassVar[str] = "release_job"
 
-    @operation(**ACT, summary="Release held items", body=inputs.ReleaseInput, send={"all": True, **REASON})
+    @operation(**ACT, summary="Release held items", body=requests.ReleaseInput, send={"all": True, **REASON})
     def post(self, request: Request, job_id: int) -> HttpResponse:
         """Release items without a live lease, or all."""
         job = self.job(job_id)
-        given = decode(request, inputs.ReleaseInput)
+        given = decode(request, requests.ReleaseInput)
         return done(operations.release(job, phase=given.phase, all=given.all, reason=given.reason, actor=self.account))
 
 
@@ -74,11 +74,11 @@ class Skip(ActDoor):
 
     writes: ClassVar[str] = "skip_job"
 
-    @operation(**ACT, summary="Skip items", body=inputs.SkipInput, send={"items": [411, 412], **REASON})
+    @operation(**ACT, summary="Skip items", body=requests.SkipInput, send={"items": [411, 412], **REASON})
     def post(self, request: Request, job_id: int) -> HttpResponse:
         """Skip the named items."""
         job = self.job(job_id)
-        given = decode(request, inputs.SkipInput)
+        given = decode(request, requests.SkipInput)
         return done(operations.skip(job, items=given.items, reason=given.reason, actor=self.account))
 
 
@@ -90,13 +90,13 @@ class ForceComplete(ActDoor):
     @operation(
         **ACT,
         summary="Force-complete a job or a phase",
-        body=inputs.ForceInput,
+        body=requests.ForceInput,
         send={"reason": "The last two files are broken."},
     )
     def post(self, request: Request, job_id: int) -> HttpResponse:
         """Finish every open phase, or the named one; it needs a reason."""
         job = self.job(job_id)
-        given = decode(request, inputs.ForceInput)
+        given = decode(request, requests.ForceInput)
         return done(operations.force_complete(job, phase=given.phase, reason=given.reason, actor=self.account))
 
 
@@ -105,11 +105,11 @@ class FailJob(ActDoor):
 
     writes: ClassVar[str] = "fail_job"
 
-    @operation(**ACT, summary="Fail a job", body=inputs.ActInput, send=REASON)
+    @operation(**ACT, summary="Fail a job", body=requests.ActInput, send=REASON)
     def post(self, request: Request, job_id: int) -> HttpResponse:
         """Fail the open phases of a job."""
         job = self.job(job_id)
-        given = decode(request, inputs.ActInput)
+        given = decode(request, requests.ActInput)
         return done(operations.fail(job, reason=given.reason, actor=self.account))
 
 
@@ -118,11 +118,11 @@ class Cancel(ActDoor):
 
     writes: ClassVar[str] = "cancel_job"
 
-    @operation(**ACT, summary="Cancel a job", body=inputs.ActInput, send=REASON)
+    @operation(**ACT, summary="Cancel a job", body=requests.ActInput, send=REASON)
     def post(self, request: Request, job_id: int) -> HttpResponse:
         """Cancel; later reports are answered with `closed`."""
         job = self.job(job_id)
-        given = decode(request, inputs.ActInput)
+        given = decode(request, requests.ActInput)
         return done(operations.cancel(job, reason=given.reason, actor=self.account))
 
 
@@ -131,11 +131,11 @@ class Pause(ActDoor):
 
     writes: ClassVar[str] = "pause_job"
 
-    @operation(**ACT, summary="Pause a job", body=inputs.ActInput, send=REASON)
+    @operation(**ACT, summary="Pause a job", body=requests.ActInput, send=REASON)
     def post(self, request: Request, job_id: int) -> HttpResponse:
         """Pause; claims are answered with `paused`, deadlines keep the time that was left."""
         job = self.job(job_id)
-        given = decode(request, inputs.ActInput)
+        given = decode(request, requests.ActInput)
         return done(operations.pause(job, reason=given.reason, actor=self.account))
 
 
@@ -144,11 +144,11 @@ class Resume(ActDoor):
 
     writes: ClassVar[str] = "resume_job"
 
-    @operation(**ACT, summary="Resume a paused job", body=inputs.ActInput, send=REASON)
+    @operation(**ACT, summary="Resume a paused job", body=requests.ActInput, send=REASON)
     def post(self, request: Request, job_id: int) -> HttpResponse:
         """Resume."""
         job = self.job(job_id)
-        given = decode(request, inputs.ActInput)
+        given = decode(request, requests.ActInput)
         return done(operations.resume(job, reason=given.reason, actor=self.account))
 
 
@@ -160,13 +160,13 @@ class Threshold(ActDoor):
     @operation(
         **ACT,
         summary="Change the threshold of a phase",
-        body=inputs.ThresholdInput,
+        body=requests.ThresholdInput,
         send={"phase": "items", "threshold": 80, **REASON},
     )
     def post(self, request: Request, job_id: int) -> HttpResponse:
         """Change it and judge the phase at once."""
         job = self.job(job_id)
-        given = decode(request, inputs.ThresholdInput)
+        given = decode(request, requests.ThresholdInput)
         return done(
             operations.set_threshold(
                 job, phase=given.phase, threshold=given.threshold, reason=given.reason, actor=self.account
@@ -182,13 +182,13 @@ class Restart(ActDoor):
     @operation(
         **ACT,
         summary="Restart a phase and the gated ones after it",
-        body=inputs.RestartInput,
+        body=requests.RestartInput,
         send={"phase": "items", "only": "failed", **REASON},
     )
     def post(self, request: Request, job_id: int) -> HttpResponse:
         """Begin a new run over all but skipped items, or over the failed ones."""
         job = self.job(job_id)
-        given = decode(request, inputs.RestartInput)
+        given = decode(request, requests.RestartInput)
         return done(
             operations.restart(job, phase=given.phase, only=given.only, reason=given.reason, actor=self.account)
         )

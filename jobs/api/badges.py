@@ -9,11 +9,11 @@ from rest_framework.request import Request
 
 from jobs import operations
 from jobs.api.acts import ActDoor
-from jobs.api.doors import answer
-from jobs.api.inputs import ActInput
-from jobs.badges import Links, links
-from jobs.decoding import decode
-from jobs.schema import operation
+from jobs.api.base import answer
+from jobs.api.requests import ActInput
+from jobs.api.badge_links import Links, links
+from jobs.api.request_decoding import decode
+from jobs.api.schema import operation
 
 
 class BadgeInput(ActInput, kw_only=True, frozen=True):

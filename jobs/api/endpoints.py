@@ -10,13 +10,13 @@ from rest_framework.request import Request
 
 from jobs import operations
 from jobs.api.acts import ACT, REASON, ActDoor, done
-from jobs.api.answers import RefusedRow
-from jobs.api.doors import Door, answer
-from jobs.api.inputs import ActInput, Input, Label, Project
-from jobs.decoding import decode
-from jobs.errors import NotFound
+from jobs.api.responses import RefusedRow
+from jobs.api.base import Door, answer
+from jobs.api.requests import ActInput, Input, Label, Project
+from jobs.api.request_decoding import decode
+from jobs.rules.errors import NotFound
 from jobs.models import Endpoint, Event
-from jobs.schema import operation
+from jobs.api.schema import operation
 from jobs.serializers.shapes import Moment
 
 TAG = "events"

@@ -7,11 +7,11 @@ from typing import Any
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from jobs.api.answers import ErrorPage
-from jobs.api.doors import Door, answer
-from jobs.api.queries import ErrorQuery
-from jobs.decoding import query
-from jobs.schema import operation
+from jobs.api.responses import ErrorPage
+from jobs.api.base import Door, answer
+from jobs.api.query_params import ErrorQuery
+from jobs.api.request_decoding import query
+from jobs.api.schema import operation
 from jobs.serializers import errors_across, failures_of
 
 EXACT = ("kind", "project", "status")

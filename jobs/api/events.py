@@ -6,11 +6,11 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 
 from jobs import inbox
-from jobs.api import examples, feed, inputs
-from jobs.api.answers import EventAnswer
-from jobs.api.doors import answer
-from jobs.decoding import decode
-from jobs.schema import operation
+from jobs.api import examples, feed, requests
+from jobs.api.responses import EventAnswer
+from jobs.api.base import answer
+from jobs.api.request_decoding import decode
+from jobs.api.schema import operation
 
 
 class Events(feed.Events):
@@ -19,14 +19,14 @@ class Events(feed.Events):
     @operation(
         summary="Tell an event",
         tag="events",
-        body=inputs.EventInput,
+        body=requests.EventInput,
         answer=EventAnswer,
         errors=(409,),
         send=examples.EVENT,
     )
     def post(self, request: Request) -> HttpResponse:
         """Apply one event to the job that it names, which is made where there is none; again changes nothing."""
-        given = decode(request, inputs.EventInput)
+        given = decode(request, requests.EventInput)
         taken = inbox.take(
             {"type": given.type, "data": given.data}, source=f"account/{self.account.pk}", by=self.actor()
         )

@@ -7,17 +7,17 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 
 from jobs.access import Access
-from jobs.api.answers import EventPage
-from jobs.api.doors import Door, answer
-from jobs.api.queries import EventQuery
+from jobs.api.responses import EventPage
+from jobs.api.base import Door, answer
+from jobs.api.query_params import EventQuery
 from jobs.api.streams import LIMITS, StreamRenderer, last_event_id, streamed
-from jobs.decoding import query
+from jobs.api.request_decoding import query
 from jobs.models import Event
 from jobs.models.events import EventQuerySet
-from jobs.schema import operation
+from jobs.api.schema import operation
 from jobs.serializers import outward_event
 from jobs.serializers.shapes import OutwardEvent
-from jobs.stream import Caller, follow
+from jobs.live.sse import Caller, follow
 
 
 class Events(Door):

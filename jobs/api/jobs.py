@@ -9,20 +9,21 @@ from django.urls import reverse
 from django.utils import timezone
 from rest_framework.request import Request
 
-from jobs import kinds, tracking
-from jobs.api import examples, inputs
-from jobs.api.answers import JobPage, TimelinePage
-from jobs.api.doors import Door, answer
-from jobs.api.queries import JobQuery, PageQuery, ProgressQuery, Query
-from jobs.decoding import decode, query
-from jobs.diagnosis import diagnose, diagnosis_body
-from jobs.errors import NotFound
+from jobs.rules import pipelines
+from jobs import tracking
+from jobs.api import examples, requests
+from jobs.api.responses import JobPage, TimelinePage
+from jobs.api.base import Door, answer
+from jobs.api.query_params import JobQuery, PageQuery, ProgressQuery, Query
+from jobs.api.request_decoding import decode, query
+from jobs.operations.diagnosis import diagnose, diagnosis_body
+from jobs.rules.errors import NotFound
 from jobs.models import Job
 from jobs.models.jobs import JobQuerySet
 from jobs.models.phases import phases_of
-from jobs.paging import page
-from jobs.previews import figures_of
-from jobs.schema import operation
+from jobs.api.cursor_pagination import page
+from jobs.operations.previews import figures_of
+from jobs.api.schema import operation
 from jobs.serializers import (
     DiagnosisBody,
     ErrorGroup,
@@ -61,7 +62,7 @@ class Jobs(Door):
 
     @operation(
         summary="Create a job, or find the one of this name",
-        body=inputs.JobInput,
+        body=requests.JobInput,
         answer=JobBody,
         status=201,
         also={200: "The job existed; its new items were added and the rest was ignored."},
@@ -70,9 +71,9 @@ class Jobs(Door):
     )
     def post(self, request: Request) -> HttpResponse:
         """Create a job with its phases and the items of its first phase."""
-        given = decode(request, inputs.JobInput)
+        given = decode(request, requests.JobInput)
         given.check()
-        kinds.check_open(given.kind)
+        pipelines.check_open(given.kind)
         made = tracking.create_job(**given.arguments(), by=self.actor())
         body = job_body(made.job)
         if not made.created:

@@ -9,15 +9,15 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 
 from jobs import tracking
-from jobs.api import examples, inputs
-from jobs.api.answers import AnnounceAnswer, CountAnswer, ItemPage, ItemsAnswer
-from jobs.api.doors import Door, answer
-from jobs.api.queries import ItemQuery
-from jobs.decoding import decode, query
+from jobs.api import examples, requests
+from jobs.api.responses import AnnounceAnswer, CountAnswer, ItemPage, ItemsAnswer
+from jobs.api.base import Door, answer
+from jobs.api.query_params import ItemQuery
+from jobs.api.request_decoding import decode, query
 from jobs.models import Item, Phase
 from jobs.models.items import ItemQuerySet
-from jobs.paging import page
-from jobs.schema import operation
+from jobs.api.cursor_pagination import page
+from jobs.api.schema import operation
 from jobs.serializers import PhaseBody, item_body, phase_body
 
 PHASE: dict[str, Any] = {"tag": "phases", "errors": (404, 409)}
@@ -29,14 +29,14 @@ class Announce(Door):
     @operation(
         **PHASE,
         summary="Tell how many items a phase has",
-        body=inputs.AnnounceInput,
+        body=requests.AnnounceInput,
         answer=AnnounceAnswer,
         send=examples.ANNOUNCE,
     )
     def post(self, request: Request, job_id: int, code: str) -> HttpResponse:
         """Announce; the latest total before completion wins."""
         phase = self.phase(job_id, code)
-        given = decode(request, inputs.AnnounceInput)
+        given = decode(request, requests.AnnounceInput)
         done = tracking.announce(phase, expected=given.total(), event_id=given.event_id, by=self.actor())
         return answer({"applied": done.applied, "reason": done.reason, "phase": phase_body(done.phase)})
 
@@ -54,7 +54,7 @@ class Items(Door):
     @operation(
         **PHASE,
         summary="Add items to a phase",
-        body=inputs.ItemsInput,
+        body=requests.ItemsInput,
         answer=ItemsAnswer,
         send=examples.ITEMS,
         shows={"added": 2, "existing": 0},
@@ -62,7 +62,7 @@ class Items(Door):
     def post(self, request: Request, job_id: int, code: str) -> HttpResponse:
         """Add items; a key that the phase holds already is left as it is."""
         phase = self.phase(job_id, code)
-        given = decode(request, inputs.ItemsInput)
+        given = decode(request, requests.ItemsInput)
         given.check()
         done = tracking.add_items(phase, items=given.new(), reopen=given.reopen, by=self.actor())
         return answer({"added": done.added, "existing": done.existing})
@@ -74,14 +74,14 @@ class Count(Door):
     @operation(
         **PHASE,
         summary="Add to the counts of a phase without items",
-        body=inputs.CountInput,
+        body=requests.CountInput,
         answer=CountAnswer,
         send=examples.COUNT,
     )
     def post(self, request: Request, job_id: int, code: str) -> HttpResponse:
         """Count; the same event_id adds nothing again."""
         phase = self.phase(job_id, code)
-        given = decode(request, inputs.CountInput)
+        given = decode(request, requests.CountInput)
         done = tracking.count(
             phase,
             done=given.done,
@@ -96,22 +96,22 @@ class Count(Door):
 class Start(Door):
     """The beginning of a phase without items."""
 
-    @operation(**PHASE, summary="Start a phase without items", body=inputs.NoInput, answer=PhaseBody, send={})
+    @operation(**PHASE, summary="Start a phase without items", body=requests.NoInput, answer=PhaseBody, send={})
     def post(self, request: Request, job_id: int, code: str) -> HttpResponse:
         """Start; again changes nothing."""
         phase = self.phase(job_id, code)
-        decode(request, inputs.NoInput)
+        decode(request, requests.NoInput)
         return answer(phase_body(tracking.start(phase, by=self.actor())))
 
 
 class Finish(Door):
     """The end of a phase without items."""
 
-    @operation(**PHASE, summary="Finish a phase without items", body=inputs.NoInput, answer=PhaseBody, send={})
+    @operation(**PHASE, summary="Finish a phase without items", body=requests.NoInput, answer=PhaseBody, send={})
     def post(self, request: Request, job_id: int, code: str) -> HttpResponse:
         """Finish with what was counted; again changes nothing."""
         phase = self.phase(job_id, code)
-        decode(request, inputs.NoInput)
+        decode(request, requests.NoInput)
         return answer(phase_body(tracking.finish(phase, by=self.actor())))
 
 
@@ -121,14 +121,14 @@ class Fail(Door):
     @operation(
         **PHASE,
         summary="Fail a phase without items",
-        body=inputs.FailPhaseInput,
+        body=requests.FailPhaseInput,
         answer=PhaseBody,
         send={"error": "Out of memory in batch 12"},
     )
     def post(self, request: Request, job_id: int, code: str) -> HttpResponse:
         """Fail; again changes nothing."""
         phase = self.phase(job_id, code)
-        given = decode(request, inputs.FailPhaseInput)
+        given = decode(request, requests.FailPhaseInput)
         return answer(phase_body(tracking.fail(phase, error=given.error, by=self.actor())))
 
 

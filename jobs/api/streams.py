@@ -11,16 +11,16 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
 from jobs.access import Access
-from jobs.api.doors import Door
-from jobs.api.inputs import LARGEST
-from jobs.api.queries import StreamQuery
-from jobs.decoding import query
-from jobs.errors import BadInput, NotFound, NotPermitted
-from jobs.live.frames import OVER
+from jobs.api.base import Door
+from jobs.api.requests import LARGEST
+from jobs.api.query_params import StreamQuery
+from jobs.api.request_decoding import query
+from jobs.rules.errors import BadInput, NotFound, NotPermitted
+from jobs.live.job_messages import OVER
 from jobs.live.topics import Topic
 from jobs.models import Job
-from jobs.schema import operation
-from jobs.stream import MEDIA_TYPE, Caller, Limits, Watching
+from jobs.api.schema import operation
+from jobs.live.sse import MEDIA_TYPE, Caller, Limits, Watching
 
 NO_CONTENT = 204
 LIMITS = Limits()

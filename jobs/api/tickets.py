@@ -7,12 +7,12 @@ from typing import ClassVar, TypedDict
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from jobs.api.doors import Door, answer
-from jobs.api.inputs import NoInput
-from jobs.decoding import decode
+from jobs.api.base import Door, answer
+from jobs.api.requests import NoInput
+from jobs.api.request_decoding import decode
 from jobs.live import tickets
-from jobs.live.callers import Caller
-from jobs.schema import operation
+from jobs.live.principals import Caller
+from jobs.api.schema import operation
 
 
 class TicketAnswer(TypedDict):

@@ -9,10 +9,10 @@ change costs in SQL does not depend on how many items or phases it moved. The or
 jobs by id, then items, tallies, workers, the order of events, and last the endpoints that events go to.
 """
 
-from jobs.change.core import Actor, Change, change, change_free, unit_of_work
+from jobs.change.job_change import Actor, Change, change, change_free, unit_of_work
 from jobs.change.fields import COUNTERS, LostRace
-from jobs.change.settling import settle, stuck_reason
-from jobs.change.waiting import JobLocked, is_locked
+from jobs.change.commit import settle, stuck_reason
+from jobs.change.lock_waiters import JobLocked, is_locked
 
 __all__ = [
     "COUNTERS",

@@ -8,7 +8,7 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Model
 
-from jobs.change.core import Change
+from jobs.change.job_change import Change
 from jobs.models import Phase
 from jobs.models.texts import fit
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from jobs.models import Job, Phase
-from jobs.statuses import ItemStatus
+from jobs.rules.statuses import ItemStatus
 
 COUNTERS: dict[str, str] = {
     ItemStatus.COMPLETED: "done",

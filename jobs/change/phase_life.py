@@ -13,11 +13,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from jobs import progress, timeline
+from jobs.rules import progress
+from jobs.change import event_factory
 from jobs.models import Phase
 from jobs.models.items import ERROR_LENGTH
-from jobs.progress import Judgement
-from jobs.statuses import CompletedBy, PhaseStatus
+from jobs.rules.progress import Judgement
+from jobs.rules.statuses import CompletedBy, PhaseStatus
 
 
 class Life(StrEnum):
@@ -80,7 +81,7 @@ def _next_run(phase: Phase, cause: Cause) -> int:
 
 
 def _error(phase: Phase, cause: Cause) -> str:
-    return cause.error[:ERROR_LENGTH] or timeline.shortfall(phase)
+    return cause.error[:ERROR_LENGTH] or event_factory.shortfall(phase)
 
 
 def _completion(phase: Phase, cause: Cause) -> Judgement:

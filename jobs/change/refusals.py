@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 
-from jobs.errors import WrongState
+from jobs.rules.errors import WrongState
 from jobs.models import Job, Phase
-from jobs.statuses import Held, PhaseStatus, Reason
+from jobs.rules.statuses import Held, PhaseStatus, Reason
 
 
 class Call(Enum):

@@ -4,7 +4,7 @@
 was refused as a dead letter, `replay` takes it again.
 """
 
-from jobs.inbox.letters import bury, replay
-from jobs.inbox.taking import Taken, take
+from jobs.inbox.dead_letters import bury, replay
+from jobs.inbox.ingest import Taken, take
 
 __all__ = ["Taken", "bury", "replay", "take"]

@@ -9,8 +9,9 @@ from uuid import UUID
 
 import msgspec
 
-from jobs import contracts, names
-from jobs.errors import BadInput
+from jobs import contracts
+from jobs.rules import names
+from jobs.rules.errors import BadInput
 from jobs.tracking import NewItem
 
 PAYLOAD_BYTES = 16 * 1024

@@ -16,9 +16,9 @@ from weakref import WeakKeyDictionary
 
 import structlog
 
-from jobs import broadcast
-from jobs.live.frames import Frame, load
-from jobs.live.mailbox import Mailbox
+from jobs.live import broadcast
+from jobs.live.job_messages import Frame, load
+from jobs.live.send_queue import Mailbox
 from jobs.live.threads import in_thread
 from jobs.live.topics import Topic, revisions
 

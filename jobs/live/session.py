@@ -10,12 +10,12 @@ from typing import Any
 
 import structlog
 
-from jobs.live.admission import NOT_FOUND, Denied, Request, admit, identify
-from jobs.live.closing import OVER, OVERLOADED, Closing, denied, flood, unacknowledged
-from jobs.live.frames import PING
+from jobs.live.authorization import NOT_FOUND, Denied, Request, admit, identify
+from jobs.live.close_reasons import OVER, OVERLOADED, Closing, denied, flood, unacknowledged
+from jobs.live.job_messages import PING
 from jobs.live.hub import Hub
-from jobs.live.mailbox import GONE_WINDOW, Mailbox
-from jobs.live.messages import MESSAGE_LENGTH, Ack, Allowance, Sync, decode
+from jobs.live.send_queue import GONE_WINDOW, Mailbox
+from jobs.live.client_messages import MESSAGE_LENGTH, Ack, Allowance, Sync, decode
 from jobs.live.threads import in_thread
 from jobs.live.topics import Topic
 

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from jobs.deletion import delete
-from jobs.live.callers import Caller
+from jobs.db.deletion import delete
+from jobs.live.principals import Caller
 from jobs.models import Ticket
 
 LIFETIME = timedelta(seconds=60)

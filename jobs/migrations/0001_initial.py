@@ -2,7 +2,7 @@
 
 import django.db.models.deletion
 import django.db.models.expressions
-import jobs.statuses
+import jobs.rules.statuses
 from django.conf import settings
 from django.db import migrations, models
 
@@ -31,10 +31,10 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(max_length=100)),
                 ('project', models.CharField(blank=True, default='', max_length=128)),
                 ('metadata', models.JSONField(blank=True, default=dict)),
-                ('status', models.CharField(choices=[(jobs.statuses.JobStatus['PENDING'], 'Pending'), (jobs.statuses.JobStatus['PROCESSING'], 'Processing'), (jobs.statuses.JobStatus['PAUSED'], 'Paused'), (jobs.statuses.JobStatus['COMPLETED'], 'Completed'), (jobs.statuses.JobStatus['FAILED'], 'Failed'), (jobs.statuses.JobStatus['CANCELLED'], 'Cancelled')], default='pending', max_length=10)),
-                ('held', models.CharField(blank=True, choices=[(jobs.statuses.Held['PAUSED'], 'Paused'), (jobs.statuses.Held['CANCELLED'], 'Cancelled')], default='', max_length=10)),
+                ('status', models.CharField(choices=[(jobs.rules.statuses.JobStatus['PENDING'], 'Pending'), (jobs.rules.statuses.JobStatus['PROCESSING'], 'Processing'), (jobs.rules.statuses.JobStatus['PAUSED'], 'Paused'), (jobs.rules.statuses.JobStatus['COMPLETED'], 'Completed'), (jobs.rules.statuses.JobStatus['FAILED'], 'Failed'), (jobs.rules.statuses.JobStatus['CANCELLED'], 'Cancelled')], default='pending', max_length=10)),
+                ('held', models.CharField(blank=True, choices=[(jobs.rules.statuses.Held['PAUSED'], 'Paused'), (jobs.rules.statuses.Held['CANCELLED'], 'Cancelled')], default='', max_length=10)),
                 ('partial', models.BooleanField(default=False)),
-                ('stuck', models.CharField(blank=True, choices=[(jobs.statuses.Stuck['SILENT'], 'Silent'), (jobs.statuses.Stuck['STALLED'], 'Stalled'), (jobs.statuses.Stuck['UNANNOUNCED'], 'Unannounced')], default='', max_length=11)),
+                ('stuck', models.CharField(blank=True, choices=[(jobs.rules.statuses.Stuck['SILENT'], 'Silent'), (jobs.rules.statuses.Stuck['STALLED'], 'Stalled'), (jobs.rules.statuses.Stuck['UNANNOUNCED'], 'Unannounced')], default='', max_length=11)),
                 ('stuck_since', models.DateTimeField(blank=True, null=True)),
                 ('stage', models.CharField(blank=True, default='', max_length=600)),
                 ('percent', models.PositiveSmallIntegerField(default=0)),
@@ -75,12 +75,12 @@ class Migration(migrations.Migration):
                 ('stage', models.CharField(max_length=500)),
                 ('weight', models.PositiveBigIntegerField(default=100)),
                 ('threshold', models.PositiveSmallIntegerField()),
-                ('trigger', models.CharField(choices=[(jobs.statuses.Trigger['AT_THRESHOLD'], jobs.statuses.Trigger['AT_THRESHOLD']), (jobs.statuses.Trigger['WHEN_SETTLED'], jobs.statuses.Trigger['WHEN_SETTLED'])], max_length=12)),
-                ('on_shortfall', models.CharField(choices=[(jobs.statuses.Shortfall['PARTIAL'], jobs.statuses.Shortfall['PARTIAL']), (jobs.statuses.Shortfall['FAIL'], jobs.statuses.Shortfall['FAIL'])], max_length=7)),
+                ('trigger', models.CharField(choices=[(jobs.rules.statuses.Trigger['AT_THRESHOLD'], jobs.rules.statuses.Trigger['AT_THRESHOLD']), (jobs.rules.statuses.Trigger['WHEN_SETTLED'], jobs.rules.statuses.Trigger['WHEN_SETTLED'])], max_length=12)),
+                ('on_shortfall', models.CharField(choices=[(jobs.rules.statuses.Shortfall['PARTIAL'], jobs.rules.statuses.Shortfall['PARTIAL']), (jobs.rules.statuses.Shortfall['FAIL'], jobs.rules.statuses.Shortfall['FAIL'])], max_length=7)),
                 ('gated', models.BooleanField(default=False)),
                 ('watermark_ttl', models.PositiveIntegerField()),
                 ('run', models.PositiveIntegerField(default=1)),
-                ('status', models.CharField(choices=[(jobs.statuses.PhaseStatus['PENDING'], 'Pending'), (jobs.statuses.PhaseStatus['PROCESSING'], 'Processing'), (jobs.statuses.PhaseStatus['COMPLETED'], 'Completed'), (jobs.statuses.PhaseStatus['FAILED'], 'Failed'), (jobs.statuses.PhaseStatus['CANCELLED'], 'Cancelled')], default='pending', max_length=10)),
+                ('status', models.CharField(choices=[(jobs.rules.statuses.PhaseStatus['PENDING'], 'Pending'), (jobs.rules.statuses.PhaseStatus['PROCESSING'], 'Processing'), (jobs.rules.statuses.PhaseStatus['COMPLETED'], 'Completed'), (jobs.rules.statuses.PhaseStatus['FAILED'], 'Failed'), (jobs.rules.statuses.PhaseStatus['CANCELLED'], 'Cancelled')], default='pending', max_length=10)),
                 ('gate_open', models.BooleanField(default=True)),
                 ('listed', models.BooleanField(default=False)),
                 ('counted', models.BooleanField(default=False)),
@@ -93,7 +93,7 @@ class Migration(migrations.Migration):
                 ('skipped', models.BigIntegerField(default=0)),
                 ('processing', models.BigIntegerField(default=0)),
                 ('partial', models.BooleanField(default=False)),
-                ('completed_by', models.CharField(blank=True, choices=[(jobs.statuses.CompletedBy['ALL_DONE'], jobs.statuses.CompletedBy['ALL_DONE']), (jobs.statuses.CompletedBy['THRESHOLD'], jobs.statuses.CompletedBy['THRESHOLD']), (jobs.statuses.CompletedBy['SETTLED'], jobs.statuses.CompletedBy['SETTLED']), (jobs.statuses.CompletedBy['WATERMARK'], jobs.statuses.CompletedBy['WATERMARK']), (jobs.statuses.CompletedBy['FORCED'], jobs.statuses.CompletedBy['FORCED']), (jobs.statuses.CompletedBy['FINISHED'], jobs.statuses.CompletedBy['FINISHED'])], default='', max_length=9)),
+                ('completed_by', models.CharField(blank=True, choices=[(jobs.rules.statuses.CompletedBy['ALL_DONE'], jobs.rules.statuses.CompletedBy['ALL_DONE']), (jobs.rules.statuses.CompletedBy['THRESHOLD'], jobs.rules.statuses.CompletedBy['THRESHOLD']), (jobs.rules.statuses.CompletedBy['SETTLED'], jobs.rules.statuses.CompletedBy['SETTLED']), (jobs.rules.statuses.CompletedBy['WATERMARK'], jobs.rules.statuses.CompletedBy['WATERMARK']), (jobs.rules.statuses.CompletedBy['FORCED'], jobs.rules.statuses.CompletedBy['FORCED']), (jobs.rules.statuses.CompletedBy['FINISHED'], jobs.rules.statuses.CompletedBy['FINISHED'])], default='', max_length=9)),
                 ('error', models.CharField(blank=True, default='', max_length=500)),
                 ('current_item_id', models.BigIntegerField(blank=True, null=True)),
                 ('started_at', models.DateTimeField(blank=True, null=True)),
@@ -116,7 +116,7 @@ class Migration(migrations.Migration):
                 ('label', models.CharField(blank=True, default='', max_length=200)),
                 ('split', models.CharField(blank=True, default='', max_length=64)),
                 ('payload', models.JSONField(blank=True, default=dict)),
-                ('status', models.CharField(choices=[(jobs.statuses.ItemStatus['PENDING'], 'Pending'), (jobs.statuses.ItemStatus['PROCESSING'], 'Processing'), (jobs.statuses.ItemStatus['COMPLETED'], 'Completed'), (jobs.statuses.ItemStatus['FAILED'], 'Failed'), (jobs.statuses.ItemStatus['SKIPPED'], 'Skipped')], default='pending', max_length=10)),
+                ('status', models.CharField(choices=[(jobs.rules.statuses.ItemStatus['PENDING'], 'Pending'), (jobs.rules.statuses.ItemStatus['PROCESSING'], 'Processing'), (jobs.rules.statuses.ItemStatus['COMPLETED'], 'Completed'), (jobs.rules.statuses.ItemStatus['FAILED'], 'Failed'), (jobs.rules.statuses.ItemStatus['SKIPPED'], 'Skipped')], default='pending', max_length=10)),
                 ('attempt', models.PositiveIntegerField(default=0)),
                 ('tries', models.PositiveIntegerField(default=0)),
                 ('worker', models.CharField(blank=True, default='', max_length=128)),
@@ -233,15 +233,15 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='job',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', [jobs.statuses.JobStatus['PENDING'], jobs.statuses.JobStatus['PROCESSING'], jobs.statuses.JobStatus['PAUSED'], jobs.statuses.JobStatus['COMPLETED'], jobs.statuses.JobStatus['FAILED'], jobs.statuses.JobStatus['CANCELLED']])), name='job_status_known'),
+            constraint=models.CheckConstraint(condition=models.Q(('status__in', [jobs.rules.statuses.JobStatus['PENDING'], jobs.rules.statuses.JobStatus['PROCESSING'], jobs.rules.statuses.JobStatus['PAUSED'], jobs.rules.statuses.JobStatus['COMPLETED'], jobs.rules.statuses.JobStatus['FAILED'], jobs.rules.statuses.JobStatus['CANCELLED']])), name='job_status_known'),
         ),
         migrations.AddConstraint(
             model_name='job',
-            constraint=models.CheckConstraint(condition=models.Q(('stuck__in', ['', jobs.statuses.Stuck['SILENT'], jobs.statuses.Stuck['STALLED'], jobs.statuses.Stuck['UNANNOUNCED']])), name='job_stuck_known'),
+            constraint=models.CheckConstraint(condition=models.Q(('stuck__in', ['', jobs.rules.statuses.Stuck['SILENT'], jobs.rules.statuses.Stuck['STALLED'], jobs.rules.statuses.Stuck['UNANNOUNCED']])), name='job_stuck_known'),
         ),
         migrations.AddConstraint(
             model_name='job',
-            constraint=models.CheckConstraint(condition=models.Q(('held__in', ['', jobs.statuses.Held['PAUSED'], jobs.statuses.Held['CANCELLED']])), name='job_held_known'),
+            constraint=models.CheckConstraint(condition=models.Q(('held__in', ['', jobs.rules.statuses.Held['PAUSED'], jobs.rules.statuses.Held['CANCELLED']])), name='job_held_known'),
         ),
         migrations.AddConstraint(
             model_name='job',
@@ -273,7 +273,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='phase',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', [jobs.statuses.PhaseStatus['PENDING'], jobs.statuses.PhaseStatus['PROCESSING'], jobs.statuses.PhaseStatus['COMPLETED'], jobs.statuses.PhaseStatus['FAILED'], jobs.statuses.PhaseStatus['CANCELLED']])), name='phase_status_known'),
+            constraint=models.CheckConstraint(condition=models.Q(('status__in', [jobs.rules.statuses.PhaseStatus['PENDING'], jobs.rules.statuses.PhaseStatus['PROCESSING'], jobs.rules.statuses.PhaseStatus['COMPLETED'], jobs.rules.statuses.PhaseStatus['FAILED'], jobs.rules.statuses.PhaseStatus['CANCELLED']])), name='phase_status_known'),
         ),
         migrations.AddConstraint(
             model_name='phase',
@@ -317,7 +317,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='item',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', [jobs.statuses.ItemStatus['PENDING'], jobs.statuses.ItemStatus['PROCESSING'], jobs.statuses.ItemStatus['COMPLETED'], jobs.statuses.ItemStatus['FAILED'], jobs.statuses.ItemStatus['SKIPPED']])), name='item_status_known'),
+            constraint=models.CheckConstraint(condition=models.Q(('status__in', [jobs.rules.statuses.ItemStatus['PENDING'], jobs.rules.statuses.ItemStatus['PROCESSING'], jobs.rules.statuses.ItemStatus['COMPLETED'], jobs.rules.statuses.ItemStatus['FAILED'], jobs.rules.statuses.ItemStatus['SKIPPED']])), name='item_status_known'),
         ),
         migrations.AddConstraint(
             model_name='item',

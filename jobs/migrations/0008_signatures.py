@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import migrations, models
 
-from jobs.signatures import signature
+from jobs.rules.error_fingerprints import signature
 
 PORTION = 10_000
 Change = tuple[int, str, str]

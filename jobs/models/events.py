@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from jobs import event_order
+from jobs.db import event_order
 from jobs.models.jobs import Job, projects_of
 from jobs.models.phases import Phase
 
@@ -26,7 +26,7 @@ class EventCounter(models.Model):
 
     It is locked from the allocation to the commit, so that a lower id never becomes visible after
     a higher one: a reader who continues after the last id that it saw misses nothing. PostgreSQL has a sequence
-    instead: see `jobs.event_order`.
+    instead: see `jobs.db.event_order`.
     """
 
     value = models.BigIntegerField(default=0)

@@ -13,8 +13,8 @@ from django.db.models import F, Func, Q, Value
 from django.db.models.sql.where import WhereNode
 
 from jobs.models.phases import Phase
-from jobs.signatures import signature
-from jobs.statuses import ItemStatus
+from jobs.rules.error_fingerprints import signature
+from jobs.rules.statuses import ItemStatus
 
 ERROR_LENGTH = 500
 

@@ -10,9 +10,9 @@ from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 
-from jobs import kinds
-from jobs.progress import STAGE_LENGTH
-from jobs.statuses import FINISHED_JOB, UNFINISHED_JOB, Held, JobStatus, Stuck
+from jobs.rules import pipelines
+from jobs.rules.progress import STAGE_LENGTH
+from jobs.rules.statuses import FINISHED_JOB, UNFINISHED_JOB, Held, JobStatus, Stuck
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -152,7 +152,7 @@ class Job(models.Model):
 
     def get_absolute_url(self) -> str:
         """The page that shows this job, as its kind registered it."""
-        return reverse(kinds.page_of(self.kind), args=[self.pk])
+        return reverse(pipelines.page_of(self.kind), args=[self.pk])
 
     @property
     def is_finished(self) -> bool:

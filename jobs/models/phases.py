@@ -10,8 +10,8 @@ from django.db import models
 from django.db.models import F, Q
 
 from jobs.models.jobs import Job
-from jobs.progress import Counts, PhaseState
-from jobs.statuses import OPEN_PHASE, CompletedBy, JobStatus, PhaseStatus, Shortfall, Trigger
+from jobs.rules.progress import Counts, PhaseState
+from jobs.rules.statuses import OPEN_PHASE, CompletedBy, JobStatus, PhaseStatus, Shortfall, Trigger
 
 WORKING_JOB = (JobStatus.PENDING, JobStatus.PROCESSING)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
-from jobs.words import clip
+from jobs.rules.formatting import clip
 
 
 def fit(model: type[models.Model], column: str, text: str) -> str:

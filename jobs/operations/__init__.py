@@ -1,7 +1,7 @@
 """The verbs of operators: each is one transaction with its own permission, its reason and its trace."""
 
-from jobs.operations.act import Act, Refusal, require_permission
-from jobs.operations.adjusting import pause, restart, resume, set_threshold
+from jobs.operations.base import Act, Refusal, require_permission
+from jobs.operations.flow import pause, restart, resume, set_threshold
 from jobs.operations.endpoints import (
     Added,
     add_endpoint,
@@ -12,10 +12,10 @@ from jobs.operations.endpoints import (
     rotate_secret,
     try_endpoint,
 )
-from jobs.operations.finishing import cancel, fail, force_complete
+from jobs.operations.endings import cancel, fail, force_complete
 from jobs.operations.items import release, retry, skip
 from jobs.operations.replay import replay
-from jobs.operations.sharing import renew_badge
+from jobs.operations.badge import renew_badge
 
 __all__ = [
     "Act",

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import Count
 
-from jobs import timeline
+from jobs.change import event_factory
 from jobs.change import Change, LostRace
 from jobs.change.audit import audit
-from jobs.change.items import CLEARED, RENEWED, TAKEN_BACK
+from jobs.change.item_columns import CLEARED, RENEWED, TAKEN_BACK
 from jobs.change.refusals import Call, closed_to, not_cancelled, require_open
 from jobs.models import Item, Job, Phase
 from jobs.models.items import ItemQuerySet
-from jobs.operations.act import Act, Refusal, acting, chosen_phases, refuse_others
-from jobs.statuses import ItemStatus, PhaseStatus
-from jobs.words import things_are
+from jobs.operations.base import Act, Refusal, acting, chosen_phases, refuse_others
+from jobs.rules.statuses import ItemStatus, PhaseStatus
+from jobs.rules.formatting import things_are
 
 if TYPE_CHECKING:
-    from jobs.operations.act import By
+    from jobs.operations.base import By
 
 KEYS_IN_EVENT = 1000
 
@@ -51,7 +51,7 @@ def retry(
             return Act(0, c.job, "There are no failed items to retry.", refused)
         affected = _only([p for p in phases if c.has_moved(p)])
         _reopen(c, phases)
-        c.emit(timeline.retry_requested(c.job, phase=affected, keys=keys, count=moved))
+        c.emit(event_factory.retry_requested(c.job, phase=affected, keys=keys, count=moved))
         detail = f"{things_are(moved, 'failed item')} pending again."
         audit(c, "retry", detail, phase=affected)
         return Act(moved, c.job, detail, refused)

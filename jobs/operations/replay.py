@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from jobs.change.audit import audit
-from jobs.errors import WrongState
+from jobs.rules.errors import WrongState
 from jobs.models import Delivery, Endpoint, Event
 from jobs.models.outbox import DeliveryStatus
-from jobs.operations.act import Act, Refusal, acting
-from jobs.outbox.claiming import end_rest
-from jobs.words import things
+from jobs.operations.base import Act, Refusal, acting
+from jobs.outbox.endpoint_leases import end_rest
+from jobs.rules.formatting import things
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

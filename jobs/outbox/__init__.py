@@ -12,7 +12,7 @@ it waiting, so it is sent again with the same event_id.
 """
 
 from jobs.outbox.dispatch import Dispatcher, deliver
-from jobs.outbox.lanes import BATCH, Lane, try_out
+from jobs.outbox.delivery_run import BATCH, Lane, try_out
 from jobs.outbox.messages import Outcome
 
 __all__ = ["BATCH", "Dispatcher", "Lane", "Outcome", "deliver", "try_out"]

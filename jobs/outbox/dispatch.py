@@ -17,7 +17,7 @@ from time import monotonic
 
 import structlog
 
-from jobs.outbox.lanes import BATCH, Lane, lanes_due, release_connection
+from jobs.outbox.delivery_run import BATCH, Lane, lanes_due, release_connection
 from jobs.outbox.messages import Message, Outcome
 
 log = structlog.get_logger(__name__)

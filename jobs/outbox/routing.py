@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 
 from django.db import connection
 
-from jobs import rows
+from jobs.db import bulk_sql
 from jobs.models import Delivery, Endpoint, Event
 
 # The key lock is the one that a delivery's foreign key takes anyway; taken here it makes the removal of an
@@ -26,7 +26,7 @@ def route(events: Iterable[Event]) -> None:
         for endpoint in endpoints
         if wants(endpoint.types, project=endpoint.project, event=event)
     ]
-    rows.insert(Delivery, deliveries, fields=FIELDS)
+    bulk_sql.insert(Delivery, deliveries, fields=FIELDS)
 
 
 def wants(types: Sequence[str], *, project: str, event: Event) -> bool:

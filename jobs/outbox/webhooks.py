@@ -20,10 +20,10 @@ import httpx
 from django.utils import timezone
 from standardwebhooks import Webhook
 
-from jobs.errors import BadInput
-from jobs.jsontext import storable
+from jobs.rules.errors import BadInput
+from jobs.rules.strict_json import storable
 from jobs.models.outbox import Endpoint
-from jobs.outbox.addresses import PORTS, Unreachable, check_url, resolve
+from jobs.outbox.url_policy import PORTS, Unreachable, check_url, resolve
 from jobs.outbox.messages import Message, Outcome
 
 SECONDS = 10.0

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from jobs.models import Item
 from jobs.serializers.shapes import ClaimedBody, ItemBody
-from jobs.statuses import ItemStatus
+from jobs.rules.statuses import ItemStatus
 
 
 class Claim(Protocol):

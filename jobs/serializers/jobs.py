@@ -12,14 +12,14 @@ from django.db import connection
 from django.db.models import F, Sum
 from django.utils import timezone
 
-from jobs import progress
+from jobs.rules import progress
 from jobs.models import Item, Job, Phase, Tally
 from jobs.models.phases import phases_of
 from jobs.serializers.shapes import CurrentItem, JobBody, PhaseBody
-from jobs.statuses import CompletedBy, JobStatus, PhaseStatus, Shortfall, Stuck, Trigger
+from jobs.rules.statuses import CompletedBy, JobStatus, PhaseStatus, Shortfall, Stuck, Trigger
 
 if TYPE_CHECKING:
-    from jobs.progress import Counts
+    from jobs.rules.progress import Counts
 
 # Written out because every report asks it: to build it through the ORM takes ten times as long as to run it.
 SETTLED_AND_CURRENT = """

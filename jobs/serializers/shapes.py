@@ -8,7 +8,7 @@ from uuid import UUID
 
 from msgspec import Meta
 
-from jobs.statuses import CompletedBy, ItemStatus, JobStatus, PhaseStatus, Shortfall, Stuck, Trigger
+from jobs.rules.statuses import CompletedBy, ItemStatus, JobStatus, PhaseStatus, Shortfall, Stuck, Trigger
 
 Moment = Annotated[datetime, Meta(tz=True)]
 

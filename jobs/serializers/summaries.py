@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from django.db.models import Count
 
-from jobs import progress
+from jobs.rules import progress
 from jobs.models import Item, Job, Phase
 from jobs.serializers.shapes import ProgressBody
 

@@ -13,7 +13,7 @@
 A tracker's job is a generic job like any other: operators see it live, and workers may claim its images over REST.
 """
 
-from jobs.tracker.inputs import Status
+from jobs.tracker.arguments import Status
 from jobs.tracker.tracker import ProgressTracker
 
 __all__ = ["ProgressTracker", "Status"]

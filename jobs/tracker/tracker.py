@@ -14,14 +14,15 @@ from typing import Any, Self, overload
 from django.db import connection
 from django.db.models import Count
 
-from jobs import names, operations, tracking
+from jobs.rules import names
+from jobs import operations, tracking
 from jobs.change import Actor, unit_of_work
-from jobs.errors import NotFound
+from jobs.rules.errors import NotFound
 from jobs.models import Item, Job, Phase
-from jobs.statuses import ItemStatus
-from jobs.tracker import checkpoints, marking, text, uploads
-from jobs.tracker.inputs import STATUS_OF, Status, bounded, new_images, pending_limit, sentence
-from jobs.tracker.patience import patient
+from jobs.rules.statuses import ItemStatus
+from jobs.tracker import checkpoints, marks, text, uploads
+from jobs.tracker.arguments import STATUS_OF, Status, bounded, new_images, pending_limit, sentence
+from jobs.tracker.retry_on_lock import patient
 
 ALWAYS = ("train", "valid", "test")
 MARKS = {status: item for item, status in STATUS_OF.items() if item != ItemStatus.SKIPPED}
@@ -116,8 +117,8 @@ class ProgressTracker:
 
         KeyError for an unknown id, and ValueError for an unknown status; nothing is marked then.
         """
-        items = marking.find(marking.images(), image_ids, what="image")
-        taken = marking.mark(items, MARKS[Status(status)], error=sentence(error), worker=self.worker)
+        items = marks.find(marks.images(), image_ids, what="image")
+        taken = marks.mark(items, MARKS[Status(status)], error=sentence(error), worker=self.worker)
         self._changed.update(item.job for item in items)
         return taken
 
@@ -195,8 +196,8 @@ class ProgressTracker:
 
     @patient
     def _mark_batch(self, batch_id: int, status: ItemStatus, *, error: str = "") -> bool:
-        items = marking.find(marking.batches(), [batch_id], what="batch")
-        return bool(marking.mark(items, status, error=error, worker=self.worker))
+        items = marks.find(marks.batches(), [batch_id], what="batch")
+        return bool(marks.mark(items, status, error=error, worker=self.worker))
 
     @patient
     def get_pending_batches(self, job_id: int) -> list[dict[str, Any]]:

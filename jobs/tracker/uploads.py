@@ -6,11 +6,11 @@ from typing import Any
 
 from jobs import tracking
 from jobs.change import Actor, unit_of_work
-from jobs.kinds import PhaseSpec
+from jobs.rules.pipelines import PhaseSpec
 from jobs.models import Item, Job, Phase
 from jobs.models.items import digest
-from jobs.statuses import ItemStatus
-from jobs.tracker.inputs import STATUS_OF, SUFFIX, UPLOAD, number
+from jobs.rules.statuses import ItemStatus
+from jobs.tracker.arguments import STATUS_OF, SUFFIX, UPLOAD, number
 from jobs.tracking import NewItem
 
 SPEC = PhaseSpec(code=UPLOAD, label="Upload", stage="Uploading batch {done}/{expected}")

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from jobs.change.items import take_back
+from jobs.change.item_columns import take_back
 from jobs.models.items import ERROR_LENGTH
-from jobs.signatures import signature
-from jobs.statuses import SETTLED_ITEM, ItemStatus, Outcome
-from jobs.tracking.inputs import Result
+from jobs.rules.error_fingerprints import signature
+from jobs.rules.statuses import SETTLED_ITEM, ItemStatus, Outcome
+from jobs.tracking.types import Result
 
 LOADED = ("id", "key_digest", "key", "label", "status", "attempt", "worker", "lease_seconds", "checksum")
 GUARDS = ("id", "status", "attempt")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from jobs.errors import BadInput
-from jobs.kinds import Kind, KindOptions, PhaseSpec
-from jobs.statuses import Shortfall, Trigger
-from ocr_chunks.documents.merging import check_result
+from jobs.rules.errors import BadInput
+from jobs.rules.pipelines import Kind, KindOptions, PhaseSpec
+from jobs.rules.statuses import Shortfall, Trigger
+from ocr_chunks.documents.merge_check import check_result
 from ocr_chunks.models import KIND, MERGE, OCR
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import IntegrityError, migrations, transaction
 
-from jobs.names import plain
+from jobs.rules.names import plain
 
 
 def spell_again(apps: Any, schema_editor: Any) -> None:

@@ -7,15 +7,15 @@ from typing import Any
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse
 
-from jobs.previews import Figures
+from jobs.operations.previews import Figures
 from jobs.serializers import JobBody
-from jobs.views import show_job
-from jobs.views.pages import LONGEST_ID
+from jobs.console.job.views import show_job
+from jobs.console.base import LONGEST_ID
 from ocr_chunks.documents.pipeline import PIPELINE
 from ocr_chunks.models import Document
 from ocr_chunks.views.chunks import counts_of, current_of, failed_of, grid_of
 from ocr_chunks.views.failures import retry_all, sentences_of
-from ocr_chunks.views.merging import merge_of
+from ocr_chunks.views.merge_bar import merge_of
 
 
 def document_page(request: HttpRequest, site: AdminSite, document_id: str) -> HttpResponse:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from jobs.models import Phase
-from jobs.previews import Figures, Offer, offer, refusal
-from jobs.words import number
+from jobs.operations.previews import Figures, Offer, offer, refusal
+from jobs.rules.formatting import number
 from ocr_chunks.models import OCR
 from ocr_chunks.views.chunks import Row
 

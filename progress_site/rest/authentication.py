@@ -9,7 +9,7 @@ from rest_framework.authentication import get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from jobs import token_use
+from jobs.api import token_last_used
 
 
 class BearerAuthentication(TokenAuthentication):
@@ -21,5 +21,5 @@ class BearerAuthentication(TokenAuthentication):
             raise AuthenticationFailed("Invalid token.")
         found: tuple[Any, Any] | None = super().authenticate(request)
         if found is not None:
-            token_use.used(found[1])
+            token_last_used.used(found[1])
         return found

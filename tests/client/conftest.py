@@ -7,7 +7,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from progress_client import Client, core
+from progress_client import Client, session
 
 from tests.examples.site import Site, serving
 
@@ -61,4 +61,4 @@ def another(site: Site, folder: Path) -> Iterator[Callable[..., Client]]:
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits long for a server that a test has ended."""
-    monkeypatch.setattr(core, "LAST_PATIENCE", 1.0)
+    monkeypatch.setattr(session, "LAST_PATIENCE", 1.0)

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 from progress_client import Client
-from progress_client.command import main, screens
-from progress_client.command.drawing import Look
+from progress_client.command import main, renderers
+from progress_client.command.tables import Look
 
 from tests.client.grounds import PACKAGE
 from tests.examples.site import Site
@@ -41,7 +41,7 @@ def test_the_list_has_a_line_for_each_job(run: Run, client: Client, name: str) -
     code, out, _ = run("list", "--name", name)
     head, row = out.splitlines()
     assert code == 0
-    assert head.split() == [column.title for column in screens.JOBS]
+    assert head.split() == [column.title for column in renderers.JOBS]
     assert row.split()[1:7] == ["processing", "33", name, "generic", "1/3", "1"]
     assert row.endswith("Processing 1/3 · 1 failed")
     assert run("list", "--name", "nobody") == (0, "", "progress: There is no such job.\n")
@@ -124,7 +124,7 @@ def test_replay_says_whether_anything_waits(run: Run, folder: Path, monkeypatch:
 def test_a_table_fits_the_terminal(client: Client, name: str, width: int) -> None:
     body = client.job(name + "-with-a-long-name" * 5, items=["a"]).body
     look = Look(width=width, colour=False, icons=True)
-    for lines in (screens.job_list([body], look), screens.moving(body, look), screens.job(body, [], look)):
+    for lines in (renderers.job_list([body], look), renderers.moving(body, look), renderers.job(body, [], look)):
         assert max(len(line) for line in lines) <= max(width, 60)
 
 
@@ -141,4 +141,4 @@ def test_on_a_terminal_there_are_bars_and_colours(
     assert process.wait(20) == 0
     said = os.read(near, 65_536).decode()
     assert ("\x1b[32m" in said) is colours
-    assert ("█" * screens.BAR in said) is (variables.get("TERM") != "dumb")
+    assert ("█" * renderers.BAR in said) is (variables.get("TERM") != "dumb")

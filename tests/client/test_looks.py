@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SERVER, CLIENT = ROOT / "jobs/management/console", ROOT / "client/progress_client/command"
+SERVER, CLIENT = ROOT / "jobs/management/terminal", ROOT / "client/progress_client/command"
 DIFFER = {"moment"}  # the server has times, the client the texts that the wire carries
 
 

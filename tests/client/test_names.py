@@ -17,7 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from progress_client import AsyncClient, CertificateError, Client, NotFound, ProgressTracker, listing
+from progress_client import AsyncClient, CertificateError, Client, NotFound, ProgressTracker, file_listing
 
 from examples import connection
 from tests.client.gateway import Gateway, gateway_to, problem
@@ -90,9 +90,9 @@ def test_a_result_that_is_not_utf8_fails_its_item_only(client: Client, site: Sit
 
 
 def test_a_good_name_is_never_taken_for_an_escaped_one() -> None:
-    bodies, reasons = listing.readable([NOT_UTF8, ESCAPED, "\ud800"])
+    bodies, reasons = file_listing.readable([NOT_UTF8, ESCAPED, "\ud800"])
     assert ([body["key"] for body in bodies], list(reasons)) == ([ESCAPED, "\\ud800"], ["\\ud800"])
-    assert listing.readable([ESCAPED, NOT_UTF8]) == ([{"key": ESCAPED}], {})
+    assert file_listing.readable([ESCAPED, NOT_UTF8]) == ([{"key": ESCAPED}], {})
 
 
 # --- jobs that are deleted --------------------------------------------------------------------------

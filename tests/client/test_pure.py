@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from progress_client import Client, __version__, backoff, listing, watching
+from progress_client import Client, __version__, backoff, file_listing, job_watch
 from progress_client.buffer import MOST_RESULTS, Address, Buffer, Outcome
 from progress_client.errors import NotFound, NotPermitted, ProgressError, Refused, WrongState, refusal
 from progress_client.leases import Leases
@@ -198,30 +198,30 @@ def test_a_renewal_names_a_thousand_items_at_most() -> None:
 
 
 def test_a_job_of_more_items_than_one_call_takes_is_told_the_total_first() -> None:
-    items = listing.bodies([str(number) for number in range(12_000)] + ["0"])
-    body, rest = listing.creation("big", items, {})
+    items = file_listing.bodies([str(number) for number in range(12_000)] + ["0"])
+    body, rest = file_listing.creation("big", items, {})
     assert body["phases"][0]["expected"] == 12_000
     assert [len(body["items"]), *map(len, rest)] == [5000, 5000, 2000]
 
 
 def test_a_small_job_says_nothing_but_its_items() -> None:
-    assert listing.creation("small", listing.bodies(["a", "a"]), {"kind": None}) == (
+    assert file_listing.creation("small", file_listing.bodies(["a", "a"]), {"kind": None}) == (
         {"name": "small", "items": [{"key": "a"}]},
         [],
     )
-    assert listing.creation("none", [], {})[0]["items"] == []
-    assert "items" not in listing.creation("open", None, {})[0]
+    assert file_listing.creation("none", [], {})[0]["items"] == []
+    assert "items" not in file_listing.creation("open", None, {})[0]
 
 
 def test_items_of_many_bytes_go_in_more_calls() -> None:
     items = [{"key": str(number), "payload": {"text": "x" * 16_000}} for number in range(100)]
-    assert max(map(len, listing.portions(items))) * 16_000 < 2**20
+    assert max(map(len, file_listing.portions(items))) * 16_000 < 2**20
 
 
 def test_a_large_job_of_another_kind_must_name_its_phases() -> None:
-    items = listing.bodies(map(str, range(6000)))
+    items = file_listing.bodies(map(str, range(6000)))
     with pytest.raises(ValueError, match="name the phases"):
-        listing.creation("big", items, {"kind": "vision", "asset_types": ["video"]})
+        file_listing.creation("big", items, {"kind": "vision", "asset_types": ["video"]})
 
 
 # --- streams ---------------------------------------------------------------------------------------
@@ -229,7 +229,7 @@ def test_a_large_job_of_another_kind_must_name_its_phases() -> None:
 
 def test_a_stream_is_read_message_by_message() -> None:
     raw = b':\n\nevent: snapshot\nid: 4\ndata: {"jobs": []}\n\nevent: job\nid: 5\ndata: {"job": 1}\n\ndata: {"half'
-    assert list(watching.messages(raw.splitlines(keepends=True))) == [
+    assert list(job_watch.messages(raw.splitlines(keepends=True))) == [
         ("snapshot", "4", {"jobs": []}),
         ("job", "5", {"job": 1}),
     ]

@@ -12,7 +12,7 @@ from django.test import Client
 from knox.models import AuthToken
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
-from tests.e2e.stories import Worker
+from tests.e2e.story_helpers import Worker
 from tests.jobs.live.server import LiveServer, serving
 from tests.servers import Server
 

@@ -13,11 +13,13 @@ from django.utils import timezone
 from knox.models import AuthToken
 from playwright.sync_api import Page
 
-from jobs import bulk, operations, tokens, tracking, watchdog
-from jobs.bulk import Mark, Order
-from jobs.kinds import PhaseSpec
+from jobs.operations import bulk
+from jobs import operations, tracking, watchdog
+from jobs.api import tokens
+from jobs.operations.bulk import Mark, Order
+from jobs.rules.pipelines import PhaseSpec
 from jobs.models import BulkAct, Job, Worker
-from jobs.previews import ACTS, Scope, many_figures
+from jobs.operations.previews import ACTS, Scope, many_figures
 from tests.e2e.rules import SMALL, broken, findings, findings_of, show
 from tests.factories import WORKER, item_of, make_job, phase_of
 

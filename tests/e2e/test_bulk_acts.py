@@ -8,10 +8,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from jobs import bulk
-from jobs.bulk import Mark, Order
+from jobs.operations import bulk
+from jobs.operations.bulk import Mark, Order
 from jobs.models import Job
-from jobs.previews import ACTS, Scope, many_figures
+from jobs.operations.previews import ACTS, Scope, many_figures
 from tests.e2e.test_live_pages import assert_not_reloaded, mark_page
 from tests.factories import make_job
 

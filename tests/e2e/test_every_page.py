@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from playwright.sync_api import Page
 
-from tests.world import make_world, pages
+from tests.hostile_data import make_world, pages
 
 pytestmark = pytest.mark.e2e
 

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from jobs.models import Item
-from tests.e2e.stories import expect_said, fail
+from tests.e2e.story_helpers import expect_said, fail
 from tests.factories import make_job
 
 pytestmark = pytest.mark.e2e

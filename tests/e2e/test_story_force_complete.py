@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from jobs.models import Job
-from tests.e2e.stories import Worker, expect_fact, expect_said, make_stuck, row_of
+from tests.e2e.story_helpers import Worker, expect_fact, expect_said, make_stuck, row_of
 from tests.e2e.test_live_pages import assert_not_reloaded, expect_mode, mark_page
 from tests.factories import outward
 

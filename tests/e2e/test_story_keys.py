@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.e2e.conftest import PASSWORD
-from tests.e2e.stories import expect_said
+from tests.e2e.story_helpers import expect_said
 from tests.e2e.test_live_pages import expect_mode
 from tests.ocr_chunks.pages.papers import make_document
 

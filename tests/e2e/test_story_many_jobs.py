@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from jobs import bulk
+from jobs.operations import bulk
 from jobs.models import BulkAct, Job
-from tests.e2e.stories import expect_fact, expect_said
+from tests.e2e.story_helpers import expect_fact, expect_said
 from tests.e2e.test_live_pages import assert_not_reloaded, mark_page
 from tests.factories import make_job, phase_of
-from tests.jobs.pages.crowd import make_crowd
+from tests.jobs.pages.many_jobs import make_crowd
 from tests.plan import size
 
 pytestmark = pytest.mark.e2e

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from jobs.models import Event
-from tests.e2e.stories import Worker, expect_fact, expect_said, make_stuck, row_of
+from tests.e2e.story_helpers import Worker, expect_fact, expect_said, make_stuck, row_of
 from tests.e2e.test_live_pages import assert_not_reloaded, bar_of, expect_mode, mark_page
 
 pytestmark = pytest.mark.e2e

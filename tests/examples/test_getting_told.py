@@ -16,7 +16,7 @@ import pika
 import pytest
 from django.conf import settings
 
-from jobs.inbox.queues import dead_queue
+from jobs.inbox.topology import dead_queue
 from tests.examples.site import ROOT, Site, environment, eventually, serving
 from tests.examples.test_listener import complete
 

@@ -18,7 +18,7 @@ from django.conf import settings
 
 from examples import completion_listener
 from examples.connection import Connection
-from jobs.inbox.queues import dead_queue, declare_consumer
+from jobs.inbox.topology import dead_queue, declare_consumer
 from tests.examples.site import ROOT, Site, eventually, lines_of, serving, terminate, working
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from jobs import bulk
-from jobs.bulk import Mark, Order
+from jobs.operations import bulk
+from jobs.operations.bulk import Mark, Order
 from jobs.models import BulkAct, Job
-from jobs.previews import ACTS, Scope, many_figures
+from jobs.operations.previews import ACTS, Scope, many_figures
 
 
 def begun(

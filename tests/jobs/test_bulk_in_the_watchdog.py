@@ -8,11 +8,11 @@ import pytest
 from django.core.management import call_command
 from django.db import OperationalError
 
-from jobs import bulk
-from jobs.bulk import Mark, Order
-from jobs.management import watching
+from jobs.operations import bulk
+from jobs.operations.bulk import Mark, Order
+from jobs.management import watchdog_loop
 from jobs.models import BulkAct
-from jobs.previews import ACTS, Scope, many_figures
+from jobs.operations.previews import ACTS, Scope, many_figures
 from tests.factories import make_job, operator
 
 pytestmark = pytest.mark.django_db
@@ -36,8 +36,8 @@ class Stop(Event):
 
 @pytest.fixture(autouse=True)
 def _one_job_at_a_time_on_this_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watching, "BULK_SECONDS", 0.0)
-    monkeypatch.setattr(watching, "close_old_connections", lambda: None)
+    monkeypatch.setattr(watchdog_loop, "BULK_SECONDS", 0.0)
+    monkeypatch.setattr(watchdog_loop, "close_old_connections", lambda: None)
 
 
 def begun(number: int) -> BulkAct:
@@ -49,8 +49,8 @@ def begun(number: int) -> BulkAct:
 
 def test_the_loop_hardly_pauses_while_a_bulk_act_is_left_to_do() -> None:
     act, stop = begun(3), Stop(4)
-    watching.act_until(stop, interval=2.0)
-    assert stop.waits == [watching.BREATH_SECONDS, watching.BREATH_SECONDS, 2.0, 2.0]
+    watchdog_loop.act_until(stop, interval=2.0)
+    assert stop.waits == [watchdog_loop.BREATH_SECONDS, watchdog_loop.BREATH_SECONDS, 2.0, 2.0]
     act.refresh_from_db()
     assert (act.status, act.done) == ("finished", 3)
 
@@ -59,9 +59,9 @@ def test_a_bulk_act_that_cannot_go_on_does_not_end_the_loop(monkeypatch: pytest.
     def locked(**_: float) -> bool:
         raise OperationalError("database is locked")
 
-    monkeypatch.setattr(watching.bulk, "work", locked)
+    monkeypatch.setattr(watchdog_loop.bulk, "work", locked)
     stop = Stop(2)
-    watching.act_until(stop, interval=2.0)
+    watchdog_loop.act_until(stop, interval=2.0)
     assert stop.waits == [2.0, 2.0]
 
 
@@ -81,18 +81,18 @@ def test_a_bulk_act_that_takes_long_does_not_hold_up_the_sweeps(monkeypatch: pyt
             swept.release()
         return {}
 
-    monkeypatch.setattr(watching.bulk, "work", long_act)
-    monkeypatch.setattr(watching.watchdog, "sweep", sweep)
-    watching.watch(stop, interval=0.01)
+    monkeypatch.setattr(watchdog_loop.bulk, "work", long_act)
+    monkeypatch.setattr(watchdog_loop.watchdog, "sweep", sweep)
+    watchdog_loop.watch(stop, interval=0.01)
     assert stop.is_set()
 
 
 def test_a_loop_with_a_long_interval_gives_signs_of_life_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     beats: list[str] = []
-    monkeypatch.setattr(watching.heartbeats, "beat", beats.append)
+    monkeypatch.setattr(watchdog_loop.heartbeats, "beat", beats.append)
     stop = Stop(3)
-    watching.sweep_until(stop, interval=25.0)
-    assert stop.waits == [watching.BEAT_SECONDS, watching.BEAT_SECONDS, 5.0]
+    watchdog_loop.sweep_until(stop, interval=25.0)
+    assert stop.waits == [watchdog_loop.BEAT_SECONDS, watchdog_loop.BEAT_SECONDS, 5.0]
     assert beats == ["watchdog"] * 3
 
 

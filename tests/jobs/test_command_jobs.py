@@ -14,8 +14,8 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from jobs.kinds import PhaseSpec
-from jobs.management.console import asking
+from jobs.rules.pipelines import PhaseSpec
+from jobs.management.terminal import arguments
 from jobs.models import Job
 from jobs.serializers import encode, job_body
 from tests.factories import item_of, job_in, make_job, operator, phase_of, pipeline, take, tell, working_job
@@ -200,7 +200,7 @@ def test_an_act_says_what_it_did_and_shows_the_job() -> None:
 
 
 def test_the_shell_s_user_and_the_reason_are_in_the_timeline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asking.getpass, "getuser", lambda: "olga")
+    monkeypatch.setattr(arguments.getpass, "getuser", lambda: "olga")
     job = waiting()
     run("retry", job.pk, "--reason", "storage is back")
     event = job.events.get(type="operator.retry")
@@ -211,7 +211,7 @@ def test_a_user_that_the_system_does_not_know_is_written_down_by_number(monkeypa
     def unknown() -> str:
         raise KeyError("getpwuid(): uid not found")
 
-    monkeypatch.setattr(asking.getpass, "getuser", unknown)
+    monkeypatch.setattr(arguments.getpass, "getuser", unknown)
     job = waiting()
     run("pause", job.pk)
     assert job.events.get(type="operator.pause").actor == f"uid {os.getuid()}"

@@ -10,7 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from jobs import operations
-from jobs.management.console import watching
+from jobs.management.terminal import job_watch
 from jobs.models import Job
 from tests.factories import complete, make_job, phase_of, tell
 
@@ -30,7 +30,7 @@ def watch(
 ) -> int:
     """Watch while these things happen, one in each pause; the exit code."""
     coming: Iterator[Callable[[], object]] = iter(acts)
-    monkeypatch.setattr(watching.time, "sleep", lambda _: next(coming)())
+    monkeypatch.setattr(job_watch.time, "sleep", lambda _: next(coming)())
     try:
         call_command("jobs", "watch", job.name, *["--json"] * json, stdout=out, stderr=StringIO())
     except SystemExit as ended:
@@ -60,14 +60,14 @@ def test_a_terminal_gets_a_bar_for_each_phase_drawn_over_the_last_one(monkeypatc
     monkeypatch.setenv("NO_COLOR", "1")
     code = watch(job, out, monkeypatch, lambda: tell(phase, "k0", "failed"), lambda: complete(phase, 4))
     first, second, third = out.getvalue().split("\x1b[J")[:3]
-    assert first.startswith(watching.HIDE_CURSOR)
+    assert first.startswith(job_watch.HIDE_CURSOR)
     assert "[░░░░░░░░░░░░░░░░░░░░]" in first
     assert second.startswith("\x1b[3F")
     assert "[▒▒▒▒▒░░░░░░░░░░░░░░░]" in second
     assert "k0 failed: unknown error" in second
     assert third.startswith("\x1b[4F")
     assert "✓ completed" in third
-    assert out.getvalue().endswith(watching.SHOW_CURSOR)
+    assert out.getvalue().endswith(job_watch.SHOW_CURSOR)
     assert code == 0
 
 
@@ -92,7 +92,7 @@ def test_ctrl_c_gives_the_cursor_back_and_is_exit_code_130(monkeypatch: pytest.M
 
     job, out = make_job(items=2), Terminal()
     assert watch(job, out, monkeypatch, interrupt) == 130
-    assert out.getvalue().endswith(watching.SHOW_CURSOR)
+    assert out.getvalue().endswith(job_watch.SHOW_CURSOR)
 
 
 COLOURS = [({}, [], True), ({"NO_COLOR": "1"}, [], False), ({}, ["--no-color"], False), ({"TERM": "dumb"}, [], False)]

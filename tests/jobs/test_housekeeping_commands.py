@@ -15,8 +15,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from jobs import deletion, operations, watchdog
-from jobs.errors import Conflict, NotFound
+from jobs.db import deletion
+from jobs import operations, watchdog
+from jobs.rules.errors import Conflict, NotFound
 from jobs.models import Delivery, Endpoint, Event, InboxMessage, Item, Job, Phase
 from ocr_chunks import documents
 from ocr_chunks.models import Chunk

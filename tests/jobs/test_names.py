@@ -15,9 +15,10 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from jobs import inbox, names
+from jobs import inbox
+from jobs.rules import names
 from jobs.change import Actor
-from jobs.errors import BadInput
+from jobs.rules.errors import BadInput
 from jobs.models import Endpoint, Item, Job, Membership, Worker
 from jobs.tracker import ProgressTracker
 from ocr_chunks.models import Document

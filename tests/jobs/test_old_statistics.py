@@ -18,11 +18,11 @@ from django.test import Client
 from django.utils import timezone
 
 from jobs import operations, tracking, watchdog
-from jobs.kinds import PhaseSpec
+from jobs.rules.pipelines import PhaseSpec
 from jobs.models import Item, Job, Phase
 from jobs.tracking import Result
 from tests.factories import WORKER, make_job, new_items, phase_of, pipeline
-from tests.jobs.races.crew import fresh
+from tests.jobs.races.concurrency import fresh
 
 pytestmark = [pytest.mark.django_db, pytest.mark.postgres]
 

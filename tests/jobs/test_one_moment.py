@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 from django.utils import timezone
 
-from jobs.live.frames import load
+from jobs.live.job_messages import load
 from jobs.models import Job
 from jobs.models.phases import phases_of
-from jobs.previews import figures_of, many_figures
+from jobs.operations.previews import figures_of, many_figures
 from jobs.serializers import job_bodies, job_body, progress_body
 from tests.factories import complete, make_job, phase_of
 from tests.interleaving import before_the_phases_are_read

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from jobs import progress
-from jobs.progress import Counts, Judgement, PhaseState
-from jobs.statuses import CompletedBy, PhaseStatus, Shortfall, Trigger
+from jobs.rules import progress
+from jobs.rules.progress import Counts, Judgement, PhaseState
+from jobs.rules.statuses import CompletedBy, PhaseStatus, Shortfall, Trigger
 
 NOON = datetime(2026, 3, 2, 12, 0, 0, tzinfo=UTC)
 PENDING, PROCESSING, COMPLETED, FAILED, CANCELLED = PhaseStatus

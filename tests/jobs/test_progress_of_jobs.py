@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from jobs import progress
-from jobs.progress import Counts, PhaseState, Vitals
-from jobs.statuses import JobStatus, Stuck
+from jobs.rules import progress
+from jobs.rules.progress import Counts, PhaseState, Vitals
+from jobs.rules.statuses import JobStatus, Stuck
 from tests.jobs.test_progress import CANCELLED, COMPLETED, FAILED, phase
 
 NOON = datetime(2026, 3, 2, 12, 0, 0, tzinfo=UTC)

@@ -10,7 +10,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from jobs import event_order, rows
+from jobs.db import event_order, bulk_sql
 from jobs.models import Event, Item, Phase, Tally, Worker
 from jobs.models.items import digest
 from tests.factories import item_of, make_job, phase_of
@@ -49,7 +49,7 @@ JSONS: dict[str, Any] = {
 def insert_item(phase: Phase, key: str, **values: Any) -> Item:
     """One item of this phase, written by `rows.insert`."""
     names = ("phase", "key", "key_digest", *values)
-    rows.insert(Item, [(phase.pk, key, digest(key), *values.values())], fields=names)
+    bulk_sql.insert(Item, [(phase.pk, key, digest(key), *values.values())], fields=names)
     return Item.objects.get(phase=phase, key_digest=digest(key))
 
 
@@ -58,7 +58,7 @@ def test_a_text_comes_out_as_it_went_in(text: str) -> None:
     phase = phase_of(make_job())
     item = insert_item(phase, f"key {text}", label=text)
     assert (item.key, item.label) == (f"key {text}", text)
-    rows.update(Item, [(item.pk, text, f"{text}!")], match=("id", "label"), fields=("error",))
+    bulk_sql.update(Item, [(item.pk, text, f"{text}!")], match=("id", "label"), fields=("error",))
     assert item_of(phase.job, item.key).error == f"{text}!"
 
 
@@ -67,7 +67,7 @@ def test_json_comes_out_as_it_went_in(value: Any) -> None:
     phase = phase_of(make_job())
     item = insert_item(phase, "k", payload=value)
     assert item.payload == value
-    rows.update(Item, [(item.pk, {"was": value})], match=("id",), fields=("result",))
+    bulk_sql.update(Item, [(item.pk, {"was": value})], match=("id",), fields=("result",))
     assert item_of(phase.job, "k").result == {"was": value}
 
 
@@ -92,7 +92,7 @@ def test_a_time_comes_out_to_the_microsecond(moment: datetime | None) -> None:
     phase = phase_of(make_job())
     item = insert_item(phase, "k", finished_at=moment)
     assert item.finished_at == moment
-    rows.update(Item, [(item.pk, moment)], match=("id",), fields=("started_at",))
+    bulk_sql.update(Item, [(item.pk, moment)], match=("id",), fields=("started_at",))
     assert item_of(phase.job, "k").started_at == moment
     assert Item.objects.filter(started_at=moment).exists()
 
@@ -119,14 +119,14 @@ def test_times_written_in_bulk_compare_with_times_written_by_the_orm() -> None:
 )
 def test_a_length_of_time_comes_out_to_the_microsecond(left: timedelta | None) -> None:
     phase = phase_of(make_job())
-    rows.update(Phase, [(phase.pk, left)], match=("id",), fields=("deadline_left",))
+    bulk_sql.update(Phase, [(phase.pk, left)], match=("id",), fields=("deadline_left",))
     assert phase_of(phase.job).deadline_left == left
 
 
 @pytest.mark.parametrize("answer", [True, False])
 def test_a_yes_or_no_comes_out_as_it_went_in(answer: bool) -> None:
     phase = phase_of(make_job())
-    rows.update(Phase, [(phase.pk, answer, not answer)], match=("id",), fields=("listed", "counted"))
+    bulk_sql.update(Phase, [(phase.pk, answer, not answer)], match=("id",), fields=("listed", "counted"))
     again = phase_of(phase.job)
     assert (again.listed, again.counted) == (answer, not answer)
 
@@ -134,7 +134,7 @@ def test_a_yes_or_no_comes_out_as_it_went_in(answer: bool) -> None:
 @pytest.mark.parametrize("number", [0, 1, 2**31, 2**53, 2**63 - 1, None])
 def test_a_number_comes_out_as_it_went_in(number: int | None) -> None:
     phase = phase_of(make_job())
-    rows.update(Phase, [(phase.pk, number)], match=("id",), fields=("expected",))
+    bulk_sql.update(Phase, [(phase.pk, number)], match=("id",), fields=("expected",))
     assert phase_of(phase.job).expected == number
 
 
@@ -142,7 +142,7 @@ def test_an_id_of_its_own_kind_comes_out_as_it_went_in() -> None:
     job = make_job()
     event_id = uuid4()
     given = {"pk": 10**15, "event_id": event_id, "job": job.pk, "type": "note", "at": MOMENT}
-    rows.insert(Event, [tuple(given.values())], fields=("id", *list(given)[1:]))
+    bulk_sql.insert(Event, [tuple(given.values())], fields=("id", *list(given)[1:]))
     event = Event.objects.get(event_id=event_id)
     assert (event.pk, event.event_id, event.at, event.data) == (10**15, UUID(str(event_id)), MOMENT, {})
 
@@ -156,7 +156,7 @@ def test_constants_are_the_same_in_every_row() -> None:
     phase = phase_of(make_job())
     values = [(key, digest(key)) for key in ("a", "b")]
     constants = {"phase": phase.pk, "split": "it's", "payload": {"a": [1]}, "finished_at": MOMENT}
-    rows.insert(Item, values, fields=("key", "key_digest"), constants=constants)
+    bulk_sql.insert(Item, values, fields=("key", "key_digest"), constants=constants)
     found = phase.items.values_list("split", "payload", "finished_at")
     assert list(found) == [("it's", {"a": [1]}, MOMENT)] * 2
 
@@ -164,7 +164,7 @@ def test_constants_are_the_same_in_every_row() -> None:
 def test_rows_get_their_ids_in_the_order_in_which_they_were_given() -> None:
     phase = phase_of(make_job())
     keys = [f"k{n}" for n in range(1500)]
-    rows.insert(Item, [(phase.pk, key, digest(key)) for key in keys], fields=("phase", "key", "key_digest"))
+    bulk_sql.insert(Item, [(phase.pk, key, digest(key)) for key in keys], fields=("phase", "key", "key_digest"))
     assert list(phase.items.order_by("pk").values_list("key", flat=True)) == keys
 
 
@@ -173,9 +173,9 @@ def test_any_number_of_rows_is_one_statement(number: int) -> None:
     phase = phase_of(make_job())
     keys = [f"k{n}" for n in range(number)]
     with CaptureQueriesContext(connection) as captured:
-        rows.insert(Item, [(phase.pk, key, digest(key)) for key in keys], fields=("phase", "key", "key_digest"))
+        bulk_sql.insert(Item, [(phase.pk, key, digest(key)) for key in keys], fields=("phase", "key", "key_digest"))
         ids = list(phase.items.values_list("pk", flat=True))
-        rows.update(Item, [(pk, "x") for pk in ids], match=("id",), fields=("label",))
+        bulk_sql.update(Item, [(pk, "x") for pk in ids], match=("id",), fields=("label",))
     assert len(captured) == 3
     assert phase.items.filter(label="x").count() == number
 
@@ -185,9 +185,9 @@ def test_a_row_that_exists_is_left_alone_and_not_counted() -> None:
     item = insert_item(phase, "a", label="first")
     values = [(phase.pk, key, digest(key), "second") for key in ("a", "b")]
     names = ("phase", "key", "key_digest", "label")
-    assert rows.insert(Item, values, fields=names, ignore_conflicts=True) == 1
+    assert bulk_sql.insert(Item, values, fields=names, ignore_conflicts=True) == 1
     assert Item.objects.get(pk=item.pk).label == "first"
-    assert rows.insert(Item, values, fields=names, ignore_conflicts=True) == 0
+    assert bulk_sql.insert(Item, values, fields=names, ignore_conflicts=True) == 0
 
 
 def test_without_conflict_a_row_that_exists_is_an_error() -> None:
@@ -202,7 +202,7 @@ def test_added_numbers_grow_and_the_others_stay() -> None:
     names = ("phase", "minute", "done", "failed")
     minute = MOMENT.replace(second=0, microsecond=0)
     for _ in range(3):
-        rows.insert(Tally, [(phase.pk, minute, 5, 1)], fields=names, conflict=("phase", "minute"), add=("done",))
+        bulk_sql.insert(Tally, [(phase.pk, minute, 5, 1)], fields=names, conflict=("phase", "minute"), add=("done",))
     tally = Tally.objects.get(phase=phase)
     assert (tally.minute, tally.done, tally.failed, tally.skipped) == (minute, 15, 1, 0)
 
@@ -210,7 +210,7 @@ def test_added_numbers_grow_and_the_others_stay() -> None:
 def test_replaced_values_are_new_and_the_others_stay() -> None:
     names = ("name", "message", "seen_at")
     for message, seen_at in (("first", MOMENT), ("second", MOMENT + timedelta(hours=1))):
-        rows.insert(Worker, [("w1", message, seen_at)], fields=names, conflict=("name",), replace=("seen_at",))
+        bulk_sql.insert(Worker, [("w1", message, seen_at)], fields=names, conflict=("name",), replace=("seen_at",))
     worker = Worker.objects.get(name="w1")
     assert (worker.message, worker.seen_at) == ("first", MOMENT + timedelta(hours=1))
 
@@ -220,7 +220,7 @@ def test_an_update_answers_the_rows_that_still_matched_and_moves_only_those() ->
     first, second, third = phase.items.order_by("pk")
     Item.objects.filter(pk=second.pk).update(attempt=7)
     values = [(item.pk, "pending", 0, "x") for item in (first, second, third)]
-    moved = rows.update(Item, values, match=("id", "status", "attempt"), fields=("label",))
+    moved = bulk_sql.update(Item, values, match=("id", "status", "attempt"), fields=("label",))
     assert sorted(moved) == [first.pk, third.pk]
     assert list(phase.items.order_by("pk").values_list("label", flat=True)) == ["x", "", "x"]
 
@@ -228,7 +228,7 @@ def test_an_update_answers_the_rows_that_still_matched_and_moves_only_those() ->
 def test_each_row_gets_its_own_values() -> None:
     phase = phase_of(make_job(items=50))
     items = list(phase.items.order_by("pk"))
-    rows.update(Item, [(item.pk, item.key[::-1]) for item in items], match=("id",), fields=("label",))
+    bulk_sql.update(Item, [(item.pk, item.key[::-1]) for item in items], match=("id",), fields=("label",))
     assert all(item.label == item.key[::-1] for item in phase.items.all())
 
 
@@ -236,7 +236,7 @@ def test_values_that_python_calls_equal_stay_apart() -> None:
     phase = phase_of(make_job())
     values: list[Any] = [1, True, 1.0]
     given = [(phase.pk, f"k{n}", digest(f"k{n}"), {"value": value}) for n, value in enumerate(values)]
-    rows.insert(Item, given, fields=("phase", "key", "key_digest", "payload"))
+    bulk_sql.insert(Item, given, fields=("phase", "key", "key_digest", "payload"))
     found = [item.payload["value"] for item in phase.items.order_by("pk")]
     assert [(type(value), value) for value in found] == [(type(value), value) for value in values]
 
@@ -244,13 +244,13 @@ def test_values_that_python_calls_equal_stay_apart() -> None:
 def test_the_same_update_of_many_rows_moves_them_all() -> None:
     phase = phase_of(make_job(items=3))
     ids = list(phase.items.values_list("pk", flat=True))
-    assert sorted(rows.update(Item, [(pk, MOMENT) for pk in ids], match=("id",), fields=("started_at",))) == ids
+    assert sorted(bulk_sql.update(Item, [(pk, MOMENT) for pk in ids], match=("id",), fields=("started_at",))) == ids
     assert phase.items.filter(started_at=MOMENT).count() == 3
 
 
 def test_nothing_to_write_writes_nothing() -> None:
-    assert rows.insert(Item, [], fields=("phase", "key", "key_digest")) == 0
-    assert rows.update(Item, [], match=("id",), fields=("label",)) == []
+    assert bulk_sql.insert(Item, [], fields=("phase", "key", "key_digest")) == 0
+    assert bulk_sql.update(Item, [], match=("id",), fields=("label",)) == []
 
 
 def test_ids_are_handed_out_once_and_ascending() -> None:

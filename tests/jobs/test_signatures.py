@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.models.items import ERROR_LENGTH
-from jobs.signatures import signature
+from jobs.rules.error_fingerprints import signature
 
 UUID = "3f2c9a10-0000-4000-8000-00000000002a"
 PIECES = (

@@ -11,7 +11,7 @@ from django.apps import apps
 from django.db import connection
 
 from jobs.models import Item
-from jobs.signatures import signature
+from jobs.rules.error_fingerprints import signature
 from tests.factories import make_job
 
 migration = import_module("jobs.migrations.0008_signatures")

@@ -15,13 +15,14 @@ import pytest
 from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 
-from jobs import operations, rows, tracking, watchdog
-from jobs.kinds import PhaseSpec
+from jobs import operations, tracking, watchdog
+from jobs.db import bulk_sql
+from jobs.rules.pipelines import PhaseSpec
 from jobs.models import Item, Job, Phase
 from jobs.models.items import digest
 from jobs.tracking import NewItem, Result
 from tests.factories import WORKER, make_job, new_items, phase_of
-from tests.jobs.races.crew import fresh
+from tests.jobs.races.concurrency import fresh
 from tests.plan import size
 
 Act = Callable[[], Any]
@@ -209,7 +210,7 @@ def large_phase() -> Phase:
     done = MANY - 1000
     for keys in batched((f"d{n}" for n in range(1, done)), 10_000):
         values = [(key, digest(key)) for key in keys]
-        rows.insert(Item, values, fields=("key", "key_digest"), constants={"phase": phase.pk, "status": "completed"})
+        bulk_sql.insert(Item, values, fields=("key", "key_digest"), constants={"phase": phase.pk, "status": "completed"})
     Phase.objects.filter(pk=phase.pk).update(done=done, items_total=done)
     tracking.add_items(phase, items=new_items(1000, start=1), by=WORKER)
     analyze()
@@ -223,7 +224,7 @@ def test_a_large_phase_is_worked_by_its_indexes() -> None:
     assert watchdog.recount() == []
     ids = list(phase.items.order_by("pk").values_list("pk", flat=True)[:100])
     values = [(pk, "completed", 0, f"e{pk}") for pk in ids]
-    [update] = statements(partial(rows.update, Item, values, match=("id", "status", "attempt"), fields=("error",)))
+    [update] = statements(partial(bulk_sql.update, Item, values, match=("id", "status", "attempt"), fields=("error",)))
     assert uses_the_primary_key(plan_of(update))
     [select] = [sql for sql in statements(claim(phase, 100)) if sql.endswith("LIMIT 100")]
     assert "item_phase_status" in plan_of(select)

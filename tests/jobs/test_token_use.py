@@ -13,14 +13,14 @@ from django.test import Client
 from django.utils import timezone
 from knox.models import AuthToken
 
-from jobs import token_use, tokens
+from jobs.api import token_last_used, tokens
 from jobs.models import TokenUse
 from tests.jobs.test_sql_pins import statements
 
 
 @pytest.fixture(autouse=True)
 def _anew() -> None:
-    token_use.forget()
+    token_last_used.forget()
 
 
 def call(secret: str) -> int:
@@ -41,7 +41,7 @@ def test_after_a_minute_it_is_noted_again(monkeypatch: pytest.MonkeyPatch) -> No
     secret = tokens.issue("w1")
     call(secret)
     TokenUse.objects.update(used_at=timezone.now() - timedelta(hours=1))
-    monkeypatch.setattr(token_use, "monotonic", lambda: monotonic() + 61)
+    monkeypatch.setattr(token_last_used, "monotonic", lambda: monotonic() + 61)
     call(secret)
     assert timezone.now() - TokenUse.objects.get().used_at < timedelta(minutes=1)
 
@@ -63,12 +63,12 @@ def test_a_call_succeeds_where_its_use_cannot_be_noted(monkeypatch: pytest.Monke
 
     secret = tokens.issue("w1")
     with monkeypatch.context() as patch:
-        patch.setattr(token_use, "_write", broken)
+        patch.setattr(token_last_used, "_write", broken)
         assert call(secret) == 200
     assert not TokenUse.objects.exists()
     assert call(secret) == 200
     assert not TokenUse.objects.exists()
-    monkeypatch.setattr(token_use, "monotonic", lambda: monotonic() + token_use.AGAIN + 1)
+    monkeypatch.setattr(token_last_used, "monotonic", lambda: monotonic() + token_last_used.AGAIN + 1)
     call(secret)
     assert TokenUse.objects.exists()
 
@@ -84,7 +84,7 @@ def test_nobody_waits_for_a_writer() -> None:
 
     def use() -> None:
         begun = monotonic()
-        token_use.used(token)
+        token_last_used.used(token)
         took.append(monotonic() - begun)
         left.append(patience())
         connections.close_all()

@@ -9,7 +9,7 @@ from typing import Any
 from jobs import tracking
 from jobs.models import Item, Job, Phase
 from jobs.tracking import Actor, Result
-from jobs.tracking.inputs import ClaimedItem
+from jobs.tracking.types import ClaimedItem
 from ocr_chunks import documents
 from ocr_chunks.models import Chunk, Document
 from ocr_chunks.serializers import DocumentBody, document_body

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from jobs import operations
-from jobs.statuses import ItemStatus
+from jobs.rules.statuses import ItemStatus
 from ocr_chunks.models import Document
 from tests.jobs.rules.conftest import Clock
 from tests.ocr_chunks.factories import (

@@ -8,11 +8,11 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from jobs.change import Actor
-from jobs.errors import BadInput, Conflict, NotPermitted
+from jobs.rules.errors import BadInput, Conflict, NotPermitted
 from jobs.models import Item, Job
 from ocr_chunks import documents
 from ocr_chunks.models import Chunk, Document
-from ocr_chunks.ranges import PageRange
+from ocr_chunks.page_ranges import PageRange
 from tests.factories import WORKER, make_job, operator, phase_of
 from tests.ocr_chunks.factories import (
     body,

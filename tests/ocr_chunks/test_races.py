@@ -7,13 +7,13 @@ from functools import partial
 import pytest
 
 from jobs import tracking
-from jobs.errors import Conflict
+from jobs.rules.errors import Conflict
 from jobs.models import Job
 from jobs.tracking import Actor, Result
 from ocr_chunks import documents
 from ocr_chunks.models import Chunk, Document
 from tests.factories import WORKER, types
-from tests.jobs.races.crew import assert_whole, crew, fresh, outcomes
+from tests.jobs.races.concurrency import assert_whole, crew, fresh, outcomes
 from tests.ocr_chunks.factories import checksum, in_state, job_of, make_document, ocr
 
 pytestmark = pytest.mark.django_db(transaction=True)

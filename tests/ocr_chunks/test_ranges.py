@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.errors import BadInput
-from ocr_chunks.ranges import MOST_CHUNKS, PageRange, check, split
+from jobs.rules.errors import BadInput
+from ocr_chunks.page_ranges import MOST_CHUNKS, PageRange, check, split
 
 
 def pages(ranges: list[PageRange]) -> list[int]:

@@ -9,7 +9,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 
 from jobs import operations, tracking
-from jobs.errors import Conflict, NotFound, NotPermitted, WrongState
+from jobs.rules.errors import Conflict, NotFound, NotPermitted, WrongState
 from jobs.operations import Act
 from jobs.tracking import Result
 from ocr_chunks.documents import retry_chunks

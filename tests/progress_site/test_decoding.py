@@ -11,8 +11,8 @@ from django.test import RequestFactory
 from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 
-from jobs.decoding import decode, query
-from jobs.errors import BadInput
+from jobs.api.request_decoding import decode, query
+from jobs.rules.errors import BadInput
 
 
 class Line(msgspec.Struct, forbid_unknown_fields=True):

@@ -12,8 +12,8 @@ from django.core.signals import request_finished
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import path
 
-from progress_site import handler, probes
-from progress_site.handler import THREADS, ThreadedHandler
+from progress_site import threaded_handler, health
+from progress_site.threaded_handler import THREADS, ThreadedHandler
 
 ended = threading.Event()
 released = threading.Event()
@@ -55,7 +55,7 @@ def stuck(request: HttpRequest) -> HttpResponse:
 
 urlpatterns = [
     *[path(view.__name__, view) for view in (plain, pieces, endless, asynchronous, stuck)],
-    path("healthz", probes.healthz),
+    path("healthz", health.healthz),
     path("readyz", stuck),
 ]
 pytestmark = pytest.mark.urls(__name__)
@@ -160,11 +160,11 @@ async def test_a_request_is_finished_in_the_thread_in_which_it_began() -> None:
 
 
 async def test_the_liveness_probe_is_answered_while_every_thread_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handler, "PROBE_SECONDS", 0.05)
+    monkeypatch.setattr(threaded_handler, "PROBE_SECONDS", 0.05)
     site = ThreadedHandler()
     waiting = [asyncio.ensure_future(Exchange("/stuck").run(site)) for _ in range(THREADS)]
     try:
-        ready = [await Exchange("/readyz").run(site) for _ in range(handler.PROBE_THREADS + 1)]
+        ready = [await Exchange("/readyz").run(site) for _ in range(threaded_handler.PROBE_THREADS + 1)]
         alive = await Exchange("/healthz").run(site)
         assert not any(each.done() for each in waiting)
     finally:

@@ -14,7 +14,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.test import Client
 
-from progress_site import hardening
+from progress_site import session_security
 from tests.factories import make_job
 from tests.progress_site.test_settings import ROOT, SECRET, start
 
@@ -111,7 +111,7 @@ def test_the_cookie_of_a_session_is_out_of_reach_of_scripts_and_other_sites(brow
 def age(browser: Client, *, by: int) -> None:
     """Let the session have been extended so long ago."""
     session = browser.session
-    session[hardening.EXTENDED_AT] = int(time.time()) - by
+    session[session_security.EXTENDED_AT] = int(time.time()) - by
     session.save()
 
 

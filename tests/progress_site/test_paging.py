@@ -10,9 +10,9 @@ from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 from rest_framework.request import Request
 
-from jobs.errors import BadInput
+from jobs.rules.errors import BadInput
 from jobs.models import Job
-from jobs.paging import page
+from jobs.api.cursor_pagination import page
 from tests.factories import make_job
 
 pytestmark = pytest.mark.django_db

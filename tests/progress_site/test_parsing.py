@@ -7,8 +7,8 @@ import json
 import pytest
 from rest_framework.exceptions import ParseError
 
-from jobs.errors import BadInput
-from progress_site.rest.parsing import parsed
+from jobs.rules.errors import BadInput
+from progress_site.rest.parsers import parsed
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from django.utils import timezone
 
-from jobs import heartbeats
-from jobs.management import delivering, watching
+from jobs.watchdog import process_heartbeats
+from jobs.management import deliverer_loop, watchdog_loop
 from jobs.models import Job, ProcessHeartbeat
 from tests.factories import make_job
 
@@ -45,9 +45,9 @@ def test_a_silent_watchdog_is_a_warning_of_a_site_that_is_ready(client: Client) 
 
 @pytest.mark.django_db
 def test_processes_that_were_never_heard_are_missed_after_a_minute_of_serving(client: Client) -> None:
-    heartbeats.serving_starts(timezone.now() - timedelta(seconds=30))
+    process_heartbeats.serving_starts(timezone.now() - timedelta(seconds=30))
     assert client.get("/readyz").json()["status"] == "ok"
-    heartbeats.serving_starts(timezone.now() - timedelta(seconds=61))
+    process_heartbeats.serving_starts(timezone.now() - timedelta(seconds=61))
     body = client.get("/readyz").json()
     assert body["watchdog"] == "No watchdog process was ever heard."
     assert body["deliverer"] == "No deliverer process was ever heard."
@@ -56,24 +56,24 @@ def test_processes_that_were_never_heard_are_missed_after_a_minute_of_serving(cl
 @pytest.mark.django_db
 def test_processes_of_before_a_restart_are_not_missed_in_its_first_minute(client: Client) -> None:
     heard("watchdog", seconds_ago=3600)
-    heartbeats.serving_starts()
+    process_heartbeats.serving_starts()
     assert client.get("/readyz").json()["status"] == "ok"
 
 
 @pytest.mark.django_db
 def test_one_live_process_of_several_is_enough(client: Client) -> None:
     heard("watchdog", seconds_ago=3000)
-    heartbeats.beat("watchdog")
-    heartbeats.beat("deliverer")
-    heartbeats.serving_starts(timezone.now() - timedelta(hours=1))
+    process_heartbeats.beat("watchdog")
+    process_heartbeats.beat("deliverer")
+    process_heartbeats.serving_starts(timezone.now() - timedelta(hours=1))
     assert client.get("/readyz").json()["status"] == "ok"
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_sweep_and_a_look_at_what_is_due_are_signs_of_life(client: Client) -> None:
-    heartbeats.serving_starts(timezone.now() - timedelta(hours=1))
-    assert watching.sweep_once()
-    assert delivering.deliver_once()
+    process_heartbeats.serving_starts(timezone.now() - timedelta(hours=1))
+    assert watchdog_loop.sweep_once()
+    assert deliverer_loop.deliver_once()
     assert set(ProcessHeartbeat.objects.values_list("kind", flat=True)) == {"watchdog", "deliverer"}
     assert client.get("/readyz").json()["status"] == "ok"
 
@@ -84,21 +84,21 @@ def test_a_sweep_that_fails_is_no_sign_of_life(monkeypatch: pytest.MonkeyPatch) 
         raise OperationalError("the database is locked")
 
     monkeypatch.setattr("jobs.watchdog.sweep", down)
-    assert not watching.sweep_once()
+    assert not watchdog_loop.sweep_once()
     assert not ProcessHeartbeat.objects.exists()
 
 
 @pytest.mark.django_db
 def test_a_heartbeat_is_written_at_most_every_ten_seconds(django_assert_num_queries: Any) -> None:
-    heartbeats.beat("watchdog")
+    process_heartbeats.beat("watchdog")
     with django_assert_num_queries(0):
-        heartbeats.beat("watchdog")
+        process_heartbeats.beat("watchdog")
 
 
 @pytest.mark.django_db
 def test_rows_of_processes_that_ended_a_day_ago_are_forgotten() -> None:
     heard("watchdog", seconds_ago=2 * 86_400)
-    heartbeats.beat("watchdog")
+    process_heartbeats.beat("watchdog")
     assert ProcessHeartbeat.objects.count() == 1
 
 

@@ -17,9 +17,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from jobs.errors import BadInput, Conflict, NotFound, NotPermitted, WrongState
-from progress_site.edge import BodyLimit
-from progress_site.rest.handlers import handle, server_error
+from jobs.rules.errors import BadInput, Conflict, NotFound, NotPermitted, WrongState
+from progress_site.asgi_middleware import BodyLimit
+from progress_site.rest.exceptions import handle, server_error
 
 RAISED: dict[str, Exception] = {
     "wrong-state": WrongState("The job is completed, not pending."),
@@ -63,7 +63,7 @@ urlpatterns = [
     path("pages/<str:name>", page),
     path("", include("progress_site.urls")),
 ]
-handler500 = "progress_site.rest.handlers.server_error"
+handler500 = "progress_site.rest.exceptions.server_error"
 pytestmark = pytest.mark.urls(__name__)
 
 

@@ -13,7 +13,7 @@ from django.test import Client
 from structlog.testing import capture_logs
 
 from progress_site import proxies
-from progress_site.probes import PROBES
+from progress_site.health import PROBES
 from tests.progress_site.test_settings import ROOT, start
 
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())

@@ -17,7 +17,7 @@ from training import sessions
 from training.models import TrainingImage, TrainingSession
 from training.serializers import SessionBody, parts_of, session_bodies
 from training.sessions import NewImage
-from training.unified import UnifiedBody, unified_body
+from training.unified_progress import UnifiedBody, unified_body
 
 TAKEN = datetime(2026, 1, 1, tzinfo=UTC)
 PHASES = ("training", "face_detection")

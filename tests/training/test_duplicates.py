@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from jobs import operations, watchdog
 from jobs.models import Event
 from tests.factories import WORKER
-from tests.jobs.races.crew import assert_whole, crew
+from tests.jobs.races.concurrency import assert_whole, crew
 from tests.training.factories import (
     add,
     body,
@@ -231,7 +231,7 @@ def test_what_fails_half_way_leaves_nothing_and_tells_nobody(
     def fails(*_: object, **__: object) -> None:
         raise RuntimeError("the disk is full")
 
-    monkeypatch.setattr("training.sessions.creating.skip_listed", fails)
+    monkeypatch.setattr("training.sessions.create.skip_listed", fails)
     acts = {"create": partial(make_session, images(1, 1), name="new"), "add": partial(add, session, *images(1, 1))}
     with django_capture_on_commit_callbacks(execute=True), pytest.raises(RuntimeError):
         acts[how]()

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from jobs import operations, tracking, watchdog
-from jobs.errors import WrongState
+from jobs.rules.errors import WrongState
 from jobs.tracking import Actor, Result
 from tests.factories import WORKER, outcomes
-from tests.jobs.races.crew import assert_whole, crew
+from tests.jobs.races.concurrency import assert_whole, crew
 from tests.jobs.rules.conftest import Clock
 from tests.training.factories import (
     body,
@@ -260,7 +260,7 @@ def test_what_cannot_be_written_is_told_to_nobody(
         raise RuntimeError("the disk is full")
 
     with django_capture_on_commit_callbacks(execute=True), monkeypatch.context() as broken:
-        broken.setattr("jobs.change.core.settle", fails)
+        broken.setattr("jobs.change.job_change.settle", fails)
         with pytest.raises(RuntimeError):
             faces(session, faces_detected=1)
     assert (body(session)["faces"], told) == (None, [])

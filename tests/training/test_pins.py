@@ -29,7 +29,7 @@ from training import sessions
 from training.models import TrainingImage, TrainingSession
 from training.serializers import parts_of, session_bodies
 from training.sessions import NewImage
-from training.unified import unified_body
+from training.unified_progress import unified_body
 
 pytestmark = pytest.mark.django_db
 _numbers = count(1)

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from jobs import kinds, operations, tracking, watchdog
-from jobs.errors import BadInput, Conflict, NotPermitted, WrongState
-from jobs.kinds import PhaseSpec
+from jobs.rules import pipelines
+from jobs import operations, tracking, watchdog
+from jobs.rules.errors import BadInput, Conflict, NotPermitted, WrongState
+from jobs.rules.pipelines import PhaseSpec
 from jobs.models import Job
 from tests.factories import WORKER, make_job, operator, types
 from tests.jobs.rules.conftest import Clock
@@ -66,7 +67,7 @@ def test_a_session_has_its_own_phases_only() -> None:
 
 
 def test_the_kind_leads_to_its_pages_and_its_endpoint() -> None:
-    kind = kinds.get("training")
+    kind = pipelines.get("training")
     assert (kind.open, kind.created_at, kind.plural) == (False, "/api/v1/training", "Training")
     assert job_of(make_session(1)).get_absolute_url().startswith("/admin/training/")
 

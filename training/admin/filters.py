@@ -8,10 +8,10 @@ from django.contrib import admin
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 
-from jobs import faces
-from jobs.admin.filters import PartialFilter, Status, StuckFilter
+from jobs.console import status_styles
+from jobs.console.admin.filters import PartialFilter, Status, StuckFilter
 from jobs.models import Item, Job
-from jobs.statuses import ItemStatus
+from jobs.rules.statuses import ItemStatus
 
 
 class OfJob(admin.SimpleListFilter):
@@ -42,7 +42,7 @@ class ImageStatus(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Each status of an item."""
-        return [(status, faces.FACES[status].word) for status in ItemStatus]
+        return [(status, status_styles.FACES[status].word) for status in ItemStatus]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Narrow to the status."""

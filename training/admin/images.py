@@ -10,14 +10,14 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
-from jobs import faces
-from jobs.admin.columns import job_link, pill
-from jobs.admin.exporting import Column
-from jobs.admin.lists import KindAdmin
+from jobs.console import status_styles
+from jobs.console.admin.columns import job_link, pill
+from jobs.console.admin.export import Column
+from jobs.console.admin.lists import KindAdmin
 from jobs.models import Job
 from jobs.models.items import digest
-from jobs.templatetags.progress_pages import ago
-from jobs.words import DASH, number
+from jobs.console.templatetags.progress_pages import ago
+from jobs.rules.formatting import DASH, number
 from training.admin.columns import Looks, item_link
 from training.admin.filters import Duplicate, ImageStatus
 from training.models import FaceDetectionSession, TrainingImage
@@ -71,7 +71,7 @@ class ImageAdmin(KindAdmin):
     @admin.display(description="Status")
     def state(self, image: TrainingImage) -> SafeString:
         """The pill of its item in training."""
-        return pill(faces.FACES[image.item.status])
+        return pill(status_styles.FACES[image.item.status])
 
     @admin.display(description="Image")
     def path(self, image: TrainingImage) -> SafeString:

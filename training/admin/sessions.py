@@ -12,20 +12,20 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from jobs import faces
-from jobs.admin.acting import ActsOnRows
-from jobs.admin.columns import job_link, pill
-from jobs.admin.exporting import Column
-from jobs.admin.lists import KindAdmin
+from jobs.console import status_styles
+from jobs.console.admin.action_mixin import ActsOnRows
+from jobs.console.admin.columns import job_link, pill
+from jobs.console.admin.export import Column
+from jobs.console.admin.lists import KindAdmin
 from jobs.models import Job
-from jobs.templatetags.progress_pages import ago
-from jobs.words import DASH, number
+from jobs.console.templatetags.progress_pages import ago
+from jobs.rules.formatting import DASH, number
 from training.admin.columns import Looks
 from training.admin.filters import SessionPartial, SessionStatus, SessionStuck
 from training.models import TrainingSession
 from training.serializers import Parts, clusters_created, images_body, parts_of
 from training.templatetags.training_pages import LOOKS, phase_name
-from training.unified import current_phase, overall_status, unified_body
+from training.unified_progress import current_phase, overall_status, unified_body
 from training.views import drawn_bar, session_page
 
 
@@ -108,7 +108,7 @@ class SessionAdmin(ActsOnRows, KindAdmin):
     def state(self, session: TrainingSession) -> SafeString:
         """The pill of the job; a session whose images are still being listed says so."""
         status = overall_status(_parts(session))
-        return pill(LOOKS[status] if status == "discovering" else faces.face_of(session.job))
+        return pill(LOOKS[status] if status == "discovering" else status_styles.face_of(session.job))
 
     @admin.display(description="Session", ordering="job__name")
     def link(self, session: TrainingSession) -> SafeString | str:

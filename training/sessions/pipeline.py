@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from jobs.errors import BadInput
-from jobs.kinds import Kind, KindOptions, PhaseSpec
-from jobs.statuses import Shortfall, Trigger
+from jobs.rules.errors import BadInput
+from jobs.rules.pipelines import Kind, KindOptions, PhaseSpec
+from jobs.rules.statuses import Shortfall, Trigger
 from training.models import CLUSTERING, FACE_DETECTION, TRAINING
 
 

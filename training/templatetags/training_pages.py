@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from django import template
 
-from jobs import faces
-from jobs.statuses import JobStatus
+from jobs.console import status_styles
+from jobs.rules.statuses import JobStatus
 
 register = template.Library()
 # The unified answer has words of its own for the states of a session and its phases.
-LOOKS: dict[str, faces.Face] = {
-    "pending": faces.FACES[JobStatus.PENDING],
-    "discovering": faces.Face("running", "Discovering"),
-    "running": faces.FACES[JobStatus.PROCESSING],
-    "paused": faces.FACES[JobStatus.PAUSED],
-    "completed": faces.FACES[JobStatus.COMPLETED],
-    "failed": faces.FACES[JobStatus.FAILED],
-    "cancelled": faces.FACES[JobStatus.CANCELLED],
+LOOKS: dict[str, status_styles.Face] = {
+    "pending": status_styles.FACES[JobStatus.PENDING],
+    "discovering": status_styles.Face("running", "Discovering"),
+    "running": status_styles.FACES[JobStatus.PROCESSING],
+    "paused": status_styles.FACES[JobStatus.PAUSED],
+    "completed": status_styles.FACES[JobStatus.COMPLETED],
+    "failed": status_styles.FACES[JobStatus.FAILED],
+    "cancelled": status_styles.FACES[JobStatus.CANCELLED],
 }
 PHASES = {"training": "Training", "face_detection": "Face detection", "clustering": "Clustering"}
 
 
 @register.filter
-def look(status: str) -> faces.Face:
+def look(status: str) -> status_styles.Face:
     """The face of a status of the unified answer."""
     return LOOKS[status]
 

@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from jobs.serializers import JobBody, PhaseBody
 from training.serializers import Parts
 from training.templatetags.training_pages import LOOKS, hundredths
-from training.unified import unified_body
+from training.unified_progress import unified_body
 
 KEYS = {"training": "training", "face_detection": "faceDetection", "clustering": "clustering"}
 

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from django.http import HttpRequest, QueryDict
 
-from jobs.views.pages import numbers
+from jobs.console.base import numbers
 from training.models import TrainingImage, TrainingSession
 
 LISTED = 10

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from jobs.models import Phase
-from jobs.previews import Figures, Offer, offer
-from jobs.words import things
+from jobs.operations.previews import Figures, Offer, offer
+from jobs.rules.formatting import things
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User

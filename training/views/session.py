@@ -7,16 +7,16 @@ from typing import Any
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse
 
-from jobs.previews import Figures
+from jobs.operations.previews import Figures
 from jobs.serializers import JobBody
-from jobs.views import show_job
+from jobs.console.job.views import show_job
 from training.models import ClusteringRun, FaceDetectionSession, TrainingSession
 from training.serializers import Parts, by_code, faces_body
-from training.unified import unified_body
+from training.unified_progress import unified_body
 from training.views.bars import said, segments_of
 from training.views.duplicates import duplicates_section
 from training.views.restarts import restarts
-from training.views.why import why
+from training.views.formula import why
 
 
 def session_page(request: HttpRequest, site: AdminSite, session_id: str) -> HttpResponse:

@@ -11,8 +11,8 @@ from itertools import islice
 from typing import Any
 
 from progress_client.client import Client
-from progress_client.command import screens
-from progress_client.command.drawing import clean
+from progress_client.command import renderers
+from progress_client.command.tables import clean
 from progress_client.command.options import parser
 from progress_client.command.terminal import Terminal
 from progress_client.errors import NotFound, ProgressError, Refused, WrongState
@@ -90,7 +90,7 @@ def listed(client: Client, options: argparse.Namespace, terminal: Terminal) -> i
     if terminal.as_json:
         terminal.dump(bodies)
     elif bodies:
-        terminal.say(screens.job_list(bodies, terminal.look))
+        terminal.say(renderers.job_list(bodies, terminal.look))
     else:
         complain("There is no such job.", OK)
     if len(found) > len(bodies):
@@ -104,7 +104,7 @@ def shown(job: Job, terminal: Terminal) -> int:
     if terminal.as_json:
         terminal.dump({**job.body, "errors": errors})
     else:
-        terminal.say(screens.job(job.body, errors, terminal.look))
+        terminal.say(renderers.job(job.body, errors, terminal.look))
     return OK
 
 
@@ -130,9 +130,9 @@ def acted(job: Job, options: argparse.Namespace, terminal: Terminal) -> int:
     if terminal.as_json:
         terminal.dump(answer)
     else:
-        terminal.say(screens.act(answer, terminal.look))
+        terminal.say(renderers.act(answer, terminal.look))
         for row in answer["refused"]:
-            complain(screens.refusal(row), OK)
+            complain(renderers.refusal(row), OK)
     return WRONG_STATE if answer["refused"] and not answer["changed"] else OK
 
 

@@ -6,7 +6,7 @@ import argparse
 import os
 from typing import Any
 
-from progress_client.core import DEFAULT_URL
+from progress_client.session import DEFAULT_URL
 
 STATUSES = ("pending", "processing", "paused", "completed", "failed", "cancelled")
 ORDERINGS = ("-updated_at", "updated_at", "-created_at", "created_at", "name", "-name")

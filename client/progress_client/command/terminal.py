@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from progress_client.command import screens
-from progress_client.command.drawing import Look
+from progress_client.command import renderers
+from progress_client.command.tables import Look
 
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 UP, REST_OF_LINE, REST_OF_SCREEN = "\x1b[{}F", "\x1b[K", "\x1b[J"
@@ -48,7 +48,7 @@ class Terminal:
         elif self.is_live:
             self._redraw(body)
         else:
-            self.say([screens.moment(body, now=time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime()))])
+            self.say([renderers.moment(body, now=time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime()))])
 
     def rest(self) -> None:
         """Nothing moves any more: the cursor comes back."""
@@ -57,7 +57,7 @@ class Terminal:
 
     def _redraw(self, body: Mapping[str, Any]) -> None:
         size = shutil.get_terminal_size()
-        lines = screens.moving(body, replace(self.look, width=size.columns))[: max(1, size.lines - 1)]
+        lines = renderers.moving(body, replace(self.look, width=size.columns))[: max(1, size.lines - 1)]
         up = UP.format(self._height) if self._height else HIDE_CURSOR
         self._write(up + "".join(f"{line}{REST_OF_LINE}\n" for line in lines) + REST_OF_SCREEN)
         self._height = len(lines)

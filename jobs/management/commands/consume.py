@@ -12,9 +12,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from jobs.management.commands.watchdog import seconds
 
 try:
-    from jobs.inbox import consuming
+    from jobs.inbox import consumer
 except ImportError:  # pika is not installed where no broker is used
-    consuming = None  # type: ignore[assignment]
+    consumer = None  # type: ignore[assignment]
 
 INTERVAL = 2.0
 
@@ -35,17 +35,17 @@ class Command(BaseCommand):
         """Consume; SIGTERM and SIGINT end it after the message that is being taken."""
         if not settings.AMQP_URL:
             raise CommandError("AMQP_URL is not set; there is no broker to read from.")
-        if consuming is None:
+        if consumer is None:
             raise CommandError("The client of the broker is missing; install requirements-scale.txt.")
         stop = Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        consumer = consuming.Consumer(settings.AMQP_URL, stop)
+        reader = consumer.Consumer(settings.AMQP_URL, stop)
         if not once:
-            consumer.run(interval=interval)
+            reader.run(interval=interval)
             return
         try:
-            taken = consumer.drain()
-        except consuming.FAILURES as error:
+            taken = reader.drain()
+        except consumer.FAILURES as error:
             raise CommandError(f"The queue was not emptied: {error!r}") from error
         self.stdout.write(f"{taken} messages taken.")

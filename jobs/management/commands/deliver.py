@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from jobs.management.commands.watchdog import seconds
-from jobs.management.delivering import deliver_once, deliver_until
+from jobs.management.deliverer_loop import deliver_once, deliver_until
 
 
 class Command(BaseCommand):

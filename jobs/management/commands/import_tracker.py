@@ -10,12 +10,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from jobs.errors import Refused
-from jobs.management.console.asking import look_of
-from jobs.management.console.drawing import Cell, Column, clean, table
-from jobs.statuses import ItemStatus
-from jobs.tracker.importing import Imported, bring_in, survey
-from jobs.tracker.oldfile import NotATracker, OldFile, Unreadable, opened
+from jobs.rules.errors import Refused
+from jobs.management.terminal.arguments import look_of
+from jobs.management.terminal.tables import Cell, Column, clean, table
+from jobs.rules.statuses import ItemStatus
+from jobs.tracker.legacy_import import Imported, bring_in, survey
+from jobs.tracker.legacy_db import NotATracker, OldFile, Unreadable, opened
 
 FAILED, NOT_FOUND = 1, 3
 MOST_SENTENCES = 20

@@ -12,16 +12,16 @@ from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from jobs import operations
-from jobs.errors import BadInput, Conflict, NotFound, Refused
-from jobs.management.console import screens
-from jobs.management.console.asking import can_say_all, choose, find_actor, find_items, find_job, look_of
-from jobs.management.console.drawing import Look, clean
-from jobs.management.console.options import add_options
-from jobs.management.console.watching import screen_for, watch
+from jobs.rules.errors import BadInput, Conflict, NotFound, Refused
+from jobs.management.terminal import renderers
+from jobs.management.terminal.arguments import can_say_all, choose, find_actor, find_items, find_job, look_of
+from jobs.management.terminal.tables import Look, clean
+from jobs.management.terminal.options import add_options
+from jobs.management.terminal.job_watch import screen_for, watch
 from jobs.models.phases import phases_of
 from jobs.operations import Act
 from jobs.serializers import encode, error_groups, job_bodies, job_body, progress_body
-from jobs.statuses import JobStatus
+from jobs.rules.statuses import JobStatus
 from jobs.tracker import ProgressTracker
 
 FAILED, USAGE, NOT_FOUND, WRONG_STATE, INTERRUPTED, NO_READER = 1, 2, 3, 4, 130, 141
@@ -78,7 +78,7 @@ class Command(BaseCommand):
         if options["as_json"]:
             self._json(bodies)
         elif bodies:
-            self._lines(screens.job_list(bodies, look))
+            self._lines(renderers.job_list(bodies, look))
         else:
             self.stderr.write("There is no such job.", self.style.NOTICE)
         if len(found) > len(bodies):
@@ -90,7 +90,7 @@ class Command(BaseCommand):
         if options["as_json"]:
             self._json({**body, "errors": errors})
         else:
-            self._lines(screens.job(body, errors, look))
+            self._lines(renderers.job(body, errors, look))
 
     def _watch(self, options: Options, look: Look) -> None:
         screen = screen_for(self.stdout, look, as_json=options["as_json"])
@@ -123,9 +123,9 @@ class Command(BaseCommand):
         if options["as_json"]:
             self._json(body)
         else:
-            self._lines(screens.act(body, look))
+            self._lines(renderers.act(body, look))
             for row in refused:
-                self.stderr.write(screens.refusal(row))
+                self.stderr.write(renderers.refusal(row))
         if act.refused and not act.changed:
             sys.exit(WRONG_STATE)
 

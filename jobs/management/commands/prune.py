@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from jobs import watchdog
-from jobs.words import things
+from jobs.rules.formatting import things
 
 
 class Command(BaseCommand):

@@ -3,7 +3,7 @@
 Daphne runs on Twisted's asyncio reactor: one event loop, the server's own, in the main thread. Django's views run
 in threads, so a verb and its `broadcast.touch` run outside that loop, as do those of the watchdog's thread. A
 message put into the in-memory channel layer from another loop would not wake a waiting consumer for seconds;
-therefore `jobs.broadcast` never does that: it hops to the server's loop with `call_soon_threadsafe`, which wakes
+therefore `jobs.live.broadcast` never does that: it hops to the server's loop with `call_soon_threadsafe`, which wakes
 it at once, and everything towards the browsers happens there.
 
 SIGTERM or Ctrl-C stops accepting connections, lets the requests in flight end (10 s at most), closes websockets as
@@ -25,9 +25,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
 
-from jobs.management.delivering import Deliverer
-from jobs.management.serving import DRAIN_SECONDS, GracefulServer
-from jobs.management.watching import Watchdog
+from jobs.management.deliverer_loop import Deliverer
+from jobs.management.daphne_server import DRAIN_SECONDS, GracefulServer
+from jobs.management.watchdog_loop import Watchdog
 
 log = structlog.get_logger(__name__)
 

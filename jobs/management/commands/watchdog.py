@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from jobs.management.watching import act_once, sweep_once, watch
+from jobs.management.watchdog_loop import act_once, sweep_once, watch
 
 LONGEST = 86_400.0
 

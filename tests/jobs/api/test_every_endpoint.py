@@ -13,7 +13,7 @@ import jobs.urls
 import ocr_chunks.urls
 import training.urls
 from jobs import operations
-from jobs.api.doors import Door
+from jobs.api.base import Door
 from jobs.models import Event, Membership
 from jobs.operations.endpoints import add_endpoint, disable_endpoint
 from tests.factories import make_job

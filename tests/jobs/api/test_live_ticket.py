@@ -8,7 +8,7 @@ from django.contrib.auth.models import Group, User
 from rest_framework.test import APIClient
 
 from jobs.live import tickets
-from jobs.live.callers import Caller
+from jobs.live.principals import Caller
 from jobs.models import Ticket
 from tests.jobs.api.conftest import Api
 

@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 
 from jobs import contracts
 from jobs.contracts import Contract
-from jobs.inbox.handling import HANDLINGS
+from jobs.inbox.handlers import HANDLINGS
 
 EVERY = [pytest.param(contract, id=contract.type) for contract in contracts.all()]
 ID = "6f1c1a3e-8f0b-4b7e-9a57-0d2f4f6f2c11"

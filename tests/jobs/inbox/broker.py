@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pika
 
-from jobs.inbox.queues import EXCHANGE, dead_exchange, dead_queue, declare_consumer
+from jobs.inbox.topology import EXCHANGE, dead_exchange, dead_queue, declare_consumer
 from tests.jobs.inbox.messages import event
 
 PERSISTENT = pika.BasicProperties(delivery_mode=2)

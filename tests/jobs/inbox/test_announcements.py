@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from jobs import watchdog
-from jobs.errors import BadInput
+from jobs.rules.errors import BadInput
 from tests.factories import outward, types
 from tests.jobs.inbox.messages import (
     SERVED,

@@ -17,12 +17,12 @@ import pytest
 from pika.exceptions import AMQPError
 
 from jobs import contracts
-from jobs.inbox.queues import EXCHANGE, QUEUE, declare_consumer
+from jobs.inbox.topology import EXCHANGE, QUEUE, declare_consumer
 from jobs.models import InboxMessage, Item, Job
 from tests.jobs.inbox.broker import Producer
 from tests.jobs.inbox.messages import event, phase
 from tests.jobs.outbox.rabbit import Broker, wait_until
-from tests.jobs.races.crew import assert_whole
+from tests.jobs.races.concurrency import assert_whole
 from tests.plan import size
 from tests.servers import database_url
 

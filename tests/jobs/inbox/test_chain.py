@@ -9,7 +9,7 @@ import pytest
 from django.test import override_settings
 
 from jobs import contracts, operations, tracking, watchdog
-from jobs.kinds import PhaseSpec
+from jobs.rules.pipelines import PhaseSpec
 from jobs.tracking import Result
 from tests.factories import WORKER, outward, phase_of, pipeline, types
 from tests.jobs.inbox.messages import announce, frames, job, phase, report

@@ -12,9 +12,9 @@ from django.db import connection
 from django.test import override_settings
 
 from jobs import contracts
-from jobs.inbox import consuming
-from jobs.inbox.consuming import Consumer
-from jobs.inbox.queues import DELIVERY_LIMIT, dead_queue
+from jobs.inbox import consumer
+from jobs.inbox.consumer import Consumer
+from jobs.inbox.topology import DELIVERY_LIMIT, dead_queue
 from jobs.models import InboxMessage, Job
 from tests.jobs.inbox.broker import Producer
 from tests.jobs.inbox.messages import event, job, phase
@@ -151,7 +151,7 @@ def test_a_consumer_that_stops_leaves_the_rest_in_the_queue(producer: Producer) 
 
 
 def test_a_database_that_does_not_take_it_costs_no_message(producer: Producer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(consuming, "RETRY_AFTER", (0.05,))
+    monkeypatch.setattr(consumer, "RETRY_AFTER", (0.05,))
     stop = Event()
     producer.tell("image.embedding.ready", asset_id="a")
     rename("jobs_job", to="jobs_job_away")

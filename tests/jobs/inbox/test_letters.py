@@ -9,8 +9,8 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
 
 from jobs import inbox
-from jobs.errors import BadInput, NotFound, NotPermitted, WrongState
-from jobs.inbox.receiving import BROKER, give_up, receive
+from jobs.rules.errors import BadInput, NotFound, NotPermitted, WrongState
+from jobs.inbox.broker_messages import BROKER, give_up, receive
 from jobs.models import InboxMessage, Membership
 from tests.factories import make_job, operator
 from tests.jobs.inbox.messages import event, job, phase

@@ -9,11 +9,11 @@ from uuid import uuid4
 
 import pytest
 
-from jobs.errors import BadInput
+from jobs.rules.errors import BadInput
 from jobs.inbox import Taken
 from jobs.models import InboxMessage, Job
 from tests.jobs.inbox.messages import announce, job, phase, send
-from tests.jobs.races.crew import assert_whole, crew
+from tests.jobs.races.concurrency import assert_whole, crew
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SIZE = 4

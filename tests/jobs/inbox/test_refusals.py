@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from jobs import inbox
-from jobs.errors import BadInput, Conflict, NotPermitted
+from jobs.rules.errors import BadInput, Conflict, NotPermitted
 from jobs.models import Job
 from jobs.tracking import Actor
 from tests.factories import operator, pipeline

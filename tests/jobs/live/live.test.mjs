@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { beforeEach, mock, test } from "node:test";
 
-const source = await readFile(new URL("../../../jobs/static/jobs/live.js", import.meta.url), "utf8");
+const source = await readFile(new URL("../../../jobs/console/static/jobs/live.js", import.meta.url), "utf8");
 const { LiveFeed } = await import(`data:text/javascript,${encodeURIComponent(source)}`);
 
 const settle = () => new Promise((resolve) => setImmediate(resolve));

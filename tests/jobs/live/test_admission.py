@@ -8,8 +8,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from jobs.live import Limits
-from jobs.live.admission import Request, admit
-from jobs.live.callers import Caller
+from jobs.live.authorization import Request, admit
+from jobs.live.principals import Caller
 from jobs.models import Membership
 from tests.factories import make_job
 from tests.jobs.live.conftest import Watch, run, sign_in

@@ -15,7 +15,7 @@ from typing import IO, Any
 
 import pytest
 
-from jobs import broadcast
+from jobs.live import broadcast
 
 ROOT = Path(__file__).resolve().parents[3]
 ANOTHER_PROCESS = """

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from jobs.live.frames import Frame
-from jobs.live.mailbox import GONE_WINDOW, WINDOW, Mailbox
+from jobs.live.job_messages import Frame
+from jobs.live.send_queue import GONE_WINDOW, WINDOW, Mailbox
 
 
 def frame(job_id: int, revision: int, *, is_over: bool = False) -> Frame:

@@ -10,7 +10,7 @@ import pytest
 
 from jobs import operations
 from jobs.live import Limits
-from jobs.live.closing import OVER, OVERLOADED, REASON_BYTES, REASONS, denied, flood, unacknowledged
+from jobs.live.close_reasons import OVER, OVERLOADED, REASON_BYTES, REASONS, denied, flood, unacknowledged
 from jobs.models import Job
 from jobs.serializers import encode, job_body
 from tests.factories import complete, make_job, phase_of

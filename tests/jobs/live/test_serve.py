@@ -17,7 +17,7 @@ from knox.models import AuthToken
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from jobs.live.closing import REASONS
+from jobs.live.close_reasons import REASONS
 from tests.factories import complete, make_job, phase_of
 from tests.jobs.live.conftest import run, sign_in
 from tests.jobs.live.server import LiveServer, hear, serving

@@ -16,14 +16,14 @@ from knox.models import AuthToken
 
 from jobs import watchdog
 from jobs.live import Limits, tickets
-from jobs.live.callers import Caller
-from jobs.live.closing import denied
+from jobs.live.principals import Caller
+from jobs.live.close_reasons import denied
 from jobs.models import Ticket
 from progress_site.asgi import Websockets
-from progress_site.logs import WithoutTickets
+from progress_site.log_config import WithoutTickets
 from tests.factories import make_job
 from tests.jobs.live.conftest import Watch, run, sign_in
-from tests.jobs.races.crew import crew
+from tests.jobs.races.concurrency import crew
 
 pytestmark = pytest.mark.django_db(transaction=True)
 STRICT = Limits(tick=0.05, access_every=0.1)

@@ -11,10 +11,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from jobs.live.frames import load
+from jobs.live.job_messages import load
 from jobs.live.topics import Topic, revisions
 from jobs.models import Job
-from jobs.statuses import JobStatus
+from jobs.rules.statuses import JobStatus
 from tests.factories import make_job
 
 pytestmark = pytest.mark.django_db

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from jobs import outbox
 from jobs.models import Delivery, Event
-from jobs.outbox import broker, lanes
+from jobs.outbox import broker, delivery_run
 from tests.factories import make_job
 from tests.jobs.outbox.conftest import make_endpoint
 from tests.jobs.outbox.rabbit import Queue
@@ -111,6 +111,6 @@ def test_without_a_broker_or_its_package_the_delivery_says_so(settings: Any, mon
     outbox.deliver()
     assert Delivery.objects.get().error == "AMQP_URL is not given."
     settings.AMQP_URL = "amqp://127.0.0.1/"
-    monkeypatch.setattr(lanes, "BROKER_SENDER", "no_such_package.BrokerSender")
+    monkeypatch.setattr(delivery_run, "BROKER_SENDER", "no_such_package.BrokerSender")
     outbox.deliver(timezone.now() + timedelta(seconds=40))
     assert "requirements-scale.txt" in Delivery.objects.get().error

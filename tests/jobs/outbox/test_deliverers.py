@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 from django.db import connections
 
 from jobs import outbox
-from jobs.management import delivering
+from jobs.management import deliverer_loop
 from jobs.models import Delivery, Event
 from jobs.outbox import dispatch
 from tests.factories import make_job
@@ -126,7 +126,7 @@ def test_lanes_take_turns_where_there_are_more_than_may_send(
 
 
 def run_loop(stop: Flag) -> None:
-    assert delivering.deliver_until(stop, interval=0.1)
+    assert deliverer_loop.deliver_until(stop, interval=0.1)
     connections.close_all()
 
 

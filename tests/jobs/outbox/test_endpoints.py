@@ -8,10 +8,11 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from standardwebhooks import Webhook
 
-from jobs import deletion, operations, outbox
-from jobs.errors import BadInput, NotFound, NotPermitted, WrongState
+from jobs.db import deletion
+from jobs import operations, outbox
+from jobs.rules.errors import BadInput, NotFound, NotPermitted, WrongState
 from jobs.models import Delivery, Endpoint, Event, Job
-from jobs.outbox import marking
+from jobs.outbox import results
 from tests.factories import make_job, operator, types
 from tests.jobs.api.conftest import Api
 from tests.jobs.outbox.conftest import Receiver, make_endpoint, reply
@@ -261,10 +262,10 @@ def test_an_endpoint_goes_with_its_deliveries_in_portions_and_no_event_waits_for
 
 
 def test_what_waits_at_a_disabled_endpoint_is_buried_in_portions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(marking, "PORTION", 3)
+    monkeypatch.setattr(results, "PORTION", 3)
     endpoint = make_endpoint()
     for _ in range(4):
         make_job(items=1, done=1)
     operations.disable_endpoint(endpoint, actor=None)
-    assert marking.bury_disabled() == 8
+    assert results.bury_disabled() == 8
     assert Delivery.objects.dead().count() == 8

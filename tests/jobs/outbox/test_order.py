@@ -15,8 +15,8 @@ from django.utils import timezone
 
 from jobs import operations, outbox
 from jobs.models import Delivery, Endpoint, Job
-from jobs.outbox import claiming, marking
-from jobs.outbox.marking import RETRY_AFTER
+from jobs.outbox import endpoint_leases, results
+from jobs.outbox.results import RETRY_AFTER
 from tests.factories import make_job
 from tests.jobs.outbox.conftest import Receiver, make_endpoint, reply
 
@@ -70,7 +70,7 @@ def test_what_is_held_back_is_put_off_until_the_try_that_it_waits_for(receiver: 
     tries = Delivery.objects.order_by("event_id").values_list("tries", "next_try_at")
     assert [row[0] for row in tries] == [1, 0]
     assert len({row[1] for row in tries}) == 1
-    assert claiming.endpoints_due(timezone.now()) == []
+    assert endpoint_leases.endpoints_due(timezone.now()) == []
     assert len(receiver.requests) == 1
 
 
@@ -210,7 +210,7 @@ def test_nobody_answers_so_the_rest_is_not_tried_in_vain(receiver: Receiver) -> 
 def test_an_endpoint_that_somebody_works_for_is_left_alone_until_its_time_has_passed(receiver: Receiver) -> None:
     endpoint = make_endpoint(receiver.url)
     make_job(items=1, done=1)
-    assert claiming.hold(endpoint, sender="other", now=timezone.now())
+    assert endpoint_leases.hold(endpoint, sender="other", now=timezone.now())
     assert outbox.deliver()["sent"] == 0
     assert outbox.Lane(endpoint).run() == {}
     Endpoint.objects.update(sender_until=timezone.now())
@@ -225,8 +225,8 @@ def test_a_mark_does_not_undo_what_a_replay_did_meanwhile(receiver: Receiver) ->
     receiver.answer = lambda handler, request: reply(handler, 500)
     outbox.deliver()
     delivery = Delivery.objects.get()
-    stale = claiming.Due(delivery.pk, delivery.job_id, delivery.event_id, 0, delivery.next_try_at)
-    marking.mark(delivery.endpoint, [(stale, outbox.Outcome("late"))], now=timezone.now())
+    stale = endpoint_leases.Due(delivery.pk, delivery.job_id, delivery.event_id, 0, delivery.next_try_at)
+    results.mark(delivery.endpoint, [(stale, outbox.Outcome("late"))], now=timezone.now())
     delivery.refresh_from_db()
     assert (delivery.tries, delivery.error) == (1, "The endpoint answered 500: nothing more")
 
@@ -239,7 +239,7 @@ def test_a_pass_costs_the_same_however_many_wait(receiver: Receiver) -> None:
             make_job(items=1, done=1)
         Delivery.objects.update(status="waiting", next_try_at=timezone.now())
         with CaptureQueriesContext(connection) as queries:
-            claiming.due_at(endpoint, now=timezone.now(), limit=4)
+            endpoint_leases.due_at(endpoint, now=timezone.now(), limit=4)
         return len(queries)
 
     few = statements(4)
@@ -253,8 +253,8 @@ def test_a_limit_cuts_off_late_events_not_early_ones(receiver: Receiver) -> None
     first = Delivery.objects.filter(event__type="items.completed")
     first.update(next_try_at=now)
     Delivery.objects.exclude(pk__in=first).update(next_try_at=now - timedelta(seconds=9))
-    assert claiming.due_at(endpoint, now=now, limit=3) == {}
-    ready = claiming.due_at(endpoint, now=now, limit=3)
+    assert endpoint_leases.due_at(endpoint, now=now, limit=3) == {}
+    ready = endpoint_leases.due_at(endpoint, now=now, limit=3)
     assert sum(map(len, ready.values())) == 3
     assert outbox.deliver(now)["sent"] == 6
     for job in jobs:

@@ -14,10 +14,10 @@ from django.utils import timezone
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from jobs import operations, outbox
-from jobs.errors import BadInput
+from jobs.rules.errors import BadInput
 from jobs.models import Delivery, Endpoint, Event
 from jobs.operations.endpoints import new_secret
-from jobs.outbox import addresses, webhooks
+from jobs.outbox import url_policy, webhooks
 from tests.factories import make_job
 from tests.jobs.outbox.conftest import Receiver, make_endpoint, reply
 
@@ -173,7 +173,7 @@ def test_no_proxy_is_asked(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) 
     ],
 )  # fmt: skip
 def test_an_address_of_the_own_network_is_not_public(address: str) -> None:
-    assert not addresses.is_public(address)
+    assert not url_policy.is_public(address)
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_an_address_of_the_own_network_is_not_public(address: str) -> None:
     ],
 )
 def test_an_address_of_the_internet_is_public(address: str) -> None:
-    assert addresses.is_public(address)
+    assert url_policy.is_public(address)
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_an_address_of_the_internet_is_public(address: str) -> None:
 )
 def test_an_address_of_the_own_network_is_refused_when_it_is_saved(host: str) -> None:
     with pytest.raises(BadInput, match="not public"):
-        addresses.check_url(f"https://{host}/hook")
+        url_policy.check_url(f"https://{host}/hook")
 
 
 @pytest.mark.parametrize("found", ["fec0::1", "10.0.0.1", "::ffff:192.168.0.1"])
@@ -205,9 +205,9 @@ def test_a_host_with_one_address_of_the_own_network_is_not_connected_to(
     monkeypatch: pytest.MonkeyPatch, found: str
 ) -> None:
     answers = [(0, 0, 0, "", ("8.8.8.8", 443)), (0, 0, 0, "", (found, 443, 0, 0))]
-    monkeypatch.setattr(addresses.socket, "getaddrinfo", lambda *_, **__: answers)
-    with pytest.raises(addresses.Unreachable, match="not public"):
-        addresses.resolve("rebinding.example.com", 443)
+    monkeypatch.setattr(url_policy.socket, "getaddrinfo", lambda *_, **__: answers)
+    with pytest.raises(url_policy.Unreachable, match="not public"):
+        url_policy.resolve("rebinding.example.com", 443)
 
 
 def test_a_name_that_leads_into_the_own_network_is_refused_when_it_is_sent_to(
@@ -303,7 +303,7 @@ def test_tls_asks_for_the_name_and_checks_the_certificate_though_it_connects_to_
     settings.WEBHOOK_ALLOW_PRIVATE = True
     if trusted:
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
-    monkeypatch.setattr(addresses.socket, "getaddrinfo", once(addresses.socket.getaddrinfo, "localhost"))
+    monkeypatch.setattr(url_policy.socket, "getaddrinfo", once(url_policy.socket.getaddrinfo, "localhost"))
     port = int(tls.stdout.readline())
     make_endpoint(f"https://{host}:{port}/", types=["job.*"])
     make_job(items=1, done=1)

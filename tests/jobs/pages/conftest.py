@@ -11,7 +11,7 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 
 from jobs.models import Membership
-from tests.jobs.pages.reading import Page
+from tests.jobs.pages.page_parser import Page
 from tests.jobs.rules.conftest import clock
 
 __all__ = ["clock"]

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from jobs import tracking
-from jobs.kinds import PhaseSpec
+from jobs.rules.pipelines import PhaseSpec
 from jobs.models import Item, Job
 from tests.factories import WORKER, item_of, make_job, phase_of
 from tests.jobs.pages.test_confirming import asking, facts

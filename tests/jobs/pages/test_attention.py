@@ -11,7 +11,7 @@ from django.utils import timezone
 from jobs import tracking, watchdog
 from jobs.models import Delivery, Endpoint, Item, Job, ProcessHeartbeat, Tally, Worker
 from jobs.models.outbox import DeliveryStatus
-from jobs.views.overview import LISTED
+from jobs.console.overview.views import LISTED
 from tests.factories import make_job, phase_of, take
 
 

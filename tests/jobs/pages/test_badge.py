@@ -12,21 +12,22 @@ from django.core.signing import Signer
 from django.test import Client
 from django.utils import timezone
 
-from jobs import badges, operations
+from jobs.api import badge_links
+from jobs import operations
 from jobs.models import Job
-from jobs.views.badge_image import COLOURS, QUIET, SOLID
+from jobs.console.job.badge_image import COLOURS, QUIET, SOLID
 from tests.factories import complete, job_in, make_job, phase_of
 from tests.jobs.pages.test_job_page import address
 
 pytestmark = pytest.mark.django_db
 SVG = "{http://www.w3.org/2000/svg}"
-COLOURS_CSS = Path(__file__).resolve().parents[3] / "jobs/static/jobs/colours.css"
+COLOURS_CSS = Path(__file__).resolve().parents[3] / "jobs/console/static/jobs/colours.css"
 MEANINGS = {"running": "run", "completed": "ok", "partial": "ok", "failed": "bad", "stuck": "warn"}
 
 
 def link(job: Job, *, style: str = "badge") -> str:
     """The path of the badge, or of the bar."""
-    return badges.links(job, at=str)[style]  # type: ignore[literal-required]
+    return badge_links.links(job, at=str)[style]  # type: ignore[literal-required]
 
 
 def look(path: str, *, status: int = 200, **headers: str) -> Any:

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from jobs import bulk, operations
+from jobs.operations import bulk
+from jobs import operations
 from jobs.models import BulkAct, BulkTarget, Item, Job, Membership
-from jobs.views import confirming_many
+from jobs.console.acts import confirm_many
 from tests.factories import complete, item_of, make_job, phase_of
 from tests.jobs.pages.test_confirming import facts
 from tests.jobs.pages.test_overview import make_failed
@@ -25,7 +26,7 @@ MANY = size(2_999, full=19_999)
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """No request does more than one job of a bulk act."""
-    monkeypatch.setattr(confirming_many, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(confirm_many, "PATIENCE_SECONDS", 0.0)
 
 
 def paused_in_part(somebody: Any, *, names: str = "abc", **fields: Any) -> Any:

@@ -10,9 +10,9 @@ from django.contrib import admin
 from django.test import RequestFactory
 
 from jobs.models import Item, Job
-from jobs.previews import forecast
-from jobs.views import choosing
-from jobs.views.choosing import Found, source
+from jobs.operations.previews import estimate
+from jobs.console.acts import selection
+from jobs.console.acts.selection import Found, source
 from tests.factories import item_of, make_job, phase_of, settle
 from tests.jobs.pages.test_overview import make_failed
 
@@ -24,7 +24,7 @@ def chosen_by(account: Any, query: dict[str, Any], *, job_id: int | None = None)
     """What this address chooses."""
     request = RequestFactory().get("/", query)
     request.user = account
-    return choosing.chosen(request, admin.site, Job.objects.visible_to(account), job_id=job_id)
+    return selection.chosen(request, admin.site, Job.objects.visible_to(account), job_id=job_id)
 
 
 def names(found: Any) -> list[str]:
@@ -93,7 +93,7 @@ def test_a_match_never_reaches_beyond_the_projects_of_the_account(browser: Any) 
 def test_a_job_out_of_sight_is_not_there_however_many_items_match(
     browser: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(choosing, "MOST_ITEMS", 1)
+    monkeypatch.setattr(selection, "MOST_ITEMS", 1)
     hidden = make_job(items=5, project="b")
     browser("lead", projects=["a"]).open(f"{JOBS}{hidden.pk}/retry/?match=items", status=404)
 
@@ -109,7 +109,7 @@ def test_of_more_than_one_confirmation_takes_the_newest_jobs_are_taken_and_the_p
     lead: Any, monkeypatch: pytest.MonkeyPatch, limits: dict[str, int]
 ) -> None:
     for name, most in limits.items():
-        monkeypatch.setattr(choosing, name, most)
+        monkeypatch.setattr(selection, name, most)
     for n in range(3):
         make_job(name=f"job-{n}", items=4, failed=2)
     button = next(
@@ -127,7 +127,7 @@ def test_of_more_than_one_confirmation_takes_the_newest_jobs_are_taken_and_the_p
 def test_of_more_ticked_rows_than_one_confirmation_takes_the_first_are_taken(
     lead: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(choosing, "MOST_JOBS", 2)
+    monkeypatch.setattr(selection, "MOST_JOBS", 2)
     ids = [make_job(items=2).pk for _ in range(3)]
     page = lead.open(f"{JOBS}act/pause/?{urlencode({'job': ids}, doseq=True)}")
     assert "Only the first 2 ticked jobs are taken" in page.text
@@ -137,7 +137,7 @@ def test_of_more_ticked_rows_than_one_confirmation_takes_the_first_are_taken(
 def test_figures_of_more_items_than_one_statement_takes_are_added_up(
     lead: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(forecast, "PORTION", 2)
+    monkeypatch.setattr(estimate, "PORTION", 2)
     for n in range(2):
         make_job(name=f"job-{n}", items=5, failed=3)
     button = next(
@@ -163,7 +163,7 @@ def test_an_address_that_makes_no_sense_chooses_nothing(lead: Any, query: str) -
 
 
 def test_a_page_can_choose_in_its_own_way(lead: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choosing, "SOURCES", dict(choosing.SOURCES))
+    monkeypatch.setattr(selection, "SOURCES", dict(selection.SOURCES))
     make_failed(name="mine")
     make_failed(name="other")
 
@@ -178,7 +178,7 @@ def test_a_page_can_choose_in_its_own_way(lead: Any, monkeypatch: pytest.MonkeyP
 def test_what_a_page_chooses_is_cut_down_to_what_the_account_sees(
     browser: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(choosing, "SOURCES", dict(choosing.SOURCES))
+    monkeypatch.setattr(selection, "SOURCES", dict(selection.SOURCES))
     seen, hidden = make_job(name="seen", items=1, project="a"), make_job(name="hidden", items=1, project="b")
     source("all")(lambda request, site, query: Found("all", Job.objects.all()))
     source("all items")(lambda request, site, query: Found("all", Item.objects.all(), "phase__job_id", "pk"))

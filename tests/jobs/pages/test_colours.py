@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-CSS = (Path(__file__).resolve().parents[3] / "jobs" / "static" / "jobs" / "colours.css").read_text()
+CSS = (Path(__file__).resolve().parents[3] / "jobs" / "console" / "static" / "jobs" / "colours.css").read_text()
 # G. M. Machado, M. M. Oliveira, L. A. F. Fernandes: A Physiologically-based Model for Simulation of Color Vision
 # Deficiency, IEEE TVCG 15 (6), 2009; severity 1.0, for linear RGB.
 DEUTERANOPIA = ((0.367322, 0.860646, -0.227968), (0.280085, 0.672501, 0.047413), (-0.011820, 0.042940, 0.968881))

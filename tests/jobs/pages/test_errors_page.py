@@ -16,7 +16,7 @@ from django.utils import timezone
 from jobs import operations
 from jobs.models import Item
 from jobs.serializers import failures
-from jobs.views import errors
+from jobs.console.errors import views
 from tests.factories import make_job
 from tests.jobs.api.test_all_errors import fail
 
@@ -132,7 +132,7 @@ def test_of_very_many_failures_the_newest_are_looked_at_and_it_is_said(lead: Any
 
 def test_of_many_errors_the_first_are_shown_and_it_is_said(lead: Any, monkeypatch: Any) -> None:
     fail(["a", "b", "c"])
-    monkeypatch.setattr(errors, "GROUPS_LISTED", 2)
+    monkeypatch.setattr(views, "GROUPS_LISTED", 2)
     page = lead.open(ERRORS)
     assert len(page.root.find("li", data_row="")) == 2
     assert "These are the first 2 errors" in shown(page)

@@ -17,11 +17,11 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.utils import timezone
 
-from jobs.admin.exporting import cell
+from jobs.console.admin.export import cell
 from jobs.models import Delivery, Endpoint, Event, InboxMessage, Item, Job, Membership, Phase, Worker
 from jobs.serializers import encode, job_body, phase_body
 from tests.factories import make_job, phase_of
-from tests.jobs.pages.reading import Page
+from tests.jobs.pages.page_parser import Page
 from tests.jobs.pages.test_letters_pages import letter
 
 JOBS = "/admin/jobs/job/"

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from jobs.kinds import PhaseSpec
+from jobs.rules.pipelines import PhaseSpec
 from jobs.models import Item
-from jobs.views import failures
+from jobs.console.errors import error_groups
 from tests.factories import make_job, phase_of, pipeline, tell
 from tests.jobs.api.test_all_errors import fail
 
@@ -44,7 +44,7 @@ def test_a_group_of_several_phases_has_a_list_for_each(lead: Any) -> None:
 
 
 def test_of_many_errors_the_most_frequent_are_shown_and_the_others_counted(lead: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr(failures, "GROUPS_LISTED", 1)
+    monkeypatch.setattr(error_groups, "GROUPS_LISTED", 1)
     said = lead.open(fail(["a", "b", "b", "c"]).get_absolute_url()).section("failures")
     assert "2\u00d7 b" in said
     assert "and 2 with other errors in the list of failed items" in said

@@ -10,9 +10,10 @@ import pytest
 from django.utils import timezone
 
 from jobs import operations, tracking
-from jobs.kinds import PhaseSpec
+from jobs.rules.pipelines import PhaseSpec
 from jobs.models import Item, Job
-from jobs.views import choosing, item_list
+from jobs.console.acts import selection
+from jobs.console.items import item_list
 from tests.factories import WORKER, make_job, phase_of, settle, take
 from tests.jobs.pages.test_overview import make_failed, make_stuck
 from tests.jobs.rules.conftest import Clock
@@ -275,7 +276,7 @@ def test_retrying_all_that_match_leaves_the_others_and_comes_back_to_the_filter(
 
 def test_of_more_than_one_confirmation_takes_the_first_are_offered(lead: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(item_list, "MOST_ITEMS", 5)
-    monkeypatch.setattr(choosing, "MOST_ITEMS", 5)
+    monkeypatch.setattr(selection, "MOST_ITEMS", 5)
     job = make_job(items=6)
     page = lead.open(address(job) + "?q=k")
     assert "The first 5 that match" in page.section("items")

@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from jobs.models import Job
-from tests.jobs.pages.crowd import make_crowd
+from tests.jobs.pages.many_jobs import make_crowd
 from tests.plan import size
 
 JOBS = "/admin/jobs/job/"

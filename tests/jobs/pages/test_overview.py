@@ -10,9 +10,9 @@ from django.test import Client
 from django.utils import timezone
 
 from jobs import operations, tracking, watchdog
-from jobs.kinds import PhaseSpec
+from jobs.rules.pipelines import PhaseSpec
 from jobs.models import Job, Worker
-from jobs.statuses import Shortfall
+from jobs.rules.statuses import Shortfall
 from tests.factories import WORKER, make_job, phase_of
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from jobs.views.pictures import HEIGHT, Picture, picture
+from jobs.console.charts import HEIGHT, Picture, picture
 
 FIRST = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 

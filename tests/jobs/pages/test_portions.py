@@ -12,10 +12,10 @@ from django.db import OperationalError, connection
 from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
 
-from jobs.admin import portions as reading
-from jobs.admin.exporting import BROKEN_OFF, Column, Csv, Json, Notation, pieces, stream
-from jobs.admin.items import EventAdmin, ItemAdmin
-from jobs.admin.portions import order_of, portions
+from jobs.console.admin import keyset_export as reading
+from jobs.console.admin.export import BROKEN_OFF, Column, Csv, Json, Notation, pieces, stream
+from jobs.console.admin.items import EventAdmin, ItemAdmin
+from jobs.console.admin.keyset_export import order_of, portions
 from jobs.models import Event, Item, Job, Phase, Worker
 from tests.factories import make_job
 

@@ -11,13 +11,15 @@ from django.contrib.auth.models import Group, Permission, User
 from django.core.management import call_command
 from knox.models import AuthToken
 
-from jobs import bulk, operations, tokens
-from jobs.errors import NotFound, NotPermitted, Refused
+from jobs.operations import bulk
+from jobs import operations
+from jobs.api import tokens
+from jobs.rules.errors import NotFound, NotPermitted, Refused
 from jobs.models import Endpoint, Job, Membership
 from tests.factories import make_job
 from tests.jobs import bulk_acts
 from tests.jobs.pages.conftest import Browser
-from tests.jobs.races.crew import crew
+from tests.jobs.races.concurrency import crew
 
 EDITS = ["view_user", "change_user", "delete_user", "view_group", "change_group"]
 LIMITS = ["add_membership", "change_membership", "delete_membership", "view_membership"]

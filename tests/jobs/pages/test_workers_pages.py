@@ -11,7 +11,7 @@ from django.utils import timezone
 from jobs import tracking
 from jobs.change import Actor
 from jobs.models import Item, Job, Worker, WorkerTally
-from jobs.models.people import slot_of
+from jobs.models.workers import slot_of
 from tests.factories import make_job, phase_of, settle, take
 from tests.jobs.pages.test_exporting import reader, table
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from jobs.progress import Counts, PhaseState
-from jobs.statuses import PhaseStatus, Shortfall, Trigger
+from jobs.rules.progress import Counts, PhaseState
+from jobs.rules.statuses import PhaseStatus, Shortfall, Trigger
 
 NUMBER = st.one_of(st.integers(0, 30), st.integers(0, 2**53))
 THRESHOLD = st.integers(0, 100)

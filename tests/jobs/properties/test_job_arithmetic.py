@@ -11,10 +11,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from jobs import progress
-from jobs.progress import Counts, PhaseState, Vitals
-from jobs.signatures import signature
-from jobs.statuses import OPEN_PHASE, UNFINISHED_JOB, JobStatus, PhaseStatus, Stuck
+from jobs.rules import progress
+from jobs.rules.progress import Counts, PhaseState, Vitals
+from jobs.rules.error_fingerprints import signature
+from jobs.rules.statuses import OPEN_PHASE, UNFINISHED_JOB, JobStatus, PhaseStatus, Stuck
 from tests.jobs.properties.strategies import JOBS, counts
 
 pytestmark = pytest.mark.full

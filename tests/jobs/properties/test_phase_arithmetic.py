@@ -10,9 +10,9 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from jobs import progress
-from jobs.progress import Counts, Judgement, PhaseState
-from jobs.statuses import CompletedBy, PhaseStatus, Shortfall, Trigger
+from jobs.rules import progress
+from jobs.rules.progress import Counts, Judgement, PhaseState
+from jobs.rules.statuses import CompletedBy, PhaseStatus, Shortfall, Trigger
 from tests.jobs.properties.strategies import NUMBER, THRESHOLD, counts, states
 
 pytestmark = pytest.mark.full

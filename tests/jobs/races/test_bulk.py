@@ -8,13 +8,13 @@ from unittest.mock import patch
 import pytest
 from django.db import transaction
 
-from jobs import bulk
-from jobs.bulk import Mark, Order
+from jobs.operations import bulk
+from jobs.operations.bulk import Mark, Order
 from jobs.models import BulkAct, Job
 from jobs.models.bulk import BulkTargetQuerySet
-from jobs.previews import ACTS, Scope, many_figures
+from jobs.operations.previews import ACTS, Scope, many_figures
 from tests.factories import make_job, operator, types
-from tests.jobs.races.crew import crew
+from tests.jobs.races.concurrency import crew
 
 pytestmark = pytest.mark.django_db(transaction=True)
 JOBS = 12

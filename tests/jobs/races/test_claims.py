@@ -10,11 +10,11 @@ import pytest
 from django.utils import timezone
 
 from jobs import operations, tracking, watchdog
-from jobs.kinds import PhaseSpec
+from jobs.rules.pipelines import PhaseSpec
 from jobs.models import Item, Job, Phase
 from jobs.tracking import Result
 from tests.factories import WORKER, complete, make_job
-from tests.jobs.races.crew import assert_whole, crew, fresh, outcomes
+from tests.jobs.races.concurrency import assert_whole, crew, fresh, outcomes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROUNDS = range(8)

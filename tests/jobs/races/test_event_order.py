@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 from django.db import connections, transaction
 
-from jobs import event_order, tracking
+from jobs.db import event_order
+from jobs import tracking
 from jobs.change import change, unit_of_work
 from jobs.models import Event, Job
 from jobs.tracking import NewItem
 from tests.factories import WORKER, complete, make_job, phase_of, tell, types
-from training.sessions.creating import create_session
-from training.sessions.inputs import NewImage
+from training.sessions.create import create_session
+from training.sessions.types import NewImage
 
 committing = pytest.mark.django_db(transaction=True)
 

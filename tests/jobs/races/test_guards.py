@@ -14,7 +14,7 @@ from jobs import tracking, watchdog
 from jobs.change import LostRace
 from jobs.models import Job
 from tests.factories import WORKER, make_job
-from tests.jobs.races.crew import Crew, crew, fresh
+from tests.jobs.races.concurrency import Crew, crew, fresh
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROUNDS = 20

@@ -11,12 +11,12 @@ import pytest
 from django.utils import timezone
 
 from jobs import operations, tracking, watchdog
-from jobs.errors import Refused
-from jobs.kinds import PhaseSpec
+from jobs.rules.errors import Refused
+from jobs.rules.pipelines import PhaseSpec
 from jobs.models import Job, Phase
 from jobs.tracking import Batch, Result, report_many
 from tests.factories import WORKER, complete, make_job
-from tests.jobs.races.crew import assert_whole, completed_events, crew, fresh, outcomes
+from tests.jobs.races.concurrency import assert_whole, completed_events, crew, fresh, outcomes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROUNDS = range(10)

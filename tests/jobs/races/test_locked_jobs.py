@@ -14,14 +14,14 @@ import pytest
 from django.db import OperationalError, connection, connections, transaction
 
 from jobs import tracking
-from jobs.change import JobLocked, waiting
-from jobs.change.waiting import WAITING_FOR_ONE, waiters
+from jobs.change import JobLocked, lock_waiters
+from jobs.change.lock_waiters import WAITING_FOR_ONE, waiters
 from jobs.models import Job, Phase
-from jobs.tracking import Result, gathering
-from jobs.tracking.gathering import FOLLOWERS
+from jobs.tracking import Result, report_batcher
+from jobs.tracking.report_batcher import FOLLOWERS
 from tests.factories import WORKER, make_job, outcomes
 from tests.jobs.api.conftest import Api
-from tests.jobs.races.crew import fresh
+from tests.jobs.races.concurrency import fresh
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgres]
 
@@ -113,7 +113,7 @@ def test_reports_of_other_jobs_do_not_wait_for_a_locked_job() -> None:
 
 
 def test_only_a_few_reports_wait_for_a_locked_job_and_the_others_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gathering, "GRACE", 0.1)
+    monkeypatch.setattr(report_batcher, "GRACE", 0.1)
     job = make_job(items=THREADS)
     with desk() as people, locked(job) as free:
         told = [people.report(fresh(job), number) for number in range(THREADS)]
@@ -138,7 +138,7 @@ def test_a_lock_that_is_not_to_be_had_is_waited_for_once_for_all_reports_of_its_
 
 
 def test_only_a_few_threads_wait_for_the_lock_of_one_job(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "GRACE", 0.1)
+    monkeypatch.setattr(lock_waiters, "GRACE", 0.1)
     job = make_job(items=1)
     with desk() as people, locked(job) as free:
         beat = partial(tracking.heartbeat, job, worker="w1", by=WORKER)
@@ -161,8 +161,8 @@ def test_a_claim_of_any_job_passes_over_a_job_that_stays_locked() -> None:
 
 
 def test_a_locked_job_is_a_503_that_says_when_to_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "WAITING_FOR_ONE", 0)
-    monkeypatch.setattr(waiting, "GRACE", 0.0)
+    monkeypatch.setattr(lock_waiters, "WAITING_FOR_ONE", 0)
+    monkeypatch.setattr(lock_waiters, "GRACE", 0.0)
     job = make_job(items=1)
     worker = Api("worker")
     with locked(job):

@@ -9,13 +9,13 @@ from uuid import uuid4
 import pytest
 
 from jobs import operations, tracking
-from jobs.errors import Conflict, WrongState
-from jobs.kinds import PhaseSpec
+from jobs.rules.errors import Conflict, WrongState
+from jobs.rules.pipelines import PhaseSpec
 from jobs.models import Event, Job, Worker
 from jobs.tracking import Batch, Result
-from jobs.tracking.reporting import report_many
+from jobs.tracking.report import report_many
 from tests.factories import WORKER, complete, make_job, new_items
-from tests.jobs.races.crew import assert_whole, crew, fresh, outcomes
+from tests.jobs.races.concurrency import assert_whole, crew, fresh, outcomes
 from tests.plan import size
 
 pytestmark = pytest.mark.django_db(transaction=True)

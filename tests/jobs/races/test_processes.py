@@ -18,7 +18,7 @@ import pytest
 from jobs import tracking, watchdog
 from jobs.models import Event, Item, Job, Phase
 from tests.factories import WORKER, make_job, new_items
-from tests.jobs.races.crew import assert_whole, fresh
+from tests.jobs.races.concurrency import assert_whole, fresh
 from tests.servers import database_url
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -12,14 +12,15 @@ from django.db import models
 from django.test import Client
 from knox.models import AuthToken
 
-from jobs import inbox, operations, tokens, tracking
-from jobs.errors import Conflict
+from jobs import inbox, operations, tracking
+from jobs.api import tokens
+from jobs.rules.errors import Conflict
 from jobs.models import Endpoint, InboxMessage, Job, Membership
 from ocr_chunks import documents
 from ocr_chunks.models import Document
 from tests.factories import WORKER
 from tests.jobs.outbox.conftest import make_endpoint
-from tests.jobs.races.crew import crew
+from tests.jobs.races.concurrency import crew
 from training import sessions
 from training.models import TrainingSession
 

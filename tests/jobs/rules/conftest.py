@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.utils import timezone
 
-from jobs import broadcast
+from jobs.live import broadcast
 
 
 class Clock:

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from jobs import tracking, watchdog
-from jobs.kinds import PhaseSpec
+from jobs.rules.pipelines import PhaseSpec
 from jobs.tracking import Result
 from tests.factories import (
     WORKER,

@@ -8,8 +8,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from jobs import tracking
-from jobs.errors import BadInput, NotFound, Refused
-from jobs.kinds import PhaseSpec
+from jobs.rules.errors import BadInput, NotFound, Refused
+from jobs.rules.pipelines import PhaseSpec
 from jobs.models import Item, Job, Phase
 from jobs.tracking import NewItem, Result
 from jobs.watchdog import recount

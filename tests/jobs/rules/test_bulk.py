@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from django.contrib.admin.models import LogEntry
 
-from jobs import bulk, operations
-from jobs.bulk import going_on
-from jobs.errors import NotPermitted
+from jobs.operations import bulk
+from jobs import operations
+from jobs.operations.bulk import runner
+from jobs.rules.errors import NotPermitted
 from jobs.models import BulkAct, Item, Job, Membership
 from tests.factories import complete, item_of, job_in, make_job, operator, phase_of, take
 from tests.jobs.bulk_acts import begun, details, outcomes
@@ -74,13 +75,13 @@ def test_holders_are_one_reason_whoever_they_are(monkeypatch: pytest.MonkeyPatch
 
 
 def test_reasons_are_bounded_however_many_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(going_on, "MOST_REASONS", 1)
+    monkeypatch.setattr(runner, "MOST_REASONS", 1)
     job, other = make_job(items=3, done=1, failed=1), make_job(items=1)
     chosen = {job.pk: list(Item.objects.filter(phase__job=job).values_list("pk", flat=True))}
     act = begun("retry", [job, other], actor=operator("retry"), items=chosen)
     bulk.go_on(act, seconds=60)
     assert sum(act.targets.get(job_id=job.pk).refusals.values()) == 2
-    assert going_on.OTHER_REASONS in act.targets.get(job_id=job.pk).refusals
+    assert runner.OTHER_REASONS in act.targets.get(job_id=job.pk).refusals
 
 
 def test_a_threshold_is_set_in_every_job_that_has_the_phase() -> None:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from jobs import bulk
+from jobs.operations import bulk
 from jobs.models import Item, Job
-from jobs.previews import ACTS, Scope, forecasts
+from jobs.operations.previews import ACTS, Scope, forecasts
 from tests.factories import job_in, make_job, operator, phase_of, take
 from tests.jobs.bulk_acts import begun
 

@@ -11,11 +11,13 @@ from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from jobs import bulk, operations, pauses, watchdog
-from jobs.bulk import going_on
-from jobs.errors import NotPermitted, WrongState
+from jobs.operations import bulk
+from jobs import operations, watchdog
+from jobs.db import pauses
+from jobs.operations.bulk import runner
+from jobs.rules.errors import NotPermitted, WrongState
 from jobs.models import BulkAct, BulkTarget, Job
-from jobs.previews import ACTS, Scope, forecasts
+from jobs.operations.previews import ACTS, Scope, forecasts
 from tests.factories import item_of, make_job, operator, types
 from tests.jobs.bulk_acts import begun, outcomes
 
@@ -47,11 +49,11 @@ def test_acts_take_turns_so_that_one_of_a_single_job_is_not_held_up_by_one_of_ma
 
 
 def test_two_acts_of_many_jobs_progress_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(going_on, "TURN_SECONDS", 0)
+    monkeypatch.setattr(runner, "TURN_SECONDS", 0)
     acts = [begun("pause", [make_job(items=1) for _ in range(4)], actor=operator("pause")) for _ in range(2)]
     order: list[int] = []
-    real = going_on._do_one
-    monkeypatch.setattr(going_on, "_do_one", lambda act, *rest: order.append(act.pk) or real(act, *rest))
+    real = runner._do_one
+    monkeypatch.setattr(runner, "_do_one", lambda act, *rest: order.append(act.pk) or real(act, *rest))
     assert not bulk.work(seconds=60)
     assert order[:8] == [acts[0].pk, acts[1].pk] * 4
 
@@ -59,7 +61,7 @@ def test_two_acts_of_many_jobs_progress_side_by_side(monkeypatch: pytest.MonkeyP
 def test_acts_whose_jobs_are_all_held_by_others_do_not_keep_the_loop_busy(monkeypatch: pytest.MonkeyPatch) -> None:
     begun("pause", [make_job(items=1)], actor=operator("pause"))
     turns: list[int] = []
-    monkeypatch.setattr(going_on, "_do_one", lambda act, *rest: bool(turns.append(act.pk)))
+    monkeypatch.setattr(runner, "_do_one", lambda act, *rest: bool(turns.append(act.pk)))
     assert bulk.work(seconds=60)
     assert len(turns) == 1
 
@@ -84,7 +86,7 @@ def test_a_job_is_done_exactly_once_whenever_the_process_dies(
 ) -> None:
     jobs = [make_job(items=2, failed=1) for _ in range(3)]
     act = begun("retry", jobs, actor=operator("retry"))
-    real, calls = getattr(going_on, step), []
+    real, calls = getattr(runner, step), []
 
     def die(*args: Any) -> Any:
         calls.append(args)
@@ -93,7 +95,7 @@ def test_a_job_is_done_exactly_once_whenever_the_process_dies(
             raise Killed
         return answer
 
-    monkeypatch.setattr(going_on, step, die)
+    monkeypatch.setattr(runner, step, die)
     with pytest.raises(Killed):
         bulk.go_on(act, seconds=60)
     act.refresh_from_db()
@@ -111,7 +113,7 @@ def test_a_database_that_fails_is_no_refusal(monkeypatch: pytest.MonkeyPatch) ->
         raise OperationalError("database is locked")
 
     with monkeypatch.context() as patched:
-        patched.setattr(going_on, "do", locked)
+        patched.setattr(runner, "do", locked)
         with pytest.raises(OperationalError):
             bulk.go_on(act, seconds=60)
     assert bulk.go_on(act, seconds=60)
@@ -120,13 +122,13 @@ def test_a_database_that_fails_is_no_refusal(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_defect_refuses_its_job_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     a, b = make_job(name="a", items=1), make_job(name="b", items=1)
-    act, real = begun("pause", [a, b], actor=operator("pause")), going_on.do
+    act, real = begun("pause", [a, b], actor=operator("pause")), runner.do
 
     def broken(order: Any, job_id: int, **kwargs: Any) -> Any:
         answer = real(order, job_id, **kwargs)
         return answer if job_id != a.pk else 1 // 0
 
-    monkeypatch.setattr(going_on, "do", broken)
+    monkeypatch.setattr(runner, "do", broken)
     assert bulk.go_on(act, seconds=60)
     assert outcomes(act) == {"a": "refused", "b": "changed"}
 
@@ -148,14 +150,14 @@ def test_a_stopped_act_leaves_the_rest_as_it_is() -> None:
 
 def test_what_was_stopped_in_the_middle_of_a_job_takes_the_job_back(monkeypatch: pytest.MonkeyPatch) -> None:
     olga, jobs = operator("pause"), [make_job(items=1) for _ in range(2)]
-    act, real = begun("pause", jobs, actor=olga), going_on.do
+    act, real = begun("pause", jobs, actor=olga), runner.do
 
     def stopped(*args: Any, **kwargs: Any) -> Any:
         answer = real(*args, **kwargs)
         BulkAct.objects.update(status="stopped")
         return answer
 
-    monkeypatch.setattr(going_on, "do", stopped)
+    monkeypatch.setattr(runner, "do", stopped)
     bulk.go_on(act, seconds=60)
     assert not Job.objects.filter(status="paused").exists()
     assert BulkTarget.objects.open().count() == 2

@@ -8,8 +8,8 @@ from uuid import uuid4
 import pytest
 
 from jobs import tracking
-from jobs.errors import Conflict, WrongState
-from jobs.kinds import PhaseSpec
+from jobs.rules.errors import Conflict, WrongState
+from jobs.rules.pipelines import PhaseSpec
 from jobs.models import Item, Phase
 from jobs.tracking import NewItem, Result
 from jobs.watchdog import recount

@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs import operations, tracking, watchdog
-from jobs.diagnosis import Diagnosis, diagnose
-from jobs.diagnosis.causes import Need
-from jobs.errors import WrongState
-from jobs.kinds import PhaseSpec
+from jobs.operations.diagnosis import Diagnosis, diagnose
+from jobs.operations.diagnosis.causes import Need
+from jobs.rules.errors import WrongState
+from jobs.rules.pipelines import PhaseSpec
 from jobs.models import Job, ProcessHeartbeat
-from jobs.previews import figures_of
-from jobs.statuses import Shortfall, Trigger
+from jobs.operations.previews import figures_of
+from jobs.rules.statuses import Shortfall, Trigger
 from tests.factories import WORKER, announce, listed, make_job, operator, phase_of, pipeline, settle, take
 from tests.jobs.rules.conftest import Clock
 

@@ -8,9 +8,10 @@ from uuid import UUID
 import pytest
 from django.db import IntegrityError, transaction
 
-from jobs import timeline, tracking, watchdog
-from jobs.errors import WrongState
-from jobs.kinds import PhaseSpec
+from jobs.change import event_factory
+from jobs import tracking, watchdog
+from jobs.rules.errors import WrongState
+from jobs.rules.pipelines import PhaseSpec
 from jobs.models import Event
 from jobs.operations import force_complete, restart, retry, set_threshold
 from tests.factories import (
@@ -59,9 +60,9 @@ def test_the_id_of_a_completed_event_depends_on_the_phase_and_the_run_alone() ->
     event = job.events.get(type="items.completed")
     row = phase_of(job)
     row.completed_by, row.done, row.partial = "forced", 0, True
-    assert timeline.completed_id(row) == event.event_id
+    assert event_factory.completed_id(row) == event.event_id
     row.run = 2
-    assert timeline.completed_id(row) != event.event_id
+    assert event_factory.completed_id(row) != event.event_id
     assert event.event_id.version == 5
 
 
@@ -193,7 +194,7 @@ def test_a_push_that_fails_harms_nobody(
     def fails(job_ids: object) -> None:
         raise ConnectionError("no layer")
 
-    monkeypatch.setattr("jobs.broadcast.touch", fails)
+    monkeypatch.setattr("jobs.live.broadcast.touch", fails)
     with django_capture_on_commit_callbacks(execute=True):
         job = make_job(items=2, done=2)
     assert phase_of(job).status == "completed"

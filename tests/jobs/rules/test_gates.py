@@ -10,11 +10,11 @@ from uuid import uuid4
 import pytest
 
 from jobs import tracking, watchdog
-from jobs.errors import WrongState
-from jobs.kinds import PhaseSpec
+from jobs.rules.errors import WrongState
+from jobs.rules.pipelines import PhaseSpec
 from jobs.models import Job
 from jobs.operations import force_complete, pause, restart, resume, retry
-from jobs.statuses import Shortfall
+from jobs.rules.statuses import Shortfall
 from tests.factories import WORKER, complete, listed, outcomes, outward, phase_of, pipeline, settle, tell, types
 from tests.jobs.rules.conftest import Clock
 

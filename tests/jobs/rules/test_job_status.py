@@ -9,10 +9,10 @@ from uuid import uuid4
 import pytest
 
 from jobs import tracking
-from jobs.kinds import PhaseSpec
+from jobs.rules.pipelines import PhaseSpec
 from jobs.models import Job
 from jobs.operations import cancel, fail, force_complete, pause, restart, resume, retry
-from jobs.statuses import Shortfall
+from jobs.rules.statuses import Shortfall
 from jobs.tracking import NewItem, Result
 from tests.factories import (
     WORKER,

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from jobs import kinds, tracking
-from jobs.kinds import Kind, KindOptions, PhaseSpec
+from jobs.rules import pipelines
+from jobs import tracking
+from jobs.rules.pipelines import Kind, KindOptions, PhaseSpec
 from jobs.models import Job, Phase
 from jobs.operations import cancel, retry
 from jobs.tracking import Result
@@ -73,9 +74,9 @@ def picky() -> Iterator[Kind]:
         return list(options.phases) or [PhaseSpec("picky"), PhaseSpec("last", gated=True)]
 
     kind = Kind(code="picky", label="Picky", build=build, default_threshold=80, check_result=mismatch)
-    kinds.register(kind)
+    pipelines.register(kind)
     yield kind
-    del kinds._kinds["picky"]
+    del pipelines._kinds["picky"]
 
 
 def picky_job(number: int = 3) -> Job:
@@ -90,7 +91,7 @@ def test_a_registered_kind_brings_its_phases_and_its_threshold(picky: Kind) -> N
         "picky": (100, 80, "when_settled", "partial", False),
         "last": (100, 80, "when_settled", "partial", True),
     }
-    assert ("picky", "Picky") in kinds.choices()
+    assert ("picky", "Picky") in pipelines.choices()
 
 
 def test_a_result_that_its_kind_refuses_is_invalid_and_changes_nothing(picky: Kind) -> None:

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from jobs import tracking, watchdog
-from jobs.kinds import PhaseSpec
+from jobs.rules.pipelines import PhaseSpec
 from jobs.models import Item, Job, Membership, Worker
 from jobs.operations import cancel, force_complete, pause, release
-from jobs.statuses import Trigger
+from jobs.rules.statuses import Trigger
 from jobs.tracking import Actor, Claimed, Result
 from tests.factories import (
     WORKER,

@@ -8,8 +8,8 @@ from uuid import uuid4
 import pytest
 
 from jobs import tracking, watchdog
-from jobs.errors import BadInput, Conflict, NotPermitted, WrongState
-from jobs.kinds import PhaseSpec
+from jobs.rules.errors import BadInput, Conflict, NotPermitted, WrongState
+from jobs.rules.pipelines import PhaseSpec
 from jobs.models import Job
 from jobs.operations import cancel
 from jobs.tracking import Actor, NewItem

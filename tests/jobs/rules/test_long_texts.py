@@ -10,14 +10,14 @@ from django.contrib.auth.models import User
 from django.db.models import Model
 
 from jobs import tracking, watchdog
-from jobs.inbox.letters import bury
-from jobs.kinds import PhaseSpec
+from jobs.inbox.dead_letters import bury
+from jobs.rules.pipelines import PhaseSpec
 from jobs.models import Event, InboxMessage, Job, Phase
 from jobs.models.items import digest
 from jobs.models.texts import fit
 from jobs.operations import add_endpoint, fail, restart
 from jobs.tracking import Actor, NewItem, Result
-from jobs.words import clip
+from jobs.rules.formatting import clip
 from tests.factories import WORKER, complete, listed, make_job, phase_of, pipeline, take
 from tests.jobs.rules.conftest import Clock
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from jobs import operations, tracking, watchdog
-from jobs.errors import WrongState
-from jobs.kinds import PhaseSpec
+from jobs.rules.errors import WrongState
+from jobs.rules.pipelines import PhaseSpec
 from jobs.models import Item
-from jobs.statuses import Shortfall
+from jobs.rules.statuses import Shortfall
 from tests.factories import (
     WORKER,
     complete,

@@ -6,11 +6,12 @@ from uuid import uuid4
 
 import pytest
 
-from jobs import progress, tracking
-from jobs.kinds import PhaseSpec
+from jobs.rules import progress
+from jobs import tracking
+from jobs.rules.pipelines import PhaseSpec
 from jobs.models import Job
 from jobs.operations import force_complete, retry, set_threshold, skip
-from jobs.statuses import Shortfall
+from jobs.rules.statuses import Shortfall
 from tests.factories import WORKER, complete, item_of, listed, make_job, new_items, phase_of, pipeline, settle, take
 
 pytestmark = pytest.mark.django_db

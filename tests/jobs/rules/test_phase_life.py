@@ -10,7 +10,7 @@ import pytest
 from jobs.change.fields import PHASE_FIELDS
 from jobs.change.phase_life import TABLE, Cause, Life, apply, run_clock
 from jobs.models import Job, Phase
-from jobs.statuses import CompletedBy
+from jobs.rules.statuses import CompletedBy
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 THEN = NOW - timedelta(hours=1)

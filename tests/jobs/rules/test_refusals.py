@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jobs.change.items import CLEARED, EXPIRED, RENEWED, TAKEN_BACK
+from jobs.change.item_columns import CLEARED, EXPIRED, RENEWED, TAKEN_BACK
 from jobs.change.refusals import STOPPED_BY, Call, State, closed_to
 from jobs.models import Job, Phase
 

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from jobs import kinds, tracking
-from jobs.errors import NotFound, Refused, WrongState
-from jobs.kinds import PhaseSpec
+from jobs.rules import pipelines
+from jobs import tracking
+from jobs.rules.errors import NotFound, Refused, WrongState
+from jobs.rules.pipelines import PhaseSpec
 from jobs.models import Job, Phase
-from jobs.tracking import Batch, Reported, Result, gathering, reporting
-from jobs.tracking.gathering import _answer, _Ticket
-from jobs.tracking.reporting import report_free
+from jobs.tracking import Batch, Reported, Result, report_batcher, report
+from jobs.tracking.report_batcher import _answer, _Ticket
+from jobs.tracking.report import report_free
 from tests.factories import WORKER, make_job, outcomes, phase_of, pipeline
 from tests.jobs.test_sql_pins import statements
 
@@ -72,7 +73,7 @@ def test_a_report_for_a_deleted_job_is_not_found() -> None:
     phase = phase_of(job)
     Job.objects.filter(pk=job.pk).delete()
     with pytest.raises(NotFound):
-        gathering.Gathering().report(Batch(phase, "w1", [Result("k0", "completed")], WORKER))
+        report_batcher.Gathering().report(Batch(phase, "w1", [Result("k0", "completed")], WORKER))
 
 
 def test_a_defect_in_one_report_is_found_by_halving(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,9 +87,9 @@ def test_a_defect_in_one_report_is_found_by_halving(monkeypatch: pytest.MonkeyPa
 
     def write(batches: Any) -> Any:
         calls.append(len(batches))
-        return reporting.report_free(batches)
+        return report.report_free(batches)
 
-    monkeypatch.setitem(kinds._kinds, "generic", replace(kinds.get("generic"), check_result=check))
+    monkeypatch.setitem(pipelines._kinds, "generic", replace(pipelines.get("generic"), check_result=check))
     tickets = [_Ticket(batch(job)) for job in jobs]
     _answer(tickets, write)
     assert isinstance(tickets[5].answer, ZeroDivisionError)

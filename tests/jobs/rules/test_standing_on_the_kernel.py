@@ -8,14 +8,14 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from jobs import kinds
+from jobs.rules import pipelines
 from jobs.change import change
-from jobs.errors import WrongState
-from jobs.kinds import Kind, PhaseSpec
+from jobs.rules.errors import WrongState
+from jobs.rules.pipelines import Kind, PhaseSpec
 from jobs.models import Item, Job, Phase
 from jobs.tracking import NewItem, add_items, create_job
-from jobs.tracking.counting import count_up_to, finish_phase, start_phase
-from jobs.tracking.creating import close_list, list_items, skip_listed
+from jobs.tracking.announce import count_up_to, finish_phase, start_phase
+from jobs.tracking.create import close_list, list_items, skip_listed
 from tests.factories import WORKER, complete, make_job, new_items, phase_of, types
 from tests.jobs.rules.conftest import Clock
 
@@ -35,9 +35,9 @@ STITCHING = Kind(
 
 @pytest.fixture
 def stitching() -> Iterator[Kind]:
-    kinds.register(STITCHING)
+    pipelines.register(STITCHING)
     yield STITCHING
-    del kinds._kinds[STITCHING.code]
+    del pipelines._kinds[STITCHING.code]
 
 
 def counted(**fields: object) -> Phase:

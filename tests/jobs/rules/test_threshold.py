@@ -8,10 +8,10 @@ from uuid import UUID
 import pytest
 
 from jobs import tracking
-from jobs.errors import BadInput, NotFound, WrongState
-from jobs.kinds import PhaseSpec
+from jobs.rules.errors import BadInput, NotFound, WrongState
+from jobs.rules.pipelines import PhaseSpec
 from jobs.operations import cancel, set_threshold
-from jobs.statuses import Trigger
+from jobs.rules.statuses import Trigger
 from tests.factories import (
     WORKER,
     complete,

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from jobs import tracking, watchdog
-from jobs.kinds import PhaseSpec
+from jobs.rules.pipelines import PhaseSpec
 from jobs.models import Job
 from jobs.operations import cancel, force_complete, pause, restart, resume, retry, skip
-from jobs.statuses import Trigger
+from jobs.rules.statuses import Trigger
 from tests.factories import (
     WORKER,
     complete,

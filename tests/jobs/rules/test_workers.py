@@ -11,7 +11,7 @@ from django.utils import timezone
 from jobs import tracking, watchdog
 from jobs.change import Actor
 from jobs.models import Job, Worker, WorkerTally
-from jobs.models.people import slot_of
+from jobs.models.workers import slot_of
 from jobs.tracking import Batch, Result
 from tests.factories import make_job, phase_of, take, tell
 from tests.jobs.test_sql_pins import statements

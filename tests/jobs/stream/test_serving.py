@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from jobs import event_order
+from jobs.db import event_order
 from jobs.models import Event, Job
 from tests.factories import make_job
 from tests.jobs.live.server import LiveServer, serving

@@ -10,7 +10,7 @@ from django.conf import settings
 from jobs import operations
 from jobs.live import hub
 from jobs.live.topics import Topic
-from jobs.stream import Caller, Limits, Watching
+from jobs.live.sse import Caller, Limits, Watching
 from tests.factories import complete, make_job, phase_of
 from tests.jobs.live.conftest import run, sign_in
 from tests.jobs.stream.conftest import Listen, token

@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 
 from jobs import operations, tracking
 from jobs.models import Event, Item, Job, Phase
-from jobs.tracker import ProgressTracker, Status, importing
+from jobs.tracker import ProgressTracker, Status, legacy_import
 from jobs.watchdog import recount
 from tests.factories import item_of, make_job, outward, phase_of
 from tests.jobs.tracker.oldfiles import BATCHES, IMAGES, JOBS, SCHEMA, image, make, make_usual, run
@@ -104,9 +104,9 @@ def test_importing_it_again_changes_nothing(file: Path) -> None:
 def test_an_import_that_was_cut_off_goes_on(
     file: Path, tracker: ProgressTracker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importing, "AT_ONCE", 3)
+    monkeypatch.setattr(legacy_import, "AT_ONCE", 3)
     with monkeypatch.context() as patched:
-        patched.setattr(importing, "_report", cut_off)
+        patched.setattr(legacy_import, "_report", cut_off)
         with pytest.raises(KeyboardInterrupt):
             bring(file)
     assert tracker.get_progress(tracker.get_job_id("cats") or 0)["total_images"] == 10
@@ -124,7 +124,7 @@ def test_a_job_cannot_finish_half_listed_however_quick_its_workers_are(
         tracker.mark_many(pending, Status.COMPLETED)
         return add(phase, **wanted)
 
-    monkeypatch.setattr(importing, "AT_ONCE", 1)
+    monkeypatch.setattr(legacy_import, "AT_ONCE", 1)
     monkeypatch.setattr(tracking, "add_items", work_first)
     assert fails(file)[0] == 1
     dogs = Job.objects.get(name="dogs")

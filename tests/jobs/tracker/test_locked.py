@@ -9,7 +9,7 @@ from django.db import OperationalError, connection, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from jobs.models import Item
-from jobs.tracker import ProgressTracker, patience
+from jobs.tracker import ProgressTracker, retry_on_lock
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LOCK = {"sqlite": ["BEGIN IMMEDIATE"], "postgresql": ["BEGIN", "SELECT 1 FROM jobs_job FOR UPDATE"]}
@@ -50,7 +50,7 @@ def sleeps(monkeypatch: pytest.MonkeyPatch, then: Callable[[float], None] = lamb
         waits.append(seconds)
         then(sum(waits))
 
-    monkeypatch.setattr(patience, "sleep", sleep)
+    monkeypatch.setattr(retry_on_lock, "sleep", sleep)
     return waits
 
 

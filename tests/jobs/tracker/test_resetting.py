@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from jobs import operations
-from jobs.errors import WrongState
+from jobs.rules.errors import WrongState
 from jobs.models import Item, Job
 from jobs.tracker import ProgressTracker, Status
 from tests.factories import phase_of, take

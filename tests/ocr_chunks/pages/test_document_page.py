@@ -9,7 +9,7 @@ import pytest
 from jobs import operations
 from jobs.models import Item, Job
 from tests.factories import make_job, phase_of
-from tests.jobs.pages.reading import Page
+from tests.jobs.pages.page_parser import Page
 from tests.ocr_chunks.pages.papers import address, make_document, tell, tell_merge
 
 TEN = range(1, 11)

@@ -11,8 +11,8 @@ from django.contrib import admin
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from jobs.admin import portions
-from jobs.admin.exporting import Csv, Json, pieces
+from jobs.console.admin import keyset_export
+from jobs.console.admin.export import Csv, Json, pieces
 from jobs.models import Item
 from ocr_chunks.models import Chunk, Document
 from ocr_chunks.serializers import chunk_bodies, document_body
@@ -55,8 +55,8 @@ def test_a_chunk_has_the_fields_of_rest() -> None:
 
 @pytest.mark.parametrize(("model", "most"), [(Document, 3), (Chunk, 3)])
 def test_a_portion_costs_the_same_whatever_is_in_it(monkeypatch: pytest.MonkeyPatch, model: Any, most: int) -> None:
-    monkeypatch.setattr(portions, "FIRST_PORTION", 3)
-    monkeypatch.setattr(portions, "PORTION", 6)
+    monkeypatch.setattr(keyset_export, "FIRST_PORTION", 3)
+    monkeypatch.setattr(keyset_export, "PORTION", 6)
     for _ in range(9):
         make_document(2)
     model_admin: Any = admin.site._registry[model]

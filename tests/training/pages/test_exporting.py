@@ -10,8 +10,8 @@ from django.contrib import admin
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from jobs.admin import portions
-from jobs.admin.exporting import Json, pieces
+from jobs.console.admin import keyset_export
+from jobs.console.admin.export import Json, pieces
 from tests.training.factories import body, completed_session, faces, image, images, make_session
 from tests.training.pages.states import make_in
 from training.models import FaceDetectionSession, TrainingImage, TrainingSession
@@ -70,8 +70,8 @@ def test_a_face_detection_has_the_figures_of_rest() -> None:
 
 @pytest.mark.parametrize(("model", "most"), [(TrainingSession, 9), (TrainingImage, 6), (FaceDetectionSession, 3)])
 def test_a_portion_costs_the_same_whatever_is_in_it(monkeypatch: pytest.MonkeyPatch, model: Any, most: int) -> None:
-    monkeypatch.setattr(portions, "FIRST_PORTION", 2)
-    monkeypatch.setattr(portions, "PORTION", 4)
+    monkeypatch.setattr(keyset_export, "FIRST_PORTION", 2)
+    monkeypatch.setattr(keyset_export, "PORTION", 4)
     for _ in range(6):
         make_session(images(2, 1))
     sessions = TrainingSession.objects.all()

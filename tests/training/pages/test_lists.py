@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from jobs import watchdog
-from jobs.words import DASH
+from jobs.rules.formatting import DASH
 from tests.factories import tell
 from tests.jobs.rules.conftest import Clock
 from tests.training.factories import clustering, faces, finish, image, images, make_session, part, report

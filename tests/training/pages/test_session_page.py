@@ -9,7 +9,7 @@ from django.test import Client
 
 from jobs import watchdog
 from jobs.models import Job
-from jobs.words import DASH
+from jobs.rules.formatting import DASH
 from tests.factories import make_job
 from tests.jobs.rules.conftest import Clock
 from tests.training.factories import add, clustering, faces, finish, image, images, job_of, make_session, report

@@ -1,0 +1,139 @@
+"""The doors through which workers take items and tell their outcomes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpResponse
+from rest_framework.request import Request
+
+from jobs import tracking
+from jobs.api import examples, requests
+from jobs.api.responses import ClaimAnswer, ClaimAnyAnswer, HeartbeatAnswer, ReportAnswer
+from jobs.api.base import Door, answer
+from jobs.api.request_decoding import decode
+from jobs.api.schema import operation
+from jobs.serializers import claimed_body, phase_body
+from jobs.tracking import Claimed, ClaimedItem, ResultOutcome
+
+RETRY_AFTER = {"Retry-After": "2"}
+
+
+class Claim(Door):
+    """Items of one phase, under a lease."""
+
+    @operation(
+        summary="Take items of a phase under a lease",
+        tag="work",
+        body=requests.ClaimInput,
+        answer=ClaimAnswer,
+        errors=(404,),
+        send=examples.CLAIM,
+    )
+    def post(self, request: Request, job_id: int, code: str) -> HttpResponse:
+        """Claim; an empty answer says why and carries Retry-After."""
+        phase = self.phase(job_id, code)
+        given = decode(request, requests.ClaimInput)
+        claimed = tracking.claim(
+            phase,
+            worker=given.worker,
+            limit=given.limit,
+            lease_seconds=given.lease_seconds,
+            by=self.actor(given.worker, version=given.version),
+        )
+        return _claimed(claimed, [claimed_body(item) for item in claimed.items])
+
+
+class ClaimAny(Door):
+    """Items of any job, under a lease."""
+
+    @operation(
+        summary="Take the oldest items of any job under a lease",
+        tag="work",
+        body=requests.ClaimAnyInput,
+        answer=ClaimAnyAnswer,
+        send=examples.CLAIM_ANY,
+    )
+    def post(self, request: Request) -> HttpResponse:
+        """Claim from the unfinished phases of this code within the account's sight."""
+        given = decode(request, requests.ClaimAnyInput)
+        claimed = tracking.claim_any(
+            worker=given.worker,
+            phase=given.phase,
+            kind=given.kind,
+            limit=given.limit,
+            lease_seconds=given.lease_seconds,
+            by=self.actor(given.worker, version=given.version),
+        )
+        return _claimed(claimed, [_with_job(item) for item in claimed.items])
+
+
+class Report(Door):
+    """The outcomes of items of one phase."""
+
+    @operation(
+        summary="Report outcomes of items",
+        tag="work",
+        body=requests.ReportInput,
+        answer=ReportAnswer,
+        errors=(404, 409),
+        send=examples.REPORT,
+    )
+    def post(self, request: Request, job_id: int, code: str) -> HttpResponse:
+        """Report; each result has its own outcome, and repeating it changes nothing."""
+        phase = self.phase_to_report(job_id, code)
+        given = decode(request, requests.ReportInput)
+        given.check()
+        by = self.actor(given.worker, version=given.version)
+        reported = tracking.report(phase, worker=given.worker, results=given.verdicts(), by=by)
+        return answer(
+            {
+                "results": [_outcome(result) for result in reported.results],
+                "phase": phase_body(reported.phase),
+                "cancel_requested": reported.cancel_requested,
+            }
+        )
+
+
+class Heartbeat(Door):
+    """A worker's sign of life."""
+
+    @operation(
+        summary="Give a sign of life and renew leases",
+        tag="work",
+        body=requests.HeartbeatInput,
+        answer=HeartbeatAnswer,
+        errors=(404,),
+        send=examples.HEARTBEAT,
+    )
+    def post(self, request: Request, job_id: int) -> HttpResponse:
+        """Renew the leases of the named items, or of all that this worker holds in the job."""
+        job = self.job(job_id)
+        given = decode(request, requests.HeartbeatInput)
+        by = self.actor(given.worker, version=given.version)
+        beat = tracking.heartbeat(job, worker=given.worker, items=given.items, message=given.message, by=by)
+        leases = [{"id": item, "lease_expires_at": until} for item, until in beat.leases]
+        return answer(
+            {
+                "job_status": beat.job_status,
+                "cancel_requested": beat.cancel_requested,
+                "leases": leases,
+                "lost": beat.lost,
+            }
+        )
+
+
+def _claimed(claimed: Claimed, items: list[Any]) -> HttpResponse:
+    headers = None if items else RETRY_AFTER
+    return answer({"items": items, "reason": claimed.reason}, headers=headers)
+
+
+def _with_job(item: ClaimedItem) -> dict[str, Any]:
+    return {**claimed_body(item), "job": item.job, "phase": item.phase}
+
+
+def _outcome(result: ResultOutcome) -> dict[str, Any]:
+    body = {"key": result.key, "outcome": result.outcome, "status": result.status}
+    if result.detail:
+        body["detail"] = result.detail
+    return body

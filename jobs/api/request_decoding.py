@@ -1,0 +1,109 @@
+"""What a caller sent, as one of our types; what does not fit is refused and names the field."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import TypeVar
+
+import msgspec
+import msgspec.inspect
+import msgspec.structs
+from django.http import QueryDict
+from rest_framework.request import Request
+
+from jobs.rules import names
+from jobs.rules.errors import BadInput
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+PLACE = re.compile(r"^(?P<detail>.*?)(?: - at `(?:key in )?\$(?P<path>.*)`)?$", re.DOTALL)
+NAMED = re.compile(r"^Object (?P<what>missing required|contains unknown) field `(?P<name>.*)`$", re.DOTALL)
+SENTENCES = {"missing required": "This field is required.", "contains unknown": "This field is unknown."}
+NOTHING = "null"
+# Marks a field as a name: `Meta(extra=NAME)`.
+NAME = {"is": "name"}
+INTEGER = re.compile(r"-?[0-9]{1,19}")
+
+
+def decode(request: Request, type_: type[T]) -> T:
+    """The body as this type. JSON types are not converted; BadInput names the field, such as `items[3].key`."""
+    try:
+        return _with_names(msgspec.convert(request.data, type_))
+    except msgspec.ValidationError as error:
+        raise _refusal(error) from error
+
+
+def query(request: Request, type_: type[T]) -> T:
+    """The query of the address as this type, its texts read as numbers and truths where the type says so.
+
+    An empty value counts as not given. BadInput for an unknown or repeated parameter and a value that does not fit.
+    """
+    given = dict(_given(request.query_params))
+    for name in _integers(type_) & given.keys():
+        if not INTEGER.fullmatch(given[name]):
+            raise BadInput({name: "Expected an integer, such as 50."})
+    try:
+        return _with_names(msgspec.convert(given, type_, strict=False))
+    except msgspec.ValidationError as error:
+        raise _refusal(error) from error
+
+
+def _with_names(given: T) -> T:
+    """The same with its names as they are stored; BadInput for a character that no name may have."""
+    for field, most in _names(type(given)).items():
+        text = getattr(given, field)
+        name = names.clean(text, field=field, most=most)
+        if name != text:
+            msgspec.structs.force_setattr(given, field, name)
+    return given
+
+
+@cache
+def _names(type_: type[msgspec.Struct]) -> dict[str, int | None]:
+    """The fields that are names, with the most characters that each may have."""
+    described = msgspec.inspect.type_info(type_)
+    assert isinstance(described, msgspec.inspect.StructType)
+    return {field.name: most for field in described.fields for most in _longest_name(field.type)}
+
+
+def _longest_name(type_: msgspec.inspect.Type, *, is_name: bool = False) -> list[int | None]:
+    """Its bound, where this type is a name."""
+    if isinstance(type_, msgspec.inspect.Metadata):
+        return _longest_name(type_.type, is_name=is_name or type_.extra == NAME)
+    return [type_.max_length] if is_name and isinstance(type_, msgspec.inspect.StrType) else []
+
+
+@cache
+def _integers(type_: type[msgspec.Struct]) -> frozenset[str]:
+    """The fields that are integers, which msgspec would read from `1e2`, too."""
+    described = msgspec.inspect.type_info(type_)
+    assert isinstance(described, msgspec.inspect.StructType)
+    return frozenset(field.encode_name for field in described.fields if _is_integer(field.type))
+
+
+def _is_integer(type_: msgspec.inspect.Type) -> bool:
+    if isinstance(type_, msgspec.inspect.Metadata):
+        return _is_integer(type_.type)
+    if isinstance(type_, msgspec.inspect.UnionType):
+        return any(map(_is_integer, type_.types))
+    return isinstance(type_, msgspec.inspect.IntType)
+
+
+def _given(parameters: QueryDict) -> Iterator[tuple[str, str]]:
+    for name, values in parameters.lists():
+        if len(values) > 1:
+            raise BadInput({name: "This parameter is given more than once."})
+        if "\0" in values[0] or values[0].strip().lower() == NOTHING:
+            raise BadInput({name: "This is no value."})
+        yield from [(name, values[0])] if values[0] else []
+
+
+def _refusal(error: msgspec.ValidationError) -> BadInput:
+    found = PLACE.match(str(error))
+    detail, path = (found["detail"], found["path"] or "") if found else (str(error), "")
+    named = NAMED.match(detail)
+    if named:
+        return BadInput({f"{path}.{named['name']}".lstrip("."): SENTENCES[named["what"]]})
+    return BadInput({path.lstrip("."): f"{detail.replace('`', '')}."})

@@ -1,0 +1,151 @@
+"""The shapes of the answers that are not a body of their own."""
+
+from __future__ import annotations
+
+from typing import Literal, TypedDict
+
+from jobs.serializers import (
+    ClaimedBody,
+    ItemBody,
+    JobBody,
+    JobClaimedBody,
+    JobsErrorGroup,
+    OutwardEvent,
+    PhaseBody,
+    TimelineRow,
+)
+from jobs.serializers.shapes import Moment
+from jobs.rules.statuses import JobStatus, Outcome, Reason
+
+
+class JobPage(TypedDict):
+    """One page of jobs; `next` is the address of the following one."""
+
+    results: list[JobBody]
+    next: str | None
+
+
+class ItemPage(TypedDict):
+    """One page of items."""
+
+    results: list[ItemBody]
+    next: str | None
+
+
+class TimelinePage(TypedDict):
+    """One page of a job's timeline, newest first."""
+
+    results: list[TimelineRow]
+    next: str | None
+
+
+class EventPage(TypedDict):
+    """Outward events in the order in which they happened; continue with `next`, or later with `after`."""
+
+    results: list[OutwardEvent]
+    next: str | None
+
+
+class ErrorPage(TypedDict):
+    """The groups of the failures that were looked at, and how many those are; `capped` where older ones were not."""
+
+    results: list[JobsErrorGroup]
+    looked_at: int
+    capped: bool
+
+
+class Lease(TypedDict):
+    """An item and the end of its renewed lease."""
+
+    id: int
+    lease_expires_at: Moment
+
+
+class HeartbeatAnswer(TypedDict):
+    """The renewed leases, and the items that this worker does not hold."""
+
+    job_status: JobStatus
+    cancel_requested: bool
+    leases: list[Lease]
+    lost: list[int]
+
+
+class AnnounceAnswer(TypedDict):
+    """Was the total taken; if not, why."""
+
+    applied: bool
+    reason: Literal["duplicate", "same_total", "closed"] | None
+    phase: PhaseBody
+
+
+class EventAnswer(TypedDict):
+    """Did the event change anything; if not, why. `job` is the job's id, `phases` the codes of those it is about."""
+
+    applied: bool
+    reason: Literal["duplicate", "same_total", "closed"] | None
+    job: int
+    phases: list[str]
+
+
+class ItemsAnswer(TypedDict):
+    """How many keys were new, and how many were there already."""
+
+    added: int
+    existing: int
+
+
+class ClaimAnswer(TypedDict):
+    """The items that the worker now holds, or why there are none."""
+
+    items: list[ClaimedBody]
+    reason: Reason | None
+
+
+class ClaimAnyAnswer(TypedDict):
+    """The items that the worker now holds, each with its job and phase."""
+
+    items: list[JobClaimedBody]
+    reason: Reason | None
+
+
+class _ResultAnswer(TypedDict):
+    key: str
+    outcome: Outcome
+    status: str
+
+
+class ResultAnswer(_ResultAnswer, total=False):
+    """What became of one result; `status` is the item's now, empty where there is no item."""
+
+    detail: str
+
+
+class ReportAnswer(TypedDict):
+    """One outcome per result, in their order."""
+
+    results: list[ResultAnswer]
+    phase: PhaseBody
+    cancel_requested: bool
+
+
+class CountAnswer(TypedDict):
+    """Were the numbers added; a repeated event_id adds nothing."""
+
+    applied: bool
+    phase: PhaseBody
+
+
+class RefusedRow(TypedDict):
+    """One thing that an act left alone, and why."""
+
+    id: int
+    detail: str
+
+
+class ActAnswer(TypedDict):
+    """What an operator's act changed, what it left alone, and why it did nothing where it did."""
+
+    changed: int
+    refused: list[RefusedRow]
+    detail: str
+    job: JobBody

@@ -1,7 +1,0 @@
-"""One act upon many jobs: confirmed at once, done one job after the other, exactly once, through any restart."""
-
-from jobs.bulk.beginning import Mark, begin
-from jobs.bulk.doing import Changed, Order, Seen, do, seen_of
-from jobs.bulk.going_on import go_on, stop, work
-
-__all__ = ["Changed", "Mark", "Order", "Seen", "begin", "do", "go_on", "seen_of", "stop", "work"]

@@ -1,0 +1,138 @@
+"""The events of a phase and of a job: what is said, and under which id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID, uuid4, uuid5
+
+from jobs.models import Event, Item, Job, Phase
+from jobs.models.texts import fit
+from jobs.rules.progress import needed
+from jobs.rules.statuses import ItemStatus
+
+NAMESPACE = UUID("7c6dd0c1-6f1c-5f0e-9a0b-0b5f6b5a7f10")
+
+
+def note(job: Job, name: str, *, phase: Phase | None, detail: str, data: dict[str, Any]) -> Event:
+    """A row of the timeline that is promised to nobody."""
+    run = phase.run if phase else None
+    return Event(event_id=uuid4(), job=job, phase=phase, run=run, type=name, detail=detail, data=data)
+
+
+def outward(job: Job, name: str, *, phase: Phase | None = None, event_id: UUID | None = None, **data: Any) -> Event:
+    """An event that is promised to others; its data always carries the job's name and the event's id."""
+    event_id = event_id or uuid4()
+    return Event(
+        event_id=event_id,
+        job=job,
+        phase=phase,
+        run=phase.run if phase else None,
+        type=name,
+        outward=True,
+        data={"job_id": job.name, "event_id": str(event_id), **data},
+    )
+
+
+def completed_id(phase: Phase) -> UUID:
+    """The id of the one completed event of this run of this phase, the same whoever computes it."""
+    return uuid5(NAMESPACE, f"{phase.job.created_at.isoformat()}/{phase.pk}/{phase.run}")
+
+
+def completed(phase: Phase) -> Event:
+    """The completed event, with the figures of this moment."""
+    return outward(
+        phase.job,
+        f"{phase.code}.completed",
+        phase=phase,
+        event_id=completed_id(phase),
+        **_figures(phase),
+        completed_by=phase.completed_by,
+        forced=phase.forced,
+        idempotent=True,
+    )
+
+
+def masked_batch(phase: Phase, name: str, *, total: str) -> Event:
+    """The batch that a completed segmentation hands on: how many were masked with success, under the name `total`."""
+    event_id = uuid5(NAMESPACE, f"{phase.job.created_at.isoformat()}/{phase.pk}/{phase.run}/masked")
+    return outward(phase.job, name, phase=phase, event_id=event_id, **{total: phase.done})
+
+
+def failed(phase: Phase) -> Event:
+    """The failed event: the same figures and the sentence of the failure."""
+    return outward(
+        phase.job,
+        f"{phase.code}.failed",
+        phase=phase,
+        **_figures(phase),
+        completed_by=None,
+        forced=False,
+        idempotent=True,
+        error=phase.error,
+    )
+
+
+def _figures(phase: Phase) -> dict[str, Any]:
+    counts = phase.counts
+    return {
+        "asset_type": phase.asset_type,
+        "total_assets": counts.expected,
+        "processed_assets": counts.processed,
+        "failed_assets": counts.failed,
+        "skipped_assets": counts.skipped,
+        "has_partial_completion": counts.expected is not None and counts.processed < counts.expected,
+        "watermark_ttl": phase.watermark_ttl,
+    }
+
+
+def job_finished(job: Job, phases: Iterable[Phase], *, reason: str) -> Event:
+    """job.completed (one per set of runs, by its id), job.failed or job.cancelled."""
+    event_id = None
+    if job.status == "completed":
+        runs = ".".join(str(phase.run) for phase in phases)
+        event_id = uuid5(NAMESPACE, f"{job.created_at.isoformat()}/{job.pk}/job/{runs}")
+    return outward(job, f"job.{job.status}", event_id=event_id, status=str(job.status), reason=reason)
+
+
+def job_stuck(job: Job) -> Event:
+    """job.stuck: the watchdog believes that the job will not finish by itself."""
+    return outward(job, "job.stuck", status=str(job.status), reason=job.stuck)
+
+
+def retry_requested(job: Job, *, phase: Phase | None, keys: Sequence[str], count: int) -> Event:
+    """item.retry_requested: one per act, with the keys (the first thousand of them) and their number."""
+    return outward(job, "item.retry_requested", phase=phase, keys=list(keys), count=count)
+
+
+def shortfall(phase: Phase) -> str:
+    """Why a phase that is over has failed, with the figures."""
+    counts = phase.counts
+    return (
+        f"{counts.processed} of {counts.expected} done, {counts.failed} failed;"
+        f" {needed(counts.expected, phase.threshold)} were needed ({phase.threshold} %)"
+    )
+
+
+def sentence(name: str, error: str) -> str:
+    """`Chunk 5 (pages 101-125) failed: Document AI timeout`."""
+    return fit(Job, "error", f"{name} failed: {error}")
+
+
+def latest_error(phases: Sequence[Phase]) -> tuple[str, int | None]:
+    """The sentence of the latest item that is still failed, and that item's id; else of a failed phase."""
+    item = _latest_failed(phases)
+    if item:
+        return sentence(str(item), item.error), item.pk
+    for phase in phases:
+        if phase.error:
+            return sentence(phase.label, phase.error), None
+    return "", None
+
+
+def _latest_failed(phases: Sequence[Phase]) -> Item | None:
+    holding = [phase.pk for phase in phases if phase.failed and not phase.counted]
+    if not holding:
+        return None
+    failures = Item.objects.filter(phase__in=holding, status=ItemStatus.FAILED)
+    return failures.only("label", "key", "error").order_by("-finished_at", "-id").first()

@@ -1,0 +1,47 @@
+"""Columns of an item that is pending again: after an expired lease, taken back, or as if it were new."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from django.db.models import F
+
+from jobs.rules.statuses import ItemStatus
+
+# A lease has expired. The attempt stays, so that the last holder's result counts until somebody claims.
+EXPIRED: dict[str, Any] = {
+    "status": ItemStatus.PENDING,
+    "lease_seconds": None,
+    "lease_expires_at": None,
+    "started_at": None,
+}
+# Given back, released or revoked. The new attempt is the fence: the last holder's report is stale.
+TAKEN_BACK: dict[str, Any] = EXPIRED | {"attempt": F("attempt") + 1}
+# Retried, restarted or skipped: nothing of an earlier outcome is left.
+CLEARED: dict[str, Any] = TAKEN_BACK | {
+    "error": "",
+    "signature": "",
+    "result": {},
+    "checksum": "",
+    "finished_at": None,
+}
+# Retried or restarted: expired leases are counted from the beginning.
+RENEWED: dict[str, Any] = CLEARED | {"tries": 0}
+
+
+class Held(Protocol):
+    """A held item in memory."""
+
+    attempt: int
+
+
+def expire(item: Held) -> None:
+    """Set the columns of an item in memory whose lease has expired."""
+    for column, value in EXPIRED.items():
+        setattr(item, column, value)
+
+
+def take_back(item: Held) -> None:
+    """Set the columns of an item in memory that its holder loses or gives back."""
+    expire(item)
+    item.attempt += 1

@@ -1,0 +1,328 @@
+"""A change: the locked jobs, and the tools with which verbs change them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from jobs.rules import pipelines
+from jobs.change import event_factory
+from jobs.change import phase_life
+from jobs.change.fields import COUNTERS, job_values, phase_values
+from jobs.change.phase_life import Cause, Life
+from jobs.change.commit import judge, settle, write_events
+from jobs.change.lock_waiters import waiters
+from jobs.rules.errors import NotFound
+from jobs.models import Event, Job, Phase
+from jobs.models.texts import fit
+from jobs.rules.progress import Judgement
+from jobs.rules.statuses import SETTLED_ITEM, CompletedBy
+
+# Columns of an event whose texts may be made of many names, and so grow with the job.
+COMPOSED = ("detail", "reason", "actor")
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+
+_postponed: ContextVar[list[Event] | None] = ContextVar("postponed", default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts: the account, and the name to write down (a worker's label, an operator's name).
+
+    `version` is what a worker says of its own program.
+    """
+
+    account: User | None = None
+    name: str = ""
+    version: str = ""
+
+    @property
+    def label(self) -> str:
+        """The name for the timeline; `system` where nobody is behind it."""
+        return self.name or (self.account.get_username() if self.account else "system")
+
+
+@dataclass(slots=True)
+class Heard:
+    """What a change has heard of one worker."""
+
+    account: int | None = None
+    job: int = 0
+    message: str = ""
+    version: str = ""
+    done: int = 0
+    failed: int = 0
+    failed_in_a_row: int = 0
+
+
+@dataclass
+class Change:
+    """The locked jobs with their phases in order, and what is to be written about them.
+
+    `by` acts on every job that has no actor of its own in `actors`. `finishers` are the actors under whom a phase of
+    a job was closed last. `postponed` takes the events where they are written later, by `unit_of_work`.
+    """
+
+    by: Actor
+    reason: str = ""
+    actors: dict[int, Actor] = field(default_factory=dict)
+    finishers: dict[int, Actor] = field(default_factory=dict)
+    now: datetime = field(default_factory=timezone.now)
+    jobs: dict[int, Job] = field(default_factory=dict)
+    phases: dict[int, list[Phase]] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    postponed: list[Event] | None = field(default_factory=lambda: _postponed.get())
+    tallies: dict[int, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0, 0]))
+    errors_stale: set[int] = field(default_factory=set)
+    touched: set[int] = field(default_factory=set)
+    workers: dict[str, Heard] = field(default_factory=dict)
+    job_before: dict[int, tuple[Any, ...]] = field(default_factory=dict)
+    phase_before: dict[int, tuple[Any, ...]] = field(default_factory=dict)
+
+    # --- loading -------------------------------------------------------------------------------
+
+    def lock(self, job_ids: Iterable[int], *, patience: str = "") -> None:
+        """Lock the rows of these jobs, in the order of their ids, and load their phases.
+
+        What another transaction holds is waited for: as long as the connection's lock timeout, or on PostgreSQL as
+        `patience` says, and JobLocked where enough threads wait already. Nothing is held meanwhile, so that two
+        changes of several jobs never wait for each other.
+        """
+        wanted = set(job_ids)
+        with transaction.atomic() if len(wanted) > 1 else nullcontext():
+            jobs = self._free(wanted)
+            missing = wanted - {job.pk for job in jobs}
+            if missing and len(wanted) > 1:
+                transaction.set_rollback(True)
+        if missing:
+            with waiters.waiting(min(missing)):
+                jobs = self._rows(wanted, patience=patience)
+        found = [job.pk for job in jobs]  # not those that are being deleted
+        self.adopt(jobs, Phase.objects.filter(job_id__in=found).order_by("job_id", "position"))
+
+    def lock_free(self, job_ids: Iterable[int]) -> None:
+        """Lock those of these jobs that no other transaction holds, and load their phases. Nothing is waited for."""
+        jobs = self._free(set(job_ids))
+        found = [job.pk for job in jobs]
+        self.adopt(jobs, Phase.objects.filter(job_id__in=found).order_by("job_id", "position") if found else [])
+
+    def _free(self, wanted: set[int]) -> list[Job]:
+        skip = connection.features.has_select_for_update_skip_locked
+        locked = Job.objects.select_for_update(no_key=True, skip_locked=skip)
+        return list(locked.filter(pk__in=wanted).order_by("pk"))
+
+    def _rows(self, wanted: set[int], *, patience: str) -> list[Job]:
+        if patience and connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT set_config('lock_timeout', %s, true)", [patience])
+        return list(Job.objects.select_for_update(no_key=True).filter(pk__in=wanted).order_by("pk"))
+
+    def adopt(self, jobs: Iterable[Job], phases: Iterable[Phase]) -> None:
+        """Take rows that are locked already (or new, and so nobody else's) into this change."""
+        for job in jobs:
+            self.jobs[job.pk] = job
+            self.phases.setdefault(job.pk, [])
+            self.job_before[job.pk] = job_values(job)
+        for phase in phases:
+            phase.job = self.jobs[phase.job_id]
+            self.phases[phase.job_id].append(phase)
+            self.phase_before[phase.pk] = phase_values(phase)
+
+    @property
+    def job(self) -> Job:
+        """The job of a change upon one job."""
+        return next(iter(self.jobs.values()))
+
+    def phase(self, phase_id: int) -> Phase:
+        """A locked phase by its id."""
+        for phases in self.phases.values():
+            for phase in phases:
+                if phase.pk == phase_id:
+                    return phase
+        raise NotFound("There is no such phase any more.")
+
+    def phase_by_code(self, code: str) -> Phase:
+        """A phase of the one job by its code."""
+        for phase in self.phases[self.job.pk]:
+            if phase.code == code:
+                return phase
+        raise NotFound(f"Job {self.job.name} has no phase {code}.")
+
+    # --- what verbs do with it -------------------------------------------------------------------
+
+    def actor_of(self, job: Job) -> Actor:
+        """Return the actor of a job at this moment."""
+        return self.actors.get(job.pk, self.by)
+
+    def act_as(self, job: Job, by: Actor) -> None:
+        """Make `by` the actor of a job; what the previous one has finished is closed under that name first."""
+        if self.actors.get(job.pk, by) != by:
+            judge(self, job)
+        self.actors[job.pk] = by
+
+    def record(self, job: Job, name: str, *, phase: Phase | None = None, detail: str = "", **data: Any) -> None:
+        """Write a row of the timeline that is not promised to anybody."""
+        self.emit(event_factory.note(job, name, phase=phase, detail=detail, data=data))
+
+    def emit(self, event: Event) -> None:
+        """Write an event, made in `timeline`, with who, when and why."""
+        by = self.actor_of(event.job)
+        event.at, event.account, event.actor, event.reason = self.now, by.account, by.label, self.reason
+        for column in COMPOSED:
+            setattr(event, column, fit(Event, column, getattr(event, column)))
+        self.events.append(event)
+
+    def touch(self, job: Job) -> None:
+        """Something that is shown with the job has changed outside its rows: its revision moves."""
+        self.touched.add(job.pk)
+
+    def heard(self, job: Job) -> None:
+        """A sign of life of a worker of this job."""
+        job.heartbeat_at = self.now
+
+    def begin(self, phase: Phase) -> None:
+        """The first claim, report, count or start of a run."""
+        if phase.started_at is None:
+            self.record(phase.job, f"{phase.code}.started", phase=phase)
+        self.live(phase, Life.BEGIN)
+
+    def count(self, phase: Phase, *, was: str, now: str, number: int = 1, tallied: bool = True) -> None:
+        """Move the counters of a phase with `number` of its items, from one status to another.
+
+        What is settled is progress and part of the rate, unless it is not `tallied`.
+        """
+        for status, sign in ((was, -number), (now, number)):
+            counter = COUNTERS.get(status)
+            if counter:
+                setattr(phase, counter, getattr(phase, counter) + sign)
+        if tallied and now in SETTLED_ITEM:
+            self.tally(phase, **{COUNTERS[now]: number})
+
+    def tally(self, phase: Phase, *, done: int = 0, failed: int = 0, skipped: int = 0) -> None:
+        """Note what was settled, for the rate; it is progress."""
+        counts = self.tallies[phase.pk]
+        for place, number in enumerate((done, failed, skipped)):
+            counts[place] += number
+        phase.job.progress_at = self.now
+
+    def seen(
+        self, worker: str, *, job: Job, message: str = "", done: int = 0, failed: int = 0, failed_last: int = 0
+    ) -> None:
+        """A worker was heard on this job, under the account of its actor; `done` and `failed` are what it settled.
+
+        `failed_last` of the failures came after the last success.
+        """
+        if worker:
+            by, heard = self.actor_of(job), self.workers.setdefault(worker, Heard())
+            heard.account, heard.job = by.account.pk if by.account else None, job.pk
+            heard.message, heard.version = message or heard.message, by.version or heard.version
+            heard.done, heard.failed = heard.done + done, heard.failed + failed
+            heard.failed_in_a_row = failed_last if done else heard.failed_in_a_row + failed_last
+
+    def has_moved(self, phase: Phase) -> bool:
+        """Was anything about this phase changed so far?"""
+        return self.phase_before[phase.pk] != phase_values(phase)
+
+    def live(
+        self,
+        phase: Phase,
+        event: Life,
+        *,
+        by: CompletedBy | None = None,
+        error: str = "",
+        total: int | None = None,
+    ) -> None:
+        """Set the columns of a phase as this event of its life says."""
+        phase_life.apply(phase, event, Cause(self.now, by=by, error=error, total=total))
+
+    def reopen(self, phase: Phase, event: Life = Life.GO_ON) -> None:
+        """Open a finished phase again: in the same run, or with `Life.REOPEN` in a new one."""
+        self.live(phase, event)
+        phase.job.watched_from = self.now
+        self.errors_stale.add(phase.job_id)
+
+    def complete(self, phase: Phase, *, by: CompletedBy, forced: bool = False) -> None:
+        """Complete a phase: the one completed event of this run, and what its kind adds to it."""
+        if phase.error:
+            self.errors_stale.add(phase.job_id)
+        self.finishers[phase.job_id] = self.actor_of(phase.job)
+        self.live(phase, Life.FORCE if forced else Life.COMPLETE, by=by)
+        self.emit(event_factory.completed(phase))
+        completed = pipelines.get(phase.job.kind).completed
+        if completed:
+            completed(self, phase)
+
+    def fail(self, phase: Phase, *, error: str = "") -> None:
+        """Fail a phase; without an error its sentence is the shortfall."""
+        self.finishers[phase.job_id] = self.actor_of(phase.job)
+        self.live(phase, Life.FAIL, error=error)
+        self.errors_stale.add(phase.job_id)
+        self.emit(event_factory.failed(phase))
+
+    def close(self, phase: Phase, judgement: Judgement) -> None:
+        """Finish a phase as it was judged."""
+        if judgement.completed_by is not None:
+            self.complete(phase, by=judgement.completed_by)
+        else:
+            self.fail(phase)
+
+
+@contextmanager
+def unit_of_work() -> Iterator[None]:
+    """One transaction of several changes. Their events are written at its end.
+
+    Event ids come last, because a long transaction that has taken some keeps later events out of the feed, and on
+    SQLite keeps every other writer of events waiting.
+    """
+    with transaction.atomic():
+        if _postponed.get() is not None:
+            yield
+            return
+        events: list[Event] = []
+        token = _postponed.set(events)
+        try:
+            yield
+        finally:
+            _postponed.reset(token)
+        write_events(events)
+
+
+@contextmanager
+def change(
+    job_ids: Iterable[int], *, by: Actor, reason: str = "", now: datetime | None = None, patience: str = ""
+) -> Iterator[Change]:
+    """Lock these jobs, let a verb change them, settle; all or nothing. A missing job is NotFound.
+
+    The clock is read after the lock was won, so that times never run against the order of changes.
+    """
+    wanted = set(job_ids)
+    with transaction.atomic():
+        c = Change(by=by, reason=reason)
+        c.lock(wanted, patience=patience)
+        c.now = now or timezone.now()
+        if len(c.jobs) != len(wanted):
+            raise NotFound("There is no such job any more.")
+        yield c
+        settle(c)
+
+
+@contextmanager
+def change_free(job_ids: Iterable[int], *, by: Actor) -> Iterator[Change]:
+    """Like `change`, for those of the jobs that no other transaction holds: `c.jobs` has them."""
+    with transaction.atomic():
+        c = Change(by=by)
+        c.lock_free(job_ids)
+        c.now = timezone.now()
+        yield c
+        settle(c)

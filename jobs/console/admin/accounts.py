@@ -1,0 +1,216 @@
+"""Accounts, groups and memberships. A superuser edits all of them, anybody else only what their own account covers.
+
+Django asks for one permission and then lets its holder hand out every other. Here the rule of tokens holds: an account
+is edited by somebody who may at least as much and sees at least the same projects, before the change and after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group, Permission, User
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+
+from jobs.rules import names
+from jobs.access import check_account, granted, limited_to, lock_account
+from jobs.rules.errors import BadInput, NotFound, NotPermitted
+from jobs.models import Membership
+from jobs.models.jobs import projects_of
+
+admin.site.unregister(User)
+admin.site.unregister(Group)
+
+
+def covers(request: HttpRequest, account: User) -> bool:
+    """May the account that asks act for this one?"""
+    assert isinstance(request.user, User)
+    try:
+        check_account(account, by=request.user)
+    except NotPermitted:
+        return False
+    return True
+
+
+def permissions_of(request: HttpRequest) -> QuerySet[Permission]:
+    """The permissions that the account may give to others: its own."""
+    assert isinstance(request.user, User)
+    every = Permission.objects.select_related("content_type")
+    if request.user.is_superuser:
+        return every
+    names = granted(request.user)
+    return every.filter(pk__in=[each.pk for each in every if f"{each.content_type.app_label}.{each.codename}" in names])
+
+
+def groups_of(request: HttpRequest) -> QuerySet[Group]:
+    """The groups that give nothing beyond the permissions of the account."""
+    beyond = Permission.objects.exclude(pk__in=permissions_of(request).values("pk"))
+    return Group.objects.exclude(permissions__in=beyond)
+
+
+@admin.register(User)
+class AccountAdmin(UserAdmin):
+    """Accounts within the reach of whoever looks."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        """All; an account that is limited to projects sees those of its projects."""
+        rows: QuerySet[User] = super().get_queryset(request)
+        projects = projects_of(request.user)
+        return rows if projects is None else limited_to(rows, projects)
+
+    def changeform_view(self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any) -> Any:
+        """With the account locked before it is checked."""
+        with transaction.atomic():
+            _lock(request, object_id)
+            return super().changeform_view(request, object_id, *args, **kwargs)
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        """With the account locked before it is checked."""
+        with transaction.atomic():
+            _lock(request, id)
+            return super().user_change_password(request, id, form_url)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Refused where the account would get beyond reach."""
+        super().save_related(request, form, formsets, change)
+        if not covers(request, form.instance):
+            raise PermissionDenied
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """A new account sees every project, so that one that is limited cannot add any."""
+        return super().has_add_permission(request) and projects_of(request.user) is None
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Only accounts that may no more."""
+        return super().has_change_permission(request, obj) and (obj is None or covers(request, obj))
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Only accounts that may no more."""
+        return super().has_delete_permission(request, obj) and (obj is None or covers(request, obj))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
+        """Only superusers make superusers."""
+        fields = super().get_readonly_fields(request, obj)
+        return fields if request.user.is_superuser else (*fields, "is_superuser")
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Groups and permissions that the account has itself."""
+        if db_field.name == "groups":
+            kwargs["queryset"] = groups_of(request)
+        if db_field.name == "user_permissions":
+            kwargs["queryset"] = permissions_of(request)
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
+
+
+@admin.register(Group)
+class RoleAdmin(GroupAdmin):
+    """Roles. A change is for all their accounts, so that an account that is limited to projects only looks."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Unlimited accounts."""
+        return super().has_add_permission(request) and projects_of(request.user) is None
+
+    def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        """Unlimited accounts that have all of its permissions."""
+        return super().has_change_permission(request, obj) and _may_edit(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        """Unlimited accounts that have all of its permissions."""
+        return super().has_delete_permission(request, obj) and _may_edit(request, obj)
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest | None = None, **kwargs: Any) -> Any:
+        """Permissions that the account has itself."""
+        if db_field.name == "permissions" and request is not None:
+            kwargs["queryset"] = permissions_of(request)
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
+
+
+def _may_edit(request: HttpRequest, group: Group | None) -> bool:
+    if projects_of(request.user) is not None:
+        return False
+    return group is None or groups_of(request).filter(pk=group.pk).exists()
+
+
+class MembershipForm(forms.ModelForm):
+    """A membership whose project is written as jobs have it."""
+
+    def clean_project(self) -> str:
+        """As it is stored."""
+        try:
+            return names.clean(self.cleaned_data["project"], field="project")
+        except BadInput as error:
+            raise forms.ValidationError(error.errors["project"]) from error
+
+
+@admin.register(Membership)
+class MembershipAdmin(admin.ModelAdmin):
+    """Which accounts are limited to which projects; those of its own account nobody changes but a superuser."""
+
+    form = MembershipForm
+    list_display = ("user", "project")
+    list_select_related = ("user",)
+    search_fields = ("=user__username", "=project")
+    raw_id_fields = ("user",)
+    show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
+        """All; an account that is limited sees those of its projects."""
+        rows: QuerySet[Membership] = super().get_queryset(request)
+        projects = projects_of(request.user)
+        return rows if projects is None else rows.filter(project__in=projects)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Membership | None = None) -> Any:
+        """A membership does not move from one account to another."""
+        return ("user",) if obj else ()
+
+    def has_change_permission(self, request: HttpRequest, obj: Membership | None = None) -> bool:
+        """Only of accounts within reach."""
+        return super().has_change_permission(request, obj) and (obj is None or _may_limit(request, obj.user))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Membership | None = None) -> bool:
+        """Only of accounts within reach."""
+        return super().has_delete_permission(request, obj) and (obj is None or _may_limit(request, obj.user))
+
+    def save_model(self, request: HttpRequest, obj: Membership, form: Any, change: bool) -> None:
+        """Refused where the account is beyond reach, or would be."""
+        with _limiting(request, [obj.user_id]):
+            super().save_model(request, obj, form, change)
+
+    def delete_model(self, request: HttpRequest, obj: Membership) -> None:
+        """Refused where the account would be beyond reach: without its last membership it sees every project."""
+        with _limiting(request, [obj.user_id]):
+            super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Membership]) -> None:
+        """The same for several: all or none."""
+        with _limiting(request, sorted(set(queryset.values_list("user_id", flat=True)))):
+            super().delete_queryset(request, queryset)
+
+
+def _may_limit(request: HttpRequest, account: User) -> bool:
+    return request.user.is_superuser or (account.pk != request.user.pk and covers(request, account))
+
+
+@contextmanager
+def _limiting(request: HttpRequest, accounts: Sequence[int]) -> Iterator[None]:
+    """A change of the memberships of these accounts; PermissionDenied where one is beyond reach before or after it."""
+    with transaction.atomic():
+        locked = [lock_account(pk) for pk in accounts]
+        if not all(_may_limit(request, account) for account in locked):
+            raise PermissionDenied
+        yield
+        if not all(covers(request, account) for account in locked):
+            raise PermissionDenied
+
+
+def _lock(request: HttpRequest, account_id: str | None) -> None:
+    if request.method == "POST" and account_id and account_id.isascii() and account_id.isdigit():
+        with suppress(NotFound):
+            lock_account(int(account_id))

@@ -1,0 +1,89 @@
+"""The list of bulk acts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from jobs.console import status_styles
+from jobs.console.admin.columns import pill
+from jobs.console.admin.export import Column
+from jobs.console.admin.lists import ReadOnlyAdmin
+from jobs.models import BulkAct
+from jobs.operations.previews import ACTS
+from jobs.console.templatetags.progress_pages import clock
+from jobs.console.bulk.summary_text import headline
+from jobs.rules.formatting import number
+
+
+class ByAct(admin.SimpleListFilter):
+    """Which act it was."""
+
+    title = parameter_name = "act"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Every act there is."""
+        return [(act.slug, act.title) for act in ACTS.values()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[BulkAct]) -> QuerySet[BulkAct]:
+        """Narrow to the act."""
+        return queryset.filter(act=self.value()) if self.value() else queryset
+
+
+@admin.register(BulkAct)
+class BulkActAdmin(ReadOnlyAdmin):
+    """Acts upon many jobs, the newest first."""
+
+    list_display = ("state", "link", "chosen", "so_far", "actor", "begun", "ended", "reason")
+    list_display_links = None
+    list_filter = ("status", ByAct)
+    search_fields = ("=actor",)
+    search_help_text = "The whole name of an account"
+    ordering = ("-id",)
+    exported = (
+        *map(Column, ("id", "act", "actor", "chosen", "scope", "reason", "status", "ended_by")),
+        *map(Column, ("total", "done", "unchanged", "refused", "changed", "created_at", "worked_at", "finished_at")),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[BulkAct]:
+        """An account that is limited to projects sees its own."""
+        return BulkAct.objects.visible_to(request.user)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """The page of the act instead of a form of columns."""
+        bulk = self.get_object(request, object_id)
+        return HttpResponseRedirect(bulk.get_absolute_url() if bulk else reverse("admin:jobs_bulkact_changelist"))
+
+    @admin.display(description="Status")
+    def state(self, bulk: BulkAct) -> SafeString:
+        """The pill."""
+        return pill(status_styles.BULK[bulk.status])
+
+    @admin.display(description="Act")
+    def link(self, bulk: BulkAct) -> SafeString:
+        """The act, leading to its page."""
+        title = f"{ACTS[bulk.act].title} {number(bulk.total)} jobs"
+        return format_html('<a href="{}">{}</a>', bulk.get_absolute_url(), title)
+
+    @admin.display(description="Done")
+    def so_far(self, bulk: BulkAct) -> str:
+        """What has been done."""
+        return headline(bulk)
+
+    @admin.display(description="Begun", ordering="created_at")
+    def begun(self, bulk: BulkAct) -> SafeString | str:
+        """When it was confirmed."""
+        return clock(bulk.created_at)
+
+    @admin.display(description="Ended")
+    def ended(self, bulk: BulkAct) -> SafeString | str:
+        """When the last job was done, or it was stopped."""
+        return clock(bulk.finished_at)

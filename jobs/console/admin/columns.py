@@ -1,0 +1,30 @@
+"""Columns that look like the operators' pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.template.loader import render_to_string
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from jobs.console import status_styles
+from jobs.models import Job
+from jobs.console.templatetags import progress_pages as tags
+
+
+def pill(face: status_styles.Face) -> SafeString:
+    """Icon, word and border of a state."""
+    return render_to_string("jobs/parts/pill.html", {"face": face})
+
+
+def bar(body: dict[str, Any], label: str, *, mark: int | None = None) -> SafeString:
+    """The bar and its percent."""
+    percent = f"{tags.percent(body)} %"
+    drawn = render_to_string("jobs/parts/bar.html", tags.bar(body, label, mark))
+    return format_html('<span class="with-bar">{}<span class="num">{}</span></span>', drawn, percent)
+
+
+def job_link(job: Job | None) -> SafeString | str:
+    """The name of a job, leading to its page."""
+    return format_html('<a href="{}">{}</a>', job.get_absolute_url(), job.name) if job else "-"

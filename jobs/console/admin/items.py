@@ -1,0 +1,114 @@
+"""The lists of items and events."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from jobs.console import status_styles
+from jobs.console.admin.action_mixin import ON_ITEMS, ActsOnRows
+from jobs.console.admin.columns import job_link, pill
+from jobs.console.admin.export import Column
+from jobs.console.admin.filters import OfWorker, StatusOfItems
+from jobs.console.admin.lists import ReadOnlyAdmin
+from jobs.models import Event, Item, Job, Phase
+from jobs.models.items import digest
+from jobs.console.templatetags.progress_pages import clock, until
+from jobs.rules.formatting import DASH
+
+
+@admin.register(Item)
+class ItemAdmin(ActsOnRows, ReadOnlyAdmin):
+    """Items of all jobs, the newest first; found by their whole key."""
+
+    owner = (Phase, "phase_id", "job__project")
+    list_display = ("state", "name", "link", "phase_code", "split", "worker", "attempt", "lease", "finished", "error")
+    list_display_links = ("name",)
+    list_filter = (("status", StatusOfItems), OfWorker)
+    follows = ("phase__job",)
+    search_fields = ("=key",)
+    search_help_text = "A whole key"
+    ordering = ("-id",)
+    exported = (
+        Column("id"),
+        Column("job_id", "phase.job_id"),
+        Column("job", "phase.job.name"),
+        Column("phase", "phase.code"),
+        *map(Column, ("key", "label", "split", "payload", "status", "attempt", "tries", "worker")),
+        *map(Column, ("lease_expires_at", "error", "result", "started_at", "finished_at")),
+    )
+    job_path, item_path, acts, rows_are = "phase__job_id", "pk", ON_ITEMS, "items"
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Item], search_term: str
+    ) -> tuple[QuerySet[Item], bool]:
+        """By the fingerprint of the key, which is indexed."""
+        return (queryset.filter(key_digest=digest(search_term)) if search_term else queryset), False
+
+    @admin.display(description="Status")
+    def state(self, item: Item) -> SafeString:
+        """The pill."""
+        return pill(status_styles.FACES[item.status])
+
+    @admin.display(description="Item")
+    def name(self, item: Item) -> str:
+        """Its label, else its key."""
+        return str(item)
+
+    @admin.display(description="Job")
+    def link(self, item: Item) -> SafeString | str:
+        """The job."""
+        return job_link(item.phase.job)
+
+    @admin.display(description="Phase")
+    def phase_code(self, item: Item) -> str:
+        """The phase."""
+        return item.phase.code
+
+    @admin.display(description="Lease")
+    def lease(self, item: Item) -> SafeString | str:
+        """When the lease is over."""
+        return until(item.lease_expires_at)
+
+    @admin.display(description="Finished")
+    def finished(self, item: Item) -> SafeString | str:
+        """When it was settled."""
+        return clock(item.finished_at)
+
+
+@admin.register(Event)
+class EventAdmin(ReadOnlyAdmin):
+    """The timeline of all jobs, the newest first."""
+
+    owner = (Job, "job_id", "project")
+    list_display = ("when", "type", "link", "actor", "told", "detail", "reason")
+    list_display_links = ("type",)
+    list_filter = ("outward",)
+    follows = ("job",)
+    search_fields = ("=job__name",)
+    search_help_text = "The whole name of a job"
+    ordering = ("-id",)
+    exported = (
+        *map(Column, ("id", "event_id", "job_id")),
+        Column("job", "job.name"),
+        Column("phase", "phase.code"),
+        *map(Column, ("run", "type", "at", "actor", "reason", "detail", "outward", "data")),
+    )
+    raw_id_fields = ("job", "phase", "account")
+
+    @admin.display(description="When")
+    def when(self, event: Event) -> SafeString | str:
+        """To the second."""
+        return clock(event.at)
+
+    @admin.display(description="Job")
+    def link(self, event: Event) -> SafeString | str:
+        """The job."""
+        return job_link(event.job)
+
+    @admin.display(description="Outward")
+    def told(self, event: Event) -> str:
+        """Is it promised to others?"""
+        return "outward" if event.outward else DASH

@@ -1,0 +1,180 @@
+"""The lists of jobs and phases."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from jobs.console import status_styles
+from jobs.rules import progress
+from jobs.console.admin.action_mixin import ActsOnRows
+from jobs.console.admin.columns import bar, job_link, pill
+from jobs.console.admin.export import Column
+from jobs.console.admin.filters import Finished, Kind, PartialFilter, Status, StuckFilter
+from jobs.console.admin.lists import ReadOnlyAdmin
+from jobs.models import Job, Phase
+from jobs.console.templatetags.progress_pages import ago, clock, until
+from jobs.rules.formatting import DASH, number
+
+
+@admin.register(Job)
+class JobAdmin(ActsOnRows, ReadOnlyAdmin):
+    """Jobs, those that are not finished unless something else is asked for."""
+
+    follows = ("phases",)
+    list_display = ("state", "link", "kind", "project_name", "bar", "counts", "failed", "deadline", "updated")
+    list_display_links = None
+    list_filter = (Status, Kind, StuckFilter, PartialFilter, Finished)
+    search_fields = ("name",)
+    search_help_text = "Part of a name"
+    ordering = ("-updated_at", "-id")
+    exported = (
+        *map(Column, ("id", "name", "kind", "project", "status", "partial")),
+        Column("stuck", or_none=True),
+        *map(Column, ("stage", "percent", "settled_percent", "revision", "error", "metadata", "heartbeat_at")),
+        *map(Column, ("created_at", "updated_at", "started_at", "finished_at")),
+    )
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """The page of the job instead of a form of columns."""
+        job = self.get_object(request, object_id)
+        if job is None:
+            return HttpResponseRedirect(reverse("admin:jobs_job_changelist"))
+        return HttpResponseRedirect(job.get_absolute_url())
+
+    @admin.display(description="Status")
+    def state(self, job: Job) -> SafeString:
+        """The pill."""
+        return pill(status_styles.face_of(job))
+
+    @admin.display(description="Job", ordering="name")
+    def link(self, job: Job) -> SafeString | str:
+        """The name."""
+        return job_link(job)
+
+    @admin.display(description="Project", ordering="project")
+    def project_name(self, job: Job) -> str:
+        """The project, if any."""
+        return job.project or DASH
+
+    @admin.display(description="Progress", ordering="percent")
+    def bar(self, job: Job) -> SafeString:
+        """Done, failed, percent."""
+        body = {name: getattr(job, name) for name in ("status", "stuck", "partial", "percent", "settled_percent")}
+        body["phases"] = [{"expected": phase.expected} for phase in job.phases.all()]
+        return bar(body, f"Progress of {job.name}")
+
+    @admin.display(description="Done / needed / expected")
+    def counts(self, job: Job) -> SafeString:
+        """done / needed / expected, over all phases."""
+        phases = list(job.phases.all())
+        needed = [progress.needed(phase.expected, phase.threshold) for phase in phases]
+        done, expected = sum(phase.counts.processed for phase in phases), [phase.expected for phase in phases]
+        return format_html(
+            '<span class="num">{} / {} / {}</span>', number(done), number(_sum(needed)), number(_sum(expected))
+        )
+
+    @admin.display(description="Failed")
+    def failed(self, job: Job) -> str:
+        """Failed items over all phases."""
+        return number(sum(phase.failed for phase in job.phases.all()))
+
+    @admin.display(description="Deadline")
+    def deadline(self, job: Job) -> SafeString | str:
+        """The next watermark."""
+        deadlines = [phase.deadline_at for phase in job.phases.all() if phase.deadline_at]
+        return until(min(deadlines)) if deadlines else DASH
+
+    @admin.display(description="Updated", ordering="updated_at")
+    def updated(self, job: Job) -> SafeString | str:
+        """When anything about it changed."""
+        return ago(job.updated_at)
+
+
+def _sum(numbers: list[int | None]) -> int | None:
+    known = [value for value in numbers if value is not None]
+    return sum(known) if known and len(known) == len(numbers) else None
+
+
+@admin.register(Phase)
+class PhaseAdmin(ReadOnlyAdmin):
+    """Phases of all jobs, the newest first."""
+
+    owner = (Job, "job_id", "project")
+    list_display = ("state", "code", "link", "bar", "counts", "failed", "processing", "deadline", "completed", "by")
+    list_display_links = ("code",)
+    list_filter = ("status",)
+    follows = ("job",)
+    search_fields = ("=code", "=job__name")
+    search_help_text = "A whole code, or the whole name of a job"
+    ordering = ("-id",)
+    exported = (
+        Column("id"),
+        Column("job_id"),
+        Column("job", "job.name"),
+        *map(Column, ("code", "asset_type", "label", "position", "weight", "run", "status", "expected")),
+        *map(Column, ("done", "failed", "skipped", "processing")),
+        Column("pending", lambda phase: progress.pending(phase.counts)),
+        Column("percent", lambda phase: progress.percent(phase.counts, completed=phase.is_completed)),
+        Column("settled_percent", lambda phase: progress.settled_percent(phase.counts, completed=phase.is_completed)),
+        Column("threshold"),
+        Column("needed", lambda phase: progress.needed(phase.expected, phase.threshold)),
+        Column("partial"),
+        Column("over_delivered", lambda phase: progress.over_delivered(phase.counts)),
+        *map(Column, ("trigger", "on_shortfall", "gated", "error", "deadline_at", "started_at", "completed_at")),
+        Column("completed_by", or_none=True),
+    )
+    raw_id_fields = ("job",)
+
+    @admin.display(description="Status")
+    def state(self, phase: Phase) -> SafeString:
+        """The pill."""
+        return pill(status_styles.face(phase.status, partial=phase.partial))
+
+    @admin.display(description="Job")
+    def link(self, phase: Phase) -> SafeString | str:
+        """The job."""
+        return job_link(phase.job)
+
+    @admin.display(description="Progress")
+    def bar(self, phase: Phase) -> SafeString:
+        """Done, failed, percent, threshold."""
+        counts, completed = phase.counts, phase.is_completed
+        body = {
+            "status": phase.status,
+            "partial": phase.partial,
+            "percent": progress.percent(counts, completed=completed),
+            "settled_percent": progress.settled_percent(counts, completed=completed),
+        }
+        return bar(body, f"Progress of {phase}", mark=phase.threshold)
+
+    @admin.display(description="Done / needed / expected")
+    def counts(self, phase: Phase) -> SafeString:
+        """done / needed / expected."""
+        needed = progress.needed(phase.expected, phase.threshold)
+        done = phase.counts.processed
+        return format_html(
+            '<span class="num">{} / {} / {}</span>', number(done), number(needed), number(phase.expected)
+        )
+
+    @admin.display(description="Deadline", ordering="deadline_at")
+    def deadline(self, phase: Phase) -> SafeString | str:
+        """The watermark."""
+        return until(phase.deadline_at)
+
+    @admin.display(description="Completed")
+    def completed(self, phase: Phase) -> SafeString | str:
+        """When."""
+        return clock(phase.completed_at)
+
+    @admin.display(description="By")
+    def by(self, phase: Phase) -> str:
+        """What closed it."""
+        return phase.completed_by.replace("_", " ") or DASH

@@ -1,0 +1,119 @@
+"""The list of tokens."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from knox.models import AuthToken
+
+from jobs.api import tokens
+from jobs.console.admin.lists import ReadOnlyAdmin
+from jobs.console.templatetags.progress_pages import ago, clock
+from jobs.api.tokens import DIGEST_SHOWN
+from jobs.console.tokens.views import MOST_AT_ONCE
+from jobs.rules.formatting import DASH
+
+EVERY_PROJECT = "every project"
+
+admin.site.unregister(AuthToken)
+
+
+def roles_of(token: AuthToken) -> list[str]:
+    """The groups of its account."""
+    return sorted(group.name for group in token.user.groups.all())
+
+
+def projects_of(token: AuthToken) -> list[str]:
+    """The projects that its account is limited to."""
+    return sorted(membership.project for membership in token.user.memberships.all())
+
+
+@admin.action(description="Revoke…", permissions=["view"])
+def revoke(model_admin: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[AuthToken]) -> HttpResponse:
+    """To the page that asks first."""
+    digests = list(queryset.values_list("digest", flat=True)[: MOST_AT_ONCE + 1])
+    if len(digests) > MOST_AT_ONCE:
+        model_admin.message_user(request, f"Tick at most {MOST_AT_ONCE} tokens at once.", "error")
+        return HttpResponseRedirect(request.get_full_path())
+    query = urlencode({"token": [digest[:DIGEST_SHOWN] for digest in digests]}, doseq=True)
+    back = urlencode({"back": request.get_full_path()})
+    return HttpResponseRedirect(f"{reverse('admin:tokens-revoke')}?{query}&{back}")
+
+
+@admin.register(AuthToken)
+class TokenAdmin(ReadOnlyAdmin):
+    """Tokens: whose, what they may do, since when, until when, last used; to be rotated and revoked."""
+
+    list_display = ("begins", "user", "roles", "projects", "issued", "expires", "last_use", "act")
+    list_display_links = None
+    search_fields = ("user__username",)
+    search_help_text = "Part of an account's name"
+    ordering = ("-created",)
+    fields = readonly_fields = ("begins", "user", "roles", "projects", "issued", "expires", "last_use")
+    change_list_template = "jobs/token_list.html"
+    actions = (revoke,)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AuthToken]:
+        """The tokens in this account's reach."""
+        reach = tokens.in_reach_of(request.user)  # type: ignore[arg-type]
+        return reach.select_related("use").prefetch_related("user__groups", "user__memberships").order_by("-created")
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Called by what people call them."""
+        return super().changelist_view(request, {"title": "Tokens", **(extra_context or {})})
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Shown to whoever manages tokens."""
+        return self.has_view_permission(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """The kernel's own permission, not that of the library."""
+        return request.user.has_perm("jobs.manage_tokens")
+
+    @admin.display(description="Token")
+    def begins(self, token: AuthToken) -> str:
+        """The first characters of its digest, as the command lists it."""
+        return token.digest[:DIGEST_SHOWN]
+
+    @admin.display(description="Roles")
+    def roles(self, token: AuthToken) -> str:
+        """The groups of its account."""
+        return ", ".join(roles_of(token)) or DASH
+
+    @admin.display(description="Projects")
+    def projects(self, token: AuthToken) -> str:
+        """What its account is limited to."""
+        return ", ".join(projects_of(token)) or EVERY_PROJECT
+
+    @admin.display(description="Issued", ordering="created")
+    def issued(self, token: AuthToken) -> SafeString | str:
+        """When."""
+        return clock(token.created)
+
+    @admin.display(description="Until", ordering="expiry")
+    def expires(self, token: AuthToken) -> SafeString | str:
+        """When it ends by itself."""
+        return clock(token.expiry, missing="for ever")
+
+    @admin.display(description="Last used")
+    def last_use(self, token: AuthToken) -> SafeString | str:
+        """To the minute."""
+        return ago(token.use.used_at) if hasattr(token, "use") else "never"
+
+    @admin.display(description="Act")
+    def act(self, token: AuthToken) -> SafeString:
+        """Its two buttons."""
+        query = urlencode({"token": token.digest[:DIGEST_SHOWN]})
+        return format_html(
+            '<a class="act" href="{0}?{2}">Rotate…</a> <a class="act grave" href="{1}?{2}">Revoke…</a>',
+            reverse("admin:token-rotate"),
+            reverse("admin:tokens-revoke"),
+            query,
+        )

@@ -1,0 +1,112 @@
+"""The page of a bulk act: how far it is, what it has done, what was refused and why; and how it is stopped."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.contrib import messages
+from django.contrib.admin import AdminSite
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+
+from jobs.operations import bulk
+from jobs.console import status_styles
+from jobs.rules.errors import Refused
+from jobs.models import BulkAct, Job
+from jobs.models.bulk import TargetOutcome
+from jobs.models.jobs import projects_of
+from jobs.operations.previews import ACTS
+from jobs.console.bulk.summary_text import Done, amount, groups, headline, items_left, jobs_of_act
+from jobs.console.base import forbidden, missing, page
+from jobs.rules.formatting import things
+
+NEEDED = "To see bulk acts an account needs the permission jobs.view_bulkact (role viewer)."
+MOST_SHOWN = 25
+IDLE = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How many of the jobs are in a state: before, and after what has been done so far."""
+
+    face: status_styles.Face
+    before: int
+    after: int
+
+
+def bulk_page(request: HttpRequest, site: AdminSite, bulk_id: str) -> HttpResponse:
+    """How far it is, without scripts too: it is loaded again every few seconds while it runs."""
+    found = _found(request, site, bulk_id)
+    return found if isinstance(found, HttpResponse) else page(request, site, "jobs/bulk.html", _context(request, found))
+
+
+def stop_bulk(request: HttpRequest, site: AdminSite, bulk_id: str) -> HttpResponse:
+    """The jobs that are not done stay as they are."""
+    found = _found(request, site, bulk_id)
+    if isinstance(found, HttpResponse):
+        return found
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
+    assert isinstance(request.user, User)
+    try:
+        bulk.stop(found, actor=request.user)
+    except Refused as error:
+        messages.error(request, error.detail)
+    else:
+        messages.success(request, f"Stopped: {things(found.left, 'job')} left as they were.")
+    return HttpResponseRedirect(found.get_absolute_url())
+
+
+def _found(request: HttpRequest, site: AdminSite, bulk_id: str) -> BulkAct | HttpResponse:
+    if not (request.user.has_perm("jobs.view_bulkact") and request.user.has_perm("jobs.view_job")):
+        return forbidden(request, site, NEEDED)
+    found = BulkAct.objects.visible_to(request.user).filter(pk=int(bulk_id)).first()
+    return found or missing(request, site, f"There is no bulk act {bulk_id} in your sight. It may have been pruned.")
+
+
+def _context(request: HttpRequest, found: BulkAct) -> dict[str, object]:
+    act = ACTS[found.act]
+    jobs = _in_sight(request, jobs_of_act(found))
+    changed = [job for job in jobs if job.outcome == TargetOutcome.CHANGED]
+    return {
+        "title": f"{act.title} {things(found.total, 'job')}",
+        "bulk": found,
+        "act": act,
+        "face": status_styles.BULK[found.status],
+        "percent": found.settled * 100 // max(1, found.total),
+        "lost": found.refused * 100 // max(1, found.total),
+        "acted": (found.done + found.unchanged) * 100 // max(1, found.total),
+        "headline": headline(found),
+        "amount": amount(act, found.changed),
+        "refused": groups(jobs, TargetOutcome.REFUSED),
+        "unchanged": groups(jobs, TargetOutcome.UNCHANGED),
+        "items_left": items_left(jobs),
+        "changed": changed[-MOST_SHOWN:][::-1],
+        "more_changed": max(0, len(changed) - MOST_SHOWN),
+        "statuses": _statuses(jobs),
+        "shown": MOST_SHOWN,
+        "shown_slice": f":{MOST_SHOWN}",
+        "list_url": reverse("admin:jobs_bulkact_changelist"),
+        "idle": found.is_running and timezone.now() - (found.worked_at or found.created_at) > IDLE,
+        "may_stop": request.user.has_perm(act.permission),
+    }
+
+
+def _in_sight(request: HttpRequest, jobs: list[Done]) -> list[Done]:
+    """An account that is limited to projects sees those of its jobs that are still within them."""
+    projects = projects_of(request.user)
+    if projects is None:
+        return jobs
+    ids = [job.job_id for job in jobs]
+    seen = set(Job.objects.filter(pk__in=ids, project__in=projects).values_list("pk", flat=True))
+    return [job for job in jobs if job.job_id in seen]
+
+
+def _statuses(jobs: list[Done]) -> list[Status]:
+    before, after = Counter(job.was for job in jobs), Counter(job.became or job.was for job in jobs)
+    known = [status for status in status_styles.FACES if status in before or status in after]
+    return [Status(status_styles.FACES[status], before[status], after[status]) for status in known]

@@ -1,0 +1,126 @@
+"""The pages of endpoints: adding one, changing it, and everything about it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.admin import AdminSite
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+
+from jobs import operations
+from jobs.rules.errors import BadInput, Refused
+from jobs.console.forms import EndpointForm
+from jobs.models import Endpoint
+from jobs.models.outbox import EndpointKind
+from jobs.console.base import forbidden, missing, page
+from jobs.console.deliveries.delivery_queries import endpoints_of, place, up_to_a_thousand
+
+SEE = "To see endpoints an account needs the permission jobs.view_endpoint (role viewer)."
+MANAGE = "To manage endpoints an account needs the permission jobs.manage_endpoints (role lead)."
+LISTED = 10
+
+
+def manages(request: HttpRequest) -> bool:
+    """May this account add, change, try and remove endpoints?"""
+    return request.user.has_perm("jobs.manage_endpoints")
+
+
+def found_endpoint(request: HttpRequest, endpoint_id: str) -> Endpoint | None:
+    """The endpoint, if it is in sight."""
+    visible = endpoints_of(request)
+    return visible.filter(pk=int(endpoint_id)).first() if visible is not None else None
+
+
+def endpoint_page(request: HttpRequest, site: AdminSite, endpoint_id: str) -> HttpResponse:
+    """Where it leads, what it is told of, what waits and what was given up."""
+    if endpoints_of(request) is None:
+        return forbidden(request, site, SEE)
+    endpoint = found_endpoint(request, endpoint_id)
+    if endpoint is None:
+        return missing(request, site, f"There is no endpoint {endpoint_id} in your sight.")
+    context = {
+        "title": place(endpoint),
+        "endpoint": endpoint,
+        "webhook": endpoint.kind == EndpointKind.WEBHOOK,
+        "may_manage": manages(request),
+        "waiting": up_to_a_thousand(endpoint.deliveries.waiting()),
+        "dead": up_to_a_thousand(endpoint.deliveries.dead()),
+        "latest": endpoint.deliveries.select_related("event", "job").order_by("-pk")[:LISTED],
+        "may_see_deliveries": request.user.has_perm("jobs.view_delivery"),
+    }
+    return page(request, site, "jobs/endpoint.html", context)
+
+
+@never_cache
+def add_endpoint(request: HttpRequest, site: AdminSite) -> HttpResponse:
+    """The form, and after it the secret, on this answer and nowhere else ever again."""
+    if not manages(request):
+        return forbidden(request, site, MANAGE)
+    form = EndpointForm(request.POST or None)
+    added = _add(request, form) if request.method == "POST" and form.is_valid() else None
+    if added and not added.secret:
+        messages.success(request, "The endpoint is added.")
+        return HttpResponseRedirect(reverse("admin:endpoint-page", args=[added.endpoint.pk]))
+    if added:
+        return secret_page(request, site, added.endpoint, added.secret)
+    return _form_page(request, site, form, title="Add an endpoint", button="Add the endpoint")
+
+
+def change_endpoint(request: HttpRequest, site: AdminSite, endpoint_id: str) -> HttpResponse:
+    """The form for its name, its address and its patterns."""
+    if not manages(request):
+        return forbidden(request, site, MANAGE)
+    endpoint = found_endpoint(request, endpoint_id)
+    if endpoint is None:
+        return missing(request, site, f"There is no endpoint {endpoint_id} in your sight.")
+    initial = {"url": endpoint.url, "name": endpoint.name, "types": "\n".join(endpoint.types)}
+    form = EndpointForm(request.POST or None, initial=initial)
+    del form.fields["project"]
+    if request.method == "POST" and form.is_valid() and _change(request, form, endpoint):
+        messages.success(request, "The endpoint is changed.")
+        return HttpResponseRedirect(reverse("admin:endpoint-page", args=[endpoint.pk]))
+    back = reverse("admin:endpoint-page", args=[endpoint.pk])
+    return _form_page(request, site, form, title=f"Change: {place(endpoint)}", button="Save", back=back)
+
+
+def secret_page(request: HttpRequest, site: AdminSite, endpoint: Endpoint, secret: str) -> HttpResponse:
+    """The one page that shows a secret."""
+    context = {"title": f"Secret of {place(endpoint)}", "endpoint": endpoint, "secret": secret}
+    return page(request, site, "jobs/endpoint_form.html", context)
+
+
+def _form_page(request: HttpRequest, site: AdminSite, form: EndpointForm, **context: Any) -> HttpResponse:
+    otherwise = {"back": reverse("admin:jobs_endpoint_changelist")}
+    return page(request, site, "jobs/endpoint_form.html", {**otherwise, "form": form, **context})
+
+
+def _add(request: HttpRequest, form: EndpointForm) -> operations.Added | None:
+    assert isinstance(request.user, User)
+    try:
+        return operations.add_endpoint(**form.cleaned_data, actor=request.user)
+    except Refused as error:
+        _show(form, error)
+        return None
+
+
+def _change(request: HttpRequest, form: EndpointForm, endpoint: Endpoint) -> bool:
+    assert isinstance(request.user, User)
+    try:
+        operations.change_endpoint(endpoint, **form.cleaned_data, actor=request.user)
+    except Refused as error:
+        _show(form, error)
+        return False
+    return True
+
+
+def _show(form: EndpointForm, error: Refused) -> None:
+    """What was refused, at its field where it has one."""
+    if not isinstance(error, BadInput):
+        return form.add_error(None, error.detail)
+    for field, detail in error.errors.items():
+        form.add_error(field if field in form.fields else None, detail)
+    return None

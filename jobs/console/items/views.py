@@ -1,0 +1,134 @@
+"""The page of one item: its state, who has it, its error, what it was given and gave, and what may be done."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.contrib.admin import AdminSite
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+
+from jobs.console import status_styles
+from jobs.rules import pipelines
+from jobs.models import Event, Item, Worker
+from jobs.operations.previews import Figures, Offer, figures_of, item_offers
+from jobs.serializers import job_body
+from jobs.rules.statuses import ItemStatus
+from jobs.console.base import LONGEST_ID, forbidden, jobs_of, live, missing, page
+from jobs.rules.formatting import clock, span
+
+EVENTS_LISTED = 20
+NEEDED = "To see items an account needs the permissions jobs.view_job and jobs.view_item (role viewer)."
+
+
+def item_page(request: HttpRequest, site: AdminSite, item_id: str) -> HttpResponse:
+    """Everything about one item; 404 where its job is out of sight."""
+    jobs = jobs_of(request)
+    if jobs is None or not request.user.has_perm("jobs.view_item"):
+        return forbidden(request, site, NEEDED)
+    items = Item.objects.select_related("phase__job", "account").filter(phase__job__in=jobs)
+    item = items.filter(pk=int(item_id)).first() if len(item_id) <= LONGEST_ID else None
+    if item is None:
+        return missing(request, site, f"There is no item {item_id} in your sight. It may have been pruned.")
+    return page(request, site, "jobs/item.html", _context(request, item))
+
+
+def _context(request: HttpRequest, item: Item) -> dict[str, Any]:
+    job = item.phase.job
+    figures = figures_of(job)
+    return {
+        "title": str(item),
+        "item": item,
+        "phase": item.phase,
+        "job": job,
+        "body": job_body(job, now=figures.now, phases=figures.phases),
+        "kind": pipelines.label_of(job.kind),
+        "face": status_styles.FACES[item.status],
+        "lease": lease_words(item, now=figures.now),
+        "took": _took(item),
+        "worker": Worker.objects.filter(name=item.worker).first() if item.worker else None,
+        "most_tries": settings.ITEM_MAX_ATTEMPTS,
+        "offers": [_offer(each, item, figures) for each in item_offers(figures, request.user)],
+        "alike": _listed(item, status=ItemStatus.FAILED, signature=item.signature) if item.signature else "",
+        "listed": _listed(item),
+        "events": _events(item) if request.user.has_perm("jobs.view_event") else [],
+        "back": request.get_full_path(),
+        **live(
+            now=figures.now,
+            socket=f"/ws/jobs/{job.pk}",
+            poll=reverse("api-job", args=[job.pk]),
+            single=True,
+            over=job.is_finished,
+        ),
+    }
+
+
+def lease_words(item: Item, *, now: datetime) -> str:
+    """Whether somebody holds it, and until when."""
+    if item.status != ItemStatus.PROCESSING:
+        return "nobody holds it"
+    if item.lease_expires_at is None:
+        return "held without a lease; only a release frees it"
+    if item.lease_expires_at < now:
+        return f"the lease expired {span((now - item.lease_expires_at).total_seconds())} ago"
+    return f"held for another {span((item.lease_expires_at - now).total_seconds())}"
+
+
+def _took(item: Item) -> str:
+    if item.started_at is None or item.finished_at is None:
+        return ""
+    return span((item.finished_at - item.started_at).total_seconds())
+
+
+def _offer(made: Offer, item: Item, figures: Figures) -> Offer:
+    """The act on this item alone, or why its state forbids it."""
+    return replace(
+        made,
+        label=f"{made.act.title}…",
+        effect=EFFECTS[made.act.slug],
+        url=f"{made.url}?{urlencode({'item': item.pk})}",
+        why_not=made.why_not or why_not(made.act.slug, item, figures),
+    )
+
+
+EFFECTS = {
+    "retry": "It becomes pending again, its error is cleared.",
+    "skip": "It counts as done work from then on.",
+    "release": "It is claimable again; a late report of its last holder is stale.",
+}
+
+
+def why_not(slug: str, item: Item, figures: Figures) -> str:
+    """Why the state of an item forbids an act, as a sentence; empty where it allows it."""
+    held = item.status == ItemStatus.PROCESSING
+    is_live = held and item.lease_expires_at is not None and item.lease_expires_at >= figures.now
+    if slug == "release":
+        return "Nobody holds it." if not held else _live_until(item) if is_live else ""
+    if item.phase_id not in [phase.pk for phase in figures.takers]:
+        return f"{item.phase.label} is closed for good; possible there only after a restart."
+    if slug == "retry":
+        return "" if item.status == ItemStatus.FAILED else f"It is {item.status}; only a failed item can be retried."
+    if item.status in (ItemStatus.COMPLETED, ItemStatus.SKIPPED):
+        return f"It is {item.status}; only an item without success can be skipped."
+    return _live_until(item) if is_live else ""
+
+
+def _live_until(item: Item) -> str:
+    assert item.lease_expires_at is not None
+    return f"{item.worker or 'A worker'} holds it under a live lease until {clock(item.lease_expires_at)} UTC."
+
+
+def _listed(item: Item, **filters: str) -> str:
+    """The list of its phase on the page of its job."""
+    return f"{item.phase.job.get_absolute_url()}?{urlencode({'phase': item.phase.code, **filters})}#items"
+
+
+def _events(item: Item) -> list[tuple[Event, bool]]:
+    """The newest events of its phase and of the job as a whole, and whether each names this item."""
+    events = Event.objects.filter(Q(phase=item.phase_id) | Q(phase=None), job=item.phase.job).order_by("-id")
+    return [(event, item.key in event.data.get("keys", ())) for event in events[:EVENTS_LISTED]]

@@ -1,0 +1,62 @@
+"""The timeline of a job, the newest first, a page at a time; outward events with what became of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db.models import Prefetch
+from django.http import HttpRequest
+
+from jobs.models import Delivery, Event, Job
+from jobs.console.base import numbers
+from jobs.console.deliveries.delivery_queries import place
+
+EVENTS_LISTED = 50
+PLACE = "events_before"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A delivery of an event, and what its endpoint is called."""
+
+    delivery: Delivery
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One row of the timeline, and the deliveries of an outward one."""
+
+    event: Event
+    deliveries: list[Told]
+
+
+def timeline_section(request: HttpRequest, job: Job) -> dict[str, Any]:
+    """The context of the section: one page of events; deliveries where the account may see them."""
+    before = next(iter(numbers(request.GET, PLACE, most=1)), 0)
+    events = Event.objects.filter(job=job, **({"pk__lt": before} if before else {})).select_related("phase")
+    if request.user.has_perm("jobs.view_delivery"):
+        deliveries = Delivery.objects.select_related("endpoint").order_by("pk")
+        events = events.prefetch_related(Prefetch("deliveries", deliveries))
+    rows = list(events.order_by("-id")[: EVENTS_LISTED + 1])
+    shown = rows[:EVENTS_LISTED]
+    return {
+        "timeline": [Moment(event, _told(request, event)) for event in shown],
+        "timeline_older": _address(request, shown[-1].pk) if len(rows) > EVENTS_LISTED else "",
+        "timeline_newest": _address(request, None) if before else "",
+        "may_replay": request.user.has_perms(["jobs.view_delivery", "jobs.replay_event"]),
+    }
+
+
+def _told(request: HttpRequest, event: Event) -> list[Told]:
+    if not request.user.has_perm("jobs.view_delivery"):
+        return []
+    return [Told(each, place(each.endpoint)) for each in event.deliveries.all()]
+
+
+def _address(request: HttpRequest, before: int | None) -> str:
+    """This page with another part of the timeline; its filters stay."""
+    kept = {name: value for name, value in request.GET.items() if name != PLACE}
+    return f"?{urlencode(kept | ({PLACE: str(before)} if before else {}))}#timeline"

@@ -1,0 +1,153 @@
+"""The page of one job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+from django.contrib.admin import AdminSite
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+
+from jobs.api import badge_links
+from jobs.rules import pipelines
+from jobs.models import Job
+from jobs.operations.previews import Figures, figures_of, item_offers
+from jobs.operations.previews.acts import MEANING
+from jobs.rules.progress import RATE_WINDOW_MINUTES
+from jobs.serializers import JobBody, PhaseBody, job_body
+from jobs.console.errors.error_groups import failures_in
+from jobs.console.items.section import items_section
+from jobs.console.base import LONGEST_ID, forbidden, jobs_of, live, missing, page
+from jobs.console.job_rows import row_of
+from jobs.console.overview.throughput import rate_of
+from jobs.console.job.timeline import timeline_section
+from jobs.console.job.diagnosis_panel import panel_of
+from jobs.console.workers.worker_queries import worker_of
+from jobs.rules.formatting import number, span
+
+NO_LINKS = f"Needs the permission “{MEANING['share_job']}”. A lead can give it to your account."
+Adding = Callable[[HttpRequest, Figures, JobBody], dict[str, Any]]
+
+
+def job_page(request: HttpRequest, site: AdminSite, job_id: str) -> HttpResponse:
+    """Everything about one job, on the page of its kind; 404 where it is out of sight."""
+    kind = Job.objects.filter(pk=int(job_id)).values_list("kind", flat=True).first()
+    if kind is not None and pipelines.page_of(kind) != pipelines.JOB_PAGE:
+        query = f"?{request.GET.urlencode()}" if request.GET else ""
+        return HttpResponseRedirect(reverse(pipelines.page_of(kind), args=[job_id]) + query)
+    return show_job(request, site, job_id)
+
+
+def show_job(
+    request: HttpRequest,
+    site: AdminSite,
+    job_id: str,
+    *,
+    template: str = "jobs/job.html",
+    kind: str = "",
+    adding: Adding | None = None,
+    grid: bool = True,
+    without: Collection[str] = (),
+) -> HttpResponse:
+    """The page of a job in a template that extends `jobs/job.html`; 404 where it is out of sight.
+
+    Apps show their kind of job by it: `kind` narrows to theirs, `adding` answers what their blocks need besides,
+    and without `grid` the items are a list alone, where the app draws a grid of its own. The acts of `without` are
+    those that its blocks offer themselves.
+    """
+    jobs = jobs_of(request)
+    if jobs is None:
+        return forbidden(request, site, "To see jobs an account needs the permission jobs.view_job (role viewer).")
+    number = int(job_id) if job_id.isascii() and job_id.isdigit() and len(job_id) <= LONGEST_ID else 0
+    job = jobs.filter(pk=number, **({"kind": kind} if kind else {})).first()
+    if job is None:
+        return missing(request, site, f"There is no job {job_id} in your sight. It may have been pruned.")
+    figures = figures_of(job)
+    context = _context(request, figures, grid=grid, without=without)
+    more = adding(request, figures, context["body"]) if adding else {}
+    return page(request, site, template, {**context, **more})
+
+
+def _context(request: HttpRequest, figures: Figures, *, grid: bool, without: Collection[str]) -> dict[str, Any]:
+    job = figures.job
+    body = job_body(job, now=figures.now, phases=figures.phases)
+    return {
+        "title": job.name,
+        "job": job,
+        "body": body,
+        "kind": pipelines.label_of(job.kind),
+        "row": row_of(body),
+        "phases": list(zip(figures.phases, body["phases"], strict=True)),
+        "panel": panel_of(figures, request.user, without=without),
+        "worker": worker_of(job),
+        "failures": failures_in(figures, request),
+        "formula": [*formula(body), *eta_formula(body)],
+        "rate": rate_of(job, now=figures.now),
+        "item_offers": item_offers(figures, request.user),
+        "back": request.get_full_path(),
+        "links": _links(request, job),
+        "links_why_not": NO_LINKS,
+        **items_section(request, figures, grid=grid),
+        **timeline_section(request, job),
+        **_live(job, figures),
+    }
+
+
+def _links(request: HttpRequest, job: Job) -> badge_links.Links | None:
+    """The addresses of the badge; None where the account may not give them out."""
+    return badge_links.links(job, at=request.build_absolute_uri) if request.user.has_perm("jobs.share_job") else None
+
+
+def _live(job: Job, figures: Figures) -> dict[str, Any]:
+    poll = reverse("api-job", args=[job.pk])
+    return live(now=figures.now, socket=f"/ws/jobs/{job.pk}", poll=poll, single=True, over=job.is_finished)
+
+
+def formula(body: JobBody) -> list[str]:
+    """How the percent of this job comes about, with its figures."""
+    phases = body["phases"]
+    lines = [_phase_formula(phase) for phase in phases]
+    if len(phases) > 1:
+        weights = [phase["weight"] for phase in phases]
+        shares = " + ".join(f"{weight}·{_share(phase)}" for weight, phase in zip(weights, phases, strict=True))
+        lines.append(f"Job: ({shares}) / {sum(weights)} weight, rounded down once = {body['percent']} %.")
+    return lines
+
+
+def eta_formula(body: JobBody) -> list[str]:
+    """How the time left comes about: of each open phase that has begun, or why there is none."""
+    working = [phase for phase in body["phases"] if phase["status"] == "processing"]
+    return [f"ETA of {phase['label']}: {_phase_eta(phase)}" for phase in working]
+
+
+def _phase_eta(phase: PhaseBody) -> str:
+    if phase["expected"] is None:
+        return "unknown, because the total is not announced."
+    rate = phase["rate_per_minute"]
+    left = max(0, phase["expected"] - phase["done"] - phase["skipped"] - phase["failed"])
+    if not rate:
+        return f"unknown, because nothing was settled in the last {RATE_WINDOW_MINUTES} minutes; {number(left)} open."
+    return (
+        f"{number(left)} open / {number(rate)} settled per minute (the last {RATE_WINDOW_MINUTES} minutes)"
+        f" = {span(phase['eta_seconds'])}."
+    )
+
+
+def _share(phase: PhaseBody) -> str:
+    if phase["status"] == "completed":
+        return "100 %"
+    return f"{number(phase['done'] + phase['skipped'])}/{number(phase['expected'])}" if phase["expected"] else "0"
+
+
+def _phase_formula(phase: PhaseBody) -> str:
+    processed, expected = phase["done"] + phase["skipped"], phase["expected"]
+    if expected is None:
+        return f"{phase['label']}: the total is not announced yet, so there is no percent and it counts as 0."
+    if expected == 0:
+        return f"{phase['label']}: nothing was expected."
+    return (
+        f"{phase['label']}: ({number(phase['done'])} done + {number(phase['skipped'])} skipped) · 100 /"
+        f" {number(expected)}, rounded down = {phase['percent']} %. It completes when {number(processed)} · 100"
+        f" reaches {number(expected)} · {phase['threshold']}, that is at {number(phase['needed'])}."
+    )

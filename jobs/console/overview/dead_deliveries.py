@@ -1,0 +1,60 @@
+"""Deliveries that were given up, as rows of what needs attention."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.urls import reverse
+
+from jobs.models import Delivery
+from jobs.console.deliveries.replay import MOST_AT_ONCE
+from jobs.console.deliveries.delivery_queries import MOST_COUNTED, GivenUp, place
+from jobs.rules.formatting import number
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser, User
+
+WHY_NOT = "Needs the permission “Can deliver outward events again”. A lead can give it to your account."
+DISABLED = "The endpoint is disabled: {}"
+
+
+@dataclass(frozen=True, slots=True)
+class DeadRow:
+    """What was given up for one endpoint: how many, whom it was for, the last error, and the button."""
+
+    count: str
+    plural: bool
+    place: str
+    newest: Delivery
+    list_url: str
+    url: str
+    label: str
+    why_not: str
+
+
+def dead_rows(given_up: Sequence[GivenUp], user: User | AnonymousUser) -> list[DeadRow]:
+    """A row for each endpoint, the one with the most first."""
+    may = user.has_perm("jobs.replay_event")
+    return [_row(each, may=may) for each in given_up]
+
+
+def _row(each: GivenUp, *, may: bool) -> DeadRow:
+    at_once = min(each.count, MOST_AT_ONCE)
+    return DeadRow(
+        count=f"{MOST_COUNTED - 1}+" if each.count == MOST_COUNTED else number(each.count),
+        plural=each.count > 1,
+        place=place(each.endpoint),
+        newest=each.newest,
+        list_url=f"{reverse('admin:jobs_delivery_changelist')}?status=dead&endpoint={each.endpoint.pk}",
+        url=f"{reverse('admin:replay')}?endpoint={each.endpoint.pk}",
+        label=f"Replay {number(at_once)}…" if at_once == each.count else f"Replay the newest {number(at_once)}…",
+        why_not=_why_not(each, may=may),
+    )
+
+
+def _why_not(each: GivenUp, *, may: bool) -> str:
+    if not may:
+        return WHY_NOT
+    return "" if each.endpoint.active else DISABLED.format(each.endpoint.disabled_reason or "switch it on first.")

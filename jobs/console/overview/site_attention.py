@@ -1,0 +1,146 @@
+"""Attention rows about the site as a whole: silent processes, workers that only fail, jobs without any worker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from django.db.models import Exists, F, OuterRef, Q
+from django.http import HttpRequest
+from django.urls import reverse
+
+from jobs.watchdog import process_heartbeats
+from jobs.console.status_styles import FACES, FAILING, LATE, Face
+from jobs.models import Delivery, Phase, Worker
+from jobs.models.jobs import JobQuerySet
+from jobs.models.workers import SILENT
+from jobs.rules.statuses import OPEN_PHASE
+from jobs.console.deliveries.delivery_queries import deliveries_of, place
+from jobs.rules.formatting import number, span, things
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser, User
+
+LATE_AFTER = timedelta(minutes=10)
+MOST_LISTED = 10
+MOST_COUNTED = 1000
+MOST_LOOKED_AT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class SiteRow:
+    """One row: the state, the name of what it is about, why it needs attention, and where to look."""
+
+    face: Face
+    name: str
+    about: str
+    cause: str
+    detail: str
+    url: str = ""
+    label: str = ""
+    label_url: str = ""
+
+
+def silent_processes(now: datetime) -> list[SiteRow]:
+    """Watchdog and deliverer, where none was heard for a minute."""
+    return [
+        SiteRow(
+            face=FACES["silent"],
+            name=silence.kind,
+            about="process",
+            cause=silence.sentence,
+            detail=f"{silence.consequence} Start it: {silence.command}",
+        )
+        for silence in process_heartbeats.silences(now)
+    ]
+
+
+def failing_workers(jobs: JobQuerySet, user: User | AnonymousUser, *, now: datetime) -> list[SiteRow]:
+    """Workers that only fail in these jobs, the longest row of failures first."""
+    failing = Worker.objects.only_failing(now).select_related("job").order_by("-failed_in_a_row", "name")
+    if jobs.query.where:
+        failing = failing.filter(job__in=jobs.order_by())
+    listed = list(failing[:MOST_LISTED])
+    if not listed:
+        return []
+    others = set(Worker.objects.succeeding(now).values_list("job", flat=True))
+    may_open = user.has_perm("jobs.view_worker")
+    return [_failing(worker, others_succeed=worker.job_id in others, may_open=may_open) for worker in listed]
+
+
+def _failing(worker: Worker, *, others_succeed: bool, may_open: bool) -> SiteRow:
+    items = urlencode({"worker": worker.name, "status__exact": "failed"})
+    return SiteRow(
+        face=FAILING,
+        name=worker.name,
+        about=f"worker of {worker.job.name}" if worker.job else "worker",
+        cause=f"failed its last {number(worker.failed_in_a_row)} items{', others succeed' if others_succeed else ''}",
+        detail="Stop this worker, then retry its items.",
+        url=worker.get_absolute_url() if may_open else "",
+        label="Its failures",
+        label_url=f"{reverse('admin:jobs_item_changelist')}?{items}",
+    )
+
+
+def late_deliveries(request: HttpRequest, jobs: JobQuerySet, *, now: datetime) -> list[SiteRow]:
+    """Active endpoints for which an event of these jobs has waited for ten minutes, the longest wait first."""
+    deliveries = deliveries_of(request)
+    if deliveries is None:
+        return []
+    since = now - LATE_AFTER
+    late = deliveries.waiting().filter(created_at__lt=since, endpoint__active=True)
+    late = late.filter(Q(tries__gt=0) | Q(next_try_at__lt=since))  # a replay begins to wait anew
+    if jobs.query.where:
+        late = late.filter(job__in=jobs.order_by())
+    oldest: dict[int, Delivery] = {}
+    for delivery in late.select_related("endpoint").order_by("created_at")[:MOST_LOOKED_AT]:
+        oldest.setdefault(delivery.endpoint_id, delivery)
+    return [_late(delivery, now=now) for delivery in oldest.values()]
+
+
+def _late(delivery: Delivery, *, now: datetime) -> SiteRow:
+    query = urlencode({"status": "waiting", "endpoint": delivery.endpoint_id})
+    tried = f"after {things(delivery.tries, 'try', 'tries')}: {delivery.error}" if delivery.tries else "not tried yet"
+    return SiteRow(
+        face=LATE,
+        name=place(delivery.endpoint),
+        about="endpoint",
+        cause=f"its oldest event has waited for {span((now - delivery.created_at).total_seconds())}",
+        detail=tried,
+        label="Its deliveries",
+        label_url=f"{reverse('admin:jobs_delivery_changelist')}?{query}",
+    )
+
+
+def unattended_jobs(jobs: JobQuerySet, *, now: datetime) -> list[SiteRow]:
+    """One row where jobs wait for a worker and no worker was heard lately."""
+    since = now - SILENT
+    if Worker.objects.filter(seen_at__gte=since).exists():
+        return []
+    claimable = Phase.objects.filter(
+        job=OuterRef("pk"),
+        status__in=OPEN_PHASE,
+        gate_open=True,
+        items_total__gt=F("done") + F("failed") + F("skipped") + F("processing"),
+    )
+    unheard = Q(heartbeat_at__isnull=True) | Q(heartbeat_at__lt=since)
+    waiting = jobs.working().filter(Exists(claimable), unheard, stuck="", created_at__lt=since)
+    count = waiting.order_by()[:MOST_COUNTED].count()
+    if not count:
+        return []
+    more = " or more" if count == MOST_COUNTED else ""
+    wait = "waits" if count == 1 else "wait"
+    silent = span(SILENT.total_seconds())
+    return [
+        SiteRow(
+            face=FACES["silent"],
+            name="No worker",
+            about="site",
+            cause=f"{things(count, 'job')}{more} {wait} for a worker, and none was heard for {silent}.",
+            detail="Items are pending and none is leased. Start a worker.",
+            label="Waiting jobs",
+            label_url=reverse("admin:jobs_job_changelist"),
+        )
+    ]

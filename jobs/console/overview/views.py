@@ -1,0 +1,214 @@
+"""The overview: what is broken, worst first, what runs, and how quickly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from django.contrib.admin import AdminSite
+from django.db.models import Exists, OuterRef, Q, Sum
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+
+from jobs.console import status_styles
+from jobs.operations.diagnosis.evidence import FAILING_FOR
+from jobs.console.forms import FilterForm
+from jobs.models import Job, Phase, Tally
+from jobs.models.jobs import JobQuerySet
+from jobs.models.workers import FEW_FAILURES, MANY_FAILURES
+from jobs.rules.statuses import OPEN_PHASE, JobStatus
+from jobs.console.overview.attention import attention
+from jobs.console.overview.dead_deliveries import dead_rows
+from jobs.console.base import jobs_of, live, page
+from jobs.console.job_rows import rows_of
+from jobs.console.overview.site_attention import failing_workers, late_deliveries, silent_processes, unattended_jobs
+from jobs.console.overview.throughput import throughput
+from jobs.console.deliveries.delivery_queries import given_up, told_lately
+from jobs.console.workers.worker_queries import holdings, workers_lately
+from jobs.rules.formatting import number
+
+MOST_COUNTED = 1000
+LISTED, RUNNING_LISTED, WAITING_LISTED, FINISHED_LISTED = 25, 30, 10, 10
+RECENT = 300
+DAY = timedelta(hours=24)
+SUSPECT = ("stuck", "failed", "doomed", "failing", "fruitless", "held")
+Filters = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """How many jobs are in a state, as a link to their list; counted up to a thousand."""
+
+    face: status_styles.Face
+    word: str
+    count: str
+    url: str
+
+
+def overview_page(request: HttpRequest, site: AdminSite) -> TemplateResponse:
+    """The first page after signing in."""
+    jobs = jobs_of(request)
+    filters = _filters(request)
+    context: dict[str, Any] = {"title": "Overview", "app_list": site.get_app_list(request), "filters": filters}
+    if jobs is not None:
+        context |= _figures(request, jobs, filters=filters, now=timezone.now())
+    return page(request, site, "admin/index.html", context)
+
+
+def _filters(request: HttpRequest) -> Filters:
+    form = FilterForm(request.GET)
+    form.is_valid()
+    return {name: value for name, value in form.cleaned_data.items() if value}
+
+
+def _figures(request: HttpRequest, visible: JobQuerySet, *, filters: Filters, now: datetime) -> dict[str, Any]:
+    jobs = _narrowed(visible, filters)
+    lists = _lists(jobs, now=now)
+    held = holdings(jobs, now=now)
+    lists["held"] = list(jobs.filter(pk__in=[holding.job_id for holding in held[:LISTED]]))
+    rows = rows_of((job for listed in lists.values() for job in listed), now=now)
+    suspects = [job for name in SUSPECT for job in lists[name][:LISTED]]
+    trouble = attention(suspects, request.user, rows=rows, holdings=held, now=now)
+    troubled = {row.job.pk for row in trouble if row.job.status == JobStatus.PROCESSING}
+    shown = {name: [rows[job.pk] for job in listed if job.pk not in troubled] for name, listed in lists.items()}
+    dead = given_up(request, jobs)
+    processes = [*silent_processes(now), *unattended_jobs(jobs, now=now)]
+    late = late_deliveries(request, jobs, now=now)
+    failing = failing_workers(jobs, request.user, now=now)
+    return {
+        "tiles": _tiles(jobs, filters=filters, now=now),
+        "told": told_lately(request),
+        "attention": [row for row in trouble if not row.absent],
+        "absent": [row for row in trouble if row.absent],
+        "dead": dead_rows(dead, request.user),
+        "more": _more(lists, filters),
+        "processes": processes,
+        "late": late,
+        "failing_workers": failing,
+        "needing": len(trouble) + len(dead) + len(processes) + len(late) + len(failing),
+        "running": shown["running"],
+        "waiting": shown["waiting"],
+        "finished": shown["finished"],
+        "throughput": throughput(visible, filters, now=now),
+        "workers": workers_lately(request.user, now=now),
+        "kinds": FilterForm().fields["kind"].choices,  # type: ignore[attr-defined]
+        "projects": _projects(visible),
+        "first_run": not filters and not any(lists.values()) and not visible.exists(),
+        "back": request.get_full_path(),
+        **_live(filters, now=now),
+    }
+
+
+def _narrowed(jobs: JobQuerySet, filters: Filters) -> JobQuerySet:
+    exact = {name: filters[name] for name in ("kind", "project") if name in filters}
+    found = jobs.filter(**exact)
+    return found.filter(name__icontains=filters["q"]) if "q" in filters else found
+
+
+def _lists(jobs: JobQuerySet, *, now: datetime) -> dict[str, list[Job]]:
+    """The jobs of each section; failed and running ones that are stuck come first, once."""
+    ok = jobs.filter(stuck="")
+    return {
+        "stuck": list(jobs.stuck().order_by("stuck_since", "-id")[: LISTED + 1]),
+        "failed": list(ok.filter(status=JobStatus.FAILED).order_by("-updated_at", "-id")[: LISTED + 1]),
+        "doomed": list(_doomed(ok).order_by("-updated_at", "-id")[: LISTED + 1]),
+        "failing": list(_failing(ok, now=now).order_by("-updated_at", "-id")[: LISTED + 1]),
+        "fruitless": list(_fruitless(jobs, now=now).order_by("-finished_at", "-id")[: LISTED + 1]),
+        "running": list(ok.filter(status=JobStatus.PROCESSING).order_by("-updated_at", "-id")[:RUNNING_LISTED]),
+        "waiting": _waiting(ok),
+        "finished": list(jobs.filter(finished_at__isnull=False).order_by("-finished_at", "-id")[:FINISHED_LISTED]),
+    }
+
+
+def _doomed(jobs: JobQuerySet) -> JobQuerySet:
+    """Running jobs with a phase whose threshold is out of reach."""
+    return jobs.filter(status=JobStatus.PROCESSING, pk__in=Phase.objects.doomed().values("job"))
+
+
+def _failing(jobs: JobQuerySet, *, now: datetime) -> JobQuerySet:
+    """Running jobs with a phase that only fails: from its beginning, or for ten minutes."""
+    tallies = Tally.objects.filter(minute__gt=now - FAILING_FOR).order_by().values("phase")
+    lately = tallies.annotate(successes=Sum("done"), failures=Sum("failed"))
+    phases = Phase.objects.filter(
+        pk__in=lately.filter(successes=0, failures__gte=MANY_FAILURES).values("phase"), status__in=OPEN_PHASE
+    )
+    always = Phase.objects.only_failing(FEW_FAILURES)
+    return jobs.filter(Q(pk__in=always.values("job")) | Q(pk__in=phases.values("job")), status=JobStatus.PROCESSING)
+
+
+def _fruitless(jobs: JobQuerySet, *, now: datetime) -> JobQuerySet:
+    """Jobs completed within a day with a phase in which items have failed and none has succeeded."""
+    phases = Phase.objects.filter(job=OuterRef("pk"), failed__gt=0, done=0, skipped=0, forced=False)
+    return jobs.filter(Exists(phases), partial=True, status=JobStatus.COMPLETED, finished_at__gte=now - DAY)
+
+
+def _more(lists: dict[str, list[Job]], filters: Filters) -> list[tuple[str, str]]:
+    """What does not fit into the rows: a sentence, and the list that has all."""
+    address = reverse("admin:jobs_job_changelist")
+    cut = {
+        "stuck": (f"Only the {LISTED} jobs that are stuck longest are shown", {"stuck": "yes"}),
+        "failed": (f"Only the {LISTED} jobs that failed last are shown", {"status": "failed"}),
+        "doomed": (f"Only {LISTED} of the jobs that cannot meet a threshold are shown", {"status": "processing"}),
+        "failing": (f"Only {LISTED} of the jobs in which everything fails are shown", {"status": "processing"}),
+        "fruitless": (f"Only {LISTED} of the jobs without any success are shown", {"status": "completed"}),
+    }
+    return [
+        (sentence, f"{address}?{urlencode({**query, **filters})}")
+        for name, (sentence, query) in cut.items()
+        if len(lists[name]) > LISTED
+    ]
+
+
+def _waiting(jobs: JobQuerySet) -> list[Job]:
+    """Paused ones before pending ones, the newest first."""
+    paused = list(jobs.filter(status=JobStatus.PAUSED).order_by("-updated_at", "-id")[:WAITING_LISTED])
+    return paused + list(jobs.filter(status=JobStatus.PENDING).order_by("-updated_at", "-id")[:WAITING_LISTED])
+
+
+def _tiles(jobs: JobQuerySet, *, filters: Filters, now: datetime) -> list[Tile]:
+    lately = jobs.filter(finished_at__gte=now - DAY)
+    counted: list[tuple[status_styles.Face, str, JobQuerySet, dict[str, str]]] = [
+        (status_styles.STUCK, "Stuck", jobs.stuck(), {"stuck": "yes"}),
+        (status_styles.FACES["failed"], "Failed", jobs.filter(status="failed"), {"status": "failed"}),
+        (status_styles.FACES["processing"], "Running", jobs.filter(status="processing"), {"status": "processing"}),
+        (status_styles.FACES["pending"], "Pending", jobs.filter(status="pending"), {"status": "pending"}),
+        (status_styles.FACES["paused"], "Paused", jobs.filter(status="paused"), {"status": "paused"}),
+        (
+            status_styles.FACES["completed"],
+            "Completed 24 h",
+            lately.filter(status="completed"),
+            {"status": "completed", "finished": "24h"},
+        ),
+        (
+            status_styles.FACES["cancelled"],
+            "Cancelled 24 h",
+            lately.filter(status="cancelled"),
+            {"status": "cancelled", "finished": "24h"},
+        ),
+    ]
+    address = reverse("admin:jobs_job_changelist")
+    return [
+        Tile(face, word, _up_to_a_thousand(found), f"{address}?{urlencode({**query, **filters})}")
+        for face, word, found, query in counted
+    ]
+
+
+def _up_to_a_thousand(found: JobQuerySet) -> str:
+    count = found.order_by()[:MOST_COUNTED].count()
+    return f"{MOST_COUNTED - 1}+" if count == MOST_COUNTED else number(count)
+
+
+def _projects(jobs: JobQuerySet) -> list[str]:
+    """The projects of the jobs that changed last."""
+    return sorted({*jobs.order_by("-updated_at", "-id").values_list("project", flat=True)[:RECENT]} - {""})
+
+
+def _live(filters: Filters, *, now: datetime) -> dict[str, Any]:
+    project = filters.get("project", "")
+    socket = f"/ws/projects/{quote(project, safe='')}" if project else "/ws/jobs"
+    query = urlencode({"limit": 200, "ordering": "-updated_at"} | ({"project": project} if project else {}))
+    return live(now=now, socket=socket, poll=f"{reverse('api-jobs')}?{query}", single=False)

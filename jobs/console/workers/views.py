@@ -1,0 +1,107 @@
+"""The page of one worker: is it alive, what does it hold, what has it done, what went wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import urlencode
+
+from django.contrib.admin import AdminSite
+from django.db.models import Count, Max, Min, Q
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+
+from jobs.access import access_of
+from jobs.console.status_styles import FAILING
+from jobs.models import Item, Job, Worker
+from jobs.models.items import ItemQuerySet
+from jobs.operations.previews import Offer, figures_of
+from jobs.console.overview.silent_workers import release_of
+from jobs.console.base import forbidden, live, missing, page
+from jobs.console.workers.worker_figures import day_of, figures_of_workers
+from jobs.console.workers.worker_queries import worker_face
+
+NEEDED = "To see workers an account needs the permission jobs.view_worker (role viewer)."
+JOBS_LISTED = 50
+FAILURES_LISTED = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What the worker holds in one job, since when, until when, and the button that frees it."""
+
+    job: Job
+    items: int
+    live: int
+    since: datetime | None
+    until: datetime | None
+    url: str
+    offer: Offer
+
+
+def worker_page(request: HttpRequest, site: AdminSite, worker_id: str) -> HttpResponse:
+    """Everything about one worker; 404 where the job that it was heard on last is out of sight."""
+    access = access_of(request.user)
+    if not access.may("view_worker"):
+        return forbidden(request, site, NEEDED)
+    worker = Worker.objects.select_related("job", "account").filter(pk=int(worker_id)).first()
+    if worker is None or not (access.projects is None or (worker.job and access.sees(worker.job.project))):
+        return missing(request, site, f"There is no worker {worker_id} in your sight. It may have been pruned.")
+    now = timezone.now()
+    own = Item.objects.filter(worker=worker.name)
+    if access.projects is not None:
+        own = own.filter(phase__job__project__in=access.projects)
+    failures = own.failed().select_related("phase__job").order_by("-finished_at", "-id")
+    context = {
+        "title": f"Worker {worker.name}",
+        "worker": worker,
+        "face": worker_face(worker.seen_at, now=now),
+        "failing": FAILING if Worker.objects.only_failing(now).filter(pk=worker.pk).exists() else None,
+        "holds": _holds(request, worker, own.held(), now=now),
+        "failures": list(failures[:FAILURES_LISTED]),
+        "failures_url": _items(worker, "failed"),
+        "figures": figures_of_workers([worker], now=now)[worker.name],
+        "day": day_of(worker, now=now),
+        "back": request.get_full_path(),
+        **_live(worker, now=now),
+    }
+    return page(request, site, "jobs/worker.html", context)
+
+
+def _holds(request: HttpRequest, worker: Worker, held: ItemQuerySet, *, now: datetime) -> list[Hold]:
+    groups = (
+        held.order_by("phase__job_id")
+        .values_list("phase__job_id")
+        .annotate(
+            items=Count("pk"),
+            live=Count("pk", filter=Q(lease_expires_at__gte=now)),
+            since=Min("started_at"),
+            until=Max("lease_expires_at"),
+        )[:JOBS_LISTED]
+    )
+    jobs = Job.objects.in_bulk([group[0] for group in groups])
+    return [
+        Hold(
+            job=jobs[job_id],
+            items=items,
+            live=alive,
+            since=since,
+            until=until,
+            url=_items(worker, "processing"),
+            offer=release_of(worker, figures_of(jobs[job_id], phases=[], now=now), request.user, items=items),
+        )
+        for job_id, items, alive, since, until in groups
+        if job_id in jobs
+    ]
+
+
+def _items(worker: Worker, status: str) -> str:
+    query = urlencode({"worker": worker.name, "status__exact": status})
+    return f"{reverse('admin:jobs_item_changelist')}?{query}"
+
+
+def _live(worker: Worker, *, now: datetime) -> dict[str, object]:
+    """Kept current by the jobs: each of its reports and claims moves one."""
+    poll = f"{reverse('api-jobs')}?{urlencode({'limit': 1, 'ordering': '-updated_at'})}"
+    return live(now=now, socket="/ws/jobs", poll=poll, single=False)

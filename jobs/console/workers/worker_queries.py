@@ -1,0 +1,116 @@
+"""Which workers are alive, and what those that are not still hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.db.models import Count, Max, Q
+
+from jobs.console.status_styles import FACES, Face
+from jobs.models import Item, Job, Worker
+from jobs.models.jobs import JobQuerySet, projects_of
+from jobs.models.workers import ALIVE, SILENT
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser, User
+
+MOST_LISTED = 50
+MOST_NAMED = 8
+MOST_HOLDING = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """The workers of the last minutes: how many are alive, and those that fell silent."""
+
+    alive: int
+    silent: list[Worker]
+
+    @property
+    def total(self) -> int:
+        """Alive and silent ones."""
+        return self.alive + len(self.silent)
+
+    @property
+    def named(self) -> list[Worker]:
+        """The silent ones that are named."""
+        return self.silent[:MOST_NAMED]
+
+    @property
+    def unnamed(self) -> int:
+        """How many more are silent."""
+        return len(self.silent) - len(self.named)
+
+
+@dataclass(slots=True)
+class Holding:
+    """What workers that are not alive hold in one job: themselves, and their items.
+
+    `live` of the items are under a lease that still runs, the last one until `until`; `leaseless` never had one.
+    """
+
+    job_id: int
+    workers: list[Worker]
+    items: int = 0
+    live: int = 0
+    leaseless: int = 0
+    until: datetime | None = None
+
+
+def worker_face(seen_at: datetime, *, now: datetime) -> Face:
+    """Alive within two heartbeats, silent within ten, then gone."""
+    age = now - seen_at
+    if age <= ALIVE:
+        return FACES["alive"]
+    return FACES["silent"] if age <= SILENT else FACES["gone"]
+
+
+def workers_lately(user: User | AnonymousUser, *, now: datetime) -> Workers:
+    """The workers that were heard lately; those of an account's projects where it is limited."""
+    workers = Worker.objects.filter(seen_at__gte=now - SILENT).order_by("-seen_at")
+    projects = projects_of(user)
+    if projects is not None:
+        workers = workers.filter(job__project__in=projects)
+    listed = list(workers[:1000])
+    silent = [worker for worker in listed if worker_face(worker.seen_at, now=now).code == "silent"]
+    return Workers(alive=len(listed) - len(silent), silent=silent[:MOST_LISTED])
+
+
+def holdings(jobs: JobQuerySet, *, now: datetime) -> list[Holding]:
+    """What silent and gone workers still hold in these jobs, the longest silent first."""
+    absent = Worker.objects.filter(seen_at__lt=now - ALIVE)
+    held = Item.objects.held().filter(worker__in=absent.values("name"))
+    if jobs.query.where:
+        held = held.filter(phase__job__in=jobs.order_by())
+    counts = {
+        "items": Count("pk"),
+        "live": Count("pk", filter=Q(lease_expires_at__gte=now)),
+        "leaseless": Count("pk", filter=Q(lease_expires_at__isnull=True)),
+        "until": Max("lease_expires_at"),
+    }
+    groups = held.order_by("phase__job_id", "worker").values_list("worker", "phase__job_id").annotate(**counts)
+    found = list(groups[:MOST_HOLDING])
+    workers = {worker.name: worker for worker in absent.filter(name__in={group[0] for group in found})}
+    return _by_job(found, workers)
+
+
+def _by_job(groups: list[tuple[str, int, int, int, int, datetime | None]], workers: dict[str, Worker]) -> list[Holding]:
+    jobs: dict[int, Holding] = {}
+    for name, job_id, items, live, leaseless, until in groups:
+        if name not in workers:
+            continue
+        holding = jobs.setdefault(job_id, Holding(job_id, []))
+        holding.workers.append(workers[name])
+        holding.items, holding.live = holding.items + items, holding.live + live
+        holding.leaseless += leaseless
+        holding.until = max(filter(None, (holding.until, until)), default=None)
+    for holding in jobs.values():
+        holding.workers.sort(key=lambda worker: worker.seen_at)
+    return sorted(jobs.values(), key=lambda holding: holding.workers[0].seen_at)
+
+
+def worker_of(job: Job) -> Worker | None:
+    """The worker that was heard on this job last, if it has not gone on to another."""
+    return Worker.objects.filter(job=job).order_by("-seen_at").first()

@@ -1,0 +1,89 @@
+"""Dead letters: messages that were refused, with the reason, until somebody replays them."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from jobs.change import Actor
+from jobs.change.audit import log_act
+from jobs.rules.errors import NotFound, NotPermitted, Refused, WrongState
+from jobs.inbox.messages import digest
+from jobs.inbox.ingest import Taken, take
+from jobs.models import InboxMessage
+from jobs.models.events import InboxStatus
+from jobs.models.texts import fit
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+RAW_LENGTH = 64 * 1024
+PERMISSION = "jobs.replay_event"
+
+
+def bury(message: dict[str, Any] | bytes, *, reason: str, source: str, type: str = "") -> InboxMessage:
+    """Keep a refused message, or the bytes of one that is no JSON, as a dead letter; `type` where it names none.
+
+    The same message of the same source again is the same letter, so that one that comes twice is seen once.
+    """
+    if isinstance(message, bytes):
+        payload, fingerprint = {"raw": _text(message)}, hashlib.sha256(message).hexdigest()
+    else:
+        payload, fingerprint = message, digest(message)
+    letter, _ = InboxMessage.objects.get_or_create(
+        source=source,
+        digest=fingerprint,
+        status=InboxStatus.DEAD,
+        defaults={
+            "type": fit(InboxMessage, "type", str(payload.get("type") or type)),
+            "payload": payload,
+            "reason": fit(InboxMessage, "reason", reason),
+            "received_at": timezone.now(),
+        },
+    )
+    return letter
+
+
+def replay(letter: InboxMessage, *, actor: User | None) -> Taken:
+    """Take a dead letter again, as it came. It stays dead, with the new reason, where it is refused again.
+
+    It needs the permission to replay (the system, no actor, needs none); what the account may not see is refused.
+    """
+    if actor is not None and not actor.has_perm(PERMISSION):
+        raise NotPermitted(f"Replay needs the permission {PERMISSION}.")
+    try:
+        with transaction.atomic():
+            return _replay(_locked(letter, actor), actor=actor)
+    except (WrongState, NotFound, NotPermitted):
+        raise
+    except Refused as refusal:
+        InboxMessage.objects.dead().filter(pk=letter.pk).update(reason=fit(InboxMessage, "reason", refusal.detail))
+        raise
+
+
+def _locked(letter: InboxMessage, actor: User | None) -> InboxMessage:
+    letters = InboxMessage.objects.letters()
+    if actor is not None:
+        letters = letters.visible_to(actor)
+    found = letters.select_for_update(of=("self",)).filter(pk=letter.pk).first()
+    if found is None:
+        raise NotFound("There is no such letter any more.")
+    if found.status != InboxStatus.DEAD:
+        raise WrongState("The letter is replayed; replay is possible while it is dead.")
+    return found
+
+
+def _replay(letter: InboxMessage, *, actor: User | None) -> Taken:
+    taken = take(letter.payload, source=letter.source, by=Actor(account=actor))
+    InboxMessage.objects.filter(pk=letter.pk).update(status=InboxStatus.REPLAYED)
+    outcome = "applied" if taken.applied else taken.reason
+    log_act(letter, f"replay: {outcome} to job {taken.job.name}.", account=actor)
+    return taken
+
+
+def _text(raw: bytes) -> str:
+    """As much of it as a person wants to see, in a form that every database can keep."""
+    return raw[:RAW_LENGTH].decode(errors="replace").replace("\0", "\ufffd")

@@ -1,0 +1,57 @@
+"""The state of a job, encoded once for every socket that gets it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from django.utils import timezone
+
+from jobs.models import Job
+from jobs.serializers import encode, job_bodies
+from jobs.rules.statuses import JobStatus
+
+PING = '{"type":"ping"}'
+OVER = (JobStatus.COMPLETED, JobStatus.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One job at one revision: its body and the message that carries it. No worker can change one that `is_over`."""
+
+    job_id: int
+    revision: int
+    is_over: bool
+    body: str
+    text: str
+    loaded_at: float
+
+
+def load(job_ids: Collection[int]) -> list[Frame]:
+    """The newest state of these jobs, with a constant number of queries. Deleted ones are left out."""
+    # The bodies bring the jobs up to date with their phases, so a frame has the revision that its body shows.
+    jobs = list(Job.objects.filter(pk__in=job_ids))
+    bodies = job_bodies(jobs, now=timezone.now())
+    return [_frame(job, encode(body).decode()) for job, body in zip(jobs, bodies, strict=True)]
+
+
+def snapshot(frames: Iterable[Frame]) -> str:
+    """The message that begins a topic."""
+    return '{"type":"snapshot","jobs":[' + ",".join(frame.body for frame in frames) + "]}"
+
+
+def gone(job_id: int) -> str:
+    """The message that a job is no longer there, or no longer in the list."""
+    return f'{{"type":"gone","id":{job_id}}}'
+
+
+def _frame(job: Job, body: str) -> Frame:
+    return Frame(
+        job_id=job.pk,
+        revision=job.revision,
+        is_over=job.status in OVER,
+        body=body,
+        text=f'{{"type":"job","job":{body}}}',
+        loaded_at=time.monotonic(),
+    )

@@ -1,0 +1,154 @@
+"""What one browser has yet to get, and what it has yet to acknowledge."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jobs.live import job_messages
+from jobs.live.job_messages import Frame
+
+WINDOW = 8
+GONE_WINDOW = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A frame under way; the snapshot has no job. A `gone` is acknowledged by whatever was sent after it."""
+
+    job_id: int | None
+    revision: int
+    at: float
+    is_gone: bool = False
+
+
+class Mailbox:
+    """The newest state of each job wins; at most `WINDOW` frames are under way, so memory is bounded by the jobs.
+
+    Browsers do not acknowledge that a job is gone. So at most `GONE_WINDOW` such messages are under way; instead of
+    more, the mailbox `wants_snapshot`, which is acknowledged and shows the same.
+
+    Belongs to one event loop. `wake` is set when there may be something to send, `over_since` while the state sent last
+    is one that no worker can change, `last_gone` is the job last said to be gone.
+    """
+
+    def __init__(self) -> None:
+        self.wake = asyncio.Event()
+        self.over_since: float | None = None
+        self.last_gone: int | None = None
+        self.wants_snapshot = False
+        self._shows_gone = False
+        self._known: dict[int, int] = {}
+        self._pending: dict[int, Frame | None] = {}
+        self._sent: list[Sent] = []
+
+    def clear(self) -> None:
+        """Forget what waits, since a snapshot of something else comes next."""
+        self._known, self._pending = {}, {}
+        self.wants_snapshot = True
+
+    def post(self, frame: Frame) -> None:
+        """Put a newer state in the place of the one that waits."""
+        waiting = self._pending.get(frame.job_id)
+        newest = waiting.revision if waiting else self._known.get(frame.job_id, -1)
+        if frame.revision > newest:
+            self._pending[frame.job_id] = frame
+            self.wake.set()
+
+    def repeat(self, frame: Frame) -> None:
+        """Post a state that the browser says it lacks, whatever was sent."""
+        self._known.pop(frame.job_id, None)
+        self.post(frame)
+
+    def gone(self, job_id: int) -> None:
+        """The job left sight."""
+        self._known.pop(job_id, None)
+        self._pending[job_id] = None
+        self.wake.set()
+
+    @property
+    def is_full(self) -> bool:
+        """Must the browser acknowledge something first?"""
+        return len(self._sent) >= WINDOW
+
+    def snapshot(self, shown: Sequence[Frame], *, now: float) -> str:
+        """The message that shows these jobs; what waits and is not newer is dropped."""
+        for frame in shown:
+            self._note(frame, now=now)
+        if self._shows_gone:
+            there = {frame.job_id for frame in shown}
+            self._pending = {job_id: waits for job_id, waits in self._pending.items() if waits or job_id in there}
+        self._pending = {job_id: waits for job_id, waits in self._pending.items() if not waits or self._is_newer(waits)}
+        self.wants_snapshot = self._shows_gone = False
+        self._sent.append(Sent(None, 0, now))
+        return job_messages.snapshot(shown)
+
+    def take(self, *, now: float) -> str | None:
+        """The next message, or None when nothing waits, too much is under way, or a snapshot has to come first."""
+        if self._next_is_gone() and self._gone_under_way() >= GONE_WINDOW:
+            self.wants_snapshot = self._shows_gone = True
+        taken = None if self.is_full or self.wants_snapshot else self.pull(now=now)
+        if taken is None:
+            return None
+        job_id, frame = taken
+        self._sent.append(Sent(job_id, frame.revision if frame else 0, now, is_gone=frame is None))
+        return frame.text if frame else job_messages.gone(job_id)
+
+    def pull(self, *, now: float) -> tuple[int, Frame | None] | None:
+        """The job that waits longest and its newest state (None: it is gone), for who does not acknowledge."""
+        if not self._pending:
+            return None
+        job_id = next(iter(self._pending))
+        frame = self._pending.pop(job_id)
+        if frame is None:
+            self.last_gone = job_id
+        else:
+            self._note(frame, now=now)
+        return job_id, frame
+
+    def acknowledge(self, job_id: int | None, revision: int) -> bool:
+        """Take a job's frames up to this revision (without a job: the snapshot) as arrived; False if none was sent."""
+        covered = [
+            n
+            for n, sent in enumerate(self._sent)
+            if sent.job_id == job_id and sent.revision <= revision and not sent.is_gone
+        ]
+        if not covered:
+            return False
+        # Messages arrive in their order: whatever was sent before has arrived, too.
+        self._sent = [
+            sent for n, sent in enumerate(self._sent) if n not in covered and not (sent.is_gone and n < covered[-1])
+        ]
+        self.wake.set()
+        return True
+
+    @property
+    def has_snapshot_under_way(self) -> bool:
+        """Is a snapshot not acknowledged yet?"""
+        return any(sent.job_id is None for sent in self._sent)
+
+    def waits_since(self) -> float | None:
+        """When the oldest frame that is not acknowledged was sent; a `gone` is not waited for."""
+        return min((sent.at for sent in self._sent if not sent.is_gone), default=None)
+
+    def is_settled(self) -> bool:
+        """Has everything been sent and acknowledged?"""
+        return not self._pending and self.waits_since() is None
+
+    def size(self) -> int:
+        """How many frames it holds, waiting or under way."""
+        return len(self._pending) + len(self._sent)
+
+    def _next_is_gone(self) -> bool:
+        return bool(self._pending) and next(iter(self._pending.values())) is None
+
+    def _gone_under_way(self) -> int:
+        return sum(sent.is_gone for sent in self._sent)
+
+    def _is_newer(self, frame: Frame) -> bool:
+        return frame.revision > self._known.get(frame.job_id, -1)
+
+    def _note(self, frame: Frame, *, now: float) -> None:
+        self._known[frame.job_id] = frame.revision
+        self.over_since = now if frame.is_over else None

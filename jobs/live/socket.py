@@ -1,0 +1,84 @@
+"""The door of the websockets."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import MutableMapping
+from contextlib import suppress
+from typing import Any
+from urllib.parse import parse_qs
+
+import structlog
+from django.conf import settings
+from django.db import Error as DatabaseFailure
+
+from jobs.live import Limits, Session, hub
+from jobs.live.authorization import NOT_FOUND, Denied, Request
+from jobs.live.close_reasons import OVERLOADED, Closing
+from jobs.live.close_reasons import denied as refused
+from jobs.live.session import Receive, Send, ask_admission, ask_identity
+
+log = structlog.get_logger(__name__)
+
+CLOSE_TIMEOUT = 5.0
+
+
+class Watch:
+    """An ASGI application: the job, the project or the list in the address, live."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self._limits = limits or Limits()
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """Serve one socket. It is accepted before it is refused, as browsers see the code of an open one only."""
+        await receive()
+        try:
+            session = await self._admit(scope, receive, send)
+        except Denied as denied:
+            await send({"type": "websocket.accept"})
+            await _close(send, refused(denied.code))
+            return
+        try:
+            await send({"type": "websocket.accept"})
+            closing = await session.run()
+        finally:
+            session.leave()
+        if closing is not None:
+            await _close(send, closing)
+
+    async def _admit(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> Session:
+        try:
+            caller = await ask_identity(ticket=ticket_of(scope), session_key=_session_key(scope))
+            request = Request(caller, **scope["url_route"]["kwargs"])
+            topic = await ask_admission(request)
+        except DatabaseFailure as failure:
+            log.warning("live_admission_failed", error=repr(failure))
+            raise Denied(OVERLOADED.code) from failure
+        return Session(hub(), topic, request=request, limits=self._limits, receive=receive, send=send)
+
+
+async def nothing_here(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+    """An ASGI application for addresses without a channel."""
+    await receive()
+    await send({"type": "websocket.accept"})
+    await _close(send, refused(NOT_FOUND))
+
+
+def ticket_of(scope: MutableMapping[str, Any]) -> str | None:
+    """The ticket in the address, None where it has none."""
+    given = parse_qs(scope["query_string"].decode("latin1"), keep_blank_values=True)
+    return given["ticket"][0] if "ticket" in given else None
+
+
+def _session_key(scope: MutableMapping[str, Any]) -> str | None:
+    key: str | None = scope["cookies"].get(settings.SESSION_COOKIE_NAME)
+    return key
+
+
+async def _close(send: Send, closing: Closing) -> None:
+    """Say why and close. A browser that does not read, or has left, holds nobody up."""
+    said = [{"type": "websocket.send", "text": closing.message}] if closing.message else []
+    for event in (*said, closing.frame):
+        with suppress(TimeoutError, OSError):
+            async with asyncio.timeout(CLOSE_TIMEOUT):
+                await send(event)

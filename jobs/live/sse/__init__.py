@@ -1,0 +1,13 @@
+"""Live state and the feed as server-sent events, for what reads HTTP and no websockets.
+
+messages     the notation
+watching     jobs: what the websockets say
+following    the feed of outward events
+"""
+
+from jobs.live.principals import Caller
+from jobs.live.sse.event_feed import follow
+from jobs.live.sse.protocol import MEDIA_TYPE, Limits
+from jobs.live.sse.job_stream import Watching
+
+__all__ = ["MEDIA_TYPE", "Caller", "Limits", "Watching", "follow"]

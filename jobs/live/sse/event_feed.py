@@ -1,0 +1,85 @@
+"""The feed of outward events, as one listener follows it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from weakref import WeakKeyDictionary
+
+import structlog
+from channels.db import database_sync_to_async
+from django.db import Error as DatabaseFailure
+
+from jobs.rules.errors import Refused
+from jobs.models import Event
+from jobs.serializers import encode
+from jobs.serializers.shapes import OutwardEvent
+from jobs.live.sse.protocol import PING, Limits, message
+
+log = structlog.get_logger(__name__)
+
+LOOK_PAUSE = 0.5
+Page = Callable[[int], Sequence[OutwardEvent]]
+
+
+class News:
+    """The id of the newest outward event: one query for all who follow, twice a second while anybody does."""
+
+    def __init__(self) -> None:
+        self._looking = asyncio.Lock()
+        self._id, self._looked_at = 0, float("-inf")
+
+    async def newest(self) -> int:
+        """The id, at most LOOK_PAUSE old."""
+        async with self._looking:
+            if time.monotonic() - self._looked_at >= LOOK_PAUSE:
+                self._id = await _newest()
+                self._looked_at = time.monotonic()
+        return self._id
+
+
+_news: WeakKeyDictionary[asyncio.AbstractEventLoop, News] = WeakKeyDictionary()
+
+
+async def follow(page: Page, *, after: int, check: Callable[[], None], limits: Limits) -> AsyncIterator[bytes]:
+    """Events with ids larger than `after`, ascending, each once; then new ones as they come.
+
+    `page` answers the next few events after an id, none where there are no more. `check` raises Refused when the
+    feed may not be read any more, which ends the stream.
+    """
+    yield PING
+    try:
+        async for text in _followed(page, after=after, check=check, limits=limits):
+            yield text
+    except (DatabaseFailure, Refused) as reason:
+        log.info("feed_ended", reason=repr(reason))
+
+
+async def _followed(page: Page, *, after: int, check: Callable[[], None], limits: Limits) -> AsyncIterator[bytes]:
+    load = database_sync_to_async(page, thread_sensitive=False)
+    news = _news.setdefault(asyncio.get_running_loop(), News())
+    said = checked = time.monotonic()
+    while True:
+        if time.monotonic() - checked >= limits.access_every:
+            await database_sync_to_async(check, thread_sensitive=False)()
+            checked = time.monotonic()
+        newest = await news.newest()
+        events = await load(after) if newest > after else ()
+        for event in events:
+            yield message(encode(event).decode(), id=event["id"])
+            after, said = event["id"], time.monotonic()
+        if not events:
+            # What is not chosen need not be looked for again: no event with a smaller id becomes visible later.
+            after = max(after, newest)
+            if time.monotonic() - said >= limits.ping_every:
+                yield PING
+                said = time.monotonic()
+            await asyncio.sleep(limits.tick)
+
+
+def _newest_id() -> int:
+    return Event.objects.outward().in_feed().order_by("-pk").values_list("pk", flat=True).first() or 0
+
+
+_newest = database_sync_to_async(_newest_id, thread_sensitive=False)

@@ -1,0 +1,200 @@
+"""Daphne in this process, ended so that no request is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+from weakref import WeakSet
+
+import structlog
+from daphne.endpoints import build_endpoint_description_strings
+from daphne.http_protocol import HTTPFactory, WebRequest
+from daphne.server import Server, twisted_loop
+
+from jobs.management.daphne_socket import SocketConnection
+
+log = structlog.get_logger(__name__)
+
+DRAIN_SECONDS = 10.0
+DRAIN_STEP = 0.05
+DEAF_SECONDS = 30.0
+GOING_AWAY = 1001
+FRAME_BYTES = 64 * 1024
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class DrainingRequest(WebRequest):
+    """A request that tells its client not to send another on this connection once the server is stopping.
+
+    While the client of a stream does not read, `room` is not set, and the stream waits.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.room = asyncio.Event()
+        self.room.set()
+        self.streams = False
+
+    def handle_reply(self, message: dict[str, Any]) -> None:
+        """Pass the answer on."""
+        if self.server.draining and message.get("type") == "http.response.start" and self.channel is not None:
+            self.channel.persistent = False
+            message = {**message, "headers": [*message.get("headers", []), (b"connection", b"close")]}
+        super().handle_reply(message)
+        if message.get("more_body") and not (self.streams or self.finished or self.channel is None):
+            self.streams = True
+            self.registerProducer(self, True)
+
+    def finish(self) -> None:
+        """The answer is complete."""
+        if self.streams:
+            self.unregisterProducer()
+            self.room.set()  # nobody else will: what is not sent yet is Twisted's alone
+        super().finish()
+
+    def end_stream(self) -> None:
+        """End a stream, which would not end by itself; other answers are left alone."""
+        if self.streams and not self.finished and self.channel is not None:
+            self.channel.persistent = False
+            self.finish()
+
+    def abort(self) -> None:
+        """Drop the connection with all that waits for its client."""
+        if self.channel is not None:
+            self.channel.transport.abortConnection()
+
+    # --- what Twisted calls a producer ---------------------------------------------------------
+
+    def pauseProducing(self) -> None:  # noqa: N802  (Twisted's name)
+        """The client reads more slowly than we write."""
+        self.room.clear()
+
+    def resumeProducing(self) -> None:  # noqa: N802  (Twisted's name)
+        """It has read."""
+        self.room.set()
+
+    def stopProducing(self) -> None:  # noqa: N802  (Twisted's name)
+        """It has left."""
+        self.room.set()
+
+
+class ConnectionFactory(HTTPFactory):
+    """Remembers its connections, so that the idle ones can be closed when the server stops."""
+
+    def __init__(self, server: GracefulServer) -> None:
+        super().__init__(server)
+        self.connections: WeakSet[Any] = WeakSet()
+
+    def buildProtocol(self, addr: Any) -> Any:  # noqa: N802  (Twisted's name)
+        """A connection."""
+        connection = super().buildProtocol(addr)
+        connection.requestFactory = DrainingRequest
+        self.connections.add(connection)
+        return connection
+
+    def close_idle(self) -> None:
+        """Close the connections that wait for their next request."""
+        for connection in list(self.connections):
+            channel = getattr(connection, "_channel", connection)
+            if not channel.requests and channel.transport:
+                channel.loseConnection()
+
+
+class GracefulServer(Server):
+    """Daphne that on SIGTERM stops accepting, lets the requests in flight end, and only then leaves.
+
+    It waits for DRAIN_SECONDS at most, and a second signal ends that. `overdue` is True afterwards if
+    requests were still in flight.
+    """
+
+    def __init__(self, application: Any, *, host: str, port: int, ready: Callable[[int], None]) -> None:
+        super().__init__(
+            application,
+            endpoints=build_endpoint_description_strings(host=host, port=port),
+            signal_handlers=False,
+            websocket_max_message_size=FRAME_BYTES,
+            websocket_max_frame_size=FRAME_BYTES,
+            server_name="",
+        )
+        self.ready = ready
+        self.factory = ConnectionFactory(self)
+        self.ports: list[Any] = []
+        self.connections: dict[Any, dict[str, Any]] = {}
+        self.draining = self.overdue = self.failed = False
+        self.deadline = 0.0
+
+    def run(self) -> None:
+        """Serve until a signal, or until the port turns out to be taken (`failed`)."""
+        for number in STOP_SIGNALS:
+            twisted_loop.add_signal_handler(number, self.drain)
+        super().run()
+
+    def listen_success(self, port: Any) -> None:
+        """The port is open; from now on its connections are ours, which Daphne offers no other way to say."""
+        super().listen_success(port)
+        self.factory.doStart()
+        port.factory = self.factory
+        self.ws_factory.protocol = SocketConnection
+        self.ports.append(port)
+        self.ready(port.getHost().port)
+
+    def listen_error(self, failure: Any) -> None:
+        """The port is taken or not allowed."""
+        self.failed = True
+        log.error("listen_failed", error=failure.getErrorMessage())
+        super().listen_error(failure)
+
+    async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
+        """Send, and wait until there is room for more; a client that reads nothing for too long is dropped."""
+        await super().handle_reply(protocol, message)
+        if isinstance(protocol, DrainingRequest):
+            try:
+                async with asyncio.timeout(DEAF_SECONDS):
+                    await protocol.room.wait()
+            except TimeoutError:
+                protocol.abort()
+
+    def drain(self) -> None:
+        """Stop accepting and wait for the requests in flight."""
+        if self.draining:
+            self.stop()
+            return
+        self.draining = True
+        self.deadline = time.monotonic() + DRAIN_SECONDS
+        for port in self.ports:
+            port.stopListening()
+        for connection in list(self.connections):
+            if isinstance(connection, SocketConnection) and connection.state == SocketConnection.STATE_OPEN:
+                connection.serverClose(code=GOING_AWAY)
+            elif isinstance(connection, DrainingRequest):
+                connection.end_stream()
+        self._stop_when_idle()
+
+    def stop(self) -> None:
+        """Leave now; `overdue` tells whether something was still in flight."""
+        self.overdue = self._in_flight()
+        super().stop()
+
+    def kill_all_applications(self) -> None:
+        """Cancel what is in flight, without waiting for the threads that it may keep busy."""
+        for details in self.connections.values():
+            if "application_instance" in details:
+                details["application_instance"].cancel()
+
+    def _stop_when_idle(self) -> None:
+        self.factory.close_idle()
+        if time.monotonic() > self.deadline or not self._in_flight():
+            self.stop()
+        else:
+            twisted_loop.call_later(DRAIN_STEP, self._stop_when_idle)
+
+    def _in_flight(self) -> bool:
+        return any(map(self._is_busy, list(self.connections)))
+
+    def _is_busy(self, connection: Any) -> bool:
+        details = self.connections[connection]
+        application = details.get("application_instance")
+        return not details.get("disconnected") or (application is not None and not application.done())

@@ -1,0 +1,103 @@
+"""What an operator names on the command line: a job, items, himself; and what a terminal looks like."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from typing import Any, TextIO
+
+from django.contrib.auth.models import User
+
+from jobs.rules import names
+from jobs.change import Actor
+from jobs.rules.errors import NotFound
+from jobs.management.terminal.tables import Look
+from jobs.models import Item, Job
+from jobs.models.items import digest
+from jobs.models.jobs import JobQuerySet
+from jobs.rules.formatting import normalized
+
+EXACT = ("status", "kind", "project", "name")
+LARGEST_ID = 2**63 - 1
+
+
+def find_job(wanted: str) -> Job:
+    """The job of this id, else of this name; NotFound where there is neither."""
+    is_id = wanted.isascii() and wanted.isdigit() and int(wanted) <= LARGEST_ID
+    job = Job.objects.filter(pk=int(wanted)).first() if is_id else None
+    job = job or _named(wanted.replace("\0", ""))
+    if job is None:
+        raise NotFound(f"There is no job {wanted!r}; `jobs list` shows those that there are.")
+    return job
+
+
+def _named(wanted: str) -> Job | None:
+    """The job of exactly this name, else the one whose name differs only in how it is composed and in its blanks."""
+    found = {job.name: job for job in Job.objects.filter(name__in={wanted, normalized(wanted)})}
+    return found.get(wanted) or next(iter(found.values()), None)
+
+
+def find_items(job: Job, *, ids: Sequence[int] | None, keys: Sequence[str] | None) -> list[int] | None:
+    """The ids of the named items; None where none is named, NotFound for a key that the job does not have."""
+    if ids is None and keys is None:
+        return None
+    prints = {digest(key): key for key in keys or ()}
+    phases = job.phases.values_list("pk", flat=True)
+    rows = Item.objects.keyed(phases, prints).values_list("pk", "key_digest")
+    found = list(rows.order_by("pk"))
+    for missing in prints.keys() - {fingerprint for _, fingerprint in found}:
+        raise NotFound(f"Job {job.name} has no item {prints[missing]!r}.")
+    return [*(ids or ()), *(pk for pk, _ in found)]
+
+
+def choose(options: Mapping[str, Any]) -> JobQuerySet:
+    """The jobs that fit the filters of a list, in its order; the filters are those of `GET /jobs`."""
+    jobs = Job.objects.filter(**{name: names.plain(options[name]) for name in EXACT if options[name]})
+    if options["partial"]:
+        jobs = jobs.filter(partial=True)
+    if options["stuck"]:
+        jobs = jobs.stuck()
+    if options["q"]:
+        jobs = jobs.filter(name__icontains=options["q"])
+    ordering = options["ordering"]
+    return jobs.order_by(ordering, "-id" if ordering.startswith("-") else "id")
+
+
+def find_actor(username: str | None) -> Actor:
+    """The account of this name, with its permissions; without one the system, under the name of the shell's user."""
+    if username is None:
+        return Actor(name=shell_user()[:200])
+    account = User.objects.filter(username=username, is_active=True).first()
+    if account is None:
+        raise NotFound(f"There is no active account {username!r}.")
+    return Actor(account=account)
+
+
+def shell_user() -> str:
+    """Who runs this process, as far as the operating system knows."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
+def look_of(out: Any, options: Mapping[str, Any]) -> Look:
+    """How to draw on this output: a terminal has a width and icons, and colours unless somebody is against them."""
+    terminal = is_terminal(out)
+    unwanted = options["no_color"] or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    colour = options["force_color"] or (terminal and not unwanted)
+    return Look(width=shutil.get_terminal_size().columns if terminal else None, colour=colour, icons=terminal)
+
+
+def can_say_all(out: Any, *, as_json: bool) -> None:
+    """Names may hold what the terminal's encoding lacks: JSON is UTF-8 whatever it is, a table shows `?` there."""
+    reconfigure = getattr(out, "reconfigure", None)
+    if reconfigure:
+        reconfigure(**{"encoding": "utf-8"} if as_json else {"errors": "replace"})
+
+
+def is_terminal(out: TextIO | Any) -> bool:
+    """Does a person look at this output?"""
+    return bool(out.isatty())

@@ -1,0 +1,98 @@
+"""Following one job until it is over."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Protocol
+
+from django.utils import timezone
+
+from jobs.rules.errors import NotFound
+from jobs.management.terminal import renderers
+from jobs.management.terminal.tables import Look
+from jobs.models import Job
+from jobs.serializers import JobBody, encode, job_body
+from jobs.rules.statuses import FINISHED_JOB
+
+HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
+UP, REST_OF_LINE, REST_OF_SCREEN = "\x1b[{}F", "\x1b[K", "\x1b[J"
+
+
+class Screen(Protocol):
+    """Where a moving job is shown."""
+
+    def show(self, body: JobBody) -> None:
+        """Show this state."""
+
+    def close(self) -> None:
+        """No more states come."""
+
+
+def watch(job: Job, screen: Screen, *, interval: float) -> JobBody:
+    """Show the job whenever `interval` seconds have passed, until it is over; its last state. NotFound when it goes."""
+    try:
+        while True:
+            found = Job.objects.filter(pk=job.pk).first()
+            if found is None:
+                raise NotFound(f"Job {job.name} has been deleted.")
+            body = job_body(found)
+            screen.show(body)
+            if body["status"] in FINISHED_JOB:
+                return body
+            time.sleep(interval)
+    finally:
+        screen.close()
+
+
+class Live:
+    """On a terminal: the same lines drawn anew each time."""
+
+    def __init__(self, out: Any, look: Look) -> None:
+        self._out = out
+        self._look = look
+        self._height = 0
+
+    def show(self, body: JobBody) -> None:
+        """Draw over what was drawn before, within the terminal as it is now."""
+        size = shutil.get_terminal_size()
+        lines = renderers.moving(body, replace(self._look, width=size.columns))[: max(1, size.lines - 1)]
+        up = UP.format(self._height) if self._height else HIDE_CURSOR
+        drawn = "".join(f"{line}{REST_OF_LINE}\n" for line in lines)
+        self._out.write(f"{up}{drawn}{REST_OF_SCREEN}", ending="")
+        self._out.flush()
+        self._height = len(lines)
+
+    def close(self) -> None:
+        """The cursor comes back."""
+        self._out.write(SHOW_CURSOR, ending="")
+
+
+class Lines:
+    """In a file or a pipe: one line for each change."""
+
+    def __init__(self, out: Any, line: Callable[[JobBody], str]) -> None:
+        self._out = out
+        self._line = line
+        self._revision = -1
+
+    def show(self, body: JobBody) -> None:
+        """Write a line, if the job has changed."""
+        if body["revision"] != self._revision:
+            self._revision = body["revision"]
+            self._out.write(self._line(body))
+            self._out.flush()
+
+    def close(self) -> None:
+        """Nothing to undo."""
+
+
+def screen_for(out: Any, look: Look, *, as_json: bool) -> Screen:
+    """JSON lines, a live screen on a terminal, else lines of a log."""
+    if as_json:
+        return Lines(out, lambda body: encode(body).decode())
+    if look.icons:
+        return Live(out, look)
+    return Lines(out, lambda body: renderers.moment(body, now=timezone.now()))

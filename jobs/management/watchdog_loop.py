@@ -1,0 +1,107 @@
+"""The watchdog as a loop that nothing but its owner ends."""
+
+from __future__ import annotations
+
+from threading import Event, Thread
+
+import structlog
+from django.db import close_old_connections
+
+from jobs.operations import bulk
+from jobs.watchdog import process_heartbeats
+from jobs import watchdog
+
+BULK_SECONDS = 1.0
+BREATH_SECONDS = 0.1
+BEAT_SECONDS = 10.0
+
+log = structlog.get_logger(__name__)
+
+
+def sweep_once() -> bool:
+    """Do everything that is due; False if that failed, which the log tells."""
+    close_old_connections()
+    try:
+        done = watchdog.sweep()
+        process_heartbeats.beat(process_heartbeats.WATCHDOG)
+    except Exception:
+        log.exception("sweep_failed")
+        return False
+    finally:
+        close_old_connections()
+    if any(done.values()):
+        log.info("swept", **done)
+    return True
+
+
+def act_once() -> bool:
+    """Go on with bulk acts for a moment; True while one is left to do and this did not fail."""
+    close_old_connections()
+    try:
+        return bulk.work(seconds=BULK_SECONDS)
+    except Exception:
+        log.exception("bulk_failed")
+        return False
+    finally:
+        close_old_connections()
+
+
+def watch(stop: Event, *, interval: float) -> None:
+    """Sweep and go on with bulk acts until `stop` is set, each in a thread of its own: neither waits for the other."""
+    acting = Thread(target=act_until, args=[stop], kwargs={"interval": interval}, name="bulk", daemon=True)
+    acting.start()
+    sweep_until(stop, interval=interval)
+    acting.join()
+
+
+def sweep_until(stop: Event, *, interval: float) -> None:
+    """Sweep every `interval` seconds; a sweep that fails is followed by the next."""
+    while not stop.is_set():
+        succeeded = sweep_once()
+        _pause(stop, interval, alive=succeeded)
+
+
+def act_until(stop: Event, *, interval: float) -> None:
+    """Go on with bulk acts; while one is left to do there is hardly a pause between a second of them and the next."""
+    while not stop.is_set():
+        stop.wait(min(interval, BREATH_SECONDS) if act_once() else interval)
+
+
+def _pause(stop: Event, seconds: float, *, alive: bool) -> None:
+    """Wait for the next sweep; in a long pause a watchdog whose last sweep succeeded still gives signs of life."""
+    while seconds > BEAT_SECONDS and not stop.wait(BEAT_SECONDS):
+        seconds -= BEAT_SECONDS
+        if alive:
+            beat_once()
+    if not stop.is_set():
+        stop.wait(seconds)
+
+
+def beat_once() -> None:
+    """Give a sign of life; a failure is logged, and the next one follows."""
+    close_old_connections()
+    try:
+        process_heartbeats.beat(process_heartbeats.WATCHDOG)
+    except Exception:
+        log.exception("heartbeat_failed")
+    finally:
+        close_old_connections()
+
+
+class Watchdog:
+    """The loop in a thread of its own."""
+
+    def __init__(self, *, interval: float) -> None:
+        self._stop = Event()
+        self._thread = Thread(target=watch, args=[self._stop], kwargs={"interval": interval}, name="watchdog")
+        self._thread.daemon = True
+
+    def start(self) -> None:
+        """Begin with a sweep at once: it catches up on what fell due while nothing ran."""
+        self._thread.start()
+
+    def stop(self, *, timeout: float) -> bool:
+        """End the loop after the sweep that runs; False if that takes longer than `timeout` seconds."""
+        self._stop.set()
+        self._thread.join(timeout)
+        return not self._thread.is_alive()

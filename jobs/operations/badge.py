@@ -1,0 +1,21 @@
+"""The act that ends the links of a job's badge."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jobs.change.audit import audit
+from jobs.models import Job
+from jobs.operations.base import Act, acting
+
+if TYPE_CHECKING:
+    from jobs.operations.base import By
+
+
+def renew_badge(job: Job, *, actor: By, reason: str = "", revision: int | None = None) -> Act:
+    """Begin a new series of links: those that were given out before show nothing any more."""
+    with acting(job, "share", actor=actor, reason=reason, revision=revision) as c:
+        c.job.badge_series += 1
+        detail = "The badge has new links; those before show nothing."
+        audit(c, "share", detail)
+        return Act(1, c.job, detail)

@@ -1,0 +1,112 @@
+"""The figures of one job that its acts are about, read once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from django.db.models import Count, Q
+from django.utils import timezone
+
+from jobs.rules import progress
+from jobs.models import Item, Job, Phase
+from jobs.models.items import ItemQuerySet
+from jobs.models.phases import phases_of
+from jobs.rules.statuses import PhaseStatus
+
+HOLDERS_NAMED = 5
+
+
+@dataclass
+class Figures:
+    """A job with its phases in order, and who holds its items at `now`."""
+
+    job: Job
+    phases: list[Phase]
+    now: datetime
+
+    @cached_property
+    def leases(self) -> tuple[int, int, int]:
+        """(items held under a live lease, items held without one, how many of those had one that expired)."""
+        if not any(phase.processing for phase in self.phases):
+            return 0, 0, 0
+        live, over = Q(lease_expires_at__gte=self.now), Q(lease_expires_at__lt=self.now)
+        counts = self._held().aggregate(live=Count("pk", filter=live), over=Count("pk", filter=over), held=Count("pk"))
+        return counts["live"], counts["held"] - counts["live"], counts["over"]
+
+    @property
+    def live(self) -> int:
+        """Items under a live lease."""
+        return self.leases[0]
+
+    @property
+    def free(self) -> int:
+        """Held items that a release gives back: without a live lease."""
+        return self.leases[1]
+
+    @property
+    def expired(self) -> int:
+        """Held items whose lease is over; the other ones of `free` never had one."""
+        return self.leases[2]
+
+    @cached_property
+    def holders(self) -> list[str]:
+        """The workers that hold items, at most a handful."""
+        names = self._held().exclude(worker="").order_by("worker").values_list("worker", flat=True)
+        return list(names.distinct()[:HOLDERS_NAMED])
+
+    @property
+    def failed(self) -> int:
+        """Failed items that a retry takes: those of phases that are not closed for good."""
+        return sum(phase.failed for phase in self.takers)
+
+    @property
+    def takers(self) -> list[Phase]:
+        """Phases whose items can be retried or skipped."""
+        return [p for p in self.phases if not p.is_closed_for_good and not p.counted]
+
+    @property
+    def unfinished(self) -> list[Phase]:
+        """Phases that have not completed."""
+        return [phase for phase in self.phases if not phase.is_completed]
+
+    @property
+    def judged(self) -> list[Phase]:
+        """Phases whose threshold can change."""
+        done = (PhaseStatus.COMPLETED, PhaseStatus.CANCELLED)
+        return [phase for phase in self.phases if phase.status not in done]
+
+    @property
+    def begun(self) -> list[Phase]:
+        """Phases that have something to restart."""
+        return [p for p in self.phases if p.status != PhaseStatus.PENDING or p.started_at or p.counts.settled]
+
+    def chosen(self, code: str) -> list[Phase]:
+        """The phase of this code, or all."""
+        return [phase for phase in self.phases if phase.code == code] if code else self.phases
+
+    def out_of_reach(self) -> list[Phase]:
+        """Unfinished phases in which so much has failed that the threshold cannot be met any more."""
+        return [p for p in self.unfinished if not progress.threshold_reachable(p.counts, p.threshold)]
+
+    def _held(self) -> ItemQuerySet:
+        return Item.objects.held().filter(phase__in=[phase.pk for phase in self.phases if phase.processing])
+
+
+def figures_of(job: Job, *, phases: list[Phase] | None = None, now: datetime | None = None) -> Figures:
+    """The figures of this job as it is stored now."""
+    rows = phases_of([job])[job.pk] if phases is None else phases
+    return Figures(job=job, phases=rows, now=now or timezone.now())
+
+
+def leases_of(phases: Iterable[Phase], *, now: datetime) -> dict[int, tuple[int, int, int]]:
+    """`Figures.leases` by job, in one query; only of jobs with held items."""
+    holding = [phase.pk for phase in phases if phase.processing]
+    if not holding:
+        return {}
+    live, over = Count("pk", filter=Q(lease_expires_at__gte=now)), Count("pk", filter=Q(lease_expires_at__lt=now))
+    groups = Item.objects.held().filter(phase__in=holding).order_by().values_list("phase__job_id")
+    found = groups.annotate(live=live, over=over, held=Count("pk"))
+    return {job_id: (alive, held - alive, expired) for job_id, alive, expired, held in found}

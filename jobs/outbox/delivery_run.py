@@ -1,0 +1,188 @@
+"""One endpoint's deliveries, sent wave by wave.
+
+A wave holds at most one event of each job: the next one of a job leaves only after the endpoint has taken the one
+before it, or refused it for good. When one fails, the later ones of its job at this endpoint wait; those of other
+jobs go on. An endpoint that asks for a pause, or cannot be reached, rests as a whole.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from itertools import islice
+from threading import Event as Flag
+from time import monotonic
+from uuid import uuid4
+
+from django.conf import settings
+from django.db import close_old_connections, connection
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
+from jobs.models import Endpoint
+from jobs.models.outbox import EndpointKind
+from jobs.outbox import endpoint_leases, results
+from jobs.outbox.endpoint_leases import Due
+from jobs.outbox.messages import Message, Outcome, Sender, messages_of
+from jobs.outbox.webhooks import WebhookSender
+from jobs.serializers import encode
+
+BATCH = 1000
+HOLD_AGAIN = 5.0
+# An endpoint that was not reached is left alone until the first retry, and never longer than this.
+UNREACHABLE_PAUSE = timedelta(seconds=30)
+NO_PAUSE = timedelta(0)
+BROKER_SENDER = "jobs.outbox.broker.BrokerSender"
+
+Clock = Callable[[], datetime]
+
+
+class NoSender:
+    """Stands in where an endpoint cannot be reached from this installation, and says why."""
+
+    width = BATCH
+
+    def __init__(self, why: str) -> None:
+        self._outcome = Outcome(why, answered=False)
+
+    def send(self, endpoint: Endpoint, messages: Sequence[Message]) -> list[Outcome]:
+        """The same answer for each."""
+        return [self._outcome] * len(messages)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class Lane:
+    """The deliveries of one endpoint, for as long as this deliverer works for it.
+
+    `next_wave` and `take` ask the database, `send` waits for the endpoint: so they may run in different threads.
+    """
+
+    def __init__(
+        self, endpoint: Endpoint, *, clock: Clock = timezone.now, stop: Flag | None = None, limit: int | None = None
+    ) -> None:
+        self.endpoint = endpoint
+        self._clock = clock
+        self._stop = stop or Flag()
+        self._left = limit
+        self._name = uuid4().hex
+        self._held_at = 0.0
+        self._sender: Sender | None = None
+        self._ready: dict[int, list[Due]] = {}
+        self._messages: dict[int, Message] = {}
+        self._wave: list[Due] = []
+        self._over = False
+
+    def run(self) -> dict[str, int]:
+        """Send what is due, wave after wave; how many were sent, will be retried, are dead."""
+        counts: Counter[str] = Counter()
+        try:
+            while messages := self.next_wave():
+                counts.update(self.take(self.send(messages)))
+        finally:
+            self.close()
+            self.let_go()
+        return dict(counts)
+
+    def next_wave(self) -> list[Message]:
+        """At most one event of each job, to be sent now; none when the lane is over."""
+        if self._over or not self._hold():
+            return []
+        self._sender = self._sender or sender_for(self.endpoint)
+        if not self._ready:
+            self._load()
+        self._wave = [queue.pop(0) for queue in islice(self._ready.values(), self._sender.width)]
+        return [self._messages[due.event_id] for due in self._wave]
+
+    def send(self, messages: Sequence[Message]) -> list[Outcome]:
+        """Send a wave and wait for its outcomes; the database is not asked."""
+        assert self._sender
+        return self._sender.send(self.endpoint, messages)
+
+    def take(self, outcomes: Sequence[Outcome]) -> dict[str, int]:
+        """Store the outcomes of a wave; how many deliveries were sent, will be retried, are dead."""
+        now = self._clock()
+        marked = results.mark(self.endpoint, zip(self._wave, outcomes, strict=True), now=now)
+        self._ready = {job: queue for job, queue in self._ready.items() if queue and job not in marked.held_back}
+        self._over = any(outcome.gone for outcome in outcomes)
+        pause = max((results.pause_of(outcome) for outcome in outcomes if not outcome.sent), default=NO_PAUSE)
+        if not pause and not any(outcome.answered for outcome in outcomes):
+            pause = min((marked.next_try_at or now) - now, UNREACHABLE_PAUSE)
+        if pause > NO_PAUSE:
+            endpoint_leases.rest(self.endpoint, sender=self._name, until=now + pause)
+            self._over = True
+        return marked.counts
+
+    def close(self) -> None:
+        """Close the connections to the endpoint; the database is not asked."""
+        if self._sender:
+            self._sender.close()
+
+    def let_go(self) -> None:
+        """Leave the endpoint to the next deliverer."""
+        endpoint_leases.let_go(self.endpoint, sender=self._name)
+
+    def _load(self) -> None:
+        limit = BATCH if self._left is None else min(BATCH, self._left)
+        self._ready = endpoint_leases.due_at(self.endpoint, now=self._clock(), limit=limit) if limit else {}
+        queues = self._ready.values()
+        self._messages = messages_of(due.event_id for queue in queues for due in queue)
+        if self._left is not None:
+            self._left -= sum(map(len, queues))
+
+    def _hold(self) -> bool:
+        """Is this still, or again, the deliverer that works for the endpoint, and not asked to stop?"""
+        if self._stop.is_set():
+            return False
+        age = monotonic() - self._held_at
+        if not self._held_at or age > HOLD_AGAIN:
+            if age > endpoint_leases.HELD_FOR.total_seconds():
+                self._ready = {}  # Another deliverer may have sent these meanwhile.
+            held = endpoint_leases.hold(self.endpoint, sender=self._name, now=self._clock())
+            self._held_at = monotonic() if held else 0.0
+        return bool(self._held_at)
+
+
+def sender_for(endpoint: Endpoint) -> Sender:
+    """How this endpoint is reached."""
+    if endpoint.kind == EndpointKind.WEBHOOK:
+        return WebhookSender()
+    if not settings.AMQP_URL:
+        return NoSender("AMQP_URL is not given.")
+    try:
+        made: Sender = import_string(BROKER_SENDER)()
+    except ImportError:
+        return NoSender("The package pika is not installed; requirements-scale.txt names it.")
+    return made
+
+
+def lanes_due(*, now: datetime | None = None, stop: Flag | None = None, limit: int | None = None) -> dict[int, Lane]:
+    """A lane for each endpoint, by its id, with something due and no deliverer; buries what cannot leave."""
+    results.bury_disabled()
+    due = endpoint_leases.endpoints_due(now or timezone.now())
+    return {endpoint.pk: Lane(endpoint, clock=_clock(now), stop=stop, limit=limit) for endpoint in due}
+
+
+def try_out(endpoint: Endpoint, *, now: datetime | None = None) -> Outcome:
+    """Send a message of the type `endpoint.test` at once, which is no event and leaves nothing behind."""
+    body = {"event_id": str(uuid4()), "type": "endpoint.test", "occurred_at": now or timezone.now(), "data": {}}
+    message = Message(event_id=str(body["event_id"]), type="endpoint.test", body=encode(body))
+    sender = sender_for(endpoint)
+    release_connection()
+    try:
+        [outcome] = sender.send(endpoint, [message])
+    finally:
+        sender.close()
+    return outcome
+
+
+def release_connection() -> None:
+    """Give the database connection back before a wait for an endpoint, unless a transaction needs it."""
+    if not connection.in_atomic_block:
+        close_old_connections()
+
+
+def _clock(now: datetime | None) -> Clock:
+    return timezone.now if now is None else lambda: now

@@ -1,0 +1,136 @@
+"""What became of deliveries: sent, to be tried again, or dead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from secrets import SystemRandom
+from typing import Any
+
+import structlog
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+
+from jobs.db import bulk_sql
+from jobs.db.deletion import PORTION
+from jobs.models import Delivery, Endpoint
+from jobs.models.outbox import ERROR_LENGTH, DeliveryStatus, EndpointKind
+from jobs.outbox.endpoint_leases import Due
+from jobs.outbox.messages import Outcome
+
+log = structlog.get_logger(__name__)
+
+RETRY_AFTER = (5, 30, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600)
+JITTER = 0.1
+# A broker that cannot be reached has refused nothing: its messages are tried often, and never given up.
+BROKER_RETRY_AFTER = timedelta(seconds=30)
+MATCH = ("id", "tries", "status")
+FIELDS = ("status", "tries", "next_try_at", "error", "response_status", "sent_at")
+# A longer Retry-After is cut to this: an endpoint that is well again is not left alone for a day.
+LONGEST_RETRY_AFTER = timedelta(hours=1)
+_chance = SystemRandom()
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """The result of a wave: how many deliveries were sent, will be retried or are dead, and what follows from it.
+
+    The later events of the jobs in `held_back` wait. `next_try_at` is the earliest retry.
+    """
+
+    counts: dict[str, int]
+    held_back: set[int]
+    next_try_at: datetime | None
+
+
+def mark(endpoint: Endpoint, told: Iterable[tuple[Due, Outcome]], *, now: datetime) -> Marked:
+    """Store the outcomes of a wave in one statement.
+
+    A delivery that was marked or replayed meanwhile is left alone.
+    """
+    pairs = list(told)
+    values = [
+        (due.id, due.tries, DeliveryStatus.WAITING, *_after(endpoint, due, outcome, now=now)) for due, outcome in pairs
+    ]
+    gone = next((outcome for _, outcome in pairs if outcome.gone), None)
+    with transaction.atomic():
+        written = set(bulk_sql.update(Delivery, values, match=MATCH, fields=FIELDS))
+        if gone:
+            _disable(endpoint, gone)
+    counts = {"sent": 0, "retried": 0, "dead": 0}
+    held_back, tries_at = set(), []
+    for (due, _), value in zip(pairs, values, strict=True):
+        status, next_try_at = value[len(MATCH)], value[len(MATCH) + 2]
+        if due.id in written:
+            counts[_name(status)] += 1
+        if due.id not in written or status == DeliveryStatus.WAITING:
+            held_back.add(due.job_id)
+            tries_at.append(next_try_at)
+    _tell(endpoint, [(due, outcome) for due, outcome in pairs if not outcome.sent])
+    return Marked(counts, held_back, min(tries_at, default=None))
+
+
+def wait_after(failures: int) -> timedelta | None:
+    """How long to wait after so many failures in a row, give or take a tenth; None where there is no further try."""
+    if failures > len(RETRY_AFTER):
+        return None
+    return timedelta(seconds=RETRY_AFTER[failures - 1] * _chance.uniform(1 - JITTER, 1 + JITTER))
+
+
+def bury_disabled() -> int:
+    """Deliveries that wait for an endpoint that is not active any more are dead; how many that were."""
+    waiting = Delivery.objects.waiting().filter(endpoint=OuterRef("pk"))
+    disabled = Endpoint.objects.filter(Exists(waiting), active=False)
+    return sum(_bury(endpoint) for endpoint in disabled)
+
+
+def _bury(endpoint: Endpoint) -> int:
+    """In portions: other writers wait for one of them at most."""
+    error = f"The endpoint is disabled. {endpoint.disabled_reason}".strip()[:ERROR_LENGTH]
+    waiting = Delivery.objects.waiting().filter(endpoint=endpoint)
+    buried = 0
+    while ids := list(waiting.order_by("next_try_at", "event_id").values_list("pk", flat=True)[:PORTION]):
+        buried += waiting.filter(pk__in=ids).update(status=DeliveryStatus.DEAD, error=error)
+    return buried
+
+
+def _after(endpoint: Endpoint, due: Due, outcome: Outcome, *, now: datetime) -> tuple[Any, ...]:
+    """The new values of FIELDS."""
+    if outcome.sent:
+        return (DeliveryStatus.SENT, due.tries, due.next_try_at, "", outcome.status, now)
+    wait = _wait(endpoint, due, outcome)
+    status = DeliveryStatus.DEAD if wait is None else DeliveryStatus.WAITING
+    next_try_at = due.next_try_at if wait is None else now + wait
+    return (status, due.tries + 1, next_try_at, outcome.error[:ERROR_LENGTH], outcome.status, None)
+
+
+def _wait(endpoint: Endpoint, due: Due, outcome: Outcome) -> timedelta | None:
+    if outcome.gone or outcome.final:
+        return None
+    wait = wait_after(due.tries + 1)
+    if endpoint.kind == EndpointKind.BROKER and not outcome.answered:
+        return min(wait or BROKER_RETRY_AFTER, BROKER_RETRY_AFTER)
+    return wait and max(wait, pause_of(outcome))
+
+
+def pause_of(outcome: Outcome) -> timedelta:
+    """Return the pause that the endpoint asked for, within bounds."""
+    return min(outcome.retry_after or timedelta(0), LONGEST_RETRY_AFTER)
+
+
+def _disable(endpoint: Endpoint, outcome: Outcome) -> None:
+    Endpoint.objects.filter(pk=endpoint.pk).update(active=False, disabled_reason=outcome.error[:ERROR_LENGTH])
+    log.warning("endpoint_disabled", endpoint_id=endpoint.pk, reason=outcome.error)
+
+
+def _name(status: object) -> str:
+    return "retried" if status == DeliveryStatus.WAITING else str(status)
+
+
+def _tell(endpoint: Endpoint, failed: list[tuple[Due, Outcome]]) -> None:
+    """One line per wave, with the ids and the sentence of the first that failed."""
+    if failed:
+        due, outcome = failed[0]
+        fields = {"endpoint_id": endpoint.pk, "delivery_id": due.id, "job_id": due.job_id, "tries": due.tries + 1}
+        log.warning("deliveries_failed", **fields, number=len(failed), error=outcome.error)

@@ -1,0 +1,146 @@
+"""The registry of pipelines: what a kind of job is made of.
+
+An app registers its pipeline when it is ready (`AppConfig.ready`); the kernel asks the registry
+and never imports the app. A kind says which phases a job gets, which results it takes, and which
+page shows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from jobs.rules.errors import BadInput
+from jobs.rules.statuses import Shortfall, Trigger
+
+PhaseBuilder = Callable[["KindOptions"], "list[PhaseSpec]"]
+ResultCheck = Callable[[Any, Any, dict[str, Any]], str | None]
+CompletedHook = Callable[[Any, Any], None]
+JOB_PAGE = "admin:job-page"
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseSpec:
+    """One phase to create. None means the preset: of the job (threshold), of its kind, of the settings."""
+
+    code: str
+    asset_type: str = ""
+    label: str = ""
+    stage: str = ""
+    weight: int = 100
+    expected: int | None = None
+    threshold: int | None = None
+    trigger: Trigger | None = None
+    on_shortfall: Shortfall | None = None
+    gated: bool = False
+    watermark_ttl: int | None = None
+
+    def with_defaults(self) -> PhaseSpec:
+        """The same phase with its label and stage sentence filled in."""
+        label = self.label or self.code.replace("_", " ").replace(".", " ").capitalize()
+        return replace(
+            self,
+            label=label,
+            stage=self.stage or f"{label} {{done}}/{{expected}}",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class KindOptions:
+    """What a creator may say about a job that decides its phases."""
+
+    phases: Sequence[PhaseSpec] = ()
+    asset_types: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A pipeline.
+
+    `build` turns the creator's options into phases; `default_threshold` is the percent where
+    neither the phase nor the job names one (None: COMPLETION_THRESHOLD_PERCENTAGE). `check_result`
+    gets (job, phase, result) and answers why the result is refused, or None. `completed` gets (change, phase)
+    where a phase has completed, to write or announce what follows in the same change. `page` names the URL
+    that shows a job of this kind (it takes the job's id), `list_page` that of a list of its own, which the
+    navigation calls `plural`; the keys `g` and `key` lead there. A kind that is not `open` is created through its own
+    endpoint, `created_at`.
+    """
+
+    code: str
+    label: str
+    build: PhaseBuilder
+    default_threshold: int | None = 100
+    check_result: ResultCheck | None = None
+    completed: CompletedHook | None = None
+    page: str = JOB_PAGE
+    list_page: str = ""
+    plural: str = ""
+    key: str = ""
+    open: bool = True
+    created_at: str = ""
+
+
+_kinds: dict[str, Kind] = {}
+
+
+def register(kind: Kind) -> None:
+    """Add a pipeline; registering a code again replaces it."""
+    _kinds[kind.code] = kind
+
+
+def get(code: str) -> Kind:
+    """The kind by its code; BadInput names the ones there are."""
+    try:
+        return _kinds[code]
+    except KeyError:
+        known = ", ".join(sorted(_kinds))
+        raise BadInput({"kind": f"There is no kind {code!r}; there are: {known}."}) from None
+
+
+def find(code: str) -> Kind | None:
+    """The kind by its code, or None where nobody registered it."""
+    return _kinds.get(code)
+
+
+def check_open(code: str) -> None:
+    """BadInput where jobs of this kind are not created as jobs; it names the endpoint that creates them."""
+    kind = get(code)
+    if not kind.open:
+        raise BadInput(
+            {"kind": f"A job of kind {code} comes with more than a job: create it by POST {kind.created_at}."}
+        )
+
+
+def page_of(code: str) -> str:
+    """The name of the URL that shows a job of this kind; the plain page where nobody registered the kind."""
+    kind = find(code)
+    return kind.page if kind else JOB_PAGE
+
+
+def label_of(code: str) -> str:
+    """What people call this kind."""
+    kind = find(code)
+    return kind.label if kind else code
+
+
+def listed() -> list[Kind]:
+    """The kinds that have a list of their own, by its name."""
+    return sorted((kind for kind in _kinds.values() if kind.list_page), key=lambda kind: kind.plural)
+
+
+def choices() -> list[tuple[str, str]]:
+    """(code, label) of every registered kind, for filters and forms."""
+    return [(kind.code, kind.label) for kind in sorted(_kinds.values(), key=lambda kind: kind.label)]
+
+
+# --- generic: whatever the creator names -----------------------------------------------------------
+
+
+def _generic_phases(options: KindOptions) -> list[PhaseSpec]:
+    if options.asset_types:
+        raise BadInput({"asset_types": "Only a job of kind vision has asset types; name phases instead."})
+    return list(options.phases) or [PhaseSpec(code="items", label="Items", stage="Processing {done}/{expected}")]
+
+
+register(Kind(code="generic", label="Generic", build=_generic_phases, default_threshold=100))

@@ -1,0 +1,306 @@
+"""The arithmetic of progress: percent, threshold, judgement, status. Pure: no Django, no database.
+
+Counts go in as frozen dataclasses and plain numbers come out. Everything that people see as a
+number, and everything that decides whether a phase is over, is decided here and nowhere else.
+Integers and exact fractions only; a percent is floored once, at the end.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from fractions import Fraction
+
+from jobs.rules.statuses import OPEN_PHASE, CompletedBy, Held, JobStatus, PhaseStatus, Shortfall, Stuck, Trigger
+from jobs.rules.formatting import clip
+
+RATE_WINDOW_MINUTES = 5
+STAGE_LENGTH = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The counters of one phase; `expected` is None while nobody has announced it."""
+
+    expected: int | None
+    done: int = 0
+    failed: int = 0
+    skipped: int = 0
+    processing: int = 0
+
+    @property
+    def processed(self) -> int:
+        """Items that count as success: done and skipped."""
+        return self.done + self.skipped
+
+    @property
+    def settled(self) -> int:
+        """Items with an outcome: done, failed and skipped."""
+        return self.done + self.failed + self.skipped
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseState:
+    """What the rules need to know of a phase."""
+
+    counts: Counts
+    status: PhaseStatus = PhaseStatus.PENDING
+    weight: int = 100
+    threshold: int = 100
+    trigger: Trigger = Trigger.WHEN_SETTLED
+    on_shortfall: Shortfall = Shortfall.PARTIAL
+    gated: bool = False
+    begun: bool = False
+    waits_for_all: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """True while the phase has neither completed nor failed nor been cancelled."""
+        return self.status in OPEN_PHASE
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """How a phase is over: completed (by what, with something missing or not) or failed."""
+
+    status: PhaseStatus
+    completed_by: CompletedBy | None = None
+    partial: bool = False
+
+
+# --- percent -----------------------------------------------------------------------------------
+
+
+def _floor_percent(part: int, expected: int | None, *, completed: bool) -> int | None:
+    if expected is None:
+        return None
+    if expected == 0:
+        return 100 if completed else 0
+    return min(100, part * 100 // expected)
+
+
+def percent(counts: Counts, *, completed: bool = False) -> int | None:
+    """floor((done + skipped) · 100 / expected), at most 100; None while expected is unknown."""
+    return _floor_percent(counts.processed, counts.expected, completed=completed)
+
+
+def settled_percent(counts: Counts, *, completed: bool = False) -> int | None:
+    """Like `percent` with the failed items counted too: the hatched second segment of a bar."""
+    return _floor_percent(counts.settled, counts.expected, completed=completed)
+
+
+def pending(counts: Counts) -> int | None:
+    """Expected items that nobody holds and that have no outcome; None while expected is unknown."""
+    if counts.expected is None:
+        return None
+    return max(0, counts.expected - counts.settled - counts.processing)
+
+
+def over_delivered(counts: Counts) -> bool:
+    """True when more was done than was expected."""
+    return counts.expected is not None and counts.done > counts.expected
+
+
+def _share(state: PhaseState, part: int) -> Fraction:
+    if state.status == PhaseStatus.COMPLETED:
+        return Fraction(1)
+    if not state.counts.expected:
+        return Fraction(0)
+    return min(Fraction(1), Fraction(part, state.counts.expected))
+
+
+def _weighted(states: Sequence[PhaseState], shares: Sequence[Fraction]) -> int:
+    weights = [state.weight for state in states]
+    if not any(weights):
+        weights = [1] * len(states)
+    total = sum(weights)
+    return int(sum(w * s for w, s in zip(weights, shares, strict=True)) * 100 / total) if total else 0
+
+
+def job_percent(states: Sequence[PhaseState]) -> int:
+    """Percent of a job: one floor over the exact weighted shares of its phases.
+
+    A completed phase counts as 100, an unknown total as 0; weights that are all 0 count as equal.
+    """
+    return _weighted(states, [_share(state, state.counts.processed) for state in states])
+
+
+def job_settled_percent(states: Sequence[PhaseState]) -> int:
+    """Like `job_percent` with failed items counted too."""
+    return _weighted(states, [_share(state, state.counts.settled) for state in states])
+
+
+# --- threshold and judgement -------------------------------------------------------------------
+
+
+def needed(expected: int | None, threshold: int) -> int | None:
+    """How many successes complete `expected` items at `threshold` percent; None while unknown."""
+    return None if expected is None else -(-expected * threshold // 100)
+
+
+def threshold_met(counts: Counts, threshold: int) -> bool:
+    """(done + skipped) · 100 ≥ expected · threshold, in integers; never while expected is unknown."""
+    return counts.expected is not None and counts.processed * 100 >= counts.expected * threshold
+
+
+def threshold_reachable(counts: Counts, threshold: int) -> bool:
+    """True unless so many items have failed that the open ones cannot meet the threshold."""
+    if counts.expected is None:
+        return True
+    return (counts.expected - counts.failed) * 100 >= counts.expected * threshold
+
+
+def completion(counts: Counts, *, by: CompletedBy) -> Judgement:
+    """A completed phase; `by` is replaced by all_done when nothing is missing."""
+    missing = counts.expected is not None and counts.processed < counts.expected
+    return Judgement(PhaseStatus.COMPLETED, by if missing else CompletedBy.ALL_DONE, missing)
+
+
+def judge(state: PhaseState, *, deadline_passed: bool = False) -> Judgement | None:
+    """Is this open phase over, and how? None means that it goes on.
+
+    `at_threshold` is over the moment the threshold is met (unless it `waits_for_all`), either trigger when every
+    expected item is settled or the watermark has passed. What is over without meeting its threshold is a
+    shortfall: completed as partial, or failed.
+    """
+    counts = state.counts
+    if counts.expected is None:
+        return None
+    met = threshold_met(counts, state.threshold)
+    if state.trigger == Trigger.AT_THRESHOLD and met and not state.waits_for_all:
+        return completion(counts, by=CompletedBy.THRESHOLD)
+    settled = counts.settled >= counts.expected
+    if not settled and not deadline_passed:
+        return None
+    if met or state.on_shortfall == Shortfall.PARTIAL:
+        return completion(counts, by=CompletedBy.SETTLED if settled else CompletedBy.WATERMARK)
+    return Judgement(PhaseStatus.FAILED)
+
+
+# --- the job as a whole ------------------------------------------------------------------------
+
+
+def gates(states: Sequence[PhaseState]) -> list[bool]:
+    """For each phase, in order: may it work? A gated one only when all earlier ones completed."""
+    answer, all_completed = [], True
+    for state in states:
+        answer.append(all_completed or not state.gated)
+        all_completed = all_completed and state.status == PhaseStatus.COMPLETED
+    return answer
+
+
+def _can_go_on(states: Sequence[PhaseState]) -> bool:
+    """Is any phase open that works, or waits behind a gate that can still open?"""
+    blocked = False
+    for state in states:
+        if state.is_open and not (state.gated and blocked):
+            return True
+        blocked = blocked or state.status != PhaseStatus.COMPLETED
+    return False
+
+
+def job_status(states: Sequence[PhaseState], held: str = "") -> JobStatus:
+    """The status of a job from its phases and from what an operator has set; first match wins."""
+    statuses = {state.status for state in states}
+    if statuses <= {PhaseStatus.COMPLETED}:
+        return JobStatus.COMPLETED
+    if held in (Held.CANCELLED, Held.PAUSED):
+        return JobStatus(held)
+    if not _can_go_on(states):
+        return JobStatus.FAILED if PhaseStatus.FAILED in statuses else JobStatus.CANCELLED
+    return JobStatus.PROCESSING if any(state.begun for state in states) else JobStatus.PENDING
+
+
+# --- sentences ---------------------------------------------------------------------------------
+
+_FIELD = re.compile(r"\{(done|failed|skipped|processed|settled|expected)\}")
+_FINISHED_STAGE = {
+    JobStatus.COMPLETED: "Completed",
+    JobStatus.FAILED: "Failed",
+    JobStatus.CANCELLED: "Cancelled",
+}
+
+
+def stage(template: str, counts: Counts) -> str:
+    """The sentence of a phase: `Processing chunk {done}/{expected}` → `Processing chunk 5/17`.
+
+    An unknown total reads `?`. The sentence ends in ` · 1 failed` while items are failed, and is cut
+    to STAGE_LENGTH characters.
+    """
+    expected = "?" if counts.expected is None else counts.expected
+    sentence = _FIELD.sub(
+        lambda field: str(expected if field[1] == "expected" else getattr(counts, field[1])), template
+    )
+    ending = f" · {counts.failed} failed" if counts.failed else ""
+    return clip(sentence, STAGE_LENGTH - len(ending)) + ending
+
+
+def job_stage(status: JobStatus, phases: Sequence[tuple[PhaseState, str]]) -> str:
+    """The stage of a job: of its first unfinished phase that has begun, else of its first unfinished.
+
+    Where none is left a paused job has failed: with all completed it would be completed.
+    """
+    if status in _FINISHED_STAGE:
+        return _FINISHED_STAGE[status]
+    unfinished = [(state, template) for state, template in phases if state.is_open]
+    begun = [(state, template) for state, template in unfinished if state.begun]
+    for state, template in begun + unfinished:
+        return stage(template, state.counts)
+    return _FINISHED_STAGE[JobStatus.FAILED]
+
+
+# --- rate, time left, stuck --------------------------------------------------------------------
+
+
+def window_start(now: datetime) -> datetime:
+    """The first minute that the rate looks at."""
+    return now.replace(second=0, microsecond=0) - timedelta(minutes=RATE_WINDOW_MINUTES - 1)
+
+
+def rate_per_minute(settled: int, *, started_at: datetime | None, now: datetime) -> float | None:
+    """Items settled per minute in the last five minutes, or since the start; None without any.
+
+    `settled` is what the tallies since `window_start(now)` hold (done and failed, never skips).
+    """
+    if not settled or started_at is None:
+        return None
+    seconds = (now - max(window_start(now), started_at)).total_seconds()
+    return round(settled * 60 / max(seconds, 1.0), 1)
+
+
+def eta_seconds(counts: Counts, rate: float | None) -> int | None:
+    """Seconds until every expected item is settled at this rate; None without a rate or a total."""
+    if not rate or counts.expected is None:
+        return None
+    return int(max(0, counts.expected - counts.settled) * 60 / rate)
+
+
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    """The signs of life of a job, for `stuck`. Times are aware datetimes, None for never."""
+
+    status: JobStatus
+    heard_at: datetime | None
+    progress_at: datetime | None
+    unannounced_since: datetime | None
+
+
+def stuck(vitals: Vitals, *, now: datetime, silent_after: timedelta, stalled_after: timedelta) -> Stuck | None:
+    """Why a job will not finish by itself, or None.
+
+    `unannounced_since` is the earliest moment at which a phase has had items for a whole ttl and
+    no announcement. A job that nobody has begun is waiting, not silent.
+    """
+    if vitals.status not in (JobStatus.PENDING, JobStatus.PROCESSING):
+        return None
+    if vitals.unannounced_since is not None and vitals.unannounced_since < now:
+        return Stuck.UNANNOUNCED
+    if vitals.status == JobStatus.PENDING:
+        return None
+    if vitals.heard_at is not None and vitals.heard_at + silent_after < now:
+        return Stuck.SILENT
+    if vitals.progress_at is not None and vitals.progress_at + stalled_after < now:
+        return Stuck.STALLED
+    return None

@@ -1,0 +1,152 @@
+"""Taking items under a lease. Two workers never hold the same item."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import OperationalError, connection
+from django.db.models import F
+
+from jobs.db import bulk_sql
+from jobs.change import Actor, Change, JobLocked, LostRace, change, change_free, is_locked
+from jobs.change.refusals import Call, closed_to
+from jobs.models import Item, Phase
+from jobs.models.jobs import projects_of
+from jobs.models.phases import PhaseQuerySet
+from jobs.rules.statuses import ItemStatus, Reason
+from jobs.tracking.types import Claimed, ClaimedItem
+
+PATIENCE = "300ms"
+CLAIM_FIELDS = ("id", "phase_id", "key", "label", "split", "payload", "attempt")
+TAKEN_FIELDS = (
+    "attempt", "status", "worker", "account", "lease_seconds", "lease_expires_at", "started_at", "finished_at",
+)  # fmt: skip
+
+
+def claim(phase: Phase, *, worker: str, limit: int = 100, lease_seconds: int | None = None, by: Actor) -> Claimed:
+    """Take up to `limit` pending items of this phase, in their order, for `lease_seconds`.
+
+    A phase that completed by threshold, settled or watermark still gives its open items. An empty
+    answer says why; it costs one query and no lock.
+    """
+    reason = _reason(phase)
+    if reason:
+        return Claimed([], reason)
+    with change([phase.job_id], by=by) as c:
+        locked = c.phase(phase.pk)
+        reason = _reason(locked)
+        if reason:
+            return Claimed([], reason)
+        ids = locked.items.filter(status=ItemStatus.PENDING).order_by("pk").values_list("pk", flat=True)[:limit]
+        items = _take(c, list(ids), worker=worker, lease_seconds=lease_seconds)
+    return Claimed(items, None if items else Reason.NONE_PENDING)
+
+
+def claim_any(
+    *, worker: str, phase: str, kind: str = "", limit: int = 100, lease_seconds: int | None = None, by: Actor
+) -> Claimed:
+    """Take the oldest pending items of any unfinished phase of this code within the account's sight.
+
+    If other workers claimed these items while this call waited for the locks, the next ones of the same jobs, or of
+    the next jobs, take their place; the answer is empty only when nothing is left. A job that another transaction
+    holds is waited for only as long as most locks are held; then the jobs behind it have their turn.
+    """
+    claimable = _claimable(phase, kind=kind, by=by)
+    locked: set[int] = set()
+    while wanted := _oldest(claimable.exclude(job__in=locked), limit=limit):
+        job_ids = {phase.job_id for phase in wanted}
+        with _claiming(job_ids, by=by) as c:
+            found = _oldest(claimable.filter(job__in=c.jobs), limit=limit)
+            items = _take(c, _pending(found, limit=limit), worker=worker, lease_seconds=lease_seconds)
+        if found:
+            return Claimed(items, None if items else Reason.NONE_PENDING)
+        locked |= job_ids - c.jobs.keys()
+    if locked:
+        raise JobLocked
+    return Claimed([], Reason.NONE_PENDING)
+
+
+@contextmanager
+def _claiming(job_ids: Collection[int], *, by: Actor) -> Iterator[Change]:
+    """A change of these jobs; without those that another transaction holds for longer."""
+    held = ExitStack()
+    try:
+        c = held.enter_context(change(job_ids, by=by, patience=PATIENCE))
+    except OperationalError as error:
+        if connection.in_atomic_block or not is_locked(error):
+            raise
+        c = held.enter_context(change_free(job_ids, by=by))
+    with held:
+        yield c
+
+
+def _oldest(phases: PhaseQuerySet, *, limit: int) -> list[Phase]:
+    """The oldest of these phases, as many as their counters say it takes for so many pending items."""
+    chosen: list[Phase] = []
+    pending = 0
+    for phase in phases.order_by("pk")[:limit]:
+        chosen.append(phase)
+        pending += phase.pending_items
+        if pending >= limit:
+            break
+    return chosen
+
+
+def _pending(phases: Sequence[Phase], *, limit: int) -> list[int]:
+    """The oldest pending items of these phases; only as many are read as are wanted."""
+    if not phases:
+        return []
+    *whole, last = phases
+    items = Item.objects.filter(status=ItemStatus.PENDING).values_list("pk", flat=True)
+    found = list(items.filter(phase__in=whole).order_by("phase_id", "pk"))
+    return [*found, *items.filter(phase=last).order_by("pk")[: limit - len(found)]]
+
+
+def _reason(phase: Phase) -> Reason | None:
+    """Why this phase gives no items, from its row alone."""
+    refused = closed_to(phase, Call.CLAIM)
+    if refused:
+        return refused.reason
+    return None if phase.pending_items > 0 and not phase.counted else Reason.NONE_PENDING
+
+
+def _claimable(code: str, *, kind: str, by: Actor) -> PhaseQuerySet:
+    phases = Phase.objects.claimable(code=code, kind=kind).filter(
+        items_total__gt=F("done") + F("failed") + F("skipped") + F("processing")
+    )
+    projects = projects_of(by.account) if by.account else None
+    return phases if projects is None else phases.filter(job__project__in=projects)
+
+
+def _take(c: Change, ids: Sequence[int], *, worker: str, lease_seconds: int | None) -> list[ClaimedItem]:
+    """Put these pending items of the locked jobs under a lease."""
+    if not ids:
+        return []
+    seconds = lease_seconds or settings.ITEM_LEASE_SECONDS
+    expires = c.now + timedelta(seconds=seconds)
+    found = list(Item.objects.filter(pk__in=ids).order_by("pk").values_list(*CLAIM_FIELDS))
+    account = c.by.account.pk if c.by.account else None
+    taken_by = (ItemStatus.PROCESSING, worker, account, seconds, expires, c.now, None)
+    values = [(row[0], ItemStatus.PENDING, row[-1], row[-1] + 1, *taken_by) for row in found]
+    if len(bulk_sql.update(Item, values, match=("id", "status", "attempt"), fields=TAKEN_FIELDS)) != len(ids):
+        raise LostRace("An item was taken by somebody who did not hold the lock of its job.")
+    taken: dict[int, int] = defaultdict(int)
+    for row in found:
+        taken[row[1]] += 1
+    phases = {phase_id: _taken(c, c.phase(phase_id), number) for phase_id, number in taken.items()}
+    c.seen(worker, job=phases[found[-1][1]].job)
+    return [
+        ClaimedItem(pk, key, label, split, payload, attempt + 1, expires, phases[of].job_id, phases[of].code)
+        for pk, of, key, label, split, payload, attempt in found
+    ]
+
+
+def _taken(c: Change, phase: Phase, number: int) -> Phase:
+    c.begin(phase)
+    c.count(phase, was=ItemStatus.PENDING, now=ItemStatus.PROCESSING, number=number)
+    c.heard(phase.job)
+    return phase

@@ -1,0 +1,274 @@
+"""Creating jobs and adding items: idempotent by name and by key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from jobs.rules import pipelines
+from jobs.db import bulk_sql
+from jobs.change import Actor, Change, LostRace, change, settle
+from jobs.change.phase_life import Life
+from jobs.change.refusals import Call, require_open
+from jobs.change.new_run import gated_after, rerun
+from jobs.rules.errors import BadInput, Conflict, NotPermitted, WrongState
+from jobs.rules.pipelines import KindOptions, PhaseSpec
+from jobs.models import Item, Job, Phase
+from jobs.models.items import digest
+from jobs.models.jobs import projects_of
+from jobs.rules.statuses import ItemStatus, Shortfall, Trigger
+from jobs.tracking.types import Added, Created, NewItem
+
+ROWS_PER_STATEMENT = 10_000
+Fill = Callable[[Job], Mapping[str, Sequence[NewItem]]]
+
+
+def create_job(
+    *,
+    name: str,
+    kind: str = "generic",
+    project: str = "",
+    metadata: dict[str, Any] | None = None,
+    threshold: int | None = None,
+    phases: Sequence[PhaseSpec] = (),
+    asset_types: Sequence[str] = (),
+    items: Sequence[NewItem] | None = None,
+    fill: Fill | None = None,
+    reopen: bool = False,
+    by: Actor,
+) -> Created:
+    """Create a job with its phases and the items of its first phase, or find the one of this name.
+
+    `fill` is for kinds that know the items of every phase: it gets the new job, which has its id, and answers
+    them by the code of their phase. An existing job gets the new `items`, which give the total where nobody has told
+    it; the rest is ignored. Refused: another
+    kind or a name that exists out of sight (Conflict `name_taken`), a project out of reach (NotPermitted).
+    """
+    chosen = pipelines.get(kind)
+    specs = [spec.with_defaults() for spec in chosen.build(KindOptions(phases, asset_types))]
+    _check_phases(specs)
+    existing = Job.objects.filter(name=name).first()
+    if existing is None:
+        _check_project(by, project)
+        job = Job(
+            name=name,
+            kind=kind,
+            project=project,
+            metadata=metadata or {},
+            threshold=threshold,
+            account=by.account,
+        )
+        try:
+            with transaction.atomic():
+                return Created(_insert(job, _phases(specs, job=job), items, fill=fill, by=by), True)
+        except IntegrityError:
+            existing = _existing_of(name)
+    return Created(_existing(existing, kind=kind, items=items, reopen=reopen, by=by), False)
+
+
+def _existing_of(name: str) -> Job:
+    """The job that has taken this name meanwhile. One that is being deleted keeps its name until the end."""
+    existing = Job.objects.filter(name=name).first()
+    if existing is None:
+        raise Conflict(f"Job {name} is being deleted; create it again when that is over.", code="name_taken")
+    return existing
+
+
+def add_items(phase: Phase, *, items: Sequence[NewItem], reopen: bool = False, by: Actor) -> Added:
+    """Add items to a phase; a key that it holds already is left as it is.
+
+    A finished phase takes no new items (WrongState) unless `reopen` starts a new run that keeps
+    what is settled and waits for the new items; later gated phases begin a new run too. A phase
+    that is counted without items takes none, nor does a job of a kind whose items come with
+    something of their own.
+    """
+    with change([phase.job_id], by=by) as c:
+        locked = c.phase(phase.pk)
+        _check_kind(locked)
+        return list_items(c, locked, items, reopen=reopen)
+
+
+def _check_kind(phase: Phase) -> None:
+    kind = pipelines.find(phase.job.kind)
+    if kind and not kind.open:
+        raise WrongState(
+            f"Job {phase.job.name} is of kind {kind.code}, which takes its items through {kind.created_at} only."
+        )
+
+
+def list_items(
+    c: Change, phase: Phase, items: Sequence[NewItem], *, reopen: bool = False, listing: bool = True
+) -> Added:
+    """`add_items` inside a change that holds the job. Without `listing` the phase does not become a listed one."""
+    if phase.counted:
+        raise WrongState(f"Phase {phase.code} is counted without items; it cannot take items as well.")
+    unique = {digest(item.key): item for item in items}
+    added = insert_items(phase, unique)
+    if added:
+        was_over = not phase.is_open
+        if was_over:
+            _reopen(c, phase, asked=reopen)
+        phase.items_total += added
+        c.live(phase, Life.ADD_ITEMS)
+        if was_over:
+            c.live(phase, Life.AWAIT_NEW)
+    phase.listed = phase.listed or listing
+    return Added(added, len(items) - added)
+
+
+def close_list(c: Change, phase: Phase) -> None:
+    """Close an open list: the total of this phase is the number of its items, without a watermark."""
+    if phase.expected is None:
+        c.live(phase, Life.CLOSE_LIST)
+        c.record(phase.job, f"{phase.code}.listed", phase=phase, detail=f"{phase.items_total} items, and no more.")
+
+
+def skip_listed(c: Change, phase: Phase, reasons: Mapping[int, str]) -> None:
+    """Pending items that need no work, by their ids, each with the sentence that says why; they count as done work.
+
+    Unlike a report this begins nothing: a phase of which only such items are settled is still pending.
+    """
+    values = [(pk, ItemStatus.PENDING, ItemStatus.SKIPPED, reason, c.now) for pk, reason in reasons.items()]
+    moved = bulk_sql.update(Item, values, match=("id", "status"), fields=("status", "error", "finished_at"))
+    if len(moved) != len(values):
+        raise LostRace("An item was moved by somebody who did not hold the lock of its job.")
+    c.count(phase, was=ItemStatus.PENDING, now=ItemStatus.SKIPPED, number=len(moved))
+
+
+def add_phases(c: Change, specs: Sequence[PhaseSpec]) -> list[Phase]:
+    """Add phases behind those that the one job of this change has; a completed job goes on with them."""
+    job, present = c.job, c.phases[c.job.pk]
+    added = _phases([spec.with_defaults() for spec in specs], job=job, first=len(present))
+    Phase.objects.bulk_create(added)
+    c.adopt([], added)
+    for phase in added:
+        c.record(job, f"{phase.code}.added", phase=phase)
+    job.watched_from = c.now
+    return added
+
+
+def insert_items(phase: Phase, items: dict[str, NewItem]) -> int:
+    """Insert the items (by the digest of their key) that the phase does not hold yet; how many those were."""
+    added = 0
+    for batch in _batches(items):
+        values = [(item.key, fingerprint, item.label, item.split, item.payload) for fingerprint, item in batch]
+        added += bulk_sql.insert(
+            Item,
+            values,
+            fields=("key", "key_digest", "label", "split", "payload"),
+            constants={"phase": phase.pk},
+            ignore_conflicts=True,
+        )
+    return added
+
+
+def _batches(items: dict[str, NewItem]) -> list[list[tuple[str, NewItem]]]:
+    pairs = list(items.items())
+    return [pairs[start : start + ROWS_PER_STATEMENT] for start in range(0, len(pairs), ROWS_PER_STATEMENT)]
+
+
+def _reopen(c: Change, phase: Phase, *, asked: bool) -> None:
+    """Begin a run that keeps what is settled and waits for the new items, and a new run of each later gated phase.
+
+    What the later ones did stands on the list as it was; an announcement does not hold for the longer one.
+    """
+    require_open(phase, Call.REOPEN if asked else Call.ADD)
+    c.reopen(phase, Life.REOPEN)
+    later = gated_after(c.phases[phase.job_id], phase)
+    rerun(c, later)
+    again = f" New runs of {', '.join(each.code for each in later)}." if later else ""
+    c.record(phase.job, f"{phase.code}.reopened", phase=phase, detail=f"New items began run {phase.run}.{again}")
+
+
+# --- the parts of create_job -----------------------------------------------------------------------
+
+
+def _check_phases(specs: Sequence[PhaseSpec]) -> None:
+    codes = [spec.code for spec in specs]
+    for code in codes:
+        if codes.count(code) > 1:
+            raise BadInput({"phases": f"Two phases have the code {code!r}; each code may occur once."})
+    if specs[0].gated:
+        raise BadInput({"phases[0].gated": "The first phase has no earlier one that could open its gate."})
+
+
+def _check_project(by: Actor, project: str) -> None:
+    projects = projects_of(by.account) if by.account else None
+    if projects is not None and project not in projects:
+        raise NotPermitted(f"This account is limited to the projects {', '.join(projects)}; {project!r} is not one.")
+
+
+def _phases(specs: Sequence[PhaseSpec], *, job: Job, first: int = 0) -> list[Phase]:
+    """The rows of these phases, at positions from `first` on."""
+    default = pipelines.get(job.kind).default_threshold
+    preset = settings.COMPLETION_THRESHOLD_PERCENTAGE if default is None else default
+    inherited = preset if job.threshold is None else job.threshold
+    return [
+        Phase(
+            job=job,
+            code=spec.code,
+            position=position,
+            asset_type=spec.asset_type,
+            label=spec.label,
+            stage=spec.stage,
+            weight=spec.weight,
+            expected=spec.expected,
+            announced=spec.expected is not None,
+            threshold=inherited if spec.threshold is None else spec.threshold,
+            trigger=spec.trigger or Trigger.WHEN_SETTLED,
+            on_shortfall=spec.on_shortfall or Shortfall.PARTIAL,
+            gated=spec.gated,
+            gate_open=not spec.gated,
+            watermark_ttl=spec.watermark_ttl or settings.WATERMARK_TTL_SECONDS,
+        )
+        for position, spec in enumerate(specs, first)
+    ]
+
+
+def _insert(job: Job, phases: list[Phase], items: Sequence[NewItem] | None, *, fill: Fill | None, by: Actor) -> Job:
+    now = timezone.now()
+    job.created_at = job.updated_at = job.watched_from = now
+    job.save(force_insert=True)
+    for phase in phases:
+        phase.job = job
+    Phase.objects.bulk_create(phases)
+    c = Change(by=by, now=now)
+    c.adopt([job], phases)
+    filled = {} if items is None else {phases[0].code: items}
+    filled |= fill(job) if fill else {}
+    for code, listed in filled.items():
+        phase = c.phase_by_code(code)
+        c.live(phase, Life.LIST)
+        list_items(c, phase, listed)
+    c.record(job, "job.created")
+    settle(c)
+    return job
+
+
+def _existing(job: Job, *, kind: str, items: Sequence[NewItem] | None, reopen: bool, by: Actor) -> Job:
+    projects = projects_of(by.account) if by.account else None
+    if projects is not None and job.project not in projects:
+        raise Conflict("A job of this name exists; choose another name.", code="name_taken")
+    if job.kind != kind:
+        raise Conflict(f"Job {job.name} exists and is of kind {job.kind}, not {kind}.", code="name_taken")
+    if items is None:
+        return job
+    with change([job.pk], by=by) as c:
+        _list_late(c, c.phases[job.pk][0], items, reopen=reopen)
+    return c.job
+
+
+def _list_late(c: Change, phase: Phase, items: Sequence[NewItem], *, reopen: bool) -> None:
+    """The list of a job that was asked for by name before: it gives the total as if the job began with it.
+
+    An empty one says nothing about a phase that works without items already.
+    """
+    if not items and (phase.counted or phase.started_at):
+        return
+    list_items(c, phase, items, reopen=reopen)
+    if phase.is_open:
+        close_list(c, phase)

@@ -1,0 +1,48 @@
+"""Signs of life between reports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from jobs.db import bulk_sql
+from jobs.change import Actor, Change, change
+from jobs.models import Item, Job
+from jobs.rules.statuses import Held
+from jobs.tracking.types import Beat
+
+
+def heartbeat(job: Job, *, worker: str, items: Sequence[int] | None = None, message: str = "", by: Actor) -> Beat:
+    """A sign of life. Renews the leases of the named items, or of all that this worker holds in the job.
+
+    A lease is renewed by its own length; an item that is held without one gets none. Items that this
+    worker does not hold are answered as lost.
+    A plain heartbeat does not move the revision.
+    """
+    with change([job.pk], by=by) as c:
+        c.heard(c.job)
+        held = _held(c, worker, items)
+        leases = _renew(held, now=c.now)
+        c.seen(worker, job=c.job, message=message)
+    found = {item.pk for item in held}
+    return Beat(
+        job_status=str(c.job.status),
+        cancel_requested=c.job.held == Held.CANCELLED,
+        leases=leases,
+        lost=[pk for pk in items or () if pk not in found],
+    )
+
+
+def _held(c: Change, worker: str, items: Sequence[int] | None) -> list[Item]:
+    holding = [phase.pk for phase in c.phases[c.job.pk] if phase.processing]
+    held = Item.objects.held().filter(worker=worker).within(holding)
+    if items is not None:
+        held = held.with_ids(items)
+    return list(held.only("lease_seconds").order_by("pk"))
+
+
+def _renew(held: Sequence[Item], *, now: datetime) -> list[tuple[int, datetime]]:
+    leases = [(item.pk, now + timedelta(seconds=item.lease_seconds)) for item in held if item.lease_seconds is not None]
+    if leases:
+        bulk_sql.update(Item, leases, match=("id",), fields=("lease_expires_at",))
+    return leases

@@ -1,0 +1,238 @@
+"""Workers tell outcomes. A report is a state transition of named items, so repeating it changes nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+
+from django.conf import settings
+
+from jobs.rules import pipelines
+from jobs.db import bulk_sql
+from jobs.change import Actor, Change, LostRace, change, change_free
+from jobs.change.refusals import Call, closed_to
+from jobs.rules.errors import Refused, WrongState
+from jobs.rules.pipelines import ResultCheck
+from jobs.models import Item, Phase
+from jobs.models.items import digest
+from jobs.rules.statuses import Held, ItemStatus, Outcome
+from jobs.change.event_factory import sentence
+from jobs.tracking import transitions
+from jobs.tracking.create import insert_items
+from jobs.tracking.types import NewItem, Reported, Result, ResultOutcome
+from jobs.tracking.transitions import ItemState, Reporter
+
+Key = tuple[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The results that one worker reports for one phase; not `leased`, what it begins is held without a lease."""
+
+    phase: Phase
+    worker: str
+    results: Sequence[Result]
+    by: Actor
+    leased: bool = True
+
+
+Answer = Reported | Refused
+
+
+def report_many(batches: Sequence[Batch]) -> list[Reported]:
+    """Apply several batches, of whatever jobs, in one transaction and a constant number of statements.
+
+    All or nothing: the first refusal is raised. `report` is the verb for one batch.
+    """
+    with change({batch.phase.job_id for batch in batches}, by=batches[0].by) as c:
+        return [accepted(answer) for answer in apply_results(c, batches)]
+
+
+def report_free(batches: Sequence[Batch]) -> list[Answer | None]:
+    """Apply those batches whose jobs no other transaction holds; each gets its answer, or None where it was left out.
+
+    A refused batch changes nothing and does not touch its neighbours.
+    """
+    with change_free({batch.phase.job_id for batch in batches}, by=batches[0].by) as c:
+        free = [batch for batch in batches if batch.phase.job_id in c.jobs]
+        answers = iter(apply_results(c, free))
+    return [next(answers) if batch.phase.job_id in c.jobs else None for batch in batches]
+
+
+def accepted(answer: Answer) -> Reported:
+    """Return the answer to a batch that was taken; raise the refusal of one that was not."""
+    if isinstance(answer, Refused):
+        raise answer
+    return answer
+
+
+def apply_results(c: Change, batches: Sequence[Batch]) -> list[Answer]:
+    """Apply batches inside a change that holds their jobs. Refusals are found before anything is written."""
+    refusals = [_refusal(c, batch) for batch in batches]
+    answers = iter(_apply_all(c, [batch for batch, refused in zip(batches, refusals, strict=True) if not refused]))
+    return [refused or next(answers) for refused in refusals]
+
+
+def _refusal(c: Change, batch: Batch) -> Refused | None:
+    """Why this batch as a whole is not taken."""
+    try:
+        phase = c.phase(batch.phase.pk)
+        pipelines.get(phase.job.kind)
+        if phase.counted:
+            raise WrongState(f"Phase {phase.code} is counted without items; report its numbers with count.")
+    except Refused as refused:
+        return refused
+    return None
+
+
+def _apply_all(c: Change, batches: Sequence[Batch]) -> list[Reported]:
+    if not batches:
+        return []
+    fingerprints = [[digest(result.key) for result in batch.results] for batch in batches]
+    items = _load(batches, fingerprints)
+    created = _create_unknown(c, batches, fingerprints, known=items.keys())
+    if created:
+        items = _load(batches, fingerprints)
+    answers = [_apply(c, batch, prints, items) for batch, prints in zip(batches, fingerprints, strict=True)]
+    _write(items.values())
+    _remove_refused(c, {key: items[key] for key in created})
+    return answers
+
+
+def _create_unknown(
+    c: Change, batches: Sequence[Batch], fingerprints: Sequence[list[str]], *, known: Collection[Key]
+) -> set[Key]:
+    """Create the items whose result came first, in phases that were not given a list; return their keys."""
+    new: dict[int, dict[str, NewItem]] = {}
+    shared = Counter(batch.phase.job_id for batch in batches)
+    for batch, prints in zip(batches, fingerprints, strict=True):
+        phase = c.phase(batch.phase.pk)
+        may_open = not phase.gate_open and shared[phase.job_id] > 1
+        if phase.listed or (closed_to(phase, Call.REPORT) and not may_open):
+            continue
+        for fingerprint, result in zip(prints, batch.results, strict=True):
+            if (phase.pk, fingerprint) not in known and not result.attempt:
+                new.setdefault(phase.pk, {})[fingerprint] = NewItem(result.key)
+    for phase_id, items in new.items():
+        c.phase(phase_id).items_total += insert_items(c.phase(phase_id), items)
+    return {(phase_id, fingerprint) for phase_id, items in new.items() for fingerprint in items}
+
+
+def _remove_refused(c: Change, created: Mapping[Key, ItemState]) -> None:
+    """Remove new items whose phase is closed after all, because of an earlier batch or of a gate that did not open."""
+    refused = {key: item for key, item in created.items() if not item.moved and closed_to(c.phase(key[0]), Call.REPORT)}
+    if refused:
+        Item.objects.filter(pk__in=[item.id for item in refused.values()]).delete()
+        for phase_id, _ in refused:
+            c.phase(phase_id).items_total -= 1
+
+
+def _load(batches: Sequence[Batch], fingerprints: Sequence[list[str]]) -> dict[Key, ItemState]:
+    keys = {(batch.phase.pk, one) for batch, prints in zip(batches, fingerprints, strict=True) for one in prints}
+    fields = ("phase", *transitions.LOADED)
+    found = bulk_sql.lookup(Item, sorted(keys), match=("phase", "key_digest"), fields=fields)
+    return {(row[0], row[2]): ItemState(*row[1:]) for row in found}
+
+
+def _apply(c: Change, batch: Batch, prints: Sequence[str], items: dict[Key, ItemState]) -> Reported:
+    phase = c.phase(batch.phase.pk)
+    c.act_as(phase.job, batch.by)
+    reporter = _reporter(c, phase, batch)
+    check = pipelines.get(phase.job.kind).check_result
+    moves: Counter[tuple[str, str]] = Counter()
+    failed_last = 0
+    answers = []
+    for fingerprint, result in zip(prints, batch.results, strict=True):
+        item = items.get((phase.pk, fingerprint))
+        if item is None:
+            answers.append(_unknown(phase, result, reporter))
+            continue
+        refused = None if reporter.closed else _check(phase, item, result, check)
+        if refused:
+            answers.append(ResultOutcome(result.key, Outcome.INVALID, item.status, refused))
+            continue
+        was = item.status
+        outcome, detail = transitions.apply(item, result, reporter)
+        answers.append(ResultOutcome(result.key, outcome, item.status, detail))
+        if outcome == Outcome.APPLIED:
+            moves[was, item.status] += 1
+            failed_last = _failed_last(failed_last, item.status)
+            _note(c, phase, item)
+    _count(c, phase, moves)
+    c.heard(phase.job)
+    done, failed = _became(moves, ItemStatus.COMPLETED), _became(moves, ItemStatus.FAILED)
+    c.seen(batch.worker, job=phase.job, done=done, failed=failed, failed_last=failed_last)
+    return Reported(answers, phase, cancel_requested=phase.job.held == Held.CANCELLED)
+
+
+def _reporter(c: Change, phase: Phase, batch: Batch) -> Reporter:
+    closed, no_new_work = closed_to(phase, Call.REPORT), closed_to(phase, Call.BEGIN)
+    return Reporter(
+        worker=batch.worker,
+        account=batch.by.account.pk if batch.by.account else None,
+        now=c.now,
+        lease_seconds=settings.ITEM_LEASE_SECONDS if batch.leased else None,
+        closed=closed.sentence if closed else "",
+        paused=no_new_work.sentence if no_new_work else "",
+    )
+
+
+def _unknown(phase: Phase, result: Result, reporter: Reporter) -> ResultOutcome:
+    if reporter.closed:
+        return ResultOutcome(result.key, Outcome.CLOSED, "", reporter.closed)
+    if result.attempt:
+        return ResultOutcome(result.key, Outcome.INVALID, "", f"Attempt {result.attempt} was never given out.")
+    return ResultOutcome(result.key, Outcome.INVALID, "", f"Phase {phase.code} was given a list without this key.")
+
+
+def _check(phase: Phase, item: ItemState, result: Result, check: ResultCheck | None) -> str | None:
+    """What the kind of the job has against a success; repetition, fence and closed phase are asked first."""
+    if check is None or result.status != ItemStatus.COMPLETED or result.attempt not in (None, item.attempt):
+        return None
+    if item.status in (ItemStatus.COMPLETED, ItemStatus.SKIPPED):
+        return None
+    return check(phase.job, phase, result.result)
+
+
+def _note(c: Change, phase: Phase, item: ItemState) -> None:
+    """The item that changed last, and the sentence of the latest failure."""
+    phase.current_item_id = item.id
+    if item.status == ItemStatus.FAILED:
+        phase.job.error = sentence(item.label or item.key, item.error)
+        phase.job.error_item_id = item.id
+    elif phase.job.error_item_id == item.id:
+        c.errors_stale.add(phase.job_id)
+
+
+def _count(c: Change, phase: Phase, moves: Counter[tuple[str, str]]) -> None:
+    """Move the counters with the items."""
+    for (was, now), number in moves.items():
+        if now != ItemStatus.PENDING:
+            c.begin(phase)
+        c.count(phase, was=was, now=now, number=number)
+    if moves:
+        phase.last_item_at = c.now
+
+
+def _became(moves: Counter[tuple[str, str]], status: str) -> int:
+    """How many items these moves have brought into this status."""
+    return sum(number for (_, now), number in moves.items() if now == status)
+
+
+def _failed_last(number: int, status: str) -> int:
+    """How many failures came after the last success, one result later."""
+    if status == ItemStatus.FAILED:
+        return number + 1
+    return 0 if status == ItemStatus.COMPLETED else number
+
+
+def _write(items: Iterable[ItemState]) -> None:
+    """Write the items that moved, those that begin with their time."""
+    moved = [item for item in items if item.moved]
+    for begun, fields in ((False, transitions.WRITTEN), (True, transitions.BEGUN)):
+        written = attrgetter(*fields)
+        values = [(*item.guard(), *written(item)) for item in moved if item.begun is begun]
+        if len(bulk_sql.update(Item, values, match=transitions.GUARDS, fields=fields)) != len(values):
+            raise LostRace("An item was moved by somebody who did not hold the lock of its job.")

@@ -1,0 +1,120 @@
+"""What workers give the verbs, and what they get back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from jobs.models import Job, Phase
+from jobs.rules.statuses import Outcome, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class NewItem:
+    """An item to add; `key` is unique within its phase."""
+
+    key: str
+    label: str = ""
+    split: str = ""
+    payload: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of an item: a status of `ItemStatus`, where `pending` gives it back.
+
+    `attempt` is that of the claim; without one there is no fence. A `checksum` in `result` tells
+    two completions of the same item apart.
+    """
+
+    key: str
+    status: str
+    attempt: int | None = None
+    error: str = ""
+    result: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """A job, and whether it is new."""
+
+    job: Job
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """How many keys were new and how many were there already (or came twice)."""
+
+    added: int
+    existing: int
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """Whether the total was taken; if not, why."""
+
+    applied: bool
+    reason: Literal["duplicate", "same_total", "closed"] | None
+    phase: Phase
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedItem:
+    """An item that the worker now holds until `lease_expires_at`; `attempt` is its fence."""
+
+    id: int
+    key: str
+    label: str
+    split: str
+    payload: dict[str, Any]
+    attempt: int
+    lease_expires_at: datetime
+    job: int
+    phase: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """The items of a claim, or why there are none."""
+
+    items: list[ClaimedItem]
+    reason: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResultOutcome:
+    """The answer to one result; `status` is the item's status now (empty where there is no item)."""
+
+    key: str
+    outcome: Outcome
+    status: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """The answers to a report, in the order of its results."""
+
+    results: list[ResultOutcome]
+    phase: Phase
+    cancel_requested: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Whether the numbers were added (a repeated event_id adds nothing)."""
+
+    applied: bool
+    phase: Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """The answer to a heartbeat: the renewed leases, and the items that this worker does not hold."""
+
+    job_status: str
+    cancel_requested: bool
+    leases: list[tuple[int, datetime]]
+    lost: list[int]

@@ -1,0 +1,191 @@
+"""Keeping the books: counters against items, and forgetting what is old."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.contrib.sessions.models import Session
+from django.db import transaction
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from jobs.change import COUNTERS, Actor, Change, change
+from jobs.db.deletion import delete
+from jobs.rules.errors import NotFound
+from jobs.models import BulkAct, Delivery, Event, InboxMessage, Item, Job, Phase, Worker, WorkerTally
+from jobs.models.outbox import DeliveryStatus
+from jobs.rules.statuses import JobStatus
+
+RECOUNT = Actor(name="recount")
+KEEP_COMPLETED = timedelta(days=30)
+KEEP_FAILED = timedelta(days=90)
+KEEP_BULK_ACTS = timedelta(days=90)
+KEEP_WORKERS, KEEP_TALLIES = timedelta(days=30), timedelta(days=7)
+KEEP_TIMELINE = timedelta(days=365)
+COUNTER_FIELDS = ("items_total", *COUNTERS.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A counter that does not equal the items: what the phase says and what its items say."""
+
+    job: str
+    phase: str
+    counter: str
+    stored: int
+    items: int
+
+
+def recount(*, repair: bool = False) -> list[Difference]:
+    """Compare the counters of every phase with its items; with `repair`, make them equal."""
+    differences: list[Difference] = []
+    act = _repair if repair else _compare
+    for job_id in list(Job.objects.order_by("pk").values_list("pk", flat=True)):
+        with suppress(NotFound):
+            differences += act(job_id)
+    return differences
+
+
+def _compare(job_id: int) -> list[Difference]:
+    """What differs in one job; nothing is written. Only where it seems so is it counted again under the job's lock."""
+    if not _seems_different(job_id):
+        return []
+    with transaction.atomic():
+        c = Change(by=RECOUNT)
+        c.lock([job_id])
+        return _differences(c.phases.get(job_id, []))
+
+
+def _seems_different(job_id: int) -> bool:
+    """Compare without a lock: a report meanwhile may look like a difference."""
+    return bool(_differences(list(Phase.objects.select_related("job").filter(job=job_id))))
+
+
+def _repair(job_id: int) -> list[Difference]:
+    if not _seems_different(job_id):
+        return []
+    with change([job_id], by=RECOUNT) as c:
+        differences = _differences(c.phases[job_id])
+        for found in differences:
+            setattr(c.phase_by_code(found.phase), found.counter, found.items)
+        if differences:
+            c.record(c.job, "recount.repaired", detail=f"{len(differences)} counters did not equal the items.")
+    return differences
+
+
+def _differences(phases: list[Phase]) -> list[Difference]:
+    counting_items = [phase for phase in phases if not phase.counted]
+    truth = _counts_of_items(counting_items)
+    return [
+        Difference(phase.job.name, phase.code, name, getattr(phase, name), truth[phase.pk][name])
+        for phase in counting_items
+        for name in COUNTER_FIELDS
+        if getattr(phase, name) != truth[phase.pk][name]
+    ]
+
+
+def _counts_of_items(phases: list[Phase]) -> dict[int, dict[str, int]]:
+    counts: dict[int, dict[str, int]] = defaultdict(lambda: dict.fromkeys(COUNTER_FIELDS, 0))
+    grouped = Item.objects.filter(phase__in=phases).order_by().values_list("phase", "status").annotate(n=Count("pk"))
+    for phase_id, status, number in grouped:
+        counts[phase_id]["items_total"] += number
+        if status in COUNTERS:
+            counts[phase_id][COUNTERS[status]] += number
+    return counts
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """The number of rows that were deleted, or would be; and what is kept though it is old."""
+
+    jobs: int
+    events: int
+    bulk_acts: int
+    letters: int
+    workers: int
+    undelivered_events: int
+    undelivered_jobs: int
+
+
+def prune(*, dry_run: bool = False, now: datetime | None = None) -> Pruned:
+    """Delete completed jobs after 30 days, others and bulk acts after 90, timeline rows and dead letters after 365;
+    workers that were not heard for 30 days and hold nothing, and what each settled in five minutes after 7.
+
+    A job with undelivered events is kept; a dead delivery keeps it for 365 days. Everything is deleted in portions:
+    other writers wait for one of them at most, and after an interruption the next call continues.
+    """
+    at = now or timezone.now()
+    act = QuerySet.count if dry_run else delete
+    undelivered = _undelivered(at).filter(job__in=_old_jobs(at))
+    kept = undelivered.aggregate(events=Count("event", distinct=True), jobs=Count("job", distinct=True))
+    found = Pruned(
+        jobs=_removed_jobs().count() + _prunable_jobs(at).count() if dry_run else _delete_jobs(at),
+        events=act(_old_events(at)),
+        bulk_acts=act(BulkAct.objects.filter(created_at__lt=at - KEEP_BULK_ACTS)),
+        letters=act(_old_letters(at)),
+        workers=act(_old_workers(at)),
+        undelivered_events=kept["events"],
+        undelivered_jobs=kept["jobs"],
+    )
+    if not dry_run:
+        delete(WorkerTally.objects.filter(slot__lt=at - KEEP_TALLIES))
+        delete(Session.objects.filter(expire_date__lt=at))
+    return found
+
+
+def _old_events(at: datetime) -> QuerySet[Event]:
+    """Old rows of the timelines of jobs that stay; not those that are still to be delivered."""
+    waiting = Delivery.objects.waiting().filter(event=OuterRef("pk"))
+    old = Event.objects.filter(~Exists(waiting), at__lt=at - KEEP_TIMELINE, job__removed_at__isnull=True)
+    return old.exclude(job__in=_prunable_jobs(at))
+
+
+def _old_letters(at: datetime) -> QuerySet[InboxMessage]:
+    letters = InboxMessage.objects.letters().filter(received_at__lt=at - KEEP_TIMELINE)
+    return letters.exclude(phase__job__in=_prunable_jobs(at))
+
+
+def _old_workers(at: datetime) -> QuerySet[Worker]:
+    held = Item.objects.held().filter(worker=OuterRef("name"), phase__job__removed_at__isnull=True)
+    held = held.exclude(phase__job__in=_prunable_jobs(at))
+    return Worker.objects.filter(~Exists(held), seen_at__lt=at - KEEP_WORKERS)
+
+
+def _old_jobs(at: datetime) -> QuerySet[Job]:
+    completed = Q(status=JobStatus.COMPLETED, finished_at__lt=at - KEEP_COMPLETED)
+    others = Q(status__in=(JobStatus.FAILED, JobStatus.CANCELLED), finished_at__lt=at - KEEP_FAILED)
+    return Job.objects.filter(completed | others)
+
+
+def _undelivered(at: datetime) -> QuerySet[Delivery]:
+    """What an endpoint is still to get: it waits, or it is dead and an operator may replay it."""
+    replayable = Q(status=DeliveryStatus.DEAD, endpoint__active=True, created_at__gte=at - KEEP_TIMELINE)
+    return Delivery.objects.filter(Q(status=DeliveryStatus.WAITING) | replayable)
+
+
+def _prunable_jobs(at: datetime) -> QuerySet[Job]:
+    return _old_jobs(at).filter(~Exists(_undelivered(at).filter(job=OuterRef("pk"))))
+
+
+def _removed_jobs() -> QuerySet[Job]:
+    """Jobs whose deletion has begun."""
+    return Job._base_manager.filter(removed_at__isnull=False)
+
+
+def _delete_jobs(at: datetime) -> int:
+    """Delete the jobs, one after the other, each with all that is its own."""
+    deleted = delete(_removed_jobs())
+    for job_id in list(_prunable_jobs(at).order_by("pk").values_list("pk", flat=True)):
+        if _mark_removed(job_id, at=at):
+            deleted += delete(_removed_jobs().filter(pk=job_id))
+    return deleted
+
+
+def _mark_removed(job_id: int, *, at: datetime) -> bool:
+    """Begin to delete a job, unless it was opened again meanwhile: from now on every act and report misses it."""
+    with transaction.atomic():
+        locked = Job.objects.select_for_update(no_key=True).filter(pk=job_id)
+        return bool(locked) and _prunable_jobs(at).filter(pk=job_id).update(removed_at=at) == 1

@@ -1,0 +1,169 @@
+"""Expired leases, passed watermarks, stuck jobs.
+
+Each rule is one indexed query for what is due and then one change per job, in which everything is
+looked at again under the job's lock. So it is safe to run in several processes, and after any
+downtime the next sweep does what was missed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+
+import structlog
+from django.conf import settings
+from django.db.models import Q
+from django.utils import timezone
+
+from jobs.db import bulk_sql
+from jobs.change import event_factory
+from jobs.change import Actor, Change, LostRace, change, stuck_reason
+from jobs.change.item_columns import EXPIRED, expire
+from jobs.rules.errors import NotFound
+from jobs.live import tickets
+from jobs.models import Item, Job, Phase
+from jobs.db.pauses import with_pauses
+from jobs.rules.error_fingerprints import signature
+from jobs.rules.statuses import OPEN_PHASE, ItemStatus, JobStatus, Stuck
+from jobs.change.event_factory import sentence
+from jobs.rules.formatting import clip, things
+
+log = structlog.get_logger(__name__)
+
+WATCHDOG = Actor(name="watchdog")
+JOBS_PER_SWEEP = 1000
+ITEMS_PER_CHANGE = 5000
+WORKERS_LENGTH = 1000
+EXPIRED_FIELDS = (*EXPIRED, "tries", "error", "signature", "finished_at")
+
+
+def sweep(now: datetime | None = None) -> dict[str, int]:
+    """Do everything that is due; how many leases and tickets expired, watermarks passed and jobs got stuck."""
+    return {
+        "expired": expire_leases(now),
+        "watermarks": pass_watermarks(now),
+        "stuck": find_stuck(now),
+        "tickets": tickets.forget(now),
+    }
+
+
+def expire_leases(now: datetime | None = None) -> int:
+    """Items whose lease is over are pending again, or after ITEM_MAX_ATTEMPTS expiries failed."""
+    due = Item.objects.expired(now or timezone.now()).order_by().values_list("phase__job_id", flat=True)
+    return _each_job(due.distinct()[:JOBS_PER_SWEEP], _expire, now)
+
+
+def pass_watermarks(now: datetime | None = None) -> int:
+    """Phases whose deadline has passed finish with what they have; how many did."""
+    due = Phase.objects.past_watermark(now or timezone.now()).order_by().values_list("job_id", flat=True)
+    return _each_job(due.distinct()[:JOBS_PER_SWEEP], _pass_watermark, now)
+
+
+def find_stuck(now: datetime | None = None) -> int:
+    """Mark the jobs that will not finish by themselves; a sign of life clears the mark again."""
+    return _each_job(_suspects(now or timezone.now()), _mark_stuck, now)
+
+
+def _each_job(job_ids: Iterable[int], act: Callable[[Change], int], now: datetime | None) -> int:
+    """One change per job; a job that fails is logged and does not hold up the others."""
+    done = 0
+    for job_id in with_pauses(list(job_ids)):
+        try:
+            with change([job_id], by=WATCHDOG, now=now) as c:
+                done += act(c)
+        except NotFound:
+            continue
+        except Exception:
+            log.exception("watchdog.job_failed", job_id=job_id, act=act.__name__)
+    return done
+
+
+# --- leases ------------------------------------------------------------------------------------------
+
+
+def _expire(c: Change) -> int:
+    phases = {phase.pk: phase for phase in c.phases[c.job.pk]}
+    expired = list(Item.objects.expired(c.now).within(phases).order_by("pk")[:ITEMS_PER_CHANGE])
+    if not expired:
+        return 0
+    for item in expired:
+        _expire_item(c, phases[item.phase_id], item)
+    values = [
+        (item.pk, ItemStatus.PROCESSING, item.attempt, *(getattr(item, name) for name in EXPIRED_FIELDS))
+        for item in expired
+    ]
+    if len(bulk_sql.update(Item, values, match=("id", "status", "attempt"), fields=EXPIRED_FIELDS)) != len(values):
+        raise LostRace("An item was moved by somebody who did not hold the lock of its job.")
+    _record_expiry(c, expired)
+    return len(expired)
+
+
+def _expire_item(c: Change, phase: Phase, item: Item) -> None:
+    """The item is free again; its last holder's result still counts until somebody claims it.
+
+    An item that fails so is settled by the clock: neither progress of the job nor part of its rate.
+    """
+    started = item.started_at
+    expire(item)
+    item.tries += 1
+    if item.tries >= settings.ITEM_MAX_ATTEMPTS:
+        item.status, item.started_at, item.finished_at = ItemStatus.FAILED, started, c.now
+        item.error = f"worker_timeout after {item.tries} attempts"
+        item.signature = signature(item.error)
+        phase.job.error, phase.job.error_item_id = sentence(str(item), item.error), item.pk
+        phase.current_item_id = item.pk
+    c.count(phase, was=ItemStatus.PROCESSING, now=item.status, tallied=False)
+
+
+def _record_expiry(c: Change, expired: list[Item]) -> None:
+    failed = sum(item.status == ItemStatus.FAILED for item in expired)
+    workers = clip(", ".join(sorted({item.worker or "?" for item in expired})), WORKERS_LENGTH)
+    back = things(len(expired) - failed, "item")
+    detail = f"{things(len(expired), 'lease')} of {workers} expired: {back} claimable again"
+    c.record(c.job, "lease.expired", detail=f"{detail}, {failed} failed." if failed else f"{detail}.")
+
+
+# --- watermarks --------------------------------------------------------------------------------------
+
+
+def _pass_watermark(c: Change) -> int:
+    """Nothing to do but to settle: every change judges the deadlines of its job."""
+    return sum(
+        phase.is_open and phase.gate_open and phase.deadline_at is not None and phase.deadline_at <= c.now
+        for phase in c.phases[c.job.pk]
+    )
+
+
+# --- stuck -------------------------------------------------------------------------------------------
+
+
+def _suspects(now: datetime) -> list[int]:
+    silent = now - timedelta(seconds=settings.JOB_SILENT_AFTER)
+    stalled = now - timedelta(seconds=settings.JOB_STALLED_AFTER)
+    quiet = Q(heartbeat_at__lt=silent) | Q(heartbeat_at__isnull=True, watched_from__lt=silent)
+    still = Q(progress_at__lt=stalled) | Q(progress_at__isnull=True, started_at__lt=stalled)
+    news = Q(stuck="") & (quiet | still) | Q(stuck=Stuck.STALLED) & quiet
+    unmarked = Job.objects.filter(news, status=JobStatus.PROCESSING)
+    waiting = Phase.objects.filter(
+        status__in=OPEN_PHASE,
+        expected__isnull=True,
+        last_item_at__lt=now,
+        job__status__in=(JobStatus.PENDING, JobStatus.PROCESSING),
+    ).exclude(job__stuck=Stuck.UNANNOUNCED)
+    overdue = {
+        job_id
+        for job_id, since, ttl in waiting.values_list("job_id", "last_item_at", "watermark_ttl")
+        if since is not None and since + timedelta(seconds=ttl) < now
+    }
+    return sorted({*unmarked.values_list("pk", flat=True)[:JOBS_PER_SWEEP], *overdue})
+
+
+def _mark_stuck(c: Change) -> int:
+    reason = stuck_reason(c.job, c.phases[c.job.pk], now=c.now)
+    if reason is None or reason == c.job.stuck:
+        return 0
+    if not c.job.stuck:
+        c.job.stuck_since = c.now
+    c.job.stuck = reason
+    c.emit(event_factory.job_stuck(c.job))
+    return 1

@@ -1,0 +1,105 @@
+"""Creating documents: idempotent by project and name, with their job and all of their chunks at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jobs.db import bulk_sql
+from jobs import tracking
+from jobs.change import Actor, unit_of_work
+from jobs.rules.errors import BadInput, Conflict
+from jobs.models import Item, Job
+from jobs.tracking import NewItem
+from ocr_chunks import page_ranges
+from ocr_chunks.models import KIND, MERGE, OCR, Chunk, Document, label
+from ocr_chunks.page_ranges import PAGES_PER_CHUNK, PageRange
+
+JOB_NAME_LENGTH = 200
+CHUNK_FIELDS = ("item", "chunk_index", "page_start", "page_end")
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """A document with its job, and whether it is new."""
+
+    document: Document
+    created: bool
+
+
+def create_document(
+    *,
+    name: str,
+    page_count: int,
+    project: str = "",
+    pages_per_chunk: int | None = None,
+    chunks: Sequence[PageRange] | None = None,
+    by: Actor,
+) -> Created:
+    """Create a document with its job and chunks, or find the one of this project and name as it is.
+
+    Its chunks have `pages_per_chunk` pages each (25 where nobody says how many), or the ranges that are given. Refused
+    like `create_job`, and: ranges that do not cover 1…page_count (BadInput `invalid_page_range`), another number of
+    pages (Conflict `document_differs`).
+    """
+    per_chunk = None if chunks is not None else pages_per_chunk or PAGES_PER_CHUNK
+    pages = _ranges(page_count, per_chunk=per_chunk, chunks=chunks or ())
+    document = Document(project=project, name=name, page_count=page_count, pages_per_chunk=per_chunk)
+    with unit_of_work():
+        made = tracking.create_job(
+            name=_job_name(document), kind=KIND, project=project, fill=lambda job: _items(job, pages), by=by
+        )
+        if made.created:
+            _insert(document, made.job, pages)
+            return Created(document, True)
+    return Created(_existing(made.job, document), False)
+
+
+def _ranges(page_count: int, *, per_chunk: int | None, chunks: Sequence[PageRange]) -> Sequence[PageRange]:
+    if per_chunk:
+        return page_ranges.split(page_count, pages_per_chunk=per_chunk)
+    page_ranges.check(chunks, page_count=page_count)
+    return chunks
+
+
+def _job_name(document: Document) -> str:
+    """What its job is called: `project/name`, or `name` without a project."""
+    name = f"{document.project}/{document.name}" if document.project else document.name
+    if len(name) > JOB_NAME_LENGTH:
+        raise BadInput({"name": f"Project and name have at most {JOB_NAME_LENGTH - 1} characters together."})
+    return name
+
+
+def _items(job: Job, pages: Sequence[PageRange]) -> dict[str, list[NewItem]]:
+    """The items of both phases; a chunk's key is its index."""
+    chunks = [
+        NewItem(str(index), label(index, start=start, end=end), payload=_payload(job, index, PageRange(start, end)))
+        for index, (start, end) in enumerate(pages)
+    ]
+    return {OCR: chunks, MERGE: [NewItem("merge", "Merge", payload={"document": job.pk})]}
+
+
+def _payload(job: Job, index: int, pages: PageRange) -> dict[str, int]:
+    return {"chunk_index": index, "page_start": pages.start, "page_end": pages.end, "document": job.pk}
+
+
+def _insert(document: Document, job: Job, pages: Sequence[PageRange]) -> None:
+    """Write what only OCR knows, beside a new job and its items."""
+    document.job, document.created_at = job, job.created_at
+    document.save(force_insert=True)
+    items = Item.objects.filter(phase__job=job, phase__code=OCR).order_by("pk").values_list("pk", "key")
+    values = [(pk, int(key), *pages[int(key)]) for pk, key in items]
+    bulk_sql.insert(Chunk, values, fields=CHUNK_FIELDS, constants={"document": document.pk})
+
+
+def _existing(job: Job, wanted: Document) -> Document:
+    document = Document.objects.select_related("job").filter(pk=job.pk).first()
+    if document is None or (document.project, document.name) != (wanted.project, wanted.name):
+        raise Conflict(f"Job {job.name} exists and is not this document's; choose another name.", code="name_taken")
+    if document.page_count != wanted.page_count:
+        raise Conflict(
+            f"Document {job.name} exists and has {document.page_count} pages, not {wanted.page_count};"
+            " choose another name for another file.",
+            code="document_differs",
+        )
+    return document

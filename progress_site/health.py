@@ -1,0 +1,167 @@
+"""What a supervisor and Prometheus ask: /healthz, /readyz, /metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from uuid import uuid4
+
+from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
+from django.db import DEFAULT_DB_ALIAS, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.db.models import Count, Min, Sum
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+
+from jobs.watchdog import process_heartbeats
+from jobs.live import open_sockets
+from jobs.models import Delivery, Job, Phase
+
+
+@never_cache
+@require_safe
+def healthz(request: HttpRequest) -> JsonResponse:
+    """The process answers."""
+    return JsonResponse({"status": "ok"})
+
+
+def unanswered() -> JsonResponse:
+    """The answer to a probe that the database or the channel layer keeps waiting: 503, as for any other fault."""
+    return JsonResponse({"status": "unavailable", "fault": "No answer in time."}, status=503)
+
+
+@never_cache
+@require_safe
+def readyz(request: HttpRequest) -> JsonResponse:
+    """The process can serve: database, migrations and channel layer; 503 and the fault where one is not.
+
+    A silent watchdog or deliverer is a warning in the body, with 200: without it this process can serve all the same,
+    and a load balancer that took it away would make an outage of it.
+    """
+    faults = {"database": _fault(_database), "channel_layer": _fault(_channel_layer)}
+    faults["migrations"] = "unknown" if faults["database"] else _fault(_migrations)
+    status = 503 if any(faults.values()) else 200
+    body = {name: fault or "ok" for name, fault in faults.items()}
+    warnings = {} if faults["database"] or faults["migrations"] else _silences()
+    processes = {kind: warnings.get(kind, "unknown" if status == 503 else "ok") for kind in process_heartbeats.KINDS}
+    word = "unavailable" if status == 503 else "degraded" if warnings else "ok"
+    return JsonResponse({"status": word, **body, **processes}, status=status)
+
+
+@never_cache
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Jobs by status, stuck jobs, settled items and what is not delivered, as Prometheus reads them."""
+    registry = CollectorRegistry()
+    registry.register(_Jobs())
+    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+PROBES: dict[str, Callable[[HttpRequest], HttpResponse]] = {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics}
+
+
+class ProbeMiddleware:
+    """The three addresses before every other middleware: a kubelet, a load balancer and Prometheus call them by an IP
+    address, which no operator would list in ALLOWED_HOSTS. Their answers hold no address of the site."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        probe = PROBES.get(request.path_info)
+        return probe(request) if probe else self.get_response(request)
+
+
+class _Jobs:
+    def collect(self) -> Iterator[Metric]:
+        yield _gauge("progress_jobs", "Jobs by status.", "status", _jobs("status"))
+        yield _gauge("progress_jobs_stuck", "Jobs that will not finish by themselves.", "reason", _jobs("stuck"))
+        yield GaugeMetricFamily("progress_live_sockets", "Open websockets of this process.", value=open_sockets())
+        yield _gauge("progress_items", "Items by outcome.", "status", _items())
+        yield _gauge("progress_deliveries", "Deliveries that are not sent.", "status", _deliveries())
+        yield GaugeMetricFamily(
+            "progress_oldest_undelivered_seconds", "Age of the oldest event that waits for its endpoint.", _oldest()
+        )
+        yield from _heartbeats()
+
+
+def _heartbeats() -> Iterator[Metric]:
+    """Seconds since each kind of process was heard (absent if never), and whether that is too long."""
+    now, silent = timezone.now(), _silences()
+    ages = GaugeMetricFamily(
+        "progress_process_heartbeat_age_seconds", "Seconds since a process of this kind was heard.", labels=["kind"]
+    )
+    for kind, seen_at in process_heartbeats.last_heard().items():
+        if seen_at is not None:
+            ages.add_metric([kind], max(0.0, (now - seen_at).total_seconds()))
+    yield ages
+    values = {kind: int(kind in silent) for kind in process_heartbeats.KINDS}
+    yield _gauge("progress_process_silent", "1 where no process of this kind was heard for a minute.", "kind", values)
+
+
+def _silences() -> dict[str, str]:
+    """What is to be said of each kind of process that is silent."""
+    return {silence.kind: silence.sentence for silence in process_heartbeats.silences()}
+
+
+def _gauge(name: str, documentation: str, label: str, values: dict[str, int]) -> Metric:
+    gauge = GaugeMetricFamily(name, documentation, labels=[label])
+    for value, number in values.items():
+        gauge.add_metric([value], number)
+    return gauge
+
+
+def _jobs(field: str) -> dict[str, int]:
+    rows = Job.objects.order_by().values_list(field).annotate(number=Count("pk"))
+    return {value: number for value, number in rows if value}
+
+
+def _items() -> dict[str, int]:
+    sums = Phase.objects.aggregate(completed=Sum("done"), failed=Sum("failed"), skipped=Sum("skipped"))
+    return {status: number or 0 for status, number in sums.items()}
+
+
+def _deliveries() -> dict[str, int]:
+    return {"waiting": Delivery.objects.waiting().count(), "dead": Delivery.objects.dead().count()}
+
+
+def _oldest() -> float:
+    """0 where nothing waits."""
+    now = timezone.now()
+    oldest = Delivery.objects.waiting().aggregate(oldest=Min("created_at"))["oldest"]
+    return (now - (oldest or now)).total_seconds()
+
+
+def _fault(check: Callable[[], None]) -> str:
+    try:
+        check()
+    except Exception as error:
+        return type(error).__name__
+    return ""
+
+
+def _database() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
+def _migrations() -> None:
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        raise LookupError(f"unapplied migrations on {DEFAULT_DB_ALIAS}")
+
+
+def _channel_layer() -> None:
+    async_to_sync(_round_trip)()
+
+
+async def _round_trip() -> None:
+    layer = get_channel_layer()
+    channel = await layer.new_channel(f"ready-{uuid4().hex}")
+    await layer.send(channel, {"type": "ready"})
+    await layer.receive(channel)

@@ -1,0 +1,105 @@
+"""HTTP by Django, each request in one thread from beginning to end.
+
+Django's own ASGI handler starts a thread and a database connection for every request and crosses between that
+thread and the event loop for every middleware. Everything here is synchronous, so a request crosses once, into one
+of a few threads that keep their connection. Probes have threads of their own, so that they are answered while every
+other thread waits, and a probe that has to wait itself is answered with 503 in time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from typing import IO, Any, cast
+
+from django.core import signals
+from django.core.exceptions import RequestAborted
+from django.core.handlers.asgi import ASGIHandler, get_script_prefix
+from django.http import HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import set_script_prefix
+
+from progress_site import health
+from progress_site.asgi_middleware import Receive, Scope, Send
+
+THREADS = 16
+# What asks nothing but the process, and what asks the database: the second may wait, the first never does.
+LIVENESS = frozenset({"/healthz"})
+PROBES = frozenset({"/readyz", "/metrics"})
+PROBE_THREADS = 2
+PROBE_SECONDS = 5.0
+
+
+class ThreadedHandler(ASGIHandler):
+    """Django's handler with its middlewares and views in a thread of a pool."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pool = ThreadPoolExecutor(THREADS, thread_name_prefix="request")
+        self.liveness = ThreadPoolExecutor(1, thread_name_prefix="liveness")
+        self.probes = ThreadPoolExecutor(PROBE_THREADS, thread_name_prefix="probe")
+
+    def load_middleware(self, is_async: bool = False) -> None:
+        """The middlewares as plain calls, one inside the other."""
+        super().load_middleware(is_async=False)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Read the body, answer in a thread, send."""
+        try:
+            body = await self.read_body(receive)
+        except RequestAborted:
+            return
+        if scope["path"] in PROBES:
+            response = await self._probed(scope, body)
+        else:
+            response = await self._in_thread(self.liveness if scope["path"] in LIVENESS else self.pool, scope, body)
+        if isinstance(response, StreamingHttpResponse):
+            await self._stream(response, receive, send)
+            await asyncio.get_running_loop().run_in_executor(self.pool, response.close)
+        else:
+            await self.send_response(response, send)
+
+    async def _in_thread(self, pool: ThreadPoolExecutor, scope: Scope, body: Any) -> HttpResponseBase:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(pool, copy_context().run, self._answer, scope, body)
+
+    async def _probed(self, scope: Scope, body: Any) -> HttpResponseBase:
+        """The answer of a probe, which its thread may give too late; the thread goes on."""
+        try:
+            return await asyncio.wait_for(self._in_thread(self.probes, scope, body), PROBE_SECONDS)
+        except TimeoutError:
+            return health.unanswered()
+
+    def _answer(self, scope: Scope, body: Any) -> HttpResponseBase:
+        set_script_prefix(get_script_prefix(scope))
+        signals.request_started.send(sender=type(self), scope=scope)
+        request, refusal = self.create_request(scope, body)
+        response: Any = refusal if request is None else self.get_response(request)
+        response._handler_class = type(self)
+        if isinstance(response, StreamingHttpResponse) and response.is_async:
+            return response
+        return _whole(response, body)
+
+    async def _stream(self, response: StreamingHttpResponse, receive: Receive, send: Send) -> None:
+        tasks = [
+            asyncio.ensure_future(self.send_response(response, send)),
+            asyncio.ensure_future(self.listen_for_disconnect(receive)),
+        ]
+        _, unfinished = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in unfinished:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _whole(response: HttpResponseBase, body: IO[bytes]) -> HttpResponseBase:
+    if isinstance(response, StreamingHttpResponse):
+        content = b"".join(cast("Iterator[bytes]", response.streaming_content))
+        whole: HttpResponseBase = HttpResponse(content, status=response.status_code, headers=dict(response.items()))
+        whole.cookies = response.cookies
+    else:
+        whole = response
+    response.close()
+    body.close()
+    return whole

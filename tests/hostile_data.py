@@ -1,0 +1,183 @@
+"""One of everything, written by workers who mean no good; and the address of every page that shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
+from uuid import uuid4
+
+from django.apps import apps
+from django.contrib.auth.models import User
+from django.urls import URLResolver, get_resolver, reverse
+from django.utils import timezone
+from knox.models import AuthToken
+
+from jobs.api import badge_links
+from jobs.operations import bulk
+from jobs import inbox, operations, tracking
+from jobs.operations.bulk import Mark, Order
+from jobs.rules.pipelines import PhaseSpec
+from jobs.models import BulkAct, Endpoint, Event, Job, Worker
+from jobs.operations.previews import ACTS, Scope, many_figures
+from jobs.tracking import Actor, NewItem, Result
+from jobs.console.deliveries.endpoint_acts import ENDPOINT_ACTS
+from ocr_chunks.documents import create_document
+from tests.factories import operator, phase_of
+from training.sessions import NewImage, create_session
+
+HOSTILE = {
+    "script": "</script><script>window.pwned = 1; alert(1)</script>",
+    "attribute": '"\'><img src=x onerror="window.pwned = 1" style="width:9000px"><svg/onload=\'pwned=1\'>',
+    "template": "{{ request.user }}{% load x %}${7*7}<!--",
+    "link": "javascript:window.pwned=1//",
+    "formula": '=HYPERLINK("http://evil.example/","click")',
+    "direction": "ab\u202e\u2066gpj.exe\u202c\u2069\u200b",
+    "control": "a\x1b[31mred\x07\x7f\r\nSet-Cookie: evil=1\tb\u2028c",
+    "emoji": "\U0001f469\u200d\U0001f469\u200d\U0001f467 e\u0301\u0301\u0301 \U0001d4b3",
+    "long": "W" * 2000,
+}
+# Doors of Django that show no page: they answer a script, or lead elsewhere.
+NO_PAGES = {"autocomplete", "bulk-stop", "jsi18n", "logout", "view_on_site"}
+
+
+@dataclass
+class World:
+    """What there is to look at: values of the parameters in addresses."""
+
+    jobs: list[Job]
+    values: dict[str, list[Any]] = field(default_factory=dict)
+
+
+def make_world() -> World:
+    """A job for each hostile text, with that text wherever a worker may write; a document, a session, and the rest."""
+    user = User.objects.create(username="world-worker")
+    endpoint = Endpoint.objects.create(
+        url="https://example.com/hook", name=HOSTILE["attribute"][:200], types=["*"], created_at=timezone.now()
+    )
+    jobs = [make_hostile(text) for text in HOSTILE.values()]
+    bad = HOSTILE["attribute"]
+    document = create_document(name=bad[:150], page_count=60, project=bad[:128], by=Actor(name=bad[:128])).document
+    tracking.report(
+        phase_of(Job.objects.get(pk=document.pk)),
+        worker=bad[:128],
+        results=[Result("1", "failed", error=bad[:500])],
+        by=Actor(name="w"),
+    )
+    pictures = [NewImage(f"{bad}/{n}.jpg", hash=bad[:100]) for n in range(3)]
+    session = create_session(name=bad[:199] + "s", images=pictures, project=bad[:128], by=Actor(name=bad[:128])).session
+    letter = inbox.bury({"type": bad[:120], "data": {bad: bad}}, reason=bad[:2000], source=bad[:120])
+    token, _ = AuthToken.objects.create(user)
+    jobs += [Job.objects.get(pk=document.pk), Job.objects.get(pk=session.pk)]
+    event = Event.objects.filter(outward=True).order_by("pk")[0]
+    values = {
+        "job_id": [job.pk for job in jobs],
+        "endpoint_id": [endpoint.pk],
+        "delivery_id": list(event.deliveries.values_list("pk", flat=True)[:1]),
+        "letter_id": [letter.pk],
+        "bulk_id": [done_in_bulk(jobs, bad).pk],
+        "event_id": [event.pk],
+        "item_id": [job.phases.get(code="items").items.order_by("pk")[0].pk for job in jobs[: len(HOSTILE)]],
+        "worker_id": list(Worker.objects.order_by("pk").values_list("pk", flat=True)[:12]),
+        "code": ["items"],
+        "document_id": [document.pk],
+        "session_id": [session.pk],
+        "id": [user.pk],
+        "app_label": ["auth", "jobs", "ocr_chunks", "training"],
+        "notation": ["csv", "json"],
+        "signed": [badge_of(jobs[0])],
+        "token": [token.digest],
+    }
+    return World(jobs, values)
+
+
+def make_hostile(text: str) -> Job:
+    """A job of a worker that writes this text wherever it may."""
+    by = Actor(name=text[:128])
+    name = f"{text[:180]} {uuid4()}"[:200]
+    spec = PhaseSpec(code="items", label=text[:200], stage=f"{text[:400]} {{done}}", threshold=100)
+    items = [NewItem(f"{text}{n}"[-1024:], label=text[:200], split=text[:64], payload={text: [text]}) for n in range(4)]
+    metadata = {text: text}
+    job = tracking.create_job(name=name, project=text[:128], phases=[spec], items=items, metadata=metadata, by=by).job
+    phase = phase_of(job)
+    results = [
+        Result(items[0].key, "failed", error=text[:500]),
+        Result(items[1].key, "completed", result={"checksum": text[:200], text: text}),
+    ]
+    tracking.report(phase, worker=text[:128], results=results, by=by)
+    held = tracking.claim(phase, worker=text[:128], limit=1, by=by).items
+    tracking.heartbeat(job, worker=text[:128], items=[item.id for item in held], message=text[:2000], by=by)
+    operations.retry(job, actor=None, reason=text[:2000])
+    tracking.report(phase, worker=text[:128], results=results[:1], by=by)
+    operations.force_complete(make_small(text), actor=None, reason=text[:2000])
+    return Job.objects.get(pk=job.pk)
+
+
+def make_small(text: str) -> Job:
+    """Another job of that name, for what ends a job."""
+    return tracking.create_job(name=f"{text[:150]} small {uuid4()}"[:200], items=[NewItem("k")], by=Actor(name="w")).job
+
+
+def done_in_bulk(jobs: list[Job], text: str) -> BulkAct:
+    """A bulk act on these jobs: some are changed, one is refused."""
+    order = Order(ACTS["retry"], Scope(), text)
+    marks = [
+        Mark(each.job, bulk.seen_of(each).states if n else "changed", ()) for n, each in enumerate(many_figures(jobs))
+    ]
+    act = bulk.begin(order, marks, actor=operator("retry"), words=text)
+    bulk.go_on(act, seconds=60)
+    return act
+
+
+def badge_of(job: Job) -> str:
+    """The signed part of the address of the job's badge."""
+    return badge_links.links(job, at=lambda path: path)["badge"].rpartition("/")[2].removesuffix(".svg")
+
+
+# --- the addresses -----------------------------------------------------------------------------------
+
+
+def pages(world: World) -> Iterator[str]:
+    """Every address of the site that answers a page to GET, discovered from its URL patterns.
+
+    A parameter that the world has no value for is an error: a new page is looked at from its first day.
+    """
+    for namespace, resolver in resolvers(get_resolver()):
+        for name in sorted(key for key in resolver.reverse_dict if isinstance(key, str)):
+            if (name not in NO_PAGES and not name.startswith("api-")) or name == "api-docs":
+                yield from addresses(namespace, name, resolver, world)
+    chosen = "&".join(f"job={pk}" for pk in world.values["job_id"][:2])
+    yield from (f"/admin/jobs/job/act/{slug}/?{chosen}" for slug in ACTS)
+    yield f"/admin/replay/?event={world.values['event_id'][0]}"
+    yield f"/admin/letters/replay/?letter={world.values['letter_id'][0]}"
+    yield from (f"/admin/tokens/{act}/?token={world.values['token'][0]}" for act in ("rotate", "revoke"))
+
+
+def resolvers(root: URLResolver, prefix: str = "") -> Iterator[tuple[str, URLResolver]]:
+    """This resolver and all within, with their namespaces."""
+    yield prefix, root
+    for name, (_, inner) in root.namespace_dict.items():
+        yield from resolvers(inner, f"{prefix}{name}:")
+
+
+def addresses(namespace: str, name: str, resolver: URLResolver, world: World) -> Iterator[str]:
+    """Where a page of this name is, for each value of each parameter; of the jobs the first has all its acts."""
+    for possibilities, *_ in resolver.reverse_dict.getlist(name):
+        parameters = possibilities[0][1]
+        values = [values_of(parameter, name, world) for parameter in parameters]
+        for chosen in product(*values):
+            kwargs = dict(zip(parameters, chosen, strict=True))
+            if "slug" not in kwargs or kwargs.get("job_id", world.jobs[0].pk) == world.jobs[0].pk:
+                yield reverse(f"{namespace}{name}", kwargs=kwargs)
+
+
+def values_of(parameter: str, name: str, world: World) -> list[Any]:
+    """The values that a parameter has in the addresses of this name."""
+    if parameter == "slug":
+        return list(ENDPOINT_ACTS if name.startswith("endpoint") else ACTS)
+    if parameter == "object_id":
+        app, _, model = name.partition("_") if not name.startswith("ocr_chunks") else ("ocr_chunks", "_", name[11:])
+        found = apps.get_model(app, model.split("_")[0])._base_manager.order_by("pk").first()
+        return [] if found is None else [found.pk]
+    return world.values[parameter]

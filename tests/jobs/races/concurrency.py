@@ -1,0 +1,84 @@
+"""People who act at the same moment, and what must be true whoever was first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Barrier
+from typing import Any
+
+from django.db import connections
+from django.db.models import Count
+
+from jobs.rules.errors import Refused
+from jobs.models import Event, Job, Phase
+from jobs.tracking import Reported
+
+Act = Callable[[], Any]
+COUNTERS = {"completed": "done", "failed": "failed", "skipped": "skipped", "processing": "processing"}
+
+
+class Crew:
+    """Threads that each keep a connection of their own and begin their acts together."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._barrier = Barrier(size)
+        self._threads = ThreadPoolExecutor(size)
+
+    def at_once(self, *acts: Act) -> list[Any]:
+        """What each act answers; a refusal by the rules is an answer, any other exception is raised here."""
+        assert len(acts) == self._size
+        return [one.result() for one in [self._threads.submit(self._act, act) for act in acts]]
+
+    def _act(self, act: Act) -> Any:
+        self._barrier.wait(timeout=60)
+        try:
+            return act()
+        except Refused as refusal:
+            return refusal
+
+    def leave(self) -> None:
+        """Close every thread's connection, then the threads."""
+        self.at_once(*[connections.close_all] * self._size)
+        self._threads.shutdown()
+
+
+@contextmanager
+def crew(size: int) -> Iterator[Crew]:
+    """A crew that leaves in the end."""
+    people = Crew(size)
+    try:
+        yield people
+    finally:
+        people.leave()
+
+
+def fresh(job: Job, code: str = "") -> Phase:
+    """The phase as it is now, with its job loaded, so that a thread begins with the verb itself."""
+    phases = Phase.objects.select_related("job").filter(job=job).order_by("position")
+    return phases.get(code=code) if code else phases[0]
+
+
+def completed_events(phase: Phase) -> list[Event]:
+    """The completed events of the phase's current run."""
+    return list(Event.objects.filter(phase=phase, run=phase.run, type=f"{phase.code}.completed", outward=True))
+
+
+def assert_whole(job: Job) -> Phase:
+    """Counters equal items, one completed event exactly where a run completed; the first phase as it is now."""
+    for phase in job.phases.all():
+        if not phase.counted:
+            numbers = dict(phase.items.order_by().values_list("status").annotate(number=Count("pk")))
+            assert {name: getattr(phase, name) for name in COUNTERS.values()} == {
+                name: numbers.get(status, 0) for status, name in COUNTERS.items()
+            }
+            assert phase.items_total == sum(numbers.values())
+        assert len(completed_events(phase)) == phase.is_completed
+    return fresh(job)
+
+
+def outcomes(answers: list[Reported]) -> list[str]:
+    """The outcome of every result of these reports, in alphabetical order."""
+    return sorted(str(one.outcome) for answer in answers for one in answer.results)

@@ -1,0 +1,168 @@
+"""Creating sessions and adding images: idempotent by name and by path, one representative of each hash."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from jobs.db import bulk_sql
+from jobs import tracking
+from jobs.change import Actor, Change, change, unit_of_work
+from jobs.change.refusals import Call, not_cancelled, require_open
+from jobs.rules.errors import Conflict
+from jobs.models import Item, Job, Phase
+from jobs.models.items import digest
+from jobs.tracking import NewItem
+from jobs.tracking.create import close_list, list_items, skip_listed
+from training.models import FACE_DETECTION, TRAINING, TrainingImage, TrainingSession
+from training.sessions.types import Created, ImagesAdded, NewImage
+from training.sessions.pipeline import PIPELINE
+
+OLDEST = datetime.min.replace(tzinfo=UTC)
+IMAGE_FIELDS = ("item", "hash", "created_at", "duplicate_of")
+
+
+def create_session(
+    *,
+    name: str,
+    images: Sequence[NewImage] | None,
+    project: str = "",
+    metadata: dict[str, Any] | None = None,
+    by: Actor,
+) -> Created:
+    """Create a session with its job, or find the one of this name and add its new images.
+
+    With `images` the list is complete, also with none; None: they come by `add_images`. Refused like `create_job`.
+    """
+    with unit_of_work():
+        job, created = _job(name=name, project=project, metadata=metadata, by=by)
+        with change([job.pk], by=by) as c:
+            session = _begin(c) if created else _session(c.job)
+            if images is not None:
+                _add(c, session, images)
+                _complete(c, session)
+    return Created(session, created)
+
+
+def add_images(
+    session: TrainingSession, *, images: Sequence[NewImage], complete: bool = False, by: Actor
+) -> ImagesAdded:
+    """Add images to a session; with `complete` no more will come, and both lists are closed.
+
+    A path that is there already is left as it is. Of the images of one hash in this call the oldest represents
+    the others, unless an earlier call has brought a representative; the others are skipped at once. WrongState
+    for new images of a finished phase or a cancelled job.
+    """
+    with change([session.pk], by=by) as c:
+        locked = _session(c.job)
+        added = _add(c, locked, images)
+        if complete:
+            _complete(c, locked)
+        return added
+
+
+# --- the job and its session -------------------------------------------------------------------------
+
+
+def _job(*, name: str, project: str, metadata: dict[str, Any] | None, by: Actor) -> tuple[Job, bool]:
+    made = tracking.create_job(name=name, kind=PIPELINE.code, project=project, metadata=metadata, by=by)
+    return made.job, made.created
+
+
+def _begin(c: Change) -> TrainingSession:
+    """A session whose lists are open and empty."""
+    for code in (TRAINING, FACE_DETECTION):
+        list_items(c, c.phase_by_code(code), [])
+    return TrainingSession.objects.create(job=c.job, created_at=c.now)
+
+
+def _session(job: Job) -> TrainingSession:
+    session = TrainingSession.objects.filter(pk=job.pk).first()
+    if session is None:
+        raise Conflict(f"Job {job.name} exists and is no training session; choose another name.", code="name_taken")
+    session.job = job
+    return session
+
+
+def _complete(c: Change, session: TrainingSession) -> None:
+    """No more images will come."""
+    if session.complete:
+        return
+    not_cancelled(c.job, "completing its list of images")
+    close_list(c, c.phase_by_code(TRAINING))
+    close_list(c, c.phase_by_code(FACE_DETECTION))
+    session.complete = True
+    TrainingSession.objects.filter(pk=session.pk).update(complete=True)
+
+
+# --- images ------------------------------------------------------------------------------------------
+
+
+def _add(c: Change, session: TrainingSession, images: Sequence[NewImage]) -> ImagesAdded:
+    training = c.phase_by_code(TRAINING)
+    new = _unknown(training, images)
+    if not new:
+        return ImagesAdded(0, len(images), 0)
+    _check_open(c)
+    items = [NewItem(image.path, payload={"hash": image.hash}) for image in new.values()]
+    list_items(c, training, items)
+    list_items(c, c.phase_by_code(FACE_DETECTION), items)
+    skipped = _insert(c, session, new)
+    return ImagesAdded(len(new), len(images) - len(new), skipped)
+
+
+def _unknown(training: Phase, images: Sequence[NewImage]) -> dict[str, NewImage]:
+    """The images that the phase does not hold yet by the digest of their path; of a path that comes twice the first."""
+    given: dict[str, NewImage] = {}
+    for image in images:
+        given.setdefault(digest(image.path), image)
+    known = _ids(training, given)
+    return {fingerprint: image for fingerprint, image in given.items() if fingerprint not in known}
+
+
+def _ids(training: Phase, fingerprints: Iterable[str]) -> dict[str, int]:
+    """The ids of the items of the phase by the digest of their path."""
+    keys = [(training.pk, fingerprint) for fingerprint in fingerprints]
+    found = bulk_sql.lookup(Item, keys, match=("phase", "key_digest"), fields=("key_digest", "id"))
+    return dict(found)
+
+
+def _check_open(c: Change) -> None:
+    for code in (TRAINING, FACE_DETECTION):
+        require_open(c.phase_by_code(code), Call.ADD_IMAGES)
+
+
+def _insert(c: Change, session: TrainingSession, new: Mapping[str, NewImage]) -> int:
+    """Write what only training knows of these images, and skip the duplicates; how many those are."""
+    training = c.phase_by_code(TRAINING)
+    ids = _ids(training, new)
+    images = {ids[fingerprint]: image for fingerprint, image in new.items()}
+    duplicates = _duplicates(session, images)
+    values = [(pk, image.hash, image.created_at, duplicates.get(pk)) for pk, image in images.items()]
+    bulk_sql.insert(TrainingImage, values, fields=IMAGE_FIELDS, constants={"session": session.pk})
+    if duplicates:
+        skip_listed(c, training, {pk: f"Duplicate of image {of}" for pk, of in duplicates.items()})
+    return len(duplicates)
+
+
+def _duplicates(session: TrainingSession, images: Mapping[int, NewImage]) -> dict[int, int]:
+    """By the id of each duplicate: the id of the image that represents it."""
+    by_hash: dict[str, list[int]] = defaultdict(list)
+    for pk, image in images.items():
+        if image.hash:
+            by_hash[image.hash].append(pk)
+    known = _representatives(session, by_hash)
+    chosen = {look: known.get(look) or _oldest(pks, images) for look, pks in by_hash.items()}
+    return {pk: chosen[look] for look, pks in by_hash.items() for pk in pks if pk != chosen[look]}
+
+
+def _representatives(session: TrainingSession, hashes: Iterable[str]) -> dict[str, int]:
+    found = TrainingImage.objects.representatives().filter(session=session, hash__in=list(hashes))
+    return dict(found.values_list("hash", "pk").order_by())
+
+
+def _oldest(pks: Sequence[int], images: Mapping[int, NewImage]) -> int:
+    """The one taken first; times that nobody knows come last, ties go by the order of the list."""
+    return min(pks, key=lambda pk: (images[pk].created_at is None, images[pk].created_at or OLDEST))

@@ -1,0 +1,60 @@
+"""How the percentages of a session come about, with their figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from jobs.serializers import JobBody, PhaseBody
+from jobs.rules.formatting import number, things
+from training.templatetags.training_pages import hundredths
+from training.views.bars import KEYS
+
+SKIPPED = (
+    " Skipped images are duplicates of another image of this session, or were skipped by an operator:"
+    " there is nothing to train, so they are counted as processed."
+)
+
+
+def why(unified: Mapping[str, Any], body: JobBody) -> list[str]:
+    """Sentences for the whole and for each phase."""
+    return [_overall(unified, body), *(_phase(unified, phase) for phase in body["phases"])]
+
+
+def _overall(unified: Mapping[str, Any], body: JobBody) -> str:
+    total = sum(phase["weight"] for phase in body["phases"]) or 1
+    shares = " + ".join(
+        f"{phase['weight'] / total:.2f} · {hundredths(_percentage(unified, phase))}" for phase in body["phases"]
+    )
+    overall = hundredths(unified["overallProgress"]["percentage"])
+    return f"Overall: {shares} = {overall} %, reckoned with the unrounded parts. A completed phase counts as 100."
+
+
+def _percentage(unified: Mapping[str, Any], phase: PhaseBody) -> float:
+    return unified["phases"][KEYS[phase["code"]]]["progress"]["percentage"]
+
+
+def _phase(unified: Mapping[str, Any], phase: PhaseBody) -> str:
+    shown = unified["phases"][KEYS[phase["code"]]]
+    if phase["code"] == "clustering":
+        return _clustering(phase["label"], shown["progress"])
+    return _images(phase, shown)
+
+
+def _images(phase: PhaseBody, shown: Mapping[str, Any]) -> str:
+    label, percentage = phase["label"], hundredths(shown["progress"]["percentage"])
+    if phase["expected"] is None:
+        return f"{label}: images are still being listed, so there is no total yet and it counts as 0."
+    done = f"{number(phase['done'])} done + {number(phase['skipped'])} skipped"
+    return (
+        f"{label}: ({done}) of {things(phase['expected'], 'image')} = {percentage} %."
+        f"{SKIPPED if phase['skipped'] else ''} Failed images are not counted. When each has an outcome it is completed"
+        f" if at least {number(phase['needed'])} ({phase['threshold']} %) are counted, else it has failed."
+    )
+
+
+def _clustering(label: str, progress: Mapping[str, Any]) -> str:
+    if progress["total"]:
+        told = f"{number(progress['current'])} of {number(progress['total'])}"
+        return f"{label}: {told} as the worker told = {hundredths(progress['percentage'])} %."
+    return f"{label}: it has no percent before it is over, unless its worker tells how much there is."
