@@ -19,9 +19,9 @@ django.setup()
 
 from django.db import connections  # noqa: E402
 
-from jobs.db import event_order  # noqa: E402
 from jobs import tracking  # noqa: E402
 from jobs.change import Actor  # noqa: E402
+from jobs.db import event_order  # noqa: E402
 from jobs.models import Phase  # noqa: E402
 
 logging.disable(logging.WARNING)

@@ -23,9 +23,9 @@ from django.db import connection, transaction  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from benchmarks import rabbit  # noqa: E402
-from jobs.db import event_order, bulk_sql  # noqa: E402
 from jobs import outbox, tracking  # noqa: E402
 from jobs.change import Actor  # noqa: E402
+from jobs.db import bulk_sql, event_order  # noqa: E402
 from jobs.models import Delivery, Endpoint, Event, Job, Phase  # noqa: E402
 from jobs.tracking import NewItem, Result  # noqa: E402
 

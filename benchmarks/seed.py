@@ -25,13 +25,13 @@ from django.db import connection, transaction  # noqa: E402
 from django.utils import timezone  # noqa: E402
 from knox.models import AuthToken  # noqa: E402
 
-from jobs.db import bulk_sql  # noqa: E402
 from jobs import tracking  # noqa: E402
 from jobs.access import Role  # noqa: E402
 from jobs.change import Actor  # noqa: E402
-from jobs.rules.pipelines import PhaseSpec  # noqa: E402
+from jobs.db import bulk_sql  # noqa: E402
 from jobs.models import Item, Job, Phase, Tally, Worker  # noqa: E402
 from jobs.models.items import digest  # noqa: E402
+from jobs.rules.pipelines import PhaseSpec  # noqa: E402
 
 ITEMS = 10
 JOBS_TOGETHER = 2000
@@ -112,7 +112,9 @@ def many_jobs(number: int) -> None:
     for start in range(0, number, JOBS_TOGETHER):
         ages = [(n, CYCLE[n % len(CYCLE)], age(n, of=number, now=now)) for n in range(start, start + JOBS_TOGETHER)]
         bulk_sql.insert(Job, [job_row(first + n, state, at) for n, state, at in ages], fields=JOB_FIELDS)
-        bulk_sql.insert(Phase, [phase_row(phase + n, first + n, state, at) for n, state, at in ages], fields=PHASE_FIELDS)
+        bulk_sql.insert(
+            Phase, [phase_row(phase + n, first + n, state, at) for n, state, at in ages], fields=PHASE_FIELDS
+        )
         bulk_sql.insert(Item, list(item_rows(ages, first_phase=phase)), fields=ITEM_FIELDS)
     working = Phase.objects.filter(status="processing").values_list("pk", flat=True)[:TALLIED]
     minutes = [now.replace(second=0, microsecond=0) - timedelta(minutes=n) for n in range(5)]

@@ -12,9 +12,9 @@ from django.contrib.auth.models import Permission
 from django.db import connection
 from django.db.models import Q
 
-from jobs.rules.errors import NotFound, NotPermitted
 from jobs.models import Job, Membership
 from jobs.models.jobs import projects_of
+from jobs.rules.errors import NotFound, NotPermitted
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User

@@ -6,14 +6,14 @@ from typing import Any
 
 from django.urls import URLPattern, path, re_path
 
-from jobs.live.socket import Watch, nothing_here
 from jobs.live import Limits
+from jobs.live.socket import JobSocket, unknown_address
 
 
 def addresses(limits: Limits | None = None) -> list[URLPattern]:
     """The list of jobs, the jobs of a project, one job."""
-    watch: Any = Watch(limits)
-    nothing: Any = nothing_here
+    watch: Any = JobSocket(limits)
+    nothing: Any = unknown_address
     return [
         path("ws/jobs", watch),
         path("ws/jobs/<int:job_id>", watch),

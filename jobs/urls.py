@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, path
 from drf_spectacular.views import SpectacularAPIView
 
-from jobs.api import acts, badges, docs, endpoints, errors, events, jobs, phases, streams, tickets, claims_and_reports
+from jobs.api import acts, badges, claims_and_reports, docs, endpoints, errors, events, jobs, phases, streams, tickets
 
 JOB = "jobs/<int:job_id>"
 PHASE = "jobs/<int:job_id>/phases/<str:code>"

@@ -14,15 +14,15 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from jobs.console import status_styles
-from jobs.rules import progress
 from jobs.console.admin.action_mixin import ON_ITEMS, ActsOnRows
 from jobs.console.admin.columns import bar, pill
 from jobs.console.admin.export import Column
 from jobs.console.admin.lists import KindAdmin
+from jobs.console.templatetags.progress_pages import ago, clock
 from jobs.models import Item, Job, Phase
 from jobs.operations.previews import ActSpec
-from jobs.console.templatetags.progress_pages import ago, clock
-from jobs.rules.formatting import DASH, number
+from jobs.rules import progress
+from jobs.rules.formatting import DASH, format_number
 from ocr_chunks.documents.pipeline import PIPELINE
 from ocr_chunks.filters import ChunkStatus, DocumentPartial, DocumentStatus, DocumentStuck, Project
 from ocr_chunks.models import OCR, Chunk, Document
@@ -97,7 +97,7 @@ class DocumentAdmin(OcrAdmin):
     @admin.display(description="Status")
     def state(self, document: Document) -> SafeString:
         """The pill of its job."""
-        return pill(status_styles.face_of(document.job))
+        return pill(status_styles.style_of(document.job))
 
     @admin.display(description="Document", ordering="name")
     def link(self, document: Document) -> SafeString:
@@ -115,7 +115,7 @@ class DocumentAdmin(OcrAdmin):
     @admin.display(description="Pages", ordering="page_count")
     def pages(self, document: Document) -> str:
         """How many it has."""
-        return number(document.page_count)
+        return format_number(document.page_count)
 
     @admin.display(description="Chunks")
     def bar(self, document: Document) -> SafeString:
@@ -130,12 +130,14 @@ class DocumentAdmin(OcrAdmin):
             "settled_percent": progress.settled_percent(counts, completed=completed),
         }
         drawn = bar(body, f"Progress of {document.name}")
-        return format_html("{} <small>{} of {}</small>", drawn, number(counts.processed), number(counts.expected))
+        return format_html(
+            "{} <small>{} of {}</small>", drawn, format_number(counts.processed), format_number(counts.expected)
+        )
 
     @admin.display(description="Failed")
     def failed(self, document: Document) -> str:
         """Failed chunks."""
-        return number(_ocr(document).failed)
+        return format_number(_ocr(document).failed)
 
     @admin.display(description="Stage")
     def stage(self, document: Document) -> str:
@@ -199,13 +201,13 @@ class ChunkAdmin(OcrAdmin):
     @admin.display(description="Status")
     def state(self, chunk: Chunk) -> SafeString:
         """The pill of its item."""
-        return pill(status_styles.FACES[chunk.item.status])
+        return pill(status_styles.STYLES[chunk.item.status])
 
     @admin.display(description="Chunk", ordering="chunk_index")
     def name(self, chunk: Chunk) -> SafeString:
         """Its number, leading to the page of its item."""
         address = reverse("admin:jobs_item_change", args=[chunk.pk])
-        return format_html('<a href="{}">Chunk {}</a>', address, number(chunk.chunk_index + 1))
+        return format_html('<a href="{}">Chunk {}</a>', address, format_number(chunk.chunk_index + 1))
 
     @admin.display(description="Pages", ordering="page_start")
     def pages(self, chunk: Chunk) -> str:
@@ -220,12 +222,12 @@ class ChunkAdmin(OcrAdmin):
     @admin.display(description="Attempt")
     def attempt(self, chunk: Chunk) -> str:
         """The number of its claim."""
-        return number(chunk.item.attempt)
+        return format_number(chunk.item.attempt)
 
     @admin.display(description="Tries")
     def tries(self, chunk: Chunk) -> str:
         """Leases that expired since the last retry."""
-        return number(chunk.item.tries)
+        return format_number(chunk.item.tries)
 
     @admin.display(description="Worker")
     def worker(self, chunk: Chunk) -> str:

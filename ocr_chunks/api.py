@@ -9,15 +9,15 @@ from django.urls import reverse
 from django.utils import timezone
 from rest_framework.request import Request
 
-from jobs.api.acts import ActDoor, done
-from jobs.api.responses import ActAnswer
-from jobs.api.base import Door, answer
-from jobs.api.query_params import Query
-from jobs.api.request_decoding import decode, query
-from jobs.rules.errors import NotFound
-from jobs.models.jobs import JobQuerySet
+from jobs.api.acts import ActView, act_response
+from jobs.api.base import APIBaseView, json_response
 from jobs.api.cursor_pagination import page
+from jobs.api.query_params import Query
+from jobs.api.request_decoding import decode_body, decode_query
+from jobs.api.responses import ActAnswer
 from jobs.api.schema import operation
+from jobs.models.jobs import JobQuerySet
+from jobs.rules.errors import NotFound
 from ocr_chunks import documents, examples, requests
 from ocr_chunks.models import Document
 from ocr_chunks.serializers import DocumentBody, DocumentRow, document_bodies, document_body
@@ -32,7 +32,7 @@ class DocumentPage(TypedDict):
     next: str | None
 
 
-class DocumentDoor(Door):
+class DocumentBaseView(APIBaseView):
     """A door of documents; who may see a document's job may see it."""
 
     def document_jobs(self) -> JobQuerySet:
@@ -47,7 +47,7 @@ class DocumentDoor(Door):
         return job.document
 
 
-class Documents(DocumentDoor):
+class Documents(DocumentBaseView):
     """All documents within sight."""
 
     writes: ClassVar[str] = "add_job"
@@ -55,9 +55,9 @@ class Documents(DocumentDoor):
     @operation(summary="List documents", tag=TAG, answer=DocumentPage, errors=(400,), query=requests.DocumentQuery)
     def get(self, request: Request) -> HttpResponse:
         """One page of the documents within sight, newest first."""
-        wanted = query(request, requests.DocumentQuery)
+        wanted = decode_query(request, requests.DocumentQuery)
         exact = {name: value for name in ("status", "project") if (value := getattr(wanted, name))}
-        return answer(
+        return json_response(
             page(
                 request,
                 self.document_jobs().filter(**exact),
@@ -80,7 +80,7 @@ class Documents(DocumentDoor):
     )
     def post(self, request: Request) -> HttpResponse:
         """Create a document with its job, its chunks and their merge."""
-        given = decode(request, requests.DocumentInput)
+        given = decode_body(request, requests.DocumentInput)
         made = documents.create_document(
             name=given.name,
             page_count=given.page_count,
@@ -91,21 +91,21 @@ class Documents(DocumentDoor):
         )
         body = document_body(made.document)
         if not made.created:
-            return answer(body)
-        return answer(body, status=201, headers={"Location": reverse("api-document", args=[body["id"]])})
+            return json_response(body)
+        return json_response(body, status=201, headers={"Location": reverse("api-document", args=[body["id"]])})
 
 
-class DocumentDetail(DocumentDoor):
+class DocumentDetail(DocumentBaseView):
     """One document."""
 
     @operation(summary="Look at a document", tag=TAG, answer=DocumentBody, errors=(400, 404))
     def get(self, request: Request, document_id: int) -> HttpResponse:
         """The document with its job and all of its chunks."""
-        query(request, Query)
-        return answer(document_body(self.document(document_id)))
+        decode_query(request, Query)
+        return json_response(document_body(self.document(document_id)))
 
 
-class RetryChunks(DocumentDoor, ActDoor):
+class RetryChunks(DocumentBaseView, ActView):
     """Failed chunks to pending."""
 
     writes: ClassVar[str] = "retry_job"
@@ -121,8 +121,8 @@ class RetryChunks(DocumentDoor, ActDoor):
     def post(self, request: Request, document_id: int) -> HttpResponse:
         """Retry chunks by index, by error signature, or all that have failed."""
         document = self.document(document_id)
-        given = decode(request, requests.RetryChunksInput)
-        return done(
+        given = decode_body(request, requests.RetryChunksInput)
+        return act_response(
             documents.retry_chunks(
                 document,
                 chunks=given.chunks,

@@ -10,9 +10,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from jobs.console import status_styles
-from jobs.rules import names
 from jobs.console.admin.filters import PartialFilter, Status, StuckFilter
 from jobs.models import Job
+from jobs.rules import names
 from jobs.rules.statuses import ItemStatus
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class ChunkStatus(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Each state."""
-        return [(status, status_styles.FACES[status].word) for status in ItemStatus]
+        return [(status, status_styles.STYLES[status].word) for status in ItemStatus]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Narrow to the state."""

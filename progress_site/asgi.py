@@ -19,9 +19,9 @@ from django.conf import settings
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "progress_site.settings")
 django.setup(set_prefix=False)
 
-from jobs.watchdog import process_heartbeats  # noqa: E402
 from jobs.live.socket import ticket_of  # noqa: E402
 from jobs.routing import websocket_urlpatterns  # noqa: E402  (models can be imported once Django is set up)
+from jobs.watchdog import process_heartbeats  # noqa: E402
 from progress_site import proxies  # noqa: E402
 from progress_site.asgi_middleware import AtRoot, BodyLimit, Receive, Scope, Send  # noqa: E402
 from progress_site.threaded_handler import ThreadedHandler  # noqa: E402

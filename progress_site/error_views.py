@@ -16,7 +16,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.csrf import requires_csrf_token
 
-from jobs.rules.formatting import MINUTE, span
+from jobs.rules.formatting import MINUTE, format_duration
 from progress_site.proxies import form_remedy
 
 
@@ -50,7 +50,7 @@ def locked_out(
     """429: too many wrong passwords for this name from this address; when it is open again. It says the same whether
     there is such an account or not."""
     seconds = _seconds_left(request, credentials)
-    wait = span(ceil(seconds / MINUTE) * MINUTE)
+    wait = format_duration(ceil(seconds / MINUTE) * MINUTE)
     page = _page(request, "locked_out.html", {"wait": wait, "again": request.path}, status=429)
     page.headers["Retry-After"] = str(seconds)
     return page

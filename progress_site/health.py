@@ -18,9 +18,9 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from jobs.watchdog import process_heartbeats
 from jobs.live import open_sockets
 from jobs.models import Delivery, Job, Phase
+from jobs.watchdog import process_heartbeats
 
 
 @never_cache

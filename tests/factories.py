@@ -9,8 +9,8 @@ from typing import Any
 from django.contrib.auth.models import Permission, User
 
 from jobs import operations, tracking
-from jobs.rules.pipelines import PhaseSpec
 from jobs.models import Item, Job, Membership, Phase
+from jobs.rules.pipelines import PhaseSpec
 from jobs.rules.statuses import Shortfall, Trigger
 from jobs.tracking import Actor, NewItem, Result
 

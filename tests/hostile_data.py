@@ -14,15 +14,15 @@ from django.urls import URLResolver, get_resolver, reverse
 from django.utils import timezone
 from knox.models import AuthToken
 
-from jobs.api import badge_links
-from jobs.operations import bulk
 from jobs import inbox, operations, tracking
-from jobs.operations.bulk import Mark, Order
-from jobs.rules.pipelines import PhaseSpec
-from jobs.models import BulkAct, Endpoint, Event, Job, Worker
-from jobs.operations.previews import ACTS, Scope, many_figures
-from jobs.tracking import Actor, NewItem, Result
+from jobs.api import badge_links
 from jobs.console.deliveries.endpoint_acts import ENDPOINT_ACTS
+from jobs.models import BulkAct, Endpoint, Event, Job, Worker
+from jobs.operations import bulk
+from jobs.operations.bulk import ActRequest, TargetSelection
+from jobs.operations.previews import ACTS, Scope, snapshots_of
+from jobs.rules.pipelines import PhaseSpec
+from jobs.tracking import Actor, NewItem, Result
 from ocr_chunks.documents import create_document
 from tests.factories import operator, phase_of
 from training.sessions import NewImage, create_session
@@ -67,7 +67,7 @@ def make_world() -> World:
     )
     pictures = [NewImage(f"{bad}/{n}.jpg", hash=bad[:100]) for n in range(3)]
     session = create_session(name=bad[:199] + "s", images=pictures, project=bad[:128], by=Actor(name=bad[:128])).session
-    letter = inbox.bury({"type": bad[:120], "data": {bad: bad}}, reason=bad[:2000], source=bad[:120])
+    letter = inbox.store_dead_letter({"type": bad[:120], "data": {bad: bad}}, reason=bad[:2000], source=bad[:120])
     token, _ = AuthToken.objects.create(user)
     jobs += [Job.objects.get(pk=document.pk), Job.objects.get(pk=session.pk)]
     event = Event.objects.filter(outward=True).order_by("pk")[0]
@@ -121,12 +121,13 @@ def make_small(text: str) -> Job:
 
 def done_in_bulk(jobs: list[Job], text: str) -> BulkAct:
     """A bulk act on these jobs: some are changed, one is refused."""
-    order = Order(ACTS["retry"], Scope(), text)
+    order = ActRequest(ACTS["retry"], Scope(), text)
     marks = [
-        Mark(each.job, bulk.seen_of(each).states if n else "changed", ()) for n, each in enumerate(many_figures(jobs))
+        TargetSelection(each.job, bulk.expected_state(each).states if n else "changed", ())
+        for n, each in enumerate(snapshots_of(jobs))
     ]
-    act = bulk.begin(order, marks, actor=operator("retry"), words=text)
-    bulk.go_on(act, seconds=60)
+    act = bulk.create_bulk_act(order, marks, actor=operator("retry"), words=text)
+    bulk.run_bulk_act(act, seconds=60)
     return act
 
 

@@ -9,16 +9,16 @@ from django.urls import reverse
 from django.utils import timezone
 from rest_framework.request import Request
 
-from jobs.api.acts import ActDoor, done
-from jobs.api.responses import ActAnswer
-from jobs.api.base import Door, answer
+from jobs.api.acts import ActView, act_response
+from jobs.api.base import APIBaseView, json_response
+from jobs.api.cursor_pagination import page
 from jobs.api.query_params import Query
-from jobs.api.request_decoding import decode, query
-from jobs.rules.errors import NotFound
+from jobs.api.request_decoding import decode_body, decode_query
+from jobs.api.responses import ActAnswer
+from jobs.api.schema import operation
 from jobs.models import Job
 from jobs.models.jobs import JobQuerySet
-from jobs.api.cursor_pagination import page
-from jobs.api.schema import operation
+from jobs.rules.errors import NotFound
 from training import examples, requests, sessions
 from training.models import TrainingSession
 from training.serializers import (
@@ -52,7 +52,7 @@ class ImagesAnswer(TypedDict):
     skipped: int
 
 
-class SessionDoor(Door):
+class SessionBaseView(APIBaseView):
     """A door of one session; who may see its job may see it."""
 
     def session_job(self, session_id: int) -> Job:
@@ -67,7 +67,7 @@ class SessionDoor(Door):
         return self.session_job(session_id).training_session
 
 
-class Sessions(Door):
+class Sessions(APIBaseView):
     """All sessions within sight."""
 
     writes: ClassVar[str] = "add_job"
@@ -77,9 +77,9 @@ class Sessions(Door):
     )
     def get(self, request: Request) -> HttpResponse:
         """One page of the sessions within sight, newest first."""
-        wanted = query(request, requests.SessionQuery)
+        wanted = decode_query(request, requests.SessionQuery)
         jobs = _chosen(_jobs(self), wanted)
-        return answer(
+        return json_response(
             page(
                 request,
                 jobs,
@@ -102,28 +102,28 @@ class Sessions(Door):
     )
     def post(self, request: Request) -> HttpResponse:
         """Create a session with its job and images; duplicates are skipped at once."""
-        given = decode(request, requests.SessionInput)
+        given = decode_body(request, requests.SessionInput)
         given.check()
         made = sessions.create_session(
             name=given.name, images=given.new(), project=given.project, metadata=given.metadata, by=self.actor()
         )
         body = session_body(_parts(made.session.job))
         if not made.created:
-            return answer(body)
-        return answer(body, status=201, headers={"Location": reverse("api-training-session", args=[body["id"]])})
+            return json_response(body)
+        return json_response(body, status=201, headers={"Location": reverse("api-training-session", args=[body["id"]])})
 
 
-class SessionDetail(SessionDoor):
+class SessionDetail(SessionBaseView):
     """One session."""
 
     @operation(summary="Look at a training session", tag="training", answer=SessionBody, errors=(400, 404))
     def get(self, request: Request, session_id: int) -> HttpResponse:
         """The session with its job, images, faces and clustering."""
-        query(request, Query)
-        return answer(session_body(_parts(self.session_job(session_id))))
+        decode_query(request, Query)
+        return json_response(session_body(_parts(self.session_job(session_id))))
 
 
-class Images(SessionDoor):
+class Images(SessionBaseView):
     """The images of a session."""
 
     @operation(
@@ -137,21 +137,21 @@ class Images(SessionDoor):
     def post(self, request: Request, session_id: int) -> HttpResponse:
         """Add images; a path that is there already is left as it is. With `complete` no more will come."""
         session = self.session(session_id)
-        given = decode(request, requests.ImagesInput)
+        given = decode_body(request, requests.ImagesInput)
         given.check()
         images = requests.new_images(given.images)
         added = sessions.add_images(session, images=images, complete=given.complete, by=self.actor())
-        return answer({"added": added.added, "existing": added.existing, "skipped": added.skipped})
+        return json_response({"added": added.added, "existing": added.existing, "skipped": added.skipped})
 
 
-class Unified(SessionDoor):
+class Unified(SessionBaseView):
     """The progress of all phases as one."""
 
     @operation(summary="Progress of a session as one", tag="training", answer=UnifiedBody, errors=(400, 404))
     def get(self, request: Request, session_id: int) -> HttpResponse:
         """Three phases under one percentage, in camelCase."""
-        query(request, Query)
-        return answer(unified_body(_parts(self.session_job(session_id))))
+        decode_query(request, Query)
+        return json_response(unified_body(_parts(self.session_job(session_id))))
 
 
 class UnifiedAlias(Unified):
@@ -165,14 +165,14 @@ class UnifiedAlias(Unified):
         return super().get(request, session_id)
 
 
-class Faces(SessionDoor):
+class Faces(SessionBaseView):
     """The detection session of the current run."""
 
     @operation(summary="Look at the detection of faces", tag="training", answer=FacesBody, errors=(400, 404))
     def get(self, request: Request, session_id: int) -> HttpResponse:
         """What workers told in this run; zeros and nulls where they told nothing."""
-        query(request, Query)
-        return answer(faces_body(_parts(self.session_job(session_id))))
+        decode_query(request, Query)
+        return json_response(faces_body(_parts(self.session_job(session_id))))
 
     @operation(
         **SESSION,
@@ -184,12 +184,12 @@ class Faces(SessionDoor):
     def patch(self, request: Request, session_id: int) -> HttpResponse:
         """Keep absolute values; a lower count than before changes nothing."""
         session = self.session(session_id)
-        given = decode(request, requests.FacesInput)
+        given = decode_body(request, requests.FacesInput)
         sessions.tell_faces(session, given.told(), by=self.actor())
-        return answer(faces_body(_parts(self.session_job(session_id))))
+        return json_response(faces_body(_parts(self.session_job(session_id))))
 
 
-class Clustering(SessionDoor):
+class Clustering(SessionBaseView):
     """The clustering of the faces."""
 
     @operation(
@@ -202,7 +202,7 @@ class Clustering(SessionDoor):
     def post(self, request: Request, session_id: int) -> HttpResponse:
         """Running, completed or failed; telling again changes nothing."""
         session = self.session(session_id)
-        given = decode(request, requests.ClusteringInput)
+        given = decode_body(request, requests.ClusteringInput)
         sessions.tell_clustering(
             session,
             status=given.status,
@@ -212,10 +212,10 @@ class Clustering(SessionDoor):
             error=given.error,
             by=self.actor(),
         )
-        return answer(clustering_body(_parts(self.session_job(session_id))))
+        return json_response(clustering_body(_parts(self.session_job(session_id))))
 
 
-class RestartSession(SessionDoor, ActDoor):
+class RestartSession(SessionBaseView, ActView):
     """A part of a session that begins anew."""
 
     writes: ClassVar[str] = "restart_job"
@@ -231,11 +231,11 @@ class RestartSession(SessionDoor, ActDoor):
     def post(self, request: Request, session_id: int) -> HttpResponse:
         """The failed images, or a whole phase with those after it."""
         session = self.session(session_id)
-        given = decode(request, requests.RestartSessionInput)
-        return done(sessions.restart(session, what=given.what, reason=given.reason, actor=self.account))
+        given = decode_body(request, requests.RestartSessionInput)
+        return act_response(sessions.restart(session, what=given.what, reason=given.reason, actor=self.account))
 
 
-def _jobs(door: Door) -> JobQuerySet:
+def _jobs(door: APIBaseView) -> JobQuerySet:
     """The jobs within sight that are sessions, with their sessions."""
     return door.access.jobs().filter(training_session__isnull=False).select_related("training_session")
 

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, UnsetType
 from msgspec.structs import asdict
 
-from jobs.api.requests import MOST_ITEMS, ActInput, Blob, Input, Key, Label, Name, Number, Project
 from jobs.api.query_params import NameText, PageQuery
+from jobs.api.requests import MOST_ITEMS, ActInput, Blob, Input, Key, Label, Name, Number, Project
 from jobs.api.size_limits import check_blob
 from jobs.rules.errors import BadInput
 from jobs.rules.statuses import JobStatus

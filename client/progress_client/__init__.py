@@ -21,10 +21,10 @@ from progress_client.errors import (
     Unavailable,
     WrongState,
 )
-from progress_client.tracker_formats import Status
 from progress_client.items import Item
 from progress_client.job import Job
 from progress_client.tracker import ProgressTracker
+from progress_client.tracker_formats import Status
 from progress_client.transport import RELEASE
 
 __all__ = [

@@ -10,13 +10,13 @@ from typing import Any, TypeVar
 from progress_client import forks
 from progress_client.bar import bar
 from progress_client.buffer import Address
+from progress_client.claim_loop import AnyWork, PhaseWork, Wish, Work
 from progress_client.client import Client
-from progress_client.session import Core
+from progress_client.file_listing import NewItem
 from progress_client.items import Item
 from progress_client.job import LEASE_SECONDS, Job
-from progress_client.file_listing import NewItem
 from progress_client.job_calls import Answer, Verbs
-from progress_client.claim_loop import AnyWork, PhaseWork, Wish, Work
+from progress_client.session import Core
 
 T = TypeVar("T")
 

@@ -11,9 +11,9 @@ from typing import Any
 from progress_client import forks
 from progress_client.bar import Bar
 from progress_client.buffer import Address
-from progress_client.session import Core
 from progress_client.errors import NotFound, Unavailable
 from progress_client.items import Item
+from progress_client.session import Core
 
 log = logging.getLogger(__name__)
 

@@ -8,15 +8,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from progress_client import forks, file_listing
-from progress_client.session import PATIENCE, Core, default_journal
+from progress_client import file_listing, forks
+from progress_client.claim_loop import AnyWork, Wish
+from progress_client.cursor_pages import pages
 from progress_client.errors import NotFound
+from progress_client.file_listing import NewItem
 from progress_client.items import Item
 from progress_client.job import LEASE_SECONDS, Job, handed_out
-from progress_client.file_listing import NewItem
-from progress_client.cursor_pages import pages
 from progress_client.job_calls import Answer
-from progress_client.claim_loop import AnyWork, Wish
+from progress_client.session import PATIENCE, Core, default_journal
 
 JOURNAL = "PROGRESS_JOURNAL"
 

@@ -6,15 +6,15 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from progress_client import forks, file_listing, job_watch
+from progress_client import file_listing, forks, job_watch
 from progress_client.bar import bar
 from progress_client.buffer import MOST_RESULTS, Address
-from progress_client.session import Core
-from progress_client.items import Item, as_object, sayable
-from progress_client.file_listing import NewItem
-from progress_client.cursor_pages import pages
-from progress_client.job_calls import Answer, Verbs
 from progress_client.claim_loop import PhaseWork, Wish, Work
+from progress_client.cursor_pages import pages
+from progress_client.file_listing import NewItem
+from progress_client.items import Item, as_object, sayable
+from progress_client.job_calls import Answer, Verbs
+from progress_client.session import Core
 
 log = logging.getLogger(__name__)
 

@@ -16,9 +16,9 @@ from typing import Any, overload
 from progress_client import forks, tracker_formats
 from progress_client.client import Client
 from progress_client.errors import NotFound
-from progress_client.tracker_formats import STATUS_OF, WORD_OF, Image, ImagePath, Status
 from progress_client.items import sayable
 from progress_client.job import Job
+from progress_client.tracker_formats import STATUS_OF, WORD_OF, Image, ImagePath, Status
 
 log = logging.getLogger(__name__)
 

@@ -9,18 +9,18 @@ from rest_framework.request import Request
 
 from jobs import operations
 from jobs.api import requests
+from jobs.api.base import APIBaseView, json_response
+from jobs.api.request_decoding import decode_body
 from jobs.api.responses import ActAnswer
-from jobs.api.base import Door, answer
-from jobs.api.request_decoding import decode
-from jobs.operations import Act
 from jobs.api.schema import operation
+from jobs.operations import Act
 from jobs.serializers import job_body
 
 ACT: dict[str, Any] = {"tag": "acts", "answer": ActAnswer, "errors": (404, 409)}
 REASON = {"reason": "Storage is back."}
 
 
-class ActDoor(Door):
+class ActView(APIBaseView):
     """A door of an operator's act, which answers with the job: `writes` is the permission of the act."""
 
     @classmethod
@@ -29,7 +29,7 @@ class ActDoor(Door):
         return (cls.reads, cls.writes)
 
 
-class Retry(ActDoor):
+class Retry(ActView):
     """Failed items to pending."""
 
     writes: ClassVar[str] = "retry_job"
@@ -43,8 +43,8 @@ class Retry(ActDoor):
     def post(self, request: Request, job_id: int) -> HttpResponse:
         """Retry by phase, by item, by error signature, or all."""
         job = self.job(job_id)
-        given = decode(request, requests.RetryInput)
-        return done(
+        given = decode_body(request, requests.RetryInput)
+        return act_response(
             operations.retry(
                 job,
                 phase=given.phase,
@@ -56,7 +56,7 @@ class Retry(ActDoor):
         )
 
 
-class Release(ActDoor):
+class Release(ActView):
     """Held items to pending."""
 
     writes: ClassVar[str] = "release_job"
@@ -65,11 +65,13 @@ class Release(ActDoor):
     def post(self, request: Request, job_id: int) -> HttpResponse:
         """Release items without a live lease, or all."""
         job = self.job(job_id)
-        given = decode(request, requests.ReleaseInput)
-        return done(operations.release(job, phase=given.phase, all=given.all, reason=given.reason, actor=self.account))
+        given = decode_body(request, requests.ReleaseInput)
+        return act_response(
+            operations.release(job, phase=given.phase, all=given.all, reason=given.reason, actor=self.account)
+        )
 
 
-class Skip(ActDoor):
+class Skip(ActView):
     """Items that count as done without work."""
 
     writes: ClassVar[str] = "skip_job"
@@ -78,11 +80,11 @@ class Skip(ActDoor):
     def post(self, request: Request, job_id: int) -> HttpResponse:
         """Skip the named items."""
         job = self.job(job_id)
-        given = decode(request, requests.SkipInput)
-        return done(operations.skip(job, items=given.items, reason=given.reason, actor=self.account))
+        given = decode_body(request, requests.SkipInput)
+        return act_response(operations.skip(job, items=given.items, reason=given.reason, actor=self.account))
 
 
-class ForceComplete(ActDoor):
+class ForceComplete(ActView):
     """Phases finished with what they have."""
 
     writes: ClassVar[str] = "force_complete_job"
@@ -96,11 +98,11 @@ class ForceComplete(ActDoor):
     def post(self, request: Request, job_id: int) -> HttpResponse:
         """Finish every open phase, or the named one; it needs a reason."""
         job = self.job(job_id)
-        given = decode(request, requests.ForceInput)
-        return done(operations.force_complete(job, phase=given.phase, reason=given.reason, actor=self.account))
+        given = decode_body(request, requests.ForceInput)
+        return act_response(operations.force_complete(job, phase=given.phase, reason=given.reason, actor=self.account))
 
 
-class FailJob(ActDoor):
+class FailJob(ActView):
     """A job that is given up."""
 
     writes: ClassVar[str] = "fail_job"
@@ -109,11 +111,11 @@ class FailJob(ActDoor):
     def post(self, request: Request, job_id: int) -> HttpResponse:
         """Fail the open phases of a job."""
         job = self.job(job_id)
-        given = decode(request, requests.ActInput)
-        return done(operations.fail(job, reason=given.reason, actor=self.account))
+        given = decode_body(request, requests.ActInput)
+        return act_response(operations.fail(job, reason=given.reason, actor=self.account))
 
 
-class Cancel(ActDoor):
+class Cancel(ActView):
     """A job that nobody wants any more."""
 
     writes: ClassVar[str] = "cancel_job"
@@ -122,11 +124,11 @@ class Cancel(ActDoor):
     def post(self, request: Request, job_id: int) -> HttpResponse:
         """Cancel; later reports are answered with `closed`."""
         job = self.job(job_id)
-        given = decode(request, requests.ActInput)
-        return done(operations.cancel(job, reason=given.reason, actor=self.account))
+        given = decode_body(request, requests.ActInput)
+        return act_response(operations.cancel(job, reason=given.reason, actor=self.account))
 
 
-class Pause(ActDoor):
+class Pause(ActView):
     """A job that waits."""
 
     writes: ClassVar[str] = "pause_job"
@@ -135,11 +137,11 @@ class Pause(ActDoor):
     def post(self, request: Request, job_id: int) -> HttpResponse:
         """Pause; claims are answered with `paused`, deadlines keep the time that was left."""
         job = self.job(job_id)
-        given = decode(request, requests.ActInput)
-        return done(operations.pause(job, reason=given.reason, actor=self.account))
+        given = decode_body(request, requests.ActInput)
+        return act_response(operations.pause(job, reason=given.reason, actor=self.account))
 
 
-class Resume(ActDoor):
+class Resume(ActView):
     """A job that goes on."""
 
     writes: ClassVar[str] = "resume_job"
@@ -148,11 +150,11 @@ class Resume(ActDoor):
     def post(self, request: Request, job_id: int) -> HttpResponse:
         """Resume."""
         job = self.job(job_id)
-        given = decode(request, requests.ActInput)
-        return done(operations.resume(job, reason=given.reason, actor=self.account))
+        given = decode_body(request, requests.ActInput)
+        return act_response(operations.resume(job, reason=given.reason, actor=self.account))
 
 
-class Threshold(ActDoor):
+class Threshold(ActView):
     """The percent that completes a phase."""
 
     writes: ClassVar[str] = "set_threshold_job"
@@ -166,15 +168,15 @@ class Threshold(ActDoor):
     def post(self, request: Request, job_id: int) -> HttpResponse:
         """Change it and judge the phase at once."""
         job = self.job(job_id)
-        given = decode(request, requests.ThresholdInput)
-        return done(
+        given = decode_body(request, requests.ThresholdInput)
+        return act_response(
             operations.set_threshold(
                 job, phase=given.phase, threshold=given.threshold, reason=given.reason, actor=self.account
             )
         )
 
 
-class Restart(ActDoor):
+class Restart(ActView):
     """A new run of a phase."""
 
     writes: ClassVar[str] = "restart_job"
@@ -188,13 +190,13 @@ class Restart(ActDoor):
     def post(self, request: Request, job_id: int) -> HttpResponse:
         """Begin a new run over all but skipped items, or over the failed ones."""
         job = self.job(job_id)
-        given = decode(request, requests.RestartInput)
-        return done(
+        given = decode_body(request, requests.RestartInput)
+        return act_response(
             operations.restart(job, phase=given.phase, only=given.only, reason=given.reason, actor=self.account)
         )
 
 
-def done(act: Act) -> HttpResponse:
+def act_response(act: Act) -> HttpResponse:
     """The answer to an act."""
     refused = [{"id": row.id, "detail": row.detail} for row in act.refused]
-    return answer({"changed": act.changed, "refused": refused, "detail": act.detail, "job": job_body(act.job)})
+    return json_response({"changed": act.changed, "refused": refused, "detail": act.detail, "job": job_body(act.job)})

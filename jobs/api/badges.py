@@ -8,11 +8,11 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 
 from jobs import operations
-from jobs.api.acts import ActDoor
-from jobs.api.base import answer
-from jobs.api.requests import ActInput
+from jobs.api.acts import ActView
 from jobs.api.badge_links import Links, links
-from jobs.api.request_decoding import decode
+from jobs.api.base import json_response
+from jobs.api.request_decoding import decode_body
+from jobs.api.requests import ActInput
 from jobs.api.schema import operation
 
 
@@ -22,7 +22,7 @@ class BadgeInput(ActInput, kw_only=True, frozen=True):
     renew: bool = False
 
 
-class Badge(ActDoor):
+class Badge(ActView):
     """The badge of a job, for pages of others."""
 
     writes: ClassVar[str] = "share_job"
@@ -38,7 +38,7 @@ class Badge(ActDoor):
     def post(self, request: Request, job_id: int) -> HttpResponse:
         """Images that show name, status and percent to whoever has the link, without an account; asked for whenever."""
         job = self.job(job_id)
-        given = decode(request, BadgeInput)
+        given = decode_body(request, BadgeInput)
         if given.renew:
             job = operations.renew_badge(job, reason=given.reason, actor=self.account).job
-        return answer(links(job, at=request.build_absolute_uri))
+        return json_response(links(job, at=request.build_absolute_uri))

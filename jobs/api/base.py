@@ -15,8 +15,8 @@ from rest_framework.views import APIView
 from jobs.access import Access, access_of
 from jobs.api.requests import LARGEST
 from jobs.change import Actor
-from jobs.rules.errors import NotFound
 from jobs.models import Job, Phase
+from jobs.rules.errors import NotFound
 from jobs.serializers import encode
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ PHASE_TO_REPORT = """
 """
 
 
-class Door(APIView):
+class APIBaseView(APIView):
     """A view of the API. `reads` and `writes` are the permissions that its methods need."""
 
     reads: ClassVar[str] = "view_job"
@@ -86,19 +86,19 @@ class Door(APIView):
 
     def actor(self, worker: str = "", *, version: str = "") -> Actor:
         """Who acts: the account, under the name and version that the worker gives itself."""
-        return Actor(account=self.account, name=worker, version=version or version_told(self.request))
+        return Actor(account=self.account, name=worker, version=version or client_version(self.request))
 
 
 def _no_phase(job_id: int, code: str) -> NotFound:
     return NotFound(f"There is no phase {code!r} of a job {job_id}.")
 
 
-def version_told(request: Request) -> str:
+def client_version(request: Request) -> str:
     """The version of a worker's program as the client package tells it: `progress_client/1.0.0 (ocr-1.4.2)`."""
     told = USER_AGENT.fullmatch(request.headers.get("User-Agent", ""))
     return told[1].strip() if told else ""
 
 
-def answer(body: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:
+def json_response(body: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:
     """A body as JSON."""
     return HttpResponse(encode(body), content_type="application/json", status=status, headers=headers)

@@ -9,9 +9,9 @@ from rest_framework.request import Request
 
 from jobs import tracking
 from jobs.api import examples, requests
+from jobs.api.base import APIBaseView, json_response
+from jobs.api.request_decoding import decode_body
 from jobs.api.responses import ClaimAnswer, ClaimAnyAnswer, HeartbeatAnswer, ReportAnswer
-from jobs.api.base import Door, answer
-from jobs.api.request_decoding import decode
 from jobs.api.schema import operation
 from jobs.serializers import claimed_body, phase_body
 from jobs.tracking import Claimed, ClaimedItem, ResultOutcome
@@ -19,7 +19,7 @@ from jobs.tracking import Claimed, ClaimedItem, ResultOutcome
 RETRY_AFTER = {"Retry-After": "2"}
 
 
-class Claim(Door):
+class Claim(APIBaseView):
     """Items of one phase, under a lease."""
 
     @operation(
@@ -33,7 +33,7 @@ class Claim(Door):
     def post(self, request: Request, job_id: int, code: str) -> HttpResponse:
         """Claim; an empty answer says why and carries Retry-After."""
         phase = self.phase(job_id, code)
-        given = decode(request, requests.ClaimInput)
+        given = decode_body(request, requests.ClaimInput)
         claimed = tracking.claim(
             phase,
             worker=given.worker,
@@ -44,7 +44,7 @@ class Claim(Door):
         return _claimed(claimed, [claimed_body(item) for item in claimed.items])
 
 
-class ClaimAny(Door):
+class ClaimAny(APIBaseView):
     """Items of any job, under a lease."""
 
     @operation(
@@ -56,7 +56,7 @@ class ClaimAny(Door):
     )
     def post(self, request: Request) -> HttpResponse:
         """Claim from the unfinished phases of this code within the account's sight."""
-        given = decode(request, requests.ClaimAnyInput)
+        given = decode_body(request, requests.ClaimAnyInput)
         claimed = tracking.claim_any(
             worker=given.worker,
             phase=given.phase,
@@ -68,7 +68,7 @@ class ClaimAny(Door):
         return _claimed(claimed, [_with_job(item) for item in claimed.items])
 
 
-class Report(Door):
+class Report(APIBaseView):
     """The outcomes of items of one phase."""
 
     @operation(
@@ -82,11 +82,11 @@ class Report(Door):
     def post(self, request: Request, job_id: int, code: str) -> HttpResponse:
         """Report; each result has its own outcome, and repeating it changes nothing."""
         phase = self.phase_to_report(job_id, code)
-        given = decode(request, requests.ReportInput)
+        given = decode_body(request, requests.ReportInput)
         given.check()
         by = self.actor(given.worker, version=given.version)
         reported = tracking.report(phase, worker=given.worker, results=given.verdicts(), by=by)
-        return answer(
+        return json_response(
             {
                 "results": [_outcome(result) for result in reported.results],
                 "phase": phase_body(reported.phase),
@@ -95,7 +95,7 @@ class Report(Door):
         )
 
 
-class Heartbeat(Door):
+class Heartbeat(APIBaseView):
     """A worker's sign of life."""
 
     @operation(
@@ -109,11 +109,11 @@ class Heartbeat(Door):
     def post(self, request: Request, job_id: int) -> HttpResponse:
         """Renew the leases of the named items, or of all that this worker holds in the job."""
         job = self.job(job_id)
-        given = decode(request, requests.HeartbeatInput)
+        given = decode_body(request, requests.HeartbeatInput)
         by = self.actor(given.worker, version=given.version)
         beat = tracking.heartbeat(job, worker=given.worker, items=given.items, message=given.message, by=by)
         leases = [{"id": item, "lease_expires_at": until} for item, until in beat.leases]
-        return answer(
+        return json_response(
             {
                 "job_status": beat.job_status,
                 "cancel_requested": beat.cancel_requested,
@@ -125,7 +125,7 @@ class Heartbeat(Door):
 
 def _claimed(claimed: Claimed, items: list[Any]) -> HttpResponse:
     headers = None if items else RETRY_AFTER
-    return answer({"items": items, "reason": claimed.reason}, headers=headers)
+    return json_response({"items": items, "reason": claimed.reason}, headers=headers)
 
 
 def _with_job(item: ClaimedItem) -> dict[str, Any]:

@@ -9,14 +9,14 @@ from msgspec import Meta
 from rest_framework.request import Request
 
 from jobs import operations
-from jobs.api.acts import ACT, REASON, ActDoor, done
-from jobs.api.responses import RefusedRow
-from jobs.api.base import Door, answer
+from jobs.api.acts import ACT, REASON, ActView, act_response
+from jobs.api.base import APIBaseView, json_response
+from jobs.api.request_decoding import decode_body
 from jobs.api.requests import ActInput, Input, Label, Project
-from jobs.api.request_decoding import decode
-from jobs.rules.errors import NotFound
-from jobs.models import Endpoint, Event
+from jobs.api.responses import RefusedRow
 from jobs.api.schema import operation
+from jobs.models import Endpoint, Event
+from jobs.rules.errors import NotFound
 from jobs.serializers.shapes import Moment
 
 TAG = "events"
@@ -68,14 +68,14 @@ class RemovalAnswer(TypedDict):
     detail: str
 
 
-class EndpointDoor(Door):
+class EndpointBaseView(APIBaseView):
     """A door of those who manage endpoints."""
 
     reads: ClassVar[str] = "manage_endpoints"
     writes: ClassVar[str] = "manage_endpoints"
 
 
-class Endpoints(EndpointDoor):
+class Endpoints(EndpointBaseView):
     """Where outward events go."""
 
     @operation(summary="List the endpoints", tag=TAG, answer=EndpointPage)
@@ -84,7 +84,7 @@ class Endpoints(EndpointDoor):
         found = Endpoint.objects.all()
         if self.access.projects is not None:
             found = found.filter(project__in=self.access.projects)
-        return answer({"results": [endpoint_body(endpoint) for endpoint in found], "next": None})
+        return json_response({"results": [endpoint_body(endpoint) for endpoint in found], "next": None})
 
     @operation(
         summary="Add an endpoint",
@@ -97,7 +97,7 @@ class Endpoints(EndpointDoor):
     )
     def post(self, request: Request) -> HttpResponse:
         """Deliver outward events to a webhook, or with the url `amqp` to the broker, from now on."""
-        given = decode(request, EndpointInput)
+        given = decode_body(request, EndpointInput)
         added = operations.add_endpoint(
             url=given.url,
             types=given.types,
@@ -106,10 +106,10 @@ class Endpoints(EndpointDoor):
             secret=given.secret,
             actor=self.account,
         )
-        return answer({**endpoint_body(added.endpoint), "secret": added.secret}, status=201)
+        return json_response({**endpoint_body(added.endpoint), "secret": added.secret}, status=201)
 
 
-class EndpointDetail(EndpointDoor):
+class EndpointDetail(EndpointBaseView):
     """One endpoint."""
 
     @operation(summary="Remove an endpoint", tag=TAG, answer=RemovalAnswer, errors=(404,))
@@ -119,10 +119,10 @@ class EndpointDetail(EndpointDoor):
         if endpoint is None or not self.access.sees(endpoint.project):
             raise NotFound(f"There is no endpoint {endpoint_id}.")
         waiting = operations.remove_endpoint(endpoint, actor=self.account)
-        return answer({"changed": 1, "refused": [], "detail": f"Removed with {waiting} waiting deliveries."})
+        return json_response({"changed": 1, "refused": [], "detail": f"Removed with {waiting} waiting deliveries."})
 
 
-class Replay(ActDoor):
+class Replay(ActView):
     """An event once more."""
 
     writes: ClassVar[str] = "replay_event"
@@ -133,8 +133,8 @@ class Replay(ActDoor):
         event = Event.objects.select_related("job").filter(pk=event_id).first()
         if event is None or not self.access.sees(event.job.project):
             raise NotFound(f"There is no event {event_id}.")
-        given = decode(request, ActInput)
-        return done(operations.replay(event, reason=given.reason, actor=self.account))
+        given = decode_body(request, ActInput)
+        return act_response(operations.replay(event, reason=given.reason, actor=self.account))
 
 
 def endpoint_body(endpoint: Endpoint) -> EndpointBody:

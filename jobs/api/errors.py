@@ -7,23 +7,23 @@ from typing import Any
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from jobs.api.responses import ErrorPage
-from jobs.api.base import Door, answer
+from jobs.api.base import APIBaseView, json_response
 from jobs.api.query_params import ErrorQuery
-from jobs.api.request_decoding import query
+from jobs.api.request_decoding import decode_query
+from jobs.api.responses import ErrorPage
 from jobs.api.schema import operation
 from jobs.serializers import errors_across, failures_of
 
 EXACT = ("kind", "project", "status")
 
 
-class AllErrors(Door):
+class AllErrors(APIBaseView):
     """The failures of all jobs within sight."""
 
     @operation(summary="Group the failures of all jobs", answer=ErrorPage, errors=(400,), query=ErrorQuery)
     def get(self, request: Request) -> HttpResponse:
         """Failed items grouped by their sentence without its numbers, paths and ids, over the jobs of a filter."""
-        wanted = query(request, ErrorQuery)
+        wanted = decode_query(request, ErrorQuery)
         wanted.check()
         jobs: dict[str, Any] = {name: value for name in EXACT if (value := getattr(wanted, name))}
         if wanted.q:
@@ -32,4 +32,4 @@ class AllErrors(Door):
             jobs["project__in"] = sorted(self.access.projects)
         failed = failures_of(jobs, since=wanted.since)
         found = errors_across(failed, newest_first=wanted.ordering == "-last_at", most=wanted.limit)
-        return answer({"results": found.groups, "looked_at": found.looked_at, "capped": found.capped})
+        return json_response({"results": found.groups, "looked_at": found.looked_at, "capped": found.capped})

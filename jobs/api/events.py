@@ -7,9 +7,9 @@ from rest_framework.request import Request
 
 from jobs import inbox
 from jobs.api import examples, feed, requests
+from jobs.api.base import json_response
+from jobs.api.request_decoding import decode_body
 from jobs.api.responses import EventAnswer
-from jobs.api.base import answer
-from jobs.api.request_decoding import decode
 from jobs.api.schema import operation
 
 
@@ -26,8 +26,10 @@ class Events(feed.Events):
     )
     def post(self, request: Request) -> HttpResponse:
         """Apply one event to the job that it names, which is made where there is none; again changes nothing."""
-        given = decode(request, requests.EventInput)
-        taken = inbox.take(
+        given = decode_body(request, requests.EventInput)
+        taken = inbox.ingest_event(
             {"type": given.type, "data": given.data}, source=f"account/{self.account.pk}", by=self.actor()
         )
-        return answer({"applied": taken.applied, "reason": taken.reason, "job": taken.job.pk, "phases": taken.phases})
+        return json_response(
+            {"applied": taken.applied, "reason": taken.reason, "job": taken.job.pk, "phases": taken.phases}
+        )

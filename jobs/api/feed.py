@@ -7,20 +7,20 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 
 from jobs.access import Access
-from jobs.api.responses import EventPage
-from jobs.api.base import Door, answer
+from jobs.api.base import APIBaseView, json_response
 from jobs.api.query_params import EventQuery
+from jobs.api.request_decoding import decode_query
+from jobs.api.responses import EventPage
+from jobs.api.schema import operation
 from jobs.api.streams import LIMITS, StreamRenderer, last_event_id, streamed
-from jobs.api.request_decoding import query
+from jobs.live.sse import Principal, follow
 from jobs.models import Event
 from jobs.models.events import EventQuerySet
-from jobs.api.schema import operation
 from jobs.serializers import outward_event
 from jobs.serializers.shapes import OutwardEvent
-from jobs.live.sse import Caller, follow
 
 
-class Events(Door):
+class Events(APIBaseView):
     """What is promised to others, in order."""
 
     renderer_classes = [JSONRenderer, StreamRenderer]
@@ -33,16 +33,16 @@ class Events(Door):
         with `after` as the last id that was read. With `Accept: text/event-stream` the answer does not end: each
         event comes as a server-sent event within a second, its `id` for `Last-Event-ID`.
         """
-        wanted = query(request, EventQuery)
+        wanted = decode_query(request, EventQuery)
         if request.accepted_renderer.format == StreamRenderer.format:
             return self._followed(request, wanted)
         found = list(_chosen(wanted, self.access, after=wanted.after)[: wanted.limit + 1])
         events = found[: wanted.limit]
         following = _after(request, events[-1].pk) if len(found) > len(events) else None
-        return answer({"results": [outward_event(event) for event in events], "next": following})
+        return json_response({"results": [outward_event(event) for event in events], "next": following})
 
     def _followed(self, request: Request, wanted: EventQuery) -> HttpResponseBase:
-        seen, listener = last_event_id(request), Listener(Caller.of(request), self.access, wanted)
+        seen, listener = last_event_id(request), Listener(Principal.of(request), self.access, wanted)
         after = wanted.after if seen is None else seen
         return streamed(request, lambda: follow(listener.page, after=after, check=listener.check, limits=LIMITS))
 
@@ -50,7 +50,7 @@ class Events(Door):
 class Listener:
     """Who follows the feed, and what of it is within sight."""
 
-    def __init__(self, caller: Caller, access: Access, wanted: EventQuery) -> None:
+    def __init__(self, caller: Principal, access: Access, wanted: EventQuery) -> None:
         self._caller, self._access, self._wanted = caller, access, wanted
 
     def check(self) -> None:

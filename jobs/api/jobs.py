@@ -9,21 +9,21 @@ from django.urls import reverse
 from django.utils import timezone
 from rest_framework.request import Request
 
-from jobs.rules import pipelines
 from jobs import tracking
 from jobs.api import examples, requests
-from jobs.api.responses import JobPage, TimelinePage
-from jobs.api.base import Door, answer
+from jobs.api.base import APIBaseView, json_response
+from jobs.api.cursor_pagination import page
 from jobs.api.query_params import JobQuery, PageQuery, ProgressQuery, Query
-from jobs.api.request_decoding import decode, query
-from jobs.operations.diagnosis import diagnose, diagnosis_body
-from jobs.rules.errors import NotFound
+from jobs.api.request_decoding import decode_body, decode_query
+from jobs.api.responses import JobPage, TimelinePage
+from jobs.api.schema import operation
 from jobs.models import Job
 from jobs.models.jobs import JobQuerySet
 from jobs.models.phases import phases_of
-from jobs.api.cursor_pagination import page
-from jobs.operations.previews import figures_of
-from jobs.api.schema import operation
+from jobs.operations.diagnosis import diagnose, diagnosis_body
+from jobs.operations.previews import snapshot_of
+from jobs.rules import pipelines
+from jobs.rules.errors import NotFound
 from jobs.serializers import (
     DiagnosisBody,
     ErrorGroup,
@@ -39,7 +39,7 @@ from jobs.serializers import (
 EXACT = ("status", "kind", "project", "name")
 
 
-class Jobs(Door):
+class Jobs(APIBaseView):
     """All jobs within sight."""
 
     writes: ClassVar[str] = "add_job"
@@ -47,9 +47,9 @@ class Jobs(Door):
     @operation(summary="List jobs", answer=JobPage, errors=(400,), query=JobQuery)
     def get(self, request: Request) -> HttpResponse:
         """One page of the jobs within sight."""
-        wanted = query(request, JobQuery)
+        wanted = decode_query(request, JobQuery)
         jobs = _chosen(self.access.jobs(), wanted)
-        return answer(
+        return json_response(
             page(
                 request,
                 jobs,
@@ -71,17 +71,17 @@ class Jobs(Door):
     )
     def post(self, request: Request) -> HttpResponse:
         """Create a job with its phases and the items of its first phase."""
-        given = decode(request, requests.JobInput)
+        given = decode_body(request, requests.JobInput)
         given.check()
         pipelines.check_open(given.kind)
         made = tracking.create_job(**given.arguments(), by=self.actor())
         body = job_body(made.job)
         if not made.created:
-            return answer(body)
-        return answer(body, status=201, headers={"Location": reverse("api-job", args=[made.job.pk])})
+            return json_response(body)
+        return json_response(body, status=201, headers={"Location": reverse("api-job", args=[made.job.pk])})
 
 
-class JobDetail(Door):
+class JobDetail(APIBaseView):
     """One job."""
 
     @operation(
@@ -92,57 +92,59 @@ class JobDetail(Door):
     )
     def get(self, request: Request, job_id: int) -> HttpResponse:
         """The job body; its revision is the ETag."""
-        query(request, Query)
+        decode_query(request, Query)
         job = self.job(job_id)
         if _etag(job) in _tags(request):
             return HttpResponse(status=304, headers={"ETag": _etag(job)})
         body = job_body(job)
-        return answer(body, headers={"ETag": _etag(job)})
+        return json_response(body, headers={"ETag": _etag(job)})
 
 
-class Timeline(Door):
+class Timeline(APIBaseView):
     """What happened to a job."""
 
     @operation(summary="Read the timeline of a job", answer=TimelinePage, errors=(400, 404), query=PageQuery)
     def get(self, request: Request, job_id: int) -> HttpResponse:
         """One page of the job's events, newest first."""
-        wanted = query(request, PageQuery)
+        wanted = decode_query(request, PageQuery)
         events = self.job(job_id).events.all()
-        return answer(page(request, events, field="-id", limit=wanted.limit, cursor=wanted.cursor, body=timeline_row))
+        return json_response(
+            page(request, events, field="-id", limit=wanted.limit, cursor=wanted.cursor, body=timeline_row)
+        )
 
 
-class Progress(Door):
+class Progress(APIBaseView):
     """The live counts of a job."""
 
     @operation(summary="Count a job or one of its phases", answer=ProgressBody, errors=(400, 404), query=ProgressQuery)
     def get(self, request: Request, job_id: int) -> HttpResponse:
         """The counts of the whole job or of one phase, and the items of each split by status."""
-        code = query(request, ProgressQuery).phase
+        code = decode_query(request, ProgressQuery).phase
         job = self.job(job_id)
         chosen = [phase for phase in phases_of([job])[job.pk] if code in ("", phase.code)]
         if not chosen:
             raise NotFound(f"Job {job.name} has no phase {code!r}.")
-        return answer(progress_body(job, phases=chosen))
+        return json_response(progress_body(job, phases=chosen))
 
 
-class Errors(Door):
+class Errors(APIBaseView):
     """The failures of a job."""
 
     @operation(summary="Group the failures of a job", answer=list[ErrorGroup], errors=(400, 404))
     def get(self, request: Request, job_id: int) -> HttpResponse:
         """Failed items grouped by their sentence without its numbers, paths and ids, the most frequent first."""
-        query(request, Query)
-        return answer(error_groups(self.job(job_id)))
+        decode_query(request, Query)
+        return json_response(error_groups(self.job(job_id)))
 
 
-class Diagnosis(Door):
+class Diagnosis(APIBaseView):
     """Why a job is not finished."""
 
     @operation(summary="Say why a job is not finished", answer=DiagnosisBody, errors=(400, 404))
     def get(self, request: Request, job_id: int) -> HttpResponse:
         """The causes with their figures; and for each remedy what it would do now, computed by the rules of judging."""
-        query(request, Query)
-        return answer(diagnosis_body(diagnose(figures_of(self.job(job_id)))))
+        decode_query(request, Query)
+        return json_response(diagnosis_body(diagnose(snapshot_of(self.job(job_id)))))
 
 
 def _chosen(jobs: JobQuerySet, wanted: JobQuery) -> JobQuerySet:

@@ -10,20 +10,20 @@ from rest_framework.request import Request
 
 from jobs import tracking
 from jobs.api import examples, requests
-from jobs.api.responses import AnnounceAnswer, CountAnswer, ItemPage, ItemsAnswer
-from jobs.api.base import Door, answer
+from jobs.api.base import APIBaseView, json_response
+from jobs.api.cursor_pagination import page
 from jobs.api.query_params import ItemQuery
-from jobs.api.request_decoding import decode, query
+from jobs.api.request_decoding import decode_body, decode_query
+from jobs.api.responses import AnnounceAnswer, CountAnswer, ItemPage, ItemsAnswer
+from jobs.api.schema import operation
 from jobs.models import Item, Phase
 from jobs.models.items import ItemQuerySet
-from jobs.api.cursor_pagination import page
-from jobs.api.schema import operation
 from jobs.serializers import PhaseBody, item_body, phase_body
 
 PHASE: dict[str, Any] = {"tag": "phases", "errors": (404, 409)}
 
 
-class Announce(Door):
+class Announce(APIBaseView):
     """The total of a phase."""
 
     @operation(
@@ -36,20 +36,20 @@ class Announce(Door):
     def post(self, request: Request, job_id: int, code: str) -> HttpResponse:
         """Announce; the latest total before completion wins."""
         phase = self.phase(job_id, code)
-        given = decode(request, requests.AnnounceInput)
+        given = decode_body(request, requests.AnnounceInput)
         done = tracking.announce(phase, expected=given.total(), event_id=given.event_id, by=self.actor())
-        return answer({"applied": done.applied, "reason": done.reason, "phase": phase_body(done.phase)})
+        return json_response({"applied": done.applied, "reason": done.reason, "phase": phase_body(done.phase)})
 
 
-class Items(Door):
+class Items(APIBaseView):
     """The items of a phase."""
 
     @operation(summary="List the items of a phase", tag="phases", errors=(400, 404), query=ItemQuery, answer=ItemPage)
     def get(self, request: Request, job_id: int, code: str) -> HttpResponse:
         """One page of items, in the order in which they were added."""
-        wanted = query(request, ItemQuery)
+        wanted = decode_query(request, ItemQuery)
         items = _chosen(self.phase(job_id, code), wanted)
-        return answer(page(request, items, field="id", limit=wanted.limit, cursor=wanted.cursor, body=item_body))
+        return json_response(page(request, items, field="id", limit=wanted.limit, cursor=wanted.cursor, body=item_body))
 
     @operation(
         **PHASE,
@@ -62,13 +62,13 @@ class Items(Door):
     def post(self, request: Request, job_id: int, code: str) -> HttpResponse:
         """Add items; a key that the phase holds already is left as it is."""
         phase = self.phase(job_id, code)
-        given = decode(request, requests.ItemsInput)
+        given = decode_body(request, requests.ItemsInput)
         given.check()
         done = tracking.add_items(phase, items=given.new(), reopen=given.reopen, by=self.actor())
-        return answer({"added": done.added, "existing": done.existing})
+        return json_response({"added": done.added, "existing": done.existing})
 
 
-class Count(Door):
+class Count(APIBaseView):
     """The numbers of a phase without items."""
 
     @operation(
@@ -81,7 +81,7 @@ class Count(Door):
     def post(self, request: Request, job_id: int, code: str) -> HttpResponse:
         """Count; the same event_id adds nothing again."""
         phase = self.phase(job_id, code)
-        given = decode(request, requests.CountInput)
+        given = decode_body(request, requests.CountInput)
         done = tracking.count(
             phase,
             done=given.done,
@@ -90,32 +90,32 @@ class Count(Door):
             event_id=given.event_id,
             by=self.actor(),
         )
-        return answer({"applied": done.applied, "phase": phase_body(done.phase)})
+        return json_response({"applied": done.applied, "phase": phase_body(done.phase)})
 
 
-class Start(Door):
+class Start(APIBaseView):
     """The beginning of a phase without items."""
 
     @operation(**PHASE, summary="Start a phase without items", body=requests.NoInput, answer=PhaseBody, send={})
     def post(self, request: Request, job_id: int, code: str) -> HttpResponse:
         """Start; again changes nothing."""
         phase = self.phase(job_id, code)
-        decode(request, requests.NoInput)
-        return answer(phase_body(tracking.start(phase, by=self.actor())))
+        decode_body(request, requests.NoInput)
+        return json_response(phase_body(tracking.start(phase, by=self.actor())))
 
 
-class Finish(Door):
+class Finish(APIBaseView):
     """The end of a phase without items."""
 
     @operation(**PHASE, summary="Finish a phase without items", body=requests.NoInput, answer=PhaseBody, send={})
     def post(self, request: Request, job_id: int, code: str) -> HttpResponse:
         """Finish with what was counted; again changes nothing."""
         phase = self.phase(job_id, code)
-        decode(request, requests.NoInput)
-        return answer(phase_body(tracking.finish(phase, by=self.actor())))
+        decode_body(request, requests.NoInput)
+        return json_response(phase_body(tracking.finish(phase, by=self.actor())))
 
 
-class Fail(Door):
+class Fail(APIBaseView):
     """The failure of a phase without items."""
 
     @operation(
@@ -128,8 +128,8 @@ class Fail(Door):
     def post(self, request: Request, job_id: int, code: str) -> HttpResponse:
         """Fail; again changes nothing."""
         phase = self.phase(job_id, code)
-        given = decode(request, requests.FailPhaseInput)
-        return answer(phase_body(tracking.fail(phase, error=given.error, by=self.actor())))
+        given = decode_body(request, requests.FailPhaseInput)
+        return json_response(phase_body(tracking.fail(phase, error=given.error, by=self.actor())))
 
 
 def _chosen(phase: Phase, wanted: ItemQuery) -> ItemQuerySet:

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from jobs.api.requests import LARGEST
 from jobs.api.request_decoding import NAME
+from jobs.api.requests import LARGEST
 from jobs.rules.errors import BadInput
 from jobs.rules.statuses import ItemStatus, JobStatus
 

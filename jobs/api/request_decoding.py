@@ -27,7 +27,7 @@ NAME = {"is": "name"}
 INTEGER = re.compile(r"-?[0-9]{1,19}")
 
 
-def decode(request: Request, type_: type[T]) -> T:
+def decode_body(request: Request, type_: type[T]) -> T:
     """The body as this type. JSON types are not converted; BadInput names the field, such as `items[3].key`."""
     try:
         return _with_names(msgspec.convert(request.data, type_))
@@ -35,7 +35,7 @@ def decode(request: Request, type_: type[T]) -> T:
         raise _refusal(error) from error
 
 
-def query(request: Request, type_: type[T]) -> T:
+def decode_query(request: Request, type_: type[T]) -> T:
     """The query of the address as this type, its texts read as numbers and truths where the type says so.
 
     An empty value counts as not given. BadInput for an unknown or repeated parameter and a value that does not fit.

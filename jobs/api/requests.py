@@ -11,8 +11,8 @@ from uuid import UUID
 from msgspec import Meta, Struct
 from msgspec.structs import asdict
 
-from jobs.api.size_limits import check_blob, check_checksum
 from jobs.api.request_decoding import NAME
+from jobs.api.size_limits import check_blob, check_checksum
 from jobs.rules.errors import BadInput
 from jobs.rules.pipelines import PhaseSpec
 from jobs.rules.statuses import ItemStatus, Shortfall, Trigger

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, TypedDict
 
+from jobs.rules.statuses import JobStatus, Outcome, Reason
 from jobs.serializers import (
     ClaimedBody,
     ItemBody,
@@ -15,7 +16,6 @@ from jobs.serializers import (
     TimelineRow,
 )
 from jobs.serializers.shapes import Moment
-from jobs.rules.statuses import JobStatus, Outcome, Reason
 
 
 class JobPage(TypedDict):

@@ -11,16 +11,16 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
 from jobs.access import Access
-from jobs.api.base import Door
-from jobs.api.requests import LARGEST
+from jobs.api.base import APIBaseView
 from jobs.api.query_params import StreamQuery
-from jobs.api.request_decoding import query
-from jobs.rules.errors import BadInput, NotFound, NotPermitted
+from jobs.api.request_decoding import decode_query
+from jobs.api.requests import LARGEST
+from jobs.api.schema import operation
 from jobs.live.job_messages import OVER
+from jobs.live.sse import MEDIA_TYPE, JobUpdates, Limits, Principal
 from jobs.live.topics import Topic
 from jobs.models import Job
-from jobs.api.schema import operation
-from jobs.live.sse import MEDIA_TYPE, Caller, Limits, Watching
+from jobs.rules.errors import BadInput, NotFound, NotPermitted
 
 NO_CONTENT = 204
 LIMITS = Limits()
@@ -58,24 +58,24 @@ def last_event_id(request: Request) -> int | None:
     return int(given)
 
 
-class StreamDoor(Door):
+class StreamBaseView(APIBaseView):
     """A door that answers with a stream."""
 
     renderer_classes = [StreamRenderer]
 
     def stream(self, request: Request, choose: Callable[[Access], Topic], *, seen: int | None) -> HttpResponseBase:
         """What is chosen within the account's sight, for as long as the account may see it."""
-        topic, caller = choose(self.access), Caller.of(request)
+        topic, caller = choose(self.access), Principal.of(request)
 
         def ask() -> Topic:
             access = caller.access()
             access.require(self.reads)
             return choose(access)
 
-        return streamed(request, lambda: Watching(topic, ask=ask, seen=seen, limits=LIMITS).messages())
+        return streamed(request, lambda: JobUpdates(topic, ask=ask, seen=seen, limits=LIMITS).messages())
 
 
-class JobStream(StreamDoor):
+class JobStream(StreamBaseView):
     """One job, live."""
 
     @operation(summary="Watch a job", answer=str, media=MEDIA_TYPE, errors=(400, 404), also={204: "It is over."})
@@ -91,7 +91,7 @@ class JobStream(StreamDoor):
         return self.stream(request, partial(_job, job_id), seen=seen)
 
 
-class Stream(StreamDoor):
+class Stream(StreamBaseView):
     """The list of jobs, live."""
 
     @operation(summary="Watch the jobs", answer=str, media=MEDIA_TYPE, errors=(400,), query=StreamQuery)
@@ -100,7 +100,7 @@ class Stream(StreamDoor):
 
         A listener that comes back gets a snapshot again.
         """
-        project = query(request, StreamQuery).project
+        project = decode_query(request, StreamQuery).project
         last_event_id(request)
         return self.stream(request, partial(_jobs, project), seen=None)
 

@@ -25,7 +25,7 @@ _lock = Lock()
 _due_at: dict[str, float] = {}
 
 
-def used(token: AuthToken) -> None:
+def record_use(token: AuthToken) -> None:
     """This token was used now."""
     if not _is_due(token.pk):
         return

@@ -16,12 +16,12 @@ from django.db import transaction
 from django.utils import timezone
 from knox.models import AuthToken
 
-from jobs.rules import names
 from jobs.access import Role, access_of, check_account, limited_to, lock_account
 from jobs.change.audit import log_act
-from jobs.rules.errors import NotFound, WrongState
 from jobs.models import Membership
-from jobs.rules.formatting import exact
+from jobs.rules import names
+from jobs.rules.errors import NotFound, WrongState
+from jobs.rules.formatting import format_datetime
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -91,7 +91,7 @@ def _end(old: AuthToken, *, grace: timedelta) -> str:
         return "at once"
     until = min(filter(None, (old.expiry, timezone.now() + grace)))
     AuthToken.objects.filter(pk=old.pk).update(expiry=until)
-    return f"at {exact(until)}"
+    return f"at {format_datetime(until)}"
 
 
 def _locked(token: AuthToken, by: User | None) -> AuthToken:

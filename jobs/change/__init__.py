@@ -9,21 +9,21 @@ change costs in SQL does not depend on how many items or phases it moved. The or
 jobs by id, then items, tallies, workers, the order of events, and last the endpoints that events go to.
 """
 
-from jobs.change.job_change import Actor, Change, change, change_free, unit_of_work
-from jobs.change.fields import COUNTERS, LostRace
-from jobs.change.commit import settle, stuck_reason
+from jobs.change.commit import commit_changes, stuck_reason
+from jobs.change.fields import COUNTERS, ConcurrentModification
+from jobs.change.job_change import Actor, Change, change_free, change_jobs, unit_of_work
 from jobs.change.lock_waiters import JobLocked, is_locked
 
 __all__ = [
     "COUNTERS",
     "Actor",
     "Change",
+    "ConcurrentModification",
     "JobLocked",
-    "LostRace",
-    "change",
     "change_free",
+    "change_jobs",
+    "commit_changes",
     "is_locked",
-    "settle",
     "stuck_reason",
     "unit_of_work",
 ]

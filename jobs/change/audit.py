@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 
-def audit(c: Change, verb: str, detail: str, *, phase: Phase | None = None) -> None:
+def audit(change: Change, verb: str, detail: str, *, phase: Phase | None = None) -> None:
     """Record an operator's act upon the one job of a change, in its timeline and in the admin's log."""
-    c.record(c.job, f"operator.{verb}", phase=phase, detail=detail)
-    log_act(c.job, f"{verb}: {detail}", account=c.by.account, reason=c.reason)
+    change.record(change.job, f"operator.{verb}", phase=phase, detail=detail)
+    log_act(change.job, f"{verb}: {detail}", account=change.by.account, reason=change.reason)
 
 
 def log_act(

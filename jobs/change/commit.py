@@ -10,15 +10,14 @@ import structlog
 from django.conf import settings
 from django.db import transaction
 
+from jobs.change import event_factory, phase_life
+from jobs.change.fields import JOB_FIELDS, PHASE_FIELDS, ConcurrentModification, job_values, phase_values
+from jobs.db import bulk_sql, event_order
 from jobs.live import broadcast
-from jobs.db import event_order, bulk_sql
-from jobs.rules import progress
-from jobs.change import event_factory
-from jobs.change import phase_life
-from jobs.change.fields import JOB_FIELDS, PHASE_FIELDS, LostRace, job_values, phase_values
 from jobs.models import Event, Job, Phase, Tally, Worker, WorkerTally
 from jobs.models.workers import slot_of
 from jobs.outbox.routing import route
+from jobs.rules import progress
 from jobs.rules.statuses import Held, JobStatus
 
 if TYPE_CHECKING:
@@ -27,98 +26,98 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 
-def settle(c: Change) -> None:
+def commit_changes(change: Change) -> None:
     """Judge every phase, derive every job, and write what changed."""
-    for job in c.jobs.values():
-        judge(c, job)
-        c.actors[job.pk] = c.finishers.get(job.pk, c.actor_of(job))
-    moved = _write_phases(c)
-    for job in c.jobs.values():
-        _derive(c, job)
-    _write_tallies(c)
-    _write_workers(c)
-    touched = _write_jobs(c, moved | c.touched)
-    if c.postponed is None:
-        write_events(c.events)
+    for job in change.jobs.values():
+        judge(change, job)
+        change.actors[job.pk] = change.finishers.get(job.pk, change.actor_of(job))
+    moved = _write_phases(change)
+    for job in change.jobs.values():
+        _derive(change, job)
+    _write_tallies(change)
+    _write_workers(change)
+    touched = _write_jobs(change, moved | change.touched)
+    if change.postponed is None:
+        write_events(change.events)
     else:
-        c.postponed.extend(c.events)
+        change.postponed.extend(change.events)
     if touched:
         transaction.on_commit(lambda: broadcast.touch(touched), robust=True)
 
 
-def judge(c: Change, job: Job) -> None:
+def judge(change: Change, job: Job) -> None:
     """Close what is over. What closes may open gates and announce other phases, so until nothing closes any more."""
-    while _close_what_is_over(c, job):
+    while _close_what_is_over(change, job):
         continue
 
 
-def _close_what_is_over(c: Change, job: Job) -> bool:
+def _close_what_is_over(change: Change, job: Job) -> bool:
     closed = False
-    phases = c.phases[job.pk]
+    phases = change.phases[job.pk]
     for phase, gate_open in zip(phases, progress.gates([phase.state for phase in phases]), strict=True):
-        _set_gate(c, phase, gate_open=gate_open)
-        phase_life.run_clock(phase, paused=job.held == Held.PAUSED, now=c.now)
+        _set_gate(change, phase, gate_open=gate_open)
+        phase_life.run_clock(phase, paused=job.held == Held.PAUSED, now=change.now)
         if phase.is_open and phase.gate_open and job.held != Held.CANCELLED:
-            due = phase.deadline_at is not None and phase.deadline_at <= c.now
+            due = phase.deadline_at is not None and phase.deadline_at <= change.now
             judgement = progress.judge(phase.state, deadline_passed=due)
             if judgement:
-                c.close(phase, judgement)
+                change.close(phase, judgement)
                 closed = True
     return closed
 
 
-def _set_gate(c: Change, phase: Phase, *, gate_open: bool) -> None:
+def _set_gate(change: Change, phase: Phase, *, gate_open: bool) -> None:
     if gate_open and not phase.gate_open and phase.is_open:
-        c.record(phase.job, f"{phase.code}.opened", phase=phase)
+        change.record(phase.job, f"{phase.code}.opened", phase=phase)
     phase.gate_open = gate_open
 
 
-def _write_phases(c: Change) -> set[int]:
+def _write_phases(change: Change) -> set[int]:
     """Write the phases that changed, guarded by the run and status they had; the ids of their jobs."""
-    dirty = [phase for phases in c.phases.values() for phase in phases if c.has_moved(phase)]
+    dirty = [phase for phases in change.phases.values() for phase in phases if change.has_moved(phase)]
     if not dirty:
         return set()
-    values = [(phase.pk, *c.phase_before[phase.pk][:2], *phase_values(phase)) for phase in dirty]
+    values = [(phase.pk, *change.phase_before[phase.pk][:2], *phase_values(phase)) for phase in dirty]
     moved = bulk_sql.update(Phase, values, match=("id", "run", "status"), fields=PHASE_FIELDS)
     if len(moved) != len(dirty):
-        raise LostRace("A phase was moved by somebody who did not hold the lock of its job.")
+        raise ConcurrentModification("A phase was moved by somebody who did not hold the lock of its job.")
     return {phase.job_id for phase in dirty}
 
 
-def _write_tallies(c: Change) -> None:
-    minute = c.now.replace(second=0, microsecond=0)
-    values = [(phase_id, minute, *counts) for phase_id, counts in sorted(c.tallies.items())]
+def _write_tallies(change: Change) -> None:
+    minute = change.now.replace(second=0, microsecond=0)
+    values = [(phase_id, minute, *counts) for phase_id, counts in sorted(change.tallies.items())]
     if values:
         numbers = ("done", "failed", "skipped")
         bulk_sql.insert(Tally, values, fields=("phase", "minute", *numbers), conflict=("phase", "minute"), add=numbers)
 
 
-def _write_workers(c: Change) -> None:
+def _write_workers(change: Change) -> None:
     """Who was heard, and what each settled in these five minutes; what a worker does not say stays as it was."""
-    heard = sorted(c.workers.items())
+    heard = sorted(change.workers.items())
     said, known, streak = ("message", "version"), ("account", "job", "seen_at"), ("failed_in_a_row",)
     for succeeded in (False, True):  # a success begins the count of failures in a row anew
         values = [
-            (name, each.message, each.version, each.account, each.job, c.now, each.failed_in_a_row)
+            (name, each.message, each.version, each.account, each.job, change.now, each.failed_in_a_row)
             for name, each in heard
             if bool(each.done) is succeeded
         ]
         fields, replace = ("name", *said, *known, *streak), [*known, *(streak if succeeded else ())]
         add = () if succeeded else streak
         bulk_sql.insert(Worker, values, fields=fields, conflict=("name",), replace=replace, fill=said, add=add)
-    slot, numbers = slot_of(c.now), ("done", "failed")
+    slot, numbers = slot_of(change.now), ("done", "failed")
     settled = [(name, slot, each.done, each.failed) for name, each in heard if each.done or each.failed]
     slots = ("worker", "slot")
     bulk_sql.insert(WorkerTally, settled, fields=(*slots, *numbers), conflict=slots, add=numbers)
 
 
-def _write_jobs(c: Change, moved: set[int]) -> list[int]:
+def _write_jobs(change: Change, moved: set[int]) -> list[int]:
     """Write the jobs that changed. All but a plain heartbeat moves the revision; the ids of those that moved."""
     values, touched = [], []
-    for job in c.jobs.values():
-        before, after = c.job_before[job.pk], job_values(job)
+    for job in change.jobs.values():
+        before, after = change.job_before[job.pk], job_values(job)
         if job.pk in moved or before[1:] != after[1:]:
-            job.revision, job.updated_at = job.revision + 1, c.now
+            job.revision, job.updated_at = job.revision + 1, change.now
             touched.append(job.pk)
         elif before == after:
             continue
@@ -128,8 +127,8 @@ def _write_jobs(c: Change, moved: set[int]) -> list[int]:
     return touched
 
 
-def _derive(c: Change, job: Job) -> None:
-    phases = c.phases[job.pk]
+def _derive(change: Change, job: Job) -> None:
+    phases = change.phases[job.pk]
     states = [phase.state for phase in phases]
     was, job.status = job.status, progress.job_status(states, job.held)
     if job.status == JobStatus.COMPLETED:
@@ -140,23 +139,23 @@ def _derive(c: Change, job: Job) -> None:
     job.stage = progress.job_stage(
         JobStatus(job.status), [(state, phase.stage) for state, phase in zip(states, phases, strict=True)]
     )
-    if job.pk in c.errors_stale:
+    if job.pk in change.errors_stale:
         job.error, job.error_item_id = event_factory.latest_error(phases)
     if job.started_at is None and any(phase.started_at for phase in phases):
-        job.started_at = c.now
-    if job.stuck and stuck_reason(job, phases, now=c.now) != job.stuck:
-        c.record(job, "job.unstuck", detail=f"No longer {job.stuck}.")
+        job.started_at = change.now
+    if job.stuck and stuck_reason(job, phases, now=change.now) != job.stuck:
+        change.record(job, "job.unstuck", detail=f"No longer {job.stuck}.")
         job.stuck, job.stuck_since = "", None
     if was != job.status:
-        _status_changed(c, job, was)
+        _status_changed(change, job, was)
 
 
-def _status_changed(c: Change, job: Job, was: str) -> None:
-    job.finished_at = c.now if job.is_finished else None
-    fields = {**job.log_fields(), "was": str(was), "status": str(job.status), "actor": c.actor_of(job).label}
+def _status_changed(change: Change, job: Job, was: str) -> None:
+    job.finished_at = change.now if job.is_finished else None
+    fields = {**job.log_fields(), "was": str(was), "status": str(job.status), "actor": change.actor_of(job).label}
     transaction.on_commit(lambda: log.info("job.status", **fields), robust=True)
     if job.is_finished:
-        c.emit(event_factory.job_finished(job, c.phases[job.pk], reason=c.reason or job.error))
+        change.emit(event_factory.job_finished(job, change.phases[job.pk], reason=change.reason or job.error))
 
 
 def write_events(events: Sequence[Event]) -> None:

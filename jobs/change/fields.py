@@ -25,7 +25,7 @@ JOB_FIELDS = (
 )  # fmt: skip
 
 
-class LostRace(Exception):
+class ConcurrentModification(Exception):
     """A row was moved by somebody who did not hold the job's lock; nothing of this change is kept."""
 
 

@@ -13,16 +13,15 @@ from typing import TYPE_CHECKING, Any
 from django.db import connection, transaction
 from django.utils import timezone
 
-from jobs.rules import pipelines
-from jobs.change import event_factory
-from jobs.change import phase_life
+from jobs.change import event_factory, phase_life
+from jobs.change.commit import commit_changes, judge, write_events
 from jobs.change.fields import COUNTERS, job_values, phase_values
-from jobs.change.phase_life import Cause, Life
-from jobs.change.commit import judge, settle, write_events
 from jobs.change.lock_waiters import waiters
-from jobs.rules.errors import NotFound
+from jobs.change.phase_life import Cause, Life
 from jobs.models import Event, Job, Phase
 from jobs.models.texts import fit
+from jobs.rules import pipelines
+from jobs.rules.errors import NotFound
 from jobs.rules.progress import Judgement
 from jobs.rules.statuses import SETTLED_ITEM, CompletedBy
 
@@ -54,7 +53,7 @@ class Actor:
 
 
 @dataclass(slots=True)
-class Heard:
+class WorkerRecord:
     """What a change has heard of one worker."""
 
     account: int | None = None
@@ -86,7 +85,7 @@ class Change:
     tallies: dict[int, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0, 0]))
     errors_stale: set[int] = field(default_factory=set)
     touched: set[int] = field(default_factory=set)
-    workers: dict[str, Heard] = field(default_factory=dict)
+    workers: dict[str, WorkerRecord] = field(default_factory=dict)
     job_before: dict[int, tuple[Any, ...]] = field(default_factory=dict)
     phase_before: dict[int, tuple[Any, ...]] = field(default_factory=dict)
 
@@ -109,13 +108,13 @@ class Change:
             with waiters.waiting(min(missing)):
                 jobs = self._rows(wanted, patience=patience)
         found = [job.pk for job in jobs]  # not those that are being deleted
-        self.adopt(jobs, Phase.objects.filter(job_id__in=found).order_by("job_id", "position"))
+        self.attach(jobs, Phase.objects.filter(job_id__in=found).order_by("job_id", "position"))
 
     def lock_free(self, job_ids: Iterable[int]) -> None:
         """Lock those of these jobs that no other transaction holds, and load their phases. Nothing is waited for."""
         jobs = self._free(set(job_ids))
         found = [job.pk for job in jobs]
-        self.adopt(jobs, Phase.objects.filter(job_id__in=found).order_by("job_id", "position") if found else [])
+        self.attach(jobs, Phase.objects.filter(job_id__in=found).order_by("job_id", "position") if found else [])
 
     def _free(self, wanted: set[int]) -> list[Job]:
         skip = connection.features.has_select_for_update_skip_locked
@@ -128,7 +127,7 @@ class Change:
                 cursor.execute("SELECT set_config('lock_timeout', %s, true)", [patience])
         return list(Job.objects.select_for_update(no_key=True).filter(pk__in=wanted).order_by("pk"))
 
-    def adopt(self, jobs: Iterable[Job], phases: Iterable[Phase]) -> None:
+    def attach(self, jobs: Iterable[Job], phases: Iterable[Phase]) -> None:
         """Take rows that are locked already (or new, and so nobody else's) into this change."""
         for job in jobs:
             self.jobs[job.pk] = job
@@ -183,11 +182,11 @@ class Change:
             setattr(event, column, fit(Event, column, getattr(event, column)))
         self.events.append(event)
 
-    def touch(self, job: Job) -> None:
+    def bump_revision(self, job: Job) -> None:
         """Something that is shown with the job has changed outside its rows: its revision moves."""
         self.touched.add(job.pk)
 
-    def heard(self, job: Job) -> None:
+    def record_heartbeat(self, job: Job) -> None:
         """A sign of life of a worker of this job."""
         job.heartbeat_at = self.now
 
@@ -195,7 +194,7 @@ class Change:
         """The first claim, report, count or start of a run."""
         if phase.started_at is None:
             self.record(phase.job, f"{phase.code}.started", phase=phase)
-        self.live(phase, Life.BEGIN)
+        self.apply_life_event(phase, Life.BEGIN)
 
     def count(self, phase: Phase, *, was: str, now: str, number: int = 1, tallied: bool = True) -> None:
         """Move the counters of a phase with `number` of its items, from one status to another.
@@ -224,7 +223,7 @@ class Change:
         `failed_last` of the failures came after the last success.
         """
         if worker:
-            by, heard = self.actor_of(job), self.workers.setdefault(worker, Heard())
+            by, heard = self.actor_of(job), self.workers.setdefault(worker, WorkerRecord())
             heard.account, heard.job = by.account.pk if by.account else None, job.pk
             heard.message, heard.version = message or heard.message, by.version or heard.version
             heard.done, heard.failed = heard.done + done, heard.failed + failed
@@ -248,7 +247,7 @@ class Change:
 
     def reopen(self, phase: Phase, event: Life = Life.GO_ON) -> None:
         """Open a finished phase again: in the same run, or with `Life.REOPEN` in a new one."""
-        self.live(phase, event)
+        self.apply_life_event(phase, event)
         phase.job.watched_from = self.now
         self.errors_stale.add(phase.job_id)
 
@@ -257,7 +256,7 @@ class Change:
         if phase.error:
             self.errors_stale.add(phase.job_id)
         self.finishers[phase.job_id] = self.actor_of(phase.job)
-        self.live(phase, Life.FORCE if forced else Life.COMPLETE, by=by)
+        self.apply_life_event(phase, Life.FORCE if forced else Life.COMPLETE, by=by)
         self.emit(event_factory.completed(phase))
         completed = pipelines.get(phase.job.kind).completed
         if completed:
@@ -266,7 +265,7 @@ class Change:
     def fail(self, phase: Phase, *, error: str = "") -> None:
         """Fail a phase; without an error its sentence is the shortfall."""
         self.finishers[phase.job_id] = self.actor_of(phase.job)
-        self.live(phase, Life.FAIL, error=error)
+        self.apply_life_event(phase, Life.FAIL, error=error)
         self.errors_stale.add(phase.job_id)
         self.emit(event_factory.failed(phase))
 
@@ -299,7 +298,7 @@ def unit_of_work() -> Iterator[None]:
 
 
 @contextmanager
-def change(
+def change_jobs(
     job_ids: Iterable[int], *, by: Actor, reason: str = "", now: datetime | None = None, patience: str = ""
 ) -> Iterator[Change]:
     """Lock these jobs, let a verb change them, settle; all or nothing. A missing job is NotFound.
@@ -308,21 +307,21 @@ def change(
     """
     wanted = set(job_ids)
     with transaction.atomic():
-        c = Change(by=by, reason=reason)
-        c.lock(wanted, patience=patience)
-        c.now = now or timezone.now()
-        if len(c.jobs) != len(wanted):
+        change = Change(by=by, reason=reason)
+        change.lock(wanted, patience=patience)
+        change.now = now or timezone.now()
+        if len(change.jobs) != len(wanted):
             raise NotFound("There is no such job any more.")
-        yield c
-        settle(c)
+        yield change
+        commit_changes(change)
 
 
 @contextmanager
 def change_free(job_ids: Iterable[int], *, by: Actor) -> Iterator[Change]:
     """Like `change`, for those of the jobs that no other transaction holds: `c.jobs` has them."""
     with transaction.atomic():
-        c = Change(by=by)
-        c.lock_free(job_ids)
-        c.now = timezone.now()
-        yield c
-        settle(c)
+        change = Change(by=by)
+        change.lock_free(job_ids)
+        change.now = timezone.now()
+        yield change
+        commit_changes(change)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from jobs.change.job_change import Change
-from jobs.change.fields import LostRace
+from jobs.change.fields import ConcurrentModification
 from jobs.change.item_columns import RENEWED, TAKEN_BACK
+from jobs.change.job_change import Change
 from jobs.change.phase_life import Life
 from jobs.models import Item, Phase, Tally
 from jobs.rules.statuses import ItemStatus
@@ -28,7 +28,7 @@ def items_to_redo(phase: Phase, *, only: Scope) -> int:
     return phase.failed + phase.processing + (phase.done if only == "all" else 0)
 
 
-def rerun(c: Change, phases: Sequence[Phase], *, only: Scope = "all") -> int:
+def rerun(change: Change, phases: Sequence[Phase], *, only: Scope = "all") -> int:
     """Begin a new run of each; how many items are pending again (a phase without items counts as one).
 
     All items but the skipped ones are pending again, or with `failed` only the failed and the held ones.
@@ -36,22 +36,22 @@ def rerun(c: Change, phases: Sequence[Phase], *, only: Scope = "all") -> int:
     if not phases:
         return 0
     changed = sum(items_to_redo(phase, only=only) for phase in phases)
-    revoke_leases(c, phases)
+    revoke_leases(change, phases)
     Item.objects.filter(phase__in=phases, status__in=REDONE[only]).update(**RENEWED)
     Tally.objects.filter(phase__in=phases).delete()
     for phase in phases:
-        c.live(phase, Life.RESTART if only == "all" else Life.RESTART_FAILED)
+        change.apply_life_event(phase, Life.RESTART if only == "all" else Life.RESTART_FAILED)
     return changed
 
 
-def revoke_leases(c: Change, phases: Sequence[Phase]) -> int:
+def revoke_leases(change: Change, phases: Sequence[Phase]) -> int:
     """Take every held item of these phases back; how many there were. One statement for any number of phases."""
     holding = [phase for phase in phases if phase.processing and not phase.counted]
     if not holding:
         return 0
     revoked = Item.objects.held().filter(phase__in=holding).update(**TAKEN_BACK)
     if revoked != sum(phase.processing for phase in holding):
-        raise LostRace("An item was moved by somebody who did not hold the lock of its job.")
+        raise ConcurrentModification("An item was moved by somebody who did not hold the lock of its job.")
     for phase in holding:
         phase.processing = 0
     return revoked

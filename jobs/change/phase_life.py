@@ -13,10 +13,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from jobs.rules import progress
 from jobs.change import event_factory
 from jobs.models import Phase
 from jobs.models.items import ERROR_LENGTH
+from jobs.rules import progress
 from jobs.rules.progress import Judgement
 from jobs.rules.statuses import CompletedBy, PhaseStatus
 

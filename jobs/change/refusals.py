@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 
-from jobs.rules.errors import WrongState
 from jobs.models import Job, Phase
+from jobs.rules.errors import WrongState
 from jobs.rules.statuses import Held, PhaseStatus, Reason
 
 

@@ -17,37 +17,37 @@ from jobs.models.jobs import JobQuerySet
 LONGEST_ID = 18
 
 
-def page(
+def render_page(
     request: HttpRequest, site: AdminSite, template: str, context: dict[str, Any], *, status: int = 200
 ) -> TemplateResponse:
     """A page in the admin's shell."""
     return TemplateResponse(request, template, {**site.each_context(request), **context}, status=status)
 
 
-def missing(request: HttpRequest, site: AdminSite, detail: str) -> TemplateResponse:
+def not_found_page(request: HttpRequest, site: AdminSite, detail: str) -> TemplateResponse:
     """404 in the admin's clothes."""
     context = {"title": "Not found", "detail": detail}
-    return page(request, site, "jobs/missing.html", context, status=404)
+    return render_page(request, site, "jobs/missing.html", context, status=404)
 
 
-def forbidden(request: HttpRequest, site: AdminSite, detail: str) -> TemplateResponse:
+def forbidden_page(request: HttpRequest, site: AdminSite, detail: str) -> TemplateResponse:
     """403 in the admin's clothes, with the permission that is missing."""
     context = {"title": "Not permitted", "detail": detail}
-    return page(request, site, "jobs/missing.html", context, status=403)
+    return render_page(request, site, "jobs/missing.html", context, status=403)
 
 
-def jobs_of(request: HttpRequest) -> JobQuerySet | None:
+def visible_jobs(request: HttpRequest) -> JobQuerySet | None:
     """The jobs in this account's sight, or None where it may not see jobs at all."""
     access = access_of(request.user)
     return access.jobs() if access.may("view_job") else None
 
 
-def asked_text(request: HttpRequest, name: str) -> str:
+def query_text(request: HttpRequest, name: str) -> str:
     """A text of the address, without the NUL that no database keeps."""
     return request.GET.get(name, "").replace("\0", "")
 
 
-def way_back(request: HttpRequest, *, otherwise: str = "") -> str:
+def back_url(request: HttpRequest, *, otherwise: str = "") -> str:
     """The page of this site that one came from, with its filters."""
     wish = request.POST.get("back") or request.GET.get("back") or ""
     safe = url_has_allowed_host_and_scheme(wish, allowed_hosts={request.get_host()}, require_https=request.is_secure())

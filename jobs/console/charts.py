@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from jobs.rules.formatting import clock, number, things_are
+from jobs.rules.formatting import format_clock, format_number, pluralize_with_verb
 
 MOST_COLUMNS, LEAST_COLUMNS = 120, 20
 WIDTH, HEIGHT, EDGE = 600, 96, 2
@@ -30,7 +30,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class RateChart:
     """Items per minute or hour over a time; `top` is what the upper edge stands for, `ticks` the times of the axis."""
 
     columns: list[Column]
@@ -53,19 +53,19 @@ class Picture:
     @property
     def cut_said(self) -> str:
         """What is cut off, how high it really is and when that was; empty where nothing is."""
-        return f"{self.cut_words} {clock(self.peak_at)[:5]} UTC" if self.cut else ""
+        return f"{self.cut_words} {format_clock(self.peak_at)[:5]} UTC" if self.cut else ""
 
     @property
     def cut_words(self) -> str:
         """`1 column is cut off; the highest is 1,248 at`, for the page to go on with the time."""
-        return f"{things_are(self.cut, 'column')} cut off; the highest is {number(self.peak)} at"
+        return f"{pluralize_with_verb(self.cut, 'column')} cut off; the highest is {format_number(self.peak)} at"
 
     @property
     def said(self) -> str:
         """The picture in words."""
         figures = (
-            f"Items per {self.per}: {number(self.now)} in the last full {self.per}, peak {number(self.peak)};"
-            f" {number(self.done)} done and {number(self.failed)} failed altogether"
+            f"Items per {self.per}: {format_number(self.now)} in the last full {self.per}, peak {format_number(self.peak)};"
+            f" {format_number(self.done)} done and {format_number(self.failed)} failed altogether"
         )
         return f"{figures}; {self.cut_said}" if self.cut else figures
 
@@ -93,13 +93,13 @@ class _Scale:
         return round(min(HEIGHT - self.base - EDGE, max(3.0, value * self.unit)), 1) if value else 0.0
 
 
-def picture(minutes: Sequence[Minute], *, first: datetime, last: datetime) -> Picture:
+def rate_chart(minutes: Sequence[Minute], *, first: datetime, last: datetime) -> RateChart:
     """The picture of these minutes from `first` to `last`; a column holds several where they are many."""
     length = int((last - first).total_seconds()) // 60 + 1
     return _drawn(minutes, first=first, last=last, per_column=-(-length // MOST_COLUMNS))
 
 
-def hourly(minutes: Sequence[Minute], *, first: datetime, last: datetime) -> Picture:
+def hourly(minutes: Sequence[Minute], *, first: datetime, last: datetime) -> RateChart:
     """The same with a column for each hour; `first` and `last` are the beginnings of hours."""
     drawn = _drawn(minutes, first=first, last=last + timedelta(minutes=59), per_column=60, divisor=1)
     return replace(drawn, last_at=last, per="hour")
@@ -107,7 +107,7 @@ def hourly(minutes: Sequence[Minute], *, first: datetime, last: datetime) -> Pic
 
 def _drawn(
     minutes: Sequence[Minute], *, first: datetime, last: datetime, per_column: int, divisor: int | None = None
-) -> Picture:
+) -> RateChart:
     """Columns of so many minutes; each value is the sum of its column through `divisor`, else through its minutes."""
     length = int((last - first).total_seconds()) // 60 + 1
     count = max(-(-length // per_column), LEAST_COLUMNS)
@@ -121,7 +121,7 @@ def _drawn(
     scale = _scale(sums)
     highest = max(range(count), key=both.__getitem__)
     last_place = min((length - 1) // per_column, count - 1)
-    return Picture(
+    return RateChart(
         columns=_columns(sums, scale),
         base=scale.base,
         top=scale.top,

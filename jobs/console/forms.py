@@ -7,14 +7,14 @@ from typing import Any
 
 from django import forms
 
-from jobs.console import status_styles
-from jobs.rules import pipelines, names
 from jobs.access import Role
+from jobs.console import status_styles
 from jobs.models import Phase
 from jobs.operations.base import REASON_LENGTH
 from jobs.operations.previews import ActSpec
-from jobs.rules.statuses import JobStatus
+from jobs.rules import names, pipelines
 from jobs.rules.formatting import normalized
+from jobs.rules.statuses import JobStatus
 
 WHAT = [("all", "everything but skipped items"), ("failed", "only what failed or is held")]
 
@@ -124,7 +124,8 @@ class ErrorFilterForm(FilterForm):
     ORDERS = (("", "Most frequent first"), ("newest", "Newest first"))
 
     status = forms.ChoiceField(
-        required=False, choices=[("", "Every status"), *((status, status_styles.FACES[status].word) for status in JobStatus)]
+        required=False,
+        choices=[("", "Every status"), *((status, status_styles.STYLES[status].word) for status in JobStatus)],
     )
     since = forms.ChoiceField(required=False, choices=SINCE)
     order = forms.ChoiceField(required=False, choices=ORDERS)

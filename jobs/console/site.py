@@ -56,9 +56,7 @@ class OperatorSite(AdminSite):
             re_path(f"{JOB}badge/$", self._page(renew_badge), name="badge-renew"),
             re_path(f"{JOB}{ACT}", self._page(confirm_one), name="job-act"),
             re_path(f"^jobs/job/act/{ACT}", self._page(confirm_many), name="jobs-act"),
-            re_path(
-                r"^jobs/delivery/(?P<delivery_id>[0-9]{1,18})/$", self._page(delivery_page), name="delivery-page"
-            ),
+            re_path(r"^jobs/delivery/(?P<delivery_id>[0-9]{1,18})/$", self._page(delivery_page), name="delivery-page"),
             path("jobs/endpoint/add/", self._page(add_endpoint), name="endpoint-add"),
             re_path(f"{ENDPOINT}$", self._page(endpoint_page), name="endpoint-page"),
             re_path(f"{ENDPOINT}edit/$", self._page(change_endpoint), name="endpoint-change"),

@@ -9,57 +9,57 @@ from jobs.rules.statuses import ItemStatus, JobStatus
 
 
 @dataclass(frozen=True, slots=True)
-class Face:
+class StatusStyle:
     """A state as people see it; `code` names the icon and the style."""
 
     code: str
     word: str
 
 
-STUCK = Face("stuck", "Stuck")
-PARTIAL = Face("partial", "Completed, partial")
-FACES: dict[str, Face] = {
-    JobStatus.PENDING: Face("pending", "Pending"),
-    JobStatus.PROCESSING: Face("running", "Running"),
-    JobStatus.PAUSED: Face("paused", "Paused"),
-    JobStatus.COMPLETED: Face("completed", "Completed"),
-    JobStatus.FAILED: Face("failed", "Failed"),
-    JobStatus.CANCELLED: Face("cancelled", "Cancelled"),
-    ItemStatus.SKIPPED: Face("skipped", "Skipped"),
-    "alive": Face("alive", "Alive"),
-    "silent": Face("silent", "Silent"),
-    "gone": Face("gone", "Gone"),
+STUCK = StatusStyle("stuck", "Stuck")
+PARTIAL = StatusStyle("partial", "Completed, partial")
+STYLES: dict[str, StatusStyle] = {
+    JobStatus.PENDING: StatusStyle("pending", "Pending"),
+    JobStatus.PROCESSING: StatusStyle("running", "Running"),
+    JobStatus.PAUSED: StatusStyle("paused", "Paused"),
+    JobStatus.COMPLETED: StatusStyle("completed", "Completed"),
+    JobStatus.FAILED: StatusStyle("failed", "Failed"),
+    JobStatus.CANCELLED: StatusStyle("cancelled", "Cancelled"),
+    ItemStatus.SKIPPED: StatusStyle("skipped", "Skipped"),
+    "alive": StatusStyle("alive", "Alive"),
+    "silent": StatusStyle("silent", "Silent"),
+    "gone": StatusStyle("gone", "Gone"),
 }
 # Workers and endpoints that need attention borrow the looks of jobs; only the server draws them.
-FAILING = Face("failed", "Failing")
-LATE = Face("stuck", "Late")
-ALL = [*FACES.values(), STUCK, PARTIAL]
+FAILING = StatusStyle("failed", "Failing")
+LATE = StatusStyle("stuck", "Late")
+ALL = [*STYLES.values(), STUCK, PARTIAL]
 # Endpoints, deliveries and letters borrow the looks of jobs; only the server draws them.
-TOLD: dict[str, Face] = {
-    "active": Face("alive", "Active"),
-    "disabled": Face("gone", "Disabled"),
-    "waiting": Face("pending", "Waiting"),
-    "sent": Face("completed", "Sent"),
-    "dead": Face("failed", "Dead"),
-    "replayed": Face("completed", "Replayed"),
+TOLD: dict[str, StatusStyle] = {
+    "active": StatusStyle("alive", "Active"),
+    "disabled": StatusStyle("gone", "Disabled"),
+    "waiting": StatusStyle("pending", "Waiting"),
+    "sent": StatusStyle("completed", "Sent"),
+    "dead": StatusStyle("failed", "Dead"),
+    "replayed": StatusStyle("completed", "Replayed"),
 }
 
-BULK: dict[str, Face] = {
-    "running": Face("running", "Running"),
-    "finished": Face("completed", "Finished"),
-    "stopped": Face("cancelled", "Stopped"),
+BULK: dict[str, StatusStyle] = {
+    "running": StatusStyle("running", "Running"),
+    "finished": StatusStyle("completed", "Finished"),
+    "stopped": StatusStyle("cancelled", "Stopped"),
 }
 
 
-def face(status: str, *, stuck: str | None = "", partial: bool = False) -> Face:
+def style(status: str, *, stuck: str | None = "", partial: bool = False) -> StatusStyle:
     """The face of a job, a phase or an item in this state."""
     if stuck:
         return STUCK
     if partial and status == JobStatus.COMPLETED:
         return PARTIAL
-    return FACES[status]
+    return STYLES[status]
 
 
-def face_of(job: Job) -> Face:
+def style_of(job: Job) -> StatusStyle:
     """The face of a job's row."""
-    return face(job.status, stuck=job.stuck, partial=job.partial)
+    return style(job.status, stuck=job.stuck, partial=job.partial)

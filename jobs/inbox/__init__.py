@@ -4,7 +4,7 @@
 was refused as a dead letter, `replay` takes it again.
 """
 
-from jobs.inbox.dead_letters import bury, replay
-from jobs.inbox.ingest import Taken, take
+from jobs.inbox.dead_letters import replay, store_dead_letter
+from jobs.inbox.ingest import Ingested, ingest_event
 
-__all__ = ["Taken", "bury", "replay", "take"]
+__all__ = ["Ingested", "ingest_event", "replay", "store_dead_letter"]

@@ -6,11 +6,11 @@ from typing import Any
 
 import structlog
 
-from jobs.rules import strict_json
 from jobs.change import Actor
+from jobs.inbox.dead_letters import store_dead_letter
+from jobs.inbox.ingest import ingest_event
+from jobs.rules import strict_json
 from jobs.rules.errors import Refused
-from jobs.inbox.dead_letters import bury
-from jobs.inbox.ingest import take
 
 log = structlog.get_logger(__name__)
 
@@ -28,10 +28,10 @@ def receive(body: bytes, *, type: str) -> None:
     routing_key = strict_json.storable(type)
     try:
         message = read(body, type=routing_key)
-        taken = take(message, source=SOURCE, by=BROKER)
+        taken = ingest_event(message, source=SOURCE, by=BROKER)
     except (Refused, strict_json.Malformed) as refusal:
         reason = f"The body {refusal}." if isinstance(refusal, strict_json.Malformed) else str(refusal)
-        letter = bury(message, reason=reason, source=SOURCE, type=routing_key)
+        letter = store_dead_letter(message, reason=reason, source=SOURCE, type=routing_key)
         log.warning("message_buried", type=routing_key, letter=letter.pk, reason=reason)
     else:
         log.info("message_taken", type=routing_key, job=taken.job.name, applied=taken.applied, reason=taken.reason)
@@ -45,7 +45,7 @@ def give_up(body: bytes, *, type: str, reason: str) -> None:
         message = read(body, type=routing_key)
     except (Refused, strict_json.Malformed) as refusal:
         reason = f"{reason} {refusal}"
-    letter = bury(message, reason=reason, source=SOURCE, type=routing_key)
+    letter = store_dead_letter(message, reason=reason, source=SOURCE, type=routing_key)
     log.warning("message_buried", type=routing_key, letter=letter.pk, reason=reason)
 
 

@@ -19,8 +19,8 @@ from django.db import InterfaceError, OperationalError, close_old_connections, c
 from pika.exceptions import AMQPError
 
 from jobs import contracts
-from jobs.inbox.topology import DELIVERY_LIMIT, EXCHANGE, QUEUE, dead_queue, declare_consumer
 from jobs.inbox.broker_messages import give_up, receive
+from jobs.inbox.topology import DELIVERY_LIMIT, EXCHANGE, QUEUE, dead_queue, declare_consumer
 
 log = structlog.get_logger(__name__)
 

@@ -10,12 +10,12 @@ from django.utils import timezone
 
 from jobs.change import Actor
 from jobs.change.audit import log_act
-from jobs.rules.errors import NotFound, NotPermitted, Refused, WrongState
+from jobs.inbox.ingest import Ingested, ingest_event
 from jobs.inbox.messages import digest
-from jobs.inbox.ingest import Taken, take
 from jobs.models import InboxMessage
 from jobs.models.events import InboxStatus
 from jobs.models.texts import fit
+from jobs.rules.errors import NotFound, NotPermitted, Refused, WrongState
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -24,7 +24,7 @@ RAW_LENGTH = 64 * 1024
 PERMISSION = "jobs.replay_event"
 
 
-def bury(message: dict[str, Any] | bytes, *, reason: str, source: str, type: str = "") -> InboxMessage:
+def store_dead_letter(message: dict[str, Any] | bytes, *, reason: str, source: str, type: str = "") -> InboxMessage:
     """Keep a refused message, or the bytes of one that is no JSON, as a dead letter; `type` where it names none.
 
     The same message of the same source again is the same letter, so that one that comes twice is seen once.
@@ -47,7 +47,7 @@ def bury(message: dict[str, Any] | bytes, *, reason: str, source: str, type: str
     return letter
 
 
-def replay(letter: InboxMessage, *, actor: User | None) -> Taken:
+def replay(letter: InboxMessage, *, actor: User | None) -> Ingested:
     """Take a dead letter again, as it came. It stays dead, with the new reason, where it is refused again.
 
     It needs the permission to replay (the system, no actor, needs none); what the account may not see is refused.
@@ -76,8 +76,8 @@ def _locked(letter: InboxMessage, actor: User | None) -> InboxMessage:
     return found
 
 
-def _replay(letter: InboxMessage, *, actor: User | None) -> Taken:
-    taken = take(letter.payload, source=letter.source, by=Actor(account=actor))
+def _replay(letter: InboxMessage, *, actor: User | None) -> Ingested:
+    taken = ingest_event(letter.payload, source=letter.source, by=Actor(account=actor))
     InboxMessage.objects.filter(pk=letter.pk).update(status=InboxStatus.REPLAYED)
     outcome = "applied" if taken.applied else taken.reason
     log_act(letter, f"replay: {outcome} to job {taken.job.name}.", account=actor)

@@ -6,17 +6,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from jobs.vision import pipeline
 from jobs.change import Change
 from jobs.change.refusals import Call, closed_to
-from jobs.rules.errors import BadInput
 from jobs.inbox.messages import Inbound
 from jobs.models import Phase
+from jobs.rules.errors import BadInput
 from jobs.rules.statuses import Held, Outcome
 from jobs.tracking import Batch, Result
 from jobs.tracking.announce import announce_total
 from jobs.tracking.create import list_items
 from jobs.tracking.report import accepted, apply_results
+from jobs.vision import pipeline
 
 Unapplied = Literal["duplicate", "same_total", "closed"]
 UNAPPLIED: tuple[Unapplied, ...] = ("same_total", "duplicate", "closed")
@@ -35,11 +35,11 @@ class Effect:
 
 
 @dataclass(frozen=True, slots=True)
-class Handling:
+class Handler:
     """How a type is handled: the assets that it is about, the service that reports it, and what it does."""
 
     asset_type: str
-    act: Callable[[Change, Inbound, Handling], Effect]
+    act: Callable[[Change, Inbound, Handler], Effect]
     service: str = ""
 
     @property
@@ -59,22 +59,22 @@ class Handling:
         return pipeline.first_in_line(phases, self.asset_type)
 
 
-def handle(c: Change, event: Inbound) -> Effect:
+def handle(change: Change, event: Inbound) -> Effect:
     """Apply an event to the one job of this change. Phases of its assets that the job lacks come with it."""
-    handling = HANDLINGS[event.type]
-    present = any(phase.asset_type == handling.asset_type for phase in c.phases[c.job.pk])
-    if c.job.held == Held.CANCELLED and not present:
+    handling = HANDLERS[event.type]
+    present = any(phase.asset_type == handling.asset_type for phase in change.phases[change.job.pk])
+    if change.job.held == Held.CANCELLED and not present:
         return Effect("closed", [], kept=False)
     if not present:
-        pipeline.join(c, handling.asset_type, segmented=handling.segmented)
-    c.heard(c.job)
-    return handling.act(c, event, handling)
+        pipeline.join(change, handling.asset_type, segmented=handling.segmented)
+    change.record_heartbeat(change.job)
+    return handling.act(change, event, handling)
 
 
-def _announce(c: Change, event: Inbound, handling: Handling) -> Effect:
+def _announce(change: Change, event: Inbound, handling: Handler) -> Effect:
     """The total of the phases that are first in line; those that are over record it."""
-    phases = handling.addressed(c.phases[c.job.pk])
-    answers = [announce_total(c, phase, expected=event.total(), event_id=event.event_id) for phase in phases]
+    phases = handling.addressed(change.phases[change.job.pk])
+    answers = [announce_total(change, phase, expected=event.total(), event_id=event.event_id) for phase in phases]
     applied = [answer.phase for answer in answers if answer.applied]
     if applied:
         return Effect(None, applied)
@@ -82,25 +82,25 @@ def _announce(c: Change, event: Inbound, handling: Handling) -> Effect:
     return Effect(next(reason for reason in UNAPPLIED if reason in reasons), phases)
 
 
-def _list(c: Change, event: Inbound, handling: Handling) -> Effect:
+def _list(change: Change, event: Inbound, handling: Handler) -> Effect:
     """Pending items of the phases that are first in line and not over; no total is set by them."""
     items = event.items()
-    phases = handling.addressed(c.phases[c.job.pk])
+    phases = handling.addressed(change.phases[change.job.pk])
     takers = [phase for phase in phases if closed_to(phase, Call.ADD) is None]
     if not takers:
         return Effect("closed", phases, kept=False)
-    added = [list_items(c, phase, items, listing=False).added for phase in takers]
+    added = [list_items(change, phase, items, listing=False).added for phase in takers]
     return Effect(None if any(added) else "duplicate", takers)
 
 
-def _report(c: Change, event: Inbound, handling: Handling) -> Effect:
+def _report(change: Change, event: Inbound, handling: Handler) -> Effect:
     """One completed item. Events carry no attempt and no checksum, so one for a settled item says nothing new."""
-    phases = handling.addressed(c.phases[c.job.pk])
+    phases = handling.addressed(change.phases[change.job.pk])
     if not phases:
-        codes = ", ".join(phase.code for phase in c.phases[c.job.pk])
-        raise BadInput({"type": f"Job {c.job.name} has no phase {handling.phase}; it has: {codes}."})
-    batch = Batch(phases[0], "", [Result(event.data["asset_id"], "completed")], c.by)
-    [answer] = accepted(apply_results(c, [batch])[0]).results
+        codes = ", ".join(phase.code for phase in change.phases[change.job.pk])
+        raise BadInput({"type": f"Job {change.job.name} has no phase {handling.phase}; it has: {codes}."})
+    batch = Batch(phases[0], "", [Result(event.data["asset_id"], "completed")], change.by)
+    [answer] = accepted(apply_results(change, [batch])[0]).results
     if answer.outcome == Outcome.INVALID:
         raise BadInput({"data.asset_id": answer.detail})
     if answer.outcome == Outcome.CLOSED:
@@ -108,16 +108,16 @@ def _report(c: Change, event: Inbound, handling: Handling) -> Effect:
     return Effect(None if answer.outcome == Outcome.APPLIED else "duplicate", phases)
 
 
-HANDLINGS = {
-    "products.images.ready.batch": Handling("image", _announce),
-    "videos.keyframes.ready.batch": Handling("video", _announce),
-    "products.image.ready": Handling("image", _list),
-    "videos.keyframes.ready": Handling("video", _list),
-    "image.embedding.ready": Handling("image", _report, "embeddings"),
-    "image.keypoint.ready": Handling("image", _report, "keypoints"),
-    "products.image.masked": Handling("image", _report, pipeline.SEGMENTATION),
-    "video.embedding.ready": Handling("video", _report, "embeddings"),
-    "video.keypoint.ready": Handling("video", _report, "keypoints"),
-    "video.keyframe.masked": Handling("video", _report, pipeline.SEGMENTATION),
+HANDLERS = {
+    "products.images.ready.batch": Handler("image", _announce),
+    "videos.keyframes.ready.batch": Handler("video", _announce),
+    "products.image.ready": Handler("image", _list),
+    "videos.keyframes.ready": Handler("video", _list),
+    "image.embedding.ready": Handler("image", _report, "embeddings"),
+    "image.keypoint.ready": Handler("image", _report, "keypoints"),
+    "products.image.masked": Handler("image", _report, pipeline.SEGMENTATION),
+    "video.embedding.ready": Handler("video", _report, "embeddings"),
+    "video.keypoint.ready": Handler("video", _report, "keypoints"),
+    "video.keyframe.masked": Handler("video", _report, pipeline.SEGMENTATION),
 }
-ANNOUNCING = frozenset(name for name, handling in HANDLINGS.items() if handling.act is _announce)
+ANNOUNCING = frozenset(name for name, handling in HANDLERS.items() if handling.act is _announce)

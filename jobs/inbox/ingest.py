@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from jobs.db import bulk_sql
 from jobs import tracking
-from jobs.vision import pipeline
-from jobs.change import Actor, Change, change, unit_of_work
-from jobs.rules.errors import BadInput
-from jobs.inbox.handlers import ANNOUNCING, HANDLINGS, Effect, Unapplied, handle
+from jobs.change import Actor, Change, change_jobs, unit_of_work
+from jobs.db import bulk_sql
+from jobs.inbox.handlers import ANNOUNCING, HANDLERS, Effect, Unapplied, handle
 from jobs.inbox.messages import Inbound, inbound
 from jobs.models import InboxMessage, Job, Phase
+from jobs.rules.errors import BadInput
+from jobs.vision import pipeline
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class Ingested:
     """Whether an event changed anything; if not, why. `phases` are the codes of those that it is about."""
 
     applied: bool
@@ -25,7 +25,7 @@ class Taken:
     phases: list[str]
 
 
-def take(message: dict[str, Any], *, source: str, by: Actor) -> Taken:
+def ingest_event(message: dict[str, Any], *, source: str, by: Actor) -> Ingested:
     """Apply one event `{"type", "data"}` to its job, which it creates where there is none of that name.
 
     The same event_id from the same source changes nothing. Whatever is wrong is raised as one of the refusals of
@@ -34,31 +34,31 @@ def take(message: dict[str, Any], *, source: str, by: Actor) -> Taken:
     event = inbound(message)
     with unit_of_work():
         job = _job(event, by=by)
-        with change([job.pk], by=by) as c:
-            effect = _known(c, event, source=source)
+        with change_jobs([job.pk], by=by) as change:
+            effect = _known(change, event, source=source)
             if effect is None:
-                effect = handle(c, event)
-                _remember(c, event, effect, source=source)
-    return Taken(effect.reason is None, effect.reason, c.job, [phase.code for phase in effect.phases])
+                effect = handle(change, event)
+                _remember(change, event, effect, source=source)
+    return Ingested(effect.reason is None, effect.reason, change.job, [phase.code for phase in effect.phases])
 
 
 def _job(event: Inbound, *, by: Actor) -> Job:
     """The vision job of this name, made with the phases of these assets where there is none."""
-    handling = HANDLINGS[event.type]
+    handling = HANDLERS[event.type]
     phases = pipeline.specs(handling.asset_type, segmented=handling.segmented)
     return tracking.create_job(name=event.job, kind=pipeline.VISION.code, phases=phases, by=by).job
 
 
-def _known(c: Change, event: Inbound, *, source: str) -> Effect | None:
+def _known(change: Change, event: Inbound, *, source: str) -> Effect | None:
     """`duplicate` where this event was taken before, None where it is new. An id of another event is BadInput."""
     if event.event_id is None:
         return None
     known = InboxMessage.objects.select_related("phase").filter(source=source, event_id=event.event_id).first()
     if known is None:
         return None
-    if known.digest != event.digest and not _announced_again(known, event, job=c.job):
+    if known.digest != event.digest and not _announced_again(known, event, job=change.job):
         raise _reused(event)
-    return Effect("duplicate", HANDLINGS[event.type].addressed(c.phases[c.job.pk]))
+    return Effect("duplicate", HANDLERS[event.type].addressed(change.phases[change.job.pk]))
 
 
 def _announced_again(known: InboxMessage, event: Inbound, *, job: Job) -> bool:
@@ -67,12 +67,12 @@ def _announced_again(known: InboxMessage, event: Inbound, *, job: Job) -> bool:
     return event.type in ANNOUNCING and known.type == event.type and of_this_job
 
 
-def _remember(c: Change, event: Inbound, effect: Effect, *, source: str) -> None:
+def _remember(change: Change, event: Inbound, effect: Effect, *, source: str) -> None:
     """Keep the id, in the transaction of the effect; the constraint stands behind two jobs at the same moment."""
     if event.event_id is None or not effect.kept:
         return
     phase: Phase = effect.phases[0]
-    row = (source, event.event_id, event.digest, event.type, phase.pk, c.now)
+    row = (source, event.event_id, event.digest, event.type, phase.pk, change.now)
     fields = ("source", "event_id", "digest", "type", "phase", "received_at")
     if not bulk_sql.insert(InboxMessage, [row], fields=fields, conflict=("source", "event_id")):
         raise _reused(event)

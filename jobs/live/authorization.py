@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from jobs.rules import names
 from jobs.access import Access, access_of
 from jobs.live import tickets
-from jobs.live.principals import Caller
+from jobs.live.principals import Principal
 from jobs.live.topics import Topic
 from jobs.models import Job
+from jobs.rules import names
 
 NOT_SIGNED_IN = 4401
 NOT_ALLOWED = 4403
@@ -28,22 +28,22 @@ class Denied(Exception):
 class Request:
     """What somebody asks to watch (a job, the jobs of a project, or else all), and who it is."""
 
-    caller: Caller
+    caller: Principal
     job_id: int | None = None
     project: str | None = None
 
 
-def identify(*, ticket: str | None, session_key: str | None) -> Caller:
+def identify(*, ticket: str | None, session_key: str | None) -> Principal:
     """Who opens the socket. A ticket is used up, and beside one the session does not count; raises Denied."""
     if ticket is None:
-        return Caller(token=None, session_key=session_key)
+        return Principal(token=None, session_key=session_key)
     caller = tickets.redeem(ticket)
     if caller is None:
         raise Denied(NOT_SIGNED_IN)
     return caller
 
 
-def admit(request: Request) -> Topic:
+def authorize(request: Request) -> Topic:
     """What the socket watches; raises Denied. Four queries at most."""
     user = request.caller.account()
     if not user.is_authenticated:

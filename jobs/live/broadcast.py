@@ -47,7 +47,7 @@ async def listen(on_hint: Callable[[frozenset[int]], None]) -> None:
         _listeners.discard(listener)
 
 
-class Pile:
+class ChangedJobs:
     """Job ids that any thread adds and one reader takes, all at once."""
 
     def __init__(self) -> None:
@@ -74,7 +74,7 @@ class Listener:
     def __init__(self, on_hint: Callable[[frozenset[int]], None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._on_hint = on_hint
-        self._pile = Pile()
+        self._pile = ChangedJobs()
 
     def tell(self, ids: frozenset[int]) -> None:
         """Wake the loop, unless it is on its way already; from any thread."""
@@ -92,7 +92,7 @@ class Publisher:
     """A thread that passes hints on to other processes, so that a slow or dead channel layer keeps nobody waiting."""
 
     def __init__(self) -> None:
-        self._pile = Pile()
+        self._pile = ChangedJobs()
         self._wake = Event()
         self._starting = Lock()
         self._thread: Thread | None = None

@@ -17,8 +17,8 @@ from weakref import WeakKeyDictionary
 import structlog
 
 from jobs.live import broadcast
-from jobs.live.job_messages import Frame, load
-from jobs.live.send_queue import Mailbox
+from jobs.live.job_messages import JobMessage, load
+from jobs.live.send_queue import SendQueue
 from jobs.live.threads import in_thread
 from jobs.live.topics import Topic, revisions
 
@@ -40,10 +40,10 @@ class Room:
     """The sockets of one topic, its jobs, and the revision of each that all of them got."""
 
     members: set[int]
-    mailboxes: set[Mailbox] = field(default_factory=set)
+    mailboxes: set[SendQueue] = field(default_factory=set)
     posted: dict[int, int] = field(default_factory=dict)
 
-    def post(self, frame: Frame) -> None:
+    def post(self, frame: JobMessage) -> None:
         """Give a newer state to everybody here."""
         if frame.job_id in self.members and frame.revision > self.posted.get(frame.job_id, -1):
             self.posted[frame.job_id] = frame.revision
@@ -65,7 +65,7 @@ class Hub:
 
     def __init__(self) -> None:
         self.rooms: dict[Topic, Room] = {}
-        self._frames: dict[int, Frame] = {}
+        self._frames: dict[int, JobMessage] = {}
         self._dirty: dict[int, int] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._loading = asyncio.Lock()
@@ -74,7 +74,7 @@ class Hub:
 
     # --- what sockets call ---------------------------------------------------------------------
 
-    def join(self, topic: Topic, mailbox: Mailbox) -> None:
+    def join(self, topic: Topic, mailbox: SendQueue) -> None:
         """From now on the mailbox gets every newer state of the topic's jobs."""
         if topic not in self.rooms:
             self._arrange(self.rooms | {topic: Room(members=set() if topic.job is None else {topic.job})})
@@ -83,14 +83,16 @@ class Hub:
             self._start()
         self._stranger.set()
 
-    def leave(self, topic: Topic, mailbox: Mailbox) -> None:
+    def leave(self, topic: Topic, mailbox: SendQueue) -> None:
         """The mailbox gets nothing more."""
         room = self.rooms[topic]
         room.mailboxes.discard(mailbox)
         if not room.mailboxes:
             self._arrange({other: room for other, room in self.rooms.items() if other != topic})
 
-    async def current(self, topic: Topic, *, newer_than: dict[int, int] | None = None) -> tuple[list[Frame], set[int]]:
+    async def current(
+        self, topic: Topic, *, newer_than: dict[int, int] | None = None
+    ) -> tuple[list[JobMessage], set[int]]:
         """The frames of the topic's jobs as stored now (those newer than given revisions), and the ids of all."""
         found = (await _revisions([topic]))[topic]
         than = newer_than or {}
@@ -156,7 +158,7 @@ class Hub:
             return
         self._stranger.clear()
 
-    async def _get(self, wanted: dict[int, int]) -> list[Frame]:
+    async def _get(self, wanted: dict[int, int]) -> list[JobMessage]:
         """The frames of these jobs, each with at least this revision; loaded unless it was just now."""
         async with self._loading:
             now = time.monotonic()

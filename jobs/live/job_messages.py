@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from django.utils import timezone
 
 from jobs.models import Job
-from jobs.serializers import encode, job_bodies
 from jobs.rules.statuses import JobStatus
+from jobs.serializers import encode, job_bodies
 
 PING = '{"type":"ping"}'
 OVER = (JobStatus.COMPLETED, JobStatus.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class JobMessage:
     """One job at one revision: its body and the message that carries it. No worker can change one that `is_over`."""
 
     job_id: int
@@ -28,7 +28,7 @@ class Frame:
     loaded_at: float
 
 
-def load(job_ids: Collection[int]) -> list[Frame]:
+def load(job_ids: Collection[int]) -> list[JobMessage]:
     """The newest state of these jobs, with a constant number of queries. Deleted ones are left out."""
     # The bodies bring the jobs up to date with their phases, so a frame has the revision that its body shows.
     jobs = list(Job.objects.filter(pk__in=job_ids))
@@ -36,7 +36,7 @@ def load(job_ids: Collection[int]) -> list[Frame]:
     return [_frame(job, encode(body).decode()) for job, body in zip(jobs, bodies, strict=True)]
 
 
-def snapshot(frames: Iterable[Frame]) -> str:
+def snapshot(frames: Iterable[JobMessage]) -> str:
     """The message that begins a topic."""
     return '{"type":"snapshot","jobs":[' + ",".join(frame.body for frame in frames) + "]}"
 
@@ -46,8 +46,8 @@ def gone(job_id: int) -> str:
     return f'{{"type":"gone","id":{job_id}}}'
 
 
-def _frame(job: Job, body: str) -> Frame:
-    return Frame(
+def _frame(job: Job, body: str) -> JobMessage:
+    return JobMessage(
         job_id=job.pk,
         revision=job.revision,
         is_over=job.status in OVER,

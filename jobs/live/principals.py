@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
+class Principal:
     """A token by its id, or else a session by its key."""
 
     token: str | None

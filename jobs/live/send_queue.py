@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jobs.live import job_messages
-from jobs.live.job_messages import Frame
+from jobs.live.job_messages import JobMessage
 
 WINDOW = 8
 GONE_WINDOW = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SentMessage:
     """A frame under way; the snapshot has no job. A `gone` is acknowledged by whatever was sent after it."""
 
     job_id: int | None
@@ -23,7 +23,7 @@ class Sent:
     is_gone: bool = False
 
 
-class Mailbox:
+class SendQueue:
     """The newest state of each job wins; at most `WINDOW` frames are under way, so memory is bounded by the jobs.
 
     Browsers do not acknowledge that a job is gone. So at most `GONE_WINDOW` such messages are under way; instead of
@@ -40,15 +40,15 @@ class Mailbox:
         self.wants_snapshot = False
         self._shows_gone = False
         self._known: dict[int, int] = {}
-        self._pending: dict[int, Frame | None] = {}
-        self._sent: list[Sent] = []
+        self._pending: dict[int, JobMessage | None] = {}
+        self._sent: list[SentMessage] = []
 
     def clear(self) -> None:
         """Forget what waits, since a snapshot of something else comes next."""
         self._known, self._pending = {}, {}
         self.wants_snapshot = True
 
-    def post(self, frame: Frame) -> None:
+    def post(self, frame: JobMessage) -> None:
         """Put a newer state in the place of the one that waits."""
         waiting = self._pending.get(frame.job_id)
         newest = waiting.revision if waiting else self._known.get(frame.job_id, -1)
@@ -56,7 +56,7 @@ class Mailbox:
             self._pending[frame.job_id] = frame
             self.wake.set()
 
-    def repeat(self, frame: Frame) -> None:
+    def repeat(self, frame: JobMessage) -> None:
         """Post a state that the browser says it lacks, whatever was sent."""
         self._known.pop(frame.job_id, None)
         self.post(frame)
@@ -72,7 +72,7 @@ class Mailbox:
         """Must the browser acknowledge something first?"""
         return len(self._sent) >= WINDOW
 
-    def snapshot(self, shown: Sequence[Frame], *, now: float) -> str:
+    def snapshot(self, shown: Sequence[JobMessage], *, now: float) -> str:
         """The message that shows these jobs; what waits and is not newer is dropped."""
         for frame in shown:
             self._note(frame, now=now)
@@ -81,7 +81,7 @@ class Mailbox:
             self._pending = {job_id: waits for job_id, waits in self._pending.items() if waits or job_id in there}
         self._pending = {job_id: waits for job_id, waits in self._pending.items() if not waits or self._is_newer(waits)}
         self.wants_snapshot = self._shows_gone = False
-        self._sent.append(Sent(None, 0, now))
+        self._sent.append(SentMessage(None, 0, now))
         return job_messages.snapshot(shown)
 
     def take(self, *, now: float) -> str | None:
@@ -92,10 +92,10 @@ class Mailbox:
         if taken is None:
             return None
         job_id, frame = taken
-        self._sent.append(Sent(job_id, frame.revision if frame else 0, now, is_gone=frame is None))
+        self._sent.append(SentMessage(job_id, frame.revision if frame else 0, now, is_gone=frame is None))
         return frame.text if frame else job_messages.gone(job_id)
 
-    def pull(self, *, now: float) -> tuple[int, Frame | None] | None:
+    def pull(self, *, now: float) -> tuple[int, JobMessage | None] | None:
         """The job that waits longest and its newest state (None: it is gone), for who does not acknowledge."""
         if not self._pending:
             return None
@@ -146,9 +146,9 @@ class Mailbox:
     def _gone_under_way(self) -> int:
         return sum(sent.is_gone for sent in self._sent)
 
-    def _is_newer(self, frame: Frame) -> bool:
+    def _is_newer(self, frame: JobMessage) -> bool:
         return frame.revision > self._known.get(frame.job_id, -1)
 
-    def _note(self, frame: Frame, *, now: float) -> None:
+    def _note(self, frame: JobMessage, *, now: float) -> None:
         self._known[frame.job_id] = frame.revision
         self.over_since = now if frame.is_over else None

@@ -10,12 +10,12 @@ from typing import Any
 
 import structlog
 
-from jobs.live.authorization import NOT_FOUND, Denied, Request, admit, identify
-from jobs.live.close_reasons import OVER, OVERLOADED, Closing, denied, flood, unacknowledged
-from jobs.live.job_messages import PING
-from jobs.live.hub import Hub
-from jobs.live.send_queue import GONE_WINDOW, Mailbox
+from jobs.live.authorization import NOT_FOUND, Denied, Request, authorize, identify
 from jobs.live.client_messages import MESSAGE_LENGTH, Ack, Allowance, Sync, decode
+from jobs.live.close_reasons import OVER, OVERLOADED, Closing, denied, flood, unacknowledged
+from jobs.live.hub import Hub
+from jobs.live.job_messages import PING
+from jobs.live.send_queue import GONE_WINDOW, SendQueue
 from jobs.live.threads import in_thread
 from jobs.live.topics import Topic
 
@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
-ask_admission = in_thread(admit)
+ask_admission = in_thread(authorize)
 ask_identity = in_thread(identify)
 
 
@@ -48,7 +48,7 @@ class Session:
     def __init__(self, hub: Hub, topic: Topic, *, request: Request, limits: Limits, receive: Receive, send: Send):
         self._hub, self._topic, self._request, self._limits = hub, topic, request, limits
         self._receive, self._send = receive, send
-        self._mailbox = Mailbox()
+        self._mailbox = SendQueue()
         self._mailbox.wants_snapshot, self._wants_ping = True, False
         self._sync: dict[int, int] | None = None
         self._sync_after = 0.0

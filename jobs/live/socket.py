@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 CLOSE_TIMEOUT = 5.0
 
 
-class Watch:
+class JobSocket:
     """An ASGI application: the job, the project or the list in the address, live."""
 
     def __init__(self, limits: Limits | None = None) -> None:
@@ -57,7 +57,7 @@ class Watch:
         return Session(hub(), topic, request=request, limits=self._limits, receive=receive, send=send)
 
 
-async def nothing_here(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+async def unknown_address(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
     """An ASGI application for addresses without a channel."""
     await receive()
     await send({"type": "websocket.accept"})

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from jobs.db.deletion import delete
-from jobs.live.principals import Caller
+from jobs.live.principals import Principal
 from jobs.models import Ticket
 
 LIFETIME = timedelta(seconds=60)
@@ -21,7 +21,7 @@ SECRET_BYTES = 32
 LONGEST = 200
 
 
-def issue(caller: Caller) -> str:
+def issue(caller: Principal) -> str:
     """A new ticket for this caller; the answer is its secret, which nobody can read again."""
     secret = secrets.token_urlsafe(SECRET_BYTES)
     Ticket.objects.create(
@@ -33,7 +33,7 @@ def issue(caller: Caller) -> str:
     return secret
 
 
-def redeem(secret: str) -> Caller | None:
+def redeem(secret: str) -> Principal | None:
     """Use a ticket up: the caller that it was issued to, or None where it is unknown, expired or used already."""
     if len(secret) > LONGEST:
         return None
@@ -42,7 +42,7 @@ def redeem(secret: str) -> Caller | None:
         return None
     if ticket.expires_at <= timezone.now():
         return None
-    return Caller(token=ticket.token or None, session_key=ticket.session_key or None)
+    return Principal(token=ticket.token or None, session_key=ticket.session_key or None)
 
 
 def forget(now: datetime | None = None) -> int:

@@ -10,8 +10,8 @@ import structlog
 from django.conf import settings
 from django.db import close_old_connections
 
-from jobs.watchdog import process_heartbeats
 from jobs import outbox
+from jobs.watchdog import process_heartbeats
 
 log = structlog.get_logger(__name__)
 

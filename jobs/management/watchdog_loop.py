@@ -7,9 +7,9 @@ from threading import Event, Thread
 import structlog
 from django.db import close_old_connections
 
+from jobs import watchdog
 from jobs.operations import bulk
 from jobs.watchdog import process_heartbeats
-from jobs import watchdog
 
 BULK_SECONDS = 1.0
 BREATH_SECONDS = 0.1
@@ -38,7 +38,7 @@ def act_once() -> bool:
     """Go on with bulk acts for a moment; True while one is left to do and this did not fail."""
     close_old_connections()
     try:
-        return bulk.work(seconds=BULK_SECONDS)
+        return bulk.run_bulk_acts(seconds=BULK_SECONDS)
     except Exception:
         log.exception("bulk_failed")
         return False

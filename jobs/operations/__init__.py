@@ -1,7 +1,8 @@
 """The verbs of operators: each is one transaction with its own permission, its reason and its trace."""
 
+from jobs.operations.badge import renew_badge
 from jobs.operations.base import Act, Refusal, require_permission
-from jobs.operations.flow import pause, restart, resume, set_threshold
+from jobs.operations.endings import cancel, fail, force_complete
 from jobs.operations.endpoints import (
     Added,
     add_endpoint,
@@ -12,10 +13,9 @@ from jobs.operations.endpoints import (
     rotate_secret,
     try_endpoint,
 )
-from jobs.operations.endings import cancel, fail, force_complete
+from jobs.operations.flow import pause, restart, resume, set_threshold
 from jobs.operations.items import release, retry, skip
 from jobs.operations.replay import replay
-from jobs.operations.badge import renew_badge
 
 __all__ = [
     "Act",

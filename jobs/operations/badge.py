@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 def renew_badge(job: Job, *, actor: By, reason: str = "", revision: int | None = None) -> Act:
     """Begin a new series of links: those that were given out before show nothing any more."""
-    with acting(job, "share", actor=actor, reason=reason, revision=revision) as c:
-        c.job.badge_series += 1
+    with acting(job, "share", actor=actor, reason=reason, revision=revision) as change:
+        change.job.badge_series += 1
         detail = "The badge has new links; those before show nothing."
-        audit(c, "share", detail)
-        return Act(1, c.job, detail)
+        audit(change, "share", detail)
+        return Act(1, change.job, detail)

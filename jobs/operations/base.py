@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from jobs.change import Actor, Change, change
-from jobs.rules.errors import BadInput, Conflict, NotFound, NotPermitted, WrongState
+from jobs.change import Actor, Change, change_jobs
 from jobs.models import Job, Phase
 from jobs.models.jobs import projects_of
+from jobs.rules.errors import BadInput, Conflict, NotFound, NotPermitted, WrongState
 from jobs.rules.statuses import JobStatus
 
 if TYPE_CHECKING:
@@ -65,13 +65,13 @@ def acting(
     projects = projects_of(by.account) if by.account else None
     if projects is not None and job.project not in projects:
         raise NotFound(f"There is no job {job.pk}.")
-    with change([job.pk], by=by, reason=reason) as c:
-        if revision is not None and c.job.revision != revision:
+    with change_jobs([job.pk], by=by, reason=reason) as change:
+        if revision is not None and change.job.revision != revision:
             raise Conflict(
-                f"Job {job.name} has changed (revision {revision}, now {c.job.revision}); look again and confirm.",
+                f"Job {job.name} has changed (revision {revision}, now {change.job.revision}); look again and confirm.",
                 code="changed",
             )
-        yield c
+        yield change
 
 
 def _check_reason(reason: str, *, required: bool) -> None:
@@ -81,16 +81,16 @@ def _check_reason(reason: str, *, required: bool) -> None:
         raise BadInput({"reason": f"At most {REASON_LENGTH} characters."})
 
 
-def require_status(c: Change, verb: str, *statuses: JobStatus) -> None:
+def require_status(change: Change, verb: str, *statuses: JobStatus) -> None:
     """Refuse unless the job is in one of these states; the sentence names both."""
-    if c.job.status not in statuses:
+    if change.job.status not in statuses:
         names = ", ".join(statuses[:-1]) + (" or " if len(statuses) > 1 else "") + statuses[-1]
-        raise WrongState(f"Job {c.job.name} is {c.job.status}; {verb} is possible while it is {names}.")
+        raise WrongState(f"Job {change.job.name} is {change.job.status}; {verb} is possible while it is {names}.")
 
 
-def chosen_phases(c: Change, code: str) -> list[Phase]:
+def chosen_phases(change: Change, code: str) -> list[Phase]:
     """The phase of this code, or all of them."""
-    return [c.phase_by_code(code)] if code else c.phases[c.job.pk]
+    return [change.phase_by_code(code)] if code else change.phases[change.job.pk]
 
 
 def refuse_others(found: Sequence[int], asked: Sequence[int] | None, details: dict[int, str]) -> list[Refusal]:

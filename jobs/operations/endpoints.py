@@ -16,17 +16,17 @@ from django.contrib.admin.models import ADDITION, CHANGE, DELETION
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from jobs.rules import names
 from jobs.change.audit import log_act
 from jobs.db.deletion import delete
-from jobs.rules.errors import BadInput, Conflict, NotFound, NotPermitted
 from jobs.models import Delivery, Endpoint
 from jobs.models.jobs import projects_of
 from jobs.models.outbox import DEFAULT_TYPES, EndpointKind
 from jobs.operations.base import require_permission
 from jobs.outbox import Outcome, try_out
-from jobs.outbox.url_policy import check_url
 from jobs.outbox.endpoint_leases import end_rest
+from jobs.outbox.url_policy import check_url
+from jobs.rules import names
+from jobs.rules.errors import BadInput, Conflict, NotFound, NotPermitted
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from jobs.change.audit import audit
-from jobs.rules.errors import WrongState
 from jobs.models import Delivery, Endpoint, Event
 from jobs.models.outbox import DeliveryStatus
 from jobs.operations.base import Act, Refusal, acting
 from jobs.outbox.endpoint_leases import end_rest
-from jobs.rules.formatting import things
+from jobs.rules.errors import WrongState
+from jobs.rules.formatting import pluralize
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -22,7 +22,7 @@ def replay(event: Event, *, endpoint: Endpoint | None = None, actor: User | None
 
     `changed` counts deliveries; those of disabled endpoints are refused, by the id of the delivery.
     """
-    with acting(event.job, "replay", actor=actor, reason=reason, revision=None, permission="replay_event") as c:
+    with acting(event.job, "replay", actor=actor, reason=reason, revision=None, permission="replay_event") as change:
         if not event.outward:
             raise WrongState(f"Event {event.pk} ({event.type}) is not outward; only outward events are delivered.")
         found = Delivery.objects.filter(event=event).select_related("endpoint").order_by("pk")
@@ -34,11 +34,11 @@ def replay(event: Event, *, endpoint: Endpoint | None = None, actor: User | None
             if not delivery.endpoint.active
         ]
         if not wanted:
-            return Act(0, c.job, f"Event {event.pk} has no delivery to an active endpoint.", refused)
-        _begin_anew(wanted, now=c.now)
-        detail = f"{event.type} ({event.event_id}) is delivered again to {things(len(wanted), 'endpoint')}."
-        audit(c, "replay", detail)
-        return Act(len(wanted), c.job, detail, refused)
+            return Act(0, change.job, f"Event {event.pk} has no delivery to an active endpoint.", refused)
+        _begin_anew(wanted, now=change.now)
+        detail = f"{event.type} ({event.event_id}) is delivered again to {pluralize(len(wanted), 'endpoint')}."
+        audit(change, "replay", detail)
+        return Act(len(wanted), change.job, detail, refused)
 
 
 def _begin_anew(deliveries: list[Delivery], *, now: datetime) -> None:

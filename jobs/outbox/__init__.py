@@ -11,8 +11,8 @@ A delivery is marked as sent only after the endpoint has taken it. A deliverer t
 it waiting, so it is sent again with the same event_id.
 """
 
-from jobs.outbox.dispatch import Dispatcher, deliver
 from jobs.outbox.delivery_run import BATCH, Lane, try_out
+from jobs.outbox.dispatch import Dispatcher, deliver
 from jobs.outbox.messages import Outcome
 
 __all__ = ["BATCH", "Dispatcher", "Lane", "Outcome", "deliver", "try_out"]

@@ -122,7 +122,7 @@ class Lane:
 
     def let_go(self) -> None:
         """Leave the endpoint to the next deliverer."""
-        endpoint_leases.let_go(self.endpoint, sender=self._name)
+        endpoint_leases.release_endpoint(self.endpoint, sender=self._name)
 
     def _load(self) -> None:
         limit = BATCH if self._left is None else min(BATCH, self._left)
@@ -140,7 +140,7 @@ class Lane:
         if not self._held_at or age > HOLD_AGAIN:
             if age > endpoint_leases.HELD_FOR.total_seconds():
                 self._ready = {}  # Another deliverer may have sent these meanwhile.
-            held = endpoint_leases.hold(self.endpoint, sender=self._name, now=self._clock())
+            held = endpoint_leases.lease_endpoint(self.endpoint, sender=self._name, now=self._clock())
             self._held_at = monotonic() if held else 0.0
         return bool(self._held_at)
 

@@ -38,14 +38,14 @@ def endpoints_due(now: datetime) -> list[Endpoint]:
     return list(Endpoint.objects.active().filter(free, Exists(due)).order_by("pk"))
 
 
-def hold(endpoint: Endpoint, *, sender: str, now: datetime) -> bool:
+def lease_endpoint(endpoint: Endpoint, *, sender: str, now: datetime) -> bool:
     """Work for this endpoint from now on, or go on doing so; False if it is another's or no longer active."""
     free = Q(sender__in=["", sender]) | Q(sender_until__lte=now)
     mine = Endpoint.objects.active().filter(free, pk=endpoint.pk)
     return mine.update(sender=sender, sender_until=now + HELD_FOR) == 1
 
 
-def let_go(endpoint: Endpoint, *, sender: str) -> None:
+def release_endpoint(endpoint: Endpoint, *, sender: str) -> None:
     """Leave the endpoint to whoever comes next."""
     Endpoint.objects.filter(pk=endpoint.pk, sender=sender).update(sender="", sender_until=None)
 

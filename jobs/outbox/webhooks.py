@@ -20,11 +20,11 @@ import httpx
 from django.utils import timezone
 from standardwebhooks import Webhook
 
+from jobs.models.outbox import Endpoint
+from jobs.outbox.messages import Message, Outcome
+from jobs.outbox.url_policy import PORTS, Unreachable, check_url, resolve
 from jobs.rules.errors import BadInput
 from jobs.rules.strict_json import storable
-from jobs.models.outbox import Endpoint
-from jobs.outbox.url_policy import PORTS, Unreachable, check_url, resolve
-from jobs.outbox.messages import Message, Outcome
 
 SECONDS = 10.0
 ANSWER_BYTES = 64 * 1024

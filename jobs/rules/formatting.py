@@ -10,12 +10,12 @@ ELLIPSIS = "\u2026"
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 
 
-def number(value: int | float | None) -> str:
+def format_number(value: int | float | None) -> str:
     """`1,234`; a dash where there is none."""
     return DASH if value is None else f"{value:,}"
 
 
-def span(seconds: float | None) -> str:
+def format_duration(seconds: float | None) -> str:
     """A length of time in at most two units: `62 s`, `14 min`, `1 h 5 min`, `3 d 4 h`."""
     if seconds is None:
         return "unknown"
@@ -34,13 +34,13 @@ def _two(whole: int, unit: int, name: str, part: int, part_name: str) -> str:
     return f"{whole // unit} {name} {rest} {part_name}" if rest else f"{whole // unit} {name}"
 
 
-def ago(moment: datetime, *, now: datetime) -> str:
+def format_ago(moment: datetime, *, now: datetime) -> str:
     """`46 min ago`, or `in 5 min`."""
     seconds = (now - moment).total_seconds()
-    return f"{span(seconds)} ago" if seconds >= 0 else f"in {span(-seconds)}"
+    return f"{format_duration(seconds)} ago" if seconds >= 0 else f"in {format_duration(-seconds)}"
 
 
-def clock(moment: datetime) -> str:
+def format_clock(moment: datetime) -> str:
     """`13:34:51`, in UTC."""
     return f"{moment.astimezone(UTC):%H:%M:%S}"
 
@@ -53,19 +53,19 @@ def when(moment: datetime, *, now: datetime, seconds: bool = True) -> str:
     return f"{at:%d %b %H:%M} UTC" if at.year == day.year else f"{at:%d %b %Y %H:%M} UTC"
 
 
-def exact(moment: datetime) -> str:
+def format_datetime(moment: datetime) -> str:
     """`2026-11-21 13:34:51 UTC`."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def things(count: int, one: str, many: str = "") -> str:
+def pluralize(count: int, one: str, many: str = "") -> str:
     """`1 item`, `12 items`."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
-def things_are(count: int, one: str) -> str:
+def pluralize_with_verb(count: int, one: str) -> str:
     """`1 item is`, `12 items are`."""
-    return f"{things(count, one)} {'is' if count == 1 else 'are'}"
+    return f"{pluralize(count, one)} {'is' if count == 1 else 'are'}"
 
 
 def clip(text: str, longest: int) -> str:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
 
-from jobs.rules.statuses import OPEN_PHASE, CompletedBy, Held, JobStatus, PhaseStatus, Shortfall, Stuck, Trigger
 from jobs.rules.formatting import clip
+from jobs.rules.statuses import OPEN_PHASE, CompletedBy, Held, JobStatus, PhaseStatus, Shortfall, Stuck, Trigger
 
 RATE_WINDOW_MINUTES = 5
 STAGE_LENGTH = 600

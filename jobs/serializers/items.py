@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from jobs.models import Item
-from jobs.serializers.shapes import ClaimedBody, ItemBody
 from jobs.rules.statuses import ItemStatus
+from jobs.serializers.shapes import ClaimedBody, ItemBody
 
 
 class Claim(Protocol):

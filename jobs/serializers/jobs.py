@@ -12,11 +12,11 @@ from django.db import connection
 from django.db.models import F, Sum
 from django.utils import timezone
 
-from jobs.rules import progress
 from jobs.models import Item, Job, Phase, Tally
 from jobs.models.phases import phases_of
-from jobs.serializers.shapes import CurrentItem, JobBody, PhaseBody
+from jobs.rules import progress
 from jobs.rules.statuses import CompletedBy, JobStatus, PhaseStatus, Shortfall, Stuck, Trigger
+from jobs.serializers.shapes import CurrentItem, JobBody, PhaseBody
 
 if TYPE_CHECKING:
     from jobs.rules.progress import Counts

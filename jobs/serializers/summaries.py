@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from django.db.models import Count
 
-from jobs.rules import progress
 from jobs.models import Item, Job, Phase
+from jobs.rules import progress
 from jobs.serializers.shapes import ProgressBody
 
 

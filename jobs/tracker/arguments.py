@@ -8,8 +8,8 @@ from enum import StrEnum
 
 from jobs.rules import names
 from jobs.rules.errors import BadInput
-from jobs.rules.strict_json import storable
 from jobs.rules.statuses import ItemStatus
+from jobs.rules.strict_json import storable
 from jobs.tracking import NewItem
 
 UPLOAD = "upload"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jobs.change import Actor, change
+from jobs.change import Actor, change_jobs
 from jobs.models import Job, Phase
 
 KEY = "checkpoint"
@@ -16,13 +16,13 @@ KEY = "checkpoint"
 
 def take(job_id: int, *, worker: str) -> None:
     """Keep the figures of this moment; equal ones change nothing. NotFound where the job is gone."""
-    with change([job_id], by=Actor(name=worker)) as c:
-        figures = live(c.phases[job_id][0])
-        if c.job.metadata.get(KEY) == figures:
+    with change_jobs([job_id], by=Actor(name=worker)) as change:
+        figures = live(change.phases[job_id][0])
+        if change.job.metadata.get(KEY) == figures:
             return
-        c.job.metadata = {**c.job.metadata, KEY: figures}
-        Job.objects.filter(pk=job_id).update(metadata=c.job.metadata)
-        c.touch(c.job)
+        change.job.metadata = {**change.job.metadata, KEY: figures}
+        Job.objects.filter(pk=job_id).update(metadata=change.job.metadata)
+        change.bump_revision(change.job)
 
 
 def live(phase: Phase) -> dict[str, int]:

@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 
 from django.db.models import Count
 
-from jobs.rules import pipelines, names
 from jobs import tracking
 from jobs.change import Actor
-from jobs.rules.pipelines import KindOptions
 from jobs.models import Item, Phase
+from jobs.rules import names, pipelines
+from jobs.rules.pipelines import KindOptions
 from jobs.rules.statuses import ItemStatus
 from jobs.tracker import checkpoints, uploads
 from jobs.tracker.arguments import LONGEST, fault_of, sentence

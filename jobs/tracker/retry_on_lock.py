@@ -20,7 +20,7 @@ WAITS = (0.5, 1.0, 2.0, 4.0)
 log = structlog.get_logger(__name__)
 
 
-def patient(call: Callable[P, R]) -> Callable[P, R]:
+def retry_on_lock(call: Callable[P, R]) -> Callable[P, R]:
     """Try again while the database is locked: 5 tries, with waits of 0.5, 1, 2 and 4 seconds between them.
 
     Each try itself waits as long as the connection does (SQLite: the busy timeout). Inside a transaction

@@ -14,15 +14,15 @@ from typing import Any, Self, overload
 from django.db import connection
 from django.db.models import Count
 
-from jobs.rules import names
 from jobs import operations, tracking
 from jobs.change import Actor, unit_of_work
-from jobs.rules.errors import NotFound
 from jobs.models import Item, Job, Phase
+from jobs.rules import names
+from jobs.rules.errors import NotFound
 from jobs.rules.statuses import ItemStatus
 from jobs.tracker import checkpoints, marks, text, uploads
 from jobs.tracker.arguments import STATUS_OF, Status, bounded, new_images, pending_limit, sentence
-from jobs.tracker.retry_on_lock import patient
+from jobs.tracker.retry_on_lock import retry_on_lock
 
 ALWAYS = ("train", "valid", "test")
 MARKS = {status: item for item, status in STATUS_OF.items() if item != ItemStatus.SKIPPED}
@@ -53,7 +53,7 @@ class ProgressTracker:
 
     # --- jobs ----------------------------------------------------------------------------------------
 
-    @patient
+    @retry_on_lock
     def create_job(
         self, name: str, image_paths: Sequence[str | os.PathLike[str]], splits: Sequence[str] | None = None
     ) -> int:
@@ -69,14 +69,14 @@ class ProgressTracker:
             checkpoints.take(job.pk, worker=self.worker)
         return job.pk
 
-    @patient
+    @retry_on_lock
     def get_job_id(self, name: str) -> int | None:
         """The id of the job of this name, or None."""
         return Job.objects.filter(name=names.plain(name)).values_list("pk", flat=True).first()
 
     # --- images --------------------------------------------------------------------------------------
 
-    @patient
+    @retry_on_lock
     def get_pending_images(self, job_id: int, limit: int = 100) -> list[tuple[int, Path, str]]:
         """Up to `limit` (at most 10,000) pending images in their order: (id, path, split). Nothing is claimed.
 
@@ -111,7 +111,7 @@ class ProgressTracker:
         """Count the image as failed, with at most 500 characters of the error. False where it is done already."""
         return bool(self.mark_many([image_id], Status.ERROR, error=error))
 
-    @patient
+    @retry_on_lock
     def mark_many(self, image_ids: Sequence[int], status: Status | str, *, error: object = "") -> list[int]:
         """Mark many images in a few transactions; the ids of those that are in this status now (and ours).
 
@@ -124,7 +124,7 @@ class ProgressTracker:
 
     # --- figures -------------------------------------------------------------------------------------
 
-    @patient
+    @retry_on_lock
     def checkpoint(self, job_id: int | None = None) -> None:
         """Keep the figures of this moment for `get_progress`: of one job, or of all that this tracker has changed."""
         chosen = [job_id] if job_id is not None else sorted(self._changed)
@@ -133,13 +133,13 @@ class ProgressTracker:
                 checkpoints.take(pk, worker=self.worker)
         self._changed.difference_update(chosen)
 
-    @patient
+    @retry_on_lock
     def get_progress(self, job_id: int) -> dict[str, Any]:
         """The figures of the last checkpoint (creating counts as one) and the status of now; {} if unknown."""
         job = Job.objects.filter(pk=job_id).first()
         return checkpoints.progress(job) if job else {}
 
-    @patient
+    @retry_on_lock
     def get_progress_by_split(self, job_id: int) -> dict[str, dict[str, int]]:
         """The live counts of each split; train, valid and test are always there, others as the images have them."""
         answer = {split: _no_images() for split in ALWAYS}
@@ -161,12 +161,12 @@ class ProgressTracker:
 
     # --- going on after a fault ----------------------------------------------------------------------
 
-    @patient
+    @retry_on_lock
     def reset_stuck_images(self, job_id: int) -> int:
         """Held images without a live lease become pending; how many. What workers hold under a lease stays theirs."""
         return self._reset(operations.release, job_id)
 
-    @patient
+    @retry_on_lock
     def reset_error_images(self, job_id: int) -> int:
         """Failed images become pending, without their error; how many. WrongState where the job is closed for good."""
         return self._reset(operations.retry, job_id)
@@ -181,7 +181,7 @@ class ProgressTracker:
 
     # --- upload batches ------------------------------------------------------------------------------
 
-    @patient
+    @retry_on_lock
     def create_batch(self, job_id: int, batch_number: int, image_count: int) -> int:
         """Add an upload batch to a job of images; its id. ValueError on an unknown job or a number that it has."""
         return uploads.create(job_id, uploads.new_batch(batch_number, image_count), worker=self.worker)
@@ -194,17 +194,17 @@ class ProgressTracker:
         """Keep why the upload failed; the batch is listed as pending. KeyError for an unknown id."""
         return self._mark_batch(batch_id, ItemStatus.FAILED, error=sentence(error))
 
-    @patient
+    @retry_on_lock
     def _mark_batch(self, batch_id: int, status: ItemStatus, *, error: str = "") -> bool:
         items = marks.find(marks.batches(), [batch_id], what="batch")
         return bool(marks.mark(items, status, error=error, worker=self.worker))
 
-    @patient
+    @retry_on_lock
     def get_pending_batches(self, job_id: int) -> list[dict[str, Any]]:
         """The batches to upload, those in error too: id, batch_number, image_count, status, error."""
         return uploads.listed(job_id, uploaded=False)
 
-    @patient
+    @retry_on_lock
     def get_uploaded_batches(self, job_id: int) -> list[dict[str, Any]]:
         """The uploaded batches, in the same shape."""
         return uploads.listed(job_id, uploaded=True)

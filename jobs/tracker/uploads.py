@@ -6,9 +6,9 @@ from typing import Any
 
 from jobs import tracking
 from jobs.change import Actor, unit_of_work
-from jobs.rules.pipelines import PhaseSpec
 from jobs.models import Item, Job, Phase
 from jobs.models.items import digest
+from jobs.rules.pipelines import PhaseSpec
 from jobs.rules.statuses import ItemStatus
 from jobs.tracker.arguments import STATUS_OF, SUFFIX, UPLOAD, number
 from jobs.tracking import NewItem

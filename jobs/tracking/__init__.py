@@ -1,13 +1,25 @@
 """The verbs of workers: each is one transaction, and repeating it is harmless."""
 
 from jobs.change import Actor
-from jobs.tracking.heartbeat import heartbeat
-from jobs.tracking.claim import claim, claim_any
 from jobs.tracking.announce import announce, count, fail, finish, start
+from jobs.tracking.claim import claim, claim_any
 from jobs.tracking.create import add_items, create_job
-from jobs.tracking.report_batcher import report
-from jobs.tracking.types import Added, Announced, Beat, Claimed, ClaimedItem, Counted, Created, NewItem, Reported, Result, ResultOutcome
+from jobs.tracking.heartbeat import heartbeat
 from jobs.tracking.report import Batch, report_many
+from jobs.tracking.report_batcher import report
+from jobs.tracking.types import (
+    Added,
+    Announced,
+    Beat,
+    Claimed,
+    ClaimedItem,
+    Counted,
+    Created,
+    NewItem,
+    Reported,
+    Result,
+    ResultOutcome,
+)
 
 __all__ = [
     "Actor",

@@ -11,9 +11,9 @@ from django.conf import settings
 from django.db import OperationalError, connection
 from django.db.models import F
 
-from jobs.db import bulk_sql
-from jobs.change import Actor, Change, JobLocked, LostRace, change, change_free, is_locked
+from jobs.change import Actor, Change, ConcurrentModification, JobLocked, change_free, change_jobs, is_locked
 from jobs.change.refusals import Call, closed_to
+from jobs.db import bulk_sql
 from jobs.models import Item, Phase
 from jobs.models.jobs import projects_of
 from jobs.models.phases import PhaseQuerySet
@@ -36,13 +36,13 @@ def claim(phase: Phase, *, worker: str, limit: int = 100, lease_seconds: int | N
     reason = _reason(phase)
     if reason:
         return Claimed([], reason)
-    with change([phase.job_id], by=by) as c:
-        locked = c.phase(phase.pk)
+    with change_jobs([phase.job_id], by=by) as change:
+        locked = change.phase(phase.pk)
         reason = _reason(locked)
         if reason:
             return Claimed([], reason)
         ids = locked.items.filter(status=ItemStatus.PENDING).order_by("pk").values_list("pk", flat=True)[:limit]
-        items = _take(c, list(ids), worker=worker, lease_seconds=lease_seconds)
+        items = _take(change, list(ids), worker=worker, lease_seconds=lease_seconds)
     return Claimed(items, None if items else Reason.NONE_PENDING)
 
 
@@ -59,12 +59,12 @@ def claim_any(
     locked: set[int] = set()
     while wanted := _oldest(claimable.exclude(job__in=locked), limit=limit):
         job_ids = {phase.job_id for phase in wanted}
-        with _claiming(job_ids, by=by) as c:
-            found = _oldest(claimable.filter(job__in=c.jobs), limit=limit)
-            items = _take(c, _pending(found, limit=limit), worker=worker, lease_seconds=lease_seconds)
+        with _claiming(job_ids, by=by) as change:
+            found = _oldest(claimable.filter(job__in=change.jobs), limit=limit)
+            items = _take(change, _pending(found, limit=limit), worker=worker, lease_seconds=lease_seconds)
         if found:
             return Claimed(items, None if items else Reason.NONE_PENDING)
-        locked |= job_ids - c.jobs.keys()
+        locked |= job_ids - change.jobs.keys()
     if locked:
         raise JobLocked
     return Claimed([], Reason.NONE_PENDING)
@@ -75,7 +75,7 @@ def _claiming(job_ids: Collection[int], *, by: Actor) -> Iterator[Change]:
     """A change of these jobs; without those that another transaction holds for longer."""
     held = ExitStack()
     try:
-        c = held.enter_context(change(job_ids, by=by, patience=PATIENCE))
+        c = held.enter_context(change_jobs(job_ids, by=by, patience=PATIENCE))
     except OperationalError as error:
         if connection.in_atomic_block or not is_locked(error):
             raise
@@ -122,31 +122,31 @@ def _claimable(code: str, *, kind: str, by: Actor) -> PhaseQuerySet:
     return phases if projects is None else phases.filter(job__project__in=projects)
 
 
-def _take(c: Change, ids: Sequence[int], *, worker: str, lease_seconds: int | None) -> list[ClaimedItem]:
+def _take(change: Change, ids: Sequence[int], *, worker: str, lease_seconds: int | None) -> list[ClaimedItem]:
     """Put these pending items of the locked jobs under a lease."""
     if not ids:
         return []
     seconds = lease_seconds or settings.ITEM_LEASE_SECONDS
-    expires = c.now + timedelta(seconds=seconds)
+    expires = change.now + timedelta(seconds=seconds)
     found = list(Item.objects.filter(pk__in=ids).order_by("pk").values_list(*CLAIM_FIELDS))
-    account = c.by.account.pk if c.by.account else None
-    taken_by = (ItemStatus.PROCESSING, worker, account, seconds, expires, c.now, None)
+    account = change.by.account.pk if change.by.account else None
+    taken_by = (ItemStatus.PROCESSING, worker, account, seconds, expires, change.now, None)
     values = [(row[0], ItemStatus.PENDING, row[-1], row[-1] + 1, *taken_by) for row in found]
     if len(bulk_sql.update(Item, values, match=("id", "status", "attempt"), fields=TAKEN_FIELDS)) != len(ids):
-        raise LostRace("An item was taken by somebody who did not hold the lock of its job.")
+        raise ConcurrentModification("An item was taken by somebody who did not hold the lock of its job.")
     taken: dict[int, int] = defaultdict(int)
     for row in found:
         taken[row[1]] += 1
-    phases = {phase_id: _taken(c, c.phase(phase_id), number) for phase_id, number in taken.items()}
-    c.seen(worker, job=phases[found[-1][1]].job)
+    phases = {phase_id: _taken(change, change.phase(phase_id), number) for phase_id, number in taken.items()}
+    change.record_worker(worker, job=phases[found[-1][1]].job)
     return [
         ClaimedItem(pk, key, label, split, payload, attempt + 1, expires, phases[of].job_id, phases[of].code)
         for pk, of, key, label, split, payload, attempt in found
     ]
 
 
-def _taken(c: Change, phase: Phase, number: int) -> Phase:
-    c.begin(phase)
-    c.count(phase, was=ItemStatus.PENDING, now=ItemStatus.PROCESSING, number=number)
-    c.heard(phase.job)
+def _taken(change: Change, phase: Phase, number: int) -> Phase:
+    change.begin(phase)
+    change.count(phase, was=ItemStatus.PENDING, now=ItemStatus.PROCESSING, number=number)
+    change.record_heartbeat(phase.job)
     return phase

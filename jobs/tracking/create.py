@@ -9,17 +9,17 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from jobs.rules import pipelines
-from jobs.db import bulk_sql
-from jobs.change import Actor, Change, LostRace, change, settle
+from jobs.change import Actor, Change, ConcurrentModification, change_jobs, commit_changes
+from jobs.change.new_run import gated_after, rerun
 from jobs.change.phase_life import Life
 from jobs.change.refusals import Call, require_open
-from jobs.change.new_run import gated_after, rerun
-from jobs.rules.errors import BadInput, Conflict, NotPermitted, WrongState
-from jobs.rules.pipelines import KindOptions, PhaseSpec
+from jobs.db import bulk_sql
 from jobs.models import Item, Job, Phase
 from jobs.models.items import digest
 from jobs.models.jobs import projects_of
+from jobs.rules import pipelines
+from jobs.rules.errors import BadInput, Conflict, NotPermitted, WrongState
+from jobs.rules.pipelines import KindOptions, PhaseSpec
 from jobs.rules.statuses import ItemStatus, Shortfall, Trigger
 from jobs.tracking.types import Added, Created, NewItem
 
@@ -86,10 +86,10 @@ def add_items(phase: Phase, *, items: Sequence[NewItem], reopen: bool = False, b
     that is counted without items takes none, nor does a job of a kind whose items come with
     something of their own.
     """
-    with change([phase.job_id], by=by) as c:
-        locked = c.phase(phase.pk)
+    with change_jobs([phase.job_id], by=by) as change:
+        locked = change.phase(phase.pk)
         _check_kind(locked)
-        return list_items(c, locked, items, reopen=reopen)
+        return list_items(change, locked, items, reopen=reopen)
 
 
 def _check_kind(phase: Phase) -> None:
@@ -101,7 +101,7 @@ def _check_kind(phase: Phase) -> None:
 
 
 def list_items(
-    c: Change, phase: Phase, items: Sequence[NewItem], *, reopen: bool = False, listing: bool = True
+    change: Change, phase: Phase, items: Sequence[NewItem], *, reopen: bool = False, listing: bool = True
 ) -> Added:
     """`add_items` inside a change that holds the job. Without `listing` the phase does not become a listed one."""
     if phase.counted:
@@ -111,43 +111,43 @@ def list_items(
     if added:
         was_over = not phase.is_open
         if was_over:
-            _reopen(c, phase, asked=reopen)
+            _reopen(change, phase, asked=reopen)
         phase.items_total += added
-        c.live(phase, Life.ADD_ITEMS)
+        change.apply_life_event(phase, Life.ADD_ITEMS)
         if was_over:
-            c.live(phase, Life.AWAIT_NEW)
+            change.apply_life_event(phase, Life.AWAIT_NEW)
     phase.listed = phase.listed or listing
     return Added(added, len(items) - added)
 
 
-def close_list(c: Change, phase: Phase) -> None:
+def close_list(change: Change, phase: Phase) -> None:
     """Close an open list: the total of this phase is the number of its items, without a watermark."""
     if phase.expected is None:
-        c.live(phase, Life.CLOSE_LIST)
-        c.record(phase.job, f"{phase.code}.listed", phase=phase, detail=f"{phase.items_total} items, and no more.")
+        change.apply_life_event(phase, Life.CLOSE_LIST)
+        change.record(phase.job, f"{phase.code}.listed", phase=phase, detail=f"{phase.items_total} items, and no more.")
 
 
-def skip_listed(c: Change, phase: Phase, reasons: Mapping[int, str]) -> None:
+def skip_listed(change: Change, phase: Phase, reasons: Mapping[int, str]) -> None:
     """Pending items that need no work, by their ids, each with the sentence that says why; they count as done work.
 
     Unlike a report this begins nothing: a phase of which only such items are settled is still pending.
     """
-    values = [(pk, ItemStatus.PENDING, ItemStatus.SKIPPED, reason, c.now) for pk, reason in reasons.items()]
+    values = [(pk, ItemStatus.PENDING, ItemStatus.SKIPPED, reason, change.now) for pk, reason in reasons.items()]
     moved = bulk_sql.update(Item, values, match=("id", "status"), fields=("status", "error", "finished_at"))
     if len(moved) != len(values):
-        raise LostRace("An item was moved by somebody who did not hold the lock of its job.")
-    c.count(phase, was=ItemStatus.PENDING, now=ItemStatus.SKIPPED, number=len(moved))
+        raise ConcurrentModification("An item was moved by somebody who did not hold the lock of its job.")
+    change.count(phase, was=ItemStatus.PENDING, now=ItemStatus.SKIPPED, number=len(moved))
 
 
-def add_phases(c: Change, specs: Sequence[PhaseSpec]) -> list[Phase]:
+def add_phases(change: Change, specs: Sequence[PhaseSpec]) -> list[Phase]:
     """Add phases behind those that the one job of this change has; a completed job goes on with them."""
-    job, present = c.job, c.phases[c.job.pk]
+    job, present = change.job, change.phases[change.job.pk]
     added = _phases([spec.with_defaults() for spec in specs], job=job, first=len(present))
     Phase.objects.bulk_create(added)
-    c.adopt([], added)
+    change.attach([], added)
     for phase in added:
-        c.record(job, f"{phase.code}.added", phase=phase)
-    job.watched_from = c.now
+        change.record(job, f"{phase.code}.added", phase=phase)
+    job.watched_from = change.now
     return added
 
 
@@ -171,17 +171,17 @@ def _batches(items: dict[str, NewItem]) -> list[list[tuple[str, NewItem]]]:
     return [pairs[start : start + ROWS_PER_STATEMENT] for start in range(0, len(pairs), ROWS_PER_STATEMENT)]
 
 
-def _reopen(c: Change, phase: Phase, *, asked: bool) -> None:
+def _reopen(change: Change, phase: Phase, *, asked: bool) -> None:
     """Begin a run that keeps what is settled and waits for the new items, and a new run of each later gated phase.
 
     What the later ones did stands on the list as it was; an announcement does not hold for the longer one.
     """
     require_open(phase, Call.REOPEN if asked else Call.ADD)
-    c.reopen(phase, Life.REOPEN)
-    later = gated_after(c.phases[phase.job_id], phase)
-    rerun(c, later)
+    change.reopen(phase, Life.REOPEN)
+    later = gated_after(change.phases[phase.job_id], phase)
+    rerun(change, later)
     again = f" New runs of {', '.join(each.code for each in later)}." if later else ""
-    c.record(phase.job, f"{phase.code}.reopened", phase=phase, detail=f"New items began run {phase.run}.{again}")
+    change.record(phase.job, f"{phase.code}.reopened", phase=phase, detail=f"New items began run {phase.run}.{again}")
 
 
 # --- the parts of create_job -----------------------------------------------------------------------
@@ -236,16 +236,16 @@ def _insert(job: Job, phases: list[Phase], items: Sequence[NewItem] | None, *, f
     for phase in phases:
         phase.job = job
     Phase.objects.bulk_create(phases)
-    c = Change(by=by, now=now)
-    c.adopt([job], phases)
+    change = Change(by=by, now=now)
+    change.attach([job], phases)
     filled = {} if items is None else {phases[0].code: items}
     filled |= fill(job) if fill else {}
     for code, listed in filled.items():
-        phase = c.phase_by_code(code)
-        c.live(phase, Life.LIST)
-        list_items(c, phase, listed)
-    c.record(job, "job.created")
-    settle(c)
+        phase = change.phase_by_code(code)
+        change.apply_life_event(phase, Life.LIST)
+        list_items(change, phase, listed)
+    change.record(job, "job.created")
+    commit_changes(change)
     return job
 
 
@@ -257,18 +257,18 @@ def _existing(job: Job, *, kind: str, items: Sequence[NewItem] | None, reopen: b
         raise Conflict(f"Job {job.name} exists and is of kind {job.kind}, not {kind}.", code="name_taken")
     if items is None:
         return job
-    with change([job.pk], by=by) as c:
-        _list_late(c, c.phases[job.pk][0], items, reopen=reopen)
-    return c.job
+    with change_jobs([job.pk], by=by) as change:
+        _list_late(change, change.phases[job.pk][0], items, reopen=reopen)
+    return change.job
 
 
-def _list_late(c: Change, phase: Phase, items: Sequence[NewItem], *, reopen: bool) -> None:
+def _list_late(change: Change, phase: Phase, items: Sequence[NewItem], *, reopen: bool) -> None:
     """The list of a job that was asked for by name before: it gives the total as if the job began with it.
 
     An empty one says nothing about a phase that works without items already.
     """
     if not items and (phase.counted or phase.started_at):
         return
-    list_items(c, phase, items, reopen=reopen)
+    list_items(change, phase, items, reopen=reopen)
     if phase.is_open:
-        close_list(c, phase)
+        close_list(change, phase)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from jobs.change import Actor, Change, change_jobs
 from jobs.db import bulk_sql
-from jobs.change import Actor, Change, change
 from jobs.models import Item, Job
 from jobs.rules.statuses import Held
 from jobs.tracking.types import Beat
@@ -19,22 +19,22 @@ def heartbeat(job: Job, *, worker: str, items: Sequence[int] | None = None, mess
     worker does not hold are answered as lost.
     A plain heartbeat does not move the revision.
     """
-    with change([job.pk], by=by) as c:
-        c.heard(c.job)
-        held = _held(c, worker, items)
-        leases = _renew(held, now=c.now)
-        c.seen(worker, job=c.job, message=message)
+    with change_jobs([job.pk], by=by) as change:
+        change.record_heartbeat(change.job)
+        held = _held(change, worker, items)
+        leases = _renew(held, now=change.now)
+        change.record_worker(worker, job=change.job, message=message)
     found = {item.pk for item in held}
     return Beat(
-        job_status=str(c.job.status),
-        cancel_requested=c.job.held == Held.CANCELLED,
+        job_status=str(change.job.status),
+        cancel_requested=change.job.held == Held.CANCELLED,
         leases=leases,
         lost=[pk for pk in items or () if pk not in found],
     )
 
 
-def _held(c: Change, worker: str, items: Sequence[int] | None) -> list[Item]:
-    holding = [phase.pk for phase in c.phases[c.job.pk] if phase.processing]
+def _held(change: Change, worker: str, items: Sequence[int] | None) -> list[Item]:
+    holding = [phase.pk for phase in change.phases[change.job.pk] if phase.processing]
     held = Item.objects.held().filter(worker=worker).within(holding)
     if items is not None:
         held = held.with_ids(items)

@@ -9,20 +9,20 @@ from operator import attrgetter
 
 from django.conf import settings
 
-from jobs.rules import pipelines
-from jobs.db import bulk_sql
-from jobs.change import Actor, Change, LostRace, change, change_free
+from jobs.change import Actor, Change, ConcurrentModification, change_free, change_jobs
+from jobs.change.event_factory import sentence
 from jobs.change.refusals import Call, closed_to
-from jobs.rules.errors import Refused, WrongState
-from jobs.rules.pipelines import ResultCheck
+from jobs.db import bulk_sql
 from jobs.models import Item, Phase
 from jobs.models.items import digest
+from jobs.rules import pipelines
+from jobs.rules.errors import Refused, WrongState
+from jobs.rules.pipelines import ResultCheck
 from jobs.rules.statuses import Held, ItemStatus, Outcome
-from jobs.change.event_factory import sentence
 from jobs.tracking import transitions
 from jobs.tracking.create import insert_items
-from jobs.tracking.types import NewItem, Reported, Result, ResultOutcome
 from jobs.tracking.transitions import ItemState, Reporter
+from jobs.tracking.types import NewItem, Reported, Result, ResultOutcome
 
 Key = tuple[int, str]
 
@@ -46,8 +46,8 @@ def report_many(batches: Sequence[Batch]) -> list[Reported]:
 
     All or nothing: the first refusal is raised. `report` is the verb for one batch.
     """
-    with change({batch.phase.job_id for batch in batches}, by=batches[0].by) as c:
-        return [accepted(answer) for answer in apply_results(c, batches)]
+    with change_jobs({batch.phase.job_id for batch in batches}, by=batches[0].by) as change:
+        return [accepted(answer) for answer in apply_results(change, batches)]
 
 
 def report_free(batches: Sequence[Batch]) -> list[Answer | None]:
@@ -55,10 +55,10 @@ def report_free(batches: Sequence[Batch]) -> list[Answer | None]:
 
     A refused batch changes nothing and does not touch its neighbours.
     """
-    with change_free({batch.phase.job_id for batch in batches}, by=batches[0].by) as c:
-        free = [batch for batch in batches if batch.phase.job_id in c.jobs]
-        answers = iter(apply_results(c, free))
-    return [next(answers) if batch.phase.job_id in c.jobs else None for batch in batches]
+    with change_free({batch.phase.job_id for batch in batches}, by=batches[0].by) as change:
+        free = [batch for batch in batches if batch.phase.job_id in change.jobs]
+        answers = iter(apply_results(change, free))
+    return [next(answers) if batch.phase.job_id in change.jobs else None for batch in batches]
 
 
 def accepted(answer: Answer) -> Reported:
@@ -68,17 +68,17 @@ def accepted(answer: Answer) -> Reported:
     return answer
 
 
-def apply_results(c: Change, batches: Sequence[Batch]) -> list[Answer]:
+def apply_results(change: Change, batches: Sequence[Batch]) -> list[Answer]:
     """Apply batches inside a change that holds their jobs. Refusals are found before anything is written."""
-    refusals = [_refusal(c, batch) for batch in batches]
-    answers = iter(_apply_all(c, [batch for batch, refused in zip(batches, refusals, strict=True) if not refused]))
+    refusals = [_refusal(change, batch) for batch in batches]
+    answers = iter(_apply_all(change, [batch for batch, refused in zip(batches, refusals, strict=True) if not refused]))
     return [refused or next(answers) for refused in refusals]
 
 
-def _refusal(c: Change, batch: Batch) -> Refused | None:
+def _refusal(change: Change, batch: Batch) -> Refused | None:
     """Why this batch as a whole is not taken."""
     try:
-        phase = c.phase(batch.phase.pk)
+        phase = change.phase(batch.phase.pk)
         pipelines.get(phase.job.kind)
         if phase.counted:
             raise WrongState(f"Phase {phase.code} is counted without items; report its numbers with count.")
@@ -87,28 +87,28 @@ def _refusal(c: Change, batch: Batch) -> Refused | None:
     return None
 
 
-def _apply_all(c: Change, batches: Sequence[Batch]) -> list[Reported]:
+def _apply_all(change: Change, batches: Sequence[Batch]) -> list[Reported]:
     if not batches:
         return []
     fingerprints = [[digest(result.key) for result in batch.results] for batch in batches]
     items = _load(batches, fingerprints)
-    created = _create_unknown(c, batches, fingerprints, known=items.keys())
+    created = _create_unknown(change, batches, fingerprints, known=items.keys())
     if created:
         items = _load(batches, fingerprints)
-    answers = [_apply(c, batch, prints, items) for batch, prints in zip(batches, fingerprints, strict=True)]
+    answers = [_apply(change, batch, prints, items) for batch, prints in zip(batches, fingerprints, strict=True)]
     _write(items.values())
-    _remove_refused(c, {key: items[key] for key in created})
+    _remove_refused(change, {key: items[key] for key in created})
     return answers
 
 
 def _create_unknown(
-    c: Change, batches: Sequence[Batch], fingerprints: Sequence[list[str]], *, known: Collection[Key]
+    change: Change, batches: Sequence[Batch], fingerprints: Sequence[list[str]], *, known: Collection[Key]
 ) -> set[Key]:
     """Create the items whose result came first, in phases that were not given a list; return their keys."""
     new: dict[int, dict[str, NewItem]] = {}
     shared = Counter(batch.phase.job_id for batch in batches)
     for batch, prints in zip(batches, fingerprints, strict=True):
-        phase = c.phase(batch.phase.pk)
+        phase = change.phase(batch.phase.pk)
         may_open = not phase.gate_open and shared[phase.job_id] > 1
         if phase.listed or (closed_to(phase, Call.REPORT) and not may_open):
             continue
@@ -116,17 +116,19 @@ def _create_unknown(
             if (phase.pk, fingerprint) not in known and not result.attempt:
                 new.setdefault(phase.pk, {})[fingerprint] = NewItem(result.key)
     for phase_id, items in new.items():
-        c.phase(phase_id).items_total += insert_items(c.phase(phase_id), items)
+        change.phase(phase_id).items_total += insert_items(change.phase(phase_id), items)
     return {(phase_id, fingerprint) for phase_id, items in new.items() for fingerprint in items}
 
 
-def _remove_refused(c: Change, created: Mapping[Key, ItemState]) -> None:
+def _remove_refused(change: Change, created: Mapping[Key, ItemState]) -> None:
     """Remove new items whose phase is closed after all, because of an earlier batch or of a gate that did not open."""
-    refused = {key: item for key, item in created.items() if not item.moved and closed_to(c.phase(key[0]), Call.REPORT)}
+    refused = {
+        key: item for key, item in created.items() if not item.moved and closed_to(change.phase(key[0]), Call.REPORT)
+    }
     if refused:
         Item.objects.filter(pk__in=[item.id for item in refused.values()]).delete()
         for phase_id, _ in refused:
-            c.phase(phase_id).items_total -= 1
+            change.phase(phase_id).items_total -= 1
 
 
 def _load(batches: Sequence[Batch], fingerprints: Sequence[list[str]]) -> dict[Key, ItemState]:
@@ -136,10 +138,10 @@ def _load(batches: Sequence[Batch], fingerprints: Sequence[list[str]]) -> dict[K
     return {(row[0], row[2]): ItemState(*row[1:]) for row in found}
 
 
-def _apply(c: Change, batch: Batch, prints: Sequence[str], items: dict[Key, ItemState]) -> Reported:
-    phase = c.phase(batch.phase.pk)
-    c.act_as(phase.job, batch.by)
-    reporter = _reporter(c, phase, batch)
+def _apply(change: Change, batch: Batch, prints: Sequence[str], items: dict[Key, ItemState]) -> Reported:
+    phase = change.phase(batch.phase.pk)
+    change.act_as(phase.job, batch.by)
+    reporter = _reporter(change, phase, batch)
     check = pipelines.get(phase.job.kind).check_result
     moves: Counter[tuple[str, str]] = Counter()
     failed_last = 0
@@ -159,20 +161,20 @@ def _apply(c: Change, batch: Batch, prints: Sequence[str], items: dict[Key, Item
         if outcome == Outcome.APPLIED:
             moves[was, item.status] += 1
             failed_last = _failed_last(failed_last, item.status)
-            _note(c, phase, item)
-    _count(c, phase, moves)
-    c.heard(phase.job)
+            _note(change, phase, item)
+    _count(change, phase, moves)
+    change.record_heartbeat(phase.job)
     done, failed = _became(moves, ItemStatus.COMPLETED), _became(moves, ItemStatus.FAILED)
-    c.seen(batch.worker, job=phase.job, done=done, failed=failed, failed_last=failed_last)
+    change.record_worker(batch.worker, job=phase.job, done=done, failed=failed, failed_last=failed_last)
     return Reported(answers, phase, cancel_requested=phase.job.held == Held.CANCELLED)
 
 
-def _reporter(c: Change, phase: Phase, batch: Batch) -> Reporter:
+def _reporter(change: Change, phase: Phase, batch: Batch) -> Reporter:
     closed, no_new_work = closed_to(phase, Call.REPORT), closed_to(phase, Call.BEGIN)
     return Reporter(
         worker=batch.worker,
         account=batch.by.account.pk if batch.by.account else None,
-        now=c.now,
+        now=change.now,
         lease_seconds=settings.ITEM_LEASE_SECONDS if batch.leased else None,
         closed=closed.sentence if closed else "",
         paused=no_new_work.sentence if no_new_work else "",
@@ -196,24 +198,24 @@ def _check(phase: Phase, item: ItemState, result: Result, check: ResultCheck | N
     return check(phase.job, phase, result.result)
 
 
-def _note(c: Change, phase: Phase, item: ItemState) -> None:
+def _note(change: Change, phase: Phase, item: ItemState) -> None:
     """The item that changed last, and the sentence of the latest failure."""
     phase.current_item_id = item.id
     if item.status == ItemStatus.FAILED:
         phase.job.error = sentence(item.label or item.key, item.error)
         phase.job.error_item_id = item.id
     elif phase.job.error_item_id == item.id:
-        c.errors_stale.add(phase.job_id)
+        change.errors_stale.add(phase.job_id)
 
 
-def _count(c: Change, phase: Phase, moves: Counter[tuple[str, str]]) -> None:
+def _count(change: Change, phase: Phase, moves: Counter[tuple[str, str]]) -> None:
     """Move the counters with the items."""
     for (was, now), number in moves.items():
         if now != ItemStatus.PENDING:
-            c.begin(phase)
-        c.count(phase, was=was, now=now, number=number)
+            change.begin(phase)
+        change.count(phase, was=was, now=now, number=number)
     if moves:
-        phase.last_item_at = c.now
+        phase.last_item_at = change.now
 
 
 def _became(moves: Counter[tuple[str, str]], status: str) -> int:
@@ -235,4 +237,4 @@ def _write(items: Iterable[ItemState]) -> None:
         written = attrgetter(*fields)
         values = [(*item.guard(), *written(item)) for item in moved if item.begun is begun]
         if len(bulk_sql.update(Item, values, match=transitions.GUARDS, fields=fields)) != len(values):
-            raise LostRace("An item was moved by somebody who did not hold the lock of its job.")
+            raise ConcurrentModification("An item was moved by somebody who did not hold the lock of its job.")

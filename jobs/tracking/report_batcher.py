@@ -18,11 +18,11 @@ from time import monotonic
 
 from django.db import InterfaceError, OperationalError, connection
 
-from jobs.change import Actor, JobLocked, change
+from jobs.change import Actor, JobLocked, change_jobs
 from jobs.change.lock_waiters import GRACE
 from jobs.models import Phase
-from jobs.tracking.types import Reported, Result
 from jobs.tracking.report import Answer, Batch, accepted, apply_results, report_free
+from jobs.tracking.types import Reported, Result
 
 AWAY = (OperationalError, InterfaceError)
 RESULTS_TOGETHER = 2000
@@ -61,7 +61,7 @@ class _Locked:
     since: float = field(default_factory=monotonic)
 
 
-class Gathering:
+class ReportBatcher:
     """Reports that wait for the writer of this process."""
 
     def __init__(self) -> None:
@@ -164,10 +164,10 @@ class Gathering:
     def _apply_locked(self, job_id: int, portion: list[_Ticket]) -> None:
         with self._lock:
             by = self._locked[job_id].tickets[0].batch.by
-        with change([job_id], by=by) as c:
+        with change_jobs([job_id], by=by) as change:
             with self._lock:
                 portion.extend(_portion(self._locked[job_id].tickets))
-            answers = apply_results(c, [ticket.batch for ticket in portion])
+            answers = apply_results(change, [ticket.batch for ticket in portion])
         for ticket, answer in zip(portion, answers, strict=True):
             ticket.answer = answer
 
@@ -224,8 +224,8 @@ def _answer(tickets: Sequence[_Ticket], write: Callable[[Sequence[Batch]], list[
 
 
 def _report_waiting(batches: Sequence[Batch]) -> list[Answer | None]:
-    with change({batch.phase.job_id for batch in batches}, by=batches[0].by) as c:
-        return [*apply_results(c, batches)]
+    with change_jobs({batch.phase.job_id for batch in batches}, by=batches[0].by) as change:
+        return [*apply_results(change, batches)]
 
 
 def _fail(tickets: Sequence[_Ticket], error: BaseException) -> None:
@@ -233,7 +233,7 @@ def _fail(tickets: Sequence[_Ticket], error: BaseException) -> None:
         ticket.answer = error
 
 
-_gathering = Gathering()
+_gathering = ReportBatcher()
 
 
 def report(phase: Phase, *, worker: str = "", results: Sequence[Result], leased: bool = True, by: Actor) -> Reported:
@@ -246,6 +246,6 @@ def report(phase: Phase, *, worker: str = "", results: Sequence[Result], leased:
     """
     batch = Batch(phase, worker, results, by, leased)
     if connection.in_atomic_block:
-        with change([phase.job_id], by=by) as c:
-            return accepted(apply_results(c, [batch])[0])
+        with change_jobs([phase.job_id], by=by) as change:
+            return accepted(apply_results(change, [batch])[0])
     return _gathering.report(batch)

@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from jobs.change import event_factory
-from jobs.change import Change
+from jobs.change import Change, event_factory
+from jobs.models import Phase
 from jobs.rules.errors import BadInput
 from jobs.rules.pipelines import Kind, KindOptions, PhaseSpec
-from jobs.models import Phase
 from jobs.rules.statuses import Shortfall, Trigger
 from jobs.tracking.announce import announce_total
 from jobs.tracking.create import add_phases
@@ -72,9 +71,9 @@ def specs(asset_type: str, *, segmented: bool) -> list[PhaseSpec]:
     return [phase_spec(asset_type, service) for service in services]
 
 
-def join(c: Change, asset_type: str, *, segmented: bool) -> None:
+def join(change: Change, asset_type: str, *, segmented: bool) -> None:
     """Add the phases of an asset type to the job of this change."""
-    add_phases(c, specs(asset_type, segmented=segmented))
+    add_phases(change, specs(asset_type, segmented=segmented))
 
 
 def first_in_line(phases: Sequence[Phase], asset_type: str) -> list[Phase]:
@@ -89,15 +88,15 @@ def _after_segmentation(phases: Sequence[Phase], asset_type: str) -> list[Phase]
     return [phase for phase in phases if phase.code in codes]
 
 
-def hand_on(c: Change, phase: Phase) -> None:
+def hand_on(change: Change, phase: Phase) -> None:
     """What follows a completed segmentation: its masked batch, and the totals of the phases behind it."""
     asset_type, _, service = phase.code.partition(".")
     if service != SEGMENTATION:
         return
     name, total = MASKED_BATCHES[asset_type]
-    c.emit(event_factory.masked_batch(phase, name, total=total))
-    for following in _after_segmentation(c.phases[phase.job_id], asset_type):
-        announce_total(c, following, expected=phase.done)
+    change.emit(event_factory.masked_batch(phase, name, total=total))
+    for following in _after_segmentation(change.phases[phase.job_id], asset_type):
+        announce_total(change, following, expected=phase.done)
 
 
 VISION = Kind(code="vision", label="Vision", build=_phases, default_threshold=None, completed=hand_on)

@@ -16,7 +16,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from jobs.models import ProcessHeartbeat
-from jobs.rules.formatting import span
+from jobs.rules.formatting import format_duration
 
 KINDS = WATCHDOG, DELIVERER = "watchdog", "deliverer"
 SILENT_AFTER = timedelta(minutes=1)
@@ -50,7 +50,7 @@ class Silence:
         """`No watchdog process was heard for 5 min.`"""
         if self.seen_at is None:
             return f"No {self.kind} process was ever heard."
-        return f"No {self.kind} process was heard for {span((self.now - self.seen_at).total_seconds())}."
+        return f"No {self.kind} process was heard for {format_duration((self.now - self.seen_at).total_seconds())}."
 
     @property
     def consequence(self) -> str:

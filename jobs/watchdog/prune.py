@@ -12,11 +12,11 @@ from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from jobs.change import COUNTERS, Actor, Change, change
+from jobs.change import COUNTERS, Actor, Change, change_jobs
 from jobs.db.deletion import delete
-from jobs.rules.errors import NotFound
 from jobs.models import BulkAct, Delivery, Event, InboxMessage, Item, Job, Phase, Worker, WorkerTally
 from jobs.models.outbox import DeliveryStatus
+from jobs.rules.errors import NotFound
 from jobs.rules.statuses import JobStatus
 
 RECOUNT = Actor(name="recount")
@@ -54,9 +54,9 @@ def _compare(job_id: int) -> list[Difference]:
     if not _seems_different(job_id):
         return []
     with transaction.atomic():
-        c = Change(by=RECOUNT)
-        c.lock([job_id])
-        return _differences(c.phases.get(job_id, []))
+        change = Change(by=RECOUNT)
+        change.lock([job_id])
+        return _differences(change.phases.get(job_id, []))
 
 
 def _seems_different(job_id: int) -> bool:
@@ -67,12 +67,14 @@ def _seems_different(job_id: int) -> bool:
 def _repair(job_id: int) -> list[Difference]:
     if not _seems_different(job_id):
         return []
-    with change([job_id], by=RECOUNT) as c:
-        differences = _differences(c.phases[job_id])
+    with change_jobs([job_id], by=RECOUNT) as change:
+        differences = _differences(change.phases[job_id])
         for found in differences:
-            setattr(c.phase_by_code(found.phase), found.counter, found.items)
+            setattr(change.phase_by_code(found.phase), found.counter, found.items)
         if differences:
-            c.record(c.job, "recount.repaired", detail=f"{len(differences)} counters did not equal the items.")
+            change.record(
+                change.job, "recount.repaired", detail=f"{len(differences)} counters did not equal the items."
+            )
     return differences
 
 

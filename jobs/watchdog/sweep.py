@@ -15,18 +15,17 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
-from jobs.db import bulk_sql
-from jobs.change import event_factory
-from jobs.change import Actor, Change, LostRace, change, stuck_reason
+from jobs.change import Actor, Change, ConcurrentModification, change_jobs, event_factory, stuck_reason
+from jobs.change.event_factory import sentence
 from jobs.change.item_columns import EXPIRED, expire
-from jobs.rules.errors import NotFound
+from jobs.db import bulk_sql
+from jobs.db.pauses import with_pauses
 from jobs.live import tickets
 from jobs.models import Item, Job, Phase
-from jobs.db.pauses import with_pauses
 from jobs.rules.error_fingerprints import signature
+from jobs.rules.errors import NotFound
+from jobs.rules.formatting import clip, pluralize
 from jobs.rules.statuses import OPEN_PHASE, ItemStatus, JobStatus, Stuck
-from jobs.change.event_factory import sentence
-from jobs.rules.formatting import clip, things
 
 log = structlog.get_logger(__name__)
 
@@ -69,8 +68,8 @@ def _each_job(job_ids: Iterable[int], act: Callable[[Change], int], now: datetim
     done = 0
     for job_id in with_pauses(list(job_ids)):
         try:
-            with change([job_id], by=WATCHDOG, now=now) as c:
-                done += act(c)
+            with change_jobs([job_id], by=WATCHDOG, now=now) as change:
+                done += act(change)
         except NotFound:
             continue
         except Exception:
@@ -81,24 +80,24 @@ def _each_job(job_ids: Iterable[int], act: Callable[[Change], int], now: datetim
 # --- leases ------------------------------------------------------------------------------------------
 
 
-def _expire(c: Change) -> int:
-    phases = {phase.pk: phase for phase in c.phases[c.job.pk]}
-    expired = list(Item.objects.expired(c.now).within(phases).order_by("pk")[:ITEMS_PER_CHANGE])
+def _expire(change: Change) -> int:
+    phases = {phase.pk: phase for phase in change.phases[change.job.pk]}
+    expired = list(Item.objects.expired(change.now).within(phases).order_by("pk")[:ITEMS_PER_CHANGE])
     if not expired:
         return 0
     for item in expired:
-        _expire_item(c, phases[item.phase_id], item)
+        _expire_item(change, phases[item.phase_id], item)
     values = [
         (item.pk, ItemStatus.PROCESSING, item.attempt, *(getattr(item, name) for name in EXPIRED_FIELDS))
         for item in expired
     ]
     if len(bulk_sql.update(Item, values, match=("id", "status", "attempt"), fields=EXPIRED_FIELDS)) != len(values):
-        raise LostRace("An item was moved by somebody who did not hold the lock of its job.")
-    _record_expiry(c, expired)
+        raise ConcurrentModification("An item was moved by somebody who did not hold the lock of its job.")
+    _record_expiry(change, expired)
     return len(expired)
 
 
-def _expire_item(c: Change, phase: Phase, item: Item) -> None:
+def _expire_item(change: Change, phase: Phase, item: Item) -> None:
     """The item is free again; its last holder's result still counts until somebody claims it.
 
     An item that fails so is settled by the clock: neither progress of the job nor part of its rate.
@@ -107,30 +106,30 @@ def _expire_item(c: Change, phase: Phase, item: Item) -> None:
     expire(item)
     item.tries += 1
     if item.tries >= settings.ITEM_MAX_ATTEMPTS:
-        item.status, item.started_at, item.finished_at = ItemStatus.FAILED, started, c.now
+        item.status, item.started_at, item.finished_at = ItemStatus.FAILED, started, change.now
         item.error = f"worker_timeout after {item.tries} attempts"
         item.signature = signature(item.error)
         phase.job.error, phase.job.error_item_id = sentence(str(item), item.error), item.pk
         phase.current_item_id = item.pk
-    c.count(phase, was=ItemStatus.PROCESSING, now=item.status, tallied=False)
+    change.count(phase, was=ItemStatus.PROCESSING, now=item.status, tallied=False)
 
 
-def _record_expiry(c: Change, expired: list[Item]) -> None:
+def _record_expiry(change: Change, expired: list[Item]) -> None:
     failed = sum(item.status == ItemStatus.FAILED for item in expired)
     workers = clip(", ".join(sorted({item.worker or "?" for item in expired})), WORKERS_LENGTH)
-    back = things(len(expired) - failed, "item")
-    detail = f"{things(len(expired), 'lease')} of {workers} expired: {back} claimable again"
-    c.record(c.job, "lease.expired", detail=f"{detail}, {failed} failed." if failed else f"{detail}.")
+    back = pluralize(len(expired) - failed, "item")
+    detail = f"{pluralize(len(expired), 'lease')} of {workers} expired: {back} claimable again"
+    change.record(change.job, "lease.expired", detail=f"{detail}, {failed} failed." if failed else f"{detail}.")
 
 
 # --- watermarks --------------------------------------------------------------------------------------
 
 
-def _pass_watermark(c: Change) -> int:
+def _pass_watermark(change: Change) -> int:
     """Nothing to do but to settle: every change judges the deadlines of its job."""
     return sum(
-        phase.is_open and phase.gate_open and phase.deadline_at is not None and phase.deadline_at <= c.now
-        for phase in c.phases[c.job.pk]
+        phase.is_open and phase.gate_open and phase.deadline_at is not None and phase.deadline_at <= change.now
+        for phase in change.phases[change.job.pk]
     )
 
 
@@ -158,12 +157,12 @@ def _suspects(now: datetime) -> list[int]:
     return sorted({*unmarked.values_list("pk", flat=True)[:JOBS_PER_SWEEP], *overdue})
 
 
-def _mark_stuck(c: Change) -> int:
-    reason = stuck_reason(c.job, c.phases[c.job.pk], now=c.now)
-    if reason is None or reason == c.job.stuck:
+def _mark_stuck(change: Change) -> int:
+    reason = stuck_reason(change.job, change.phases[change.job.pk], now=change.now)
+    if reason is None or reason == change.job.stuck:
         return 0
-    if not c.job.stuck:
-        c.job.stuck_since = c.now
-    c.job.stuck = reason
-    c.emit(event_factory.job_stuck(c.job))
+    if not change.job.stuck:
+        change.job.stuck_since = change.now
+    change.job.stuck = reason
+    change.emit(event_factory.job_stuck(change.job))
     return 1

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jobs.db import bulk_sql
 from jobs import tracking
 from jobs.change import Actor, unit_of_work
-from jobs.rules.errors import BadInput, Conflict
+from jobs.db import bulk_sql
 from jobs.models import Item, Job
+from jobs.rules.errors import BadInput, Conflict
 from jobs.tracking import NewItem
 from ocr_chunks import page_ranges
 from ocr_chunks.models import KIND, MERGE, OCR, Chunk, Document, label

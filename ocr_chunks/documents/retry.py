@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from jobs import operations
-from jobs.rules.errors import NotFound
 from jobs.operations import Act
-from jobs.rules.formatting import things
+from jobs.rules.errors import NotFound
+from jobs.rules.formatting import pluralize
 from ocr_chunks.models import OCR, Chunk, Document
 
 if TYPE_CHECKING:
@@ -56,4 +56,4 @@ def _ids(document: Document, chunks: Sequence[int]) -> list[int]:
 def _sentence(changed: int) -> str:
     if not changed:
         return "There are no failed chunks to retry."
-    return f"{things(changed, 'failed chunk')} {'is' if changed == 1 else 'are'} pending again."
+    return f"{pluralize(changed, 'failed chunk')} {'is' if changed == 1 else 'are'} pending again."

@@ -11,8 +11,8 @@ from django.db.models import QuerySet
 from django.urls import reverse
 
 from jobs.console import status_styles
-from jobs.rules import progress
 from jobs.models import Phase
+from jobs.rules import progress
 from jobs.rules.statuses import ItemStatus
 from ocr_chunks.models import Chunk
 
@@ -80,7 +80,7 @@ class Grid:
 class Count:
     """How many chunks are in a state, and the list of those."""
 
-    face: status_styles.Face
+    face: status_styles.StatusStyle
     count: int
     address: str
 
@@ -111,7 +111,7 @@ def grid_of(document_id: int, *, errors: Mapping[int, str]) -> Grid:
 
 
 def _cell(pk: int, index: int, first: int, last: int, status: str, *, address: str, error: str) -> Cell:
-    face = status_styles.FACES[status]
+    face = status_styles.STYLES[status]
     one = first == last
     name = f"{face.word}, chunk {index + 1}, " + (f"page {first}" if one else f"pages {first} to {last}")
     return Cell(
@@ -135,7 +135,9 @@ def counts_of(ocr: Phase) -> list[Count]:
         ItemStatus.PENDING: max(0, ocr.pending_items),
         ItemStatus.FAILED: ocr.failed,
     }
-    return [Count(status_styles.FACES[status], count, listed(ocr, status)) for status, count in counts.items() if count]
+    return [
+        Count(status_styles.STYLES[status], count, listed(ocr, status)) for status, count in counts.items() if count
+    ]
 
 
 def listed(ocr: Phase, status: str) -> str:

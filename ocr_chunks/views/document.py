@@ -7,10 +7,10 @@ from typing import Any
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse
 
-from jobs.operations.previews import Figures
-from jobs.serializers import JobBody
-from jobs.console.job.views import show_job
 from jobs.console.base import LONGEST_ID
+from jobs.console.job.views import show_job
+from jobs.operations.previews import JobSnapshot
+from jobs.serializers import JobBody
 from ocr_chunks.documents.pipeline import PIPELINE
 from ocr_chunks.models import Document
 from ocr_chunks.views.chunks import counts_of, current_of, failed_of, grid_of
@@ -24,7 +24,7 @@ def document_page(request: HttpRequest, site: AdminSite, document_id: str) -> Ht
     if document is None:
         return show_job(request, site, document_id, kind=PIPELINE.code)
 
-    def adding(request: HttpRequest, figures: Figures, body: JobBody) -> dict[str, Any]:
+    def adding(request: HttpRequest, figures: JobSnapshot, body: JobBody) -> dict[str, Any]:
         return _parts(request, figures, body, document=document)
 
     return show_job(
@@ -37,7 +37,7 @@ def _document(document_id: str) -> Document | None:
     return Document.objects.filter(pk=int(document_id)).first() if is_id else None
 
 
-def _parts(request: HttpRequest, figures: Figures, body: JobBody, *, document: Document) -> dict[str, Any]:
+def _parts(request: HttpRequest, figures: JobSnapshot, body: JobBody, *, document: Document) -> dict[str, Any]:
     """What the blocks of the document's template need, by five queries whatever the number of chunks."""
     ocr, merge = figures.phases
     failed = failed_of(document.pk) if ocr.failed else []

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from jobs.models import Phase
-from jobs.operations.previews import Figures, Offer, offer, refusal
-from jobs.rules.formatting import number
+from jobs.operations.previews import ActButton, JobSnapshot, act_button, refusal
+from jobs.rules.formatting import format_number
 from ocr_chunks.models import OCR
 from ocr_chunks.views.chunks import Row
 
@@ -25,7 +25,7 @@ class Failure:
     """One failed chunk: `Chunk 5 (pages 101-125) failed: …`, and the button that retries it alone."""
 
     row: Row
-    offer: Offer
+    offer: ActButton
 
     @property
     def sentence(self) -> str:
@@ -41,7 +41,7 @@ class Sentences:
     others: int
 
 
-def sentences_of(failed: Iterable[Row], figures: Figures, user: User | AnonymousUser) -> dict[str, Sentences]:
+def sentences_of(failed: Iterable[Row], figures: JobSnapshot, user: User | AnonymousUser) -> dict[str, Sentences]:
     """The failed chunks of each error, by its signature."""
     alike: dict[str, list[Row]] = defaultdict(list)
     for row in failed:
@@ -49,20 +49,20 @@ def sentences_of(failed: Iterable[Row], figures: Figures, user: User | Anonymous
     return {signature: _sentences(rows, figures, user) for signature, rows in alike.items()}
 
 
-def _sentences(rows: Sequence[Row], figures: Figures, user: User | AnonymousUser) -> Sentences:
+def _sentences(rows: Sequence[Row], figures: JobSnapshot, user: User | AnonymousUser) -> Sentences:
     told = [_failure(row, figures, user) for row in rows[:MOST_SENTENCES]]
     return Sentences(told, len(rows) - len(told))
 
 
-def _failure(row: Row, figures: Figures, user: User | AnonymousUser) -> Failure:
-    button = offer("retry", figures, user, item=str(row.pk))
-    return Failure(row, replace(button, label=f"Retry chunk {number(row.index + 1)}…"))
+def _failure(row: Row, figures: JobSnapshot, user: User | AnonymousUser) -> Failure:
+    button = act_button("retry", figures, user, item=str(row.pk))
+    return Failure(row, replace(button, label=f"Retry chunk {format_number(row.index + 1)}…"))
 
 
-def retry_all(ocr: Phase, figures: Figures, user: User | AnonymousUser) -> Offer:
+def retry_all(ocr: Phase, figures: JobSnapshot, user: User | AnonymousUser) -> ActButton:
     """The button for every failed chunk; the merge is not among them."""
-    button = offer("retry", figures, user, phase=OCR)
+    button = act_button("retry", figures, user, phase=OCR)
     if not ocr.failed:
         why_not = refusal(button.act, figures.job, user) or "No chunk has failed."
         return replace(button, label="Retry failed…", why_not=why_not)
-    return replace(button, label=f"Retry {number(ocr.failed)} failed…")
+    return replace(button, label=f"Retry {format_number(ocr.failed)} failed…")

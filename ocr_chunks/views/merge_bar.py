@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from jobs.console import status_styles
 from jobs.models import Item, Phase
 from jobs.models.items import digest
-from jobs.operations.previews import Figures, Offer, offer
+from jobs.operations.previews import ActButton, JobSnapshot, act_button
+from jobs.rules.formatting import pluralize
 from jobs.rules.statuses import ItemStatus, JobStatus, PhaseStatus
-from jobs.rules.formatting import things
 from ocr_chunks.models import MERGE
 from ocr_chunks.views.chunks import missing
 
@@ -25,11 +25,11 @@ class Merge:
     The page adds to the words since when it runs, who has it and which attempt it is.
     """
 
-    face: status_styles.Face
+    face: status_styles.StatusStyle
     said: str
     item: Item
     path: str
-    retry: Offer | None
+    retry: ActButton | None
 
     @property
     def is_running(self) -> bool:
@@ -42,11 +42,11 @@ class Merge:
         return 100 if self.item.status in (ItemStatus.COMPLETED, ItemStatus.SKIPPED) else 0
 
 
-def merge_of(figures: Figures, user: User | AnonymousUser, *, ocr: Phase, merge: Phase) -> Merge:
+def merge_of(figures: JobSnapshot, user: User | AnonymousUser, *, ocr: Phase, merge: Phase) -> Merge:
     """The merge behind the chunks of this document, by one query."""
     item = Item.objects.keyed([merge.pk], [digest(MERGE)]).get()
     return Merge(
-        face=status_styles.face(merge.status, partial=merge.partial),
+        face=status_styles.style(merge.status, partial=merge.partial),
         said=_words(figures, item, ocr=ocr, merge=merge),
         item=item,
         path=_path(item),
@@ -54,7 +54,7 @@ def merge_of(figures: Figures, user: User | AnonymousUser, *, ocr: Phase, merge:
     )
 
 
-def _words(figures: Figures, item: Item, *, ocr: Phase, merge: Phase) -> str:
+def _words(figures: JobSnapshot, item: Item, *, ocr: Phase, merge: Phase) -> str:
     if merge.status == PhaseStatus.CANCELLED:
         return "cancelled before it was merged"
     if merge.status == PhaseStatus.FAILED:
@@ -78,11 +78,11 @@ def _end(item: Item) -> str:
 def _awaited(ocr: Phase) -> str:
     """`7 chunks, 1 of them failed`; with a lower threshold the failed ones need not be among those."""
     counts = ocr.counts
-    awaited = things(missing(ocr), "chunk")
+    awaited = pluralize(missing(ocr), "chunk")
     if not counts.failed:
         return awaited
     if counts.settled == counts.expected:
-        return things(missing(ocr), "failed chunk")
+        return pluralize(missing(ocr), "failed chunk")
     return (
         f"{awaited}, {counts.failed:,} of them failed"
         if ocr.threshold == 100
@@ -96,5 +96,5 @@ def _path(item: Item) -> str:
     return path if isinstance(path, str) else ""
 
 
-def _retry(figures: Figures, user: User | AnonymousUser, merge: Phase) -> Offer:
-    return replace(offer("retry", figures, user, phase=merge.code), label="Retry the merge…")
+def _retry(figures: JobSnapshot, user: User | AnonymousUser, merge: Phase) -> ActButton:
+    return replace(act_button("retry", figures, user, phase=merge.code), label="Retry the merge…")

@@ -21,5 +21,5 @@ class BearerAuthentication(TokenAuthentication):
             raise AuthenticationFailed("Invalid token.")
         found: tuple[Any, Any] | None = super().authenticate(request)
         if found is not None:
-            token_last_used.used(found[1])
+            token_last_used.record_use(found[1])
         return found

@@ -13,13 +13,13 @@ from django.utils import timezone
 from knox.models import AuthToken
 from playwright.sync_api import Page
 
-from jobs.operations import bulk
 from jobs import operations, tracking, watchdog
 from jobs.api import tokens
-from jobs.operations.bulk import Mark, Order
-from jobs.rules.pipelines import PhaseSpec
 from jobs.models import BulkAct, Job, Worker
-from jobs.operations.previews import ACTS, Scope, many_figures
+from jobs.operations import bulk
+from jobs.operations.bulk import ActRequest, TargetSelection
+from jobs.operations.previews import ACTS, Scope, snapshots_of
+from jobs.rules.pipelines import PhaseSpec
 from tests.e2e.rules import SMALL, broken, findings, findings_of, show
 from tests.factories import WORKER, item_of, make_job, phase_of
 
@@ -74,9 +74,14 @@ def bulk_acts(jobs: dict[str, Job]) -> list[str]:
     account = User.objects.get(username="olga")
     acts = []
     for seconds in (0, 60):
-        marks = [Mark(figures.job, bulk.seen_of(figures).states) for figures in many_figures(list(jobs.values()))]
-        acts.append(bulk.begin(Order(ACTS["retry"], Scope(), "asked to"), marks, actor=account, words="all jobs"))
-        bulk.go_on(acts[-1], seconds=seconds)
+        marks = [
+            TargetSelection(figures.job, bulk.expected_state(figures).states)
+            for figures in snapshots_of(list(jobs.values()))
+        ]
+        acts.append(
+            bulk.create_bulk_act(ActRequest(ACTS["retry"], Scope(), "asked to"), marks, actor=account, words="all jobs")
+        )
+        bulk.run_bulk_act(acts[-1], seconds=seconds)
         BulkAct.objects.running().update(status="stopped", ended_by="olga", finished_at=timezone.now())
     return [act.get_absolute_url() for act in acts]
 

@@ -8,10 +8,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from jobs.operations import bulk
-from jobs.operations.bulk import Mark, Order
 from jobs.models import Job
-from jobs.operations.previews import ACTS, Scope, many_figures
+from jobs.operations import bulk
+from jobs.operations.bulk import ActRequest, TargetSelection
+from jobs.operations.previews import ACTS, Scope, snapshots_of
 from tests.e2e.test_live_pages import assert_not_reloaded, mark_page
 from tests.factories import make_job
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.e2e
 
 def work_to_the_end() -> None:
     """What the watchdog does, which sleeps while browsers are tested."""
-    while bulk.work(seconds=60):
+    while bulk.run_bulk_acts(seconds=60):
         pass
 
 
@@ -48,11 +48,11 @@ def test_everything_that_a_filter_matches_is_paused_and_the_filter_is_kept(page:
 
 def test_the_page_of_a_long_one_follows_it_to_the_end_without_a_reload(page: Page, lead: Any, complaints: Any) -> None:
     jobs = [make_job(name=f"job-{n}", items=1) for n in range(40)]
-    marks = [Mark(figures.job, bulk.seen_of(figures).states) for figures in many_figures(jobs)]
-    act = bulk.begin(Order(ACTS["pause"], Scope(), "backup"), marks, actor=lead, words="all jobs")
+    marks = [TargetSelection(figures.job, bulk.expected_state(figures).states) for figures in snapshots_of(jobs)]
+    act = bulk.create_bulk_act(ActRequest(ACTS["pause"], Scope(), "backup"), marks, actor=lead, words="all jobs")
     page.goto(f"/admin/bulk/{act.pk}/")
     mark_page(page)
-    bulk.work(seconds=0.05)
+    bulk.run_bulk_acts(seconds=0.05)
     expect(page.get_by_role("progressbar")).not_to_have_attribute("aria-valuenow", "0")
     work_to_the_end()
     expect(page.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "100", timeout=60_000)

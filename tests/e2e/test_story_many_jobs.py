@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from jobs.operations import bulk
 from jobs.models import BulkAct, Job
+from jobs.operations import bulk
 from tests.e2e.story_helpers import expect_fact, expect_said
 from tests.e2e.test_live_pages import assert_not_reloaded, mark_page
 from tests.factories import make_job, phase_of
@@ -61,7 +61,7 @@ def test_everything_that_matches_is_counted_before_and_its_progress_can_be_follo
     expect(bar).to_have_attribute("aria-valuetext", re.compile(r"^\d+ of 1,000 jobs, 0 refused$"))
     mark_page(page)
     act = BulkAct.objects.get()
-    bulk.work(seconds=0.5)
+    bulk.run_bulk_acts(seconds=0.5)
     act.refresh_from_db()
     expect(bar).to_have_attribute("aria-valuetext", f"{act.settled:,} of 1,000 jobs, 0 refused")
     assert_not_reloaded(page)

@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from jobs.operations import bulk
-from jobs.operations.bulk import Mark, Order
 from jobs.models import BulkAct, Job
-from jobs.operations.previews import ACTS, Scope, many_figures
+from jobs.operations import bulk
+from jobs.operations.bulk import ActRequest, TargetSelection
+from jobs.operations.previews import ACTS, Scope, snapshots_of
 
 
 def begun(
     slug: str, jobs: Sequence[Job], *, actor: Any, reason: str = "why", items: Any = None, **scope: Any
 ) -> BulkAct:
     """A bulk act on these jobs as they are now."""
-    order = Order(ACTS[slug], Scope(**scope), reason)
+    order = ActRequest(ACTS[slug], Scope(**scope), reason)
     marks = [
-        Mark(figures.job, bulk.seen_of(figures).states, tuple((items or {}).get(figures.job.pk, ())))
-        for figures in many_figures(jobs)
+        TargetSelection(figures.job, bulk.expected_state(figures).states, tuple((items or {}).get(figures.job.pk, ())))
+        for figures in snapshots_of(jobs)
     ]
-    return bulk.begin(order, marks, actor=actor, words="all of them")
+    return bulk.create_bulk_act(order, marks, actor=actor, words="all of them")
 
 
 def outcomes(act: BulkAct) -> dict[str, str]:

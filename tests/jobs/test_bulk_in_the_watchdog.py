@@ -8,11 +8,11 @@ import pytest
 from django.core.management import call_command
 from django.db import OperationalError
 
-from jobs.operations import bulk
-from jobs.operations.bulk import Mark, Order
 from jobs.management import watchdog_loop
 from jobs.models import BulkAct
-from jobs.operations.previews import ACTS, Scope, many_figures
+from jobs.operations import bulk
+from jobs.operations.bulk import ActRequest, TargetSelection
+from jobs.operations.previews import ACTS, Scope, snapshots_of
 from tests.factories import make_job, operator
 
 pytestmark = pytest.mark.django_db
@@ -43,8 +43,8 @@ def _one_job_at_a_time_on_this_connection(monkeypatch: pytest.MonkeyPatch) -> No
 def begun(number: int) -> BulkAct:
     """Pausing that many jobs."""
     jobs = [make_job(items=1) for _ in range(number)]
-    marks = [Mark(figures.job, bulk.seen_of(figures).states) for figures in many_figures(jobs)]
-    return bulk.begin(Order(ACTS["pause"], Scope(), ""), marks, actor=operator("pause"))
+    marks = [TargetSelection(figures.job, bulk.expected_state(figures).states) for figures in snapshots_of(jobs)]
+    return bulk.create_bulk_act(ActRequest(ACTS["pause"], Scope(), ""), marks, actor=operator("pause"))
 
 
 def test_the_loop_hardly_pauses_while_a_bulk_act_is_left_to_do() -> None:

@@ -14,9 +14,9 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from jobs.rules.pipelines import PhaseSpec
 from jobs.management.terminal import arguments
 from jobs.models import Job
+from jobs.rules.pipelines import PhaseSpec
 from jobs.serializers import encode, job_body
 from tests.factories import item_of, job_in, make_job, operator, phase_of, pipeline, take, tell, working_job
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.management.terminal.tables import Cell, Column, Look, bar, clean, cut, table
+from jobs.management.terminal.tables import Cell, Column, TerminalStyle, bar, clean, cut, table
 
 COLUMNS = [Column("ID", right=True), Column("NAME", least=6), Column("KIND", drop=2), Column("STAGE", least=8, drop=1)]
 ROWS = [["7", Cell("vision-033", "bold"), "vision", "Processing 44/120"], ["12", "画像", "ocr", "Completed"]]
@@ -33,11 +33,11 @@ def test_a_table_has_heads_and_its_columns_stand_below_each_other() -> None:
     ],
 )
 def test_what_is_too_wide_shrinks_from_the_right_and_then_is_left_out(most: int, line: str) -> None:
-    assert table(COLUMNS, ROWS, Look(width=most))[1] == line
+    assert table(COLUMNS, ROWS, TerminalStyle(width=most))[1] == line
 
 
 def test_styles_take_no_place() -> None:
-    painted = table(COLUMNS, ROWS, Look(colour=True))
+    painted = table(COLUMNS, ROWS, TerminalStyle(colour=True))
     assert painted[1] == " 7  \x1b[1mvision-033\x1b[0m  vision  Processing 44/120"
 
 

@@ -15,10 +15,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from jobs.db import deletion
 from jobs import operations, watchdog
-from jobs.rules.errors import Conflict, NotFound
+from jobs.db import deletion
 from jobs.models import Delivery, Endpoint, Event, InboxMessage, Item, Job, Phase
+from jobs.rules.errors import Conflict, NotFound
 from ocr_chunks import documents
 from ocr_chunks.models import Chunk
 from tests.factories import WORKER, make_job, phase_of

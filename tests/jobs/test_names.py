@@ -16,10 +16,10 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from jobs import inbox
-from jobs.rules import names
 from jobs.change import Actor
-from jobs.rules.errors import BadInput
 from jobs.models import Endpoint, Item, Job, Membership, Worker
+from jobs.rules import names
+from jobs.rules.errors import BadInput
 from jobs.tracker import ProgressTracker
 from ocr_chunks.models import Document
 from tests.factories import make_job
@@ -98,10 +98,10 @@ def test_every_spelling_finds_the_same_job(worker: Api) -> None:
 
 
 def test_an_event_finds_the_job_by_every_spelling_of_its_name() -> None:
-    first = inbox.take(event(NAME), source="s", by=Actor())
-    assert inbox.take(event(TYPED), source="s", by=Actor()).job == first.job
+    first = inbox.ingest_event(event(NAME), source="s", by=Actor())
+    assert inbox.ingest_event(event(TYPED), source="s", by=Actor()).job == first.job
     with pytest.raises(BadInput) as refused:
-        inbox.take(event("a\x07b"), source="s", by=Actor())
+        inbox.ingest_event(event("a\x07b"), source="s", by=Actor())
     assert list(refused.value.errors) == ["data.job_id"]
 
 

@@ -18,8 +18,8 @@ from django.test import Client
 from django.utils import timezone
 
 from jobs import operations, tracking, watchdog
-from jobs.rules.pipelines import PhaseSpec
 from jobs.models import Item, Job, Phase
+from jobs.rules.pipelines import PhaseSpec
 from jobs.tracking import Result
 from tests.factories import WORKER, make_job, new_items, phase_of, pipeline
 from tests.jobs.races.concurrency import fresh

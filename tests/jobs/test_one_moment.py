@@ -10,7 +10,7 @@ from django.utils import timezone
 from jobs.live.job_messages import load
 from jobs.models import Job
 from jobs.models.phases import phases_of
-from jobs.operations.previews import figures_of, many_figures
+from jobs.operations.previews import snapshot_of, snapshots_of
 from jobs.serializers import job_bodies, job_body, progress_body
 from tests.factories import complete, make_job, phase_of
 from tests.interleaving import before_the_phases_are_read
@@ -48,7 +48,7 @@ def test_the_entity_tag_is_that_of_the_revision_in_the_body(worker: Api) -> None
 
 
 def test_the_figures_of_an_act_are_of_one_moment() -> None:
-    for read in (figures_of, lambda job: many_figures([job])[0]):
+    for read in (snapshot_of, lambda job: snapshots_of([job])[0]):
         job = half_done()
         with before_the_phases_are_read(finish(job)):
             figures = read(job)

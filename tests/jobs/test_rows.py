@@ -10,7 +10,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from jobs.db import event_order, bulk_sql
+from jobs.db import bulk_sql, event_order
 from jobs.models import Event, Item, Phase, Tally, Worker
 from jobs.models.items import digest
 from tests.factories import item_of, make_job, phase_of

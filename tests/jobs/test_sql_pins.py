@@ -17,9 +17,9 @@ from django.test.utils import CaptureQueriesContext
 
 from jobs import operations, tracking, watchdog
 from jobs.db import bulk_sql
-from jobs.rules.pipelines import PhaseSpec
 from jobs.models import Item, Job, Phase
 from jobs.models.items import digest
+from jobs.rules.pipelines import PhaseSpec
 from jobs.tracking import NewItem, Result
 from tests.factories import WORKER, make_job, new_items, phase_of
 from tests.jobs.races.concurrency import fresh
@@ -210,7 +210,9 @@ def large_phase() -> Phase:
     done = MANY - 1000
     for keys in batched((f"d{n}" for n in range(1, done)), 10_000):
         values = [(key, digest(key)) for key in keys]
-        bulk_sql.insert(Item, values, fields=("key", "key_digest"), constants={"phase": phase.pk, "status": "completed"})
+        bulk_sql.insert(
+            Item, values, fields=("key", "key_digest"), constants={"phase": phase.pk, "status": "completed"}
+        )
     Phase.objects.filter(pk=phase.pk).update(done=done, items_total=done)
     tracking.add_items(phase, items=new_items(1000, start=1), by=WORKER)
     analyze()

@@ -84,7 +84,7 @@ def test_nobody_waits_for_a_writer() -> None:
 
     def use() -> None:
         begun = monotonic()
-        token_last_used.used(token)
+        token_last_used.record_use(token)
         took.append(monotonic() - begun)
         left.append(patience())
         connections.close_all()

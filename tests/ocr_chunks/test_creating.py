@@ -8,8 +8,8 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from jobs.change import Actor
-from jobs.rules.errors import BadInput, Conflict, NotPermitted
 from jobs.models import Item, Job
+from jobs.rules.errors import BadInput, Conflict, NotPermitted
 from ocr_chunks import documents
 from ocr_chunks.models import Chunk, Document
 from ocr_chunks.page_ranges import PageRange

@@ -7,8 +7,8 @@ from functools import partial
 import pytest
 
 from jobs import tracking
-from jobs.rules.errors import Conflict
 from jobs.models import Job
+from jobs.rules.errors import Conflict
 from jobs.tracking import Actor, Result
 from ocr_chunks import documents
 from ocr_chunks.models import Chunk, Document

@@ -9,8 +9,8 @@ import pytest
 from django.contrib.admin.models import LogEntry
 
 from jobs import operations, tracking
-from jobs.rules.errors import Conflict, NotFound, NotPermitted, WrongState
 from jobs.operations import Act
+from jobs.rules.errors import Conflict, NotFound, NotPermitted, WrongState
 from jobs.tracking import Result
 from ocr_chunks.documents import retry_chunks
 from ocr_chunks.models import Document

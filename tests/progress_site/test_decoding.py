@@ -11,7 +11,7 @@ from django.test import RequestFactory
 from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 
-from jobs.api.request_decoding import decode, query
+from jobs.api.request_decoding import decode_body, decode_query
 from jobs.rules.errors import BadInput
 
 
@@ -34,12 +34,12 @@ class Order(msgspec.Struct, forbid_unknown_fields=True):
 def decoded(body: Any) -> Order:
     """The body as the doors read it."""
     raw = RequestFactory().post("/", msgspec.json.encode(body), content_type="application/json")
-    return decode(Request(raw, parsers=[JSONParser()]), Order)
+    return decode_body(Request(raw, parsers=[JSONParser()]), Order)
 
 
 def queried(text: str) -> Order:
     """The query as the doors read it."""
-    return query(Request(RequestFactory().get(f"/?{text}")), Order)
+    return decode_query(Request(RequestFactory().get(f"/?{text}")), Order)
 
 
 def test_a_body_that_fits_is_taken() -> None:

@@ -12,7 +12,7 @@ from django.core.signals import request_finished
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import path
 
-from progress_site import threaded_handler, health
+from progress_site import health, threaded_handler
 from progress_site.threaded_handler import THREADS, ThreadedHandler
 
 ended = threading.Event()

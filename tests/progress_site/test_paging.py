@@ -10,9 +10,9 @@ from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 from rest_framework.request import Request
 
-from jobs.rules.errors import BadInput
-from jobs.models import Job
 from jobs.api.cursor_pagination import page
+from jobs.models import Job
+from jobs.rules.errors import BadInput
 from tests.factories import make_job
 
 pytestmark = pytest.mark.django_db

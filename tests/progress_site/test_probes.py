@@ -12,9 +12,9 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from django.utils import timezone
 
-from jobs.watchdog import process_heartbeats
 from jobs.management import deliverer_loop, watchdog_loop
 from jobs.models import Job, ProcessHeartbeat
+from jobs.watchdog import process_heartbeats
 from tests.factories import make_job
 
 

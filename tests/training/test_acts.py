@@ -9,8 +9,8 @@ import pytest
 from django.contrib.admin.models import LogEntry
 
 from jobs import operations, tracking, watchdog
-from jobs.rules.errors import BadInput, Conflict, NotFound, NotPermitted, WrongState
 from jobs.operations import Act
+from jobs.rules.errors import BadInput, Conflict, NotFound, NotPermitted, WrongState
 from tests.factories import WORKER, operator, outcomes
 from tests.training.factories import (
     add,
@@ -173,7 +173,7 @@ def test_a_restart_tells_browsers_once_and_only_where_it_happened(
         raise RuntimeError("the disk is full")
 
     before = counts(session)
-    monkeypatch.setattr("jobs.change.job_change.settle", fails)
+    monkeypatch.setattr("jobs.change.unit_of_work.commit_changes", fails)
     with django_capture_on_commit_callbacks(execute=True), pytest.raises(RuntimeError):
         restart(session, "training")
     assert (counts(session), told) == (before, [session.pk])

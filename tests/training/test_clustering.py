@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from jobs import operations, tracking
-from jobs.rules.errors import WrongState
 from jobs.models import Event
+from jobs.rules.errors import WrongState
 from tests.factories import WORKER, outward
 from tests.jobs.races.concurrency import crew
 from tests.jobs.rules.conftest import Clock
@@ -227,7 +227,7 @@ def test_what_cannot_be_written_is_told_to_nobody(
         raise RuntimeError("the disk is full")
 
     with django_capture_on_commit_callbacks(execute=True), monkeypatch.context() as broken:
-        broken.setattr("jobs.change.job_change.settle", fails)
+        broken.setattr("jobs.change.unit_of_work.commit_changes", fails)
         with pytest.raises(RuntimeError):
             clustering(session, "completed", clusters_created=3)
     assert (shown(session), told, ClusteringRun.objects.count()) == (("pending", 0, 0, 0.0), [], 0)

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from jobs.rules import pipelines
 from jobs import operations, tracking, watchdog
+from jobs.models import Job
+from jobs.rules import pipelines
 from jobs.rules.errors import BadInput, Conflict, NotPermitted, WrongState
 from jobs.rules.pipelines import PhaseSpec
-from jobs.models import Job
 from tests.factories import WORKER, make_job, operator, types
 from tests.jobs.rules.conftest import Clock
 from tests.training.factories import (

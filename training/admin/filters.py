@@ -42,7 +42,7 @@ class ImageStatus(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Each status of an item."""
-        return [(status, status_styles.FACES[status].word) for status in ItemStatus]
+        return [(status, status_styles.STYLES[status].word) for status in ItemStatus]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Narrow to the status."""

@@ -14,10 +14,10 @@ from jobs.console import status_styles
 from jobs.console.admin.columns import job_link, pill
 from jobs.console.admin.export import Column
 from jobs.console.admin.lists import KindAdmin
+from jobs.console.templatetags.progress_pages import ago
 from jobs.models import Job
 from jobs.models.items import digest
-from jobs.console.templatetags.progress_pages import ago
-from jobs.rules.formatting import DASH, number
+from jobs.rules.formatting import DASH, format_number
 from training.admin.columns import Looks, item_link
 from training.admin.filters import Duplicate, ImageStatus
 from training.models import FaceDetectionSession, TrainingImage
@@ -71,7 +71,7 @@ class ImageAdmin(KindAdmin):
     @admin.display(description="Status")
     def state(self, image: TrainingImage) -> SafeString:
         """The pill of its item in training."""
-        return pill(status_styles.FACES[image.item.status])
+        return pill(status_styles.STYLES[image.item.status])
 
     @admin.display(description="Image")
     def path(self, image: TrainingImage) -> SafeString:
@@ -129,22 +129,22 @@ class FaceDetectionAdmin(KindAdmin):
     @admin.display(description="Faces", ordering="faces_detected")
     def detected(self, detection: FaceDetectionSession) -> str:
         """Faces that were detected."""
-        return number(detection.faces_detected)
+        return format_number(detection.faces_detected)
 
     @admin.display(description="Assigned", ordering="faces_assigned")
     def assigned(self, detection: FaceDetectionSession) -> str:
         """Faces that were assigned to somebody."""
-        return number(detection.faces_assigned)
+        return format_number(detection.faces_assigned)
 
     @admin.display(description="Batch")
     def batch(self, detection: FaceDetectionSession) -> str:
         """The batch it is at, of how many."""
-        return f"{number(detection.current_batch)} of {number(detection.total_batches)}"
+        return f"{format_number(detection.current_batch)} of {format_number(detection.total_batches)}"
 
     @admin.display(description="Confidence from")
     def confidence(self, detection: FaceDetectionSession) -> str:
         """The least confidence that counts."""
-        return number(detection.min_confidence)
+        return format_number(detection.min_confidence)
 
     @admin.display(description="Began", ordering="created_at")
     def began(self, detection: FaceDetectionSession) -> SafeString | str:

@@ -17,9 +17,9 @@ from jobs.console.admin.action_mixin import ActsOnRows
 from jobs.console.admin.columns import job_link, pill
 from jobs.console.admin.export import Column
 from jobs.console.admin.lists import KindAdmin
-from jobs.models import Job
 from jobs.console.templatetags.progress_pages import ago
-from jobs.rules.formatting import DASH, number
+from jobs.models import Job
+from jobs.rules.formatting import DASH, format_number
 from training.admin.columns import Looks
 from training.admin.filters import SessionPartial, SessionStatus, SessionStuck
 from training.models import TrainingSession
@@ -108,7 +108,7 @@ class SessionAdmin(ActsOnRows, KindAdmin):
     def state(self, session: TrainingSession) -> SafeString:
         """The pill of the job; a session whose images are still being listed says so."""
         status = overall_status(_parts(session))
-        return pill(LOOKS[status] if status == "discovering" else status_styles.face_of(session.job))
+        return pill(LOOKS[status] if status == "discovering" else status_styles.style_of(session.job))
 
     @admin.display(description="Session", ordering="job__name")
     def link(self, session: TrainingSession) -> SafeString | str:
@@ -129,7 +129,7 @@ class SessionAdmin(ActsOnRows, KindAdmin):
     def images(self, session: TrainingSession) -> SafeString:
         """total / unique / skipped."""
         body = images_body(_parts(session))
-        figures = (number(body["total"]), number(body["unique"]), number(body["skipped"]))
+        figures = (format_number(body["total"]), format_number(body["unique"]), format_number(body["skipped"]))
         return format_html('<span class="num">{} / {} / {}</span>', *figures)
 
     @admin.display(description="Current phase")
@@ -142,12 +142,12 @@ class SessionAdmin(ActsOnRows, KindAdmin):
     def faces_found(self, session: TrainingSession) -> str:
         """Faces detected in the run of now."""
         detection = _parts(session).detection
-        return number(detection.faces_detected if detection else None)
+        return format_number(detection.faces_detected if detection else None)
 
     @admin.display(description="Clusters")
     def clusters(self, session: TrainingSession) -> str:
         """Clusters created in the run of now."""
-        return number(clusters_created(_parts(session)))
+        return format_number(clusters_created(_parts(session)))
 
     @admin.display(description="Updated", ordering="job__updated_at")
     def updated(self, session: TrainingSession) -> SafeString | str:

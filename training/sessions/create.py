@@ -7,18 +7,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from jobs.db import bulk_sql
 from jobs import tracking
-from jobs.change import Actor, Change, change, unit_of_work
+from jobs.change import Actor, Change, change_jobs, unit_of_work
 from jobs.change.refusals import Call, not_cancelled, require_open
-from jobs.rules.errors import Conflict
+from jobs.db import bulk_sql
 from jobs.models import Item, Job, Phase
 from jobs.models.items import digest
+from jobs.rules.errors import Conflict
 from jobs.tracking import NewItem
 from jobs.tracking.create import close_list, list_items, skip_listed
 from training.models import FACE_DETECTION, TRAINING, TrainingImage, TrainingSession
-from training.sessions.types import Created, ImagesAdded, NewImage
 from training.sessions.pipeline import PIPELINE
+from training.sessions.types import Created, ImagesAdded, NewImage
 
 OLDEST = datetime.min.replace(tzinfo=UTC)
 IMAGE_FIELDS = ("item", "hash", "created_at", "duplicate_of")
@@ -38,11 +38,11 @@ def create_session(
     """
     with unit_of_work():
         job, created = _job(name=name, project=project, metadata=metadata, by=by)
-        with change([job.pk], by=by) as c:
-            session = _begin(c) if created else _session(c.job)
+        with change_jobs([job.pk], by=by) as change:
+            session = _begin(change) if created else _session(change.job)
             if images is not None:
-                _add(c, session, images)
-                _complete(c, session)
+                _add(change, session, images)
+                _complete(change, session)
     return Created(session, created)
 
 
@@ -55,11 +55,11 @@ def add_images(
     the others, unless an earlier call has brought a representative; the others are skipped at once. WrongState
     for new images of a finished phase or a cancelled job.
     """
-    with change([session.pk], by=by) as c:
-        locked = _session(c.job)
-        added = _add(c, locked, images)
+    with change_jobs([session.pk], by=by) as change:
+        locked = _session(change.job)
+        added = _add(change, locked, images)
         if complete:
-            _complete(c, locked)
+            _complete(change, locked)
         return added
 
 
@@ -71,11 +71,11 @@ def _job(*, name: str, project: str, metadata: dict[str, Any] | None, by: Actor)
     return made.job, made.created
 
 
-def _begin(c: Change) -> TrainingSession:
+def _begin(change: Change) -> TrainingSession:
     """A session whose lists are open and empty."""
     for code in (TRAINING, FACE_DETECTION):
-        list_items(c, c.phase_by_code(code), [])
-    return TrainingSession.objects.create(job=c.job, created_at=c.now)
+        list_items(change, change.phase_by_code(code), [])
+    return TrainingSession.objects.create(job=change.job, created_at=change.now)
 
 
 def _session(job: Job) -> TrainingSession:
@@ -86,13 +86,13 @@ def _session(job: Job) -> TrainingSession:
     return session
 
 
-def _complete(c: Change, session: TrainingSession) -> None:
+def _complete(change: Change, session: TrainingSession) -> None:
     """No more images will come."""
     if session.complete:
         return
-    not_cancelled(c.job, "completing its list of images")
-    close_list(c, c.phase_by_code(TRAINING))
-    close_list(c, c.phase_by_code(FACE_DETECTION))
+    not_cancelled(change.job, "completing its list of images")
+    close_list(change, change.phase_by_code(TRAINING))
+    close_list(change, change.phase_by_code(FACE_DETECTION))
     session.complete = True
     TrainingSession.objects.filter(pk=session.pk).update(complete=True)
 
@@ -100,16 +100,16 @@ def _complete(c: Change, session: TrainingSession) -> None:
 # --- images ------------------------------------------------------------------------------------------
 
 
-def _add(c: Change, session: TrainingSession, images: Sequence[NewImage]) -> ImagesAdded:
-    training = c.phase_by_code(TRAINING)
+def _add(change: Change, session: TrainingSession, images: Sequence[NewImage]) -> ImagesAdded:
+    training = change.phase_by_code(TRAINING)
     new = _unknown(training, images)
     if not new:
         return ImagesAdded(0, len(images), 0)
-    _check_open(c)
+    _check_open(change)
     items = [NewItem(image.path, payload={"hash": image.hash}) for image in new.values()]
-    list_items(c, training, items)
-    list_items(c, c.phase_by_code(FACE_DETECTION), items)
-    skipped = _insert(c, session, new)
+    list_items(change, training, items)
+    list_items(change, change.phase_by_code(FACE_DETECTION), items)
+    skipped = _insert(change, session, new)
     return ImagesAdded(len(new), len(images) - len(new), skipped)
 
 
@@ -129,21 +129,21 @@ def _ids(training: Phase, fingerprints: Iterable[str]) -> dict[str, int]:
     return dict(found)
 
 
-def _check_open(c: Change) -> None:
+def _check_open(change: Change) -> None:
     for code in (TRAINING, FACE_DETECTION):
-        require_open(c.phase_by_code(code), Call.ADD_IMAGES)
+        require_open(change.phase_by_code(code), Call.ADD_IMAGES)
 
 
-def _insert(c: Change, session: TrainingSession, new: Mapping[str, NewImage]) -> int:
+def _insert(change: Change, session: TrainingSession, new: Mapping[str, NewImage]) -> int:
     """Write what only training knows of these images, and skip the duplicates; how many those are."""
-    training = c.phase_by_code(TRAINING)
+    training = change.phase_by_code(TRAINING)
     ids = _ids(training, new)
     images = {ids[fingerprint]: image for fingerprint, image in new.items()}
     duplicates = _duplicates(session, images)
     values = [(pk, image.hash, image.created_at, duplicates.get(pk)) for pk, image in images.items()]
     bulk_sql.insert(TrainingImage, values, fields=IMAGE_FIELDS, constants={"session": session.pk})
     if duplicates:
-        skip_listed(c, training, {pk: f"Duplicate of image {of}" for pk, of in duplicates.items()})
+        skip_listed(change, training, {pk: f"Duplicate of image {of}" for pk, of in duplicates.items()})
     return len(duplicates)
 
 

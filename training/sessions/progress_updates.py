@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from jobs.change import Actor, Change, change
+from jobs.change import Actor, Change, change_jobs
 from jobs.change.refusals import Call, require_open
 from jobs.models import Phase
 from jobs.tracking.announce import count_up_to, fail_phase, finish_phase, start_phase
@@ -21,13 +21,13 @@ def tell_faces(session: TrainingSession, told: FacesTold, *, by: Actor) -> FaceD
     The first of a run begins a new detection session. It is a sign of life. WrongState behind the gate, after a
     cancel and after a force-complete.
     """
-    with change([session.pk], by=by) as c:
-        phase = _takes(c, FACE_DETECTION)
-        c.heard(c.job)
-        detection = _detection(c, phase)
+    with change_jobs([session.pk], by=by) as change:
+        phase = _takes(change, FACE_DETECTION)
+        change.record_heartbeat(change.job)
+        detection = _detection(change, phase)
         values = _told(detection, told)
         if detection.pk is None or values:
-            _keep(c, detection, values)
+            _keep(change, detection, values)
         return detection
 
 
@@ -46,23 +46,23 @@ def tell_clustering(
     `current` is counted up to and never lower; `total` is only kept. WrongState behind the gate, after a cancel or
     a force-complete, and after a failure until a restart.
     """
-    with change([session.pk], by=by) as c:
-        phase = _takes(c, CLUSTERING)
+    with change_jobs([session.pk], by=by) as change:
+        phase = _takes(change, CLUSTERING)
         run = _run(phase)
-        c.heard(c.job)
+        change.record_heartbeat(change.job)
         if status == "failed":
-            fail_phase(c, phase, error=error)
+            fail_phase(change, phase, error=error)
         elif not phase.is_completed:
-            _go_on(c, run, phase, current=current, total=total)
+            _go_on(change, run, phase, current=current, total=total)
         if status == "completed":
-            finish_phase(c, phase)
-            _keep_clusters(c, run, clusters_created)
+            finish_phase(change, phase)
+            _keep_clusters(change, run, clusters_created)
         return run
 
 
-def _takes(c: Change, code: str) -> Phase:
+def _takes(change: Change, code: str) -> Phase:
     """The phase, if its workers may tell about it."""
-    phase = c.phase_by_code(code)
+    phase = change.phase_by_code(code)
     require_open(phase, Call.TELL)
     return phase
 
@@ -70,11 +70,11 @@ def _takes(c: Change, code: str) -> Phase:
 # --- faces -------------------------------------------------------------------------------------------
 
 
-def _detection(c: Change, phase: Phase) -> FaceDetectionSession:
+def _detection(change: Change, phase: Phase) -> FaceDetectionSession:
     """The detection session of the run that the phase is in; unsaved where nobody has told of it yet."""
     of_run = {"session_id": phase.job_id, "run": phase.run}
     found = FaceDetectionSession.objects.filter(**of_run).first()
-    return found or FaceDetectionSession(created_at=c.now, **of_run)
+    return found or FaceDetectionSession(created_at=change.now, **of_run)
 
 
 def _told(detection: FaceDetectionSession, told: FacesTold) -> dict[str, float | None]:
@@ -85,12 +85,12 @@ def _told(detection: FaceDetectionSession, told: FacesTold) -> dict[str, float |
     return {name: value for name, value in values.items() if value != getattr(detection, name)}
 
 
-def _keep(c: Change, detection: FaceDetectionSession, values: dict[str, float | None]) -> None:
+def _keep(change: Change, detection: FaceDetectionSession, values: dict[str, float | None]) -> None:
     for name, value in values.items():
         setattr(detection, name, value)
-    detection.updated_at = c.now
+    detection.updated_at = change.now
     detection.save()
-    c.touch(c.job)
+    change.bump_revision(change.job)
 
 
 # --- clustering --------------------------------------------------------------------------------------
@@ -101,19 +101,19 @@ def _run(phase: Phase) -> ClusteringRun:
     return ClusteringRun.objects.get_or_create(session_id=phase.job_id, run=phase.run)[0]
 
 
-def _go_on(c: Change, run: ClusteringRun, phase: Phase, *, current: int | None, total: int | None) -> None:
-    start_phase(c, phase)
+def _go_on(change: Change, run: ClusteringRun, phase: Phase, *, current: int | None, total: int | None) -> None:
+    start_phase(change, phase)
     if current is not None:
-        count_up_to(c, phase, done=current)
+        count_up_to(change, phase, done=current)
     if total is not None and total != run.total:
         run.total = total
         run.save(update_fields=["total"])
-        c.touch(c.job)
+        change.bump_revision(change.job)
 
 
-def _keep_clusters(c: Change, run: ClusteringRun, clusters: int | None) -> None:
+def _keep_clusters(change: Change, run: ClusteringRun, clusters: int | None) -> None:
     """The number of clusters stays what it was told to be first."""
     if clusters is not None and run.clusters_created is None:
         run.clusters_created = clusters
         run.save(update_fields=["clusters_created"])
-        c.touch(c.job)
+        change.bump_revision(change.job)

@@ -9,20 +9,20 @@ from jobs.rules.statuses import JobStatus
 
 register = template.Library()
 # The unified answer has words of its own for the states of a session and its phases.
-LOOKS: dict[str, status_styles.Face] = {
-    "pending": status_styles.FACES[JobStatus.PENDING],
-    "discovering": status_styles.Face("running", "Discovering"),
-    "running": status_styles.FACES[JobStatus.PROCESSING],
-    "paused": status_styles.FACES[JobStatus.PAUSED],
-    "completed": status_styles.FACES[JobStatus.COMPLETED],
-    "failed": status_styles.FACES[JobStatus.FAILED],
-    "cancelled": status_styles.FACES[JobStatus.CANCELLED],
+LOOKS: dict[str, status_styles.StatusStyle] = {
+    "pending": status_styles.STYLES[JobStatus.PENDING],
+    "discovering": status_styles.StatusStyle("running", "Discovering"),
+    "running": status_styles.STYLES[JobStatus.PROCESSING],
+    "paused": status_styles.STYLES[JobStatus.PAUSED],
+    "completed": status_styles.STYLES[JobStatus.COMPLETED],
+    "failed": status_styles.STYLES[JobStatus.FAILED],
+    "cancelled": status_styles.STYLES[JobStatus.CANCELLED],
 }
 PHASES = {"training": "Training", "face_detection": "Face detection", "clustering": "Clustering"}
 
 
 @register.filter
-def look(status: str) -> status_styles.Face:
+def look(status: str) -> status_styles.StatusStyle:
     """The face of a status of the unified answer."""
     return LOOKS[status]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from jobs.rules.formatting import format_number, pluralize
 from jobs.serializers import JobBody, PhaseBody
-from jobs.rules.formatting import number, things
 from training.templatetags.training_pages import hundredths
 from training.views.bars import KEYS
 
@@ -45,16 +45,16 @@ def _images(phase: PhaseBody, shown: Mapping[str, Any]) -> str:
     label, percentage = phase["label"], hundredths(shown["progress"]["percentage"])
     if phase["expected"] is None:
         return f"{label}: images are still being listed, so there is no total yet and it counts as 0."
-    done = f"{number(phase['done'])} done + {number(phase['skipped'])} skipped"
+    done = f"{format_number(phase['done'])} done + {format_number(phase['skipped'])} skipped"
     return (
-        f"{label}: ({done}) of {things(phase['expected'], 'image')} = {percentage} %."
+        f"{label}: ({done}) of {pluralize(phase['expected'], 'image')} = {percentage} %."
         f"{SKIPPED if phase['skipped'] else ''} Failed images are not counted. When each has an outcome it is completed"
-        f" if at least {number(phase['needed'])} ({phase['threshold']} %) are counted, else it has failed."
+        f" if at least {format_number(phase['needed'])} ({phase['threshold']} %) are counted, else it has failed."
     )
 
 
 def _clustering(label: str, progress: Mapping[str, Any]) -> str:
     if progress["total"]:
-        told = f"{number(progress['current'])} of {number(progress['total'])}"
+        told = f"{format_number(progress['current'])} of {format_number(progress['total'])}"
         return f"{label}: {told} as the worker told = {hundredths(progress['percentage'])} %."
     return f"{label}: it has no percent before it is over, unless its worker tells how much there is."

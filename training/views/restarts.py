@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from jobs.models import Phase
-from jobs.operations.previews import Figures, Offer, offer
-from jobs.rules.formatting import things
+from jobs.operations.previews import ActButton, JobSnapshot, act_button
+from jobs.rules.formatting import pluralize
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -24,23 +24,23 @@ WHOLE = {
 }
 
 
-def restarts(figures: Figures, user: User | AnonymousUser) -> list[Offer]:
+def restarts(figures: JobSnapshot, user: User | AnonymousUser) -> list[ActButton]:
     """Failed images, training, faces, clustering: what each would do, or why it is not possible now."""
     return [_failed(figures, user), *(_whole(figures, user, phase) for phase in figures.phases)]
 
 
-def _failed(figures: Figures, user: User | AnonymousUser) -> Offer:
+def _failed(figures: JobSnapshot, user: User | AnonymousUser) -> ActButton:
     """The failed images of training; where it has none, those of face detection."""
     failing = [phase for phase in figures.phases if phase.failed and phase.items_total]
     phase = (failing or figures.phases)[0]
-    effect = f"{things(phase.failed, 'failed image')} of {phase.label.lower()} pending again{LATER[phase.code]}"
-    made = offer("restart", figures, user, phase=phase.code, only="failed")
+    effect = f"{pluralize(phase.failed, 'failed image')} of {phase.label.lower()} pending again{LATER[phase.code]}"
+    made = act_button("restart", figures, user, phase=phase.code, only="failed")
     return _named(made, "Restart failed images…", effect, "" if failing else "No image has failed.")
 
 
-def _whole(figures: Figures, user: User | AnonymousUser, phase: Phase) -> Offer:
+def _whole(figures: JobSnapshot, user: User | AnonymousUser, phase: Phase) -> ActButton:
     label, effect = WHOLE[phase.code]
-    made = offer("restart", figures, user, phase=phase.code)
+    made = act_button("restart", figures, user, phase=phase.code)
     return _named(made, label, effect + LATER[phase.code], _why_not(phase))
 
 
@@ -52,5 +52,5 @@ def _why_not(phase: Phase) -> str:
     return "" if begun else f"{phase.label} has not begun yet."
 
 
-def _named(made: Offer, label: str, effect: str, why_not: str) -> Offer:
+def _named(made: ActButton, label: str, effect: str, why_not: str) -> ActButton:
     return replace(made, label=label, effect=f"{effect}.", why_not=made.why_not or why_not)

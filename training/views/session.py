@@ -7,16 +7,16 @@ from typing import Any
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse
 
-from jobs.operations.previews import Figures
-from jobs.serializers import JobBody
 from jobs.console.job.views import show_job
+from jobs.operations.previews import JobSnapshot
+from jobs.serializers import JobBody
 from training.models import ClusteringRun, FaceDetectionSession, TrainingSession
 from training.serializers import Parts, by_code, faces_body
 from training.unified_progress import unified_body
 from training.views.bars import said, segments_of
 from training.views.duplicates import duplicates_section
-from training.views.restarts import restarts
 from training.views.formula import why
+from training.views.restarts import restarts
 
 
 def session_page(request: HttpRequest, site: AdminSite, session_id: str) -> HttpResponse:
@@ -32,7 +32,7 @@ def session_page(request: HttpRequest, site: AdminSite, session_id: str) -> Http
     )
 
 
-def _adding(request: HttpRequest, figures: Figures, body: JobBody) -> dict[str, Any]:
+def _adding(request: HttpRequest, figures: JobSnapshot, body: JobBody) -> dict[str, Any]:
     """What the page shows besides its job: the unified answer, and what its figures are about."""
     parts = _parts(figures, body)
     unified = unified_body(parts)
@@ -51,7 +51,7 @@ def _adding(request: HttpRequest, figures: Figures, body: JobBody) -> dict[str, 
     }
 
 
-def _parts(figures: Figures, body: JobBody) -> Parts:
+def _parts(figures: JobSnapshot, body: JobBody) -> Parts:
     pk = figures.job.pk
     return Parts(
         session=TrainingSession.objects.get(pk=pk),

@@ -12,8 +12,8 @@ from typing import Any
 
 from progress_client.client import Client
 from progress_client.command import renderers
-from progress_client.command.tables import clean
 from progress_client.command.options import parser
+from progress_client.command.tables import clean
 from progress_client.command.terminal import Terminal
 from progress_client.errors import NotFound, ProgressError, Refused, WrongState
 from progress_client.job import Job

@@ -9,29 +9,29 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest
 
-from jobs.operations.bulk import Order
+from jobs.console.acts.selection import Selection
+from jobs.console.base import back_url, query_text
 from jobs.console.forms import ActForm
 from jobs.models import Job, Phase
-from jobs.operations.previews import ActSpec, Figures, Scope
-from jobs.console.acts.selection import Chosen
-from jobs.console.base import asked_text, way_back
+from jobs.operations.bulk import ActRequest
+from jobs.operations.previews import ActSpec, JobSnapshot, Scope
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-    from jobs.console.acts.signed_selection import Shown
+    from jobs.console.acts.signed_selection import SignedSelection
 
 
 @dataclass
-class Asked:
+class ConfirmationRequest:
     """`shown` is what a page has shown of it and somebody has confirmed; None while it is only asked for."""
 
     request: HttpRequest
     site: AdminSite
     act: ActSpec
     scope: Scope
-    chosen: Chosen
-    shown: Shown | None = None
+    chosen: Selection
+    shown: SignedSelection | None = None
 
     @property
     def jobs(self) -> list[Job]:
@@ -47,14 +47,14 @@ class Asked:
         """The part of one job: of the chosen items only its own."""
         return replace(self.scope, items=self.chosen.of(job))
 
-    def order(self, scope: Scope, answers: dict[str, Any]) -> Order:
+    def order(self, scope: Scope, answers: dict[str, Any]) -> ActRequest:
         """What is confirmed."""
-        return Order(self.act, replace(scope, threshold=answers.get("threshold")), answers["reason"])
+        return ActRequest(self.act, replace(scope, threshold=answers.get("threshold")), answers["reason"])
 
     @property
     def back(self) -> str:
         """Where one came from."""
-        return way_back(self.request, otherwise=self.jobs[0].get_absolute_url() if len(self.jobs) == 1 else "")
+        return back_url(self.request, otherwise=self.jobs[0].get_absolute_url() if len(self.jobs) == 1 else "")
 
     @property
     def phrase(self) -> str:
@@ -63,7 +63,7 @@ class Asked:
             return f"{len(self.jobs)} jobs" if self.act.slug in ("force-complete", "cancel") else ""
         return self.jobs[0].name if self.act.slug == "force-complete" else ""
 
-    def form(self, figures: Sequence[Figures]) -> ActForm:
+    def form(self, figures: Sequence[JobSnapshot]) -> ActForm:
         """The questions, with what has been answered so far."""
         given = self.request.POST
         initial = {"threshold": self.request.GET.get("threshold", ""), **given.dict()}
@@ -71,7 +71,7 @@ class Asked:
         data = given if given and "look" not in given else None
         return ActForm(data, act=self.act, phrase=self.phrase, phases=self._phases(figures), initial=initial)
 
-    def _phases(self, figures: Sequence[Figures]) -> list[Phase]:
+    def _phases(self, figures: Sequence[JobSnapshot]) -> list[Phase]:
         """The phases that the form lets choose, by code over all jobs."""
         found = [phase for f in figures for phase in (f.judged if self.act.slug == "threshold" else f.begun)]
         return list({phase.code: phase for phase in found}.values())
@@ -82,7 +82,7 @@ def scope_in(request: HttpRequest) -> Scope:
     query, form = request.GET, request.POST
     return Scope(
         phase=(form.get("phase") or query.get("phase", "")).replace("\0", ""),
-        signature=asked_text(request, "signature"),
+        signature=query_text(request, "signature"),
         all=query.get("all") == "1",
         only="failed" if (form.get("only") or query.get("only")) == "failed" else "all",
     )

@@ -13,20 +13,20 @@ from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
-from jobs.operations.bulk import Changed, Seen, do, seen_of
-from jobs.rules.errors import Refused
+from jobs.console.acts.act_request import ConfirmationRequest, scope_in
+from jobs.console.acts.confirm_many import act_on_many, ask_about_many
+from jobs.console.acts.selection import selected
+from jobs.console.acts.signed_selection import SignedSelection, load_selection, sign_selection
+from jobs.console.base import forbidden_page, not_found_page, render_page, visible_jobs
 from jobs.console.forms import ActForm
+from jobs.console.job_rows import Row, rows_of
 from jobs.models import Job
 from jobs.operations import Act
-from jobs.operations.previews import ACTS, ActSpec, Preview, figures_of, preview
+from jobs.operations.bulk import ExpectedState, StateChanged, execute, expected_state
+from jobs.operations.previews import ACTS, ActSpec, Preview, preview, snapshot_of
 from jobs.operations.previews.acts import forbidden as lacking
-from jobs.console.acts.act_request import Asked, scope_in
-from jobs.console.acts.selection import chosen
-from jobs.console.acts.confirm_many import act_on_many, ask_about_many
-from jobs.console.base import forbidden, jobs_of, missing, page
-from jobs.console.job_rows import Row, rows_of
-from jobs.console.acts.signed_selection import Shown, shown_of, sign
-from jobs.rules.formatting import number, things
+from jobs.rules.errors import Refused
+from jobs.rules.formatting import format_number, pluralize
 
 CHANGED = "{} has changed since you looked. These are the figures of now; look again and confirm."
 STALE = "This answers no page that was shown to you lately. These are the figures of now; look again and confirm."
@@ -56,17 +56,17 @@ def confirm_many(request: HttpRequest, site: AdminSite, slug: str) -> HttpRespon
 
 
 def _confirm(request: HttpRequest, site: AdminSite, act: ActSpec, *, job_id: int | None = None) -> HttpResponse:
-    visible = jobs_of(request)
+    visible = visible_jobs(request)
     if visible is None:
-        return forbidden(request, site, "To see jobs an account needs the permission jobs.view_job (role viewer).")
+        return forbidden_page(request, site, "To see jobs an account needs the permission jobs.view_job (role viewer).")
     confirmed = request.method == "POST" and "look" not in request.POST
     if confirmed and (lacks := lacking(act, request.user)):
-        return forbidden(request, site, lacks)
-    shown = shown_of(request, act, job_id=job_id) if confirmed else None
-    found = shown.chosen(visible) if shown else chosen(request, site, visible, job_id=job_id)
+        return forbidden_page(request, site, lacks)
+    shown = load_selection(request, act, job_id=job_id) if confirmed else None
+    found = shown.chosen(visible) if shown else selected(request, site, visible, job_id=job_id)
     if found is None or not found.jobs:
-        return missing(request, site, "There is no such job in your sight.")
-    asked = Asked(request, site, act, scope_in(request), found, shown)
+        return not_found_page(request, site, "There is no such job in your sight.")
+    asked = ConfirmationRequest(request, site, act, scope_in(request), found, shown)
     several = len(found.jobs) > 1
     if not confirmed:
         return ask_about_many(asked) if several else _ask(asked)
@@ -79,11 +79,11 @@ def _confirm(request: HttpRequest, site: AdminSite, act: ActSpec, *, job_id: int
 # --- one job -----------------------------------------------------------------------------------------
 
 
-def _ask(asked: Asked, *, form: ActForm | None = None, again: bool = False) -> HttpResponse:
+def _ask(asked: ConfirmationRequest, *, form: ActForm | None = None, again: bool = False) -> HttpResponse:
     [job] = asked.jobs
-    figures = figures_of(job)
+    figures = snapshot_of(job)
     told = preview(asked.act.slug, figures, asked.user, asked.scope_of(job))
-    shown = Shown(asked.chosen.words, {job.pk: seen_of(figures)}, asked.chosen.items, again=again)
+    shown = SignedSelection(asked.chosen.words, {job.pk: expected_state(figures)}, asked.chosen.items, again=again)
     context = {
         "title": f"{asked.act.title}: {job.name}",
         "act": asked.act,
@@ -91,35 +91,35 @@ def _ask(asked: Asked, *, form: ActForm | None = None, again: bool = False) -> H
         "single": Target(told, rows_of([job], now=figures.now)[job.pk]),
         "possible": not told.why_not,
         "form": form or asked.form([figures]),
-        "shown": sign(shown, asked.act, asked.user),
+        "shown": sign_selection(shown, asked.act, asked.user),
         "back": asked.back,
         "button": _button(asked.act, told),
         "narrow": asked.act.slug in ("threshold", "restart"),
     }
-    return page(asked.request, asked.site, "jobs/confirm.html", context)
+    return render_page(asked.request, asked.site, "jobs/confirm.html", context)
 
 
 def _button(act: ActSpec, told: Preview) -> str:
     if act.slug in ("retry", "release", "skip"):
-        return f"{act.title} {things(told.changes, 'item')}"
+        return f"{act.title} {pluralize(told.changes, 'item')}"
     return f"{act.title} {'' if act.slug == 'threshold' else 'job'}".strip()
 
 
-def _act(asked: Asked, shown: Shown) -> HttpResponse:
+def _act(asked: ConfirmationRequest, shown: SignedSelection) -> HttpResponse:
     [job] = asked.jobs
-    form = asked.form([figures_of(job)])
+    form = asked.form([snapshot_of(job)])
     if not form.is_valid():
         return _ask(asked, form=form, again=shown.again)
     seen = shown.jobs[job.pk]
     every_change_counts = asked.act.grave and not shown.again
     try:
-        act = do(
+        act = execute(
             asked.order(asked.scope_of(job), form.cleaned_data),
             job.pk,
-            seen=seen if every_change_counts else Seen(seen.states),
+            seen=seen if every_change_counts else ExpectedState(seen.states),
             actor=asked.user,
         )
-    except Changed:
+    except StateChanged:
         messages.warning(asked.request, CHANGED.format(job.name))
         job.refresh_from_db()
         return _ask(asked, form=form, again=True)
@@ -132,11 +132,11 @@ def _act(asked: Asked, shown: Shown) -> HttpResponse:
 
 
 _CHANGED: dict[str, Callable[[int], str]] = {
-    "retry": lambda changed: f"{number(changed)} retried",
-    "release": lambda changed: f"{number(changed)} released",
-    "skip": lambda changed: f"{number(changed)} skipped",
-    "restart": lambda changed: f"{things(changed, 'item')} pending again",
-    "force-complete": lambda changed: f"{things(changed, 'phase')} force-completed",
+    "retry": lambda changed: f"{format_number(changed)} retried",
+    "release": lambda changed: f"{format_number(changed)} released",
+    "skip": lambda changed: f"{format_number(changed)} skipped",
+    "restart": lambda changed: f"{pluralize(changed, 'item')} pending again",
+    "force-complete": lambda changed: f"{pluralize(changed, 'phase')} force-completed",
 }
 
 
@@ -144,4 +144,4 @@ def outcome(spec: ActSpec, act: Act) -> str:
     """`12 retried, 1 refused: is processing …`."""
     said = _CHANGED[spec.slug](act.changed) if spec.slug in _CHANGED and act.changed else act.detail.rstrip(".")
     refused = Counter(refusal.detail.rstrip(".") for refusal in act.refused)
-    return f"{said}{''.join(f', {number(count)} refused: {why}' for why, count in refused.items())}."
+    return f"{said}{''.join(f', {format_number(count)} refused: {why}' for why, count in refused.items())}."

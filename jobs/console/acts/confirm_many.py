@@ -18,21 +18,21 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpResponse, HttpResponseRedirect
 from django.utils.html import format_html
 
-from jobs.operations import bulk
 from jobs.console import status_styles
-from jobs.operations.bulk import Mark, seen_of
-from jobs.rules.errors import NotPermitted
-from jobs.console.forms import ActForm
-from jobs.models import BulkAct, Job
-from jobs.operations.previews import Forecast, Preview, forecasts, many_figures, preview
-from jobs.operations.previews.confirmation_text import Lines
-from jobs.console.acts.act_request import Asked
-from jobs.console.bulk.summary_text import amount, headline, left_alone
+from jobs.console.acts.act_request import ConfirmationRequest
 from jobs.console.acts.selection import MOST_ITEMS, MOST_JOBS
-from jobs.console.base import forbidden, page
+from jobs.console.acts.signed_selection import SignedSelection, sign_selection
+from jobs.console.base import forbidden_page, render_page
+from jobs.console.bulk.summary_text import amount, headline, left_alone
+from jobs.console.forms import ActForm
 from jobs.console.job_rows import Row, rows_of
-from jobs.console.acts.signed_selection import Shown, sign
-from jobs.rules.formatting import number, things
+from jobs.models import BulkAct, Job
+from jobs.operations import bulk
+from jobs.operations.bulk import TargetSelection, expected_state
+from jobs.operations.previews import ActEstimate, Preview, estimates, preview, snapshots_of
+from jobs.operations.previews.confirmation_text import Lines
+from jobs.rules.errors import NotPermitted
+from jobs.rules.formatting import format_number, pluralize
 
 SAMPLES = 10
 SAMPLES_REFUSED = 5
@@ -70,7 +70,7 @@ class Summary:
     changes: str
     items: int | None
     reasons: list[Reason]
-    statuses: list[tuple[status_styles.Face, int]]
+    statuses: list[tuple[status_styles.StatusStyle, int]]
     common: Lines
     samples: list[Sample]
 
@@ -80,13 +80,13 @@ class Summary:
         return self.total - len(self.samples)
 
 
-def ask_about_many(asked: Asked, *, form: ActForm | None = None, again: bool = False) -> HttpResponse:
+def ask_about_many(asked: ConfirmationRequest, *, form: ActForm | None = None, again: bool = False) -> HttpResponse:
     """The page that asks."""
-    found = forecasts(asked.act, asked.jobs, asked.user, asked.scope, asked.chosen.items)
-    seen = {each.job.pk: seen_of(each.figures) for each in found}
+    found = estimates(asked.act, asked.jobs, asked.user, asked.scope, asked.chosen.items)
+    seen = {each.job.pk: expected_state(each.figures) for each in found}
     summary = _summary(asked, found)
     context = {
-        "title": f"{asked.act.title} {number(len(asked.jobs))} jobs",
+        "title": f"{asked.act.title} {format_number(len(asked.jobs))} jobs",
         "act": asked.act,
         "chosen": asked.chosen,
         "summary": summary,
@@ -94,18 +94,20 @@ def ask_about_many(asked: Asked, *, form: ActForm | None = None, again: bool = F
         "most_jobs": MOST_JOBS,
         "most_items": MOST_ITEMS,
         "form": form or asked.form([each.figures for each in found]),
-        "shown": sign(Shown(asked.chosen.words, seen, asked.chosen.items, again=again), asked.act, asked.user),
+        "shown": sign_selection(
+            SignedSelection(asked.chosen.words, seen, asked.chosen.items, again=again), asked.act, asked.user
+        ),
         "back": asked.back,
-        "button": f"{asked.act.title} {things(summary.possible, 'job')}",
+        "button": f"{asked.act.title} {pluralize(summary.possible, 'job')}",
         "narrow": asked.act.slug in ("threshold", "restart"),
     }
-    return page(asked.request, asked.site, "jobs/confirm.html", context)
+    return render_page(asked.request, asked.site, "jobs/confirm.html", context)
 
 
-def _summary(asked: Asked, found: list[Forecast]) -> Summary:
+def _summary(asked: ConfirmationRequest, found: list[ActEstimate]) -> Summary:
     possible = [each for each in found if not each.why_not]
     refused = [each for each in found if each.why_not]
-    states = Counter(status_styles.face_of(each.job) for each in found)
+    states = Counter(status_styles.style_of(each.job) for each in found)
     items = asked.chosen.items
     shown = [*possible[:SAMPLES], *refused[:SAMPLES_REFUSED]]
     previews = [preview(asked.act.slug, each.figures, asked.user, asked.scope_of(each.job)) for each in shown]
@@ -122,7 +124,7 @@ def _summary(asked: Asked, found: list[Forecast]) -> Summary:
     )
 
 
-def _reasons(refused: Iterable[Forecast]) -> list[Reason]:
+def _reasons(refused: Iterable[ActEstimate]) -> list[Reason]:
     names: dict[str, list[str]] = {}
     for each in refused:
         names.setdefault(each.why_not, []).append(each.job.name)
@@ -131,7 +133,7 @@ def _reasons(refused: Iterable[Forecast]) -> list[Reason]:
 
 def _some(names: Sequence[str]) -> str:
     more = len(names) - MOST_NAMED
-    return ", ".join(names[:MOST_NAMED]) + (f" and {number(more)} more" if more > 0 else "")
+    return ", ".join(names[:MOST_NAMED]) + (f" and {format_number(more)} more" if more > 0 else "")
 
 
 def _common(previews: list[Preview]) -> Lines:
@@ -156,34 +158,34 @@ def _samples(previews: list[Preview], common: Lines) -> list[Sample]:
 # --- doing -------------------------------------------------------------------------------------------
 
 
-def act_on_many(asked: Asked) -> HttpResponse:
+def act_on_many(asked: ConfirmationRequest) -> HttpResponse:
     """Begin the bulk act, go on with it as long as a request may take, and tell."""
     assert asked.shown is not None
-    figures = many_figures(asked.jobs)
+    figures = snapshots_of(asked.jobs)
     form = asked.form(figures)
     if not form.is_valid():
         return ask_about_many(asked, form=form, again=asked.shown.again)
     moved = sum(asked.shown.jobs[f.job.pk].revision != f.job.revision for f in figures)
     if asked.act.grave and moved and not asked.shown.again:
-        messages.warning(asked.request, CHANGED.format(things(moved, "job")))
+        messages.warning(asked.request, CHANGED.format(pluralize(moved, "job")))
         return ask_about_many(asked, form=form, again=True)
     order = asked.order(asked.scope, form.cleaned_data)
     try:
-        begun = bulk.begin(order, _marks(asked), actor=asked.user, words=asked.chosen.words, back=asked.back)
+        begun = bulk.create_bulk_act(order, _marks(asked), actor=asked.user, words=asked.chosen.words, back=asked.back)
     except NotPermitted as error:
-        return forbidden(asked.request, asked.site, error.detail)
+        return forbidden_page(asked.request, asked.site, error.detail)
     return _go_on(asked, begun)
 
 
-def _marks(asked: Asked) -> list[Mark]:
+def _marks(asked: ConfirmationRequest) -> list[TargetSelection]:
     assert asked.shown is not None
-    return [Mark(job, asked.shown.jobs[job.pk].states, asked.chosen.of(job)) for job in asked.jobs]
+    return [TargetSelection(job, asked.shown.jobs[job.pk].states, asked.chosen.of(job)) for job in asked.jobs]
 
 
-def _go_on(asked: Asked, begun: BulkAct) -> HttpResponse:
+def _go_on(asked: ConfirmationRequest, begun: BulkAct) -> HttpResponse:
     """Back to the list with what was done; where that takes longer, to the page that shows how far it is."""
     with suppress(OperationalError, InterfaceError):
-        bulk.go_on(begun, seconds=PATIENCE_SECONDS)
+        bulk.run_bulk_act(begun, seconds=PATIENCE_SECONDS)
     if begun.is_running:
         return HttpResponseRedirect(begun.get_absolute_url())
     level = messages.SUCCESS if begun.done else messages.WARNING

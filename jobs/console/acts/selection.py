@@ -40,11 +40,11 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, QueryDict
 
+from jobs.console.base import numbers
+from jobs.console.items.filters import filters_of, in_words, narrowed
 from jobs.models import Item, Job
 from jobs.models.jobs import JobQuerySet
-from jobs.console.items.filters import filters_of, in_words, narrowed
-from jobs.console.base import numbers
-from jobs.rules.formatting import number, things
+from jobs.rules.formatting import format_number, pluralize
 
 MOST_JOBS = 5_000
 MOST_ITEMS = 50_000
@@ -53,7 +53,7 @@ OWN = ("match", "query", "back")
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ListMatch:
     """Everything that a list matches: in words, and its rows with the way to the job's id, and to the item's where
     they are items."""
 
@@ -64,7 +64,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class Selection:
     """What an act is about. `items` are those of each job; None where it is about jobs as a whole.
 
     `rest` says what is left out where more match than one confirmation takes.
@@ -80,7 +80,7 @@ class Chosen:
         return self.items.get(job.pk, ()) if self.items is not None else ()
 
 
-Source = Callable[[HttpRequest, AdminSite, QueryDict], Found]
+Source = Callable[[HttpRequest, AdminSite, QueryDict], ListMatch]
 SOURCES: dict[str, Source] = {}
 
 
@@ -94,7 +94,9 @@ def source(name: str) -> Callable[[Source], Source]:
     return register
 
 
-def chosen(request: HttpRequest, site: AdminSite, visible: JobQuerySet, *, job_id: int | None = None) -> Chosen | None:
+def selected(
+    request: HttpRequest, site: AdminSite, visible: JobQuerySet, *, job_id: int | None = None
+) -> Selection | None:
     """What the address chooses of the visible jobs, at `job-act` of that one; None where it makes no sense."""
     if job_id is not None and not visible.filter(pk=job_id).exists():
         return None
@@ -109,23 +111,23 @@ def chosen(request: HttpRequest, site: AdminSite, visible: JobQuerySet, *, job_i
 # --- ticked ------------------------------------------------------------------------------------------
 
 
-def _ticked(visible: JobQuerySet, job_ids: list[int], item_ids: list[int]) -> Chosen:
+def _ticked(visible: JobQuerySet, job_ids: list[int], item_ids: list[int]) -> Selection:
     jobs = list(visible.filter(pk__in=job_ids[:MOST_JOBS]).order_by("-pk"))
     kept = item_ids[:MOST_ITEMS]
-    words = f"{things(len(kept), 'ticked item')}" if kept else f"{things(len(jobs), 'ticked job')}"
+    words = f"{pluralize(len(kept), 'ticked item')}" if kept else f"{pluralize(len(jobs), 'ticked job')}"
     if not item_ids:
-        return Chosen(words, jobs, rest=_rest(job_ids, MOST_JOBS, "ticked job"))
+        return Selection(words, jobs, rest=_rest(job_ids, MOST_JOBS, "ticked job"))
     rest = _rest(item_ids, MOST_ITEMS, "ticked item")
     if len(jobs) == 1:
-        return Chosen(words, jobs, {jobs[0].pk: tuple(kept)}, rest)
+        return Selection(words, jobs, {jobs[0].pk: tuple(kept)}, rest)
     rows = Item.objects.filter(phase__job__in=jobs).with_ids(kept).order_by("pk")
     items = _by_job(rows.values_list("phase__job_id", "pk"))
-    return Chosen(words, [job for job in jobs if job.pk in items], items, rest)
+    return Selection(words, [job for job in jobs if job.pk in items], items, rest)
 
 
 def _rest(ids: list[int], most: int, one: str) -> str:
     """More ids than these are not even read from the address."""
-    return f"Only the first {things(most, one)} are taken; tick the others afterwards." if len(ids) > most else ""
+    return f"Only the first {pluralize(most, one)} are taken; tick the others afterwards." if len(ids) > most else ""
 
 
 def _by_job(pairs: Any) -> dict[int, tuple[int, ...]]:
@@ -138,7 +140,7 @@ def _by_job(pairs: Any) -> dict[int, tuple[int, ...]]:
 # --- matched -----------------------------------------------------------------------------------------
 
 
-def _all_of(found: Found, visible: JobQuerySet) -> Chosen:
+def _all_of(found: ListMatch, visible: JobQuerySet) -> Selection:
     """Everything that is found, or of more than one confirmation takes the newest jobs."""
     rows = found.rows.order_by()
     most, pair = MOST_ITEMS if found.item else MOST_JOBS, (found.job, found.item or found.job)
@@ -155,19 +157,19 @@ def _all_of(found: Found, visible: JobQuerySet) -> Chosen:
     kept = {job.pk: items[job.pk] for job in jobs} if found.item else None
     taken = sum(map(len, kept.values())) if kept is not None else len(jobs)
     rest = _left(rows[:MOST_COUNTED].count(), taken, "item" if found.item else "job") if is_cut and jobs else ""
-    return Chosen(found.words, jobs, kept, rest)
+    return Selection(found.words, jobs, kept, rest)
 
 
 def _left(matched: int, taken: int, one: str) -> str:
     """Say how much is taken, and that the rest needs another confirmation.."""
-    of = f"{number(MOST_COUNTED)} {one}s or more" if matched == MOST_COUNTED else things(matched, one)
+    of = f"{format_number(MOST_COUNTED)} {one}s or more" if matched == MOST_COUNTED else pluralize(matched, one)
     return (
-        f"More match than one confirmation takes: these are {number(taken)} of {of}, the newest jobs first. "
+        f"More match than one confirmation takes: these are {format_number(taken)} of {of}, the newest jobs first. "
         "When they are done, come back for the others."
     )
 
 
-def _matched(request: HttpRequest, site: AdminSite, job_id: int | None) -> Found | None:
+def _matched(request: HttpRequest, site: AdminSite, job_id: int | None) -> ListMatch | None:
     """Ask the list behind `match`; None where there is none of that name, or its filters make no sense."""
     query = _query_of(request)
     if job_id is not None:
@@ -190,7 +192,7 @@ def _query_of(request: HttpRequest) -> QueryDict:
     return query
 
 
-def _rows_of_list(request: HttpRequest, site: AdminSite, query: QueryDict) -> Found:
+def _rows_of_list(request: HttpRequest, site: AdminSite, query: QueryDict) -> ListMatch:
     """The rows of a list of the admin."""
     lists = {f"{model._meta.app_label}_{model._meta.model_name}": each for model, each in site._registry.items()}
     model_admin: Any = lists[request.GET["match"]]
@@ -204,13 +206,13 @@ def _rows_of_list(request: HttpRequest, site: AdminSite, query: QueryDict) -> Fo
 
 
 @source("items")
-def items_of_job(request: HttpRequest, site: AdminSite, query: QueryDict) -> Found:
+def items_of_job(request: HttpRequest, site: AdminSite, query: QueryDict) -> ListMatch:
     """The items of one job (`job`, and `phase` if given) under the filters of its page."""
     [job_id] = numbers(query, "job", most=1) or [0]
     filters, phase = filters_of(query), query.get("phase", "").replace("\0", "")
     items = narrowed(Item.objects.filter(phase__job=job_id), filters)
     said = ", ".join(filter(None, [f"phase {phase}" if phase else "", in_words(filters)]))
-    return Found(
+    return ListMatch(
         words=f"items: {said}" if said else "all items",
         rows=items.filter(phase__code=phase) if phase else items,
         job="phase__job_id",

@@ -13,10 +13,10 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.core import signing
 from django.http import HttpRequest
 
-from jobs.operations.bulk import Seen
+from jobs.console.acts.selection import Selection
 from jobs.models.jobs import JobQuerySet
+from jobs.operations.bulk import ExpectedState
 from jobs.operations.previews import ActSpec
-from jobs.console.acts.selection import Chosen
 
 FIELD = "shown"
 SALT = "jobs.shown"
@@ -24,7 +24,7 @@ VALID_SECONDS = 12 * 3600
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class SignedSelection:
     """The set of a confirmation.
 
     A job that works has a new revision with every report. So a grave act looks at the revisions once; when the page
@@ -32,17 +32,17 @@ class Shown:
     """
 
     words: str
-    jobs: Mapping[int, Seen]
+    jobs: Mapping[int, ExpectedState]
     items: Mapping[int, tuple[int, ...]] | None = None
     again: bool = False
 
-    def chosen(self, visible: JobQuerySet) -> Chosen:
+    def chosen(self, visible: JobQuerySet) -> Selection:
         """The jobs that are still there and in sight."""
         jobs = list(visible.filter(pk__in=list(self.jobs)).order_by("-pk"))
-        return Chosen(self.words, jobs, self.items)
+        return Selection(self.words, jobs, self.items)
 
 
-def sign(shown: Shown, act: ActSpec, user: User | AnonymousUser) -> str:
+def sign_selection(shown: SignedSelection, act: ActSpec, user: User | AnonymousUser) -> str:
     """The text that goes with the page."""
     body = {
         "for": [user.pk, act.slug],
@@ -54,17 +54,17 @@ def sign(shown: Shown, act: ActSpec, user: User | AnonymousUser) -> str:
     return signing.dumps(body, salt=SALT, compress=True)
 
 
-def shown_of(request: HttpRequest, act: ActSpec, *, job_id: int | None = None) -> Shown | None:
+def load_selection(request: HttpRequest, act: ActSpec, *, job_id: int | None = None) -> SignedSelection | None:
     """What came back; None where no page has shown it to this account for this act, or too long ago."""
     try:
         body = signing.loads(request.POST.get(FIELD, ""), salt=SALT, max_age=VALID_SECONDS)
     except signing.BadSignature:
         return None
-    jobs = {pk: Seen(states, revision) for pk, states, revision in body["jobs"]}
+    jobs = {pk: ExpectedState(states, revision) for pk, states, revision in body["jobs"]}
     if body["for"] != [request.user.pk, act.slug] or (job_id is not None and list(jobs) != [job_id]):
         return None
     items = None if body["items"] is None else {pk: _sums(steps) for pk, *steps in body["items"]}
-    return Shown(body["words"], jobs, items, again=body["again"])
+    return SignedSelection(body["words"], jobs, items, again=body["again"])
 
 
 def _steps(ids: tuple[int, ...]) -> list[int]:

@@ -19,11 +19,11 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from jobs.rules import names
 from jobs.access import check_account, granted, limited_to, lock_account
-from jobs.rules.errors import BadInput, NotFound, NotPermitted
 from jobs.models import Membership
 from jobs.models.jobs import projects_of
+from jobs.rules import names
+from jobs.rules.errors import BadInput, NotFound, NotPermitted
 
 admin.site.unregister(User)
 admin.site.unregister(Group)

@@ -12,8 +12,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
+from jobs.console.acts.selection import ListMatch
 from jobs.operations.previews import ACTS, ActSpec
-from jobs.console.acts.selection import Found
 
 Action = Callable[[admin.ModelAdmin, HttpRequest, QuerySet[Any]], HttpResponse]
 ON_JOBS = tuple(slug for slug in ACTS if slug != "skip")
@@ -42,10 +42,10 @@ class ActsOnRows:
         """What this act is done to, in the words of the menu."""
         return self.rows_are
 
-    def matched(self, request: HttpRequest) -> Found:
+    def matched(self, request: HttpRequest) -> ListMatch:
         """Everything that the filters and the search of the address match, and what they are in words."""
         shown = self.get_changelist_instance(request)  # type: ignore[attr-defined]
-        return Found(in_words(request, shown), shown.queryset, self.job_path, self.item_path)
+        return ListMatch(in_words(request, shown), shown.queryset, self.job_path, self.item_path)
 
 
 def in_words(request: HttpRequest, shown: ChangeList) -> str:

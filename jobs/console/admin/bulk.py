@@ -15,11 +15,11 @@ from jobs.console import status_styles
 from jobs.console.admin.columns import pill
 from jobs.console.admin.export import Column
 from jobs.console.admin.lists import ReadOnlyAdmin
+from jobs.console.bulk.summary_text import headline
+from jobs.console.templatetags.progress_pages import clock
 from jobs.models import BulkAct
 from jobs.operations.previews import ACTS
-from jobs.console.templatetags.progress_pages import clock
-from jobs.console.bulk.summary_text import headline
-from jobs.rules.formatting import number
+from jobs.rules.formatting import format_number
 
 
 class ByAct(admin.SimpleListFilter):
@@ -70,7 +70,7 @@ class BulkActAdmin(ReadOnlyAdmin):
     @admin.display(description="Act")
     def link(self, bulk: BulkAct) -> SafeString:
         """The act, leading to its page."""
-        title = f"{ACTS[bulk.act].title} {number(bulk.total)} jobs"
+        title = f"{ACTS[bulk.act].title} {format_number(bulk.total)} jobs"
         return format_html('<a href="{}">{}</a>', bulk.get_absolute_url(), title)
 
     @admin.display(description="Done")

@@ -9,11 +9,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from jobs.console import status_styles
-from jobs.models import Job
 from jobs.console.templatetags import progress_pages as tags
+from jobs.models import Job
 
 
-def pill(face: status_styles.Face) -> SafeString:
+def pill(face: status_styles.StatusStyle) -> SafeString:
     """Icon, word and border of a state."""
     return render_to_string("jobs/parts/pill.html", {"face": face})
 

@@ -17,10 +17,10 @@ from jobs.console import status_styles
 from jobs.console.admin.columns import pill
 from jobs.console.admin.export import Column
 from jobs.console.admin.lists import ReadOnlyAdmin
+from jobs.console.deliveries.dead_letters import MOST_AT_ONCE
+from jobs.console.templatetags.progress_pages import clock
 from jobs.models import InboxMessage
 from jobs.models.events import InboxStatus
-from jobs.console.templatetags.progress_pages import clock
-from jobs.console.deliveries.dead_letters import MOST_AT_ONCE
 
 
 class Status(admin.SimpleListFilter):

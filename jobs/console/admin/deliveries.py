@@ -18,11 +18,11 @@ from jobs.console import status_styles
 from jobs.console.admin.columns import job_link, pill
 from jobs.console.admin.export import Column
 from jobs.console.admin.lists import ReadOnlyAdmin
+from jobs.console.deliveries.delivery_queries import place, visible_endpoints
+from jobs.console.deliveries.replay import MOST_AT_ONCE
+from jobs.console.templatetags.progress_pages import clock, due
 from jobs.models import Delivery, Job
 from jobs.models.outbox import DeliveryStatus
-from jobs.console.templatetags.progress_pages import clock, due
-from jobs.console.deliveries.replay import MOST_AT_ONCE
-from jobs.console.deliveries.delivery_queries import endpoints_of, place
 
 MOST_ENDPOINTS = 50
 
@@ -57,7 +57,7 @@ class AtEndpoint(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """By name, the newest first."""
-        found = endpoints_of(request)
+        found = visible_endpoints(request)
         return [(str(each.pk), place(each)) for each in (found[:MOST_ENDPOINTS] if found is not None else ())]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> QuerySet[Delivery]:

@@ -14,8 +14,8 @@ from django.utils.safestring import SafeString
 from jobs.console import status_styles
 from jobs.console.admin.columns import pill
 from jobs.console.admin.lists import ReadOnlyAdmin
-from jobs.models import Delivery, Endpoint
 from jobs.console.deliveries.delivery_queries import place
+from jobs.models import Delivery, Endpoint
 from jobs.rules.formatting import DASH
 
 
@@ -71,5 +71,7 @@ class EndpointAdmin(ReadOnlyAdmin):
         """Whether something waits or was given up, leading to it."""
         address = reverse("admin:jobs_delivery_changelist")
         there = {"waiting": endpoint.waits, "dead": endpoint.died}  # type: ignore[attr-defined]
-        links = [(address, status, endpoint.pk, pill(status_styles.TOLD[status])) for status, some in there.items() if some]
+        links = [
+            (address, status, endpoint.pk, pill(status_styles.TOLD[status])) for status, some in there.items() if some
+        ]
         return format_html_join(" ", '<a href="{}?status={}&amp;endpoint={}">{}</a>', links) or DASH

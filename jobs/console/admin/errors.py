@@ -13,9 +13,9 @@ from django.utils import timezone
 
 from jobs.access import access_of
 from jobs.console.admin.export import NOTATIONS, Column, Notation, headers_of
-from jobs.serializers import JobsErrorGroup
 from jobs.console.errors.filters import filters_of
 from jobs.console.errors.views import errors_found
+from jobs.serializers import JobsErrorGroup
 
 MOST_EXPORTED = 5000
 

@@ -13,9 +13,9 @@ from jobs.console.admin.columns import job_link, pill
 from jobs.console.admin.export import Column
 from jobs.console.admin.filters import OfWorker, StatusOfItems
 from jobs.console.admin.lists import ReadOnlyAdmin
+from jobs.console.templatetags.progress_pages import clock, until
 from jobs.models import Event, Item, Job, Phase
 from jobs.models.items import digest
-from jobs.console.templatetags.progress_pages import clock, until
 from jobs.rules.formatting import DASH
 
 
@@ -50,7 +50,7 @@ class ItemAdmin(ActsOnRows, ReadOnlyAdmin):
     @admin.display(description="Status")
     def state(self, item: Item) -> SafeString:
         """The pill."""
-        return pill(status_styles.FACES[item.status])
+        return pill(status_styles.STYLES[item.status])
 
     @admin.display(description="Item")
     def name(self, item: Item) -> str:

@@ -11,15 +11,15 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from jobs.console import status_styles
-from jobs.rules import progress
 from jobs.console.admin.action_mixin import ActsOnRows
 from jobs.console.admin.columns import bar, job_link, pill
 from jobs.console.admin.export import Column
 from jobs.console.admin.filters import Finished, Kind, PartialFilter, Status, StuckFilter
 from jobs.console.admin.lists import ReadOnlyAdmin
-from jobs.models import Job, Phase
 from jobs.console.templatetags.progress_pages import ago, clock, until
-from jobs.rules.formatting import DASH, number
+from jobs.models import Job, Phase
+from jobs.rules import progress
+from jobs.rules.formatting import DASH, format_number
 
 
 @admin.register(Job)
@@ -52,7 +52,7 @@ class JobAdmin(ActsOnRows, ReadOnlyAdmin):
     @admin.display(description="Status")
     def state(self, job: Job) -> SafeString:
         """The pill."""
-        return pill(status_styles.face_of(job))
+        return pill(status_styles.style_of(job))
 
     @admin.display(description="Job", ordering="name")
     def link(self, job: Job) -> SafeString | str:
@@ -78,13 +78,16 @@ class JobAdmin(ActsOnRows, ReadOnlyAdmin):
         needed = [progress.needed(phase.expected, phase.threshold) for phase in phases]
         done, expected = sum(phase.counts.processed for phase in phases), [phase.expected for phase in phases]
         return format_html(
-            '<span class="num">{} / {} / {}</span>', number(done), number(_sum(needed)), number(_sum(expected))
+            '<span class="num">{} / {} / {}</span>',
+            format_number(done),
+            format_number(_sum(needed)),
+            format_number(_sum(expected)),
         )
 
     @admin.display(description="Failed")
     def failed(self, job: Job) -> str:
         """Failed items over all phases."""
-        return number(sum(phase.failed for phase in job.phases.all()))
+        return format_number(sum(phase.failed for phase in job.phases.all()))
 
     @admin.display(description="Deadline")
     def deadline(self, job: Job) -> SafeString | str:
@@ -136,7 +139,7 @@ class PhaseAdmin(ReadOnlyAdmin):
     @admin.display(description="Status")
     def state(self, phase: Phase) -> SafeString:
         """The pill."""
-        return pill(status_styles.face(phase.status, partial=phase.partial))
+        return pill(status_styles.style(phase.status, partial=phase.partial))
 
     @admin.display(description="Job")
     def link(self, phase: Phase) -> SafeString | str:
@@ -161,7 +164,10 @@ class PhaseAdmin(ReadOnlyAdmin):
         needed = progress.needed(phase.expected, phase.threshold)
         done = phase.counts.processed
         return format_html(
-            '<span class="num">{} / {} / {}</span>', number(done), number(needed), number(phase.expected)
+            '<span class="num">{} / {} / {}</span>',
+            format_number(done),
+            format_number(needed),
+            format_number(phase.expected),
         )
 
     @admin.display(description="Deadline", ordering="deadline_at")

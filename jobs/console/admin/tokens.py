@@ -14,9 +14,9 @@ from django.utils.safestring import SafeString
 from knox.models import AuthToken
 
 from jobs.api import tokens
+from jobs.api.tokens import DIGEST_SHOWN
 from jobs.console.admin.lists import ReadOnlyAdmin
 from jobs.console.templatetags.progress_pages import ago, clock
-from jobs.api.tokens import DIGEST_SHOWN
 from jobs.console.tokens.views import MOST_AT_ONCE
 from jobs.rules.formatting import DASH
 

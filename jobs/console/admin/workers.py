@@ -19,12 +19,12 @@ from jobs.console.admin.export import Column
 from jobs.console.admin.filters import Holding, Sign
 from jobs.console.admin.lists import ReadOnlyAdmin
 from jobs.console.status_styles import FAILING
-from jobs.models import Job, Worker
-from jobs.models.workers import MANY_FAILURES, SILENT
 from jobs.console.templatetags.progress_pages import ago
 from jobs.console.workers.worker_figures import figures_of_workers
-from jobs.console.workers.worker_queries import worker_face
-from jobs.rules.formatting import DASH, number
+from jobs.console.workers.worker_queries import worker_style
+from jobs.models import Job, Worker
+from jobs.models.workers import MANY_FAILURES, SILENT
+from jobs.rules.formatting import DASH, format_number
 
 
 class WorkerList(ChangeList):
@@ -62,7 +62,7 @@ class WorkerAdmin(ReadOnlyAdmin):
     ordering = ("-seen_at", "-id")
     exported = (
         *map(Column, ("id", "name", "version", "seen_at")),
-        Column("state", lambda worker: worker_face(worker.seen_at, now=timezone.now()).code),
+        Column("state", lambda worker: worker_style(worker.seen_at, now=timezone.now()).code),
         Column("holds", lambda worker: worker.figures.held),
         Column("done_last_hour", lambda worker: worker.figures.done),
         Column("failed_last_hour", lambda worker: worker.figures.failed),
@@ -103,7 +103,7 @@ class WorkerAdmin(ReadOnlyAdmin):
         """Alive, silent or gone; failing where it is heard and its last items all failed."""
         now = timezone.now()
         only_fails = worker.failed_in_a_row >= MANY_FAILURES and now - worker.seen_at <= SILENT
-        return pill(FAILING if only_fails else worker_face(worker.seen_at, now=now))
+        return pill(FAILING if only_fails else worker_style(worker.seen_at, now=now))
 
     @admin.display(description="Version", ordering="version")
     def version_told(self, worker: Worker) -> str:
@@ -118,17 +118,17 @@ class WorkerAdmin(ReadOnlyAdmin):
     @admin.display(description="Holds")
     def holds(self, worker: Any) -> str:
         """How many items."""
-        return number(worker.figures.held)
+        return format_number(worker.figures.held)
 
     @admin.display(description="Done/h")
     def done(self, worker: Any) -> str:
         """In the last hour."""
-        return number(worker.figures.done)
+        return format_number(worker.figures.done)
 
     @admin.display(description="Failed/h")
     def failed(self, worker: Any) -> str:
         """In the last hour."""
-        return number(worker.figures.failed)
+        return format_number(worker.figures.failed)
 
     @admin.display(description="Last job")
     def link(self, worker: Worker) -> SafeString | str:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from jobs.models import BulkAct
 from jobs.models.bulk import TargetOutcome
 from jobs.operations.previews import ACTS, ActSpec
-from jobs.rules.formatting import number, things
+from jobs.rules.formatting import format_number, pluralize
 
 MOST_TOLD = 5
 MOST_NAMED = 3
@@ -41,7 +41,7 @@ class Group:
         """A few of their names."""
         more = len(self.jobs) - most
         named = ", ".join(job.name for job in self.jobs[:most])
-        return f"{named} and {number(more)} more" if more > 0 else named
+        return f"{named} and {format_number(more)} more" if more > 0 else named
 
 
 def jobs_of_act(bulk: BulkAct) -> list[Done]:
@@ -69,31 +69,31 @@ def items_left(jobs: Iterable[Done]) -> list[tuple[str, int]]:
 def amount(act: ActSpec, changes: int) -> str:
     """What a number of changes means for this act: `12 items`, `3 phases`; empty where it counts jobs."""
     if act.slug in (*ITEMS, "restart"):
-        return things(changes, "item")
-    return things(changes, "phase") if act.slug == "force-complete" else ""
+        return pluralize(changes, "item")
+    return pluralize(changes, "phase") if act.slug == "force-complete" else ""
 
 
 def headline(bulk: BulkAct) -> str:
     """`12 items retried in 3 jobs, 1 job refused.`"""
     act = ACTS[bulk.act]
-    jobs = things(bulk.done, "job")
+    jobs = pluralize(bulk.done, "job")
     if act.slug in ITEMS:
-        said = f"{things(bulk.changed, 'item')} {act.past} in {jobs}"
+        said = f"{pluralize(bulk.changed, 'item')} {act.past} in {jobs}"
     elif act.slug == "restart":
-        said = f"{jobs} restarted, {things(bulk.changed, 'item')} pending again"
+        said = f"{jobs} restarted, {pluralize(bulk.changed, 'item')} pending again"
     else:
         said = f"Threshold changed in {jobs}" if act.slug == "threshold" else f"{jobs} {act.past}"
-    refused = f", {number(bulk.refused)} refused" if bulk.refused else ""
-    unchanged = f", {number(bulk.unchanged)} had nothing to change" if bulk.unchanged else ""
-    left = f", {number(bulk.left)} not done" if bulk.left and not bulk.is_running else ""
+    refused = f", {format_number(bulk.refused)} refused" if bulk.refused else ""
+    unchanged = f", {format_number(bulk.unchanged)} had nothing to change" if bulk.unchanged else ""
+    left = f", {format_number(bulk.left)} not done" if bulk.left and not bulk.is_running else ""
     return f"{said}{refused}{unchanged}{left}."
 
 
 def left_alone(bulk: BulkAct) -> list[str]:
     """A sentence for each of the most frequent reasons why something was left as it is."""
     jobs = jobs_of_act(bulk)
-    refused = [f"{number(len(g.jobs))} refused: {g.why} {g.names(MOST_NAMED)}." for g in _left(jobs)]
-    items = [f"{things(count, 'item')} refused: {why}" for why, count in items_left(jobs)]
+    refused = [f"{format_number(len(g.jobs))} refused: {g.why} {g.names(MOST_NAMED)}." for g in _left(jobs)]
+    items = [f"{pluralize(count, 'item')} refused: {why}" for why, count in items_left(jobs)]
     return [*refused[:MOST_TOLD], *items[:MOST_TOLD]]
 
 

@@ -13,16 +13,16 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpR
 from django.urls import reverse
 from django.utils import timezone
 
-from jobs.operations import bulk
 from jobs.console import status_styles
-from jobs.rules.errors import Refused
+from jobs.console.base import forbidden_page, not_found_page, render_page
+from jobs.console.bulk.summary_text import Done, amount, groups, headline, items_left, jobs_of_act
 from jobs.models import BulkAct, Job
 from jobs.models.bulk import TargetOutcome
 from jobs.models.jobs import projects_of
+from jobs.operations import bulk
 from jobs.operations.previews import ACTS
-from jobs.console.bulk.summary_text import Done, amount, groups, headline, items_left, jobs_of_act
-from jobs.console.base import forbidden, missing, page
-from jobs.rules.formatting import things
+from jobs.rules.errors import Refused
+from jobs.rules.formatting import pluralize
 
 NEEDED = "To see bulk acts an account needs the permission jobs.view_bulkact (role viewer)."
 MOST_SHOWN = 25
@@ -33,7 +33,7 @@ IDLE = timedelta(seconds=30)
 class Status:
     """How many of the jobs are in a state: before, and after what has been done so far."""
 
-    face: status_styles.Face
+    face: status_styles.StatusStyle
     before: int
     after: int
 
@@ -41,7 +41,11 @@ class Status:
 def bulk_page(request: HttpRequest, site: AdminSite, bulk_id: str) -> HttpResponse:
     """How far it is, without scripts too: it is loaded again every few seconds while it runs."""
     found = _found(request, site, bulk_id)
-    return found if isinstance(found, HttpResponse) else page(request, site, "jobs/bulk.html", _context(request, found))
+    return (
+        found
+        if isinstance(found, HttpResponse)
+        else render_page(request, site, "jobs/bulk.html", _context(request, found))
+    )
 
 
 def stop_bulk(request: HttpRequest, site: AdminSite, bulk_id: str) -> HttpResponse:
@@ -53,19 +57,21 @@ def stop_bulk(request: HttpRequest, site: AdminSite, bulk_id: str) -> HttpRespon
         return HttpResponseNotAllowed(["POST"])
     assert isinstance(request.user, User)
     try:
-        bulk.stop(found, actor=request.user)
+        bulk.stop_bulk_act(found, actor=request.user)
     except Refused as error:
         messages.error(request, error.detail)
     else:
-        messages.success(request, f"Stopped: {things(found.left, 'job')} left as they were.")
+        messages.success(request, f"Stopped: {pluralize(found.left, 'job')} left as they were.")
     return HttpResponseRedirect(found.get_absolute_url())
 
 
 def _found(request: HttpRequest, site: AdminSite, bulk_id: str) -> BulkAct | HttpResponse:
     if not (request.user.has_perm("jobs.view_bulkact") and request.user.has_perm("jobs.view_job")):
-        return forbidden(request, site, NEEDED)
+        return forbidden_page(request, site, NEEDED)
     found = BulkAct.objects.visible_to(request.user).filter(pk=int(bulk_id)).first()
-    return found or missing(request, site, f"There is no bulk act {bulk_id} in your sight. It may have been pruned.")
+    return found or not_found_page(
+        request, site, f"There is no bulk act {bulk_id} in your sight. It may have been pruned."
+    )
 
 
 def _context(request: HttpRequest, found: BulkAct) -> dict[str, object]:
@@ -73,7 +79,7 @@ def _context(request: HttpRequest, found: BulkAct) -> dict[str, object]:
     jobs = _in_sight(request, jobs_of_act(found))
     changed = [job for job in jobs if job.outcome == TargetOutcome.CHANGED]
     return {
-        "title": f"{act.title} {things(found.total, 'job')}",
+        "title": f"{act.title} {pluralize(found.total, 'job')}",
         "bulk": found,
         "act": act,
         "face": status_styles.BULK[found.status],
@@ -108,5 +114,5 @@ def _in_sight(request: HttpRequest, jobs: list[Done]) -> list[Done]:
 
 def _statuses(jobs: list[Done]) -> list[Status]:
     before, after = Counter(job.was for job in jobs), Counter(job.became or job.was for job in jobs)
-    known = [status for status in status_styles.FACES if status in before or status in after]
-    return [Status(status_styles.FACES[status], before[status], after[status]) for status in known]
+    known = [status for status in status_styles.STYLES if status in before or status in after]
+    return [Status(status_styles.STYLES[status], before[status], after[status]) for status in known]

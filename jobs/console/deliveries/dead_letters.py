@@ -11,12 +11,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from jobs import contracts, inbox
-from jobs.rules.errors import Refused
+from jobs.console.base import back_url, forbidden_page, not_found_page, numbers, render_page
+from jobs.console.deliveries.delivery_queries import visible_dead_letters
 from jobs.models import InboxMessage
 from jobs.models.events import InboxStatus
-from jobs.console.base import forbidden, missing, numbers, page, way_back
-from jobs.console.deliveries.delivery_queries import letters_of
-from jobs.rules.formatting import things
+from jobs.rules.errors import Refused
+from jobs.rules.formatting import pluralize
 
 MOST_AT_ONCE = 100
 MOST_TOLD = 10
@@ -34,12 +34,12 @@ class Row:
 
 def letter_page(request: HttpRequest, site: AdminSite, letter_id: str) -> HttpResponse:
     """What came, from where, and why it was refused."""
-    visible = letters_of(request)
+    visible = visible_dead_letters(request)
     if visible is None:
-        return forbidden(request, site, SEE)
+        return forbidden_page(request, site, SEE)
     letter = visible.filter(pk=int(letter_id)).first()
     if letter is None:
-        return missing(request, site, f"There is no letter {letter_id} in your sight. It may have been pruned.")
+        return not_found_page(request, site, f"There is no letter {letter_id} in your sight. It may have been pruned.")
     context = {
         "title": letter.type or "A message without a type",
         "letter": letter,
@@ -47,17 +47,17 @@ def letter_page(request: HttpRequest, site: AdminSite, letter_id: str) -> HttpRe
         "may_replay": request.user.has_perm("jobs.replay_event"),
         "back": request.get_full_path(),
     }
-    return page(request, site, "jobs/letter.html", context)
+    return render_page(request, site, "jobs/letter.html", context)
 
 
 def confirm_letters(request: HttpRequest, site: AdminSite) -> HttpResponse:
     """Ask, and when it is confirmed take the letters again: `?letter=1&letter=2`."""
-    visible = letters_of(request)
+    visible = visible_dead_letters(request)
     if visible is None or not request.user.has_perm("jobs.replay_event"):
-        return forbidden(request, site, SEE if visible is None else REPLAY)
+        return forbidden_page(request, site, SEE if visible is None else REPLAY)
     letters = list(visible.filter(pk__in=numbers(request.GET, "letter", most=MOST_AT_ONCE)).order_by("pk"))
     if not letters:
-        return missing(request, site, "There is no such letter in your sight.")
+        return not_found_page(request, site, "There is no such letter in your sight.")
     if request.method == "POST":
         _replay(request, letters)
         return HttpResponseRedirect(_back(request))
@@ -68,17 +68,17 @@ def _ask(request: HttpRequest, site: AdminSite, letters: list[InboxMessage]) -> 
     rows = [Row(each, "" if each.status == InboxStatus.DEAD else "It is taken already.") for each in letters]
     possible = sum(1 for row in rows if not row.why_not)
     context = {
-        "title": f"Take again: {things(len(rows), 'letter')}",
+        "title": f"Take again: {pluralize(len(rows), 'letter')}",
         "rows": rows,
         "possible": possible,
-        "button": f"Take {things(possible, 'letter')} again",
+        "button": f"Take {pluralize(possible, 'letter')} again",
         "back": _back(request),
     }
-    return page(request, site, "jobs/letters_replay.html", context)
+    return render_page(request, site, "jobs/letters_replay.html", context)
 
 
 def _back(request: HttpRequest) -> str:
-    return way_back(request, otherwise=reverse("admin:jobs_inboxmessage_changelist"))
+    return back_url(request, otherwise=reverse("admin:jobs_inboxmessage_changelist"))
 
 
 def _replay(request: HttpRequest, letters: list[InboxMessage]) -> None:
@@ -92,8 +92,8 @@ def _replay(request: HttpRequest, letters: list[InboxMessage]) -> None:
         except Refused as error:
             refused.append(f"{letter.type or 'A message without a type'}: {error.detail}")
     if taken:
-        messages.success(request, f"{things(taken, 'letter')} taken.")
+        messages.success(request, f"{pluralize(taken, 'letter')} taken.")
     if refused:
-        messages.warning(request, f"{things(len(refused), 'letter')} refused again.")
+        messages.warning(request, f"{pluralize(len(refused), 'letter')} refused again.")
     for sentence in refused[:MOST_TOLD]:
         messages.error(request, sentence)

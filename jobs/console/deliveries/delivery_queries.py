@@ -21,7 +21,7 @@ MOST_COUNTED = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class ToldLately:
+class DeliverySummary:
     """How many deliveries wait and are dead, and how many letters are; a thousand stands for more."""
 
     waiting: int
@@ -30,16 +30,16 @@ class ToldLately:
     oldest: datetime | None
 
 
-def told_lately(request: HttpRequest) -> ToldLately | None:
+def delivery_summary(request: HttpRequest) -> DeliverySummary | None:
     """The state of the event side in this account's sight, or None where it may not see deliveries."""
-    deliveries = deliveries_of(request)
+    deliveries = visible_deliveries(request)
     if deliveries is None:
         return None
     oldest = deliveries.waiting().order_by("created_at").values_list("created_at", flat=True).first()
-    return ToldLately(
+    return DeliverySummary(
         waiting=up_to_a_thousand(deliveries.waiting()) if oldest else 0,
         dead=up_to_a_thousand(deliveries.dead()),
-        letters=up_to_a_thousand(letters.dead()) if (letters := letters_of(request)) is not None else 0,
+        letters=up_to_a_thousand(letters.dead()) if (letters := visible_dead_letters(request)) is not None else 0,
         oldest=oldest,
     )
 
@@ -55,7 +55,7 @@ class GivenUp:
 
 def given_up(request: HttpRequest, jobs: JobQuerySet) -> list[GivenUp]:
     """The dead deliveries of these jobs in this account's sight by endpoint, the most first."""
-    deliveries = deliveries_of(request)
+    deliveries = visible_deliveries(request)
     if deliveries is None:
         return []
     dead = deliveries.dead().select_related("endpoint").order_by("-id")
@@ -67,14 +67,14 @@ def given_up(request: HttpRequest, jobs: JobQuerySet) -> list[GivenUp]:
     return [GivenUp(first[pk].endpoint, count, first[pk]) for pk, count in counts.most_common()]
 
 
-def letters_of(request: HttpRequest) -> InboxQuerySet | None:
+def visible_dead_letters(request: HttpRequest) -> InboxQuerySet | None:
     """The dead and replayed letters in this account's sight, or None where it may not see letters at all."""
     if not request.user.has_perm("jobs.view_inboxmessage"):
         return None
     return InboxMessage.objects.letters().visible_to(request.user)
 
 
-def endpoints_of(request: HttpRequest) -> QuerySet[Endpoint] | None:
+def visible_endpoints(request: HttpRequest) -> QuerySet[Endpoint] | None:
     """The endpoints in this account's sight, or None where it may not see endpoints at all."""
     access = access_of(request.user)
     if not access.may("view_endpoint"):
@@ -83,7 +83,7 @@ def endpoints_of(request: HttpRequest) -> QuerySet[Endpoint] | None:
     return found if access.projects is None else found.filter(project__in=access.projects)
 
 
-def deliveries_of(request: HttpRequest) -> DeliveryQuerySet | None:
+def visible_deliveries(request: HttpRequest) -> DeliveryQuerySet | None:
     """The deliveries of the jobs in this account's sight, or None where it may not see deliveries at all."""
     access = access_of(request.user)
     if not access.may("view_delivery"):

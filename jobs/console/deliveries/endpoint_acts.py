@@ -13,14 +13,14 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 
 from jobs import operations
-from jobs.rules.errors import Refused
+from jobs.console.base import forbidden_page, not_found_page, render_page
+from jobs.console.deliveries.delivery_queries import place, up_to_a_thousand
+from jobs.console.deliveries.endpoint_views import MANAGE, found_endpoint, manages, secret_page
 from jobs.console.forms import ReasonForm
 from jobs.models import Endpoint
 from jobs.models.outbox import EndpointKind
-from jobs.console.deliveries.endpoint_views import MANAGE, found_endpoint, manages, secret_page
-from jobs.console.base import forbidden, missing, page
-from jobs.console.deliveries.delivery_queries import place, up_to_a_thousand
-from jobs.rules.formatting import things
+from jobs.rules.errors import Refused
+from jobs.rules.formatting import pluralize
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +54,10 @@ class EndpointAct:
 def endpoint_act(request: HttpRequest, site: AdminSite, endpoint_id: str, slug: str) -> HttpResponse:
     """Ask, and on a confirmed form do it."""
     if not manages(request):
-        return forbidden(request, site, MANAGE)
+        return forbidden_page(request, site, MANAGE)
     endpoint = found_endpoint(request, endpoint_id)
     if endpoint is None:
-        return missing(request, site, f"There is no endpoint {endpoint_id} in your sight.")
+        return not_found_page(request, site, f"There is no endpoint {endpoint_id} in your sight.")
     act = ENDPOINT_ACTS[slug]
     form = ReasonForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
@@ -74,7 +74,7 @@ def _ask(request: HttpRequest, site: AdminSite, endpoint: Endpoint, act: Endpoin
         "form": form if act.asks_why else None,
         "back": _page_of(endpoint),
     }
-    return page(request, site, "jobs/endpoint_act.html", context)
+    return render_page(request, site, "jobs/endpoint_act.html", context)
 
 
 def _do(act: EndpointAct, asked: Request) -> HttpResponse:
@@ -120,7 +120,7 @@ def _enable(asked: Request) -> None:
 def _remove(asked: Request) -> HttpResponse:
     name = place(asked.endpoint)
     waiting = operations.remove_endpoint(asked.endpoint, actor=asked.actor, reason=asked.reason)
-    lost = things(waiting, "waiting delivery", "waiting deliveries")
+    lost = pluralize(waiting, "waiting delivery", "waiting deliveries")
     messages.success(asked.http, f"{name} is removed, and {lost} with it.")
     return HttpResponseRedirect(reverse("admin:jobs_endpoint_changelist"))
 
@@ -167,7 +167,7 @@ def _before_remove(endpoint: Endpoint) -> list[tuple[str, str]]:
 
 def _waiting(endpoint: Endpoint) -> str:
     count = up_to_a_thousand(endpoint.deliveries.waiting())
-    return things(count, "waiting delivery is", "waiting deliveries are")
+    return pluralize(count, "waiting delivery is", "waiting deliveries are")
 
 
 ENDPOINT_ACTS: dict[str, EndpointAct] = {

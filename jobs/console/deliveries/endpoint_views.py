@@ -12,12 +12,12 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 
 from jobs import operations
-from jobs.rules.errors import BadInput, Refused
+from jobs.console.base import forbidden_page, not_found_page, render_page
+from jobs.console.deliveries.delivery_queries import place, up_to_a_thousand, visible_endpoints
 from jobs.console.forms import EndpointForm
 from jobs.models import Endpoint
 from jobs.models.outbox import EndpointKind
-from jobs.console.base import forbidden, missing, page
-from jobs.console.deliveries.delivery_queries import endpoints_of, place, up_to_a_thousand
+from jobs.rules.errors import BadInput, Refused
 
 SEE = "To see endpoints an account needs the permission jobs.view_endpoint (role viewer)."
 MANAGE = "To manage endpoints an account needs the permission jobs.manage_endpoints (role lead)."
@@ -31,17 +31,17 @@ def manages(request: HttpRequest) -> bool:
 
 def found_endpoint(request: HttpRequest, endpoint_id: str) -> Endpoint | None:
     """The endpoint, if it is in sight."""
-    visible = endpoints_of(request)
+    visible = visible_endpoints(request)
     return visible.filter(pk=int(endpoint_id)).first() if visible is not None else None
 
 
 def endpoint_page(request: HttpRequest, site: AdminSite, endpoint_id: str) -> HttpResponse:
     """Where it leads, what it is told of, what waits and what was given up."""
-    if endpoints_of(request) is None:
-        return forbidden(request, site, SEE)
+    if visible_endpoints(request) is None:
+        return forbidden_page(request, site, SEE)
     endpoint = found_endpoint(request, endpoint_id)
     if endpoint is None:
-        return missing(request, site, f"There is no endpoint {endpoint_id} in your sight.")
+        return not_found_page(request, site, f"There is no endpoint {endpoint_id} in your sight.")
     context = {
         "title": place(endpoint),
         "endpoint": endpoint,
@@ -52,14 +52,14 @@ def endpoint_page(request: HttpRequest, site: AdminSite, endpoint_id: str) -> Ht
         "latest": endpoint.deliveries.select_related("event", "job").order_by("-pk")[:LISTED],
         "may_see_deliveries": request.user.has_perm("jobs.view_delivery"),
     }
-    return page(request, site, "jobs/endpoint.html", context)
+    return render_page(request, site, "jobs/endpoint.html", context)
 
 
 @never_cache
 def add_endpoint(request: HttpRequest, site: AdminSite) -> HttpResponse:
     """The form, and after it the secret, on this answer and nowhere else ever again."""
     if not manages(request):
-        return forbidden(request, site, MANAGE)
+        return forbidden_page(request, site, MANAGE)
     form = EndpointForm(request.POST or None)
     added = _add(request, form) if request.method == "POST" and form.is_valid() else None
     if added and not added.secret:
@@ -73,10 +73,10 @@ def add_endpoint(request: HttpRequest, site: AdminSite) -> HttpResponse:
 def change_endpoint(request: HttpRequest, site: AdminSite, endpoint_id: str) -> HttpResponse:
     """The form for its name, its address and its patterns."""
     if not manages(request):
-        return forbidden(request, site, MANAGE)
+        return forbidden_page(request, site, MANAGE)
     endpoint = found_endpoint(request, endpoint_id)
     if endpoint is None:
-        return missing(request, site, f"There is no endpoint {endpoint_id} in your sight.")
+        return not_found_page(request, site, f"There is no endpoint {endpoint_id} in your sight.")
     initial = {"url": endpoint.url, "name": endpoint.name, "types": "\n".join(endpoint.types)}
     form = EndpointForm(request.POST or None, initial=initial)
     del form.fields["project"]
@@ -90,12 +90,12 @@ def change_endpoint(request: HttpRequest, site: AdminSite, endpoint_id: str) -> 
 def secret_page(request: HttpRequest, site: AdminSite, endpoint: Endpoint, secret: str) -> HttpResponse:
     """The one page that shows a secret."""
     context = {"title": f"Secret of {place(endpoint)}", "endpoint": endpoint, "secret": secret}
-    return page(request, site, "jobs/endpoint_form.html", context)
+    return render_page(request, site, "jobs/endpoint_form.html", context)
 
 
 def _form_page(request: HttpRequest, site: AdminSite, form: EndpointForm, **context: Any) -> HttpResponse:
     otherwise = {"back": reverse("admin:jobs_endpoint_changelist")}
-    return page(request, site, "jobs/endpoint_form.html", {**otherwise, "form": form, **context})
+    return render_page(request, site, "jobs/endpoint_form.html", {**otherwise, "form": form, **context})
 
 
 def _add(request: HttpRequest, form: EndpointForm) -> operations.Added | None:

@@ -9,8 +9,8 @@ from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse
 
 from jobs import contracts
+from jobs.console.base import render_page
 from jobs.contracts import Contract
-from jobs.console.base import page
 
 SECTIONS = {
     contracts.INBOUND: "What producers and workers tell us",
@@ -43,7 +43,7 @@ def contracts_page(request: HttpRequest, site: AdminSite) -> HttpResponse:
         (title, [entry for entry in entries if entry.contract.direction == direction])
         for direction, title in SECTIONS.items()
     ]
-    return page(request, site, "jobs/contracts.html", {"title": "Contracts of events", "sections": sections})
+    return render_page(request, site, "jobs/contracts.html", {"title": "Contracts of events", "sections": sections})
 
 
 def fields_of(contract: Contract) -> list[Field]:

@@ -11,14 +11,14 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from jobs import operations
-from jobs.rules.errors import Refused
+from jobs.console.base import back_url, forbidden_page, not_found_page, numbers, render_page
+from jobs.console.deliveries.delivery_queries import place, visible_deliveries
 from jobs.console.forms import ReasonForm
 from jobs.models import Delivery
 from jobs.models.outbox import DeliveryQuerySet
 from jobs.operations import Act
-from jobs.console.base import forbidden, missing, numbers, page, way_back
-from jobs.console.deliveries.delivery_queries import deliveries_of, place
-from jobs.rules.formatting import things
+from jobs.rules.errors import Refused
+from jobs.rules.formatting import pluralize
 
 MOST_AT_ONCE = 100
 NEEDED = "To deliver events again an account needs jobs.view_delivery and jobs.replay_event (role lead)."
@@ -41,13 +41,13 @@ def confirm_replay(request: HttpRequest, site: AdminSite) -> HttpResponse:
     `?event=7` is about all of an event, `?delivery=1&delivery=2` about some, `?endpoint=3` about what was given up
     for an endpoint, the newest hundred at once.
     """
-    visible = deliveries_of(request)
+    visible = visible_deliveries(request)
     if visible is None or not request.user.has_perm("jobs.replay_event"):
-        return forbidden(request, site, NEEDED)
+        return forbidden_page(request, site, NEEDED)
     events = numbers(request.GET, "event", most=1)
     deliveries = _chosen(request, visible, events=events)
     if not deliveries:
-        return missing(request, site, NOTHING)
+        return not_found_page(request, site, NOTHING)
     form = ReasonForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         if request.POST.get("seen") == _seen(deliveries):
@@ -71,15 +71,15 @@ def _ask(request: HttpRequest, site: AdminSite, deliveries: list[Delivery], form
     rows = [Row(each, place(each.endpoint), _why_not(each)) for each in deliveries]
     possible = sum(1 for row in rows if not row.why_not)
     context = {
-        "title": f"Deliver again: {things(len(rows), 'delivery', 'deliveries')}",
+        "title": f"Deliver again: {pluralize(len(rows), 'delivery', 'deliveries')}",
         "rows": rows,
         "possible": possible,
-        "button": f"Deliver {things(possible, 'delivery', 'deliveries')} again",
+        "button": f"Deliver {pluralize(possible, 'delivery', 'deliveries')} again",
         "seen": _seen(deliveries),
         "form": form,
         "back": _back(request),
     }
-    return page(request, site, "jobs/replay.html", context)
+    return render_page(request, site, "jobs/replay.html", context)
 
 
 def _why_not(delivery: Delivery) -> str:
@@ -91,7 +91,7 @@ def _seen(deliveries: list[Delivery]) -> str:
 
 
 def _back(request: HttpRequest) -> str:
-    return way_back(request, otherwise=reverse("admin:jobs_delivery_changelist"))
+    return back_url(request, otherwise=reverse("admin:jobs_delivery_changelist"))
 
 
 def _replay(request: HttpRequest, deliveries: list[Delivery], *, reason: str, whole: bool) -> HttpResponse:
@@ -103,9 +103,9 @@ def _replay(request: HttpRequest, deliveries: list[Delivery], *, reason: str, wh
         except Refused as error:
             messages.error(request, f"{each.event.type} of {each.event.job.name}: {error.detail}")
     changed, refused = sum(act.changed for act in done), sum(len(act.refused) for act in done)
-    left = f" {things(refused, 'delivery', 'deliveries')} left: the endpoint is disabled." if refused else ""
+    left = f" {pluralize(refused, 'delivery', 'deliveries')} left: the endpoint is disabled." if refused else ""
     level = messages.SUCCESS if changed else messages.WARNING
-    said = f"{things(changed, 'delivery waits', 'deliveries wait')} to be sent again, under the same event id.{left}"
+    said = f"{pluralize(changed, 'delivery waits', 'deliveries wait')} to be sent again, under the same event id.{left}"
     messages.add_message(request, level, said)
     return HttpResponseRedirect(_back(request))
 

@@ -9,9 +9,9 @@ from urllib.parse import urlencode
 from django.http import HttpRequest
 
 from jobs.models import Phase
-from jobs.operations.previews import Figures, Offer, offer
+from jobs.operations.previews import ActButton, JobSnapshot, act_button
+from jobs.rules.formatting import format_number
 from jobs.serializers import ErrorGroup, error_groups
-from jobs.rules.formatting import number
 
 GROUPS_LISTED = 10
 WORKERS_LISTED = 5
@@ -27,11 +27,11 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Alike:
+class FailureGroup:
     """One group, and the button that retries it."""
 
     group: ErrorGroup
-    offer: Offer
+    offer: ActButton
     places: Sequence[Place]
 
     @property
@@ -52,10 +52,10 @@ class Alike:
 
 
 @dataclass(frozen=True, slots=True)
-class Failures:
+class FailureGroups:
     """What has failed in a job, the most frequent error first; `others` items have errors that are not among them."""
 
-    groups: list[Alike]
+    groups: list[FailureGroup]
     count: int
 
     @property
@@ -64,17 +64,17 @@ class Failures:
         return max(0, self.count - sum(alike.group["count"] for alike in self.groups))
 
 
-def failures_in(figures: Figures, request: HttpRequest) -> Failures:
+def error_groups_in(figures: JobSnapshot, request: HttpRequest) -> FailureGroups:
     """The failures of a job in groups, for its page."""
     count = sum(phase.failed for phase in figures.phases if not phase.counted)
     groups = error_groups(figures.job, most=GROUPS_LISTED) if count else []
-    return Failures([_alike(group, figures, request) for group in groups], count)
+    return FailureGroups([_alike(group, figures, request) for group in groups], count)
 
 
-def _alike(group: ErrorGroup, figures: Figures, request: HttpRequest) -> Alike:
-    button = offer("retry", figures, request.user, signature=group["signature"])
-    label = f"Retry these {number(group['count'])}…" if group["count"] > 1 else "Retry this one…"
-    return Alike(group, replace(button, label=label), _places(group, figures.phases))
+def _alike(group: ErrorGroup, figures: JobSnapshot, request: HttpRequest) -> FailureGroup:
+    button = act_button("retry", figures, request.user, signature=group["signature"])
+    label = f"Retry these {format_number(group['count'])}…" if group["count"] > 1 else "Retry this one…"
+    return FailureGroup(group, replace(button, label=label), _places(group, figures.phases))
 
 
 def _places(group: ErrorGroup, phases: Sequence[Phase]) -> list[Place]:

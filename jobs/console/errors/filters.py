@@ -7,11 +7,11 @@ from typing import Any
 
 from django.http import QueryDict
 
-from jobs.console import status_styles
-from jobs.rules import pipelines
 from jobs.access import Access
+from jobs.console import status_styles
 from jobs.console.forms import ErrorFilterForm
 from jobs.models.items import ItemQuerySet
+from jobs.rules import pipelines
 from jobs.serializers import failures_of
 
 LENGTHS = {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "7d": timedelta(days=7)}
@@ -48,7 +48,7 @@ def in_words(filters: Filters) -> str:
     said = [
         f"of kind {pipelines.label_of(filters['kind'])}" if "kind" in filters else "",
         f"of project {filters['project']}" if "project" in filters else "",
-        f"in state {status_styles.FACES[filters['status']].word}" if "status" in filters else "",
+        f"in state {status_styles.STYLES[filters['status']].word}" if "status" in filters else "",
         f"matching “{filters['q']}”" if "q" in filters else "",
     ]
     jobs = ", ".join(filter(None, said))

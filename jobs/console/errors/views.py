@@ -12,24 +12,33 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.urls import reverse
 from django.utils import timezone
 
-from jobs.rules import pipelines
 from jobs.access import Access, access_of
+from jobs.console.acts.selection import ListMatch, source
+from jobs.console.base import forbidden_page as not_permitted
+from jobs.console.base import live, render_page
+from jobs.console.errors.error_groups import FailureGroup, Place, items_of
+from jobs.console.errors.filters import (
+    DEFAULT,
+    EVER,
+    NEWEST,
+    Filters,
+    failed_items,
+    filters_of,
+    in_words,
+    length_in_words,
+)
 from jobs.console.forms import ErrorFilterForm
-from jobs.operations.previews import ACTS, Offer, forbidden
+from jobs.operations.previews import ACTS, ActButton, forbidden
+from jobs.rules import pipelines
+from jobs.rules.formatting import format_number, pluralize
 from jobs.serializers import Failures, JobsErrorGroup, errors_across
-from jobs.console.acts.selection import Found, source
-from jobs.console.errors.filters import DEFAULT, EVER, NEWEST, Filters, failed_items, filters_of, in_words, length_in_words
-from jobs.console.errors.error_groups import Alike, Place, items_of
-from jobs.console.base import forbidden as not_permitted
-from jobs.console.base import live, page
-from jobs.rules.formatting import number, things
 
 GROUPS_LISTED = 50
 JOBS_LISTED = 4
 
 
 @dataclass(frozen=True, slots=True)
-class AlikeInJobs(Alike):
+class AlikeInJobs(FailureGroup):
     """One group of several jobs; `more_jobs` are those that are not named."""
 
     group: JobsErrorGroup
@@ -49,7 +58,7 @@ def errors_page(request: HttpRequest, site: AdminSite) -> HttpResponse:
         )
     filters, now = filters_of(request.GET), timezone.now()
     found = errors_found(filters, access, now=now, most=GROUPS_LISTED + 1)
-    return page(request, site, "jobs/errors.html", _context(request, filters, found, now=now))
+    return render_page(request, site, "jobs/errors.html", _context(request, filters, found, now=now))
 
 
 def errors_found(filters: Filters, access: Access, *, now: datetime, most: int) -> Failures:
@@ -98,22 +107,22 @@ def _page_of(kind: str, job_id: int) -> str:
     return reverse(pipelines.page_of(kind), args=[job_id])
 
 
-def _offer(group: JobsErrorGroup, filters: Filters, request: HttpRequest) -> Offer:
+def _offer(group: JobsErrorGroup, filters: Filters, request: HttpRequest) -> ActButton:
     """The button that retries exactly these, through the page that shows first what it does to each job."""
     wanted = {name: filters[name] for name in filters if name != "order"} | {"signature": group["signature"]}
     query = {"match": "errors", "query": urlencode(wanted), "signature": group["signature"]}
     act = ACTS["retry"]
-    these = f"these {number(group['count'])}" if group["count"] > 1 else "this one"
-    where = f" in {things(group['job_count'], 'job')}" if group["job_count"] > 1 else ""
+    these = f"these {format_number(group['count'])}" if group["count"] > 1 else "this one"
+    where = f" in {pluralize(group['job_count'], 'job')}" if group["job_count"] > 1 else ""
     url = f"{reverse('admin:jobs-act', kwargs={'slug': act.slug})}?{urlencode(query)}"
-    return Offer(act, f"Retry {these}{where}…", "", url, forbidden(act, request.user))
+    return ActButton(act, f"Retry {these}{where}…", "", url, forbidden(act, request.user))
 
 
 @source("errors")
-def alike_items(request: HttpRequest, site: AdminSite, query: QueryDict) -> Found:
+def alike_items(request: HttpRequest, site: AdminSite, query: QueryDict) -> ListMatch:
     """The failed items of one group, under the filters of the page."""
     filters, error = filters_of(query), query.get("signature", "").replace("\0", "")
     failed = failed_items(filters, access_of(request.user), now=timezone.now())
     said = f"failed items with the error “{error}”"
     words = ", ".join(filter(None, [said, in_words(filters)]))
-    return Found(words=words, rows=failed.alike(error), job="phase__job_id", item="pk")
+    return ListMatch(words=words, rows=failed.alike(error), job="phase__job_id", item="pk")

@@ -6,9 +6,9 @@ from django.db.models import Q
 from django.http import QueryDict
 
 from jobs.console import status_styles
+from jobs.console.base import LONGEST_ID
 from jobs.models.items import ItemQuerySet, digest
 from jobs.rules.statuses import ItemStatus
-from jobs.console.base import LONGEST_ID
 
 NAMES = ("status", "split", "q", "worker", "signature", "range")
 LONGEST = 1024
@@ -44,7 +44,7 @@ def _ends(text: str) -> tuple[int, int]:
 
 def in_words(filters: Filters) -> str:
     """`status Failed, split train, matching “page 7”`; empty without filters."""
-    status = status_styles.FACES[filters["status"]].word if filters["status"] in list(ItemStatus) else ""
+    status = status_styles.STYLES[filters["status"]].word if filters["status"] in list(ItemStatus) else ""
     said = {"status": status, "split": filters["split"], "worker": filters["worker"], "ids": filters["range"]}
     parts = [f"{name} {value}" for name, value in said.items() if value]
     parts += [

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from jobs.console import status_styles
-from jobs.models import Item, Phase
-from jobs.models.items import ItemQuerySet
-from jobs.operations.previews import Figures, Offer, item_offers
-from jobs.rules.statuses import ItemStatus
 from jobs.console.acts.selection import MOST_ITEMS
 from jobs.console.items.filters import Filters, narrowed
-from jobs.rules.formatting import number
+from jobs.models import Item, Phase
+from jobs.models.items import ItemQuerySet
+from jobs.operations.previews import ActButton, JobSnapshot, item_buttons
+from jobs.rules.formatting import format_number
+from jobs.rules.statuses import ItemStatus
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -33,7 +33,7 @@ CONCERNED = {
 class Tab:
     """A state of items with its list; `count` is None where other filters leave it unknown."""
 
-    face: status_styles.Face | None
+    face: status_styles.StatusStyle | None
     count: int | None
     address: str
     current: bool
@@ -67,7 +67,7 @@ class Matching:
     """
 
     said: str
-    offers: list[Offer]
+    offers: list[ActButton]
 
 
 class ItemList:
@@ -95,20 +95,22 @@ class ItemList:
         shown = self.filters["status"]
         every = Tab(None, self.phase.items_total if alone else None, self.address(status=""), shown not in self.counts)
         return [every] + [
-            Tab(status_styles.FACES[status], count if alone else None, self.address(status=status), shown == status)
+            Tab(status_styles.STYLES[status], count if alone else None, self.address(status=status), shown == status)
             for status, count in self.counts.items()
             if count or shown == status
         ]
 
-    def matching(self, figures: Figures, user: User | AnonymousUser, *, back: str) -> Matching:
+    def matching(self, figures: JobSnapshot, user: User | AnonymousUser, *, back: str) -> Matching:
         """What may be done to everything that the filters match."""
         if not any(self.filters.values()):
             return Matching("", [])
         count = self._count()
-        concerned = [each for each in item_offers(figures, user) if self._concerns(each.act.slug)]
+        concerned = [each for each in item_buttons(figures, user) if self._concerns(each.act.slug)]
         query = {"match": "items", "phase": self.phase.code, **_given(self.filters), "back": back}
         return Matching(
-            f"All {number(count)} that match" if count <= MOST_ITEMS else f"The first {number(MOST_ITEMS)} that match",
+            f"All {format_number(count)} that match"
+            if count <= MOST_ITEMS
+            else f"The first {format_number(MOST_ITEMS)} that match",
             [
                 replace(each, label=f"{each.act.title} all…", url=f"{each.url}?{urlencode(query)}")
                 for each in concerned

@@ -10,11 +10,11 @@ from django.db import connection
 from django.http import HttpRequest
 
 from jobs.console import status_styles
-from jobs.models import Item, Phase
-from jobs.operations.previews import Figures
 from jobs.console.items.filters import filters_of, in_words
 from jobs.console.items.item_list import WORST_FIRST, ItemList
-from jobs.rules.formatting import number
+from jobs.models import Item, Phase
+from jobs.operations.previews import JobSnapshot
+from jobs.rules.formatting import format_number
 
 CELLS = 400
 MOST_PICKED = 400
@@ -54,13 +54,13 @@ BLOCKS = """
 class Cell:
     """One item, or a block of neighbours with the worst status among them."""
 
-    face: status_styles.Face
+    face: status_styles.StatusStyle
     said: str
     item_id: int | None = None
     address: str = ""
 
 
-def items_section(request: HttpRequest, figures: Figures, *, grid: bool = True) -> dict[str, Any]:
+def items_section(request: HttpRequest, figures: JobSnapshot, *, grid: bool = True) -> dict[str, Any]:
     """The context of the section: the phase whose items are shown, its grid if it is wanted, one page of its list."""
     phase = _phase(figures, request.GET.get("phase", ""))
     if phase is None:
@@ -82,7 +82,7 @@ def items_section(request: HttpRequest, figures: Figures, *, grid: bool = True) 
     }
 
 
-def _phase(figures: Figures, code: str) -> Phase | None:
+def _phase(figures: JobSnapshot, code: str) -> Phase | None:
     """The asked phase, else the first unfinished one that has begun, else the first that holds items."""
     holding = [phase for phase in figures.phases if phase.items_total]
     asked = [phase for phase in holding if phase.code == code]
@@ -98,7 +98,7 @@ def _cells(phase: Phase) -> list[Cell]:
 
 
 def _cell(pk: int, status: str, label: str, key: str, error: str) -> Cell:
-    face = status_styles.FACES[status]
+    face = status_styles.STYLES[status]
     return Cell(face, f"{label or key}: {face.word}" + (f", {error}" if error else ""), pk)
 
 
@@ -122,6 +122,6 @@ def _blocks(phase: Phase) -> list[Cell]:
 def _block(phase: Phase, row: tuple[Any, ...], place: int, *, ids: str) -> Cell:
     """A block; it leads to the list of its items."""
     worst = next(status for status, occurs in zip(WORST_FIRST, row, strict=True) if occurs)
-    face = status_styles.FACES[worst]
+    face = status_styles.STYLES[worst]
     address = f"?{urlencode({'phase': phase.code, 'range': ids})}#items"
-    return Cell(face, f"Block {number(place + 1)}: worst is {face.word.lower()}", address=address)
+    return Cell(face, f"Block {format_number(place + 1)}: worst is {face.word.lower()}", address=address)

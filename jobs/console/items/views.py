@@ -14,13 +14,13 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
 from jobs.console import status_styles
-from jobs.rules import pipelines
+from jobs.console.base import LONGEST_ID, forbidden_page, live, not_found_page, render_page, visible_jobs
 from jobs.models import Event, Item, Worker
-from jobs.operations.previews import Figures, Offer, figures_of, item_offers
-from jobs.serializers import job_body
+from jobs.operations.previews import ActButton, JobSnapshot, item_buttons, snapshot_of
+from jobs.rules import pipelines
+from jobs.rules.formatting import format_clock, format_duration
 from jobs.rules.statuses import ItemStatus
-from jobs.console.base import LONGEST_ID, forbidden, jobs_of, live, missing, page
-from jobs.rules.formatting import clock, span
+from jobs.serializers import job_body
 
 EVENTS_LISTED = 20
 NEEDED = "To see items an account needs the permissions jobs.view_job and jobs.view_item (role viewer)."
@@ -28,19 +28,19 @@ NEEDED = "To see items an account needs the permissions jobs.view_job and jobs.v
 
 def item_page(request: HttpRequest, site: AdminSite, item_id: str) -> HttpResponse:
     """Everything about one item; 404 where its job is out of sight."""
-    jobs = jobs_of(request)
+    jobs = visible_jobs(request)
     if jobs is None or not request.user.has_perm("jobs.view_item"):
-        return forbidden(request, site, NEEDED)
+        return forbidden_page(request, site, NEEDED)
     items = Item.objects.select_related("phase__job", "account").filter(phase__job__in=jobs)
     item = items.filter(pk=int(item_id)).first() if len(item_id) <= LONGEST_ID else None
     if item is None:
-        return missing(request, site, f"There is no item {item_id} in your sight. It may have been pruned.")
-    return page(request, site, "jobs/item.html", _context(request, item))
+        return not_found_page(request, site, f"There is no item {item_id} in your sight. It may have been pruned.")
+    return render_page(request, site, "jobs/item.html", _context(request, item))
 
 
 def _context(request: HttpRequest, item: Item) -> dict[str, Any]:
     job = item.phase.job
-    figures = figures_of(job)
+    figures = snapshot_of(job)
     return {
         "title": str(item),
         "item": item,
@@ -48,12 +48,12 @@ def _context(request: HttpRequest, item: Item) -> dict[str, Any]:
         "job": job,
         "body": job_body(job, now=figures.now, phases=figures.phases),
         "kind": pipelines.label_of(job.kind),
-        "face": status_styles.FACES[item.status],
+        "face": status_styles.STYLES[item.status],
         "lease": lease_words(item, now=figures.now),
         "took": _took(item),
         "worker": Worker.objects.filter(name=item.worker).first() if item.worker else None,
         "most_tries": settings.ITEM_MAX_ATTEMPTS,
-        "offers": [_offer(each, item, figures) for each in item_offers(figures, request.user)],
+        "offers": [_offer(each, item, figures) for each in item_buttons(figures, request.user)],
         "alike": _listed(item, status=ItemStatus.FAILED, signature=item.signature) if item.signature else "",
         "listed": _listed(item),
         "events": _events(item) if request.user.has_perm("jobs.view_event") else [],
@@ -75,17 +75,17 @@ def lease_words(item: Item, *, now: datetime) -> str:
     if item.lease_expires_at is None:
         return "held without a lease; only a release frees it"
     if item.lease_expires_at < now:
-        return f"the lease expired {span((now - item.lease_expires_at).total_seconds())} ago"
-    return f"held for another {span((item.lease_expires_at - now).total_seconds())}"
+        return f"the lease expired {format_duration((now - item.lease_expires_at).total_seconds())} ago"
+    return f"held for another {format_duration((item.lease_expires_at - now).total_seconds())}"
 
 
 def _took(item: Item) -> str:
     if item.started_at is None or item.finished_at is None:
         return ""
-    return span((item.finished_at - item.started_at).total_seconds())
+    return format_duration((item.finished_at - item.started_at).total_seconds())
 
 
-def _offer(made: Offer, item: Item, figures: Figures) -> Offer:
+def _offer(made: ActButton, item: Item, figures: JobSnapshot) -> ActButton:
     """The act on this item alone, or why its state forbids it."""
     return replace(
         made,
@@ -103,7 +103,7 @@ EFFECTS = {
 }
 
 
-def why_not(slug: str, item: Item, figures: Figures) -> str:
+def why_not(slug: str, item: Item, figures: JobSnapshot) -> str:
     """Why the state of an item forbids an act, as a sentence; empty where it allows it."""
     held = item.status == ItemStatus.PROCESSING
     is_live = held and item.lease_expires_at is not None and item.lease_expires_at >= figures.now
@@ -120,7 +120,7 @@ def why_not(slug: str, item: Item, figures: Figures) -> str:
 
 def _live_until(item: Item) -> str:
     assert item.lease_expires_at is not None
-    return f"{item.worker or 'A worker'} holds it under a live lease until {clock(item.lease_expires_at)} UTC."
+    return f"{item.worker or 'A worker'} holds it under a live lease until {format_clock(item.lease_expires_at)} UTC."
 
 
 def _listed(item: Item, **filters: str) -> str:

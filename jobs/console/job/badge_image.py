@@ -17,10 +17,10 @@ from django.views.decorators.http import require_safe
 
 from jobs.api import badge_links
 from jobs.console import status_styles
+from jobs.console.job_rows import row_of
+from jobs.console.templatetags.progress_pages import bar, percent
 from jobs.models import Job
 from jobs.serializers import job_body
-from jobs.console.templatetags.progress_pages import bar, percent
-from jobs.console.job_rows import row_of
 
 Door = Callable[[HttpRequest, str], HttpResponseBase]
 MEDIA_TYPE = "image/svg+xml"
@@ -29,7 +29,7 @@ framed_nowhere = cast("Callable[[Door], Door]", csp({"default-src": ["'none'"], 
 HEADERS = {"Cache-Control": "no-cache", "Cross-Origin-Resource-Policy": "cross-origin"}
 TEMPLATES = {"bar": "jobs/badge/bar.svg"}
 PILL = "jobs/badge/pill.svg"
-UNKNOWN = status_styles.Face("unknown", "Unknown")
+UNKNOWN = status_styles.StatusStyle("unknown", "Unknown")
 
 UNFIT = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 SHOWN = 40
@@ -76,7 +76,7 @@ def _image(template: str, context: dict[str, Any], *, status: int = 200, etag: s
 
 def _shown(job: Job) -> dict[str, Any]:
     """What the images say of a job, which is brought up to date."""
-    body, face = job_body(job), status_styles.face_of(job)
+    body, face = job_body(job), status_styles.style_of(job)
     drawn, colours = bar(body, job.name, row_of(body).mark), COLOURS.get(face.code, QUIET)
     return {
         **_texts(fit(job.name), f"{face.word} {percent(body)} %"),

@@ -8,33 +8,35 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from jobs.operations.diagnosis import Cause, Remedy, diagnose
-from jobs.operations.previews import ACTS, Figures, Offer, offer, buttons
+from jobs.operations.previews import ACTS, ActButton, JobSnapshot, act_button, buttons
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
 
 @dataclass(frozen=True, slots=True)
-class Help:
+class RemedyButton:
     """One remedy with its button; without one where it is not an operator's act."""
 
     remedy: Remedy
-    offer: Offer | None
+    offer: ActButton | None
 
 
 @dataclass(frozen=True, slots=True)
-class Panel:
+class DiagnosisPanel:
     """The diagnosis as the page shows it; the causes are in sight where it is `pressing`."""
 
     question: str
     pressing: bool
     verdict: str
     causes: list[Cause]
-    helps: list[Help]
-    others: list[Offer]
+    helps: list[RemedyButton]
+    others: list[ActButton]
 
 
-def panel_of(figures: Figures, user: User | AnonymousUser, *, without: Collection[str] = ()) -> Panel:
+def diagnosis_panel(
+    figures: JobSnapshot, user: User | AnonymousUser, *, without: Collection[str] = ()
+) -> DiagnosisPanel:
     """The panel of a job. An act that a remedy offers is not offered again, nor those of `without`.
 
     Of a job that needs nobody the acts are all in the quiet row.
@@ -42,25 +44,25 @@ def panel_of(figures: Figures, user: User | AnonymousUser, *, without: Collectio
     found = diagnose(figures)
     remedies = found.remedies if found.pressing else [each for each in found.remedies if each.action not in ACTS]
     offered = Counter(remedy.action for remedy in remedies)
-    return Panel(
+    return DiagnosisPanel(
         question=found.question,
         pressing=found.pressing,
         verdict=found.verdict,
         causes=found.causes,
-        helps=[Help(remedy, _button(remedy, figures, user)) for remedy in remedies],
+        helps=[RemedyButton(remedy, _button(remedy, figures, user)) for remedy in remedies],
         others=[each for each in buttons(figures, user) if each.act.slug not in without and _is_other(each, offered)],
     )
 
 
-def _is_other(each: Offer, offered: Counter[str]) -> bool:
+def _is_other(each: ActButton, offered: Counter[str]) -> bool:
     """Several phases with failed items have a remedy each; all of them at once is another act."""
     return offered[each.act.slug] == 0 or (each.act.slug == "retry" and offered["retry"] > 1)
 
 
-def _button(remedy: Remedy, figures: Figures, user: User | AnonymousUser) -> Offer | None:
+def _button(remedy: Remedy, figures: JobSnapshot, user: User | AnonymousUser) -> ActButton | None:
     if remedy.action not in ACTS:
         return None
     scope = {"phase": remedy.phase} if remedy.phase else {}
     if remedy.threshold is not None:
         scope["threshold"] = str(remedy.threshold)
-    return replace(offer(remedy.action, figures, user, **scope), label=f"{remedy.detail}…")
+    return replace(act_button(remedy.action, figures, user, **scope), label=f"{remedy.detail}…")

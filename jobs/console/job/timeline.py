@@ -9,16 +9,16 @@ from urllib.parse import urlencode
 from django.db.models import Prefetch
 from django.http import HttpRequest
 
-from jobs.models import Delivery, Event, Job
 from jobs.console.base import numbers
 from jobs.console.deliveries.delivery_queries import place
+from jobs.models import Delivery, Event, Job
 
 EVENTS_LISTED = 50
 PLACE = "events_before"
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class EventDeliveries:
     """A delivery of an event, and what its endpoint is called."""
 
     delivery: Delivery
@@ -30,7 +30,7 @@ class Moment:
     """One row of the timeline, and the deliveries of an outward one."""
 
     event: Event
-    deliveries: list[Told]
+    deliveries: list[EventDeliveries]
 
 
 def timeline_section(request: HttpRequest, job: Job) -> dict[str, Any]:
@@ -50,10 +50,10 @@ def timeline_section(request: HttpRequest, job: Job) -> dict[str, Any]:
     }
 
 
-def _told(request: HttpRequest, event: Event) -> list[Told]:
+def _told(request: HttpRequest, event: Event) -> list[EventDeliveries]:
     if not request.user.has_perm("jobs.view_delivery"):
         return []
-    return [Told(each, place(each.endpoint)) for each in event.deliveries.all()]
+    return [EventDeliveries(each, place(each.endpoint)) for each in event.deliveries.all()]
 
 
 def _address(request: HttpRequest, before: int | None) -> str:

@@ -10,24 +10,24 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from jobs.api import badge_links
-from jobs.rules import pipelines
-from jobs.models import Job
-from jobs.operations.previews import Figures, figures_of, item_offers
-from jobs.operations.previews.acts import MEANING
-from jobs.rules.progress import RATE_WINDOW_MINUTES
-from jobs.serializers import JobBody, PhaseBody, job_body
-from jobs.console.errors.error_groups import failures_in
+from jobs.console.base import LONGEST_ID, forbidden_page, live, not_found_page, render_page, visible_jobs
+from jobs.console.errors.error_groups import error_groups_in
 from jobs.console.items.section import items_section
-from jobs.console.base import LONGEST_ID, forbidden, jobs_of, live, missing, page
+from jobs.console.job.diagnosis_panel import diagnosis_panel
+from jobs.console.job.timeline import timeline_section
 from jobs.console.job_rows import row_of
 from jobs.console.overview.throughput import rate_of
-from jobs.console.job.timeline import timeline_section
-from jobs.console.job.diagnosis_panel import panel_of
 from jobs.console.workers.worker_queries import worker_of
-from jobs.rules.formatting import number, span
+from jobs.models import Job
+from jobs.operations.previews import JobSnapshot, item_buttons, snapshot_of
+from jobs.operations.previews.acts import MEANING
+from jobs.rules import pipelines
+from jobs.rules.formatting import format_duration, format_number
+from jobs.rules.progress import RATE_WINDOW_MINUTES
+from jobs.serializers import JobBody, PhaseBody, job_body
 
 NO_LINKS = f"Needs the permission “{MEANING['share_job']}”. A lead can give it to your account."
-Adding = Callable[[HttpRequest, Figures, JobBody], dict[str, Any]]
+Adding = Callable[[HttpRequest, JobSnapshot, JobBody], dict[str, Any]]
 
 
 def job_page(request: HttpRequest, site: AdminSite, job_id: str) -> HttpResponse:
@@ -56,20 +56,20 @@ def show_job(
     and without `grid` the items are a list alone, where the app draws a grid of its own. The acts of `without` are
     those that its blocks offer themselves.
     """
-    jobs = jobs_of(request)
+    jobs = visible_jobs(request)
     if jobs is None:
-        return forbidden(request, site, "To see jobs an account needs the permission jobs.view_job (role viewer).")
+        return forbidden_page(request, site, "To see jobs an account needs the permission jobs.view_job (role viewer).")
     number = int(job_id) if job_id.isascii() and job_id.isdigit() and len(job_id) <= LONGEST_ID else 0
     job = jobs.filter(pk=number, **({"kind": kind} if kind else {})).first()
     if job is None:
-        return missing(request, site, f"There is no job {job_id} in your sight. It may have been pruned.")
-    figures = figures_of(job)
+        return not_found_page(request, site, f"There is no job {job_id} in your sight. It may have been pruned.")
+    figures = snapshot_of(job)
     context = _context(request, figures, grid=grid, without=without)
     more = adding(request, figures, context["body"]) if adding else {}
-    return page(request, site, template, {**context, **more})
+    return render_page(request, site, template, {**context, **more})
 
 
-def _context(request: HttpRequest, figures: Figures, *, grid: bool, without: Collection[str]) -> dict[str, Any]:
+def _context(request: HttpRequest, figures: JobSnapshot, *, grid: bool, without: Collection[str]) -> dict[str, Any]:
     job = figures.job
     body = job_body(job, now=figures.now, phases=figures.phases)
     return {
@@ -79,12 +79,12 @@ def _context(request: HttpRequest, figures: Figures, *, grid: bool, without: Col
         "kind": pipelines.label_of(job.kind),
         "row": row_of(body),
         "phases": list(zip(figures.phases, body["phases"], strict=True)),
-        "panel": panel_of(figures, request.user, without=without),
+        "panel": diagnosis_panel(figures, request.user, without=without),
         "worker": worker_of(job),
-        "failures": failures_in(figures, request),
+        "failures": error_groups_in(figures, request),
         "formula": [*formula(body), *eta_formula(body)],
         "rate": rate_of(job, now=figures.now),
-        "item_offers": item_offers(figures, request.user),
+        "item_offers": item_buttons(figures, request.user),
         "back": request.get_full_path(),
         "links": _links(request, job),
         "links_why_not": NO_LINKS,
@@ -99,7 +99,7 @@ def _links(request: HttpRequest, job: Job) -> badge_links.Links | None:
     return badge_links.links(job, at=request.build_absolute_uri) if request.user.has_perm("jobs.share_job") else None
 
 
-def _live(job: Job, figures: Figures) -> dict[str, Any]:
+def _live(job: Job, figures: JobSnapshot) -> dict[str, Any]:
     poll = reverse("api-job", args=[job.pk])
     return live(now=figures.now, socket=f"/ws/jobs/{job.pk}", poll=poll, single=True, over=job.is_finished)
 
@@ -127,17 +127,21 @@ def _phase_eta(phase: PhaseBody) -> str:
     rate = phase["rate_per_minute"]
     left = max(0, phase["expected"] - phase["done"] - phase["skipped"] - phase["failed"])
     if not rate:
-        return f"unknown, because nothing was settled in the last {RATE_WINDOW_MINUTES} minutes; {number(left)} open."
+        return f"unknown, because nothing was settled in the last {RATE_WINDOW_MINUTES} minutes; {format_number(left)} open."
     return (
-        f"{number(left)} open / {number(rate)} settled per minute (the last {RATE_WINDOW_MINUTES} minutes)"
-        f" = {span(phase['eta_seconds'])}."
+        f"{format_number(left)} open / {format_number(rate)} settled per minute (the last {RATE_WINDOW_MINUTES} minutes)"
+        f" = {format_duration(phase['eta_seconds'])}."
     )
 
 
 def _share(phase: PhaseBody) -> str:
     if phase["status"] == "completed":
         return "100 %"
-    return f"{number(phase['done'] + phase['skipped'])}/{number(phase['expected'])}" if phase["expected"] else "0"
+    return (
+        f"{format_number(phase['done'] + phase['skipped'])}/{format_number(phase['expected'])}"
+        if phase["expected"]
+        else "0"
+    )
 
 
 def _phase_formula(phase: PhaseBody) -> str:
@@ -147,7 +151,7 @@ def _phase_formula(phase: PhaseBody) -> str:
     if expected == 0:
         return f"{phase['label']}: nothing was expected."
     return (
-        f"{phase['label']}: ({number(phase['done'])} done + {number(phase['skipped'])} skipped) · 100 /"
-        f" {number(expected)}, rounded down = {phase['percent']} %. It completes when {number(processed)} · 100"
-        f" reaches {number(expected)} · {phase['threshold']}, that is at {number(phase['needed'])}."
+        f"{phase['label']}: ({format_number(phase['done'])} done + {format_number(phase['skipped'])} skipped) · 100 /"
+        f" {format_number(expected)}, rounded down = {phase['percent']} %. It completes when {format_number(processed)} · 100"
+        f" reaches {format_number(expected)} · {phase['threshold']}, that is at {format_number(phase['needed'])}."
     )

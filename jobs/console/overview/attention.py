@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from jobs.rules import progress
+from jobs.console.job_rows import Row
+from jobs.console.overview.silent_workers import SilentWorker, release_offer, silent_workers
+from jobs.console.workers.worker_queries import Holding
+from jobs.models import Job, Phase
+from jobs.models.phases import phases_of
+from jobs.models.workers import ALIVE
 from jobs.operations.diagnosis.causes import none_succeeded, only_failing, out_of_reach, stuck_since
 from jobs.operations.diagnosis.evidence import failing_now
-from jobs.models import Job, Phase
-from jobs.models.workers import ALIVE
-from jobs.models.phases import phases_of
-from jobs.operations.previews import Figures, Offer, figures_of, leases_of, offer
+from jobs.operations.previews import ActButton, JobSnapshot, act_button, leases_of, snapshot_of
+from jobs.rules import progress
+from jobs.rules.formatting import format_duration, format_number, pluralize
 from jobs.rules.statuses import JobStatus
-from jobs.console.overview.silent_workers import Absent, held_by, release_offer
-from jobs.console.job_rows import Row
-from jobs.console.workers.worker_queries import Holding
-from jobs.rules.formatting import number, span, things
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -33,15 +33,15 @@ class Attention:
     row: Row
     cause: str
     detail: str
-    offer: Offer
-    absent: Absent | None = None
+    offer: ActButton
+    absent: SilentWorker | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Case:
     """What is known of a job before it is judged."""
 
-    figures: Figures
+    figures: JobSnapshot
     row: Row
     holding: Holding | None
     user: User | AnonymousUser
@@ -64,7 +64,7 @@ def attention(
     held = {holding.job_id: holding for holding in holdings}
     found = []
     for job in unique.values():
-        figures = figures_of(job, phases=phases[job.pk], now=now)
+        figures = snapshot_of(job, phases=phases[job.pk], now=now)
         figures.leases = leases.get(job.pk, (0, 0, 0))
         found.append(_judge(_Case(figures, rows[job.pk], held.get(job.pk), user, failing)))
     return sorted((row for row in found if row), key=lambda row: row.rank)
@@ -101,17 +101,17 @@ def _failing(case: _Case) -> Iterator[str]:
 
 
 def _row(case: _Case, rank: int, cause: str, detail: str, act: str) -> Attention:
-    return Attention(rank, case.figures.job, case.row, cause, detail, offer(act, case.figures, case.user))
+    return Attention(rank, case.figures.job, case.row, cause, detail, act_button(act, case.figures, case.user))
 
 
 def _held(case: _Case, holding: Holding) -> Attention:
     """A row that is about the workers: after everything that is about the job itself."""
     f = case.figures
-    absent = Absent(holding, now=f.now)
+    absent = SilentWorker(holding, now=f.now)
     return Attention(5, f.job, case.row, absent.since, absent.detail, release_offer(f, holding, case.user), absent)
 
 
-def _has_live_worker(f: Figures) -> bool:
+def _has_live_worker(f: JobSnapshot) -> bool:
     return f.job.heartbeat_at is not None and f.job.heartbeat_at > f.now - ALIVE
 
 
@@ -119,21 +119,21 @@ def _who_holds(case: _Case) -> str:
     held = sum(phase.processing for phase in case.figures.phases)
     if not held:
         return "no worker holds an item"
-    by = f" by {held_by(case.holding, now=case.figures.now)}" if case.holding else ""
-    return f"{things(held, 'item')} still held{by}"
+    by = f" by {silent_workers(case.holding, now=case.figures.now)}" if case.holding else ""
+    return f"{pluralize(held, 'item')} still held{by}"
 
 
-def _failed_since(f: Figures) -> str:
+def _failed_since(f: JobSnapshot) -> str:
     at = f.job.finished_at
-    return f"failed {span((f.now - at).total_seconds())} ago" if at else "failed"
+    return f"failed {format_duration((f.now - at).total_seconds())} ago" if at else "failed"
 
 
-def _missing(f: Figures) -> str:
+def _missing(f: JobSnapshot) -> str:
     return "; ".join(_shortfalls(phase for phase in f.phases if phase.status == "failed"))
 
 
 def _shortfalls(phases: Iterable[Phase]) -> Iterator[str]:
     for phase in phases:
-        done = f"{phase.label}: {number(phase.counts.processed)} done"
+        done = f"{phase.label}: {format_number(phase.counts.processed)} done"
         needed = progress.needed(phase.expected, phase.threshold)
-        yield done if needed is None else f"{done}, {number(needed)} needed"
+        yield done if needed is None else f"{done}, {format_number(needed)} needed"

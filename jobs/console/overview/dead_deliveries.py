@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from django.urls import reverse
 
-from jobs.models import Delivery
-from jobs.console.deliveries.replay import MOST_AT_ONCE
 from jobs.console.deliveries.delivery_queries import MOST_COUNTED, GivenUp, place
-from jobs.rules.formatting import number
+from jobs.console.deliveries.replay import MOST_AT_ONCE
+from jobs.models import Delivery
+from jobs.rules.formatting import format_number
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -21,7 +21,7 @@ DISABLED = "The endpoint is disabled: {}"
 
 
 @dataclass(frozen=True, slots=True)
-class DeadRow:
+class DeadDelivery:
     """What was given up for one endpoint: how many, whom it was for, the last error, and the button."""
 
     count: str
@@ -34,22 +34,24 @@ class DeadRow:
     why_not: str
 
 
-def dead_rows(given_up: Sequence[GivenUp], user: User | AnonymousUser) -> list[DeadRow]:
+def dead_deliveries(given_up: Sequence[GivenUp], user: User | AnonymousUser) -> list[DeadDelivery]:
     """A row for each endpoint, the one with the most first."""
     may = user.has_perm("jobs.replay_event")
     return [_row(each, may=may) for each in given_up]
 
 
-def _row(each: GivenUp, *, may: bool) -> DeadRow:
+def _row(each: GivenUp, *, may: bool) -> DeadDelivery:
     at_once = min(each.count, MOST_AT_ONCE)
-    return DeadRow(
-        count=f"{MOST_COUNTED - 1}+" if each.count == MOST_COUNTED else number(each.count),
+    return DeadDelivery(
+        count=f"{MOST_COUNTED - 1}+" if each.count == MOST_COUNTED else format_number(each.count),
         plural=each.count > 1,
         place=place(each.endpoint),
         newest=each.newest,
         list_url=f"{reverse('admin:jobs_delivery_changelist')}?status=dead&endpoint={each.endpoint.pk}",
         url=f"{reverse('admin:replay')}?endpoint={each.endpoint.pk}",
-        label=f"Replay {number(at_once)}…" if at_once == each.count else f"Replay the newest {number(at_once)}…",
+        label=f"Replay {format_number(at_once)}…"
+        if at_once == each.count
+        else f"Replay the newest {format_number(at_once)}…",
         why_not=_why_not(each, may=may),
     )
 

@@ -11,14 +11,14 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.http import HttpRequest
 from django.urls import reverse
 
-from jobs.watchdog import process_heartbeats
-from jobs.console.status_styles import FACES, FAILING, LATE, Face
+from jobs.console.deliveries.delivery_queries import place, visible_deliveries
+from jobs.console.status_styles import FAILING, LATE, STYLES, StatusStyle
 from jobs.models import Delivery, Phase, Worker
 from jobs.models.jobs import JobQuerySet
 from jobs.models.workers import SILENT
+from jobs.rules.formatting import format_duration, format_number, pluralize
 from jobs.rules.statuses import OPEN_PHASE
-from jobs.console.deliveries.delivery_queries import deliveries_of, place
-from jobs.rules.formatting import number, span, things
+from jobs.watchdog import process_heartbeats
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -33,7 +33,7 @@ MOST_LOOKED_AT = 200
 class SiteRow:
     """One row: the state, the name of what it is about, why it needs attention, and where to look."""
 
-    face: Face
+    face: StatusStyle
     name: str
     about: str
     cause: str
@@ -47,7 +47,7 @@ def silent_processes(now: datetime) -> list[SiteRow]:
     """Watchdog and deliverer, where none was heard for a minute."""
     return [
         SiteRow(
-            face=FACES["silent"],
+            face=STYLES["silent"],
             name=silence.kind,
             about="process",
             cause=silence.sentence,
@@ -76,7 +76,7 @@ def _failing(worker: Worker, *, others_succeed: bool, may_open: bool) -> SiteRow
         face=FAILING,
         name=worker.name,
         about=f"worker of {worker.job.name}" if worker.job else "worker",
-        cause=f"failed its last {number(worker.failed_in_a_row)} items{', others succeed' if others_succeed else ''}",
+        cause=f"failed its last {format_number(worker.failed_in_a_row)} items{', others succeed' if others_succeed else ''}",
         detail="Stop this worker, then retry its items.",
         url=worker.get_absolute_url() if may_open else "",
         label="Its failures",
@@ -86,7 +86,7 @@ def _failing(worker: Worker, *, others_succeed: bool, may_open: bool) -> SiteRow
 
 def late_deliveries(request: HttpRequest, jobs: JobQuerySet, *, now: datetime) -> list[SiteRow]:
     """Active endpoints for which an event of these jobs has waited for ten minutes, the longest wait first."""
-    deliveries = deliveries_of(request)
+    deliveries = visible_deliveries(request)
     if deliveries is None:
         return []
     since = now - LATE_AFTER
@@ -102,12 +102,14 @@ def late_deliveries(request: HttpRequest, jobs: JobQuerySet, *, now: datetime) -
 
 def _late(delivery: Delivery, *, now: datetime) -> SiteRow:
     query = urlencode({"status": "waiting", "endpoint": delivery.endpoint_id})
-    tried = f"after {things(delivery.tries, 'try', 'tries')}: {delivery.error}" if delivery.tries else "not tried yet"
+    tried = (
+        f"after {pluralize(delivery.tries, 'try', 'tries')}: {delivery.error}" if delivery.tries else "not tried yet"
+    )
     return SiteRow(
         face=LATE,
         name=place(delivery.endpoint),
         about="endpoint",
-        cause=f"its oldest event has waited for {span((now - delivery.created_at).total_seconds())}",
+        cause=f"its oldest event has waited for {format_duration((now - delivery.created_at).total_seconds())}",
         detail=tried,
         label="Its deliveries",
         label_url=f"{reverse('admin:jobs_delivery_changelist')}?{query}",
@@ -132,13 +134,13 @@ def unattended_jobs(jobs: JobQuerySet, *, now: datetime) -> list[SiteRow]:
         return []
     more = " or more" if count == MOST_COUNTED else ""
     wait = "waits" if count == 1 else "wait"
-    silent = span(SILENT.total_seconds())
+    silent = format_duration(SILENT.total_seconds())
     return [
         SiteRow(
-            face=FACES["silent"],
+            face=STYLES["silent"],
             name="No worker",
             about="site",
-            cause=f"{things(count, 'job')}{more} {wait} for a worker, and none was heard for {silent}.",
+            cause=f"{pluralize(count, 'job')}{more} {wait} for a worker, and none was heard for {silent}.",
             detail="Items are pending and none is leased. Start a worker.",
             label="Waiting jobs",
             label_url=reverse("admin:jobs_job_changelist"),

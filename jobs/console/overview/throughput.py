@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 
 from django.db.models import QuerySet, Sum
 
+from jobs.console.charts import Minute, RateChart, rate_chart
 from jobs.models import Job, Tally
 from jobs.models.jobs import JobQuerySet
-from jobs.console.charts import Minute, Picture, picture
 
 MINUTES = 60
 
 
-def throughput(jobs: JobQuerySet, filters: dict[str, str], *, now: datetime) -> Picture:
+def throughput(jobs: JobQuerySet, filters: dict[str, str], *, now: datetime) -> RateChart:
     """The last sixty minutes of the jobs of this kind and project."""
     first = _minute(now) - timedelta(minutes=MINUTES - 1)
     tallies = Tally.objects.filter(minute__gte=first)
@@ -22,16 +22,16 @@ def throughput(jobs: JobQuerySet, filters: dict[str, str], *, now: datetime) -> 
             tallies = tallies.filter(**{f"phase__job__{name}": filters[name]})
     if jobs.query.where:
         tallies = tallies.filter(phase__job__in=jobs)
-    return picture(_minutes(tallies), first=first, last=_minute(now))
+    return rate_chart(_minutes(tallies), first=first, last=_minute(now))
 
 
-def rate_of(job: Job, *, now: datetime) -> Picture | None:
+def rate_of(job: Job, *, now: datetime) -> RateChart | None:
     """A job since its first minute to its end; None where nothing was settled in this run."""
     minutes = _minutes(Tally.objects.filter(phase__job=job))
     if not minutes:
         return None
     last = _minute(job.finished_at or now)
-    return picture(minutes, first=minutes[0][0], last=max(last, minutes[-1][0]))
+    return rate_chart(minutes, first=minutes[0][0], last=max(last, minutes[-1][0]))
 
 
 def _minutes(tallies: QuerySet[Tally]) -> list[Minute]:

@@ -15,21 +15,21 @@ from django.urls import reverse
 from django.utils import timezone
 
 from jobs.console import status_styles
-from jobs.operations.diagnosis.evidence import FAILING_FOR
+from jobs.console.base import live, render_page, visible_jobs
+from jobs.console.deliveries.delivery_queries import delivery_summary, given_up
 from jobs.console.forms import FilterForm
+from jobs.console.job_rows import rows_of
+from jobs.console.overview.attention import attention
+from jobs.console.overview.dead_deliveries import dead_deliveries
+from jobs.console.overview.site_attention import failing_workers, late_deliveries, silent_processes, unattended_jobs
+from jobs.console.overview.throughput import throughput
+from jobs.console.workers.worker_queries import holdings, recent_workers
 from jobs.models import Job, Phase, Tally
 from jobs.models.jobs import JobQuerySet
 from jobs.models.workers import FEW_FAILURES, MANY_FAILURES
+from jobs.operations.diagnosis.evidence import FAILING_FOR
+from jobs.rules.formatting import format_number
 from jobs.rules.statuses import OPEN_PHASE, JobStatus
-from jobs.console.overview.attention import attention
-from jobs.console.overview.dead_deliveries import dead_rows
-from jobs.console.base import jobs_of, live, page
-from jobs.console.job_rows import rows_of
-from jobs.console.overview.site_attention import failing_workers, late_deliveries, silent_processes, unattended_jobs
-from jobs.console.overview.throughput import throughput
-from jobs.console.deliveries.delivery_queries import given_up, told_lately
-from jobs.console.workers.worker_queries import holdings, workers_lately
-from jobs.rules.formatting import number
 
 MOST_COUNTED = 1000
 LISTED, RUNNING_LISTED, WAITING_LISTED, FINISHED_LISTED = 25, 30, 10, 10
@@ -43,7 +43,7 @@ Filters = dict[str, str]
 class Tile:
     """How many jobs are in a state, as a link to their list; counted up to a thousand."""
 
-    face: status_styles.Face
+    face: status_styles.StatusStyle
     word: str
     count: str
     url: str
@@ -51,12 +51,12 @@ class Tile:
 
 def overview_page(request: HttpRequest, site: AdminSite) -> TemplateResponse:
     """The first page after signing in."""
-    jobs = jobs_of(request)
+    jobs = visible_jobs(request)
     filters = _filters(request)
     context: dict[str, Any] = {"title": "Overview", "app_list": site.get_app_list(request), "filters": filters}
     if jobs is not None:
         context |= _figures(request, jobs, filters=filters, now=timezone.now())
-    return page(request, site, "admin/index.html", context)
+    return render_page(request, site, "admin/index.html", context)
 
 
 def _filters(request: HttpRequest) -> Filters:
@@ -81,10 +81,10 @@ def _figures(request: HttpRequest, visible: JobQuerySet, *, filters: Filters, no
     failing = failing_workers(jobs, request.user, now=now)
     return {
         "tiles": _tiles(jobs, filters=filters, now=now),
-        "told": told_lately(request),
+        "told": delivery_summary(request),
         "attention": [row for row in trouble if not row.absent],
         "absent": [row for row in trouble if row.absent],
-        "dead": dead_rows(dead, request.user),
+        "dead": dead_deliveries(dead, request.user),
         "more": _more(lists, filters),
         "processes": processes,
         "late": late,
@@ -94,7 +94,7 @@ def _figures(request: HttpRequest, visible: JobQuerySet, *, filters: Filters, no
         "waiting": shown["waiting"],
         "finished": shown["finished"],
         "throughput": throughput(visible, filters, now=now),
-        "workers": workers_lately(request.user, now=now),
+        "workers": recent_workers(request.user, now=now),
         "kinds": FilterForm().fields["kind"].choices,  # type: ignore[attr-defined]
         "projects": _projects(visible),
         "first_run": not filters and not any(lists.values()) and not visible.exists(),
@@ -171,20 +171,20 @@ def _waiting(jobs: JobQuerySet) -> list[Job]:
 
 def _tiles(jobs: JobQuerySet, *, filters: Filters, now: datetime) -> list[Tile]:
     lately = jobs.filter(finished_at__gte=now - DAY)
-    counted: list[tuple[status_styles.Face, str, JobQuerySet, dict[str, str]]] = [
+    counted: list[tuple[status_styles.StatusStyle, str, JobQuerySet, dict[str, str]]] = [
         (status_styles.STUCK, "Stuck", jobs.stuck(), {"stuck": "yes"}),
-        (status_styles.FACES["failed"], "Failed", jobs.filter(status="failed"), {"status": "failed"}),
-        (status_styles.FACES["processing"], "Running", jobs.filter(status="processing"), {"status": "processing"}),
-        (status_styles.FACES["pending"], "Pending", jobs.filter(status="pending"), {"status": "pending"}),
-        (status_styles.FACES["paused"], "Paused", jobs.filter(status="paused"), {"status": "paused"}),
+        (status_styles.STYLES["failed"], "Failed", jobs.filter(status="failed"), {"status": "failed"}),
+        (status_styles.STYLES["processing"], "Running", jobs.filter(status="processing"), {"status": "processing"}),
+        (status_styles.STYLES["pending"], "Pending", jobs.filter(status="pending"), {"status": "pending"}),
+        (status_styles.STYLES["paused"], "Paused", jobs.filter(status="paused"), {"status": "paused"}),
         (
-            status_styles.FACES["completed"],
+            status_styles.STYLES["completed"],
             "Completed 24 h",
             lately.filter(status="completed"),
             {"status": "completed", "finished": "24h"},
         ),
         (
-            status_styles.FACES["cancelled"],
+            status_styles.STYLES["cancelled"],
             "Cancelled 24 h",
             lately.filter(status="cancelled"),
             {"status": "cancelled", "finished": "24h"},
@@ -199,7 +199,7 @@ def _tiles(jobs: JobQuerySet, *, filters: Filters, now: datetime) -> list[Tile]:
 
 def _up_to_a_thousand(found: JobQuerySet) -> str:
     count = found.order_by()[:MOST_COUNTED].count()
-    return f"{MOST_COUNTED - 1}+" if count == MOST_COUNTED else number(count)
+    return f"{MOST_COUNTED - 1}+" if count == MOST_COUNTED else format_number(count)
 
 
 def _projects(jobs: JobQuerySet) -> list[str]:

@@ -14,19 +14,19 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from jobs.console import status_styles
-from jobs.rules import pipelines, formatting
-from jobs.operations.previews import Offer
+from jobs.operations.previews import ActButton
+from jobs.rules import formatting, pipelines
 
 register = template.Library()
-register.filter("num", formatting.number)
-register.filter("span", formatting.span)
-register.filter("exact", formatting.exact)
+register.filter("num", formatting.format_number)
+register.filter("span", formatting.format_duration)
+register.filter("exact", formatting.format_datetime)
 
 
 @register.filter
-def face(body: Mapping[str, Any]) -> status_styles.Face:
+def face(body: Mapping[str, Any]) -> status_styles.StatusStyle:
     """The face of a job body, a phase body or an item body."""
-    return status_styles.face(body["status"], stuck=body.get("stuck"), partial=body.get("partial", False))
+    return status_styles.style(body["status"], stuck=body.get("stuck"), partial=body.get("partial", False))
 
 
 @register.filter
@@ -48,7 +48,7 @@ def kinds_with_lists() -> list[pipelines.Kind]:
 
 
 @register.filter
-def told(status: str) -> status_styles.Face:
+def told(status: str) -> status_styles.StatusStyle:
     """The face of an endpoint, a delivery or a letter."""
     return status_styles.TOLD[status]
 
@@ -60,15 +60,15 @@ def pretty(value: Any) -> str:
 
 
 @register.simple_tag
-def all_faces() -> list[status_styles.Face]:
+def all_faces() -> list[status_styles.StatusStyle]:
     """Every face there is, for the browser to copy."""
     return status_styles.ALL
 
 
 @register.inclusion_tag("jobs/parts/pill.html")
-def pill(shown: status_styles.Face | str) -> dict[str, Any]:
+def pill(shown: status_styles.StatusStyle | str) -> dict[str, Any]:
     """Icon and word of a state."""
-    return {"face": status_styles.FACES[shown] if isinstance(shown, str) else shown}
+    return {"face": status_styles.STYLES[shown] if isinstance(shown, str) else shown}
 
 
 @register.inclusion_tag("jobs/parts/bar.html")
@@ -109,7 +109,7 @@ def bar_text(percent: int, settled: int, *, mark: int | None) -> str:
 
 
 @register.inclusion_tag("jobs/parts/button.html")
-def act_button(offer: Offer, back: str = "") -> dict[str, Any]:
+def act_button(offer: ActButton, back: str = "") -> dict[str, Any]:
     """The button of an act, or the act and why it is not possible."""
     return {"offer": offer, "back": back}
 
@@ -125,9 +125,12 @@ def ago(moment: datetime | None, never: str = "never") -> SafeString | str:
     """A moment as `46 min ago`, exact in its title; the browser keeps it current."""
     if moment is None:
         return never
-    text = formatting.ago(moment, now=timezone.now())
+    text = formatting.format_ago(moment, now=timezone.now())
     return format_html(
-        '<time datetime="{}" title="{}" data-ago>{}</time>', moment.isoformat(), formatting.exact(moment), text
+        '<time datetime="{}" title="{}" data-ago>{}</time>',
+        moment.isoformat(),
+        formatting.format_datetime(moment),
+        text,
     )
 
 
@@ -147,7 +150,7 @@ def _clock(moment: datetime, *, seconds: bool) -> SafeString:
     return format_html(
         '<time datetime="{}" title="{}" data-clock="{}">{}</time>',
         moment.isoformat(),
-        formatting.exact(moment),
+        formatting.format_datetime(moment),
         "seconds" if seconds else "minutes",
         formatting.when(moment, now=timezone.now(), seconds=seconds),
     )

@@ -15,11 +15,11 @@ from django.views.decorators.cache import never_cache
 from knox.models import AuthToken
 
 from jobs.api import tokens
-from jobs.rules.errors import Refused
+from jobs.console.base import back_url, forbidden_page, not_found_page, render_page
 from jobs.console.forms import ReasonForm, RotateForm, TokenForm
 from jobs.models import TokenUse, Worker
-from jobs.console.base import forbidden, missing, page, way_back
-from jobs.rules.formatting import things
+from jobs.rules.errors import Refused
+from jobs.rules.formatting import pluralize
 
 NEEDED = "To issue, rotate or revoke tokens an account needs the permission jobs.manage_tokens (role lead)."
 GONE = "There is no such token in your sight; it may have ended already."
@@ -41,22 +41,22 @@ class Row:
 def issue_token(request: HttpRequest, site: AdminSite) -> HttpResponse:
     """The form, and after it the secret."""
     if not request.user.has_perm("jobs.manage_tokens"):
-        return forbidden(request, site, NEEDED)
+        return forbidden_page(request, site, NEEDED)
     form = TokenForm(request.POST or None)
     secret = _issue(request, form) if request.method == "POST" and form.is_valid() else ""
     context = {"title": "Issue a token", "button": "Issue the token", "form": form, "secret": secret}
     context["account"] = form.cleaned_data["account"] if secret else ""
-    return page(request, site, "jobs/token.html", context)
+    return render_page(request, site, "jobs/token.html", context)
 
 
 @never_cache
 def rotate_token(request: HttpRequest, site: AdminSite) -> HttpResponse:
     """`?token=`, the first characters of its digest: what would end, and after the form the new secret."""
     if not request.user.has_perm("jobs.manage_tokens"):
-        return forbidden(request, site, NEEDED)
+        return forbidden_page(request, site, NEEDED)
     found = _asked_for(request, most=1)
     if not found:
-        return missing(request, site, GONE)
+        return not_found_page(request, site, GONE)
     form, token = RotateForm(request.POST or None), found[0]
     secret = _rotate(request, form, token) if request.method == "POST" and form.is_valid() else ""
     context = {
@@ -67,28 +67,28 @@ def rotate_token(request: HttpRequest, site: AdminSite) -> HttpResponse:
         "rows": [] if secret else _rows(found),
         "button": "Rotate the token",
     }
-    return page(request, site, "jobs/token.html", context)
+    return render_page(request, site, "jobs/token.html", context)
 
 
 @never_cache
 def revoke_tokens(request: HttpRequest, site: AdminSite) -> HttpResponse:
     """`?token=…&token=…`: who would notice, and after the form they have ended."""
     if not request.user.has_perm("jobs.manage_tokens"):
-        return forbidden(request, site, NEEDED)
+        return forbidden_page(request, site, NEEDED)
     found = _asked_for(request, most=MOST_AT_ONCE)
     if not found:
-        return missing(request, site, GONE)
+        return not_found_page(request, site, GONE)
     form = ReasonForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         return _revoke(request, found, reason=form.cleaned_data["reason"])
     context = {
-        "title": f"Revoke {things(len(found), 'token')}",
+        "title": f"Revoke {pluralize(len(found), 'token')}",
         "form": form,
         "rows": _rows(found),
-        "button": f"Revoke {things(len(found), 'token')}",
+        "button": f"Revoke {pluralize(len(found), 'token')}",
         "ends": True,
     }
-    return page(request, site, "jobs/token.html", context)
+    return render_page(request, site, "jobs/token.html", context)
 
 
 def _asked_for(request: HttpRequest, *, most: int) -> list[AuthToken]:
@@ -160,5 +160,5 @@ def _revoke(request: HttpRequest, found: list[AuthToken], *, reason: str) -> Htt
             done += 1
         except Refused as error:
             messages.error(request, error.detail)
-    messages.success(request, f"{things(done, 'token')} revoked.")
-    return HttpResponseRedirect(way_back(request, otherwise=reverse("admin:knox_authtoken_changelist")))
+    messages.success(request, f"{pluralize(done, 'token')} revoked.")
+    return HttpResponseRedirect(back_url(request, otherwise=reverse("admin:knox_authtoken_changelist")))

@@ -13,14 +13,14 @@ from django.urls import reverse
 from django.utils import timezone
 
 from jobs.access import access_of
+from jobs.console.base import forbidden_page, live, not_found_page, render_page
+from jobs.console.overview.silent_workers import release_of
 from jobs.console.status_styles import FAILING
+from jobs.console.workers.worker_figures import day_of, figures_of_workers
+from jobs.console.workers.worker_queries import worker_style
 from jobs.models import Item, Job, Worker
 from jobs.models.items import ItemQuerySet
-from jobs.operations.previews import Offer, figures_of
-from jobs.console.overview.silent_workers import release_of
-from jobs.console.base import forbidden, live, missing, page
-from jobs.console.workers.worker_figures import day_of, figures_of_workers
-from jobs.console.workers.worker_queries import worker_face
+from jobs.operations.previews import ActButton, snapshot_of
 
 NEEDED = "To see workers an account needs the permission jobs.view_worker (role viewer)."
 JOBS_LISTED = 50
@@ -37,17 +37,17 @@ class Hold:
     since: datetime | None
     until: datetime | None
     url: str
-    offer: Offer
+    offer: ActButton
 
 
 def worker_page(request: HttpRequest, site: AdminSite, worker_id: str) -> HttpResponse:
     """Everything about one worker; 404 where the job that it was heard on last is out of sight."""
     access = access_of(request.user)
     if not access.may("view_worker"):
-        return forbidden(request, site, NEEDED)
+        return forbidden_page(request, site, NEEDED)
     worker = Worker.objects.select_related("job", "account").filter(pk=int(worker_id)).first()
     if worker is None or not (access.projects is None or (worker.job and access.sees(worker.job.project))):
-        return missing(request, site, f"There is no worker {worker_id} in your sight. It may have been pruned.")
+        return not_found_page(request, site, f"There is no worker {worker_id} in your sight. It may have been pruned.")
     now = timezone.now()
     own = Item.objects.filter(worker=worker.name)
     if access.projects is not None:
@@ -56,7 +56,7 @@ def worker_page(request: HttpRequest, site: AdminSite, worker_id: str) -> HttpRe
     context = {
         "title": f"Worker {worker.name}",
         "worker": worker,
-        "face": worker_face(worker.seen_at, now=now),
+        "face": worker_style(worker.seen_at, now=now),
         "failing": FAILING if Worker.objects.only_failing(now).filter(pk=worker.pk).exists() else None,
         "holds": _holds(request, worker, own.held(), now=now),
         "failures": list(failures[:FAILURES_LISTED]),
@@ -66,7 +66,7 @@ def worker_page(request: HttpRequest, site: AdminSite, worker_id: str) -> HttpRe
         "back": request.get_full_path(),
         **_live(worker, now=now),
     }
-    return page(request, site, "jobs/worker.html", context)
+    return render_page(request, site, "jobs/worker.html", context)
 
 
 def _holds(request: HttpRequest, worker: Worker, held: ItemQuerySet, *, now: datetime) -> list[Hold]:
@@ -89,7 +89,7 @@ def _holds(request: HttpRequest, worker: Worker, held: ItemQuerySet, *, now: dat
             since=since,
             until=until,
             url=_items(worker, "processing"),
-            offer=release_of(worker, figures_of(jobs[job_id], phases=[], now=now), request.user, items=items),
+            offer=release_of(worker, snapshot_of(jobs[job_id], phases=[], now=now), request.user, items=items),
         )
         for job_id, items, alive, since, until in groups
         if job_id in jobs

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 
 from django.db.models import Count, QuerySet, Sum
 
+from jobs.console.charts import RateChart, hourly
 from jobs.models import Item, Worker, WorkerTally
 from jobs.models.workers import SLOT_MINUTES, slot_of
-from jobs.console.charts import Picture, hourly
 
 HOUR = timedelta(hours=1)
 HOURS = 24
@@ -36,7 +36,7 @@ def figures_of_workers(workers: Iterable[Worker], *, now: datetime) -> dict[str,
     return {name: WorkerFigures(held.get(name, 0), *settled.get(name, (0, 0))) for name in names}
 
 
-def day_of(worker: Worker, *, now: datetime) -> Picture:
+def day_of(worker: Worker, *, now: datetime) -> RateChart:
     """The items per hour of a worker in the last 24 hours, the one that runs included."""
     last = now.replace(minute=0, second=0, microsecond=0)
     first = last - (HOURS - 1) * HOUR

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from django.db.models import Count, Max, Q
 
-from jobs.console.status_styles import FACES, Face
+from jobs.console.status_styles import STYLES, StatusStyle
 from jobs.models import Item, Job, Worker
 from jobs.models.jobs import JobQuerySet, projects_of
 from jobs.models.workers import ALIVE, SILENT
@@ -59,22 +59,22 @@ class Holding:
     until: datetime | None = None
 
 
-def worker_face(seen_at: datetime, *, now: datetime) -> Face:
+def worker_style(seen_at: datetime, *, now: datetime) -> StatusStyle:
     """Alive within two heartbeats, silent within ten, then gone."""
     age = now - seen_at
     if age <= ALIVE:
-        return FACES["alive"]
-    return FACES["silent"] if age <= SILENT else FACES["gone"]
+        return STYLES["alive"]
+    return STYLES["silent"] if age <= SILENT else STYLES["gone"]
 
 
-def workers_lately(user: User | AnonymousUser, *, now: datetime) -> Workers:
+def recent_workers(user: User | AnonymousUser, *, now: datetime) -> Workers:
     """The workers that were heard lately; those of an account's projects where it is limited."""
     workers = Worker.objects.filter(seen_at__gte=now - SILENT).order_by("-seen_at")
     projects = projects_of(user)
     if projects is not None:
         workers = workers.filter(job__project__in=projects)
     listed = list(workers[:1000])
-    silent = [worker for worker in listed if worker_face(worker.seen_at, now=now).code == "silent"]
+    silent = [worker for worker in listed if worker_style(worker.seen_at, now=now).code == "silent"]
     return Workers(alive=len(listed) - len(silent), silent=silent[:MOST_LISTED])
 
 

@@ -5,9 +5,9 @@ watching     jobs: what the websockets say
 following    the feed of outward events
 """
 
-from jobs.live.principals import Caller
+from jobs.live.principals import Principal
 from jobs.live.sse.event_feed import follow
+from jobs.live.sse.job_stream import JobUpdates
 from jobs.live.sse.protocol import MEDIA_TYPE, Limits
-from jobs.live.sse.job_stream import Watching
 
-__all__ = ["MEDIA_TYPE", "Caller", "Limits", "Watching", "follow"]
+__all__ = ["MEDIA_TYPE", "JobUpdates", "Limits", "Principal", "follow"]

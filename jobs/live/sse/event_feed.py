@@ -11,11 +11,11 @@ import structlog
 from channels.db import database_sync_to_async
 from django.db import Error as DatabaseFailure
 
-from jobs.rules.errors import Refused
+from jobs.live.sse.protocol import PING, Limits, message
 from jobs.models import Event
+from jobs.rules.errors import Refused
 from jobs.serializers import encode
 from jobs.serializers.shapes import OutwardEvent
-from jobs.live.sse.protocol import PING, Limits, message
 
 log = structlog.get_logger(__name__)
 

@@ -10,17 +10,17 @@ import structlog
 from channels.db import database_sync_to_async
 from django.db import Error as DatabaseFailure
 
-from jobs.rules.errors import Refused
-from jobs.live import job_messages, hub
-from jobs.live.job_messages import Frame
-from jobs.live.send_queue import Mailbox
-from jobs.live.topics import Topic
+from jobs.live import hub, job_messages
+from jobs.live.job_messages import JobMessage
+from jobs.live.send_queue import SendQueue
 from jobs.live.sse.protocol import PING, Limits, message
+from jobs.live.topics import Topic
+from jobs.rules.errors import Refused
 
 log = structlog.get_logger(__name__)
 
 
-class Watching:
+class JobUpdates:
     """One open stream over the hub of the websockets. What is not sent yet is replaced by what is newer.
 
     `ask` answers what may be watched now, or raises Refused. `seen` is the revision of a single job that the
@@ -33,7 +33,7 @@ class Watching:
         self._ask = database_sync_to_async(ask, thread_sensitive=False)
         self._seen = seen if topic.job is not None else None
         self._wants_snapshot = True
-        self._mailbox = Mailbox()
+        self._mailbox = SendQueue()
         self._hub = hub()
         self._asked = self._said = time.monotonic()
 
@@ -103,7 +103,7 @@ class Watching:
         return is_gone or (since is not None and now - since >= self._limits.close_after)
 
 
-def _message(job_id: int, frame: Frame | None) -> bytes:
+def _message(job_id: int, frame: JobMessage | None) -> bytes:
     if frame is None:
         return message(job_messages.gone(job_id), type="gone")
     return message(frame.text, type="job", id=frame.revision)

@@ -10,12 +10,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from jobs.rules.errors import Refused
-from jobs.management.terminal.arguments import look_of
+from jobs.management.terminal.arguments import terminal_style
 from jobs.management.terminal.tables import Cell, Column, clean, table
+from jobs.rules.errors import Refused
 from jobs.rules.statuses import ItemStatus
-from jobs.tracker.legacy_import import Imported, bring_in, survey
 from jobs.tracker.legacy_db import NotATracker, OldFile, Unreadable, opened
+from jobs.tracker.legacy_import import Imported, bring_in, survey
 
 FAILED, NOT_FOUND = 1, 3
 MOST_SENTENCES = 20
@@ -52,7 +52,7 @@ class Command(BaseCommand):
     def _import(self, old: OldFile, *, dry_run: bool, options: dict[str, Any]) -> None:
         jobs = [self._job(old, found, dry_run=dry_run) for found in surveys(old)]
         rows = [row for found in jobs for row in lines(found, dry_run=dry_run)]
-        self.stdout.write("\n".join(table(COLUMNS, rows, look_of(self.stdout, options))))
+        self.stdout.write("\n".join(table(COLUMNS, rows, terminal_style(self.stdout, options))))
         complaints = [sentence for found in jobs for sentence in found.left_out]
         orphans = orphans_of(old)
         complaints += [f"{orphans} images are left out: the file has no job for them."] if orphans else []

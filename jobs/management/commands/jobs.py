@@ -12,16 +12,23 @@ from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from jobs import operations
-from jobs.rules.errors import BadInput, Conflict, NotFound, Refused
 from jobs.management.terminal import renderers
-from jobs.management.terminal.arguments import can_say_all, choose, find_actor, find_items, find_job, look_of
-from jobs.management.terminal.tables import Look, clean
-from jobs.management.terminal.options import add_options
+from jobs.management.terminal.arguments import (
+    filtered_jobs,
+    find_actor,
+    find_items,
+    find_job,
+    set_output_encoding,
+    terminal_style,
+)
 from jobs.management.terminal.job_watch import screen_for, watch
+from jobs.management.terminal.options import add_options
+from jobs.management.terminal.tables import TerminalStyle, clean
 from jobs.models.phases import phases_of
 from jobs.operations import Act
-from jobs.serializers import encode, error_groups, job_bodies, job_body, progress_body
+from jobs.rules.errors import BadInput, Conflict, NotFound, Refused
 from jobs.rules.statuses import JobStatus
+from jobs.serializers import encode, error_groups, job_bodies, job_body, progress_body
 from jobs.tracker import ProgressTracker
 
 FAILED, USAGE, NOT_FOUND, WRONG_STATE, INTERRUPTED, NO_READER = 1, 2, 3, 4, 130, 141
@@ -56,12 +63,12 @@ class Command(BaseCommand):
     def handle(self, *args: Any, verb: str, **options: Any) -> None:
         """Run the subcommand; a refusal becomes its sentence and an exit code."""
         readers = {"list": self._list, "show": self._show, "watch": self._watch, "report": self._report}
-        can_say_all(self.stdout, as_json=options["as_json"])
+        set_output_encoding(self.stdout, as_json=options["as_json"])
         try:
             if verb in readers:
-                readers[verb](options, look_of(self.stdout, options))
+                readers[verb](options, terminal_style(self.stdout, options))
             else:
-                self._act(verb, options, look_of(self.stdout, options))
+                self._act(verb, options, terminal_style(self.stdout, options))
         except Refused as error:
             raise CommandError(clean(error.detail), returncode=_code(error)) from None
         except (OperationalError, InterfaceError) as error:
@@ -72,8 +79,8 @@ class Command(BaseCommand):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is buffered still has nowhere to go
             sys.exit(NO_READER)
 
-    def _list(self, options: Options, look: Look) -> None:
-        found = list(choose(options)[: options["limit"] + 1])
+    def _list(self, options: Options, look: TerminalStyle) -> None:
+        found = list(filtered_jobs(options)[: options["limit"] + 1])
         bodies = job_bodies(found[: options["limit"]], now=timezone.now())
         if options["as_json"]:
             self._json(bodies)
@@ -84,7 +91,7 @@ class Command(BaseCommand):
         if len(found) > len(bodies):
             self.stderr.write("There are more; --limit shows them.", self.style.NOTICE)
 
-    def _show(self, options: Options, look: Look) -> None:
+    def _show(self, options: Options, look: TerminalStyle) -> None:
         job = find_job(options["job"])
         body, errors = job_body(job), error_groups(job)
         if options["as_json"]:
@@ -92,20 +99,20 @@ class Command(BaseCommand):
         else:
             self._lines(renderers.job(body, errors, look))
 
-    def _watch(self, options: Options, look: Look) -> None:
+    def _watch(self, options: Options, look: TerminalStyle) -> None:
         screen = screen_for(self.stdout, look, as_json=options["as_json"])
         last = watch(find_job(options["job"]), screen, interval=options["interval"])
         if last["status"] != JobStatus.COMPLETED:
             sys.exit(FAILED)
 
-    def _report(self, options: Options, look: Look) -> None:
+    def _report(self, options: Options, look: TerminalStyle) -> None:
         job = find_job(options["job"])
         if options["as_json"]:
             self._json(progress_body(job, phases=phases_of([job])[job.pk]))
         else:
             self._lines([clean(line) for line in ProgressTracker().report(job.pk).splitlines()])
 
-    def _act(self, name: str, options: Options, look: Look) -> None:
+    def _act(self, name: str, options: Options, look: TerminalStyle) -> None:
         verb, wanted = VERBS[name]
         actor = find_actor(options["username"])
         operations.require_permission(actor.account, verb.__name__)
@@ -117,7 +124,7 @@ class Command(BaseCommand):
         act = verb(job, **{name: options[name] for name in wanted}, actor=actor, reason=options["reason"])
         self._answer(act, options, look)
 
-    def _answer(self, act: Act, options: Options, look: Look) -> None:
+    def _answer(self, act: Act, options: Options, look: TerminalStyle) -> None:
         refused = [{"id": row.id, "detail": row.detail} for row in act.refused]
         body = {"changed": act.changed, "refused": refused, "detail": act.detail, "job": job_body(act.job)}
         if options["as_json"]:

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from jobs import watchdog
-from jobs.rules.formatting import things
+from jobs.rules.formatting import pluralize
 
 
 class Command(BaseCommand):
@@ -29,5 +29,5 @@ class Command(BaseCommand):
         counts = f"{found.jobs} jobs, {found.events} timeline rows, {found.bulk_acts} bulk acts"
         self.stdout.write(f"{counts}, {found.letters} dead letters and {found.workers} workers {verb}.")
         if found.undelivered_jobs:
-            kept = f"{things(found.undelivered_jobs, 'old job')} kept for {things(found.undelivered_events, 'event')}"
+            kept = f"{pluralize(found.undelivered_jobs, 'old job')} kept for {pluralize(found.undelivered_events, 'event')}"
             self.stdout.write(f"{kept} not delivered yet; the list of deliveries names them.")

@@ -11,11 +11,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import Q, QuerySet
 from knox.models import AuthToken
 
-from jobs.rules import names
-from jobs.api import tokens
 from jobs.access import Role
-from jobs.rules.errors import BadInput, Refused, WrongState
+from jobs.api import tokens
 from jobs.api.tokens import DIGEST_SHOWN
+from jobs.rules import names
+from jobs.rules.errors import BadInput, Refused, WrongState
 
 USAGE, NOT_FOUND, WRONG_STATE = 2, 3, 4
 LONGEST_DAYS = 36_500

@@ -10,13 +10,13 @@ from typing import Any, TextIO
 
 from django.contrib.auth.models import User
 
-from jobs.rules import names
 from jobs.change import Actor
-from jobs.rules.errors import NotFound
-from jobs.management.terminal.tables import Look
+from jobs.management.terminal.tables import TerminalStyle
 from jobs.models import Item, Job
 from jobs.models.items import digest
 from jobs.models.jobs import JobQuerySet
+from jobs.rules import names
+from jobs.rules.errors import NotFound
 from jobs.rules.formatting import normalized
 
 EXACT = ("status", "kind", "project", "name")
@@ -52,7 +52,7 @@ def find_items(job: Job, *, ids: Sequence[int] | None, keys: Sequence[str] | Non
     return [*(ids or ()), *(pk for pk, _ in found)]
 
 
-def choose(options: Mapping[str, Any]) -> JobQuerySet:
+def filtered_jobs(options: Mapping[str, Any]) -> JobQuerySet:
     """The jobs that fit the filters of a list, in its order; the filters are those of `GET /jobs`."""
     jobs = Job.objects.filter(**{name: names.plain(options[name]) for name in EXACT if options[name]})
     if options["partial"]:
@@ -83,15 +83,15 @@ def shell_user() -> str:
         return f"uid {os.getuid()}"
 
 
-def look_of(out: Any, options: Mapping[str, Any]) -> Look:
+def terminal_style(out: Any, options: Mapping[str, Any]) -> TerminalStyle:
     """How to draw on this output: a terminal has a width and icons, and colours unless somebody is against them."""
     terminal = is_terminal(out)
     unwanted = options["no_color"] or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
     colour = options["force_color"] or (terminal and not unwanted)
-    return Look(width=shutil.get_terminal_size().columns if terminal else None, colour=colour, icons=terminal)
+    return TerminalStyle(width=shutil.get_terminal_size().columns if terminal else None, colour=colour, icons=terminal)
 
 
-def can_say_all(out: Any, *, as_json: bool) -> None:
+def set_output_encoding(out: Any, *, as_json: bool) -> None:
     """Names may hold what the terminal's encoding lacks: JSON is UTF-8 whatever it is, a table shows `?` there."""
     reconfigure = getattr(out, "reconfigure", None)
     if reconfigure:

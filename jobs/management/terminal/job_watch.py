@@ -10,12 +10,12 @@ from typing import Any, Protocol
 
 from django.utils import timezone
 
-from jobs.rules.errors import NotFound
 from jobs.management.terminal import renderers
-from jobs.management.terminal.tables import Look
+from jobs.management.terminal.tables import TerminalStyle
 from jobs.models import Job
-from jobs.serializers import JobBody, encode, job_body
+from jobs.rules.errors import NotFound
 from jobs.rules.statuses import FINISHED_JOB
+from jobs.serializers import JobBody, encode, job_body
 
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 UP, REST_OF_LINE, REST_OF_SCREEN = "\x1b[{}F", "\x1b[K", "\x1b[J"
@@ -50,7 +50,7 @@ def watch(job: Job, screen: Screen, *, interval: float) -> JobBody:
 class Live:
     """On a terminal: the same lines drawn anew each time."""
 
-    def __init__(self, out: Any, look: Look) -> None:
+    def __init__(self, out: Any, look: TerminalStyle) -> None:
         self._out = out
         self._look = look
         self._height = 0
@@ -89,7 +89,7 @@ class Lines:
         """Nothing to undo."""
 
 
-def screen_for(out: Any, look: Look, *, as_json: bool) -> Screen:
+def screen_for(out: Any, look: TerminalStyle, *, as_json: bool) -> Screen:
     """JSON lines, a live screen on a terminal, else lines of a log."""
     if as_json:
         return Lines(out, lambda body: encode(body).decode())

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from jobs.management.terminal.tables import PLAIN, Cell, Column, TerminalStyle, bar, clean, cut, table, width
 from jobs.rules import formatting
-from jobs.management.terminal.tables import PLAIN, Cell, Column, Look, bar, clean, cut, table, width
 
 Body = Mapping[str, Any]
 
@@ -56,7 +56,7 @@ ERRORS = (
 BAR, SHORT_BAR = 20, 10
 
 
-def face(body: Body, look: Look) -> Cell:
+def face(body: Body, look: TerminalStyle) -> Cell:
     """The status of a job or a phase, with its icon where icons are shown."""
     word = str(body["status"])
     if body.get("stuck"):
@@ -67,12 +67,12 @@ def face(body: Body, look: Look) -> Cell:
     return Cell(f"{icon} {word}" if look.icons else word, style)
 
 
-def job_list(bodies: Sequence[Body], look: Look = PLAIN) -> list[str]:
+def job_list(bodies: Sequence[Body], look: TerminalStyle = PLAIN) -> list[str]:
     """Jobs as a table."""
     return table(JOBS, [_job_row(body, look) for body in bodies], look)
 
 
-def job(body: Body, errors: Sequence[Body], look: Look = PLAIN) -> list[str]:
+def job(body: Body, errors: Sequence[Body], look: TerminalStyle = PLAIN) -> list[str]:
     """One job: its line, a row for each phase, its failures grouped by their sentence."""
     lines = [*job_list([body], look), ""]
     if body["error"]:
@@ -83,7 +83,7 @@ def job(body: Body, errors: Sequence[Body], look: Look = PLAIN) -> list[str]:
     return lines
 
 
-def act(answer: Body, look: Look = PLAIN) -> list[str]:
+def act(answer: Body, look: TerminalStyle = PLAIN) -> list[str]:
     """What an act did, and the job after it."""
     detail = clean(answer["detail"])
     said = look.paint(detail, "green") if answer["changed"] else look.paint(f"Nothing changed. {detail}", "yellow")
@@ -96,7 +96,7 @@ def refusal(row: Body) -> str:
     return f"Item {row['id']} {detail}" if detail.startswith("is ") else f"Item {row['id']}: {detail}"
 
 
-def moving(body: Body, look: Look = PLAIN) -> list[str]:
+def moving(body: Body, look: TerminalStyle = PLAIN) -> list[str]:
     """One job while it moves: its line, a bar for each phase, what it says and its latest failure."""
     status = face(body, look)
     head = f"{body['name']}  {_percent(body)}{_left(body)}"
@@ -111,7 +111,7 @@ def moving(body: Body, look: Look = PLAIN) -> list[str]:
 def moment(body: Body, *, now: datetime) -> str:
     """One job as one line of a log."""
     parts = [
-        formatting.exact(now),
+        formatting.format_datetime(now),
         face(body, PLAIN).text,
         f"{_percent(body)}{_left(body)}",
         f"{_counts(body)}{_pace(body)}",
@@ -122,7 +122,7 @@ def moment(body: Body, *, now: datetime) -> str:
 # --- rows and their parts ------------------------------------------------------------------------
 
 
-def _job_row(body: Body, look: Look) -> list[Cell | str]:
+def _job_row(body: Body, look: TerminalStyle) -> list[Cell | str]:
     phases = body["phases"]
     failed = sum(phase["failed"] for phase in phases)
     return [
@@ -132,14 +132,14 @@ def _job_row(body: Body, look: Look) -> list[Cell | str]:
         Cell(body["name"], "bold"),
         body["kind"],
         _of(phases),
-        Cell(formatting.number(failed), "red" if failed else ""),
+        Cell(formatting.format_number(failed), "red" if failed else ""),
         _rate(body),
         _eta(body),
         body["stage"],
     ]
 
 
-def _phase_row(phase: Body, look: Look) -> list[Cell | str]:
+def _phase_row(phase: Body, look: TerminalStyle) -> list[Cell | str]:
     percent, settled = phase["percent"], phase["settled_percent"]
     return [
         Cell(phase["code"], "bold"),
@@ -147,21 +147,29 @@ def _phase_row(phase: Body, look: Look) -> list[Cell | str]:
         "?" if percent is None else str(percent),
         Cell(bar(percent, settled, length=SHORT_BAR, mark=phase["threshold"]), face(phase, look).style),
         _of([phase]),
-        Cell(formatting.number(phase["failed"]), "red" if phase["failed"] else ""),
-        formatting.number(phase["skipped"]),
-        formatting.number(phase["processing"]),
-        formatting.number(phase["needed"]),
+        Cell(formatting.format_number(phase["failed"]), "red" if phase["failed"] else ""),
+        formatting.format_number(phase["skipped"]),
+        formatting.format_number(phase["processing"]),
+        formatting.format_number(phase["needed"]),
         _rate(phase),
         _eta(phase),
     ]
 
 
 def _error_row(group: Body) -> list[Cell | str]:
-    first, last = (formatting.exact(at) if at else formatting.DASH for at in (group["first_at"], group["last_at"]))
-    return [formatting.number(group["count"]), Cell(group["sample"], "red"), first, last, ", ".join(group["workers"])]
+    first, last = (
+        formatting.format_datetime(at) if at else formatting.DASH for at in (group["first_at"], group["last_at"])
+    )
+    return [
+        formatting.format_number(group["count"]),
+        Cell(group["sample"], "red"),
+        first,
+        last,
+        ", ".join(group["workers"]),
+    ]
 
 
-def _phase_line(phase: Body, look: Look, *, longest: int) -> str:
+def _phase_line(phase: Body, look: TerminalStyle, *, longest: int) -> str:
     label = cut(clean(phase["label"]), longest)
     percent, settled = phase["percent"], phase["settled_percent"]
     after = f" {_percent(phase):>5}  {_counts(phase)}{_pace(phase)}"
@@ -174,8 +182,8 @@ def _counts(body: Body) -> str:
     phases = body.get("phases", [body])
     failed, held = (sum(phase[name] for phase in phases) for name in ("failed", "processing"))
     text = f"{_of(phases)} done"
-    text += f", {formatting.number(failed)} failed" if failed else ""
-    return text + (f", {formatting.number(held)} held" if held else "")
+    text += f", {formatting.format_number(failed)} failed" if failed else ""
+    return text + (f", {formatting.format_number(held)} held" if held else "")
 
 
 def _pace(body: Body) -> str:
@@ -188,8 +196,8 @@ def _left(body: Body) -> str:
 
 def _of(phases: Sequence[Body]) -> str:
     expected = [phase["expected"] for phase in phases]
-    total = formatting.number(sum(number or 0 for number in expected)) if _known(phases) else "?"
-    return f"{formatting.number(sum(phase['done'] for phase in phases))}/{total}"
+    total = formatting.format_number(sum(number or 0 for number in expected)) if _known(phases) else "?"
+    return f"{formatting.format_number(sum(phase['done'] for phase in phases))}/{total}"
 
 
 def _known(phases: Sequence[Body]) -> bool:
@@ -202,15 +210,15 @@ def _percent(body: Body) -> str:
 
 
 def _rate(body: Body) -> str:
-    return formatting.number(body["rate_per_minute"]) if body["status"] == "processing" else formatting.DASH
+    return formatting.format_number(body["rate_per_minute"]) if body["status"] == "processing" else formatting.DASH
 
 
 def _eta(body: Body) -> str:
     known = body["eta_seconds"] is not None and body["status"] == "processing"
-    return formatting.span(body["eta_seconds"]) if known else formatting.DASH
+    return formatting.format_duration(body["eta_seconds"]) if known else formatting.DASH
 
 
-def _fitted(text: str, look: Look) -> str:
+def _fitted(text: str, look: TerminalStyle) -> str:
     return _within(clean(text), look.width)
 
 

@@ -15,7 +15,7 @@ STYLES = {"": "", "bold": "1", "dim": "2", "red": "31", "green": "32", "yellow":
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class TerminalStyle:
     """Where it is drawn: how wide at most (None: as wide as it gets), in colours or not, with icons or without."""
 
     width: int | None = None
@@ -27,7 +27,7 @@ class Look:
         return f"\x1b[{STYLES[style]}m{text}\x1b[0m" if self.colour and style and text else text
 
 
-PLAIN = Look()
+PLAIN = TerminalStyle()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Column:
     drop: int = 0
 
 
-def table(columns: Sequence[Column], rows: Sequence[Sequence[Cell | str]], look: Look = PLAIN) -> list[str]:
+def table(columns: Sequence[Column], rows: Sequence[Sequence[Cell | str]], look: TerminalStyle = PLAIN) -> list[str]:
     """The lines of a table with its heads; where it is too wide columns shrink, and then are left out."""
     cells = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in rows]
     cells = [[Cell(clean(cell.text), cell.style) for cell in row] for row in cells]
@@ -89,7 +89,7 @@ def _sum(widths: Sequence[int]) -> int:
 
 
 def _line(
-    columns: Sequence[Column], row: Sequence[Cell], shown: Sequence[int], widths: dict[int, int], look: Look
+    columns: Sequence[Column], row: Sequence[Cell], shown: Sequence[int], widths: dict[int, int], look: TerminalStyle
 ) -> str:
     parts = []
     for n in shown:

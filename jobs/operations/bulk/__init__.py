@@ -1,7 +1,18 @@
 """One act upon many jobs: confirmed at once, done one job after the other, exactly once, through any restart."""
 
-from jobs.operations.bulk.create import Mark, begin
-from jobs.operations.bulk.execute import Changed, Order, Seen, do, seen_of
-from jobs.operations.bulk.runner import go_on, stop, work
+from jobs.operations.bulk.create import TargetSelection, create_bulk_act
+from jobs.operations.bulk.execute import ActRequest, ExpectedState, StateChanged, execute, expected_state
+from jobs.operations.bulk.runner import run_bulk_act, run_bulk_acts, stop_bulk_act
 
-__all__ = ["Changed", "Mark", "Order", "Seen", "begin", "do", "go_on", "seen_of", "stop", "work"]
+__all__ = [
+    "ActRequest",
+    "ExpectedState",
+    "StateChanged",
+    "TargetSelection",
+    "create_bulk_act",
+    "execute",
+    "expected_state",
+    "run_bulk_act",
+    "run_bulk_acts",
+    "stop_bulk_act",
+]

@@ -10,9 +10,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from jobs import operations
-from jobs.operations.bulk.execute import Order
 from jobs.models import BulkAct, BulkTarget, Job
 from jobs.models.texts import fit
+from jobs.operations.bulk.execute import ActRequest
 from jobs.operations.previews import ACTS, Scope
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class TargetSelection:
     """One job of the set: its states as they were shown, and the chosen items; without any the job as a whole."""
 
     job: Job
@@ -28,7 +28,9 @@ class Mark:
     items: tuple[int, ...] = ()
 
 
-def begin(order: Order, marks: Sequence[Mark], *, actor: User, words: str = "", back: str = "") -> BulkAct:
+def create_bulk_act(
+    order: ActRequest, marks: Sequence[TargetSelection], *, actor: User, words: str = "", back: str = ""
+) -> BulkAct:
     """Store the act with its targets; nothing is done yet. NotPermitted where the account may not do such acts."""
     operations.require_permission(actor, order.act.verb)
     with transaction.atomic():
@@ -47,7 +49,7 @@ def begin(order: Order, marks: Sequence[Mark], *, actor: User, words: str = "", 
     return bulk
 
 
-def _target(bulk: BulkAct, mark: Mark) -> BulkTarget:
+def _target(bulk: BulkAct, mark: TargetSelection) -> BulkTarget:
     return BulkTarget(
         bulk=bulk,
         job_id=mark.job.pk,
@@ -64,6 +66,6 @@ def scope_body(scope: Scope) -> dict[str, Any]:
     return {name: getattr(scope, name) for name in named}
 
 
-def order_of(bulk: BulkAct, target: BulkTarget) -> Order:
+def order_of(bulk: BulkAct, target: BulkTarget) -> ActRequest:
     """What was confirmed, for this job."""
-    return Order(ACTS[bulk.act], Scope(**bulk.scope, items=tuple(target.items or ())), bulk.reason)
+    return ActRequest(ACTS[bulk.act], Scope(**bulk.scope, items=tuple(target.items or ())), bulk.reason)

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 
 from jobs import operations
-from jobs.rules.errors import BadInput, Conflict, NotFound
 from jobs.models import Job
 from jobs.operations import Act
-from jobs.operations.previews import ActSpec, Figures, Scope, figures_of
+from jobs.operations.previews import ActSpec, JobSnapshot, Scope, snapshot_of
+from jobs.rules.errors import BadInput, Conflict, NotFound
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 
-class Changed(Conflict):
+class StateChanged(Conflict):
     """The job is no longer what the operator saw."""
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class Changed(Conflict):
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ExpectedState:
     """What was shown of a job: a digest of its states, and its revision where every change since counts."""
 
     states: str
@@ -35,7 +35,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class ActRequest:
     """An act with the part of the job that it is about, and why it is done."""
 
     act: ActSpec
@@ -43,7 +43,7 @@ class Order:
     reason: str
 
 
-def seen_of(figures: Figures) -> Seen:
+def expected_state(figures: JobSnapshot) -> ExpectedState:
     """What a page shows of this job."""
     job = figures.job
     states = [
@@ -51,18 +51,18 @@ def seen_of(figures: Figures) -> Seen:
         job.held,
         *(f"{p.code} {p.run} {p.status} {p.threshold} {p.expected}" for p in figures.phases),
     ]
-    return Seen(blake2b("\n".join(states).encode(), digest_size=8).hexdigest(), job.revision)
+    return ExpectedState(blake2b("\n".join(states).encode(), digest_size=8).hexdigest(), job.revision)
 
 
-def do(order: Order, job_id: int, *, seen: Seen, actor: User) -> Act:
+def execute(order: ActRequest, job_id: int, *, seen: ExpectedState, actor: User) -> Act:
     """Do the act if the job still is what was seen; Changed where it is not. The verb asks for everything else."""
     with transaction.atomic():
         job = Job.objects.select_for_update(no_key=True).filter(pk=job_id).first()
         if job is None:
             raise NotFound("There is no such job any more.")
-        current = seen_of(figures_of(job))
+        current = expected_state(snapshot_of(job))
         if current.states != seen.states or seen.revision not in (None, current.revision):
-            raise Changed
+            raise StateChanged
         return _DO[order.act.slug](job, order.scope, {"actor": actor, "reason": order.reason})
 
 

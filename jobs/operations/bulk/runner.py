@@ -21,15 +21,15 @@ from django.db.models import Exists, F, OuterRef
 from django.utils import timezone
 
 from jobs import operations
-from jobs.operations.bulk.create import order_of
-from jobs.operations.bulk.execute import Seen, do
 from jobs.change.audit import log_act
-from jobs.rules.errors import NotFound, NotPermitted, Refused, WrongState
+from jobs.db.pauses import with_pauses
 from jobs.models import BulkAct, BulkTarget
 from jobs.models.bulk import BulkStatus, TargetOutcome
 from jobs.models.texts import fit
-from jobs.db.pauses import with_pauses
+from jobs.operations.bulk.create import order_of
+from jobs.operations.bulk.execute import ExpectedState, execute
 from jobs.operations.previews import ACTS
+from jobs.rules.errors import NotFound, NotPermitted, Refused, WrongState
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -56,12 +56,12 @@ class _NoLonger(Exception):
     """The bulk act was stopped, or somebody else has done this job: what was done is rolled back."""
 
 
-def work(*, seconds: float) -> bool:
+def run_bulk_acts(*, seconds: float) -> bool:
     """Go on with the bulk acts for so long, in turns; True while any is left to do."""
     over = time.monotonic() + seconds
     acts = BulkAct.objects.running().order_by(F("worked_at").asc(nulls_first=True), "pk")
     for bulk in _in_turns(list(acts)):
-        go_on(bulk, seconds=min(TURN_SECONDS, seconds))
+        run_bulk_act(bulk, seconds=min(TURN_SECONDS, seconds))
         if time.monotonic() >= over:
             break
     return BulkAct.objects.running().exists()
@@ -75,7 +75,7 @@ def _in_turns(acts: list[BulkAct]) -> Iterator[BulkAct]:
         acts = [bulk for bulk in acts if bulk.is_running]
 
 
-def go_on(bulk: BulkAct, *, seconds: float) -> bool:
+def run_bulk_act(bulk: BulkAct, *, seconds: float) -> bool:
     """Do jobs of this act until none is left or the time is over, at least one; True when none is left."""
     over = time.monotonic() + seconds
     actor = get_user_model().objects.filter(pk=bulk.account_id).first() if bulk.account_id else None
@@ -88,7 +88,7 @@ def go_on(bulk: BulkAct, *, seconds: float) -> bool:
     return not bulk.is_running
 
 
-def stop(bulk: BulkAct, *, actor: User) -> None:
+def stop_bulk_act(bulk: BulkAct, *, actor: User) -> None:
     """The jobs that are not done stay as they are. Whoever may do the act may stop it; WrongState when it is over.
 
     NotFound for an account that is limited to projects, unless the act is its own.
@@ -141,7 +141,9 @@ def _result(bulk: BulkAct, target: BulkTarget, actor: User | None) -> dict[str, 
     try:
         if actor is None or not actor.is_active:
             raise NotPermitted(f"The account {bulk.actor} is switched off.")
-        return _answer(do(order_of(bulk, target), target.job_id, seen=Seen(target.states), actor=actor), target)
+        return _answer(
+            execute(order_of(bulk, target), target.job_id, seen=ExpectedState(target.states), actor=actor), target
+        )
     except Refused as error:
         return {"outcome": TargetOutcome.REFUSED, "detail": _without_name(error.detail, target)}
     except (OperationalError, InterfaceError) as error:

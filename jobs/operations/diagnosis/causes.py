@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 
-from jobs.watchdog import process_heartbeats
-from jobs.rules import progress
-from jobs.operations.diagnosis.evidence import Evidence
 from jobs.models import Job, Phase
 from jobs.models.workers import FEW_FAILURES
+from jobs.operations.diagnosis.evidence import Evidence
+from jobs.rules import progress
+from jobs.rules.formatting import format_clock, format_duration, format_number, pluralize
 from jobs.rules.progress import Counts
 from jobs.rules.statuses import Held, JobStatus, PhaseStatus, Shortfall, Stuck
-from jobs.rules.formatting import clock, number, span, things
+from jobs.watchdog import process_heartbeats
 
 
 class Need(IntEnum):
@@ -52,10 +52,10 @@ def causes_of(evidence: Evidence) -> list[Cause]:
 def stuck_since(job: Job, *, now: datetime) -> str:
     """`silent 46 min: no report and no heartbeat`; empty where the job is not stuck."""
     if job.stuck == Stuck.SILENT:
-        return f"silent {span((now - job.last_sign_of_life()).total_seconds())}: no report and no heartbeat"
+        return f"silent {format_duration((now - job.last_sign_of_life()).total_seconds())}: no report and no heartbeat"
     if job.stuck == Stuck.STALLED:
         moment = max(filter(None, (job.progress_at, job.started_at, job.watched_from)))
-        return f"stalled {span((now - moment).total_seconds())}: heartbeats come, but nothing gets finished"
+        return f"stalled {format_duration((now - moment).total_seconds())}: heartbeats come, but nothing gets finished"
     return "unannounced: items came, but nobody said how many there will be" if job.stuck else ""
 
 
@@ -63,20 +63,20 @@ def out_of_reach(phase: Phase) -> str:
     """Why the threshold cannot be met any more, with the figures."""
     expected = phase.expected or 0
     needed = progress.needed(expected, phase.threshold)
-    most = number(expected - phase.failed)
-    return f"needs {number(needed)}, at most {most} can still succeed: {number(phase.failed)} failed"
+    most = format_number(expected - phase.failed)
+    return f"needs {format_number(needed)}, at most {most} can still succeed: {format_number(phase.failed)} failed"
 
 
 def none_succeeded(phase: Phase) -> str:
     """`none succeeded: 40 items have failed`."""
-    return f"none succeeded: {things(phase.failed, 'item has', 'items have')} failed"
+    return f"none succeeded: {pluralize(phase.failed, 'item has', 'items have')} failed"
 
 
 def only_failing(phase: Phase, *, failed_lately: int) -> str:
     """Why an open phase counts as one that only fails; empty where it does not."""
     if phase.failed >= FEW_FAILURES and not phase.counts.processed:
         return none_succeeded(phase)
-    return f"the last {number(failed_lately)} items all failed within 10 min" if failed_lately else ""
+    return f"the last {format_number(failed_lately)} items all failed within 10 min" if failed_lately else ""
 
 
 def _held(evidence: Evidence) -> Iterator[Cause]:
@@ -84,7 +84,7 @@ def _held(evidence: Evidence) -> Iterator[Cause]:
     if act is None:
         return
     how = "Paused" if job.held == Held.PAUSED else "Cancelled"
-    ago = span((evidence.figures.now - act.at).total_seconds())
+    ago = format_duration((evidence.figures.now - act.at).total_seconds())
     why = f": “{act.reason}”" if act.reason else ", without a reason"
     need = Need.PERSON if job.held == Held.PAUSED else Need.NONE
     yield Cause(how.lower(), f"{how} by {act.actor} {ago} ago{why}.", need)
@@ -114,7 +114,7 @@ def _phase(evidence: Evidence, phase: Phase) -> Iterator[Cause]:
         return
     yield from _counts(evidence, phase)
     if phase.deadline_at:
-        said = f"finishes with what it has at {clock(phase.deadline_at)} UTC"
+        said = f"finishes with what it has at {format_clock(phase.deadline_at)} UTC"
         yield Cause("watermark", evidence.sentence(phase, said))
 
 
@@ -129,7 +129,9 @@ def _counts(evidence: Evidence, phase: Phase) -> Iterator[Cause]:
     counts = phase.counts
     which = "it" if evidence.is_only(phase) else phase.label
     if counts.expected is None:
-        told = f"{number(counts.settled)} settled" if phase.counted or phase.items_total else "nothing is reported"
+        told = (
+            f"{format_number(counts.settled)} settled" if phase.counted or phase.items_total else "nothing is reported"
+        )
         said = evidence.sentence(phase, f"{told}, and nobody has told the total")
         yield Cause("total_unknown", said, Need.WORKER, f"{which} waits for its total")
     else:
@@ -147,15 +149,15 @@ def _announced(evidence: Evidence, phase: Phase, *, which: str) -> Iterator[Caus
     counts = phase.counts
     yield Cause("short", evidence.sentence(phase, _short(phase, counts)))
     if not phase.counted and phase.items_total < (counts.expected or 0):
-        seen = number(phase.items_total)
-        said = f"announced {number(counts.expected)}, but only {seen} were ever seen"
+        seen = format_number(phase.items_total)
+        said = f"announced {format_number(counts.expected)}, but only {seen} were ever seen"
         need = Need.NONE if evidence.is_heard else Need.WORKER
         yield Cause("unseen", evidence.sentence(phase, said), need, f"{which} waits for items: {said}")
     if not progress.threshold_reachable(counts, phase.threshold):
         said = f"the threshold is out of reach: it {out_of_reach(phase)}"
         yield Cause("out_of_reach", evidence.sentence(phase, said), Need.PERSON, _out_of_reach_clause(phase, which))
     elif counts.failed:
-        said = f"{things(counts.failed, 'item has', 'items have')} failed"
+        said = f"{pluralize(counts.failed, 'item has', 'items have')} failed"
         yield Cause("failed_items", evidence.sentence(phase, said))
 
 
@@ -167,10 +169,10 @@ def _out_of_reach_clause(phase: Phase, which: str) -> str:
 
 def _short(phase: Phase, counts: Counts) -> str:
     """`needs 108, has 44; 73 open, 2 of them held`."""
-    needed = number(progress.needed(counts.expected, phase.threshold))
+    needed = format_number(progress.needed(counts.expected, phase.threshold))
     still = max(0, (counts.expected or 0) - counts.settled)
-    held = f", {number(counts.processing)} of them held" if counts.processing else ""
-    return f"needs {needed}, has {number(counts.processed)}; {number(still)} open{held}"
+    held = f", {format_number(counts.processing)} of them held" if counts.processing else ""
+    return f"needs {needed}, has {format_number(counts.processed)}; {format_number(still)} open{held}"
 
 
 # --- leases and workers ------------------------------------------------------------------------------
@@ -180,13 +182,13 @@ def _leases(evidence: Evidence) -> Iterator[Cause]:
     f = evidence.figures
     if f.expired:
         whose = f" of {', '.join(f.holders)}" if f.holders else ""
-        expired = f"{things(f.expired, 'lease')}{whose} expired"
+        expired = f"{pluralize(f.expired, 'lease')}{whose} expired"
         yield Cause("expired_leases", f"{expired}.", Need.PERSON, expired)
     if f.free > f.expired:
-        unleased = f"{things(f.free - f.expired, 'item')} held without a lease; only a release frees them"
+        unleased = f"{pluralize(f.free - f.expired, 'item')} held without a lease; only a release frees them"
         yield Cause("unleased", f"{unleased}.", Need.PERSON, unleased)
     if f.live:
-        yield Cause("live_leases", f"{things(f.live, 'item')} under a live lease of {', '.join(f.holders)}.")
+        yield Cause("live_leases", f"{pluralize(f.live, 'item')} under a live lease of {', '.join(f.holders)}.")
 
 
 def _waiting(evidence: Evidence) -> Iterator[Cause]:
@@ -196,7 +198,7 @@ def _waiting(evidence: Evidence) -> Iterator[Cause]:
         return
     pending = sum(max(0, phase.pending_items) for phase in f.unfinished if phase.gate_open and phase.is_open)
     if pending:
-        said = f"{things(pending, 'item')} pending, none {'under a live lease' if f.free else 'leased'}"
+        said = f"{pluralize(pending, 'item')} pending, none {'under a live lease' if f.free else 'leased'}"
         if evidence.is_heard:
             said = f"{said}; the last report or heartbeat came {evidence.heard} ago"
         clause = f"it waits for a worker: {said}"
@@ -209,11 +211,11 @@ def _waiting(evidence: Evidence) -> Iterator[Cause]:
 def _workers(evidence: Evidence) -> Iterator[Cause]:
     f = evidence.figures
     for worker in evidence.silent_workers:
-        silent = f"{worker.name} has been silent for {span((f.now - worker.seen_at).total_seconds())}"
+        silent = f"{worker.name} has been silent for {format_duration((f.now - worker.seen_at).total_seconds())}"
         holds = worker.name in evidence.holder_names
         yield Cause("silent_worker", f"Worker {silent}.", Need.WORKER if holds else Need.NONE, f"worker {silent}")
     for worker in evidence.failing_workers:
-        said = f"worker {worker.name} failed its last {number(worker.failed_in_a_row)} items"
+        said = f"worker {worker.name} failed its last {format_number(worker.failed_in_a_row)} items"
         others = "; others succeed" if evidence.others_succeed else ""
         yield Cause("failing_worker", f"{said[0].upper()}{said[1:]}{others}.", Need.PERSON, said)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from jobs.models import Job
 from jobs.operations.diagnosis.causes import Cause, Need, causes_of
 from jobs.operations.diagnosis.evidence import Evidence
 from jobs.operations.diagnosis.remedies import Remedy, remedies_of
-from jobs.models import Job
-from jobs.operations.previews import Figures
-from jobs.serializers import DiagnosisBody
+from jobs.operations.previews import JobSnapshot
 from jobs.rules.statuses import JobStatus
+from jobs.serializers import DiagnosisBody
 
 WAITING = "waiting_for_worker"
 
@@ -30,7 +30,7 @@ class Diagnosis:
     remedies: list[Remedy]
 
 
-def diagnose(figures: Figures) -> Diagnosis:
+def diagnose(figures: JobSnapshot) -> Diagnosis:
     """The diagnosis of a job as it is stored now; a constant number of queries."""
     evidence = Evidence(figures)
     causes = causes_of(evidence)
@@ -50,7 +50,7 @@ def diagnosis_body(diagnosis: Diagnosis) -> DiagnosisBody:
     }
 
 
-def _question(f: Figures) -> str:
+def _question(f: JobSnapshot) -> str:
     return "Why stuck" if f.job.stuck else _QUESTIONS.get(JobStatus(f.job.status), "Why it is not finished")
 
 

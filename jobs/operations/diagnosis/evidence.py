@@ -11,8 +11,8 @@ from django.db.models import Q, Sum
 
 from jobs.models import Event, Phase, Tally, Worker
 from jobs.models.workers import ALIVE, MANY_FAILURES
-from jobs.operations.previews import Figures
-from jobs.rules.formatting import span
+from jobs.operations.previews import JobSnapshot
+from jobs.rules.formatting import format_duration
 
 WORKERS_NAMED = 3
 FAILING_FOR = timedelta(minutes=10)
@@ -22,7 +22,7 @@ FAILING_FOR = timedelta(minutes=10)
 class Evidence:
     """The figures of a job and, where a cause asks for it, what else is known. A constant number of queries."""
 
-    figures: Figures
+    figures: JobSnapshot
 
     @cached_property
     def holder_names(self) -> list[str]:
@@ -62,7 +62,7 @@ class Evidence:
     @property
     def heard(self) -> str:
         """How long ago the last report or heartbeat was received."""
-        return span((self.figures.now - self.figures.job.last_sign_of_life()).total_seconds())
+        return format_duration((self.figures.now - self.figures.job.last_sign_of_life()).total_seconds())
 
     @cached_property
     def held_by_operator(self) -> Event | None:

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from jobs.rules import progress
-from jobs.operations.diagnosis.evidence import Evidence
 from jobs.models import Phase
-from jobs.operations.previews import Figures
+from jobs.operations.diagnosis.evidence import Evidence
+from jobs.operations.previews import JobSnapshot
+from jobs.rules import progress
+from jobs.rules.formatting import format_clock, format_number, pluralize
 from jobs.rules.statuses import Held, JobStatus, PhaseStatus
-from jobs.rules.formatting import clock, number, things
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,29 +38,29 @@ def remedies_of(evidence: Evidence) -> list[Remedy]:
     return [remedy for kind in kinds for remedy in kind(f)]
 
 
-def _resume(f: Figures) -> Iterator[Remedy]:
+def _resume(f: JobSnapshot) -> Iterator[Remedy]:
     if f.job.held == Held.PAUSED:
         pending = sum(max(0, phase.pending_items) for phase in f.unfinished if phase.gate_open and phase.is_open)
-        yield Remedy("resume", "Resume", f"{things(pending, 'item')} claimable again.")
+        yield Remedy("resume", "Resume", f"{pluralize(pending, 'item')} claimable again.")
 
 
-def _release(f: Figures) -> Iterator[Remedy]:
+def _release(f: JobSnapshot) -> Iterator[Remedy]:
     if f.free:
-        stay = f" {things(f.live, 'live lease stays', 'live leases stay')}." if f.live else ""
+        stay = f" {pluralize(f.live, 'live lease stays', 'live leases stay')}." if f.live else ""
         yield Remedy(
-            "release", f"Release {things(f.free, 'lease')}", f"{things(f.free, 'item')} claimable again.{stay}"
+            "release", f"Release {pluralize(f.free, 'lease')}", f"{pluralize(f.free, 'item')} claimable again.{stay}"
         )
 
 
-def _retry(f: Figures) -> Iterator[Remedy]:
+def _retry(f: JobSnapshot) -> Iterator[Remedy]:
     for phase in f.takers:
         if phase.failed and phase.gate_open:
-            what = f"Retry {number(phase.failed)} failed{_of(f, phase)}"
-            again = f"{things(phase.failed, 'item')} pending again. {_then(f, phase)}"
+            what = f"Retry {format_number(phase.failed)} failed{_of(f, phase)}"
+            again = f"{pluralize(phase.failed, 'item')} pending again. {_then(f, phase)}"
             yield Remedy("retry", what, again, phase.code)
 
 
-def _then(f: Figures, phase: Phase) -> str:
+def _then(f: JobSnapshot, phase: Phase) -> str:
     """What the threshold asks of a phase whose failed items are open again."""
     if phase.expected is None:
         return "The total is still to be told."
@@ -68,25 +68,27 @@ def _then(f: Figures, phase: Phase) -> str:
         return "The phase has completed; they count late."
     missing = (progress.needed(phase.expected, phase.threshold) or 0) - phase.counts.processed
     subject = phase.label if _of(f, phase) else "It"
-    return f"{subject} completes with {things(max(0, missing), 'more success', 'more successes')}."
+    return f"{subject} completes with {pluralize(max(0, missing), 'more success', 'more successes')}."
 
 
-def _of(f: Figures, phase: Phase) -> str:
+def _of(f: JobSnapshot, phase: Phase) -> str:
     """` of OCR`; nothing for the only phase of a job."""
     return f" of {phase.label}" if len(f.phases) > 1 else ""
 
 
-def _announce(f: Figures) -> Iterator[Remedy]:
+def _announce(f: JobSnapshot) -> Iterator[Remedy]:
     for phase in f.unfinished:
         if phase.expected is None and phase.is_open and phase.gate_open and (phase.items_total or phase.counted):
             total = max(phase.counts.settled, phase.items_total)
             judged = progress.judge(replace(phase.state, counts=replace(phase.counts, expected=total)))
             then = _over(phase, judged, expected=total) if judged else "it goes on until those are settled"
             what = f"Announce the total{_of(f, phase)}, by a worker's token"
-            yield Remedy("announce", what, f"With the {number(total)} that were seen as the total, {then}.", phase.code)
+            yield Remedy(
+                "announce", what, f"With the {format_number(total)} that were seen as the total, {then}.", phase.code
+            )
 
 
-def _thresholds(f: Figures) -> Iterator[Remedy]:
+def _thresholds(f: JobSnapshot) -> Iterator[Remedy]:
     """What is met now, where that ends the phase or is all that can still end it well."""
     for phase in f.judged:
         counts = phase.counts
@@ -105,40 +107,40 @@ def _completes(phase: Phase, threshold: int) -> bool:
 
 
 def _lowered(phase: Phase, *, at_once: bool) -> str:
-    missing = number((phase.expected or 0) - phase.counts.processed)
+    missing = format_number((phase.expected or 0) - phase.counts.processed)
     if at_once:
         return f"Completes at once with {missing} missing."
-    open_items = things((phase.expected or 0) - phase.counts.settled, "open item")
+    open_items = pluralize((phase.expected or 0) - phase.counts.settled, "open item")
     return f"Is met; completes when {open_items} are settled."
 
 
-def _restarts(f: Figures, *, every: bool = False) -> Iterator[Remedy]:
+def _restarts(f: JobSnapshot, *, every: bool = False) -> Iterator[Remedy]:
     for phase in f.begun[:1] if every else f.unfinished:
         if every or (phase.status == PhaseStatus.FAILED and not phase.failed):
             redone = phase.failed + phase.processing + phase.done
-            what = f"{things(redone, 'item')} pending again" if phase.items_total else "it begins anew"
+            what = f"{pluralize(redone, 'item')} pending again" if phase.items_total else "it begins anew"
             yield Remedy("restart", f"Restart {phase.label}", f"Run {phase.run + 1}: {what}.", phase.code)
 
 
-def _wait(f: Figures) -> Iterator[Remedy]:
+def _wait(f: JobSnapshot) -> Iterator[Remedy]:
     for phase in f.unfinished:
         if phase.deadline_at and phase.gate_open and phase.is_open:
             judged = progress.judge(phase.state, deadline_passed=True)
             if judged:
-                at = clock(phase.deadline_at)
+                at = format_clock(phase.deadline_at)
                 yield Remedy("wait", f"Wait for the watermark{_of(f, phase)}", f"At {at} UTC {_over(phase, judged)}.")
 
 
 def _over(phase: Phase, judged: progress.Judgement, *, expected: int | None = None) -> str:
     """`it completes with 44 of 120, partial`."""
     total = phase.expected if expected is None else expected
-    done = f"{number(phase.counts.processed)} of {number(total)}"
+    done = f"{format_number(phase.counts.processed)} of {format_number(total)}"
     if judged.status == PhaseStatus.FAILED:
         return f"it fails with {done}"
     return f"it completes with {done}{', partial' if judged.partial else ''}"
 
 
-def _force(f: Figures) -> Iterator[Remedy]:
+def _force(f: JobSnapshot) -> Iterator[Remedy]:
     phases = [f"{phase.code}.completed ({_forced(phase)})" for phase in f.unfinished]
     yield Remedy("force-complete", "Force-complete", f"Sends {', '.join(phases)}, then job.completed; no way back.")
 
@@ -146,4 +148,6 @@ def _force(f: Figures) -> Iterator[Remedy]:
 def _forced(phase: Phase) -> str:
     counts = phase.counts
     total = counts.settled if counts.expected is None else counts.expected
-    return f"{'partial, ' if counts.processed < total else ''}{number(counts.processed)} of {number(total)}"
+    return (
+        f"{'partial, ' if counts.processed < total else ''}{format_number(counts.processed)} of {format_number(total)}"
+    )

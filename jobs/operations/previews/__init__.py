@@ -1,27 +1,27 @@
 """What an act would do, before anybody presses it. Only reads."""
 
 from jobs.operations.previews.acts import ACTS, ActSpec, Scope, forbidden, refusal
-from jobs.operations.previews.snapshot import Figures, figures_of, leases_of
-from jobs.operations.previews.estimate import Forecast, forecasts, many_figures
-from jobs.operations.previews.buttons import Offer, item_offers, offer, offers
+from jobs.operations.previews.buttons import ActButton, act_button, act_buttons, item_buttons
 from jobs.operations.previews.confirmation_text import Preview, preview
+from jobs.operations.previews.estimate import ActEstimate, estimates, snapshots_of
+from jobs.operations.previews.snapshot import JobSnapshot, leases_of, snapshot_of
 
 __all__ = [
     "ACTS",
+    "ActButton",
+    "ActEstimate",
     "ActSpec",
-    "Figures",
-    "Forecast",
-    "Offer",
+    "JobSnapshot",
     "Preview",
     "Scope",
-    "figures_of",
+    "act_button",
+    "act_buttons",
+    "estimates",
     "forbidden",
-    "forecasts",
-    "item_offers",
+    "item_buttons",
     "leases_of",
-    "many_figures",
-    "offer",
-    "offers",
     "preview",
     "refusal",
+    "snapshot_of",
+    "snapshots_of",
 ]

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from jobs.rules import progress
 from jobs.change.new_run import gated_after, items_to_redo
 from jobs.models import Item, Phase
 from jobs.operations.previews.acts import ACTS, Scope, refusal
-from jobs.operations.previews.snapshot import Figures
-from jobs.rules.formatting import number, things
+from jobs.operations.previews.snapshot import JobSnapshot
+from jobs.rules import progress
+from jobs.rules.formatting import format_number, pluralize
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -29,13 +29,13 @@ class Preview:
     `lines` are (what, sentences) pairs; `changes` counts as the verb would; `why_not` is empty where it is possible.
     """
 
-    figures: Figures
+    figures: JobSnapshot
     lines: Lines
     changes: int
     why_not: str = ""
 
 
-def preview(slug: str, figures: Figures, user: User | AnonymousUser, scope: Scope) -> Preview:
+def preview(slug: str, figures: JobSnapshot, user: User | AnonymousUser, scope: Scope) -> Preview:
     """What this act would do to this job within this scope."""
     why_not = refusal(ACTS[slug], figures.job, user)
     lines, changes, nothing = _LINES[slug](figures, scope)
@@ -45,31 +45,31 @@ def preview(slug: str, figures: Figures, user: User | AnonymousUser, scope: Scop
 Told = tuple[Lines, int, str]
 
 
-def _now(f: Figures, scope: Scope) -> tuple[str, list[str]]:
+def _now(f: JobSnapshot, scope: Scope) -> tuple[str, list[str]]:
     return "Now", [_phase_now(phase) for phase in f.chosen(scope.phase)]
 
 
 def _phase_now(phase: Phase) -> str:
     counts = phase.counts
     if counts.expected is None:
-        return f"{phase.label}: {number(counts.processed)} done, {number(counts.failed)} failed, total not announced"
+        return f"{phase.label}: {format_number(counts.processed)} done, {format_number(counts.failed)} failed, total not announced"
     percent = progress.percent(counts, completed=phase.is_completed)
     return (
-        f"{phase.label}: {number(counts.processed)} of {number(counts.expected)} done ({percent} %),"
-        f" {number(counts.failed)} failed; completes at {phase.threshold} %"
-        f" = {number(progress.needed(counts.expected, phase.threshold))}"
+        f"{phase.label}: {format_number(counts.processed)} of {format_number(counts.expected)} done ({percent} %),"
+        f" {format_number(counts.failed)} failed; completes at {phase.threshold} %"
+        f" = {format_number(progress.needed(counts.expected, phase.threshold))}"
     )
 
 
 # --- items -----------------------------------------------------------------------------------------
 
 
-def _retry(f: Figures, scope: Scope) -> Told:
+def _retry(f: JobSnapshot, scope: Scope) -> Told:
     failed = _failed_items(f, scope)
     count = failed.count() if scope.items or scope.signature else sum(p.failed for p in _takers(f, scope))
     others = len(scope.items) - count if scope.items else 0
     lines: Lines = [
-        ("Will be retried", [f"{things(count, 'failed item')}: {_names(failed)}" if count else "nothing"]),
+        ("Will be retried", [f"{pluralize(count, 'failed item')}: {_names(failed)}" if count else "nothing"]),
         ("Will be emitted", ["item.retry_requested, once, with the keys"] if count else ["nothing"]),
         ("Left behind", ["Their error sentences and results are cleared; the attempt and the tries start anew."]),
         ("Leases revoked", ["none"]),
@@ -78,33 +78,33 @@ def _retry(f: Figures, scope: Scope) -> Told:
     return _with_others(lines, others, "not failed"), count, "" if count else "There is no failed item to retry."
 
 
-def _release(f: Figures, scope: Scope) -> Told:
+def _release(f: JobSnapshot, scope: Scope) -> Told:
     chosen = f.chosen(scope.phase)
     held = _scoped(Item.objects.held(), chosen, scope)
     free = held if scope.all else _scoped(Item.objects.without_live_lease(f.now), chosen, scope)
     count = free.count()
     stay = held.count() - count
     lines: Lines = [
-        ("Will be released", [f"{things(count, 'item')}: {_names(free)}" if count else "nothing"]),
+        ("Will be released", [f"{pluralize(count, 'item')}: {_names(free)}" if count else "nothing"]),
         ("Will be emitted", ["nothing"]),
-        ("Left behind", [f"{things(stay, 'live lease')} of {', '.join(f.holders)} stay."] if stay else ["nothing"]),
-        ("Leases revoked", [things(count, "lease") if scope.all else "only those that are over"]),
+        ("Left behind", [f"{pluralize(stay, 'live lease')} of {', '.join(f.holders)} stay."] if stay else ["nothing"]),
+        ("Leases revoked", [pluralize(count, "lease") if scope.all else "only those that are over"]),
         ("Undo", ["Not possible: a late report of the last holder is stale from then on."]),
     ]
     return lines, count, "" if count else "Nobody holds an item without a live lease."
 
 
-def _skip(f: Figures, scope: Scope) -> Told:
+def _skip(f: JobSnapshot, scope: Scope) -> Told:
     if not scope.items:
         return [], 0, "Tick the items to skip in the list of the job."
     open_items = _scoped(Item.objects.filter(status__in=("pending", "failed")), f.takers, scope)
     free = _scoped(Item.objects.without_live_lease(f.now), f.takers, scope)
     count = open_items.count() + free.count()
     lines: Lines = [
-        ("Will be skipped", [f"{things(count, 'item')}: {_names(open_items)}" if count else "nothing"]),
+        ("Will be skipped", [f"{pluralize(count, 'item')}: {_names(open_items)}" if count else "nothing"]),
         ("Will be emitted", ["the completed event of a phase, if this meets its threshold"]),
         ("Left behind", ["They count as done work from now on; their error sentences are cleared."]),
-        ("Leases revoked", [things(free.count(), "abandoned lease")]),
+        ("Leases revoked", [pluralize(free.count(), "abandoned lease")]),
         ("Undo", ["Not possible: a skipped item stays skipped, also in a restart."]),
     ]
     others = len(scope.items) - count
@@ -114,12 +114,12 @@ def _skip(f: Figures, scope: Scope) -> Told:
 # --- ends ------------------------------------------------------------------------------------------
 
 
-def _force(f: Figures, scope: Scope) -> Told:
+def _force(f: JobSnapshot, scope: Scope) -> Told:
     closing = [phase for phase in f.chosen(scope.phase) if not phase.is_completed]
     whole = all(phase in closing for phase in f.unfinished)
     emitted = [f"{phase.code}.completed once, {_figures_of_event(phase)}" for phase in closing]
     lines: Lines = [
-        ("Will complete", [f"{things(len(closing), 'phase')}: {', '.join(phase.label for phase in closing)}"]),
+        ("Will complete", [f"{pluralize(len(closing), 'phase')}: {', '.join(phase.label for phase in closing)}"]),
         ("Will be emitted", emitted + (["job.completed, once"] if whole else [])),
         ("Left behind", [_left(phase) for phase in closing]),
         _revoked(f, closing),
@@ -140,17 +140,17 @@ def _figures_of_event(phase: Phase) -> str:
 def _left(phase: Phase) -> str:
     counts = phase.counts
     if counts.expected is None:
-        return f"{phase.label}: the total was never announced; it becomes {number(counts.settled)}."
+        return f"{phase.label}: the total was never announced; it becomes {format_number(counts.settled)}."
     return (
-        f"{phase.label}: {things(max(0, counts.expected - counts.settled), 'item')} without an outcome and"
-        f" {number(counts.failed)} failed stay undone; nobody can claim, report or retry them."
+        f"{phase.label}: {pluralize(max(0, counts.expected - counts.settled), 'item')} without an outcome and"
+        f" {format_number(counts.failed)} failed stay undone; nobody can claim, report or retry them."
     )
 
 
-def _fail(f: Figures, scope: Scope) -> Told:
+def _fail(f: JobSnapshot, scope: Scope) -> Told:
     open_phases = [phase for phase in f.phases if phase.is_open]
     lines: Lines = [
-        ("Will fail", [f"the job and {things(len(open_phases), 'open phase')}"]),
+        ("Will fail", [f"the job and {pluralize(len(open_phases), 'open phase')}"]),
         ("Will be emitted", [f"{phase.code}.failed" for phase in open_phases] + ["job.failed"]),
         ("Left behind", ["What is done stays counted; workers get the answer “closed”."]),
         _revoked(f, open_phases),
@@ -159,9 +159,9 @@ def _fail(f: Figures, scope: Scope) -> Told:
     return lines, 1, ""
 
 
-def _cancel(f: Figures, scope: Scope) -> Told:
+def _cancel(f: JobSnapshot, scope: Scope) -> Told:
     lines: Lines = [
-        ("Will be cancelled", [f"the job and {things(len(f.unfinished), 'unfinished phase')}"]),
+        ("Will be cancelled", [f"the job and {pluralize(len(f.unfinished), 'unfinished phase')}"]),
         ("Will be emitted", ["job.cancelled, once; no completed event"]),
         ("Left behind", ["What is done stays counted; late reports get the answer “closed” and count nothing."]),
         _revoked(f, f.unfinished),
@@ -173,8 +173,8 @@ def _cancel(f: Figures, scope: Scope) -> Told:
 # --- going on --------------------------------------------------------------------------------------
 
 
-def _pause(f: Figures, scope: Scope) -> Told:
-    held = f"{things(f.live + f.free, 'held item')} may still be reported."
+def _pause(f: JobSnapshot, scope: Scope) -> Told:
+    held = f"{pluralize(f.live + f.free, 'held item')} may still be reported."
     lines: Lines = [
         ("Will stop", ["New claims; watermarks keep the time they have left."]),
         ("Will be emitted", ["nothing"]),
@@ -185,7 +185,7 @@ def _pause(f: Figures, scope: Scope) -> Told:
     return lines, 1, ""
 
 
-def _resume(f: Figures, scope: Scope) -> Told:
+def _resume(f: JobSnapshot, scope: Scope) -> Told:
     lines: Lines = [
         ("Will go on", ["Items are claimable again; watermarks go on with the time they had left."]),
         ("Will be emitted", ["nothing"]),
@@ -195,7 +195,7 @@ def _resume(f: Figures, scope: Scope) -> Told:
     return lines, 1, ""
 
 
-def _threshold(f: Figures, scope: Scope) -> Told:
+def _threshold(f: JobSnapshot, scope: Scope) -> Told:
     lines: Lines = [
         ("Will change", ["How many percent complete the chosen phase; it is judged anew at once."]),
         ("Met now", [_met(phase) for phase in f.judged]),
@@ -215,12 +215,12 @@ def _met(phase: Phase) -> str:
     return f"{phase.label}: a threshold up to {met} % is met{waits}"
 
 
-def _restart(f: Figures, scope: Scope) -> Told:
+def _restart(f: JobSnapshot, scope: Scope) -> Told:
     first, later = begun_again(f, scope)
     count = redone(f, scope)
     lines: Lines = [
         ("Will begin again", [f"{phase.label}: run {phase.run + 1}" for phase in [*first, *later]]),
-        ("Pending again", [things(count, "item")]),
+        ("Pending again", [pluralize(count, "item")]),
         ("Will be emitted", ["nothing now; each phase sends a new completed event when it completes again"]),
         ("Left behind", ["Totals and skipped items stay; results, watermarks and rates of the old run are cleared."]),
         _revoked(f, [*first, *later]),
@@ -229,13 +229,13 @@ def _restart(f: Figures, scope: Scope) -> Told:
     return lines, count, "" if f.begun else "Nothing has begun yet."
 
 
-def begun_again(f: Figures, scope: Scope) -> tuple[list[Phase], list[Phase]]:
+def begun_again(f: JobSnapshot, scope: Scope) -> tuple[list[Phase], list[Phase]]:
     """The phase that is restarted (none where the job has no such phase), and the later gated ones."""
     first = (f.chosen(scope.phase) if scope.phase else f.begun or f.phases)[:1]
     return first, gated_after(f.phases, first[0]) if first else []
 
 
-def redone(f: Figures, scope: Scope) -> int:
+def redone(f: JobSnapshot, scope: Scope) -> int:
     """How many items a restart makes pending again; a phase without items counts as one."""
     first, later = begun_again(f, scope)
     again = sum(items_to_redo(phase, only=scope.only) for phase in first)
@@ -245,11 +245,11 @@ def redone(f: Figures, scope: Scope) -> int:
 # --- the parts -------------------------------------------------------------------------------------
 
 
-def _takers(f: Figures, scope: Scope) -> list[Phase]:
+def _takers(f: JobSnapshot, scope: Scope) -> list[Phase]:
     return [phase for phase in f.takers if not scope.phase or phase.code == scope.phase]
 
 
-def _failed_items(f: Figures, scope: Scope) -> ItemQuerySet:
+def _failed_items(f: JobSnapshot, scope: Scope) -> ItemQuerySet:
     failed = Item.objects.failed()
     return _scoped(failed.alike(scope.signature) if scope.signature else failed, _takers(f, scope), scope)
 
@@ -267,18 +267,18 @@ def _names(items: ItemQuerySet) -> str:
 
 def _with_others(lines: Lines, others: int, state: str) -> Lines:
     if others > 0:
-        lines.insert(1, ("Will be refused", [f"{things(others, 'item')}: {state}"]))
+        lines.insert(1, ("Will be refused", [f"{pluralize(others, 'item')}: {state}"]))
     return lines
 
 
-def _revoked(f: Figures, phases: list[Phase]) -> tuple[str, list[str]]:
+def _revoked(f: JobSnapshot, phases: list[Phase]) -> tuple[str, list[str]]:
     held = sum(phase.processing for phase in phases if not phase.counted)
     return "Leases revoked", [
-        f"{things(held, 'held item')} taken from {', '.join(f.holders) or '?'}" if held else "none"
+        f"{pluralize(held, 'held item')} taken from {', '.join(f.holders) or '?'}" if held else "none"
     ]
 
 
-_LINES: dict[str, Callable[[Figures, Scope], Told]] = {
+_LINES: dict[str, Callable[[JobSnapshot, Scope], Told]] = {
     "retry": _retry,
     "release": _release,
     "skip": _skip,

@@ -13,8 +13,8 @@ from django.utils import timezone
 from jobs.models import Item, Job, Phase
 from jobs.models.phases import phases_of
 from jobs.operations.previews.acts import ActSpec, Scope, refusal
-from jobs.operations.previews.snapshot import Figures
 from jobs.operations.previews.confirmation_text import redone
+from jobs.operations.previews.snapshot import JobSnapshot
 from jobs.rules.statuses import ItemStatus
 
 if TYPE_CHECKING:
@@ -26,11 +26,11 @@ Items = Mapping[int, tuple[int, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class Forecast:
+class ActEstimate:
     """What an act would change in one job, counted as the verb counts; `why_not` is empty where it is possible, and
     the same sentence for every job of which it is true."""
 
-    figures: Figures
+    figures: JobSnapshot
     changes: int
     why_not: str
 
@@ -45,7 +45,7 @@ class _Asked:
     """Many jobs, the scope within each, and their items counted by phase once they are needed."""
 
     scope: Scope
-    figures: list[Figures]
+    figures: list[JobSnapshot]
     items: Items | None
 
     def counted(self, rows: ItemQuerySet) -> Counter[int]:
@@ -55,7 +55,7 @@ class _Asked:
             found = found.with_ids(pk for ids in self.items.values() for pk in ids)
         return _by_phase(found)
 
-    def by_job(self, counts: Counter[int], phases: Callable[[Figures], list[Phase]]) -> list[int]:
+    def by_job(self, counts: Counter[int], phases: Callable[[JobSnapshot], list[Phase]]) -> list[int]:
         """These counts over the phases that take part, for each job."""
         return [sum(counts[p.pk] for p in phases(f) if self.scope.phase in ("", p.code)) for f in self.figures]
 
@@ -64,25 +64,25 @@ def _by_phase(rows: ItemQuerySet) -> Counter[int]:
     return Counter(dict(rows.order_by().values_list("phase").annotate(number=Count("pk"))))
 
 
-def forecasts(
+def estimates(
     act: ActSpec, jobs: Sequence[Job], user: User | AnonymousUser, scope: Scope, items: Items | None = None
-) -> list[Forecast]:
+) -> list[ActEstimate]:
     """What this act would do to each of these jobs, in their order; to `items` of them where such were chosen."""
-    figures = many_figures(jobs)
+    figures = snapshots_of(jobs)
     counts = _CHANGES[act.slug](_Asked(scope, figures, items))
     reasons = [_why_not(act, f, user, scope, changes) for f, changes in zip(figures, counts, strict=True)]
     found = zip(figures, counts, reasons, strict=True)
-    return [Forecast(f, 0 if why_not else changes, why_not) for f, changes, why_not in found]
+    return [ActEstimate(f, 0 if why_not else changes, why_not) for f, changes, why_not in found]
 
 
-def many_figures(jobs: Sequence[Job]) -> list[Figures]:
+def snapshots_of(jobs: Sequence[Job]) -> list[JobSnapshot]:
     """The figures of these jobs, with one query for all their phases."""
     phases = phases_of(jobs)
     now = timezone.now()
-    return [Figures(job, phases[job.pk], now) for job in jobs]
+    return [JobSnapshot(job, phases[job.pk], now) for job in jobs]
 
 
-def _why_not(act: ActSpec, f: Figures, user: User | AnonymousUser, scope: Scope, changes: int) -> str:
+def _why_not(act: ActSpec, f: JobSnapshot, user: User | AnonymousUser, scope: Scope, changes: int) -> str:
     refused = refusal(act, f.job, user).replace(f"Job {f.job.name} ", "The job ", 1)
     if refused or changes:
         return refused

@@ -10,17 +10,17 @@ from functools import cached_property
 from django.db.models import Count, Q
 from django.utils import timezone
 
-from jobs.rules import progress
 from jobs.models import Item, Job, Phase
 from jobs.models.items import ItemQuerySet
 from jobs.models.phases import phases_of
+from jobs.rules import progress
 from jobs.rules.statuses import PhaseStatus
 
 HOLDERS_NAMED = 5
 
 
 @dataclass
-class Figures:
+class JobSnapshot:
     """A job with its phases in order, and who holds its items at `now`."""
 
     job: Job
@@ -95,10 +95,10 @@ class Figures:
         return Item.objects.held().filter(phase__in=[phase.pk for phase in self.phases if phase.processing])
 
 
-def figures_of(job: Job, *, phases: list[Phase] | None = None, now: datetime | None = None) -> Figures:
+def snapshot_of(job: Job, *, phases: list[Phase] | None = None, now: datetime | None = None) -> JobSnapshot:
     """The figures of this job as it is stored now."""
     rows = phases_of([job])[job.pk] if phases is None else phases
-    return Figures(job=job, phases=rows, now=now or timezone.now())
+    return JobSnapshot(job=job, phases=rows, now=now or timezone.now())
 
 
 def leases_of(phases: Iterable[Phase], *, now: datetime) -> dict[int, tuple[int, int, int]]:

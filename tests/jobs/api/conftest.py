@@ -28,7 +28,7 @@ class Api:
             self.account.groups.add(Group.objects.get(name=role))
         Membership.objects.bulk_create([Membership(user=self.account, project=project) for project in projects])
         token, self.secret = AuthToken.objects.create(self.account)
-        token_last_used.used(token)  # so that only the repeated cost of a call is measured
+        token_last_used.record_use(token)  # so that only the repeated cost of a call is measured
         self.client = APIClient(headers={"Authorization": f"Bearer {self.secret}"})
 
     def get(self, path: str, **headers: str) -> HttpResponse:

@@ -9,8 +9,8 @@ from django.contrib.auth.models import Group, User
 from rest_framework.test import APIClient
 
 from jobs.access import Role, access_of, require, visible_jobs
-from jobs.rules.errors import NotPermitted
 from jobs.models import Job
+from jobs.rules.errors import NotPermitted
 from tests.factories import make_job, phase_of
 from tests.jobs.api.conftest import Api
 

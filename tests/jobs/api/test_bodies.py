@@ -9,8 +9,8 @@ import msgspec
 import pytest
 from django.utils import timezone
 
-from jobs.rules.pipelines import PhaseSpec
 from jobs.models import Job, Phase, Tally
+from jobs.rules.pipelines import PhaseSpec
 from jobs.serializers import JobBody, encode, job_body, phase_body
 from tests.factories import make_job, phase_of
 

@@ -8,7 +8,7 @@ from django.contrib.auth.models import Group, User
 from rest_framework.test import APIClient
 
 from jobs.live import tickets
-from jobs.live.principals import Caller
+from jobs.live.principals import Principal
 from jobs.models import Ticket
 from tests.jobs.api.conftest import Api
 
@@ -33,7 +33,7 @@ def test_a_session_gets_a_ticket_with_the_csrf_token_only(db: None) -> None:
     assert client.post(f"/api/v1{ADDRESS}", {}, format="json").status_code == 403
     client.cookies["csrftoken"] = csrf
     answer = client.post(f"/api/v1{ADDRESS}", {}, format="json", headers={"X-CSRFToken": csrf})
-    assert tickets.redeem(answer.json()["ticket"]) == Caller(token=None, session_key=client.session.session_key)
+    assert tickets.redeem(answer.json()["ticket"]) == Principal(token=None, session_key=client.session.session_key)
 
 
 def test_every_ticket_is_another(worker: Api) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from jobs import inbox
-from jobs.inbox import Taken
+from jobs.inbox import Ingested
 from jobs.models import Event, InboxMessage, Item, Job, Phase
 from jobs.tracking import Actor
 from tests.factories import outward, phase_of
@@ -33,23 +33,23 @@ def event(type: str, *, job: str = "batch", event_id: str = "", **data: Any) -> 
     return {"type": type, "data": {"job_id": job, "event_id": event_id or str(uuid4()), **data}}
 
 
-def send(type: str, *, source: str = "test", **data: Any) -> Taken:
+def send(type: str, *, source: str = "test", **data: Any) -> Ingested:
     """Send one event."""
-    return inbox.take(event(type, **data), source=source, by=PRODUCER)
+    return inbox.ingest_event(event(type, **data), source=source, by=PRODUCER)
 
 
-def announce(what: str, total: int, **data: Any) -> Taken:
+def announce(what: str, total: int, **data: Any) -> Ingested:
     """Announce so many `images` or `keyframes`."""
     batch, name = TOTALS[what]
     return send(batch, **{name: total}, **data)
 
 
-def report(code: str, number: int, *, start: int = 0, **data: Any) -> list[Taken]:
+def report(code: str, number: int, *, start: int = 0, **data: Any) -> list[Ingested]:
     """Tell that a phase is done with the assets k0, k1, …"""
     return [send(SERVICES[code], asset_id=f"k{n}", **data) for n in range(start, start + number)]
 
 
-def frames(names: Iterable[str], *, video: str = "v1", **data: Any) -> Taken:
+def frames(names: Iterable[str], *, video: str = "v1", **data: Any) -> Ingested:
     """Tell that these frames are there."""
     return send("videos.keyframes.ready", video_id=video, frames=[{"frame_id": name} for name in names], **data)
 

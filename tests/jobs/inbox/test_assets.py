@@ -62,7 +62,7 @@ def test_a_frame_in_two_messages_is_one_item() -> None:
 
 def test_an_event_without_an_id_may_list_and_is_not_remembered() -> None:
     message = {"type": "products.image.ready", "data": {"job_id": "batch", "image_id": "a"}}
-    assert [inbox.take(message, source="test", by=PRODUCER).reason for _ in range(2)] == [None, "duplicate"]
+    assert [inbox.ingest_event(message, source="test", by=PRODUCER).reason for _ in range(2)] == [None, "duplicate"]
     assert not InboxMessage.objects.exists()
 
 

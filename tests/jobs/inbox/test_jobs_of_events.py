@@ -7,8 +7,8 @@ from uuid import uuid4
 import pytest
 
 from jobs import operations, tracking
-from jobs.rules.errors import BadInput, Conflict, WrongState
 from jobs.models import InboxMessage, Item, Job
+from jobs.rules.errors import BadInput, Conflict, WrongState
 from jobs.tracking import NewItem
 from tests.factories import WORKER, make_job, phase_of, pipeline, types
 from tests.jobs.inbox.messages import (

@@ -9,9 +9,9 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
 
 from jobs import inbox
-from jobs.rules.errors import BadInput, NotFound, NotPermitted, WrongState
 from jobs.inbox.broker_messages import BROKER, give_up, receive
 from jobs.models import InboxMessage, Membership
+from jobs.rules.errors import BadInput, NotFound, NotPermitted, WrongState
 from tests.factories import make_job, operator
 from tests.jobs.inbox.messages import event, job, phase
 
@@ -29,7 +29,7 @@ def lead(*projects: str) -> User:
 
 def bury(message: Any, *, source: str = "broker") -> InboxMessage:
     """A dead letter."""
-    return inbox.bury(message, reason=REFUSED, source=source)
+    return inbox.store_dead_letter(message, reason=REFUSED, source=source)
 
 
 def fresh(letter: InboxMessage) -> InboxMessage:
@@ -116,7 +116,7 @@ def test_letters_are_for_accounts_that_see_every_project() -> None:
 def test_a_dead_letter_does_not_block_the_event_of_its_id() -> None:
     message = event("products.images.ready.batch", total_images=1)
     bury(message)
-    assert inbox.take(message, source="broker", by=BROKER).applied
+    assert inbox.ingest_event(message, source="broker", by=BROKER).applied
 
 
 @pytest.mark.parametrize("body", [b"{}", b"\xff", b'{"a": "\\ud800"}'])

@@ -9,9 +9,9 @@ from uuid import uuid4
 
 import pytest
 
-from jobs.rules.errors import BadInput
-from jobs.inbox import Taken
+from jobs.inbox import Ingested
 from jobs.models import InboxMessage, Job
+from jobs.rules.errors import BadInput
 from tests.jobs.inbox.messages import announce, job, phase, send
 from tests.jobs.races.concurrency import assert_whole, crew
 
@@ -25,7 +25,7 @@ def at_once(*acts: Callable[[], Any]) -> list[Any]:
         return people.at_once(*acts)
 
 
-def applied(answers: list[Taken]) -> list[bool]:
+def applied(answers: list[Ingested]) -> list[bool]:
     """Which were applied."""
     return sorted(taken.applied for taken in answers)
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from jobs import inbox
-from jobs.rules.errors import BadInput, Conflict, NotPermitted
 from jobs.models import Job
+from jobs.rules.errors import BadInput, Conflict, NotPermitted
 from jobs.tracking import Actor
 from tests.factories import operator, pipeline
 from tests.jobs.inbox.messages import (
@@ -63,7 +63,7 @@ def test_a_total_that_is_no_count_is_refused(total: Any) -> None:
 )
 def test_what_breaks_its_contract_is_refused_by_the_name_of_its_field(message: dict[str, Any], field: str) -> None:
     with pytest.raises(BadInput) as refusal:
-        inbox.take(message, source="test", by=PRODUCER)
+        inbox.ingest_event(message, source="test", by=PRODUCER)
     assert list(refusal.value.errors) == [field]
     assert counts() == (0, 0, 0, 0)
 
@@ -72,14 +72,16 @@ def test_an_account_sees_and_makes_only_jobs_of_its_projects() -> None:
     limited = Actor(account=operator(projects=["red"]))
     pipeline(kind="vision", project="red")
     red = Job.objects.get()
-    assert inbox.take(
+    assert inbox.ingest_event(
         event("products.images.ready.batch", job=red.name, total_images=1), source="a", by=limited
     ).applied
     announce("images", 5, job="elsewhere")
     before = counts()
     with pytest.raises(Conflict) as refusal:
-        inbox.take(event("products.images.ready.batch", job="elsewhere", total_images=1), source="a", by=limited)
+        inbox.ingest_event(
+            event("products.images.ready.batch", job="elsewhere", total_images=1), source="a", by=limited
+        )
     assert refusal.value.code == "name_taken"
     with pytest.raises(NotPermitted):
-        inbox.take(event("products.images.ready.batch", job="unknown", total_images=1), source="a", by=limited)
+        inbox.ingest_event(event("products.images.ready.batch", job="unknown", total_images=1), source="a", by=limited)
     assert counts() == before

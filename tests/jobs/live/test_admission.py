@@ -8,8 +8,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from jobs.live import Limits
-from jobs.live.authorization import Request, admit
-from jobs.live.principals import Caller
+from jobs.live.authorization import Request, authorize
+from jobs.live.principals import Principal
 from jobs.models import Membership
 from tests.factories import make_job
 from tests.jobs.live.conftest import Watch, run, sign_in
@@ -124,5 +124,5 @@ def test_admission_costs_four_queries(db: None) -> None:
     with CaptureQueriesContext(
         connection,
     ) as queries:
-        admit(Request(Caller(token=None, session_key=key), job_id=job.pk))
+        authorize(Request(Principal(token=None, session_key=key), job_id=job.pk))
     assert len(queries) <= 4

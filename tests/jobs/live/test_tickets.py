@@ -16,8 +16,8 @@ from knox.models import AuthToken
 
 from jobs import watchdog
 from jobs.live import Limits, tickets
-from jobs.live.principals import Caller
 from jobs.live.close_reasons import denied
+from jobs.live.principals import Principal
 from jobs.models import Ticket
 from progress_site.asgi import Websockets
 from progress_site.log_config import WithoutTickets
@@ -33,13 +33,13 @@ ADDRESSES = ["/ws/jobs", "/ws/jobs/{job}", "/ws/projects/a"]
 def of_token(*permissions: str, **limited: Any) -> tuple[AuthToken, str]:
     """A token of an account with these permissions, and a ticket that it asked for."""
     token, _ = AuthToken.objects.create(sign_in(*permissions, **limited)[0])
-    return token, tickets.issue(Caller(token=token.pk, session_key=None))
+    return token, tickets.issue(Principal(token=token.pk, session_key=None))
 
 
 def of_session(*permissions: str) -> tuple[str, str]:
     """A session's key, and a ticket that it asked for."""
     _, key = sign_in(*permissions)
-    return key, tickets.issue(Caller(token=None, session_key=key))
+    return key, tickets.issue(Principal(token=None, session_key=key))
 
 
 @pytest.mark.parametrize("path", ADDRESSES)
@@ -76,7 +76,7 @@ async def test_a_ticket_shows_the_projects_of_its_account_alone(watch: Watch) ->
     other = await run(make_job, items=1, project="b")
     token, ticket = await run(of_token, "view_job", projects=["a"])
     assert [job["id"] for job in await watch(f"/ws/jobs?ticket={ticket}").begin()] == [mine.pk]
-    ticket = await run(tickets.issue, Caller(token=token.pk, session_key=None))
+    ticket = await run(tickets.issue, Principal(token=token.pk, session_key=None))
     browser = await watch(f"/ws/jobs/{other.pk}?ticket={ticket}").open()
     assert await browser.closed() == 4403
 
@@ -116,7 +116,7 @@ def test_a_ticket_that_is_shown_to_many_at_once_opens_one() -> None:
         for _ in range(8):
             _, ticket = of_token("view_job")
             answers = people.at_once(*[partial(tickets.redeem, ticket)] * 4)
-            assert sum(isinstance(answer, Caller) for answer in answers) == 1
+            assert sum(isinstance(answer, Principal) for answer in answers) == 1
             assert sum(answer is None for answer in answers) == 3
 
 

@@ -8,11 +8,11 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from standardwebhooks import Webhook
 
-from jobs.db import deletion
 from jobs import operations, outbox
-from jobs.rules.errors import BadInput, NotFound, NotPermitted, WrongState
+from jobs.db import deletion
 from jobs.models import Delivery, Endpoint, Event, Job
 from jobs.outbox import results
+from jobs.rules.errors import BadInput, NotFound, NotPermitted, WrongState
 from tests.factories import make_job, operator, types
 from tests.jobs.api.conftest import Api
 from tests.jobs.outbox.conftest import Receiver, make_endpoint, reply

@@ -210,7 +210,7 @@ def test_nobody_answers_so_the_rest_is_not_tried_in_vain(receiver: Receiver) -> 
 def test_an_endpoint_that_somebody_works_for_is_left_alone_until_its_time_has_passed(receiver: Receiver) -> None:
     endpoint = make_endpoint(receiver.url)
     make_job(items=1, done=1)
-    assert endpoint_leases.hold(endpoint, sender="other", now=timezone.now())
+    assert endpoint_leases.lease_endpoint(endpoint, sender="other", now=timezone.now())
     assert outbox.deliver()["sent"] == 0
     assert outbox.Lane(endpoint).run() == {}
     Endpoint.objects.update(sender_until=timezone.now())

@@ -14,10 +14,10 @@ from django.utils import timezone
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from jobs import operations, outbox
-from jobs.rules.errors import BadInput
 from jobs.models import Delivery, Endpoint, Event
 from jobs.operations.endpoints import new_secret
 from jobs.outbox import url_policy, webhooks
+from jobs.rules.errors import BadInput
 from tests.factories import make_job
 from tests.jobs.outbox.conftest import Receiver, make_endpoint, reply
 

@@ -9,8 +9,8 @@ import pytest
 from django.utils import timezone
 
 from jobs import tracking
-from jobs.rules.pipelines import PhaseSpec
 from jobs.models import Item, Job
+from jobs.rules.pipelines import PhaseSpec
 from tests.factories import WORKER, item_of, make_job, phase_of
 from tests.jobs.pages.test_confirming import asking, facts
 from tests.jobs.pages.test_overview import make_failed

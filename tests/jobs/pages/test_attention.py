@@ -9,9 +9,9 @@ import pytest
 from django.utils import timezone
 
 from jobs import tracking, watchdog
+from jobs.console.overview.views import LISTED
 from jobs.models import Delivery, Endpoint, Item, Job, ProcessHeartbeat, Tally, Worker
 from jobs.models.outbox import DeliveryStatus
-from jobs.console.overview.views import LISTED
 from tests.factories import make_job, phase_of, take
 
 

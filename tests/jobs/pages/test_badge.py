@@ -12,10 +12,10 @@ from django.core.signing import Signer
 from django.test import Client
 from django.utils import timezone
 
-from jobs.api import badge_links
 from jobs import operations
-from jobs.models import Job
+from jobs.api import badge_links
 from jobs.console.job.badge_image import COLOURS, QUIET, SOLID
+from jobs.models import Job
 from tests.factories import complete, job_in, make_job, phase_of
 from tests.jobs.pages.test_job_page import address
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from jobs.operations import bulk
 from jobs import operations
-from jobs.models import BulkAct, BulkTarget, Item, Job, Membership
 from jobs.console.acts import confirm_many
+from jobs.models import BulkAct, BulkTarget, Item, Job, Membership
+from jobs.operations import bulk
 from tests.factories import complete, item_of, make_job, phase_of
 from tests.jobs.pages.test_confirming import facts
 from tests.jobs.pages.test_overview import make_failed
@@ -191,7 +191,7 @@ def test_what_takes_longer_leads_to_a_page_that_tells_how_far_it_is(lead: Any, i
     assert "backup" in page.text
     assert 'http-equiv="refresh"' in page.source
     assert "jobs/bulk.js" in page.source
-    while bulk.work(seconds=60):
+    while bulk.run_bulk_acts(seconds=60):
         pass
     over = lead.open(f"/admin/bulk/{act.pk}/")
     assert "3 jobs paused." in over.section("progress")

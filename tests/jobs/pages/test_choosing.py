@@ -9,10 +9,10 @@ import pytest
 from django.contrib import admin
 from django.test import RequestFactory
 
+from jobs.console.acts import selection
+from jobs.console.acts.selection import ListMatch, source
 from jobs.models import Item, Job
 from jobs.operations.previews import estimate
-from jobs.console.acts import selection
-from jobs.console.acts.selection import Found, source
 from tests.factories import item_of, make_job, phase_of, settle
 from tests.jobs.pages.test_overview import make_failed
 
@@ -24,7 +24,7 @@ def chosen_by(account: Any, query: dict[str, Any], *, job_id: int | None = None)
     """What this address chooses."""
     request = RequestFactory().get("/", query)
     request.user = account
-    return selection.chosen(request, admin.site, Job.objects.visible_to(account), job_id=job_id)
+    return selection.selected(request, admin.site, Job.objects.visible_to(account), job_id=job_id)
 
 
 def names(found: Any) -> list[str]:
@@ -168,8 +168,8 @@ def test_a_page_can_choose_in_its_own_way(lead: Any, monkeypatch: pytest.MonkeyP
     make_failed(name="other")
 
     @source("own")
-    def find(request: Any, site: Any, query: Any) -> Found:
-        return Found(f"jobs called {query['called']}", Job.objects.filter(name=query["called"]))
+    def find(request: Any, site: Any, query: Any) -> ListMatch:
+        return ListMatch(f"jobs called {query['called']}", Job.objects.filter(name=query["called"]))
 
     found = chosen_by(lead.account, {"match": "own", "called": "mine", "back": "/admin/"})
     assert (names(found), found.words) == (["mine"], "jobs called mine")
@@ -180,8 +180,8 @@ def test_what_a_page_chooses_is_cut_down_to_what_the_account_sees(
 ) -> None:
     monkeypatch.setattr(selection, "SOURCES", dict(selection.SOURCES))
     seen, hidden = make_job(name="seen", items=1, project="a"), make_job(name="hidden", items=1, project="b")
-    source("all")(lambda request, site, query: Found("all", Job.objects.all()))
-    source("all items")(lambda request, site, query: Found("all", Item.objects.all(), "phase__job_id", "pk"))
+    source("all")(lambda request, site, query: ListMatch("all", Job.objects.all()))
+    source("all items")(lambda request, site, query: ListMatch("all", Item.objects.all(), "phase__job_id", "pk"))
     limited = browser("lead", projects=["a"]).account
     for match in ("all", "all items"):
         assert names(chosen_by(limited, {"match": match})) == ["seen"]

@@ -11,9 +11,9 @@ from django.contrib.auth.models import Group
 from django.utils import timezone
 
 from jobs import operations, tracking
-from jobs.rules.pipelines import PhaseSpec
 from jobs.models import Item, Job
 from jobs.operations.previews import ACTS
+from jobs.rules.pipelines import PhaseSpec
 from tests.factories import WORKER, complete, item_of, make_job, outward, phase_of, settle
 from tests.jobs.pages.test_overview import make_failed, make_stuck
 

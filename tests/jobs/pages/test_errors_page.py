@@ -14,9 +14,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from jobs import operations
+from jobs.console.errors import views
 from jobs.models import Item
 from jobs.serializers import failures
-from jobs.console.errors import views
 from tests.factories import make_job
 from tests.jobs.api.test_all_errors import fail
 

@@ -11,9 +11,9 @@ import pytest
 from django.contrib.auth.models import Permission
 
 from jobs.models import Job
+from tests.hostile_data import HOSTILE, World, badge_of, make_hostile, make_world, pages
 from tests.jobs.pages.page_parser import Node, Page
 from tests.jobs.pages.test_exporting import JOBS, content, reader, table
-from tests.hostile_data import HOSTILE, World, badge_of, make_hostile, make_world, pages
 
 # Changing, adding and deleting is what verbs do; an act on several jobs, and a replay, need to be told on which.
 NOT_FOR_ALL = r"/(add|delete|history|change)/$|/job/act/[a-z-]+/$|/replay/$|/tokens/(rotate|revoke)/$"

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from jobs.rules.pipelines import PhaseSpec
-from jobs.models import Item
 from jobs.console.errors import error_groups
+from jobs.models import Item
+from jobs.rules.pipelines import PhaseSpec
 from tests.factories import make_job, phase_of, pipeline, tell
 from tests.jobs.api.test_all_errors import fail
 

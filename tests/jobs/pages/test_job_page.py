@@ -10,10 +10,10 @@ import pytest
 from django.utils import timezone
 
 from jobs import operations, tracking
-from jobs.rules.pipelines import PhaseSpec
-from jobs.models import Item, Job
 from jobs.console.acts import selection
 from jobs.console.items import item_list
+from jobs.models import Item, Job
+from jobs.rules.pipelines import PhaseSpec
 from tests.factories import WORKER, make_job, phase_of, settle, take
 from tests.jobs.pages.test_overview import make_failed, make_stuck
 from tests.jobs.rules.conftest import Clock

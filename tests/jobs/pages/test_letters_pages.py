@@ -21,7 +21,7 @@ def batch(**data: Any) -> dict[str, Any]:
 
 def letter(message: dict[str, Any] | bytes | None = None, reason: str = "The database was away.") -> InboxMessage:
     """A dead letter from the broker, by default one that is fit by now."""
-    return inbox.bury(message or batch(), reason=reason, source="broker")
+    return inbox.store_dead_letter(message or batch(), reason=reason, source="broker")
 
 
 def replay(*letters: InboxMessage) -> str:

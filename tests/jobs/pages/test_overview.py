@@ -10,8 +10,8 @@ from django.test import Client
 from django.utils import timezone
 
 from jobs import operations, tracking, watchdog
-from jobs.rules.pipelines import PhaseSpec
 from jobs.models import Job, Worker
+from jobs.rules.pipelines import PhaseSpec
 from jobs.rules.statuses import Shortfall
 from tests.factories import WORKER, make_job, phase_of
 

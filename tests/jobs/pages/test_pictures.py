@@ -6,15 +6,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from jobs.console.charts import HEIGHT, Picture, picture
+from jobs.console.charts import HEIGHT, RateChart, rate_chart
 
 FIRST = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
 
-def drawn(*minutes: tuple[int, int], length: int = 60) -> Picture:
+def drawn(*minutes: tuple[int, int], length: int = 60) -> RateChart:
     """The picture of these (done, failed) from the first minute on."""
     rows = [(FIRST + timedelta(minutes=n), *counts) for n, counts in enumerate(minutes)]
-    return picture(rows, first=FIRST, last=FIRST + timedelta(minutes=length - 1))
+    return rate_chart(rows, first=FIRST, last=FIRST + timedelta(minutes=length - 1))
 
 
 def test_done_and_failed_have_one_scale() -> None:

@@ -11,11 +11,11 @@ from django.contrib.auth.models import Group, Permission, User
 from django.core.management import call_command
 from knox.models import AuthToken
 
-from jobs.operations import bulk
 from jobs import operations
 from jobs.api import tokens
-from jobs.rules.errors import NotFound, NotPermitted, Refused
 from jobs.models import Endpoint, Job, Membership
+from jobs.operations import bulk
+from jobs.rules.errors import NotFound, NotPermitted, Refused
 from tests.factories import make_job
 from tests.jobs import bulk_acts
 from tests.jobs.pages.conftest import Browser
@@ -230,9 +230,9 @@ def test_a_bulk_act_does_nothing_beyond_the_projects_of_its_account_and_is_stopp
     bulk_acts.begun("pause", jobs, actor=lead)
     theirs = bulk_acts.begun("pause", jobs, actor=lead_of().account)
     with pytest.raises(NotFound):
-        bulk.stop(theirs, actor=lead)
-    bulk.stop(theirs, actor=lead_of().account)
-    bulk.work(seconds=10)
+        bulk.stop_bulk_act(theirs, actor=lead)
+    bulk.stop_bulk_act(theirs, actor=lead_of().account)
+    bulk.run_bulk_acts(seconds=10)
     assert [Job.objects.get(pk=job.pk).status for job in jobs] == ["paused", "pending", "pending"]
 
 

@@ -12,8 +12,8 @@ from django.test import Client
 from django.utils import timezone
 from knox.models import AuthToken
 
-from jobs.api import tokens
 from jobs import tracking
+from jobs.api import tokens
 from jobs.change import Actor
 from tests.factories import make_job
 

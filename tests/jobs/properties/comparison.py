@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from jobs.rules.pipelines import PhaseSpec
 from jobs.models import Phase
+from jobs.rules.pipelines import PhaseSpec
 from jobs.rules.statuses import Shortfall, Trigger
 from tests.jobs.properties.model import PaperPhase
 

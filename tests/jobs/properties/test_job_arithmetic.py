@@ -12,8 +12,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from jobs.rules import progress
-from jobs.rules.progress import Counts, PhaseState, Vitals
 from jobs.rules.error_fingerprints import signature
+from jobs.rules.progress import Counts, PhaseState, Vitals
 from jobs.rules.statuses import OPEN_PHASE, UNFINISHED_JOB, JobStatus, PhaseStatus, Stuck
 from tests.jobs.properties.strategies import JOBS, counts
 

@@ -16,17 +16,17 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from jobs.rules import errors, progress
 from jobs import operations, tracking, watchdog
-from jobs.rules.pipelines import PhaseSpec
 from jobs.models import Event, Item, Job, Phase
+from jobs.rules import errors, progress
+from jobs.rules.pipelines import PhaseSpec
 from jobs.rules.statuses import Shortfall, Trigger
 from jobs.tracking import NewItem, Result
 from tests.factories import WORKER
 from tests.jobs.properties import model_operators as operators
 from tests.jobs.properties import model_workers as workers
-from tests.jobs.properties.model import LEASE, OPEN, PaperJob, PaperPhase, Refused
 from tests.jobs.properties.comparison import on_page, told_of, told_on
+from tests.jobs.properties.model import LEASE, OPEN, PaperJob, PaperPhase, Refused
 from tests.plan import size
 
 START = datetime(2026, 6, 1, 12, tzinfo=UTC)

@@ -11,8 +11,8 @@ from typing import Any
 from django.db import connections
 from django.db.models import Count
 
-from jobs.rules.errors import Refused
 from jobs.models import Event, Job, Phase
+from jobs.rules.errors import Refused
 from jobs.tracking import Reported
 
 Act = Callable[[], Any]

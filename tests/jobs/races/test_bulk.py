@@ -8,11 +8,11 @@ from unittest.mock import patch
 import pytest
 from django.db import transaction
 
-from jobs.operations import bulk
-from jobs.operations.bulk import Mark, Order
 from jobs.models import BulkAct, Job
 from jobs.models.bulk import BulkTargetQuerySet
-from jobs.operations.previews import ACTS, Scope, many_figures
+from jobs.operations import bulk
+from jobs.operations.bulk import ActRequest, TargetSelection
+from jobs.operations.previews import ACTS, Scope, snapshots_of
 from tests.factories import make_job, operator, types
 from tests.jobs.races.concurrency import crew
 
@@ -23,13 +23,13 @@ JOBS = 12
 def begun() -> BulkAct:
     """A retry of jobs that have a failed item each."""
     jobs = [make_job(items=2, failed=1) for _ in range(JOBS)]
-    marks = [Mark(figures.job, bulk.seen_of(figures).states) for figures in many_figures(jobs)]
-    return bulk.begin(Order(ACTS["retry"], Scope(), "why"), marks, actor=operator("retry"))
+    marks = [TargetSelection(figures.job, bulk.expected_state(figures).states) for figures in snapshots_of(jobs)]
+    return bulk.create_bulk_act(ActRequest(ACTS["retry"], Scope(), "why"), marks, actor=operator("retry"))
 
 
 def go_on(act: BulkAct) -> None:
     """As the watchdog of one process does."""
-    bulk.go_on(BulkAct.objects.get(pk=act.pk), seconds=60)
+    bulk.run_bulk_act(BulkAct.objects.get(pk=act.pk), seconds=60)
 
 
 def retries(act: BulkAct) -> list[int]:
@@ -52,7 +52,7 @@ def test_without_the_lock_on_the_target_the_guard_of_its_outcome_takes_a_second_
     act = begun()
     with patch.object(BulkTargetQuerySet, "select_for_update", lambda found, **_: found), crew(4) as people:
         people.at_once(*[partial(go_on, act)] * 4)
-    bulk.go_on(act, seconds=60)
+    bulk.run_bulk_act(act, seconds=60)
     assert (act.status, act.done, act.changed) == ("finished", JOBS, JOBS)
     assert retries(act) == [1] * JOBS
 
@@ -64,8 +64,8 @@ def test_a_job_that_is_locked_for_long_holds_up_no_other_of_the_act() -> None:
     with transaction.atomic():
         Job.objects.select_for_update().get(pk=first.job_id)
         with crew(1) as people:
-            [over] = people.at_once(partial(bulk.go_on, act, seconds=60))
+            [over] = people.at_once(partial(bulk.run_bulk_act, act, seconds=60))
     assert not over
     assert (act.done, act.targets.open().get().pk) == (JOBS - 1, first.pk)
-    assert bulk.go_on(act, seconds=60)
+    assert bulk.run_bulk_act(act, seconds=60)
     assert retries(act) == [1] * JOBS

@@ -10,8 +10,8 @@ import pytest
 from django.utils import timezone
 
 from jobs import operations, tracking, watchdog
-from jobs.rules.pipelines import PhaseSpec
 from jobs.models import Item, Job, Phase
+from jobs.rules.pipelines import PhaseSpec
 from jobs.tracking import Result
 from tests.factories import WORKER, complete, make_job
 from tests.jobs.races.concurrency import assert_whole, crew, fresh, outcomes

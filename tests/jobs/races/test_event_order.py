@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from django.db import connections, transaction
 
-from jobs.db import event_order
 from jobs import tracking
-from jobs.change import change, unit_of_work
+from jobs.change import change_jobs, unit_of_work
+from jobs.db import event_order
 from jobs.models import Event, Job
 from jobs.tracking import NewItem
 from tests.factories import WORKER, complete, make_job, phase_of, tell, types
@@ -103,8 +103,8 @@ def test_a_unit_of_work_writes_its_events_last_and_in_their_order() -> None:
         job = tracking.create_job(name="unit", items=[NewItem("k0")], by=WORKER).job
         with unit_of_work():
             complete(phase_of(job), 1)
-        with change([job.pk], by=WORKER) as c:
-            c.record(c.job, "late")
+        with change_jobs([job.pk], by=WORKER) as change:
+            change.record(change.job, "late")
         assert types(job) == []
     assert types(job) == ["job.created", "items.started", "items.completed", "job.completed", "late"]
 

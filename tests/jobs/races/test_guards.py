@@ -11,7 +11,7 @@ from django.db import OperationalError, connection, connections
 from django.db.models import QuerySet
 
 from jobs import tracking, watchdog
-from jobs.change import LostRace
+from jobs.change import ConcurrentModification
 from jobs.models import Job
 from tests.factories import WORKER, make_job
 from tests.jobs.races.concurrency import Crew, crew, fresh
@@ -38,7 +38,7 @@ def claim_often(job: Job, worker: str) -> int:
     for _ in range(10):
         try:
             tracking.claim(fresh(job), worker=worker, limit=1, by=WORKER)
-        except LostRace:
+        except ConcurrentModification:
             lost += 1
     return lost
 

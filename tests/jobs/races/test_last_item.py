@@ -11,9 +11,9 @@ import pytest
 from django.utils import timezone
 
 from jobs import operations, tracking, watchdog
+from jobs.models import Job, Phase
 from jobs.rules.errors import Refused
 from jobs.rules.pipelines import PhaseSpec
-from jobs.models import Job, Phase
 from jobs.tracking import Batch, Result, report_many
 from tests.factories import WORKER, complete, make_job
 from tests.jobs.races.concurrency import assert_whole, completed_events, crew, fresh, outcomes

@@ -9,9 +9,9 @@ from uuid import uuid4
 import pytest
 
 from jobs import operations, tracking
+from jobs.models import Event, Job, Worker
 from jobs.rules.errors import Conflict, WrongState
 from jobs.rules.pipelines import PhaseSpec
-from jobs.models import Event, Job, Worker
 from jobs.tracking import Batch, Result
 from jobs.tracking.report import report_many
 from tests.factories import WORKER, complete, make_job, new_items

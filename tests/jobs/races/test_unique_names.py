@@ -14,8 +14,8 @@ from knox.models import AuthToken
 
 from jobs import inbox, operations, tracking
 from jobs.api import tokens
-from jobs.rules.errors import Conflict
 from jobs.models import Endpoint, InboxMessage, Job, Membership
+from jobs.rules.errors import Conflict
 from ocr_chunks import documents
 from ocr_chunks.models import Document
 from tests.factories import WORKER
@@ -50,7 +50,7 @@ def test_of_endpoints_that_are_moved_to_one_address_one_gets_there(number: int) 
         (partial(sessions.create_session, name="s", images=Images, by=WORKER), TrainingSession, 0),
         (partial(operations.add_endpoint, url="https://example.com/one", actor=None), Endpoint, 3),
         (partial(tokens.issue, "w1", projects=["p"]), User, 0),
-        (partial(inbox.bury, {"type": "t"}, reason="no", source="broker"), InboxMessage, 0),
+        (partial(inbox.store_dead_letter, {"type": "t"}, reason="no", source="broker"), InboxMessage, 0),
     ],
     ids=["job", "document", "session", "endpoint", "account", "letter"],
 )

@@ -9,8 +9,8 @@ from django.contrib.auth.models import User
 from structlog.testing import capture_logs
 
 from jobs.change import Actor
-from jobs.rules.pipelines import PhaseSpec
 from jobs.models import Event, Job, Worker
+from jobs.rules.pipelines import PhaseSpec
 from jobs.rules.statuses import Shortfall, Trigger
 from jobs.tracking import Batch, Result, report_many
 from tests.factories import make_job, outcomes, phase_of, pipeline

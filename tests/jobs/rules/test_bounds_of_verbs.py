@@ -8,9 +8,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from jobs import tracking
+from jobs.models import Item, Job, Phase
 from jobs.rules.errors import BadInput, NotFound, Refused
 from jobs.rules.pipelines import PhaseSpec
-from jobs.models import Item, Job, Phase
 from jobs.tracking import NewItem, Result
 from jobs.watchdog import recount
 from tests.factories import WORKER, complete, listed, make_job, new_items, outcomes, phase_of, pipeline, take, types

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from jobs.operations import bulk
 from jobs.models import Item, Job
-from jobs.operations.previews import ACTS, Scope, forecasts
+from jobs.operations import bulk
+from jobs.operations.previews import ACTS, Scope, estimates
 from tests.factories import job_in, make_job, operator, phase_of, take
 from tests.jobs.bulk_acts import begun
 
@@ -55,9 +55,9 @@ def test_what_is_forecast_is_what_is_done(slug: str, scope: dict[str, Any], with
     items = None
     if with_items and slug in ("retry", "release", "skip"):
         items = {job.pk: tuple(Item.objects.filter(phase__job=job).values_list("pk", flat=True)) for job in jobs}
-    found = forecasts(ACTS[slug], jobs, olga, Scope(**scope), items)
+    found = estimates(ACTS[slug], jobs, olga, Scope(**scope), items)
     act = begun(slug, jobs, actor=olga, items=items, **scope)
-    bulk.go_on(act, seconds=60)
+    bulk.run_bulk_act(act, seconds=60)
     done = dict(act.targets.values_list("job_id", "changed"))
     assert {each.job.pk: each.changes for each in found} == done
     assert all(each.why_not for each in found if not done[each.job.pk])

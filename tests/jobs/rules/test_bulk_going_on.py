@@ -11,13 +11,13 @@ from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from jobs.operations import bulk
 from jobs import operations, watchdog
 from jobs.db import pauses
-from jobs.operations.bulk import runner
-from jobs.rules.errors import NotPermitted, WrongState
 from jobs.models import BulkAct, BulkTarget, Job
-from jobs.operations.previews import ACTS, Scope, forecasts
+from jobs.operations import bulk
+from jobs.operations.bulk import runner
+from jobs.operations.previews import ACTS, Scope, estimates
+from jobs.rules.errors import NotPermitted, WrongState
 from tests.factories import item_of, make_job, operator, types
 from tests.jobs.bulk_acts import begun, outcomes
 
@@ -30,10 +30,10 @@ pytestmark = pytest.mark.django_db
 def test_what_takes_longer_goes_on_with_the_watchdog_where_it_stood() -> None:
     jobs = [make_job(items=1) for _ in range(3)]
     act = begun("pause", jobs, actor=operator("pause"))
-    assert not bulk.go_on(act, seconds=0)
+    assert not bulk.run_bulk_act(act, seconds=0)
     assert (act.status, act.done, act.left) == ("running", 1, 2)
-    assert bulk.work(seconds=0)
-    assert not bulk.work(seconds=0)
+    assert bulk.run_bulk_acts(seconds=0)
+    assert not bulk.run_bulk_acts(seconds=0)
     act.refresh_from_db()
     assert (act.status, act.done) == ("finished", 3)
     assert all(types(job).count("operator.pause") == 1 for job in jobs)
@@ -41,11 +41,11 @@ def test_what_takes_longer_goes_on_with_the_watchdog_where_it_stood() -> None:
 
 def test_acts_take_turns_so_that_one_of_a_single_job_is_not_held_up_by_one_of_many() -> None:
     many = begun("pause", [make_job(items=1) for _ in range(6)], actor=operator("pause"))
-    bulk.go_on(many, seconds=0)
+    bulk.run_bulk_act(many, seconds=0)
     one = begun("pause", [make_job(items=1)], actor=operator("pause"))
-    assert bulk.work(seconds=0)
+    assert bulk.run_bulk_acts(seconds=0)
     assert [BulkAct.objects.get(pk=act.pk).status for act in (many, one)] == ["running", "finished"]
-    assert not bulk.work(seconds=60)
+    assert not bulk.run_bulk_acts(seconds=60)
 
 
 def test_two_acts_of_many_jobs_progress_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,7 +54,7 @@ def test_two_acts_of_many_jobs_progress_side_by_side(monkeypatch: pytest.MonkeyP
     order: list[int] = []
     real = runner._do_one
     monkeypatch.setattr(runner, "_do_one", lambda act, *rest: order.append(act.pk) or real(act, *rest))
-    assert not bulk.work(seconds=60)
+    assert not bulk.run_bulk_acts(seconds=60)
     assert order[:8] == [acts[0].pk, acts[1].pk] * 4
 
 
@@ -62,7 +62,7 @@ def test_acts_whose_jobs_are_all_held_by_others_do_not_keep_the_loop_busy(monkey
     begun("pause", [make_job(items=1)], actor=operator("pause"))
     turns: list[int] = []
     monkeypatch.setattr(runner, "_do_one", lambda act, *rest: bool(turns.append(act.pk)))
-    assert bulk.work(seconds=60)
+    assert bulk.run_bulk_acts(seconds=60)
     assert len(turns) == 1
 
 
@@ -97,11 +97,11 @@ def test_a_job_is_done_exactly_once_whenever_the_process_dies(
 
     monkeypatch.setattr(runner, step, die)
     with pytest.raises(Killed):
-        bulk.go_on(act, seconds=60)
+        bulk.run_bulk_act(act, seconds=60)
     act.refresh_from_db()
     assert (act.done, BulkTarget.objects.open().count()) == (1, 2)
     assert [types(job).count("operator.retry") for job in jobs] == [1, 0, 0]
-    assert bulk.go_on(act, seconds=60)
+    assert bulk.run_bulk_act(act, seconds=60)
     assert (act.done, act.changed) == (3, 3)
     assert all(types(job).count("operator.retry") == 1 for job in jobs)
 
@@ -115,21 +115,21 @@ def test_a_database_that_fails_is_no_refusal(monkeypatch: pytest.MonkeyPatch) ->
     with monkeypatch.context() as patched:
         patched.setattr(runner, "do", locked)
         with pytest.raises(OperationalError):
-            bulk.go_on(act, seconds=60)
-    assert bulk.go_on(act, seconds=60)
+            bulk.run_bulk_act(act, seconds=60)
+    assert bulk.run_bulk_act(act, seconds=60)
     assert act.done == 2
 
 
 def test_a_defect_refuses_its_job_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     a, b = make_job(name="a", items=1), make_job(name="b", items=1)
-    act, real = begun("pause", [a, b], actor=operator("pause")), runner.do
+    act, real = begun("pause", [a, b], actor=operator("pause")), runner.execute
 
     def broken(order: Any, job_id: int, **kwargs: Any) -> Any:
         answer = real(order, job_id, **kwargs)
         return answer if job_id != a.pk else 1 // 0
 
     monkeypatch.setattr(runner, "do", broken)
-    assert bulk.go_on(act, seconds=60)
+    assert bulk.run_bulk_act(act, seconds=60)
     assert outcomes(act) == {"a": "refused", "b": "changed"}
 
 
@@ -139,10 +139,10 @@ def test_a_defect_refuses_its_job_and_no_other(monkeypatch: pytest.MonkeyPatch) 
 def test_a_stopped_act_leaves_the_rest_as_it_is() -> None:
     olga, jobs = operator("pause"), [make_job(items=1) for _ in range(3)]
     act = begun("pause", jobs, actor=olga)
-    bulk.go_on(act, seconds=0)
-    bulk.stop(act, actor=olga)
-    assert not bulk.work(seconds=60)
-    bulk.go_on(act, seconds=60)
+    bulk.run_bulk_act(act, seconds=0)
+    bulk.stop_bulk_act(act, actor=olga)
+    assert not bulk.run_bulk_acts(seconds=60)
+    bulk.run_bulk_act(act, seconds=60)
     assert (act.status, act.done, act.left, act.ended_by) == ("stopped", 1, 2, olga.username)
     assert Job.objects.filter(status="paused").count() == 1
     assert LogEntry.objects.filter(user=olga, change_message="stop: 1 of 3 jobs were done.").exists()
@@ -150,7 +150,7 @@ def test_a_stopped_act_leaves_the_rest_as_it_is() -> None:
 
 def test_what_was_stopped_in_the_middle_of_a_job_takes_the_job_back(monkeypatch: pytest.MonkeyPatch) -> None:
     olga, jobs = operator("pause"), [make_job(items=1) for _ in range(2)]
-    act, real = begun("pause", jobs, actor=olga), runner.do
+    act, real = begun("pause", jobs, actor=olga), runner.execute
 
     def stopped(*args: Any, **kwargs: Any) -> Any:
         answer = real(*args, **kwargs)
@@ -158,7 +158,7 @@ def test_what_was_stopped_in_the_middle_of_a_job_takes_the_job_back(monkeypatch:
         return answer
 
     monkeypatch.setattr(runner, "do", stopped)
-    bulk.go_on(act, seconds=60)
+    bulk.run_bulk_act(act, seconds=60)
     assert not Job.objects.filter(status="paused").exists()
     assert BulkTarget.objects.open().count() == 2
 
@@ -166,10 +166,10 @@ def test_what_was_stopped_in_the_middle_of_a_job_takes_the_job_back(monkeypatch:
 def test_stopping_needs_the_permission_of_the_act_and_something_that_runs() -> None:
     act = begun("cancel", [make_job(items=1)], actor=operator("cancel"))
     with pytest.raises(NotPermitted):
-        bulk.stop(act, actor=operator("pause"))
-    bulk.go_on(act, seconds=60)
+        bulk.stop_bulk_act(act, actor=operator("pause"))
+    bulk.run_bulk_act(act, seconds=60)
     with pytest.raises(WrongState):
-        bulk.stop(act, actor=operator("cancel"))
+        bulk.stop_bulk_act(act, actor=operator("cancel"))
 
 
 # --- cost and age --------------------------------------------------------------------------------------
@@ -188,7 +188,7 @@ def test_a_slice_costs_the_same_for_three_jobs_and_for_a_thousand() -> None:
         )
         BulkTarget.objects.bulk_create(others)
         with CaptureQueriesContext(connection) as queries:
-            bulk.go_on(act, seconds=0)
+            bulk.run_bulk_act(act, seconds=0)
         costs.append(len(queries))
         BulkAct.objects.update(status="stopped")
         operations.resume(Job.objects.get(), actor=None)
@@ -202,7 +202,7 @@ def test_the_forecast_of_many_jobs_costs_the_same_as_that_of_few(django_assert_m
     items = {job.pk: (item_of(job, "k0").pk,) for job in jobs}
     for slug in ("retry", "release", "restart"):
         with django_assert_max_num_queries(6):
-            assert len(forecasts(ACTS[slug], jobs, olga, Scope(), items)) == 12
+            assert len(estimates(ACTS[slug], jobs, olga, Scope(), items)) == 12
 
 
 def test_old_bulk_acts_are_pruned_with_their_jobs() -> None:

@@ -8,9 +8,9 @@ from uuid import uuid4
 import pytest
 
 from jobs import tracking
+from jobs.models import Item, Phase
 from jobs.rules.errors import Conflict, WrongState
 from jobs.rules.pipelines import PhaseSpec
-from jobs.models import Item, Phase
 from jobs.tracking import NewItem, Result
 from jobs.watchdog import recount
 from tests.factories import (

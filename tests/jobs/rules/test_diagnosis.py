@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs import operations, tracking, watchdog
+from jobs.models import Job, ProcessHeartbeat
 from jobs.operations.diagnosis import Diagnosis, diagnose
 from jobs.operations.diagnosis.causes import Need
+from jobs.operations.previews import snapshot_of
 from jobs.rules.errors import WrongState
 from jobs.rules.pipelines import PhaseSpec
-from jobs.models import Job, ProcessHeartbeat
-from jobs.operations.previews import figures_of
 from jobs.rules.statuses import Shortfall, Trigger
 from tests.factories import WORKER, announce, listed, make_job, operator, phase_of, pipeline, settle, take
 from tests.jobs.rules.conftest import Clock
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db
 
 def looked_at(job: Job) -> Diagnosis:
     """The diagnosis of a job as it is stored now."""
-    return diagnose(figures_of(Job.objects.get(pk=job.pk)))
+    return diagnose(snapshot_of(Job.objects.get(pk=job.pk)))
 
 
 def causes(job: Job) -> dict[str, str]:

@@ -8,12 +8,12 @@ from uuid import UUID
 import pytest
 from django.db import IntegrityError, transaction
 
-from jobs.change import event_factory
 from jobs import tracking, watchdog
-from jobs.rules.errors import WrongState
-from jobs.rules.pipelines import PhaseSpec
+from jobs.change import event_factory
 from jobs.models import Event
 from jobs.operations import force_complete, restart, retry, set_threshold
+from jobs.rules.errors import WrongState
+from jobs.rules.pipelines import PhaseSpec
 from tests.factories import (
     WORKER,
     complete,

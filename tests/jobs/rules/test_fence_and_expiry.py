@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from jobs import tracking, watchdog
-from jobs.rules.pipelines import PhaseSpec
 from jobs.models import Item, Job
 from jobs.operations import cancel, pause, release, restart, retry
+from jobs.rules.pipelines import PhaseSpec
 from jobs.rules.statuses import Trigger
 from tests.factories import (
     WORKER,

@@ -10,10 +10,10 @@ from uuid import uuid4
 import pytest
 
 from jobs import tracking, watchdog
-from jobs.rules.errors import WrongState
-from jobs.rules.pipelines import PhaseSpec
 from jobs.models import Job
 from jobs.operations import force_complete, pause, restart, resume, retry
+from jobs.rules.errors import WrongState
+from jobs.rules.pipelines import PhaseSpec
 from jobs.rules.statuses import Shortfall
 from tests.factories import WORKER, complete, listed, outcomes, outward, phase_of, pipeline, settle, tell, types
 from tests.jobs.rules.conftest import Clock

@@ -9,9 +9,9 @@ from uuid import uuid4
 import pytest
 
 from jobs import tracking
-from jobs.rules.pipelines import PhaseSpec
 from jobs.models import Job
 from jobs.operations import cancel, fail, force_complete, pause, restart, resume, retry
+from jobs.rules.pipelines import PhaseSpec
 from jobs.rules.statuses import Shortfall
 from jobs.tracking import NewItem, Result
 from tests.factories import (

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from jobs.rules import pipelines
 from jobs import tracking
-from jobs.rules.pipelines import Kind, KindOptions, PhaseSpec
 from jobs.models import Job, Phase
 from jobs.operations import cancel, retry
+from jobs.rules import pipelines
+from jobs.rules.pipelines import Kind, KindOptions, PhaseSpec
 from jobs.tracking import Result
 from tests.factories import WORKER, listed, make_job, outcomes, phase_of, pipeline, take, tell
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from jobs import tracking, watchdog
-from jobs.rules.pipelines import PhaseSpec
 from jobs.models import Item, Job, Membership, Worker
 from jobs.operations import cancel, force_complete, pause, release
+from jobs.rules.pipelines import PhaseSpec
 from jobs.rules.statuses import Trigger
 from jobs.tracking import Actor, Claimed, Result
 from tests.factories import (

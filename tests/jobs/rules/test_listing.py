@@ -8,10 +8,10 @@ from uuid import uuid4
 import pytest
 
 from jobs import tracking, watchdog
-from jobs.rules.errors import BadInput, Conflict, NotPermitted, WrongState
-from jobs.rules.pipelines import PhaseSpec
 from jobs.models import Job
 from jobs.operations import cancel
+from jobs.rules.errors import BadInput, Conflict, NotPermitted, WrongState
+from jobs.rules.pipelines import PhaseSpec
 from jobs.tracking import Actor, NewItem
 from tests.factories import (
     WORKER,

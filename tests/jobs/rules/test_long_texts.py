@@ -10,14 +10,14 @@ from django.contrib.auth.models import User
 from django.db.models import Model
 
 from jobs import tracking, watchdog
-from jobs.inbox.dead_letters import bury
-from jobs.rules.pipelines import PhaseSpec
+from jobs.inbox.dead_letters import store_dead_letter
 from jobs.models import Event, InboxMessage, Job, Phase
 from jobs.models.items import digest
 from jobs.models.texts import fit
 from jobs.operations import add_endpoint, fail, restart
-from jobs.tracking import Actor, NewItem, Result
 from jobs.rules.formatting import clip
+from jobs.rules.pipelines import PhaseSpec
+from jobs.tracking import Actor, NewItem, Result
 from tests.factories import WORKER, complete, listed, make_job, phase_of, pipeline, take
 from tests.jobs.rules.conftest import Clock
 
@@ -111,7 +111,7 @@ def test_many_workers_whose_leases_expired_are_named_as_far_as_they_fit(clock: C
 
 
 def test_a_dead_letter_keeps_as_much_of_its_type_and_reason_as_fits() -> None:
-    letter = bury({"type": "t" * 500, "data": {}}, reason="r" * 5000, source="broker")
+    letter = store_dead_letter({"type": "t" * 500, "data": {}}, reason="r" * 5000, source="broker")
     kept: Any = InboxMessage.objects.get(pk=letter.pk)
     assert cut(InboxMessage, "type", kept.type)
     assert cut(InboxMessage, "reason", kept.reason)

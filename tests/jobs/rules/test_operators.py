@@ -9,9 +9,9 @@ import pytest
 from django.contrib.admin.models import LogEntry
 
 from jobs import operations
-from jobs.rules.errors import BadInput, Conflict, NotFound, NotPermitted, WrongState
 from jobs.models import Item, Job
 from jobs.operations import Act
+from jobs.rules.errors import BadInput, Conflict, NotFound, NotPermitted, WrongState
 from tests.factories import job_in, operator, phase_of, tell, types, working_job
 from tests.jobs.rules.conftest import Clock
 
@@ -119,7 +119,7 @@ def test_an_act_is_one_transaction(verb: str, monkeypatch: pytest.MonkeyPatch, t
         raise RuntimeError("the disk is full")
 
     with monkeypatch.context() as broken:
-        broken.setattr("jobs.change.job_change.settle", fails)
+        broken.setattr("jobs.change.unit_of_work.commit_changes", fails)
         with pytest.raises(RuntimeError):
             act(verb, job, actor=actor)
     assert (state(job), LogEntry.objects.count(), told) == (before, 0, [])

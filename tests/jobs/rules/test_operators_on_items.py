@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from jobs import operations
+from jobs.models import Item
 from jobs.rules.errors import NotFound, WrongState
 from jobs.rules.pipelines import PhaseSpec
-from jobs.models import Item
 from tests.factories import item_of, make_job, outward, phase_of, pipeline, settle, take, tell, working_job
 from tests.jobs.rules.conftest import Clock
 

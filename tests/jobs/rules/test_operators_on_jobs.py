@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from jobs import operations, tracking, watchdog
+from jobs.models import Item
 from jobs.rules.errors import WrongState
 from jobs.rules.pipelines import PhaseSpec
-from jobs.models import Item
 from jobs.rules.statuses import Shortfall
 from tests.factories import (
     WORKER,

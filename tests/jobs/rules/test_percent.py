@@ -6,11 +6,11 @@ from uuid import uuid4
 
 import pytest
 
-from jobs.rules import progress
 from jobs import tracking
-from jobs.rules.pipelines import PhaseSpec
 from jobs.models import Job
 from jobs.operations import force_complete, retry, set_threshold, skip
+from jobs.rules import progress
+from jobs.rules.pipelines import PhaseSpec
 from jobs.rules.statuses import Shortfall
 from tests.factories import WORKER, complete, item_of, listed, make_job, new_items, phase_of, pipeline, settle, take
 

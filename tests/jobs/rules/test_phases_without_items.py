@@ -8,12 +8,12 @@ from uuid import UUID, uuid4
 import pytest
 
 from jobs import tracking
-from jobs.rules.errors import BadInput, Conflict, WrongState
-from jobs.rules.pipelines import PhaseSpec
 from jobs.models import Job, Phase
 from jobs.operations import cancel, force_complete, restart
-from jobs.serializers import job_body
+from jobs.rules.errors import BadInput, Conflict, WrongState
+from jobs.rules.pipelines import PhaseSpec
 from jobs.rules.statuses import Shortfall
+from jobs.serializers import job_body
 from tests.factories import WORKER, complete, listed, make_job, outward, phase_of, pipeline, types
 from tests.jobs.rules.conftest import Clock
 

@@ -8,9 +8,9 @@ from uuid import uuid4
 import pytest
 
 from jobs import tracking, watchdog
-from jobs.rules.pipelines import PhaseSpec
 from jobs.models import Job, Tally
 from jobs.operations import restart, skip
+from jobs.rules.pipelines import PhaseSpec
 from jobs.serializers import job_body
 from tests.factories import WORKER, complete, item_of, make_job, phase_of, pipeline, settle, take
 from tests.jobs.rules.conftest import Clock

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from jobs.rules import pipelines
 from jobs import tracking
+from jobs.models import Job, Phase
+from jobs.rules import pipelines
 from jobs.rules.errors import NotFound, Refused, WrongState
 from jobs.rules.pipelines import PhaseSpec
-from jobs.models import Job, Phase
-from jobs.tracking import Batch, Reported, Result, report_batcher, report
-from jobs.tracking.report_batcher import _answer, _Ticket
+from jobs.tracking import Batch, Reported, Result, report, report_batcher
 from jobs.tracking.report import report_free
+from jobs.tracking.report_batcher import _answer, _Ticket
 from tests.factories import WORKER, make_job, outcomes, phase_of, pipeline
 from tests.jobs.test_sql_pins import statements
 
@@ -73,7 +73,7 @@ def test_a_report_for_a_deleted_job_is_not_found() -> None:
     phase = phase_of(job)
     Job.objects.filter(pk=job.pk).delete()
     with pytest.raises(NotFound):
-        report_batcher.Gathering().report(Batch(phase, "w1", [Result("k0", "completed")], WORKER))
+        report_batcher.ReportBatcher().report(Batch(phase, "w1", [Result("k0", "completed")], WORKER))
 
 
 def test_a_defect_in_one_report_is_found_by_halving(monkeypatch: pytest.MonkeyPatch) -> None:

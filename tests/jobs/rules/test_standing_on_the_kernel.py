@@ -8,11 +8,11 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from jobs.change import change_jobs
+from jobs.models import Item, Job, Phase
 from jobs.rules import pipelines
-from jobs.change import change
 from jobs.rules.errors import WrongState
 from jobs.rules.pipelines import Kind, PhaseSpec
-from jobs.models import Item, Job, Phase
 from jobs.tracking import NewItem, add_items, create_job
 from jobs.tracking.announce import count_up_to, finish_phase, start_phase
 from jobs.tracking.create import close_list, list_items, skip_listed
@@ -43,8 +43,8 @@ def stitching() -> Iterator[Kind]:
 def counted(**fields: object) -> Phase:
     """A phase without items that has been started."""
     job = make_job(**fields)
-    with change([job.pk], by=WORKER) as c:
-        start_phase(c, c.phase_by_code("items"))
+    with change_jobs([job.pk], by=WORKER) as change:
+        start_phase(change, change.phase_by_code("items"))
     return phase_of(job)
 
 
@@ -73,10 +73,10 @@ def test_a_kind_with_an_endpoint_of_its_own_takes_items_nowhere_else(stitching: 
 
 def test_a_closed_list_is_its_own_total_and_has_no_deadline() -> None:
     job = make_job()
-    with change([job.pk], by=WORKER) as c:
-        phase = c.phase_by_code("items")
-        list_items(c, phase, new_items(4))
-        close_list(c, phase)
+    with change_jobs([job.pk], by=WORKER) as change:
+        phase = change.phase_by_code("items")
+        list_items(change, phase, new_items(4))
+        close_list(change, phase)
     phase = phase_of(job)
     assert (phase.expected, phase.announced, phase.deadline_at) == (4, False, None)
     complete(phase, 4)
@@ -85,15 +85,15 @@ def test_a_closed_list_is_its_own_total_and_has_no_deadline() -> None:
 
 def test_closing_an_empty_list_completes_the_phase() -> None:
     job = make_job()
-    with change([job.pk], by=WORKER) as c:
-        close_list(c, c.phase_by_code("items"))
+    with change_jobs([job.pk], by=WORKER) as change:
+        close_list(change, change.phase_by_code("items"))
     assert (phase_of(job).status, phase_of(job).expected) == ("completed", 0)
 
 
 def test_closing_a_list_whose_total_is_known_changes_nothing() -> None:
     job = make_job(expected=9)
-    with change([job.pk], by=WORKER) as c:
-        close_list(c, c.phase_by_code("items"))
+    with change_jobs([job.pk], by=WORKER) as change:
+        close_list(change, change.phase_by_code("items"))
     assert phase_of(job).expected == 9
     assert "items.listed" not in types(job)
 
@@ -101,8 +101,8 @@ def test_closing_a_list_whose_total_is_known_changes_nothing() -> None:
 def test_items_that_need_no_work_count_as_done_and_begin_nothing() -> None:
     job = make_job(items=4)
     wanted = dict(Item.objects.filter(phase__job=job).order_by("pk").values_list("pk", "key")[:3])
-    with change([job.pk], by=WORKER) as c:
-        skip_listed(c, c.phase_by_code("items"), {pk: f"Like {key}" for pk, key in wanted.items()})
+    with change_jobs([job.pk], by=WORKER) as change:
+        skip_listed(change, change.phase_by_code("items"), {pk: f"Like {key}" for pk, key in wanted.items()})
     job.refresh_from_db()
     phase = phase_of(job)
     assert (phase.skipped, phase.status, phase.started_at, job.status, job.percent) == (
@@ -119,21 +119,21 @@ def test_items_that_need_no_work_count_as_done_and_begin_nothing() -> None:
 def test_a_count_up_to_a_number_never_goes_back_and_completes_nothing() -> None:
     phase = counted()
     for told, kept in ((5, 5), (3, 5), (8, 8)):
-        with change([phase.job_id], by=WORKER) as c:
-            count_up_to(c, c.phase(phase.pk), done=told)
+        with change_jobs([phase.job_id], by=WORKER) as change:
+            count_up_to(change, change.phase(phase.pk), done=told)
         phase.refresh_from_db()
         assert (phase.done, phase.status, phase.expected) == (kept, "processing", None)
     assert sum(phase.tallies.values_list("done", flat=True)) == 8
-    with change([phase.job_id], by=WORKER) as c:
-        finish_phase(c, c.phase(phase.pk))
+    with change_jobs([phase.job_id], by=WORKER) as change:
+        finish_phase(change, change.phase(phase.pk))
     phase.refresh_from_db()
     assert (phase.status, phase.expected, phase.completed_by) == ("completed", 8, "all_done")
 
 
 def test_a_phase_with_items_is_not_counted_up() -> None:
     job = make_job(items=2)
-    with pytest.raises(WrongState, match="report them instead"), change([job.pk], by=WORKER) as c:
-        count_up_to(c, c.phase_by_code("items"), done=1)
+    with pytest.raises(WrongState, match="report them instead"), change_jobs([job.pk], by=WORKER) as change:
+        count_up_to(change, change.phase_by_code("items"), done=1)
 
 
 def test_a_change_outside_the_rows_of_a_job_moves_its_revision(
@@ -141,8 +141,8 @@ def test_a_change_outside_the_rows_of_a_job_moves_its_revision(
 ) -> None:
     job = make_job(items=1)
     clock.forward(5)
-    with django_capture_on_commit_callbacks(execute=True), change([job.pk], by=WORKER) as c:  # type: ignore[operator]
-        c.touch(c.job)
+    with django_capture_on_commit_callbacks(execute=True), change_jobs([job.pk], by=WORKER) as change:  # type: ignore[operator]
+        change.bump_revision(change.job)
     revision = job.revision
     job.refresh_from_db()
     assert (job.revision, job.updated_at, told) == (revision + 1, clock.now, [job.pk])

@@ -8,9 +8,9 @@ from uuid import UUID
 import pytest
 
 from jobs import tracking
+from jobs.operations import cancel, set_threshold
 from jobs.rules.errors import BadInput, NotFound, WrongState
 from jobs.rules.pipelines import PhaseSpec
-from jobs.operations import cancel, set_threshold
 from jobs.rules.statuses import Trigger
 from tests.factories import (
     WORKER,

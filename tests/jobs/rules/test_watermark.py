@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from jobs import tracking, watchdog
-from jobs.rules.pipelines import PhaseSpec
 from jobs.models import Job
 from jobs.operations import cancel, force_complete, pause, restart, resume, retry, skip
+from jobs.rules.pipelines import PhaseSpec
 from jobs.rules.statuses import Trigger
 from tests.factories import (
     WORKER,

@@ -9,8 +9,8 @@ from django.conf import settings
 
 from jobs import operations
 from jobs.live import hub
+from jobs.live.sse import JobUpdates, Limits, Principal
 from jobs.live.topics import Topic
-from jobs.live.sse import Caller, Limits, Watching
 from tests.factories import complete, make_job, phase_of
 from tests.jobs.live.conftest import run, sign_in
 from tests.jobs.stream.conftest import Listen, token
@@ -85,18 +85,18 @@ def test_refusals_are_problems(listen: Listen, viewer: str) -> None:
         assert listen("/stream", token=viewer, Last_Event_ID=wrong).response.status == 400
 
 
-async def _all(watching: Watching) -> list[bytes]:
+async def _all(watching: JobUpdates) -> list[bytes]:
     return [text async for text in watching.messages()]
 
 
-def _watching(topic: Topic, key: str) -> Watching:
-    caller = Caller(token=None, session_key=key)
+def _watching(topic: Topic, key: str) -> JobUpdates:
+    caller = Principal(token=None, session_key=key)
 
     def ask() -> Topic:
         caller.access().require("view_job")
         return topic
 
-    return Watching(topic, ask=ask, seen=None, limits=STRICT)
+    return JobUpdates(topic, ask=ask, seen=None, limits=STRICT)
 
 
 async def test_the_stream_ends_when_the_permission_is_withdrawn() -> None:

@@ -8,8 +8,8 @@ import pytest
 from django.utils import timezone
 
 from jobs import operations
-from jobs.rules.errors import WrongState
 from jobs.models import Item, Job
+from jobs.rules.errors import WrongState
 from jobs.tracker import ProgressTracker, Status
 from tests.factories import phase_of, take
 from tests.jobs.tracker.test_images import statuses
