@@ -20,7 +20,7 @@ from jobs.console.admin.export import Column
 from jobs.console.admin.lists import KindAdmin
 from jobs.console.templatetags.progress_pages import ago, clock
 from jobs.models import Item, Job, Phase
-from jobs.operations.previews import ActSpec
+from jobs.operations.base import Operation
 from jobs.rules import progress
 from jobs.rules.formatting import DASH, format_number
 from ocr_chunks.documents.pipeline import PIPELINE
@@ -84,9 +84,9 @@ class DocumentAdmin(OcrAdmin):
         rows: QuerySet[Document] = super().get_queryset(request)
         return rows.filter(job__kind=PIPELINE.code)
 
-    def called(self, act: ActSpec) -> str:
+    def called(self, act: Operation) -> str:
         """A retry is about the chunks."""
-        return "failed chunks of these documents" if act.slug == "retry" else self.rows_are
+        return "failed chunks of these documents" if act.name == "retry" else self.rows_are
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None

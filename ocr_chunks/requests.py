@@ -7,7 +7,8 @@ from typing import Annotated
 from msgspec import Meta
 
 from jobs.api.query_params import NameText, PageQuery
-from jobs.api.requests import LARGEST, ActInput, Ids, Input, Name, Project, Signature
+from jobs.api.requests import LARGEST, Ids, Input, Name, Project, Signature
+from jobs.operations.arguments import ActInput
 from jobs.rules.statuses import JobStatus
 from ocr_chunks.page_ranges import MOST_CHUNKS, PageRange
 

@@ -19,8 +19,10 @@ from jobs.api import badge_links
 from jobs.console.deliveries.endpoint_acts import ENDPOINT_ACTS
 from jobs.models import BulkAct, Endpoint, Event, Job, Worker
 from jobs.operations import bulk
+from jobs.operations.arguments import Scope
 from jobs.operations.bulk import ActRequest, TargetSelection
-from jobs.operations.previews import ACTS, Scope, snapshots_of
+from jobs.operations.estimate import snapshots_of
+from jobs.operations.registry import ACTS
 from jobs.rules.pipelines import PhaseSpec
 from jobs.tracking import Actor, NewItem, Result
 from ocr_chunks.documents import create_document

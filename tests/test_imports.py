@@ -24,7 +24,7 @@ LAYERS = (
     ("timeline", "change"),
     ("tracking",),
     ("operations", "watchdog", "tokens", "vision", "inbox", "outbox", "tracker"),
-    ("previews", "diagnosis"),
+    ("diagnosis"),
     ("bulk",),
 )
 # The same within an app that stands on the kernel.

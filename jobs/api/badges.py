@@ -12,8 +12,8 @@ from jobs.api.acts import ActView
 from jobs.api.badge_links import Links, links
 from jobs.api.base import json_response
 from jobs.api.request_decoding import decode_body
-from jobs.api.requests import ActInput
 from jobs.api.schema import operation
+from jobs.operations.arguments import ActInput
 
 
 class BadgeInput(ActInput, kw_only=True, frozen=True):

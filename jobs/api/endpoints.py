@@ -12,10 +12,11 @@ from jobs import operations
 from jobs.api.acts import ACT, REASON, ActView, act_response
 from jobs.api.base import APIBaseView, json_response
 from jobs.api.request_decoding import decode_body
-from jobs.api.requests import ActInput, Input, Label, Project
+from jobs.api.requests import Input, Label, Project
 from jobs.api.responses import RefusedRow
 from jobs.api.schema import operation
 from jobs.models import Endpoint, Event
+from jobs.operations.arguments import ActInput
 from jobs.rules.errors import NotFound
 from jobs.serializers.shapes import Moment
 

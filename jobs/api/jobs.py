@@ -21,7 +21,7 @@ from jobs.models import Job
 from jobs.models.jobs import JobQuerySet
 from jobs.models.phases import phases_of
 from jobs.operations.diagnosis import diagnose, diagnosis_body
-from jobs.operations.previews import snapshot_of
+from jobs.operations.snapshot import snapshot_of
 from jobs.rules import pipelines
 from jobs.rules.errors import NotFound
 from jobs.serializers import (

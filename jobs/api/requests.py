@@ -233,53 +233,6 @@ class EventInput(Input, frozen=True):
 # --- operators -----------------------------------------------------------------------------------
 
 
-class ActInput(Input, kw_only=True, frozen=True):
-    """Why an operator acts."""
-
-    reason: Sentence = ""
-
-
-class RetryInput(ActInput, kw_only=True, frozen=True):
-    """Which failed items: by phase, by id, by error signature; all of the job where none is given."""
-
-    phase: AnyCode = ""
-    items: Ids | None = None
-    error_signature: Signature = ""
-
-
-class ReleaseInput(ActInput, kw_only=True, frozen=True):
-    """Which held items; `all` also takes those whose lease is live."""
-
-    phase: AnyCode = ""
-    all: bool = False
-
-
-class SkipInput(ActInput, kw_only=True, frozen=True):
-    """Which items count as done without work."""
-
-    items: Ids
-
-
-class ForceInput(ActInput, kw_only=True, frozen=True):
-    """Which phase is finished with what it has; every open one where none is given."""
-
-    phase: AnyCode = ""
-
-
-class ThresholdInput(ActInput, kw_only=True, frozen=True):
-    """The percent of a phase's expected items that must succeed."""
-
-    phase: Code
-    threshold: Percentage
-
-
-class RestartInput(ActInput, kw_only=True, frozen=True):
-    """A new run of a phase, over all of its items or the failed ones."""
-
-    phase: Code
-    only: RestartScope = "all"
-
-
 # --- sizes and conversions ---------------------------------------------------------------------------------------
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
 from jobs.rules.statuses import JobStatus, Outcome, Reason
 from jobs.serializers import (
@@ -149,3 +149,27 @@ class ActAnswer(TypedDict):
     refused: list[RefusedRow]
     detail: str
     job: JobBody
+
+
+class ActArgumentsBody(TypedDict):
+    """The arguments of an act as JSON Schema: `properties` by name, and which are `required`."""
+
+    properties: dict[str, Any]
+    required: list[str]
+
+
+class ActRow(TypedDict):
+    """One act: its name (the path of its call), permission, legal states of the job, and arguments."""
+
+    name: str
+    label: str
+    permission: str
+    states: list[str]
+    reason_required: bool
+    arguments: ActArgumentsBody
+
+
+class ActsAnswer(TypedDict):
+    """Every act on jobs."""
+
+    results: list[ActRow]

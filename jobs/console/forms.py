@@ -5,18 +5,39 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from django import forms
 
 from jobs.access import Role
 from jobs.console import status_styles
 from jobs.models import Phase
-from jobs.operations.base import REASON_LENGTH
-from jobs.operations.previews import ActSpec
+from jobs.operations.base import REASON_LENGTH, Operation
 from jobs.rules import names, pipelines
 from jobs.rules.formatting import normalized
 from jobs.rules.statuses import JobStatus
 
 WHAT = [("all", "everything but skipped items"), ("failed", "only what failed or is held")]
+
+
+LABELS = {"threshold": "New threshold, percent", "only": "What"}
+CHOICES = {"only": WHAT}
+
+
+def argument_field(act: Operation, name: str, phases: Sequence[Phase]) -> forms.Field:
+    """Return the form field of one argument of an act, from the argument's type and bounds."""
+    if name == "phase":
+        return forms.ChoiceField(choices=[(phase.code, phase.label) for phase in phases])
+    info = next(field for field in msgspec.inspect.type_info(act.Arguments).fields if field.name == name)
+    label = LABELS.get(name, name.replace("_", " ").capitalize())
+    match info.type:
+        case msgspec.inspect.IntType(ge=least, le=most):
+            return forms.IntegerField(label=label, min_value=least, max_value=most, required=info.required)
+        case msgspec.inspect.LiteralType(values=values):
+            return forms.ChoiceField(label=label, choices=CHOICES.get(name, [(value, value) for value in values]))
+        case msgspec.inspect.BoolType():
+            return forms.BooleanField(label=label, required=False)
+        case _:
+            return forms.CharField(label=label, required=info.required)
 
 
 class ActForm(forms.Form):
@@ -32,19 +53,17 @@ class ActForm(forms.Form):
     )
     name = forms.CharField(required=False, widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}))
 
-    def __init__(self, *args: Any, act: ActSpec, phrase: str = "", phases: Sequence[Phase] = (), **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, act: Operation, phrase: str = "", phases: Sequence[Phase] = (), **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.phrase = phrase
         self.fields["reason"].required = act.grave
         if not act.grave:
             self.fields["reason"].help_text = f"Optional. {self.fields['reason'].help_text}"
         self._ask_for_name()
-        if act.slug in ("threshold", "restart"):
-            self.fields["phase"] = forms.ChoiceField(choices=[(phase.code, phase.label) for phase in phases])
-        if act.slug == "threshold":
-            self.fields["threshold"] = forms.IntegerField(label="New threshold, percent", min_value=0, max_value=100)
-        if act.slug == "restart":
-            self.fields["only"] = forms.ChoiceField(label="What", choices=WHAT)
+        for name in act.form_fields:
+            self.fields[name] = argument_field(act, name, phases)
 
     def clean_name(self) -> str:
         """The phrase that was asked for, however its letters are composed and its blanks are typed."""

@@ -27,7 +27,7 @@ from jobs.console.job.views import job_page
 from jobs.console.overview.views import overview_page
 from jobs.console.tokens.views import issue_token, revoke_tokens, rotate_token
 from jobs.console.workers.views import worker_page
-from jobs.operations.previews import ACTS
+from jobs.operations.registry import ACTS
 
 JOB = r"^jobs/job/(?P<job_id>[0-9]{1,18})/"
 ACT = f"(?P<slug>{'|'.join(ACTS)})/$"

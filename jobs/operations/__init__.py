@@ -1,8 +1,23 @@
-"""The verbs of operators: each is one transaction with its own permission, its reason and its trace."""
+"""Operator acts: each is one class with its permission, legal states, arguments, wording and effect.
 
-from jobs.operations.badge import renew_badge
-from jobs.operations.base import Act, Refusal, require_permission
+    operations.retry(job, error_signature="Timeout after # s", actor=user, reason="Storage is back.")
+
+`registry.ACTS` lists the acts on jobs. To add one: write its class, register it, import it here.
+"""
+
+# The order of the imports is the order of the buttons: the harmless acts first.
+# isort: off
+from jobs.operations.base import Act, Operation, Refusal, require_permission
+from jobs.operations.retry import retry
+from jobs.operations.release import release
+from jobs.operations.skip import skip
+from jobs.operations.pause import pause, resume
+from jobs.operations.threshold import set_threshold
+from jobs.operations.restart import restart
 from jobs.operations.endings import cancel, fail, force_complete
+
+# isort: on
+from jobs.operations.badge import renew_badge
 from jobs.operations.endpoints import (
     Added,
     add_endpoint,
@@ -13,13 +28,14 @@ from jobs.operations.endpoints import (
     rotate_secret,
     try_endpoint,
 )
-from jobs.operations.flow import pause, restart, resume, set_threshold
-from jobs.operations.items import release, retry, skip
+from jobs.operations.registry import ACTS, register
 from jobs.operations.replay import replay
 
 __all__ = [
+    "ACTS",
     "Act",
     "Added",
+    "Operation",
     "Refusal",
     "add_endpoint",
     "cancel",
@@ -29,6 +45,7 @@ __all__ = [
     "fail",
     "force_complete",
     "pause",
+    "register",
     "release",
     "remove_endpoint",
     "renew_badge",

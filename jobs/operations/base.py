@@ -1,30 +1,41 @@
-"""What every act of an operator has in common: permission, state, reason, audit, answer."""
+"""Operator acts: the base class, the transaction around an act, its result."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import msgspec
 
 from jobs.change import Actor, Change, change_jobs
 from jobs.models import Job, Phase
 from jobs.models.jobs import projects_of
+from jobs.operations.arguments import ActInput, Scope
 from jobs.rules.errors import BadInput, Conflict, NotFound, NotPermitted, WrongState
+from jobs.rules.formatting import pluralize
 from jobs.rules.statuses import JobStatus
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-    # An account; or a name to write down, with the account behind it if there is one; or the system.
+    from jobs.operations.confirmation_text import Lines
+    from jobs.operations.estimate import EstimateQuery
+    from jobs.operations.snapshot import JobSnapshot
+
+    # An account; or an actor with a name of its own; or None for the system, which needs no permission.
     By = User | Actor | None
 
 REASON_LENGTH = 2000
+UNFINISHED = (JobStatus.PENDING, JobStatus.PROCESSING, JobStatus.PAUSED)
+NOT_CANCELLED = (*UNFINISHED, JobStatus.FAILED, JobStatus.COMPLETED)
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One thing that the act left alone, and why."""
+    """One item or row that the act did not change, and why."""
 
     id: int
     detail: str
@@ -32,7 +43,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """The answer to an act: how much changed (items, phases or the job), what was refused, and a sentence."""
+    """The result of an act: how much it changed, what it refused, and a sentence for the operator."""
 
     changed: int
     job: Job
@@ -40,8 +51,164 @@ class Act:
     refused: list[Refusal] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class ButtonText:
+    """The label of a button, the effect it would have now, and why it is disabled (empty: enabled)."""
+
+    label: str
+    effect: str = ""
+    why_not: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """The body of a confirmation page: lines of (what, sentences), and how much would change.
+
+    `why_not` says why nothing would; it is empty where the act is possible.
+    """
+
+    lines: Lines
+    changes: int
+    why_not: str = ""
+
+
+class Operation(ABC):
+    """One act of operators on a job.
+
+    Declare the act here once. REST, OpenAPI, admin actions, buttons, confirmation pages, bulk acts and
+    the command line read this class through `jobs.operations.registry`.
+
+    name            path of the REST call, subcommand, slug of the page: `force-complete`
+    label, past     verb and participle for people: `Force-complete`, `force-completed`
+    summary         one line for OpenAPI; `help` the same for the command line
+    states          the job's statuses in which the act is legal
+    grave           the page asks for a reason, and confirms again when anything has changed since
+    reason_required REST and the command line ask for a reason too
+    ends_job        the act finishes the job; its button is marked as dangerous
+    counts          what `Act.changed` counts: `item`, `phase` or `job`
+    Arguments       the body of the REST call; its fields are the options of the command
+    example         an example of that body
+    form_fields     arguments that the confirmation page asks for
+    item_label      button for selected items; empty where the act is not about single items
+    item_effect     what the act does to one item, for the item's page
+    on_whole_job    offered for a job as a whole
+    nothing         why the act would change nothing
+    type_name       the operator types the job's name to confirm; `type_count` the number of jobs of a bulk act
+    """
+
+    name: ClassVar[str]
+    label: ClassVar[str]
+    past: ClassVar[str]
+    summary: ClassVar[str]
+    help: ClassVar[str]
+    states: ClassVar[tuple[JobStatus, ...]] = tuple(JobStatus)
+    grave: ClassVar[bool] = False
+    reason_required: ClassVar[bool] = False
+    ends_job: ClassVar[bool] = False
+    counts: ClassVar[str] = "job"
+    Arguments: ClassVar[type[ActInput]] = ActInput
+    example: ClassVar[dict[str, Any]] = {"reason": "Storage is back."}
+    form_fields: ClassVar[tuple[str, ...]] = ()
+    item_label: ClassVar[str] = ""
+    item_effect: ClassVar[str] = ""
+    on_whole_job: ClassVar[bool] = True
+    nothing: ClassVar[str] = ""
+    type_name: ClassVar[bool] = False
+    type_count: ClassVar[bool] = False
+
+    @property
+    def verb(self) -> str:
+        """The name in permissions, timeline and audit log."""
+        return self.name.replace("-", "_")
+
+    @property
+    def codename(self) -> str:
+        """The permission that the act needs, without its app."""
+        return f"{self.verb}_job"
+
+    @property
+    def permission(self) -> str:
+        """The permission that the act needs."""
+        return f"jobs.{self.codename}"
+
+    # --- doing it ------------------------------------------------------------------------------------
+
+    def __call__(self, job: Job, *, actor: By, reason: str = "", revision: int | None = None, **arguments: Any) -> Act:
+        """Check permission, arguments and state, then change the job; one transaction, all or nothing.
+
+        NotPermitted, NotFound, BadInput, WrongState; with a `revision`, Conflict where the job has changed since.
+        """
+        required = self.reason_required
+        with acting(job, self.verb, actor=actor, reason=reason, revision=revision, reason_required=required) as change:
+            given = self.parse(arguments)
+            if unchanged := self.unchanged(change, given):
+                return Act(0, change.job, unchanged)
+            require_status(change, self)
+            return self.execute(change, given)
+
+    def parse(self, arguments: dict[str, Any]) -> Any:
+        """Return the arguments as this act's type; BadInput names the field that does not fit."""
+        if arguments.get("items") is not None:
+            arguments["items"] = list(arguments["items"])
+        try:
+            return msgspec.convert(arguments, self.Arguments, from_attributes=False, strict=True)
+        except msgspec.ValidationError as error:
+            text, _, place = str(error).partition(" - at `$.")
+            raise BadInput({place.rstrip("`").partition("[")[0] or "arguments": f"{text}."}) from None
+
+    def arguments_of(self, scope: Scope) -> dict[str, Any]:
+        """Return those arguments of this act that a scope gives."""
+        values = scope.values()
+        return {name: values[name] for name in self.Arguments.__struct_fields__ if values.get(name) is not None}
+
+    def unchanged(self, change: Change, arguments: Any) -> str:
+        """Say that the job is as wanted already; empty where it is not. The act then changes 0 and is no error."""
+        return ""
+
+    @abstractmethod
+    def execute(self, change: Change, arguments: Any) -> Act:
+        """Change the locked job."""
+
+    # --- showing it ----------------------------------------------------------------------------------
+
+    def button(self, snapshot: JobSnapshot) -> ButtonText:
+        """Return the button with the numbers of now."""
+        return ButtonText(f"{self.label}…")
+
+    @abstractmethod
+    def describe(self, snapshot: JobSnapshot, scope: Scope) -> Confirmation:
+        """Say line by line what the act would do now."""
+
+    def estimate(self, query: EstimateQuery) -> list[int]:
+        """Count what would change in each of many jobs, in their order, with a constant number of queries."""
+        return [1] * len(query.snapshots)
+
+    def item_refusal(self, snapshot: JobSnapshot, item: Any) -> str:
+        """Say why the state of one item forbids the act; empty where it allows it."""
+        return ""
+
+    def choosable_phases(self, snapshot: JobSnapshot) -> list[Phase]:
+        """Return the phases that the confirmation page lets choose."""
+        return snapshot.phases
+
+    def result(self, act: Act) -> str:
+        """Say what an act has changed, without what it refused: `12 retried`."""
+        return act.detail.rstrip(".")
+
+    def confirm_label(self, changes: int) -> str:
+        """Return the label of the confirming button."""
+        return f"{self.label} {pluralize(changes, 'item')}" if self.counts == "item" else f"{self.label} job"
+
+    def bulk_result(self, changed: int, jobs: str) -> str:
+        """Say what a bulk act has changed: `12 items retried in 3 jobs`."""
+        return f"{pluralize(changed, 'item')} {self.past} in {jobs}" if self.counts == "item" else f"{jobs} {self.past}"
+
+
+# --- the parts -----------------------------------------------------------------------------------------
+
+
 def require_permission(actor: User | None, verb: str, *, permission: str = "") -> None:
-    """Each act has a permission of its own, named after it unless given; the system (no actor) needs none."""
+    """Refuse an account without the act's permission. The system, which is no account, needs none."""
     permission = f"jobs.{permission or f'{verb}_job'}"
     if actor is not None and not actor.has_perm(permission):
         raise NotPermitted(f"{verb.replace('_', '-').capitalize()} needs the permission {permission}.")
@@ -58,7 +225,7 @@ def acting(
     reason_required: bool = False,
     permission: str = "",
 ) -> Iterator[Change]:
-    """The change of one act. With a `revision` it is refused when the job has moved on since."""
+    """Open the transaction of one act: permission, reason, projects, then the lock and the revision."""
     by = actor if isinstance(actor, Actor) else Actor(account=actor)
     require_permission(by.account, verb, permission=permission)
     _check_reason(reason, required=reason_required)
@@ -76,25 +243,36 @@ def acting(
 
 def _check_reason(reason: str, *, required: bool) -> None:
     if required and not reason.strip():
-        raise BadInput({"reason": "Say why; the reason is kept in the timeline."})
+        raise BadInput({"reason": "Enter a reason. It is kept in the timeline."})
     if len(reason) > REASON_LENGTH:
-        raise BadInput({"reason": f"At most {REASON_LENGTH} characters."})
+        raise BadInput({"reason": f"Enter at most {REASON_LENGTH} characters."})
 
 
-def require_status(change: Change, verb: str, *statuses: JobStatus) -> None:
-    """Refuse unless the job is in one of these states; the sentence names both."""
-    if change.job.status not in statuses:
-        names = ", ".join(statuses[:-1]) + (" or " if len(statuses) > 1 else "") + statuses[-1]
-        raise WrongState(f"Job {change.job.name} is {change.job.status}; {verb} is possible while it is {names}.")
+def legal_states(act: Operation) -> str:
+    """Name the states of an act in words: `pending, processing or paused`."""
+    *most, last = act.states
+    return f"{', '.join(most)} or {last}" if most else str(last)
+
+
+def require_status(change: Change, act: Operation) -> None:
+    """Refuse unless the job is in a state in which the act is legal; the sentence names both."""
+    if change.job.status not in act.states:
+        again = ""
+        if change.job.status == JobStatus.CANCELLED and act.states == NOT_CANCELLED:
+            again = " A restart of a phase opens it again."
+        job = change.job
+        raise WrongState(
+            f"Job {job.name} is {job.status}; {act.name} is possible while it is {legal_states(act)}.{again}"
+        )
 
 
 def chosen_phases(change: Change, code: str) -> list[Phase]:
-    """The phase of this code, or all of them."""
+    """Return the phase of this code, or every phase where none is given."""
     return [change.phase_by_code(code)] if code else change.phases[change.job.pk]
 
 
 def refuse_others(found: Sequence[int], asked: Sequence[int] | None, details: dict[int, str]) -> list[Refusal]:
-    """A refusal for each asked id that was not found fit, with the detail where there is one."""
+    """Return a refusal for each requested id that is not among those found."""
     fit = set(found)
     missing = "There is no such item in this job."
     return [Refusal(pk, details.get(pk, missing)) for pk in dict.fromkeys(asked or ()) if pk not in fit]

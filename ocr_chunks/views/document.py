@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 
 from jobs.console.base import LONGEST_ID
 from jobs.console.job.views import show_job
-from jobs.operations.previews import JobSnapshot
+from jobs.operations.snapshot import JobSnapshot
 from jobs.serializers import JobBody
 from ocr_chunks.documents.pipeline import PIPELINE
 from ocr_chunks.models import Document

@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from jobs.models import Phase
-from jobs.operations.previews import ActButton, JobSnapshot, act_button, refusal
+from jobs.operations.buttons import ActButton, act_button
+from jobs.operations.registry import refusal
+from jobs.operations.snapshot import JobSnapshot
 from jobs.rules.formatting import format_number
 from ocr_chunks.models import OCR
 from ocr_chunks.views.chunks import Row

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from jobs.console import status_styles
 from jobs.models import Item, Phase
 from jobs.models.items import digest
-from jobs.operations.previews import ActButton, JobSnapshot, act_button
+from jobs.operations.buttons import ActButton, act_button
+from jobs.operations.snapshot import JobSnapshot
 from jobs.rules.formatting import pluralize
 from jobs.rules.statuses import ItemStatus, JobStatus, PhaseStatus
 from ocr_chunks.models import MERGE

@@ -17,8 +17,10 @@ from jobs import operations, tracking, watchdog
 from jobs.api import tokens
 from jobs.models import BulkAct, Job, Worker
 from jobs.operations import bulk
+from jobs.operations.arguments import Scope
 from jobs.operations.bulk import ActRequest, TargetSelection
-from jobs.operations.previews import ACTS, Scope, snapshots_of
+from jobs.operations.estimate import snapshots_of
+from jobs.operations.registry import ACTS
 from jobs.rules.pipelines import PhaseSpec
 from tests.e2e.rules import SMALL, broken, findings, findings_of, show
 from tests.factories import WORKER, item_of, make_job, phase_of

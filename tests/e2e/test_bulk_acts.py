@@ -10,8 +10,10 @@ from playwright.sync_api import Page, expect
 
 from jobs.models import Job
 from jobs.operations import bulk
+from jobs.operations.arguments import Scope
 from jobs.operations.bulk import ActRequest, TargetSelection
-from jobs.operations.previews import ACTS, Scope, snapshots_of
+from jobs.operations.estimate import snapshots_of
+from jobs.operations.registry import ACTS
 from tests.e2e.test_live_pages import assert_not_reloaded, mark_page
 from tests.factories import make_job
 

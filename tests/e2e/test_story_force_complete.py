@@ -28,7 +28,7 @@ def test_a_job_is_force_completed_by_its_exact_name_and_with_the_figures_of_now(
     page.goto(f"/admin/jobs/job/{job.pk}/")
     page.get_by_role("link", name="Force-complete…").click()
     expect_fact(page, "Now", "5 of 12 done (41 %)")
-    expect_fact(page, "Will be emitted", "processed_assets=5, has_partial_completion=true, forced=true")
+    expect_fact(page, "Will be sent", "processed_assets=5, has_partial_completion=true, forced=true")
     expect_fact(page, "Undo", "Not possible")
 
     page.get_by_label("Reason").fill("The customer takes what there is")

@@ -7,8 +7,10 @@ from typing import Any
 
 from jobs.models import BulkAct, Job
 from jobs.operations import bulk
+from jobs.operations.arguments import Scope
 from jobs.operations.bulk import ActRequest, TargetSelection
-from jobs.operations.previews import ACTS, Scope, snapshots_of
+from jobs.operations.estimate import snapshots_of
+from jobs.operations.registry import ACTS
 
 
 def begun(

@@ -10,7 +10,8 @@ from django.utils import timezone
 from jobs.live.job_messages import load
 from jobs.models import Job
 from jobs.models.phases import phases_of
-from jobs.operations.previews import snapshot_of, snapshots_of
+from jobs.operations.estimate import snapshots_of
+from jobs.operations.snapshot import snapshot_of
 from jobs.serializers import job_bodies, job_body, progress_body
 from tests.factories import complete, make_job, phase_of
 from tests.interleaving import before_the_phases_are_read

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from jobs.models import Phase
-from jobs.operations.previews import ActButton, JobSnapshot, act_button
+from jobs.operations.buttons import ActButton, act_button
+from jobs.operations.snapshot import JobSnapshot
 from jobs.rules.formatting import pluralize
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse
 
 from jobs.console.job.views import show_job
-from jobs.operations.previews import JobSnapshot
+from jobs.operations.snapshot import JobSnapshot
 from jobs.serializers import JobBody
 from training.models import ClusteringRun, FaceDetectionSession, TrainingSession
 from training.serializers import Parts, by_code, faces_body

@@ -13,8 +13,10 @@ from jobs.console.acts.selection import Selection
 from jobs.console.base import back_url, query_text
 from jobs.console.forms import ActForm
 from jobs.models import Job, Phase
+from jobs.operations.arguments import Scope
+from jobs.operations.base import Operation
 from jobs.operations.bulk import ActRequest
-from jobs.operations.previews import ActSpec, JobSnapshot, Scope
+from jobs.operations.snapshot import JobSnapshot
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -28,7 +30,7 @@ class ConfirmationRequest:
 
     request: HttpRequest
     site: AdminSite
-    act: ActSpec
+    act: Operation
     scope: Scope
     chosen: Selection
     shown: SignedSelection | None = None
@@ -49,7 +51,7 @@ class ConfirmationRequest:
 
     def order(self, scope: Scope, answers: dict[str, Any]) -> ActRequest:
         """What is confirmed."""
-        return ActRequest(self.act, replace(scope, threshold=answers.get("threshold")), answers["reason"])
+        return ActRequest(self.act, with_answers(self.act, scope, answers), answers["reason"])
 
     @property
     def back(self) -> str:
@@ -60,8 +62,8 @@ class ConfirmationRequest:
     def phrase(self) -> str:
         """What must be typed to confirm; empty for most acts."""
         if len(self.jobs) > 1:
-            return f"{len(self.jobs)} jobs" if self.act.slug in ("force-complete", "cancel") else ""
-        return self.jobs[0].name if self.act.slug == "force-complete" else ""
+            return f"{len(self.jobs)} jobs" if self.act.type_count else ""
+        return self.jobs[0].name if self.act.type_name else ""
 
     def form(self, figures: Sequence[JobSnapshot]) -> ActForm:
         """The questions, with what has been answered so far."""
@@ -73,7 +75,7 @@ class ConfirmationRequest:
 
     def _phases(self, figures: Sequence[JobSnapshot]) -> list[Phase]:
         """The phases that the form lets choose, by code over all jobs."""
-        found = [phase for f in figures for phase in (f.judged if self.act.slug == "threshold" else f.begun)]
+        found = [phase for each in figures for phase in self.act.choosable_phases(each)]
         return list({phase.code: phase for phase in found}.values())
 
 
@@ -86,3 +88,9 @@ def scope_in(request: HttpRequest) -> Scope:
         all=query.get("all") == "1",
         only="failed" if (form.get("only") or query.get("only")) == "failed" else "all",
     )
+
+
+def with_answers(act: Operation, scope: Scope, answers: dict[str, Any]) -> Scope:
+    """Add those answers of the form that are arguments of the act."""
+    extra = tuple((name, answers[name]) for name in act.form_fields if name in answers and not hasattr(scope, name))
+    return replace(scope, threshold=answers.get("threshold"), extra=extra)

@@ -6,7 +6,6 @@ What an address may ask for is written down in `jobs.console.acts.selection`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.contrib import messages
@@ -22,11 +21,14 @@ from jobs.console.forms import ActForm
 from jobs.console.job_rows import Row, rows_of
 from jobs.models import Job
 from jobs.operations import Act
+from jobs.operations.base import Confirmation, Operation
 from jobs.operations.bulk import ExpectedState, StateChanged, execute, expected_state
-from jobs.operations.previews import ACTS, ActSpec, Preview, preview, snapshot_of
-from jobs.operations.previews.acts import forbidden as lacking
+from jobs.operations.confirmation_text import confirmation
+from jobs.operations.registry import ACTS
+from jobs.operations.registry import forbidden as lacking
+from jobs.operations.snapshot import snapshot_of
 from jobs.rules.errors import Refused
-from jobs.rules.formatting import format_number, pluralize
+from jobs.rules.formatting import format_number
 
 CHANGED = "{} has changed since you looked. These are the figures of now; look again and confirm."
 STALE = "This answers no page that was shown to you lately. These are the figures of now; look again and confirm."
@@ -36,13 +38,9 @@ STALE = "This answers no page that was shown to you lately. These are the figure
 class Target:
     """The job of the act: what would happen to it, and its look."""
 
-    preview: Preview
+    job: Job
+    preview: Confirmation
     row: Row
-
-    @property
-    def job(self) -> Job:
-        """The job itself."""
-        return self.preview.figures.job
 
 
 def confirm_one(request: HttpRequest, site: AdminSite, job_id: str, slug: str) -> HttpResponse:
@@ -55,7 +53,7 @@ def confirm_many(request: HttpRequest, site: AdminSite, slug: str) -> HttpRespon
     return _confirm(request, site, ACTS[slug])
 
 
-def _confirm(request: HttpRequest, site: AdminSite, act: ActSpec, *, job_id: int | None = None) -> HttpResponse:
+def _confirm(request: HttpRequest, site: AdminSite, act: Operation, *, job_id: int | None = None) -> HttpResponse:
     visible = visible_jobs(request)
     if visible is None:
         return forbidden_page(request, site, "To see jobs an account needs the permission jobs.view_job (role viewer).")
@@ -82,27 +80,21 @@ def _confirm(request: HttpRequest, site: AdminSite, act: ActSpec, *, job_id: int
 def _ask(asked: ConfirmationRequest, *, form: ActForm | None = None, again: bool = False) -> HttpResponse:
     [job] = asked.jobs
     figures = snapshot_of(job)
-    told = preview(asked.act.slug, figures, asked.user, asked.scope_of(job))
+    told = confirmation(asked.act, figures, asked.user, asked.scope_of(job))
     shown = SignedSelection(asked.chosen.words, {job.pk: expected_state(figures)}, asked.chosen.items, again=again)
     context = {
-        "title": f"{asked.act.title}: {job.name}",
+        "title": f"{asked.act.label}: {job.name}",
         "act": asked.act,
         "chosen": asked.chosen,
-        "single": Target(told, rows_of([job], now=figures.now)[job.pk]),
+        "single": Target(job, told, rows_of([job], now=figures.now)[job.pk]),
         "possible": not told.why_not,
         "form": form or asked.form([figures]),
         "shown": sign_selection(shown, asked.act, asked.user),
         "back": asked.back,
-        "button": _button(asked.act, told),
-        "narrow": asked.act.slug in ("threshold", "restart"),
+        "button": asked.act.confirm_label(told.changes),
+        "narrow": bool(asked.act.form_fields),
     }
     return render_page(asked.request, asked.site, "jobs/confirm.html", context)
-
-
-def _button(act: ActSpec, told: Preview) -> str:
-    if act.slug in ("retry", "release", "skip"):
-        return f"{act.title} {pluralize(told.changes, 'item')}"
-    return f"{act.title} {'' if act.slug == 'threshold' else 'job'}".strip()
 
 
 def _act(asked: ConfirmationRequest, shown: SignedSelection) -> HttpResponse:
@@ -131,17 +123,7 @@ def _act(asked: ConfirmationRequest, shown: SignedSelection) -> HttpResponse:
     return HttpResponseRedirect(asked.back)
 
 
-_CHANGED: dict[str, Callable[[int], str]] = {
-    "retry": lambda changed: f"{format_number(changed)} retried",
-    "release": lambda changed: f"{format_number(changed)} released",
-    "skip": lambda changed: f"{format_number(changed)} skipped",
-    "restart": lambda changed: f"{pluralize(changed, 'item')} pending again",
-    "force-complete": lambda changed: f"{pluralize(changed, 'phase')} force-completed",
-}
-
-
-def outcome(spec: ActSpec, act: Act) -> str:
-    """`12 retried, 1 refused: is processing …`."""
-    said = _CHANGED[spec.slug](act.changed) if spec.slug in _CHANGED and act.changed else act.detail.rstrip(".")
+def outcome(spec: Operation, act: Act) -> str:
+    """Say what was done and what was refused: `12 retried, 1 refused: is processing …`."""
     refused = Counter(refusal.detail.rstrip(".") for refusal in act.refused)
-    return f"{said}{''.join(f', {format_number(count)} refused: {why}' for why, count in refused.items())}."
+    return f"{spec.result(act)}{''.join(f', {format_number(count)} refused: {why}' for why, count in refused.items())}."

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from django.contrib import messages
 from django.db import InterfaceError, OperationalError
 from django.http import HttpResponse, HttpResponseRedirect
+from django.utils import timezone
 from django.utils.html import format_html
 
 from jobs.console import status_styles
@@ -28,9 +29,10 @@ from jobs.console.forms import ActForm
 from jobs.console.job_rows import Row, rows_of
 from jobs.models import BulkAct, Job
 from jobs.operations import bulk
+from jobs.operations.base import Confirmation
 from jobs.operations.bulk import TargetSelection, expected_state
-from jobs.operations.previews import ActEstimate, Preview, estimates, preview, snapshots_of
-from jobs.operations.previews.confirmation_text import Lines
+from jobs.operations.confirmation_text import Lines, confirmation
+from jobs.operations.estimate import ActEstimate, estimates, snapshots_of
 from jobs.rules.errors import NotPermitted
 from jobs.rules.formatting import format_number, pluralize
 
@@ -56,7 +58,7 @@ class Sample:
 
     job: Job
     row: Row
-    preview: Preview
+    preview: Confirmation
     lines: Lines
 
 
@@ -83,23 +85,23 @@ class Summary:
 def ask_about_many(asked: ConfirmationRequest, *, form: ActForm | None = None, again: bool = False) -> HttpResponse:
     """The page that asks."""
     found = estimates(asked.act, asked.jobs, asked.user, asked.scope, asked.chosen.items)
-    seen = {each.job.pk: expected_state(each.figures) for each in found}
+    seen = {each.job.pk: expected_state(each.snapshot) for each in found}
     summary = _summary(asked, found)
     context = {
-        "title": f"{asked.act.title} {format_number(len(asked.jobs))} jobs",
+        "title": f"{asked.act.label} {format_number(len(asked.jobs))} jobs",
         "act": asked.act,
         "chosen": asked.chosen,
         "summary": summary,
         "possible": summary.possible,
         "most_jobs": MOST_JOBS,
         "most_items": MOST_ITEMS,
-        "form": form or asked.form([each.figures for each in found]),
+        "form": form or asked.form([each.snapshot for each in found]),
         "shown": sign_selection(
             SignedSelection(asked.chosen.words, seen, asked.chosen.items, again=again), asked.act, asked.user
         ),
         "back": asked.back,
-        "button": f"{asked.act.title} {pluralize(summary.possible, 'job')}",
-        "narrow": asked.act.slug in ("threshold", "restart"),
+        "button": f"{asked.act.label} {pluralize(summary.possible, 'job')}",
+        "narrow": bool(asked.act.form_fields),
     }
     return render_page(asked.request, asked.site, "jobs/confirm.html", context)
 
@@ -110,8 +112,8 @@ def _summary(asked: ConfirmationRequest, found: list[ActEstimate]) -> Summary:
     states = Counter(status_styles.style_of(each.job) for each in found)
     items = asked.chosen.items
     shown = [*possible[:SAMPLES], *refused[:SAMPLES_REFUSED]]
-    previews = [preview(asked.act.slug, each.figures, asked.user, asked.scope_of(each.job)) for each in shown]
-    common = _common([told for told in previews if not told.why_not])
+    described = [confirmation(asked.act, each.snapshot, asked.user, asked.scope_of(each.job)) for each in shown]
+    common = _common([each for each in described if not each.why_not])
     return Summary(
         total=len(found),
         possible=len(possible),
@@ -120,7 +122,7 @@ def _summary(asked: ConfirmationRequest, found: list[ActEstimate]) -> Summary:
         reasons=_reasons(refused),
         statuses=sorted(states.items(), key=lambda state: (-state[1], state[0].word)),
         common=common,
-        samples=_samples(previews, common),
+        samples=_samples([each.job for each in shown], described, common),
     )
 
 
@@ -136,22 +138,17 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:MOST_NAMED]) + (f" and {format_number(more)} more" if more > 0 else "")
 
 
-def _common(previews: list[Preview]) -> Lines:
-    """What is the same for all of them; what is now is each one's own."""
-    alike = [line for line in previews[0].lines if all(line in told.lines for told in previews)] if previews else []
+def _common(described: list[Confirmation]) -> Lines:
+    """Return the lines that are the same for all jobs; "Now" is each job's own."""
+    alike = [line for line in described[0].lines if all(line in each.lines for each in described)] if described else []
     return [(what, said) for what, said in alike if what != "Now"]
 
 
-def _samples(previews: list[Preview], common: Lines) -> list[Sample]:
-    rows = rows_of([told.figures.job for told in previews], now=previews[0].figures.now)
+def _samples(jobs: Sequence[Job], described: list[Confirmation], common: Lines) -> list[Sample]:
+    rows = rows_of(jobs, now=timezone.now())
     return [
-        Sample(
-            told.figures.job,
-            rows[told.figures.job.pk],
-            told,
-            [line for line in told.lines if line[0] != "Now" and line not in common],
-        )
-        for told in previews
+        Sample(job, rows[job.pk], each, [line for line in each.lines if line[0] != "Now" and line not in common])
+        for job, each in zip(jobs, described, strict=True)
     ]
 
 

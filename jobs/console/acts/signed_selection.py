@@ -15,8 +15,8 @@ from django.http import HttpRequest
 
 from jobs.console.acts.selection import Selection
 from jobs.models.jobs import JobQuerySet
+from jobs.operations.base import Operation
 from jobs.operations.bulk import ExpectedState
-from jobs.operations.previews import ActSpec
 
 FIELD = "shown"
 SALT = "jobs.shown"
@@ -42,10 +42,10 @@ class SignedSelection:
         return Selection(self.words, jobs, self.items)
 
 
-def sign_selection(shown: SignedSelection, act: ActSpec, user: User | AnonymousUser) -> str:
+def sign_selection(shown: SignedSelection, act: Operation, user: User | AnonymousUser) -> str:
     """The text that goes with the page."""
     body = {
-        "for": [user.pk, act.slug],
+        "for": [user.pk, act.name],
         "words": shown.words,
         "again": shown.again,
         "jobs": [[pk, seen.states, seen.revision] for pk, seen in shown.jobs.items()],
@@ -54,14 +54,14 @@ def sign_selection(shown: SignedSelection, act: ActSpec, user: User | AnonymousU
     return signing.dumps(body, salt=SALT, compress=True)
 
 
-def load_selection(request: HttpRequest, act: ActSpec, *, job_id: int | None = None) -> SignedSelection | None:
+def load_selection(request: HttpRequest, act: Operation, *, job_id: int | None = None) -> SignedSelection | None:
     """What came back; None where no page has shown it to this account for this act, or too long ago."""
     try:
         body = signing.loads(request.POST.get(FIELD, ""), salt=SALT, max_age=VALID_SECONDS)
     except signing.BadSignature:
         return None
     jobs = {pk: ExpectedState(states, revision) for pk, states, revision in body["jobs"]}
-    if body["for"] != [request.user.pk, act.slug] or (job_id is not None and list(jobs) != [job_id]):
+    if body["for"] != [request.user.pk, act.name] or (job_id is not None and list(jobs) != [job_id]):
         return None
     items = None if body["items"] is None else {pk: _sums(steps) for pk, *steps in body["items"]}
     return SignedSelection(body["words"], jobs, items, again=body["again"])

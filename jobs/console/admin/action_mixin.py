@@ -13,11 +13,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from jobs.console.acts.selection import ListMatch
-from jobs.operations.previews import ACTS, ActSpec
+from jobs.operations.base import Operation
+from jobs.operations.registry import ACTS
 
 Action = Callable[[admin.ModelAdmin, HttpRequest, QuerySet[Any]], HttpResponse]
-ON_JOBS = tuple(slug for slug in ACTS if slug != "skip")
-ON_ITEMS = ("retry", "skip", "release")
+ON_JOBS = tuple(act.name for act in ACTS.values() if act.on_whole_job)
+ON_ITEMS = tuple(act.name for act in ACTS.values() if act.item_label)
 
 
 class ActsOnRows:
@@ -36,9 +37,9 @@ class ActsOnRows:
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """The acts that this account may do, for the list's menu."""
         offered = [ACTS[slug] for slug in self.acts if request.user.has_perm(ACTS[slug].permission)]
-        return {act.verb: (_ask(act), act.verb, f"{act.title} {self.called(act)}…") for act in offered}
+        return {act.verb: (_ask(act), act.verb, f"{act.label} {self.called(act)}…") for act in offered}
 
-    def called(self, act: ActSpec) -> str:
+    def called(self, act: Operation) -> str:
         """What this act is done to, in the words of the menu."""
         return self.rows_are
 
@@ -50,7 +51,7 @@ class ActsOnRows:
 
 def in_words(request: HttpRequest, shown: ChangeList) -> str:
     """The filters of a list as a sentence: `jobs: status Failed, kind OCR documents, matching “matter”`."""
-    parts = [f"{spec.title} {said}" for spec in shown.filter_specs if (said := _said(spec, shown))]
+    parts = [f"{spec.label} {said}" for spec in shown.filter_specs if (said := _said(spec, shown))]
     if shown.query:
         parts.append(f"matching “{shown.query}”")
     name = str(shown.opts.verbose_name_plural)
@@ -65,18 +66,18 @@ def _said(spec: Any, shown: ChangeList) -> str:
     return str(spec.value() or "") if hasattr(spec, "value") else ""
 
 
-def _ask(act: ActSpec) -> Action:
+def _ask(act: Operation) -> Action:
     def ask(model_admin: Any, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse:
         if request.POST.get("select_across") == "1":
             which: dict[str, Any] = {"match": f"{model_admin.opts.app_label}_{model_admin.opts.model_name}"}
             which["query"] = request.GET.urlencode()
         else:
             which = _ticked(model_admin, queryset)
-        if act.slug in model_admin.narrowed_to:
-            which["phase"] = model_admin.narrowed_to[act.slug]
+        if act.name in model_admin.narrowed_to:
+            which["phase"] = model_admin.narrowed_to[act.name]
         which["back"] = request.get_full_path()
         return HttpResponseRedirect(
-            f"{reverse('admin:jobs-act', kwargs={'slug': act.slug})}?{urlencode(which, doseq=True)}"
+            f"{reverse('admin:jobs-act', kwargs={'slug': act.name})}?{urlencode(which, doseq=True)}"
         )
 
     return ask

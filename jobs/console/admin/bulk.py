@@ -18,7 +18,7 @@ from jobs.console.admin.lists import ReadOnlyAdmin
 from jobs.console.bulk.summary_text import headline
 from jobs.console.templatetags.progress_pages import clock
 from jobs.models import BulkAct
-from jobs.operations.previews import ACTS
+from jobs.operations.registry import ACTS
 from jobs.rules.formatting import format_number
 
 
@@ -29,7 +29,7 @@ class ByAct(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Every act there is."""
-        return [(act.slug, act.title) for act in ACTS.values()]
+        return [(act.name, act.label) for act in ACTS.values()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[BulkAct]) -> QuerySet[BulkAct]:
         """Narrow to the act."""

@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 from jobs.models import BulkAct
 from jobs.models.bulk import TargetOutcome
-from jobs.operations.previews import ACTS, ActSpec
+from jobs.operations.base import Operation
+from jobs.operations.registry import ACTS
 from jobs.rules.formatting import format_number, pluralize
 
 MOST_TOLD = 5
 MOST_NAMED = 3
-ITEMS = ("retry", "release", "skip")
 
 
 class Done(NamedTuple):
@@ -66,23 +66,14 @@ def items_left(jobs: Iterable[Done]) -> list[tuple[str, int]]:
     return reasons.most_common()
 
 
-def amount(act: ActSpec, changes: int) -> str:
-    """What a number of changes means for this act: `12 items`, `3 phases`; empty where it counts jobs."""
-    if act.slug in (*ITEMS, "restart"):
-        return pluralize(changes, "item")
-    return pluralize(changes, "phase") if act.slug == "force-complete" else ""
+def amount(act: Operation, changes: int) -> str:
+    """Say what a number of changes means for this act: `12 items`, `3 phases`; empty where it counts jobs."""
+    return "" if act.counts == "job" else pluralize(changes, act.counts)
 
 
 def headline(bulk: BulkAct) -> str:
-    """`12 items retried in 3 jobs, 1 job refused.`"""
-    act = ACTS[bulk.act]
-    jobs = pluralize(bulk.done, "job")
-    if act.slug in ITEMS:
-        said = f"{pluralize(bulk.changed, 'item')} {act.past} in {jobs}"
-    elif act.slug == "restart":
-        said = f"{jobs} restarted, {pluralize(bulk.changed, 'item')} pending again"
-    else:
-        said = f"Threshold changed in {jobs}" if act.slug == "threshold" else f"{jobs} {act.past}"
+    """Return one sentence on a bulk act: `12 items retried in 3 jobs, 1 job refused.`"""
+    said = ACTS[bulk.act].bulk_result(bulk.changed, pluralize(bulk.done, "job"))
     refused = f", {format_number(bulk.refused)} refused" if bulk.refused else ""
     unchanged = f", {format_number(bulk.unchanged)} had nothing to change" if bulk.unchanged else ""
     left = f", {format_number(bulk.left)} not done" if bulk.left and not bulk.is_running else ""

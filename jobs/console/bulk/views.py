@@ -20,7 +20,7 @@ from jobs.models import BulkAct, Job
 from jobs.models.bulk import TargetOutcome
 from jobs.models.jobs import projects_of
 from jobs.operations import bulk
-from jobs.operations.previews import ACTS
+from jobs.operations.registry import ACTS
 from jobs.rules.errors import Refused
 from jobs.rules.formatting import pluralize
 
@@ -79,7 +79,7 @@ def _context(request: HttpRequest, found: BulkAct) -> dict[str, object]:
     jobs = _in_sight(request, jobs_of_act(found))
     changed = [job for job in jobs if job.outcome == TargetOutcome.CHANGED]
     return {
-        "title": f"{act.title} {pluralize(found.total, 'job')}",
+        "title": f"{act.label} {pluralize(found.total, 'job')}",
         "bulk": found,
         "act": act,
         "face": status_styles.BULK[found.status],

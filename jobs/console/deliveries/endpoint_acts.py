@@ -67,7 +67,7 @@ def endpoint_act(request: HttpRequest, site: AdminSite, endpoint_id: str, slug: 
 
 def _ask(request: HttpRequest, site: AdminSite, endpoint: Endpoint, act: EndpointAct, form: ReasonForm) -> HttpResponse:
     context = {
-        "title": f"{act.title}: {place(endpoint)}",
+        "title": f"{act.label}: {place(endpoint)}",
         "act": act,
         "endpoint": endpoint,
         "effects": act.effects(endpoint),

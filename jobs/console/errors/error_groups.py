@@ -9,7 +9,8 @@ from urllib.parse import urlencode
 from django.http import HttpRequest
 
 from jobs.models import Phase
-from jobs.operations.previews import ActButton, JobSnapshot, act_button
+from jobs.operations.buttons import ActButton, act_button
+from jobs.operations.snapshot import JobSnapshot
 from jobs.rules.formatting import format_number
 from jobs.serializers import ErrorGroup, error_groups
 

@@ -28,7 +28,8 @@ from jobs.console.errors.filters import (
     length_in_words,
 )
 from jobs.console.forms import ErrorFilterForm
-from jobs.operations.previews import ACTS, ActButton, forbidden
+from jobs.operations.buttons import ActButton
+from jobs.operations.registry import ACTS, forbidden
 from jobs.rules import pipelines
 from jobs.rules.formatting import format_number, pluralize
 from jobs.serializers import Failures, JobsErrorGroup, errors_across
@@ -114,7 +115,7 @@ def _offer(group: JobsErrorGroup, filters: Filters, request: HttpRequest) -> Act
     act = ACTS["retry"]
     these = f"these {format_number(group['count'])}" if group["count"] > 1 else "this one"
     where = f" in {pluralize(group['job_count'], 'job')}" if group["job_count"] > 1 else ""
-    url = f"{reverse('admin:jobs-act', kwargs={'slug': act.slug})}?{urlencode(query)}"
+    url = f"{reverse('admin:jobs-act', kwargs={'slug': act.name})}?{urlencode(query)}"
     return ActButton(act, f"Retry {these}{where}…", "", url, forbidden(act, request.user))
 
 

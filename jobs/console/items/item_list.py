@@ -12,7 +12,8 @@ from jobs.console.acts.selection import MOST_ITEMS
 from jobs.console.items.filters import Filters, narrowed
 from jobs.models import Item, Phase
 from jobs.models.items import ItemQuerySet
-from jobs.operations.previews import ActButton, JobSnapshot, item_buttons
+from jobs.operations.buttons import ActButton, item_buttons
+from jobs.operations.snapshot import JobSnapshot
 from jobs.rules.formatting import format_number
 from jobs.rules.statuses import ItemStatus
 
@@ -105,14 +106,14 @@ class ItemList:
         if not any(self.filters.values()):
             return Matching("", [])
         count = self._count()
-        concerned = [each for each in item_buttons(figures, user) if self._concerns(each.act.slug)]
+        concerned = [each for each in item_buttons(figures, user) if self._concerns(each.act.name)]
         query = {"match": "items", "phase": self.phase.code, **_given(self.filters), "back": back}
         return Matching(
             f"All {format_number(count)} that match"
             if count <= MOST_ITEMS
             else f"The first {format_number(MOST_ITEMS)} that match",
             [
-                replace(each, label=f"{each.act.title} all…", url=f"{each.url}?{urlencode(query)}")
+                replace(each, label=f"{each.act.label} all…", url=f"{each.url}?{urlencode(query)}")
                 for each in concerned
                 if count
             ],

@@ -13,7 +13,7 @@ from jobs.console import status_styles
 from jobs.console.items.filters import filters_of, in_words
 from jobs.console.items.item_list import WORST_FIRST, ItemList
 from jobs.models import Item, Phase
-from jobs.operations.previews import JobSnapshot
+from jobs.operations.snapshot import JobSnapshot
 from jobs.rules.formatting import format_number
 
 CELLS = 400

@@ -16,9 +16,10 @@ from django.urls import reverse
 from jobs.console import status_styles
 from jobs.console.base import LONGEST_ID, forbidden_page, live, not_found_page, render_page, visible_jobs
 from jobs.models import Event, Item, Worker
-from jobs.operations.previews import ActButton, JobSnapshot, item_buttons, snapshot_of
+from jobs.operations.buttons import ActButton, item_buttons
+from jobs.operations.snapshot import JobSnapshot, snapshot_of
 from jobs.rules import pipelines
-from jobs.rules.formatting import format_clock, format_duration
+from jobs.rules.formatting import format_duration
 from jobs.rules.statuses import ItemStatus
 from jobs.serializers import job_body
 
@@ -89,38 +90,11 @@ def _offer(made: ActButton, item: Item, figures: JobSnapshot) -> ActButton:
     """The act on this item alone, or why its state forbids it."""
     return replace(
         made,
-        label=f"{made.act.title}…",
-        effect=EFFECTS[made.act.slug],
+        label=f"{made.act.label}…",
+        effect=made.act.item_effect,
         url=f"{made.url}?{urlencode({'item': item.pk})}",
-        why_not=made.why_not or why_not(made.act.slug, item, figures),
+        why_not=made.why_not or made.act.item_refusal(figures, item),
     )
-
-
-EFFECTS = {
-    "retry": "It becomes pending again, its error is cleared.",
-    "skip": "It counts as done work from then on.",
-    "release": "It is claimable again; a late report of its last holder is stale.",
-}
-
-
-def why_not(slug: str, item: Item, figures: JobSnapshot) -> str:
-    """Why the state of an item forbids an act, as a sentence; empty where it allows it."""
-    held = item.status == ItemStatus.PROCESSING
-    is_live = held and item.lease_expires_at is not None and item.lease_expires_at >= figures.now
-    if slug == "release":
-        return "Nobody holds it." if not held else _live_until(item) if is_live else ""
-    if item.phase_id not in [phase.pk for phase in figures.takers]:
-        return f"{item.phase.label} is closed for good; possible there only after a restart."
-    if slug == "retry":
-        return "" if item.status == ItemStatus.FAILED else f"It is {item.status}; only a failed item can be retried."
-    if item.status in (ItemStatus.COMPLETED, ItemStatus.SKIPPED):
-        return f"It is {item.status}; only an item without success can be skipped."
-    return _live_until(item) if is_live else ""
-
-
-def _live_until(item: Item) -> str:
-    assert item.lease_expires_at is not None
-    return f"{item.worker or 'A worker'} holds it under a live lease until {format_clock(item.lease_expires_at)} UTC."
 
 
 def _listed(item: Item, **filters: str) -> str:

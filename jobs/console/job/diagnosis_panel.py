@@ -7,8 +7,10 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from jobs.operations.buttons import ActButton, act_button, act_buttons
 from jobs.operations.diagnosis import Cause, Remedy, diagnose
-from jobs.operations.previews import ACTS, ActButton, JobSnapshot, act_button, buttons
+from jobs.operations.registry import ACTS
+from jobs.operations.snapshot import JobSnapshot
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -50,13 +52,15 @@ def diagnosis_panel(
         verdict=found.verdict,
         causes=found.causes,
         helps=[RemedyButton(remedy, _button(remedy, figures, user)) for remedy in remedies],
-        others=[each for each in buttons(figures, user) if each.act.slug not in without and _is_other(each, offered)],
+        others=[
+            each for each in act_buttons(figures, user) if each.act.name not in without and _is_other(each, offered)
+        ],
     )
 
 
 def _is_other(each: ActButton, offered: Counter[str]) -> bool:
     """Several phases with failed items have a remedy each; all of them at once is another act."""
-    return offered[each.act.slug] == 0 or (each.act.slug == "retry" and offered["retry"] > 1)
+    return offered[each.act.name] == 0 or (each.act.name == "retry" and offered["retry"] > 1)
 
 
 def _button(remedy: Remedy, figures: JobSnapshot, user: User | AnonymousUser) -> ActButton | None:

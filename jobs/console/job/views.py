@@ -19,8 +19,9 @@ from jobs.console.job_rows import row_of
 from jobs.console.overview.throughput import rate_of
 from jobs.console.workers.worker_queries import worker_of
 from jobs.models import Job
-from jobs.operations.previews import JobSnapshot, item_buttons, snapshot_of
-from jobs.operations.previews.acts import MEANING
+from jobs.operations.buttons import item_buttons
+from jobs.operations.registry import MEANING
+from jobs.operations.snapshot import JobSnapshot, snapshot_of
 from jobs.rules import pipelines
 from jobs.rules.formatting import format_duration, format_number
 from jobs.rules.progress import RATE_WINDOW_MINUTES

@@ -13,9 +13,10 @@ from jobs.console.workers.worker_queries import Holding
 from jobs.models import Job, Phase
 from jobs.models.phases import phases_of
 from jobs.models.workers import ALIVE
+from jobs.operations.buttons import ActButton, act_button
 from jobs.operations.diagnosis.causes import none_succeeded, only_failing, out_of_reach, stuck_since
 from jobs.operations.diagnosis.evidence import failing_now
-from jobs.operations.previews import ActButton, JobSnapshot, act_button, leases_of, snapshot_of
+from jobs.operations.snapshot import JobSnapshot, leases_of, snapshot_of
 from jobs.rules import progress
 from jobs.rules.formatting import format_duration, format_number, pluralize
 from jobs.rules.statuses import JobStatus

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from jobs.console.status_styles import StatusStyle
 from jobs.console.workers.worker_queries import Holding, worker_style
 from jobs.models import Worker
-from jobs.operations.previews import ActButton, JobSnapshot, act_button, refusal
+from jobs.operations.buttons import ActButton, act_button
+from jobs.operations.registry import refusal
+from jobs.operations.snapshot import JobSnapshot
 from jobs.rules.formatting import format_duration, pluralize
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from jobs.console import status_styles
-from jobs.operations.previews import ActButton
+from jobs.operations.buttons import ActButton
 from jobs.rules import formatting, pipelines
 
 register = template.Library()

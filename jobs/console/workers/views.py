@@ -20,7 +20,8 @@ from jobs.console.workers.worker_figures import day_of, figures_of_workers
 from jobs.console.workers.worker_queries import worker_style
 from jobs.models import Item, Job, Worker
 from jobs.models.items import ItemQuerySet
-from jobs.operations.previews import ActButton, snapshot_of
+from jobs.operations.buttons import ActButton
+from jobs.operations.snapshot import snapshot_of
 
 NEEDED = "To see workers an account needs the permission jobs.view_worker (role viewer)."
 JOBS_LISTED = 50

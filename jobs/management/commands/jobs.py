@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
-from jobs import operations
 from jobs.management.terminal import renderers
 from jobs.management.terminal.arguments import (
     filtered_jobs,
@@ -25,7 +24,7 @@ from jobs.management.terminal.job_watch import screen_for, watch
 from jobs.management.terminal.options import add_options
 from jobs.management.terminal.tables import TerminalStyle, clean
 from jobs.models.phases import phases_of
-from jobs.operations import Act
+from jobs.operations import ACTS, Act, require_permission
 from jobs.rules.errors import BadInput, Conflict, NotFound, Refused
 from jobs.rules.statuses import JobStatus
 from jobs.serializers import encode, error_groups, job_bodies, job_body, progress_body
@@ -34,19 +33,6 @@ from jobs.tracker import ProgressTracker
 FAILED, USAGE, NOT_FOUND, WRONG_STATE, INTERRUPTED, NO_READER = 1, 2, 3, 4, 130, 141
 CODES: tuple[tuple[type[Refused], int], ...] = ((BadInput, USAGE), (NotFound, NOT_FOUND), (Conflict, WRONG_STATE))
 Options = dict[str, Any]
-# Each act: its verb, and the options that it takes beside the job, the actor and the reason.
-VERBS: dict[str, tuple[Callable[..., Act], Sequence[str]]] = {
-    "retry": (operations.retry, ("phase", "items", "error_signature")),
-    "release": (operations.release, ("phase", "items", "all")),
-    "skip": (operations.skip, ("items",)),
-    "force-complete": (operations.force_complete, ("phase",)),
-    "fail": (operations.fail, ()),
-    "cancel": (operations.cancel, ()),
-    "pause": (operations.pause, ()),
-    "resume": (operations.resume, ()),
-    "threshold": (operations.set_threshold, ("phase", "threshold")),
-    "restart": (operations.restart, ("phase", "only")),
-}
 
 
 class Command(BaseCommand):
@@ -113,16 +99,17 @@ class Command(BaseCommand):
             self._lines([clean(line) for line in ProgressTracker().report(job.pk).splitlines()])
 
     def _act(self, name: str, options: Options, look: TerminalStyle) -> None:
-        verb, wanted = VERBS[name]
+        act = ACTS[name]
         actor = find_actor(options["username"])
-        operations.require_permission(actor.account, verb.__name__)
+        require_permission(actor.account, act.verb)
         job = find_job(options["job"])
-        if "items" in wanted:
+        names = act.Arguments.__struct_fields__
+        if "items" in names:
             options["items"] = find_items(job, ids=options["ids"], keys=options["keys"])
         if name == "skip" and not options["items"]:
             raise BadInput({"items": "Name the items to skip, with --item or --key."})
-        act = verb(job, **{name: options[name] for name in wanted}, actor=actor, reason=options["reason"])
-        self._answer(act, options, look)
+        given = {field: options[field] for field in names if options.get(field) is not None}
+        self._answer(act(job, actor=actor, **given), options, look)
 
     def _answer(self, act: Act, options: Options, look: TerminalStyle) -> None:
         refused = [{"id": row.id, "detail": row.detail} for row in act.refused]

@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 from argparse import ArgumentTypeError, _SubParsersAction
+from collections.abc import Callable
 from typing import Any
 
+import msgspec
 from django.core.management.base import CommandParser
 
+from jobs.operations import ACTS, Operation
 from jobs.rules.statuses import JobStatus
 
 ORDERINGS = ("-updated_at", "updated_at", "-created_at", "created_at", "name", "-name")
 MOST = 1000
-ACTS = {
-    "retry": "failed items become pending: all of the job, or those that are named",
-    "release": "held items without a live lease become pending",
-    "skip": "items count as done without work",
-    "force-complete": "open and failed phases are completed with what they have; needs --reason",
-    "fail": "the job is given up; a restart opens it again",
-    "cancel": "nothing more is taken or told",
-    "pause": "nothing new is claimed",
-    "resume": "a paused job goes on",
-    "threshold": "change how many percent complete a phase",
-    "restart": "a new run of a phase and of the gated ones after it",
-}
 
 
 def add_options(parser: CommandParser) -> None:
@@ -33,8 +24,8 @@ def add_options(parser: CommandParser) -> None:
     watch = _reader(verbs, "watch", "follow a job until it is over; exit 0 where it completed, else 1")
     watch.add_argument("--interval", type=_interval, default=1.0, metavar="SECONDS", help="between looks, 0.1 to 60")
     _reader(verbs, "report", "the figures of a job and of each of its splits, as a text")
-    for name, what in ACTS.items():
-        _add_act(verbs, name, what)
+    for act in ACTS.values():
+        _add_act(verbs, act)
 
 
 def _add_list(verbs: _SubParsersAction[Any]) -> None:
@@ -60,31 +51,54 @@ def _reader(verbs: _SubParsersAction[Any], name: str, what: str) -> CommandParse
     return parser
 
 
-def _add_act(verbs: _SubParsersAction[Any], name: str, what: str) -> None:
-    parser = _reader(verbs, name, what)
-    if name in ("threshold", "restart"):
-        parser.add_argument("phase", help="the code of the phase")
-    if name == "threshold":
-        parser.add_argument("threshold", type=_percentage, metavar="PERCENT")
-    if name == "restart":
-        parser.add_argument("--only", choices=["all", "failed"], default="all", help="which items; default %(default)s")
-    if name in ("retry", "release", "force-complete"):
-        parser.add_argument("--phase", default="", metavar="CODE", help="only this phase")
-    if name in ("retry", "release", "skip"):
-        parser.add_argument("--item", type=_id, action="append", dest="ids", metavar="ID", help="this item; repeatable")
-        parser.add_argument("--key", action="append", dest="keys", help="the item of this key; repeatable")
-    if name == "retry":
-        parser.add_argument(
-            "--error",
-            default="",
-            dest="error_signature",
-            metavar="SENTENCE",
-            help="the error of one of them",
-        )
-    if name == "release":
-        parser.add_argument("--all", action="store_true", help="also those whose lease is live")
-    parser.add_argument("--reason", default="", help="why; it is kept in the timeline")
+def _add_act(verbs: _SubParsersAction[Any], act: Operation) -> None:
+    parser = _reader(verbs, act.name, act.help)
+    for field in msgspec.inspect.type_info(act.Arguments).fields:
+        _add_argument(parser, field)
     parser.add_argument("--as", dest="username", metavar="USERNAME", help="the account that acts, with its permissions")
+
+
+def _add_argument(parser: CommandParser, field: Any) -> None:
+    """Add the option of one argument of an act: the common ones by their name, others by their type."""
+    if field.name in NAMED:
+        NAMED[field.name](parser, field)
+        return
+    option = "--" + field.name.replace("_", "-")
+    match field.type:
+        case msgspec.inspect.LiteralType(values=values):
+            parser.add_argument(option, choices=values, default=field.default, help="default %(default)s")
+        case msgspec.inspect.BoolType():
+            parser.add_argument(option, action="store_true", dest=field.name)
+        case kind:
+            number = int if isinstance(kind, msgspec.inspect.IntType) else str
+            parser.add_argument(option, type=number, dest=field.name, required=field.required)
+
+
+def _add_phase(parser: CommandParser, field: Any) -> None:
+    if field.required:
+        parser.add_argument("phase", help="the code of the phase")
+    else:
+        parser.add_argument("--phase", default="", metavar="CODE", help="only this phase")
+
+
+def _add_items(parser: CommandParser, field: Any) -> None:
+    parser.add_argument("--item", type=_id, action="append", dest="ids", metavar="ID", help="this item; repeatable")
+    parser.add_argument("--key", action="append", dest="keys", help="the item of this key; repeatable")
+
+
+def _add_signature(parser: CommandParser, field: Any) -> None:
+    what = "the error of one of them"
+    parser.add_argument("--error", default="", dest="error_signature", metavar="SENTENCE", help=what)
+
+
+NAMED: dict[str, Callable[[CommandParser, Any], Any]] = {
+    "reason": lambda parser, field: parser.add_argument("--reason", default="", help="why; it is kept in the timeline"),
+    "phase": _add_phase,
+    "items": _add_items,
+    "error_signature": _add_signature,
+    "all": lambda parser, field: parser.add_argument("--all", action="store_true", help="live leases too"),
+    "threshold": lambda parser, field: parser.add_argument("threshold", type=_percentage, metavar="PERCENT"),
+}
 
 
 def _add_json(parser: CommandParser) -> None:

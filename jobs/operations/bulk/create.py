@@ -12,8 +12,9 @@ from django.utils import timezone
 from jobs import operations
 from jobs.models import BulkAct, BulkTarget, Job
 from jobs.models.texts import fit
+from jobs.operations.arguments import Scope
 from jobs.operations.bulk.execute import ActRequest
-from jobs.operations.previews import ACTS, Scope
+from jobs.operations.registry import ACTS
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -37,7 +38,7 @@ def create_bulk_act(
         bulk = BulkAct.objects.create(
             account=actor,
             actor=actor.get_username(),
-            act=order.act.slug,
+            act=order.act.name,
             scope=scope_body(order.scope),
             chosen=fit(BulkAct, "chosen", words),
             reason=order.reason,
@@ -63,9 +64,11 @@ def _target(bulk: BulkAct, mark: TargetSelection) -> BulkTarget:
 def scope_body(scope: Scope) -> dict[str, Any]:
     """What is kept of a scope: everything but the items, which each job has of its own."""
     named = ("phase", "signature", "all", "only", "threshold")
-    return {name: getattr(scope, name) for name in named}
+    extra = {"extra": dict(scope.extra)} if scope.extra else {}
+    return {name: getattr(scope, name) for name in named} | extra
 
 
 def order_of(bulk: BulkAct, target: BulkTarget) -> ActRequest:
     """What was confirmed, for this job."""
-    return ActRequest(ACTS[bulk.act], Scope(**bulk.scope, items=tuple(target.items or ())), bulk.reason)
+    kept = {**bulk.scope, "extra": tuple(bulk.scope.get("extra", {}).items())}
+    return ActRequest(ACTS[bulk.act], Scope(**kept, items=tuple(target.items or ())), bulk.reason)

@@ -28,7 +28,7 @@ from jobs.models.bulk import BulkStatus, TargetOutcome
 from jobs.models.texts import fit
 from jobs.operations.bulk.create import order_of
 from jobs.operations.bulk.execute import ExpectedState, execute
-from jobs.operations.previews import ACTS
+from jobs.operations.registry import ACTS
 from jobs.rules.errors import NotFound, NotPermitted, Refused, WrongState
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from jobs.models import Job
 from jobs.operations.diagnosis.causes import Cause, Need, causes_of
 from jobs.operations.diagnosis.evidence import Evidence
 from jobs.operations.diagnosis.remedies import Remedy, remedies_of
-from jobs.operations.previews import JobSnapshot
+from jobs.operations.snapshot import JobSnapshot
 from jobs.rules.statuses import JobStatus
 from jobs.serializers import DiagnosisBody
 

@@ -11,7 +11,7 @@ from django.db.models import Q, Sum
 
 from jobs.models import Event, Phase, Tally, Worker
 from jobs.models.workers import ALIVE, MANY_FAILURES
-from jobs.operations.previews import JobSnapshot
+from jobs.operations.snapshot import JobSnapshot
 from jobs.rules.formatting import format_duration
 
 WORKERS_NAMED = 3

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from jobs.models import Phase
 from jobs.operations.diagnosis.evidence import Evidence
-from jobs.operations.previews import JobSnapshot
+from jobs.operations.snapshot import JobSnapshot
 from jobs.rules import progress
 from jobs.rules.formatting import format_clock, format_number, pluralize
 from jobs.rules.statuses import Held, JobStatus, PhaseStatus

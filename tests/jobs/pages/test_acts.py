@@ -22,7 +22,7 @@ def test_retry_names_the_items_and_what_is_cleared(lead: Any) -> None:
     job = make_failed()
     said = facts(lead.open(asking(job, "retry")))
     assert said["Will be retried"] == "3 failed items: k14, k15, k16"
-    assert said["Will be emitted"] == "item.retry_requested, once, with the keys"
+    assert said["Will be sent"] == "item.retry_requested, once, with the keys"
     page = lead.confirm(asking(job, "retry"))
     assert page.messages == [f"{job.name}: 3 retried."]
     assert Job.objects.get().status == "processing"
@@ -64,7 +64,7 @@ def test_release_can_take_live_leases_when_asked(lead: Any) -> None:
 
 def test_skip_needs_ticked_items(lead: Any) -> None:
     job = make_job(items=5, failed=1)
-    assert "Tick the items to skip" in lead.open(asking(job, "skip")).text
+    assert "Select the items to skip" in lead.open(asking(job, "skip")).text
     page = lead.confirm(asking(job, "skip", f"?item={item_of(job, 'k0').pk}"))
     assert page.messages == [f"{job.name}: 1 skipped."]
     assert phase_of(job).skipped == 1
@@ -76,7 +76,7 @@ def test_skip_needs_ticked_items(lead: Any) -> None:
 def test_pause_and_resume_need_no_reason(lead: Any) -> None:
     job = make_job(name="j", items=3, done=1)
     assert lead.confirm(asking(job, "pause")).messages == ["j: Job j is paused."]
-    assert lead.confirm(asking(job, "resume")).messages == ["j: Job j goes on."]
+    assert lead.confirm(asking(job, "resume")).messages == ["j: Job j runs again."]
 
 
 def test_a_threshold_can_be_lowered_to_what_is_met(lead: Any) -> None:
@@ -110,5 +110,5 @@ def test_restart_counts_what_begins_again_for_the_chosen_part(lead: Any) -> None
 def test_fail_shows_the_events_of_each_open_phase(lead: Any) -> None:
     specs = [PhaseSpec(code="ocr"), PhaseSpec(code="merge", gated=True)]
     job = make_job(name="j", items=3, phases=specs)
-    assert facts(lead.open(asking(job, "fail")))["Will be emitted"] == "ocr.failed merge.failed job.failed"
+    assert facts(lead.open(asking(job, "fail")))["Will be sent"] == "ocr.failed merge.failed job.failed"
     assert lead.confirm(asking(job, "fail"), reason="broken").messages == ["j: Job j is failed."]

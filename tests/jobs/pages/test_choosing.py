@@ -12,7 +12,7 @@ from django.test import RequestFactory
 from jobs.console.acts import selection
 from jobs.console.acts.selection import ListMatch, source
 from jobs.models import Item, Job
-from jobs.operations.previews import estimate
+from jobs.operations import estimate
 from tests.factories import item_of, make_job, phase_of, settle
 from tests.jobs.pages.test_overview import make_failed
 

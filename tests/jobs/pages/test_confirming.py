@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from jobs import operations, tracking
 from jobs.models import Item, Job
-from jobs.operations.previews import ACTS
+from jobs.operations.registry import ACTS
 from jobs.rules.pipelines import PhaseSpec
 from tests.factories import WORKER, complete, item_of, make_job, outward, phase_of, settle
 from tests.jobs.pages.test_overview import make_failed, make_stuck
@@ -42,9 +42,9 @@ def test_force_complete_shows_figures_events_leases_and_that_there_is_no_way_bac
     assert f"as of revision {Job.objects.get().revision}" in page.text
     said = facts(page)
     assert said["Now"] == "Items: 12 of 20 done (60 %), 0 failed; completes at 90 % = 18"
-    assert "items.completed once, with total_assets=20, processed_assets=12" in said["Will be emitted"]
-    assert "has_partial_completion=true, forced=true" in said["Will be emitted"]
-    assert "job.completed, once" in said["Will be emitted"]
+    assert "items.completed once, with total_assets=20, processed_assets=12" in said["Will be sent"]
+    assert "has_partial_completion=true, forced=true" in said["Will be sent"]
+    assert "job.completed, once" in said["Will be sent"]
     assert said["Left behind"].startswith("Items: 8 items without an outcome and 0 failed stay undone")
     assert said["Leases revoked"] == "2 held items taken from w-7"
     assert said["Undo"].startswith("Not possible")
@@ -66,7 +66,7 @@ def test_an_unknown_total_becomes_what_is_settled_and_says_so(lead: Any) -> None
     tracking.report(phase_of(job), worker="w1", results=[tracking.Result("a", "completed")], by=WORKER)
     said = facts(lead.open(asking(job, "force-complete")))
     assert "the total was never announced; it becomes 1" in said["Left behind"]
-    assert "total_assets=1, processed_assets=1, has_partial_completion=false" in said["Will be emitted"]
+    assert "total_assets=1, processed_assets=1, has_partial_completion=false" in said["Will be sent"]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 
 from jobs import operations
 from jobs.models import Item, Job
-from jobs.operations.previews import ACTS
+from jobs.operations.registry import ACTS
 from tests.factories import item_of, working_job
 
 OPERATOR = {"retry", "release", "skip", "pause", "resume"}

@@ -11,8 +11,10 @@ from django.db import transaction
 from jobs.models import BulkAct, Job
 from jobs.models.bulk import BulkTargetQuerySet
 from jobs.operations import bulk
+from jobs.operations.arguments import Scope
 from jobs.operations.bulk import ActRequest, TargetSelection
-from jobs.operations.previews import ACTS, Scope, snapshots_of
+from jobs.operations.estimate import snapshots_of
+from jobs.operations.registry import ACTS
 from tests.factories import make_job, operator, types
 from tests.jobs.races.concurrency import crew
 

@@ -10,7 +10,9 @@ from django.utils import timezone
 
 from jobs.models import Item, Job
 from jobs.operations import bulk
-from jobs.operations.previews import ACTS, Scope, estimates
+from jobs.operations.arguments import Scope
+from jobs.operations.estimate import estimates
+from jobs.operations.registry import ACTS
 from tests.factories import job_in, make_job, operator, phase_of, take
 from tests.jobs.bulk_acts import begun
 

@@ -15,8 +15,10 @@ from jobs import operations, watchdog
 from jobs.db import pauses
 from jobs.models import BulkAct, BulkTarget, Job
 from jobs.operations import bulk
+from jobs.operations.arguments import Scope
 from jobs.operations.bulk import runner
-from jobs.operations.previews import ACTS, Scope, estimates
+from jobs.operations.estimate import estimates
+from jobs.operations.registry import ACTS
 from jobs.rules.errors import NotPermitted, WrongState
 from tests.factories import item_of, make_job, operator, types
 from tests.jobs.bulk_acts import begun, outcomes
@@ -113,7 +115,7 @@ def test_a_database_that_fails_is_no_refusal(monkeypatch: pytest.MonkeyPatch) ->
         raise OperationalError("database is locked")
 
     with monkeypatch.context() as patched:
-        patched.setattr(runner, "do", locked)
+        patched.setattr(runner, "execute", locked)
         with pytest.raises(OperationalError):
             bulk.run_bulk_act(act, seconds=60)
     assert bulk.run_bulk_act(act, seconds=60)
@@ -128,7 +130,7 @@ def test_a_defect_refuses_its_job_and_no_other(monkeypatch: pytest.MonkeyPatch) 
         answer = real(order, job_id, **kwargs)
         return answer if job_id != a.pk else 1 // 0
 
-    monkeypatch.setattr(runner, "do", broken)
+    monkeypatch.setattr(runner, "execute", broken)
     assert bulk.run_bulk_act(act, seconds=60)
     assert outcomes(act) == {"a": "refused", "b": "changed"}
 
@@ -157,7 +159,7 @@ def test_what_was_stopped_in_the_middle_of_a_job_takes_the_job_back(monkeypatch:
         BulkAct.objects.update(status="stopped")
         return answer
 
-    monkeypatch.setattr(runner, "do", stopped)
+    monkeypatch.setattr(runner, "execute", stopped)
     bulk.run_bulk_act(act, seconds=60)
     assert not Job.objects.filter(status="paused").exists()
     assert BulkTarget.objects.open().count() == 2

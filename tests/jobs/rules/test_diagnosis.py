@@ -16,7 +16,7 @@ from jobs import operations, tracking, watchdog
 from jobs.models import Job, ProcessHeartbeat
 from jobs.operations.diagnosis import Diagnosis, diagnose
 from jobs.operations.diagnosis.causes import Need
-from jobs.operations.previews import snapshot_of
+from jobs.operations.snapshot import snapshot_of
 from jobs.rules.errors import WrongState
 from jobs.rules.pipelines import PhaseSpec
 from jobs.rules.statuses import Shortfall, Trigger
