@@ -28,7 +28,7 @@ from tests.examples.site import ROOT, Site, eventually
 PRELUDE = """
 import logging, os, sys, threading, time
 from pathlib import Path
-from progress_client import AsyncClient, Client, ProgressError, ProgressTracker, core, forks
+from progress_client import AsyncClient, Client, ProgressError, ProgressTracker, forks, session
 logging.basicConfig(format="%(process)d %(message)s")
 core.LAST_PATIENCE = 5.0
 name = sys.argv[1]

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[3]
 ANOTHER_PROCESS = """
 import django, sys
 django.setup()
-from jobs import broadcast
+from jobs.live import broadcast
 for line in sys.stdin:
     broadcast.touch([int(line)])
 """
