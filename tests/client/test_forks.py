@@ -448,7 +448,7 @@ class Answer(BaseHTTPRequestHandler):
         self.number = Answer.connections
 
     def do_GET(self) -> None:
-        body = b'{"id": %d, "name": "", "status": ""}' % self.number
+        body = b'{"id": %d, "name": "", "status": "", "phases": []}' % self.number
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
