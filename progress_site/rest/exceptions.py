@@ -51,7 +51,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """The answer to a request that cannot be served, such as one for a host that ALLOWED_HOSTS lacks."""
     host = refused_host(request) if isinstance(exception, DisallowedHost) else ""
     if request.path.startswith(ROOT):
-        return _response(problem(400, detail=f"{host} is not served: add it to ALLOWED_HOSTS." if host else ""))
+        return _response(_unserved(host))
     return HttpResponse(render_to_string("400.html", {"host": host}), status=400)
 
 
@@ -72,16 +72,24 @@ class ProblemMiddleware:
 
 
 def _unhandled(request: HttpRequest, status: int) -> dict[str, Any]:
-    """The problem of an answer that no view gave. A 400 here says nothing about the body that was sent, so it has codes
-    of its own: a client may try again when the host or the proxy is configured."""
+    """The problem of an answer that no view gave."""
     if status != 400:
         return problem(status)
     try:
         request.get_host()
     except DisallowedHost:
-        host = request.META.get("HTTP_HOST", "")[:200]
-        detail = f"This site does not serve the host {host!r}; an operator can add it to ALLOWED_HOSTS."
-        return problem(400, detail=detail, code="host_not_allowed")
+        return _unserved(refused_host(request))
+    return _unserved()
+
+
+def _unserved(host: str = "") -> dict[str, Any]:
+    """The problem of a request that was refused before its body was read, because of this host or of its form.
+
+    It has codes of its own, which are no verdict on the body: a client may try again when the host or the proxy is
+    configured.
+    """
+    if host:
+        return problem(400, detail=f"{host} is not served: add it to ALLOWED_HOSTS.", code="host_not_allowed")
     return problem(400, code="malformed_request")
 
 
