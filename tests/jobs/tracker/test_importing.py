@@ -261,13 +261,15 @@ DAMAGED = [b"\xff", b"a\0b", b"\xed\xa0\x80", b"\xf0\x9f", b"x" * 20_000, b"\x1b
 def test_damaged_bytes_in_any_column_are_made_fit_or_left_out_and_named(tmp_path: Path, column: str) -> None:
     table, _, name = column.partition(".")
     path = make(tmp_path / "damaged.db")
-    for number, damage in enumerate(DAMAGED, start=1):
+    sound = len(DAMAGED) + 1
+    for number, damage in enumerate([*DAMAGED, b""], start=1):
         run(path, JOBS, [[number, f"job {number}", 1, 0, "2025-11-01"]])
         run(path, IMAGES, [image(f"{number}.jpg", "error", job=number, error="broken"), image("good.jpg", job=number)])
         run(path, BATCHES, [[number, 1, 5, "error", "full"], [number, 2, 5, "pending", None]])
-        own = "id" if table == "jobs" else "job_id"
-        which = f"(SELECT MIN(id) FROM {table} WHERE {own} = ?)"
-        run(path, f"UPDATE {table} SET {name} = CAST(? AS TEXT) WHERE id = {which}", [[damage, number]])
+        if number != sound:
+            own = "id" if table == "jobs" else "job_id"
+            which = f"(SELECT MIN(id) FROM {table} WHERE {own} = ?)"
+            run(path, f"UPDATE {table} SET {name} = CAST(? AS TEXT) WHERE id = {which}", [[damage, number]])
     out, beside = StringIO(), StringIO()
     try:
         call_command("import_tracker", str(path), stdout=out, stderr=beside)
@@ -284,8 +286,8 @@ def test_damaged_bytes_in_any_column_are_made_fit_or_left_out_and_named(tmp_path
         assert 4 <= left_out <= 6
     else:
         assert left_out == 0
-        assert Job.objects.filter(name__startswith="job", kind="generic").count() == 2 * len(DAMAGED)
-    assert Item.objects.filter(key="good.jpg").count() >= 1
+        assert Job.objects.filter(name__startswith="job", kind="generic").count() == 2 * sound
+    assert Item.objects.filter(key="good.jpg", phase__job__name=f"job {sound}").exists()
 
 
 def test_a_job_whose_id_is_damaged_is_left_out_and_named_and_the_others_are_here(tmp_path: Path) -> None:
