@@ -100,7 +100,7 @@ IN_THE_SERVER = EXAMPLE.replace(OVER_REST, "")
 def test_the_example_of_the_tracker_has_right_types(tmp_path: Path, code: str, config: str) -> None:
     script = tmp_path / "example.py"
     script.write_text(code)
-    command = [sys.executable, "-m", "mypy", "--strict", "--config-file", config, str(script)]
+    command = [sys.executable, "-m", "mypy", "--config-file", config, str(script)]
     done = subprocess.run(
         command, cwd=ROOT, env={**os.environ, "MYPYPATH": "client"}, capture_output=True, text=True, check=False
     )
