@@ -46,7 +46,7 @@ RUN_ON_SCALE = {
     "tests/jobs/inbox": True,
     "tests/jobs/live": True,
     "tests/jobs/live/test_live_js.py": False,  # JavaScript
-    "tests/jobs/live/test_mailbox.py": False,  # memory
+    "tests/jobs/live/test_send_queue.py": False,  # memory
     "tests/jobs/outbox": True,
     "tests/jobs/pages": False,  # HTML, except the pages whose SQL is more than a lookup
     "tests/jobs/pages/test_attention.py": True,

@@ -17,13 +17,13 @@ from jobs.api.request_decoding import decode_query
 from jobs.api.requests import LARGEST
 from jobs.api.schema import operation
 from jobs.live.job_messages import OVER
-from jobs.live.sse import MEDIA_TYPE, JobUpdates, Limits, Principal
+from jobs.live.sse import MEDIA_TYPE, JobUpdates, Principal, StreamLimits
 from jobs.live.topics import Topic
 from jobs.models import Job
 from jobs.rules.errors import BadInput, NotFound, NotPermitted
 
 NO_CONTENT = 204
-LIMITS = Limits()
+LIMITS = StreamLimits()
 
 
 class StreamRenderer(BaseRenderer):
@@ -67,12 +67,12 @@ class StreamBaseView(APIBaseView):
         """What is chosen within the account's sight, for as long as the account may see it."""
         topic, caller = choose(self.access), Principal.of(request)
 
-        def ask() -> Topic:
+        def authorize() -> Topic:
             access = caller.access()
             access.require(self.reads)
             return choose(access)
 
-        return streamed(request, lambda: JobUpdates(topic, ask=ask, seen=seen, limits=LIMITS).messages())
+        return streamed(request, lambda: JobUpdates(topic, authorize=authorize, seen=seen, limits=LIMITS).messages())
 
 
 class JobStream(StreamBaseView):

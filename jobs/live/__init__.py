@@ -12,6 +12,6 @@ session    one open socket
 """
 
 from jobs.live.hub import hub, open_sockets
-from jobs.live.session import Limits, Session
+from jobs.live.session import Session, SocketLimits
 
-__all__ = ["Limits", "Session", "hub", "open_sockets"]
+__all__ = ["Session", "SocketLimits", "hub", "open_sockets"]

@@ -1,4 +1,4 @@
-"""One hub per process: it knows what is watched, loads each change once, and hands it to every mailbox.
+"""One hub per process: it knows what is watched, loads each change once, and hands it to every queue.
 
 Hints say which jobs changed. As they may be lost, the hub also compares revisions with the database about once a
 second while anybody watches; that look decides what belongs to a list, too. It all happens on the server's event loop,
@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
 import structlog
+from channels.db import database_sync_to_async
 
 from jobs.live import broadcast
 from jobs.live.job_messages import JobMessage, load
 from jobs.live.send_queue import SendQueue
-from jobs.live.threads import in_thread
 from jobs.live.topics import Topic, revisions
 
 log = structlog.get_logger(__name__)
@@ -31,8 +31,8 @@ LOAD_FACTOR = 4.0
 FRESH_SECONDS = 5.0
 NEWEST = sys.maxsize
 
-_load = in_thread(load)
-_revisions = in_thread(revisions)
+_load = database_sync_to_async(load, thread_sensitive=False)
+_revisions = database_sync_to_async(revisions, thread_sensitive=False)
 
 
 @dataclass
@@ -40,22 +40,22 @@ class Room:
     """The sockets of one topic, its jobs, and the revision of each that all of them got."""
 
     members: set[int]
-    mailboxes: set[SendQueue] = field(default_factory=set)
+    queues: set[SendQueue] = field(default_factory=set)
     posted: dict[int, int] = field(default_factory=dict)
 
     def post(self, frame: JobMessage) -> None:
         """Give a newer state to everybody here."""
         if frame.job_id in self.members and frame.revision > self.posted.get(frame.job_id, -1):
             self.posted[frame.job_id] = frame.revision
-            for mailbox in self.mailboxes:
-                mailbox.post(frame)
+            for queue in self.queues:
+                queue.post(frame)
 
     def settle(self, found: dict[int, int]) -> dict[int, int]:
         """These are the members now: say which left; the ones with news, and the revision that is the news."""
         for job_id in self.members - found.keys():
             self.posted.pop(job_id, None)
-            for mailbox in self.mailboxes:
-                mailbox.gone(job_id)
+            for queue in self.queues:
+                queue.gone(job_id)
         self.members = set(found)
         return {job_id: revision for job_id, revision in found.items() if revision > self.posted.get(job_id, -1)}
 
@@ -74,20 +74,20 @@ class Hub:
 
     # --- what sockets call ---------------------------------------------------------------------
 
-    def join(self, topic: Topic, mailbox: SendQueue) -> None:
-        """From now on the mailbox gets every newer state of the topic's jobs."""
+    def join(self, topic: Topic, queue: SendQueue) -> None:
+        """From now on the queue gets every newer state of the topic's jobs."""
         if topic not in self.rooms:
             self._arrange(self.rooms | {topic: Room(members=set() if topic.job is None else {topic.job})})
-        self.rooms[topic].mailboxes.add(mailbox)
+        self.rooms[topic].queues.add(queue)
         if not self._tasks:
             self._start()
         self._stranger.set()
 
-    def leave(self, topic: Topic, mailbox: SendQueue) -> None:
-        """The mailbox gets nothing more."""
+    def leave(self, topic: Topic, queue: SendQueue) -> None:
+        """The queue gets nothing more."""
         room = self.rooms[topic]
-        room.mailboxes.discard(mailbox)
-        if not room.mailboxes:
+        room.queues.discard(queue)
+        if not room.queues:
             self._arrange({other: room for other, room in self.rooms.items() if other != topic})
 
     async def current(
@@ -101,7 +101,7 @@ class Hub:
 
     def sockets(self) -> int:
         """How many sockets are open."""
-        return sum(len(room.mailboxes) for room in self.rooms.values())
+        return sum(len(room.queues) for room in self.rooms.values())
 
     # --- what keeps it going -------------------------------------------------------------------
 

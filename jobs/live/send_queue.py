@@ -27,7 +27,7 @@ class SendQueue:
     """The newest state of each job wins; at most `WINDOW` frames are under way, so memory is bounded by the jobs.
 
     Browsers do not acknowledge that a job is gone. So at most `GONE_WINDOW` such messages are under way; instead of
-    more, the mailbox `wants_snapshot`, which is acknowledged and shows the same.
+    more, the queue `wants_snapshot`, which is acknowledged and shows the same.
 
     Belongs to one event loop. `wake` is set when there may be something to send, `over_since` while the state sent last
     is one that no worker can change, `last_gone` is the job last said to be gone.

@@ -12,11 +12,11 @@ import structlog
 from django.conf import settings
 from django.db import Error as DatabaseFailure
 
-from jobs.live import Limits, Session, hub
+from jobs.live import Session, SocketLimits, hub
 from jobs.live.authorization import NOT_FOUND, Denied, Request
 from jobs.live.close_reasons import OVERLOADED, Closing
 from jobs.live.close_reasons import denied as refused
-from jobs.live.session import Receive, Send, ask_admission, ask_identity
+from jobs.live.session import Receive, Send, authorize_in_thread, identify_in_thread
 
 log = structlog.get_logger(__name__)
 
@@ -26,8 +26,8 @@ CLOSE_TIMEOUT = 5.0
 class JobSocket:
     """An ASGI application: the job, the project or the list in the address, live."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
-        self._limits = limits or Limits()
+    def __init__(self, limits: SocketLimits | None = None) -> None:
+        self._limits = limits or SocketLimits()
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Serve one socket. It is accepted before it is refused, as browsers see the code of an open one only."""
@@ -48,9 +48,9 @@ class JobSocket:
 
     async def _admit(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> Session:
         try:
-            caller = await ask_identity(ticket=ticket_of(scope), session_key=_session_key(scope))
+            caller = await identify_in_thread(ticket=ticket_of(scope), session_key=_session_key(scope))
             request = Request(caller, **scope["url_route"]["kwargs"])
-            topic = await ask_admission(request)
+            topic = await authorize_in_thread(request)
         except DatabaseFailure as failure:
             log.warning("live_admission_failed", error=repr(failure))
             raise Denied(OVERLOADED.code) from failure

@@ -8,6 +8,6 @@ following    the feed of outward events
 from jobs.live.principals import Principal
 from jobs.live.sse.event_feed import follow
 from jobs.live.sse.job_stream import JobUpdates
-from jobs.live.sse.protocol import MEDIA_TYPE, Limits
+from jobs.live.sse.protocol import MEDIA_TYPE, StreamLimits
 
-__all__ = ["MEDIA_TYPE", "JobUpdates", "Limits", "Principal", "follow"]
+__all__ = ["MEDIA_TYPE", "JobUpdates", "Principal", "StreamLimits", "follow"]

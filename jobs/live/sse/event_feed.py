@@ -11,7 +11,7 @@ import structlog
 from channels.db import database_sync_to_async
 from django.db import Error as DatabaseFailure
 
-from jobs.live.sse.protocol import PING, Limits, message
+from jobs.live.sse.protocol import PING, StreamLimits, message
 from jobs.models import Event
 from jobs.rules.errors import Refused
 from jobs.serializers import encode
@@ -42,7 +42,7 @@ class News:
 _news: WeakKeyDictionary[asyncio.AbstractEventLoop, News] = WeakKeyDictionary()
 
 
-async def follow(page: Page, *, after: int, check: Callable[[], None], limits: Limits) -> AsyncIterator[bytes]:
+async def follow(page: Page, *, after: int, check: Callable[[], None], limits: StreamLimits) -> AsyncIterator[bytes]:
     """Events with ids larger than `after`, ascending, each once; then new ones as they come.
 
     `page` answers the next few events after an id, none where there are no more. `check` raises Refused when the
@@ -56,7 +56,7 @@ async def follow(page: Page, *, after: int, check: Callable[[], None], limits: L
         log.info("feed_ended", reason=repr(reason))
 
 
-async def _followed(page: Page, *, after: int, check: Callable[[], None], limits: Limits) -> AsyncIterator[bytes]:
+async def _followed(page: Page, *, after: int, check: Callable[[], None], limits: StreamLimits) -> AsyncIterator[bytes]:
     load = database_sync_to_async(page, thread_sensitive=False)
     news = _news.setdefault(asyncio.get_running_loop(), News())
     said = checked = time.monotonic()

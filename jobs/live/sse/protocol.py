@@ -9,7 +9,7 @@ PING = b":\n\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class StreamLimits:
     """Seconds: between pings, between two looks at the permissions, until a job that is over ends its stream."""
 
     ping_every: float = 15

@@ -9,6 +9,7 @@ from itertools import count
 from typing import Any
 
 import pytest
+from channels.db import database_sync_to_async
 from channels.routing import URLRouter
 from channels.sessions import CookieMiddleware
 from channels.testing import WebsocketCommunicator
@@ -16,8 +17,7 @@ from django.conf import settings
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
-from jobs.live import Limits
-from jobs.live.threads import in_thread
+from jobs.live import SocketLimits
 from jobs.models import Membership
 from jobs.routing import addresses
 
@@ -27,7 +27,7 @@ SECONDS = 5.0
 
 async def run(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Call what uses the database in a thread of its own, as a worker's request does."""
-    return await in_thread(function)(*args, **kwargs)
+    return await database_sync_to_async(function, thread_sensitive=False)(*args, **kwargs)
 
 
 def sign_in(*permissions: str, projects: Sequence[str] = ()) -> tuple[User, str]:
@@ -43,7 +43,7 @@ def sign_in(*permissions: str, projects: Sequence[str] = ()) -> tuple[User, str]
 class Browser:
     """One socket."""
 
-    def __init__(self, path: str, *, session_key: str = "", limits: Limits | None = None) -> None:
+    def __init__(self, path: str, *, session_key: str = "", limits: SocketLimits | None = None) -> None:
         headers = [(b"cookie", f"{settings.SESSION_COOKIE_NAME}={session_key}".encode())] if session_key else []
         application = CookieMiddleware(URLRouter(addresses(limits)))
         self.socket = WebsocketCommunicator(application, path, headers=headers)
@@ -102,7 +102,7 @@ Watch = Callable[..., Browser]
 
 @pytest.fixture
 async def watch() -> AsyncIterator[Watch]:
-    """Make a browser: `watch("/ws/jobs", session_key=key, limits=Limits(…))`; it leaves when the test ends."""
+    """Make a browser: `watch("/ws/jobs", session_key=key, limits=SocketLimits(…))`; it leaves when the test ends."""
     browsers: list[Browser] = []
 
     def make(path: str, **kwargs: Any) -> Browser:

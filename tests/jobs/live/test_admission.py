@@ -7,7 +7,7 @@ from django.contrib.sessions.models import Session
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from jobs.live import Limits
+from jobs.live import SocketLimits
 from jobs.live.authorization import Request, authorize
 from jobs.live.principals import Principal
 from jobs.models import Membership
@@ -15,7 +15,7 @@ from tests.factories import make_job
 from tests.jobs.live.conftest import Watch, run, sign_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
-STRICT = Limits(tick=0.05, access_every=0.1)
+STRICT = SocketLimits(tick=0.05, access_every=0.1)
 ADDRESSES = ["/ws/jobs", "/ws/jobs/1", "/ws/projects/a"]
 
 

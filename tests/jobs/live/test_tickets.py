@@ -15,7 +15,7 @@ from django.utils import timezone
 from knox.models import AuthToken
 
 from jobs import watchdog
-from jobs.live import Limits, tickets
+from jobs.live import SocketLimits, tickets
 from jobs.live.close_reasons import denied
 from jobs.live.principals import Principal
 from jobs.models import Ticket
@@ -26,7 +26,7 @@ from tests.jobs.live.conftest import Watch, run, sign_in
 from tests.jobs.races.concurrency import crew
 
 pytestmark = pytest.mark.django_db(transaction=True)
-STRICT = Limits(tick=0.05, access_every=0.1)
+STRICT = SocketLimits(tick=0.05, access_every=0.1)
 ADDRESSES = ["/ws/jobs", "/ws/jobs/{job}", "/ws/projects/a"]
 
 
