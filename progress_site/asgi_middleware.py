@@ -16,7 +16,7 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
-class AtRoot:
+class RootPath:
     """The site answers at the root of its host; a client cannot move it (Daphne obeys its Daphne-Root-Path)."""
 
     def __init__(self, application: Application) -> None:

@@ -97,7 +97,7 @@ MIDDLEWARE = [
     "progress_site.session_security.SessionAgeMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "progress_site.session_security.LogMiddleware",
+    "progress_site.client_ip.LogMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 
@@ -146,13 +146,13 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
 # Ten wrong passwords for one name from one address close that pair for fifteen minutes after the last of them;
-# a wrong password meanwhile does not make it longer. What counts as an address: progress_site.session_security.
+# a wrong password meanwhile does not make it longer. progress_site.client_ip defines the address.
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_LOCKOUT_CALLABLE = "progress_site.error_views.locked_out"
-AXES_CLIENT_IP_CALLABLE = "progress_site.session_security.client_network"
+AXES_CLIENT_IP_CALLABLE = "progress_site.client_ip.client_network"
 AXES_RESET_ON_SUCCESS = True
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False

@@ -16,7 +16,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 from structlog.contextvars import get_contextvars
 
-from progress_site.session_security import LogMiddleware, client_network
+from progress_site.client_ip import LogMiddleware, client_network
 
 pytestmark = pytest.mark.django_db
 

@@ -25,7 +25,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
 
-from jobs.management.daphne_server import DRAIN_SECONDS, GracefulServer
+from jobs.management.daphne.server import DRAIN_SECONDS, GracefulServer
 from jobs.management.deliverer_loop import Deliverer
 from jobs.management.watchdog_loop import Watchdog
 
