@@ -14,18 +14,18 @@ CLIENT_PREFIX = 64
 
 
 class LogMiddleware(RequestMiddleware):
-    """A line in the log for each request, with the address that the count of wrong passwords believes, too."""
+    """Log line of each request, with the client's address."""
 
     @classmethod
     def bind_ip(cls, request: HttpRequest) -> None:
-        """`ip` in every line of this request."""
+        """Bind `ip` to every log line of this request."""
         address = client_address(request)
         structlog.contextvars.bind_contextvars(ip=str(address) if address else None)
 
 
 def client_network(request: HttpRequest) -> str | None:
-    """Where a request comes from, for counting wrong passwords: an IPv4 address, or the network of an IPv6 one, of
-    which a single machine has all addresses."""
+    """Return the network of the client for counting wrong passwords: an IPv4 address, or the network of an IPv6
+    address."""
     address = client_address(request)
     if isinstance(address, IPv6Address):
         return str(IPv6Address(int(address) >> CLIENT_PREFIX << CLIENT_PREFIX))
@@ -33,10 +33,10 @@ def client_network(request: HttpRequest) -> str | None:
 
 
 def client_address(request: HttpRequest) -> IPv4Address | IPv6Address | None:
-    """The address that a request comes from.
+    """Return the address of the client.
 
-    X-Forwarded-For is read only where the connection comes from one of TRUSTED_PROXIES, and from its end, up to the
-    first address that is none of them: what stands before that was written by the client itself.
+    X-Forwarded-For is read only if the connection comes from one of TRUSTED_PROXIES. It is read from its end up to the
+    first address that is not a trusted proxy: the client itself may have written everything before that.
     """
     address = _address(request.META.get("REMOTE_ADDR", ""))
     for hop in reversed(request.headers.get("X-Forwarded-For", "").split(",")):

@@ -19,8 +19,10 @@ EXTENDED_EVERY = 600
 
 
 class HeadersMiddleware:
-    """No answer stays in a cache that others can read, no page has features that it does not use, and no page of
-    another site gets at ours. What an answer says of itself stays."""
+    """Security headers: private caches only, no unused browser features, no use by pages of other sites.
+
+    Headers that a response has already stay as they are.
+    """
 
     def __init__(self, get_response: Respond) -> None:
         self.get_response = get_response
@@ -35,7 +37,7 @@ class HeadersMiddleware:
 
 
 def _keep_private(request: HttpRequest, response: HttpResponseBase) -> None:
-    """A program may keep an answer of the API with its ETag; a page is kept nowhere."""
+    """Forbid shared caches. An API client may keep a response with its ETag; a page is never stored."""
     if request.path.startswith(API):
         patch_cache_control(response, private=True, no_cache=True)
     else:
@@ -43,8 +45,10 @@ def _keep_private(request: HttpRequest, response: HttpResponseBase) -> None:
 
 
 class SessionAgeMiddleware:
-    """A session ends SESSION_HOURS after the last page that somebody opened. What a page asks for by itself does
-    not count, so that one left open on a screen does not keep its operator signed in for ever."""
+    """End of a session SESSION_HOURS after the last page that its operator opened.
+
+    Requests that a page sends by itself do not count: a page left open would otherwise keep the session alive forever.
+    """
 
     def __init__(self, get_response: Respond) -> None:
         self.get_response = get_response
@@ -56,7 +60,7 @@ class SessionAgeMiddleware:
         return response
 
     def _extend(self, request: HttpRequest) -> None:
-        """Written at most once in ten minutes: each time is a write to the database."""
+        """Extend the session, at most once in ten minutes, because each extension writes to the database."""
         now = int(time.time())
         if now - request.session.get(EXTENDED_AT, 0) >= EXTENDED_EVERY:
             request.session[EXTENDED_AT] = now

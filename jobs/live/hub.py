@@ -1,8 +1,11 @@
-"""One hub per process: it knows what is watched, loads each change once, and hands it to every queue.
+"""Hub of a process: it loads each changed job once and posts it to every send queue that watches it.
 
-Hints say which jobs changed. As they may be lost, the hub also compares revisions with the database about once a
-second while anybody watches; that look decides what belongs to a list, too. It all happens on the server's event loop,
-only queries run in threads.
+Hints say which jobs changed. They may be lost, so the hub also compares revisions with the database about once a
+second while there is a subscription; that comparison also finds the jobs of a list. Everything happens on the
+server's event loop, only queries run in threads.
+
+It is our own because a Channels group costs an encoding and 75 to 340 µs for every message and socket. Here a message
+is encoded once for the process, and only jobs that are watched are loaded.
 """
 
 from __future__ import annotations
@@ -37,21 +40,21 @@ _revisions = database_sync_to_async(revisions, thread_sensitive=False)
 
 @dataclass
 class Room:
-    """The sockets of one topic, its jobs, and the revision of each that all of them got."""
+    """The send queues of one topic, its jobs, and the revision of each that was posted to all of them."""
 
     members: set[int]
     queues: set[SendQueue] = field(default_factory=set)
     posted: dict[int, int] = field(default_factory=dict)
 
     def post(self, frame: JobMessage) -> None:
-        """Give a newer state to everybody here."""
+        """Post a newer state to every queue."""
         if frame.job_id in self.members and frame.revision > self.posted.get(frame.job_id, -1):
             self.posted[frame.job_id] = frame.revision
             for queue in self.queues:
                 queue.post(frame)
 
     def settle(self, found: dict[int, int]) -> dict[int, int]:
-        """These are the members now: say which left; the ones with news, and the revision that is the news."""
+        """Replace the members, post those that left as gone, and return the members with news and their revision."""
         for job_id in self.members - found.keys():
             self.posted.pop(job_id, None)
             for queue in self.queues:
@@ -61,7 +64,7 @@ class Room:
 
 
 class Hub:
-    """What the browsers of this process watch. Belongs to one event loop."""
+    """The subscriptions of this process. Belongs to one event loop."""
 
     def __init__(self) -> None:
         self.rooms: dict[Topic, Room] = {}
@@ -75,7 +78,7 @@ class Hub:
     # --- what sockets call ---------------------------------------------------------------------
 
     def join(self, topic: Topic, queue: SendQueue) -> None:
-        """From now on the queue gets every newer state of the topic's jobs."""
+        """Post every newer state of the topic's jobs to this queue from now on."""
         if topic not in self.rooms:
             self._arrange(self.rooms | {topic: Room(members=set() if topic.job is None else {topic.job})})
         self.rooms[topic].queues.add(queue)
@@ -84,7 +87,7 @@ class Hub:
         self._stranger.set()
 
     def leave(self, topic: Topic, queue: SendQueue) -> None:
-        """The queue gets nothing more."""
+        """Post nothing more to this queue."""
         room = self.rooms[topic]
         room.queues.discard(queue)
         if not room.queues:
@@ -93,20 +96,20 @@ class Hub:
     async def current(
         self, topic: Topic, *, newer_than: dict[int, int] | None = None
     ) -> tuple[list[JobMessage], set[int]]:
-        """The frames of the topic's jobs as stored now (those newer than given revisions), and the ids of all."""
+        """Return the stored state of the topic's jobs (those newer than given revisions), and the ids of all."""
         found = (await _revisions([topic]))[topic]
         than = newer_than or {}
         wanted = {job_id: revision for job_id, revision in found.items() if revision > than.get(job_id, -1)}
         return await self._get(wanted), set(found)
 
     def sockets(self) -> int:
-        """How many sockets are open."""
+        """Return the number of open sockets and streams."""
         return sum(len(room.queues) for room in self.rooms.values())
 
     # --- what keeps it going -------------------------------------------------------------------
 
     def hint(self, job_ids: Iterable[int]) -> None:
-        """These jobs may have changed."""
+        """Note that these jobs may have changed."""
         for job_id in job_ids:
             if self._rooms_of(job_id):
                 self._dirty[job_id] = NEWEST
@@ -124,7 +127,7 @@ class Hub:
         self._tasks = [asyncio.get_running_loop().create_task(step) for step in steps]
 
     async def _push(self) -> None:
-        """Load what changed and is watched, once, and post it; not more often than every PUSH_PAUSE."""
+        """Load the changed jobs that are watched and post them; at most once in PUSH_PAUSE."""
         await self._changed.wait()
         self._changed.clear()
         started = time.monotonic()
@@ -135,7 +138,7 @@ class Hub:
         await _pause(PUSH_PAUSE, since=started)
 
     async def _look(self) -> None:
-        """Compare with the database: about once a second, sooner when a job is heard of that nobody knew."""
+        """Compare with the database: about once a second, sooner after a hint of a job that is in no room."""
         started = time.monotonic()
         if self.rooms:
             for topic, found in (await _revisions(self.rooms)).items():
@@ -159,7 +162,7 @@ class Hub:
         self._stranger.clear()
 
     async def _get(self, wanted: dict[int, int]) -> list[JobMessage]:
-        """The frames of these jobs, each with at least this revision; loaded unless it was just now."""
+        """Return the messages of these jobs, each with at least the given revision; cached ones only while fresh."""
         async with self._loading:
             now = time.monotonic()
             missing = [job_id for job_id, least in wanted.items() if not self._has(job_id, least, now=now)]
@@ -181,17 +184,17 @@ _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
 
 
 def hub() -> Hub:
-    """The hub of the running event loop."""
+    """Return the hub of the running event loop."""
     return _hubs.setdefault(asyncio.get_running_loop(), Hub())
 
 
 def open_sockets() -> int:
-    """How many sockets of this process are open."""
+    """Return the number of open sockets and streams of this process."""
     return sum(each.sockets() for each in _hubs.values())
 
 
 async def _repeat(step: Callable[[], Awaitable[None]]) -> None:
-    """For ever; while the database is down the first failure is logged, then the recovery."""
+    """Repeat forever. While the database is down, the first failure is logged."""
     is_failing = False
     while True:
         try:
@@ -206,5 +209,5 @@ async def _repeat(step: Callable[[], Awaitable[None]]) -> None:
 
 
 async def _pause(least: float, *, since: float) -> None:
-    """Leave most of the time to others, however long the step took."""
+    """Sleep in proportion to the time that the step took, so that other requests get most of it."""
     await asyncio.sleep(max(least, (time.monotonic() - since) * LOAD_FACTOR))

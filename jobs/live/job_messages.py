@@ -1,4 +1,4 @@
-"""The state of a job, encoded once for every socket that gets it."""
+"""State of a job, encoded once for every listener."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class JobMessage:
 
 
 def load(job_ids: Collection[int]) -> list[JobMessage]:
-    """The newest state of these jobs, with a constant number of queries. Deleted ones are left out."""
+    """Load the newest state of these jobs with a constant number of queries. Deleted ones are left out."""
     # The bodies bring the jobs up to date with their phases, so a frame has the revision that its body shows.
     jobs = list(Job.objects.filter(pk__in=job_ids))
     bodies = job_bodies(jobs, now=timezone.now())
@@ -37,12 +37,12 @@ def load(job_ids: Collection[int]) -> list[JobMessage]:
 
 
 def snapshot(frames: Iterable[JobMessage]) -> str:
-    """The message that begins a topic."""
+    """Return the message that begins a topic."""
     return '{"type":"snapshot","jobs":[' + ",".join(frame.body for frame in frames) + "]}"
 
 
 def gone(job_id: int) -> str:
-    """The message that a job is no longer there, or no longer in the list."""
+    """Return the message that a job was deleted or has left the list."""
     return f'{{"type":"gone","id":{job_id}}}'
 
 

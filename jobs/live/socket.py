@@ -1,4 +1,4 @@
-"""The door of the websockets."""
+"""ASGI application of the websockets."""
 
 from __future__ import annotations
 
@@ -24,13 +24,14 @@ CLOSE_TIMEOUT = 5.0
 
 
 class JobSocket:
-    """An ASGI application: the job, the project or the list in the address, live."""
+    """Websocket of the job, the project or the list in its address."""
 
     def __init__(self, limits: SocketLimits | None = None) -> None:
         self._limits = limits or SocketLimits()
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        """Serve one socket. It is accepted before it is refused, as browsers see the code of an open one only."""
+        """Serve one socket. It is accepted before it is refused, since browsers see only the close code of an open
+        socket."""
         await receive()
         try:
             session = await self._admit(scope, receive, send)
@@ -58,14 +59,14 @@ class JobSocket:
 
 
 async def unknown_address(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-    """An ASGI application for addresses without a channel."""
+    """Close sockets at addresses without a channel."""
     await receive()
     await send({"type": "websocket.accept"})
     await _close(send, refused(NOT_FOUND))
 
 
 def ticket_of(scope: MutableMapping[str, Any]) -> str | None:
-    """The ticket in the address, None where it has none."""
+    """Return the ticket in the address, None if there is none."""
     given = parse_qs(scope["query_string"].decode("latin1"), keep_blank_values=True)
     return given["ticket"][0] if "ticket" in given else None
 
@@ -76,7 +77,7 @@ def _session_key(scope: MutableMapping[str, Any]) -> str | None:
 
 
 async def _close(send: Send, closing: Closing) -> None:
-    """Say why and close. A browser that does not read, or has left, holds nobody up."""
+    """Send the reason and close. A timeout covers browsers that do not read or have left."""
     said = [{"type": "websocket.send", "text": closing.message}] if closing.message else []
     for event in (*said, closing.frame):
         with suppress(TimeoutError, OSError):

@@ -1,4 +1,4 @@
-"""Marks: each is a report of named items, durable when the call returns."""
+"""Marks: reports of named items, durable when the call returns."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 
 class Named(NamedTuple):
-    """An item as its report names it."""
+    """Item as its report names it."""
 
     id: int
     key: str
@@ -32,17 +32,17 @@ class Named(NamedTuple):
 
 
 def images() -> ItemQuerySet:
-    """Every item that is no upload batch."""
+    """Return every item that is not an upload batch."""
     return Item.objects.exclude(phase__code=UPLOAD)
 
 
 def batches() -> ItemQuerySet:
-    """The items that are upload batches."""
+    """Return the items that are upload batches."""
     return Item.objects.filter(phase__code=UPLOAD)
 
 
 def find(among: ItemQuerySet, ids: Sequence[int], *, what: str) -> list[Named]:
-    """The items of these ids in their order, each once; KeyError names the first one that is missing."""
+    """Return the items of these ids in their order, each once; KeyError names the first one that is missing."""
     wanted = list(dict.fromkeys(ids))
     found: dict[int, Named] = {}
     # In portions, because SQLite bounds the number of parameters of a statement.
@@ -56,9 +56,9 @@ def find(among: ItemQuerySet, ids: Sequence[int], *, what: str) -> list[Named]:
 
 
 def mark(items: Sequence[Named], status: ItemStatus, *, error: str = "", worker: str) -> list[int]:
-    """Report these items; the ids of those that are in this status now, and ours where it is `processing`.
+    """Report these items; return the ids of those that now have this status (and for `processing` this worker).
 
-    A thousand are one transaction for each phase. What was refused is logged with the reason.
+    Each thousand items of a phase are one transaction. Refusals are logged with their reason.
     """
     taken: list[int] = []
     for phase, own in _by_phase(items).items():

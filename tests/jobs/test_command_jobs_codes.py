@@ -24,7 +24,7 @@ WRONG: list[tuple[list[str], int, str]] = [
     (["list", "--status", "done"], 1, "invalid choice"),
     (["list", "--limit", "0"], 1, "from 1 to 1000"),
     (["threshold", "JOB", "items", "101"], 1, "from 0 to 100"),
-    (["watch", "JOB", "--interval", "0"], 1, "from 0.1 to 60"),
+    (["watch", "JOB", "--interval", "0"], 1, "Enter 0.1 to 60"),
     (["force-complete", "JOB"], 2, "reason"),
     (["skip", "JOB"], 2, "Name the items"),
     (["retry", "JOB", "--reason", "x" * 2001], 2, "2000"),
@@ -91,4 +91,4 @@ def test_a_database_that_does_not_answer_is_a_sentence_and_exit_code_1() -> None
         raise OperationalError("connection refused")
 
     with connection.execute_wrapper(away):
-        assert fails("list") == (1, "The database does not answer: connection refused")
+        assert fails("list") == (1, "The database does not answer. Check it and try again: connection refused")

@@ -88,7 +88,7 @@ CASES = {
         {"origin": "https://ops.example.org"},
         ["opened as https://ops.example.org", f"http://{PUBLIC}", "proxy_set_header Host", "ALLOWED_HOSTS"],
     ),
-    "the browser tells no origin": ({}, {"origin": "null"}, ["The browser named no origin"]),
+    "the browser tells no origin": ({}, {"origin": "null"}, ["The browser sent no origin"]),
     "the referer is of another host": (
         {"SECURE_PROXY_SSL_HEADER": ("HTTP_X_FORWARDED_PROTO", "https")},
         {"referer": "https://ops.example.org/admin/login/?next=/secret", "x-forwarded-proto": "https"},
@@ -97,7 +97,7 @@ CASES = {
     "the referer is nonsense": (
         {"SECURE_PROXY_SSL_HEADER": ("HTTP_X_FORWARDED_PROTO", "https")},
         {"referer": "https://[", "x-forwarded-proto": "https"},
-        ["The browser named no origin"],
+        ["The browser sent no origin"],
     ),
 }
 

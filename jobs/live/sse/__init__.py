@@ -1,8 +1,8 @@
-"""Live state and the feed as server-sent events, for what reads HTTP and no websockets.
+"""Live state and the event feed as server-sent events, for clients without websockets.
 
-messages     the notation
-watching     jobs: what the websockets say
-following    the feed of outward events
+protocol     the format of server-sent events, and the limits of a stream
+job_stream   jobs: the same messages as on the websockets
+event_feed   the feed of outward events
 """
 
 from jobs.live.principals import Principal

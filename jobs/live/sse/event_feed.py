@@ -1,4 +1,4 @@
-"""The feed of outward events, as one listener follows it."""
+"""Feed of outward events for one listener."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ Page = Callable[[int], Sequence[OutwardEvent]]
 
 
 class News:
-    """The id of the newest outward event: one query for all who follow, twice a second while anybody does."""
+    """Id of the newest outward event: one query for all listeners, twice a second while there are any."""
 
     def __init__(self) -> None:
         self._looking = asyncio.Lock()
         self._id, self._looked_at = 0, float("-inf")
 
     async def newest(self) -> int:
-        """The id, at most LOOK_PAUSE old."""
+        """Return the id, at most LOOK_PAUSE seconds old."""
         async with self._looking:
             if time.monotonic() - self._looked_at >= LOOK_PAUSE:
                 self._id = await _newest()
@@ -43,10 +43,10 @@ _news: WeakKeyDictionary[asyncio.AbstractEventLoop, News] = WeakKeyDictionary()
 
 
 async def follow(page: Page, *, after: int, check: Callable[[], None], limits: StreamLimits) -> AsyncIterator[bytes]:
-    """Events with ids larger than `after`, ascending, each once; then new ones as they come.
+    """Yield the events with ids larger than `after`, ascending, each once; then new ones as they come.
 
-    `page` answers the next few events after an id, none where there are no more. `check` raises Refused when the
-    feed may not be read any more, which ends the stream.
+    `page` returns the next few events after an id, none at the end. `check` raises Refused when the feed may no longer
+    be read, which ends the stream.
     """
     yield PING
     try:

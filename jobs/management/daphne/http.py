@@ -11,7 +11,7 @@ from daphne.server import Server
 
 
 class DrainingRequest(WebRequest):
-    """A request that tells its client not to send another on this connection once the server is stopping.
+    """Request that closes its connection once the server is stopping.
 
     While the client of a stream does not read, `room` is not set, and the stream waits.
     """
@@ -23,7 +23,7 @@ class DrainingRequest(WebRequest):
         self.streams = False
 
     def handle_reply(self, message: dict[str, Any]) -> None:
-        """Pass the answer on."""
+        """Pass the response on."""
         if self.server.draining and message.get("type") == "http.response.start" and self.channel is not None:
             self.channel.persistent = False
             message = {**message, "headers": [*message.get("headers", []), (b"connection", b"close")]}
@@ -33,47 +33,47 @@ class DrainingRequest(WebRequest):
             self.registerProducer(self, True)
 
     def finish(self) -> None:
-        """The answer is complete."""
+        """Complete the response."""
         if self.streams:
             self.unregisterProducer()
-            self.room.set()  # nobody else will: what is not sent yet is Twisted's alone
+            self.room.set()  # Twisted sends the rest without calling the producer again
         super().finish()
 
     def end_stream(self) -> None:
-        """End a stream, which would not end by itself; other answers are left alone."""
+        """End a stream, which would not end by itself; other responses are left alone."""
         if self.streams and not self.finished and self.channel is not None:
             self.channel.persistent = False
             self.finish()
 
     def abort(self) -> None:
-        """Drop the connection with all that waits for its client."""
+        """Drop the connection with all data that its client has not read."""
         if self.channel is not None:
             self.channel.transport.abortConnection()
 
     # --- what Twisted calls a producer ---------------------------------------------------------
 
     def pauseProducing(self) -> None:  # noqa: N802  (Twisted's name)
-        """The client reads more slowly than we write."""
+        """Pause: the client reads more slowly than we write."""
         self.room.clear()
 
     def resumeProducing(self) -> None:  # noqa: N802  (Twisted's name)
-        """It has read."""
+        """Continue: the client has read."""
         self.room.set()
 
     def stopProducing(self) -> None:  # noqa: N802  (Twisted's name)
-        """It has left."""
+        """Continue after the client has left; sending then fails."""
         self.room.set()
 
 
 class ConnectionFactory(HTTPFactory):
-    """Remembers its connections, so that the idle ones can be closed when the server stops."""
+    """Factory that knows its connections, so that the idle ones can be closed when the server stops."""
 
     def __init__(self, server: Server) -> None:
         super().__init__(server)
         self.connections: WeakSet[Any] = WeakSet()
 
     def buildProtocol(self, addr: Any) -> Any:  # noqa: N802  (Twisted's name)
-        """A connection."""
+        """Create a connection."""
         connection = super().buildProtocol(addr)
         connection.requestFactory = DrainingRequest
         self.connections.add(connection)

@@ -26,7 +26,7 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class GracefulServer(Server):
-    """Daphne that on SIGTERM stops accepting, lets the requests in flight end, and only then leaves.
+    """Daphne that on SIGTERM stops accepting, completes the requests in flight, and only then ends.
 
     It waits for DRAIN_SECONDS at most, and a second signal ends that. `overdue` is True afterwards if
     requests were still in flight.
@@ -55,7 +55,7 @@ class GracefulServer(Server):
         super().run()
 
     def listen_success(self, port: Any) -> None:
-        """The port is open; from now on its connections are ours, which Daphne offers no other way to say."""
+        """Replace the connection factory of the open port: Daphne has no setting for it."""
         super().listen_success(port)
         self.factory.doStart()
         port.factory = self.factory
@@ -64,13 +64,13 @@ class GracefulServer(Server):
         self.ready(port.getHost().port)
 
     def listen_error(self, failure: Any) -> None:
-        """The port is taken or not allowed."""
+        """Log that the port is taken or not allowed."""
         self.failed = True
         log.error("listen_failed", error=failure.getErrorMessage())
         super().listen_error(failure)
 
     async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
-        """Send, and wait until there is room for more; a client that reads nothing for too long is dropped."""
+        """Send, and wait until there is room for more; drop a client that reads nothing for DEAF_SECONDS."""
         await super().handle_reply(protocol, message)
         if isinstance(protocol, DrainingRequest):
             try:
@@ -96,12 +96,12 @@ class GracefulServer(Server):
         self._stop_when_idle()
 
     def stop(self) -> None:
-        """Leave now; `overdue` tells whether something was still in flight."""
+        """Stop now; `overdue` tells whether a request was still in flight."""
         self.overdue = self._in_flight()
         super().stop()
 
     def kill_all_applications(self) -> None:
-        """Cancel what is in flight, without waiting for the threads that it may keep busy."""
+        """Cancel the requests in flight, without waiting for the threads that they may keep busy."""
         for details in self.connections.values():
             if "application_instance" in details:
                 details["application_instance"].cancel()

@@ -89,7 +89,7 @@ def test_list_shows_whose_tokens_there_are_and_no_secret() -> None:
     run("create", "w2")
     first, second = run("list").splitlines()
     assert first.split()[1:4] == ["w1", "worker", "red"]
-    assert second.endswith("all projects  for ever  never used")
+    assert second.endswith("all projects  no expiry  never used")
     assert secret[:8] not in first
 
 

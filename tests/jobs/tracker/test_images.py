@@ -131,7 +131,7 @@ def test_a_job_of_no_images_is_completed(tracker: ProgressTracker) -> None:
 def test_what_is_out_of_bounds_is_refused_and_nothing_is_stored(
     tracker: ProgressTracker, name: str, paths: list[str], splits: list[str] | None
 ) -> None:
-    with pytest.raises(ValueError, match=r"give each|^The "):
+    with pytest.raises(ValueError, match=r"Give one split|^The "):
         tracker.create_job(name, paths, splits)
     assert not Job.objects.exists()
 
