@@ -178,7 +178,7 @@ def database(name: str, *, default: str, password: str = "") -> dict[str, Any]:
         raise ImproperlyConfigured(f"Set {name} ?conn_max_age to a number of seconds.")
     if config["CONN_MAX_AGE"] != 0 and config["OPTIONS"]["pool"]:
         raise ImproperlyConfigured(
-            f"Add pool=off to {name} with conn_max_age: the pool already keeps connections open."
+            f"Add pool=off to {name}, or remove conn_max_age: the pool already keeps connections."
         )
     return {**config, "PASSWORD": password} if password else config
 

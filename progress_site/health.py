@@ -83,9 +83,7 @@ class ProbeMiddleware:
 class _Jobs:
     def collect(self) -> Iterator[Metric]:
         yield _gauge("progress_jobs", "Jobs by status.", "status", _jobs("status"))
-        yield _gauge(
-            "progress_jobs_stuck", "Stuck jobs, which will not finish by themselves.", "reason", _jobs("stuck")
-        )
+        yield _gauge("progress_jobs_stuck", "Jobs that cannot finish by themselves.", "reason", _jobs("stuck"))
         yield GaugeMetricFamily("progress_live_sockets", "Open websockets of this process.", value=open_sockets())
         yield _gauge("progress_items", "Items by outcome.", "status", _items())
         yield _gauge("progress_deliveries", "Deliveries that are not sent.", "status", _deliveries())
@@ -100,7 +98,7 @@ def _heartbeats() -> Iterator[Metric]:
     now, silent = timezone.now(), _silences()
     ages = GaugeMetricFamily(
         "progress_process_heartbeat_age_seconds",
-        "Seconds since the last heartbeat of a process of this kind.",
+        "Seconds since the last heartbeat of this kind of process.",
         labels=["kind"],
     )
     for kind, seen_at in process_heartbeats.last_heard().items():
@@ -108,9 +106,7 @@ def _heartbeats() -> Iterator[Metric]:
             ages.add_metric([kind], max(0.0, (now - seen_at).total_seconds()))
     yield ages
     values = {kind: int(kind in silent) for kind in process_heartbeats.KINDS}
-    yield _gauge(
-        "progress_process_silent", "1 if no process of this kind sent a heartbeat for a minute.", "kind", values
-    )
+    yield _gauge("progress_process_silent", "1 if this kind of process sent no heartbeat for a minute.", "kind", values)
 
 
 def _silences() -> dict[str, str]:

@@ -26,7 +26,7 @@ def https_reason() -> str:
         return ""
     if settings.HTTPS_IS_GIVEN:
         return "The setting HTTPS is on."
-    return f"ALLOWED_HOSTS names {', '.join(settings.PUBLIC_HOSTS)}, which is not this machine. Set HTTPS=off to turn it off."
+    return f"ALLOWED_HOSTS names {', '.join(settings.PUBLIC_HOSTS)}, which is not this machine. HTTPS=off turns it off."
 
 
 def log_https() -> None:
@@ -41,7 +41,7 @@ def log_https() -> None:
 
 def refused_host(request: HttpRequest) -> str:
     """Return the refused Host, and log it at most once a minute."""
-    host = request.META.get("HTTP_HOST", "")[:SHOWN] or "A request without a Host"
+    host = request.META.get("HTTP_HOST", "")[:SHOWN] or "(no Host header)"
     _log_host(host, int(time.monotonic() / MINUTE))
     return host
 

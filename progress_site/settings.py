@@ -213,7 +213,7 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Progress Site",
-    "DESCRIPTION": "Progress of long-running pipeline jobs: workers report results, operators watch jobs and act on them.",
+    "DESCRIPTION": "Progress of long-running pipeline jobs: workers report, operators watch and act.",
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SCHEMA_PATH_PREFIX": "/api/v1",

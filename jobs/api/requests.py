@@ -16,15 +16,15 @@ from jobs.api.size_limits import check_blob, check_checksum
 from jobs.rules.errors import BadInput
 from jobs.rules.pipelines import PhaseSpec
 from jobs.rules.statuses import ItemStatus, Shortfall, Trigger
+from jobs.rules.strict_json import LARGEST_INTEGER
 from jobs.tracking import NewItem, Result
 
 MOST_ITEMS = 5000
 MOST_RESULTS = 1000
 MOST_PHASES = 100
-LARGEST = 2**53
 JOB_ARGUMENTS = ("name", "kind", "project", "metadata", "threshold", "asset_types", "reopen")
 
-Number = Annotated[int, Meta(ge=0, le=LARGEST)]
+Number = Annotated[int, Meta(ge=0, le=LARGEST_INTEGER)]
 Percentage = Annotated[int, Meta(ge=0, le=100)]
 Seconds = Annotated[int, Meta(ge=1, le=31_536_000)]
 Limit = Annotated[int, Meta(ge=1, le=1000)]

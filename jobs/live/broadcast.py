@@ -32,7 +32,7 @@ def touch(job_ids: Iterable[int]) -> None:
     """Notify all processes that these jobs have a new revision; from any thread, without waiting."""
     ids = frozenset(job_ids)
     for listener in tuple(_listeners):
-        listener.tell(ids)
+        listener.notify(ids)
     if _shared_layer() is not None:
         _publisher.put(ids)
 
@@ -74,25 +74,25 @@ class Listener:
     def __init__(self, on_hint: Callable[[frozenset[int]], None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._on_hint = on_hint
-        self._pile = ChangedJobs()
+        self._changed = ChangedJobs()
 
-    def tell(self, ids: frozenset[int]) -> None:
+    def notify(self, ids: frozenset[int]) -> None:
         """Schedule the delivery of these ids, unless one is scheduled already; from any thread."""
-        if self._pile.add(ids):
+        if self._changed.add(ids):
             try:
                 self._loop.call_soon_threadsafe(self._deliver)
             except RuntimeError:  # the loop was closed
                 _listeners.discard(self)
 
     def _deliver(self) -> None:
-        self._on_hint(self._pile.take())
+        self._on_hint(self._changed.take())
 
 
 class Publisher:
     """Thread that passes hints to other processes, so that a slow or dead channel layer delays no caller of `touch`."""
 
     def __init__(self) -> None:
-        self._pile = ChangedJobs()
+        self._changed = ChangedJobs()
         self._wake = Event()
         self._starting = Lock()
         self._thread: Thread | None = None
@@ -100,7 +100,7 @@ class Publisher:
 
     def put(self, ids: frozenset[int]) -> None:
         """Publish these ids soon; from any thread."""
-        if self._pile.add(ids):
+        if self._changed.add(ids):
             self._start()
             self._wake.set()
 
@@ -115,8 +115,8 @@ class Publisher:
         while True:
             self._wake.wait()
             self._wake.clear()
-            self._publish(loop, self._pile.take())
-            time.sleep(PUBLISH_PAUSE)  # what comes meanwhile leaves together
+            self._publish(loop, self._changed.take())
+            time.sleep(PUBLISH_PAUSE)  # hints of this time are published together
 
     def _publish(self, loop: asyncio.AbstractEventLoop, ids: frozenset[int]) -> None:
         """Publish once. The first failure and the recovery are logged, not each hint in between."""

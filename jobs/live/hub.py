@@ -28,7 +28,7 @@ from jobs.live.topics import Topic, revisions
 log = structlog.get_logger(__name__)
 
 PUSH_PAUSE = 0.25
-LOOK_PAUSE = 1.0
+COMPARE_PAUSE = 1.0
 FAILURE_PAUSE = 2.0
 LOAD_FACTOR = 4.0
 FRESH_SECONDS = 5.0
@@ -46,14 +46,14 @@ class Room:
     queues: set[SendQueue] = field(default_factory=set)
     posted: dict[int, int] = field(default_factory=dict)
 
-    def post(self, frame: JobMessage) -> None:
+    def post(self, message: JobMessage) -> None:
         """Post a newer state to every queue."""
-        if frame.job_id in self.members and frame.revision > self.posted.get(frame.job_id, -1):
-            self.posted[frame.job_id] = frame.revision
+        if message.job_id in self.members and message.revision > self.posted.get(message.job_id, -1):
+            self.posted[message.job_id] = message.revision
             for queue in self.queues:
-                queue.post(frame)
+                queue.post(message)
 
-    def settle(self, found: dict[int, int]) -> dict[int, int]:
+    def replace_members(self, found: dict[int, int]) -> dict[int, int]:
         """Replace the members, post those that left as gone, and return the members with news and their revision."""
         for job_id in self.members - found.keys():
             self.posted.pop(job_id, None)
@@ -68,11 +68,11 @@ class Hub:
 
     def __init__(self) -> None:
         self.rooms: dict[Topic, Room] = {}
-        self._frames: dict[int, JobMessage] = {}
+        self._messages: dict[int, JobMessage] = {}
         self._dirty: dict[int, int] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._loading = asyncio.Lock()
-        self._changed, self._stranger = asyncio.Event(), asyncio.Event()
+        self._changed, self._new_job = asyncio.Event(), asyncio.Event()
         self._lists: list[Room] = []
 
     # --- what sockets call ---------------------------------------------------------------------
@@ -84,7 +84,7 @@ class Hub:
         self.rooms[topic].queues.add(queue)
         if not self._tasks:
             self._start()
-        self._stranger.set()
+        self._new_job.set()
 
     def leave(self, topic: Topic, queue: SendQueue) -> None:
         """Post nothing more to this queue."""
@@ -114,7 +114,7 @@ class Hub:
             if self._rooms_of(job_id):
                 self._dirty[job_id] = NEWEST
             elif self._lists:
-                self._stranger.set()
+                self._new_job.set()
         if self._dirty:
             self._changed.set()
 
@@ -123,7 +123,7 @@ class Hub:
         self._lists = [room for topic, room in rooms.items() if topic.job is None]
 
     def _start(self) -> None:
-        steps = (broadcast.listen(self.hint), _repeat(self._push), _repeat(self._look))
+        steps = (broadcast.listen(self.hint), _repeat(self._push), _repeat(self._compare))
         self._tasks = [asyncio.get_running_loop().create_task(step) for step in steps]
 
     async def _push(self) -> None:
@@ -132,47 +132,47 @@ class Hub:
         self._changed.clear()
         started = time.monotonic()
         dirty, self._dirty = self._dirty, {}
-        for frame in await self._get({job_id: least for job_id, least in dirty.items() if self._rooms_of(job_id)}):
-            for room in self._rooms_of(frame.job_id):
-                room.post(frame)
+        for message in await self._get({job_id: least for job_id, least in dirty.items() if self._rooms_of(job_id)}):
+            for room in self._rooms_of(message.job_id):
+                room.post(message)
         await _pause(PUSH_PAUSE, since=started)
 
-    async def _look(self) -> None:
+    async def _compare(self) -> None:
         """Compare with the database: about once a second, sooner after a hint of a job that is in no room."""
         started = time.monotonic()
         if self.rooms:
             for topic, found in (await _revisions(self.rooms)).items():
                 self._note(topic, found)
-        self._frames = {job_id: frame for job_id, frame in self._frames.items() if self._rooms_of(job_id)}
+        self._messages = {job_id: message for job_id, message in self._messages.items() if self._rooms_of(job_id)}
         await _pause(PUSH_PAUSE, since=started)
-        await self._wait_for_stranger(LOOK_PAUSE - PUSH_PAUSE if self.rooms else None)
+        await self._wait_for_new_job(COMPARE_PAUSE - PUSH_PAUSE if self.rooms else None)
 
     def _note(self, topic: Topic, found: dict[int, int]) -> None:
         room = self.rooms.get(topic)
-        for job_id, revision in (room.settle(found) if room else {}).items():
+        for job_id, revision in (room.replace_members(found) if room else {}).items():
             self._dirty[job_id] = max(revision, self._dirty.get(job_id, 0))
             self._changed.set()
 
-    async def _wait_for_stranger(self, seconds: float | None) -> None:
+    async def _wait_for_new_job(self, seconds: float | None) -> None:
         try:
             async with asyncio.timeout(seconds):
-                await self._stranger.wait()
+                await self._new_job.wait()
         except TimeoutError:
             return
-        self._stranger.clear()
+        self._new_job.clear()
 
     async def _get(self, wanted: dict[int, int]) -> list[JobMessage]:
         """Return the messages of these jobs, each with at least the given revision; cached ones only while fresh."""
         async with self._loading:
             now = time.monotonic()
             missing = [job_id for job_id, least in wanted.items() if not self._has(job_id, least, now=now)]
-            for frame in await _load(missing) if missing else ():
-                self._frames[frame.job_id] = frame
-        return [self._frames[job_id] for job_id in wanted if job_id in self._frames]
+            for message in await _load(missing) if missing else ():
+                self._messages[message.job_id] = message
+        return [self._messages[job_id] for job_id in wanted if job_id in self._messages]
 
     def _has(self, job_id: int, least: int, *, now: float) -> bool:
-        frame = self._frames.get(job_id)
-        return frame is not None and frame.revision >= least and now - frame.loaded_at < FRESH_SECONDS
+        message = self._messages.get(job_id)
+        return message is not None and message.revision >= least and now - message.loaded_at < FRESH_SECONDS
 
     def _rooms_of(self, job_id: int) -> list[Room]:
         lists = [room for room in self._lists if job_id in room.members]

@@ -30,15 +30,15 @@ class JobMessage:
 
 def load(job_ids: Collection[int]) -> list[JobMessage]:
     """Load the newest state of these jobs with a constant number of queries. Deleted ones are left out."""
-    # The bodies bring the jobs up to date with their phases, so a frame has the revision that its body shows.
+    # The bodies bring the jobs up to date with their phases, so a message has the revision that its body shows.
     jobs = list(Job.objects.filter(pk__in=job_ids))
     bodies = job_bodies(jobs, now=timezone.now())
-    return [_frame(job, encode(body).decode()) for job, body in zip(jobs, bodies, strict=True)]
+    return [_message(job, encode(body).decode()) for job, body in zip(jobs, bodies, strict=True)]
 
 
-def snapshot(frames: Iterable[JobMessage]) -> str:
+def snapshot(messages: Iterable[JobMessage]) -> str:
     """Return the message that begins a topic."""
-    return '{"type":"snapshot","jobs":[' + ",".join(frame.body for frame in frames) + "]}"
+    return '{"type":"snapshot","jobs":[' + ",".join(message.body for message in messages) + "]}"
 
 
 def gone(job_id: int) -> str:
@@ -46,7 +46,7 @@ def gone(job_id: int) -> str:
     return f'{{"type":"gone","id":{job_id}}}'
 
 
-def _frame(job: Job, body: str) -> JobMessage:
+def _message(job: Job, body: str) -> JobMessage:
     return JobMessage(
         job_id=job.pk,
         revision=job.revision,

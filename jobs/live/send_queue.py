@@ -51,18 +51,18 @@ class SendQueue:
         self._known, self._pending = {}, {}
         self.wants_snapshot = True
 
-    def post(self, frame: JobMessage) -> None:
+    def post(self, message: JobMessage) -> None:
         """Queue a newer state in place of the waiting one."""
-        waiting = self._pending.get(frame.job_id)
-        newest = waiting.revision if waiting else self._known.get(frame.job_id, -1)
-        if frame.revision > newest:
-            self._pending[frame.job_id] = frame
+        waiting = self._pending.get(message.job_id)
+        newest = waiting.revision if waiting else self._known.get(message.job_id, -1)
+        if message.revision > newest:
+            self._pending[message.job_id] = message
             self.wake.set()
 
-    def repeat(self, frame: JobMessage) -> None:
+    def repeat(self, message: JobMessage) -> None:
         """Queue a state that the browser lacks, even if it was sent before."""
-        self._known.pop(frame.job_id, None)
-        self.post(frame)
+        self._known.pop(message.job_id, None)
+        self.post(message)
 
     def gone(self, job_id: int) -> None:
         """Queue the message that a job was deleted or has left the list."""
@@ -77,10 +77,10 @@ class SendQueue:
 
     def snapshot(self, shown: Sequence[JobMessage], *, now: float) -> str:
         """Return the message that shows these jobs; drop waiting states that are not newer."""
-        for frame in shown:
-            self._note(frame, now=now)
+        for message in shown:
+            self._note(message, now=now)
         if self._shows_gone:
-            there = {frame.job_id for frame in shown}
+            there = {message.job_id for message in shown}
             self._pending = {job_id: waits for job_id, waits in self._pending.items() if waits or job_id in there}
         self._pending = {job_id: waits for job_id, waits in self._pending.items() if not waits or self._is_newer(waits)}
         self.wants_snapshot = self._shows_gone = False
@@ -94,9 +94,9 @@ class SendQueue:
         taken = None if self.is_full or self.wants_snapshot else self.pull(now=now)
         if taken is None:
             return None
-        job_id, frame = taken
-        self._sent.append(SentMessage(job_id, frame.revision if frame else 0, now, is_gone=frame is None))
-        return frame.text if frame else job_messages.gone(job_id)
+        job_id, message = taken
+        self._sent.append(SentMessage(job_id, message.revision if message else 0, now, is_gone=message is None))
+        return message.text if message else job_messages.gone(job_id)
 
     def pull(self, *, now: float) -> tuple[int, JobMessage | None] | None:
         """Return the job that waits longest and its newest state (None: it is gone), for a listener that does not
@@ -104,12 +104,12 @@ class SendQueue:
         if not self._pending:
             return None
         job_id = next(iter(self._pending))
-        frame = self._pending.pop(job_id)
-        if frame is None:
+        message = self._pending.pop(job_id)
+        if message is None:
             self.last_gone = job_id
         else:
-            self._note(frame, now=now)
-        return job_id, frame
+            self._note(message, now=now)
+        return job_id, message
 
     def acknowledge(self, job_id: int | None, revision: int) -> bool:
         """Acknowledge a job's messages up to this revision (without a job: the snapshot); False if none was sent."""
@@ -150,9 +150,9 @@ class SendQueue:
     def _gone_under_way(self) -> int:
         return sum(sent.is_gone for sent in self._sent)
 
-    def _is_newer(self, frame: JobMessage) -> bool:
-        return frame.revision > self._known.get(frame.job_id, -1)
+    def _is_newer(self, message: JobMessage) -> bool:
+        return message.revision > self._known.get(message.job_id, -1)
 
-    def _note(self, frame: JobMessage, *, now: float) -> None:
-        self._known[frame.job_id] = frame.revision
-        self.over_since = now if frame.is_over else None
+    def _note(self, message: JobMessage, *, now: float) -> None:
+        self._known[message.job_id] = message.revision
+        self.over_since = now if message.is_over else None

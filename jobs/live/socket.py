@@ -34,7 +34,7 @@ class JobSocket:
         socket."""
         await receive()
         try:
-            session = await self._admit(scope, receive, send)
+            session = await self._authorize(scope, receive, send)
         except Denied as denied:
             await send({"type": "websocket.accept"})
             await _close(send, refused(denied.code))
@@ -47,13 +47,13 @@ class JobSocket:
         if closing is not None:
             await _close(send, closing)
 
-    async def _admit(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> Session:
+    async def _authorize(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> Session:
         try:
             caller = await identify_in_thread(ticket=ticket_of(scope), session_key=_session_key(scope))
             request = Request(caller, **scope["url_route"]["kwargs"])
             topic = await authorize_in_thread(request)
         except DatabaseFailure as failure:
-            log.warning("live_admission_failed", error=repr(failure))
+            log.warning("live_authorization_failed", error=repr(failure))
             raise Denied(OVERLOADED.code) from failure
         return Session(hub(), topic, request=request, limits=self._limits, receive=receive, send=send)
 
@@ -78,8 +78,8 @@ def _session_key(scope: MutableMapping[str, Any]) -> str | None:
 
 async def _close(send: Send, closing: Closing) -> None:
     """Send the reason and close. A timeout covers browsers that do not read or have left."""
-    said = [{"type": "websocket.send", "text": closing.message}] if closing.message else []
-    for event in (*said, closing.frame):
+    before = [{"type": "websocket.send", "text": closing.message}] if closing.message else []
+    for event in (*before, closing.frame):
         with suppress(TimeoutError, OSError):
             async with asyncio.timeout(CLOSE_TIMEOUT):
                 await send(event)

@@ -9,14 +9,13 @@ from enum import StrEnum
 from jobs.rules import names
 from jobs.rules.errors import BadInput
 from jobs.rules.statuses import ItemStatus
-from jobs.rules.strict_json import storable
+from jobs.rules.strict_json import LARGEST_INTEGER, storable
 from jobs.tracking import NewItem
 
 UPLOAD = "upload"
 SUFFIX = f"/{UPLOAD}"
 LONGEST = {"name": 200 - len(SUFFIX), "image path": 1024, "split": 64}
-MOST_PENDING = 10_000
-MOST_NUMBER = 2**53
+MAX_PENDING = 10_000
 
 
 class Status(StrEnum):
@@ -86,11 +85,11 @@ def pending_limit(limit: object) -> int:
     """Return the number of images that one fetch may return: at least 1, at most 10,000."""
     if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
         raise ValueError(f"Enter a limit of at least 1 as a whole number, not {limit!r}.")
-    return min(limit, MOST_PENDING)
+    return min(limit, MAX_PENDING)
 
 
 def number(value: object, *, what: str) -> int:
     """Return a whole number from 0 on; ValueError for anything else."""
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MOST_NUMBER:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= LARGEST_INTEGER:
         raise ValueError(f"Enter the {what} as a whole number from 0 on, not {value!r}.")
     return value

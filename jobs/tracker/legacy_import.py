@@ -16,6 +16,7 @@ from jobs.models import Item, Phase
 from jobs.rules import names, pipelines
 from jobs.rules.pipelines import KindOptions
 from jobs.rules.statuses import ItemStatus
+from jobs.rules.strict_json import LARGEST_INTEGER
 from jobs.tracker import checkpoints, uploads
 from jobs.tracker.arguments import LONGEST, fault_of, sentence
 from jobs.tracker.legacy_db import OldFile, OldJob, OldRow
@@ -138,7 +139,7 @@ def _is_batch(row: OldRow) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int) and 0 <= value <= 2**53
+    return isinstance(value, int) and 0 <= value <= LARGEST_INTEGER
 
 
 def _counted(phase: Phase) -> Counter[ItemStatus]:

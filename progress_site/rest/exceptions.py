@@ -51,14 +51,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer a request that cannot be served, such as one for a host that is missing in ALLOWED_HOSTS."""
     host = refused_host(request) if isinstance(exception, DisallowedHost) else ""
     if request.path.startswith(ROOT):
-        return _response(
-            problem(
-                400,
-                detail=f"This site does not serve the host {host}. An operator can add it to ALLOWED_HOSTS."
-                if host
-                else "",
-            )
-        )
+        return _response(problem(400, detail=_host_detail(host) if host else ""))
     return HttpResponse(render_to_string("400.html", {"host": host}), status=400)
 
 
@@ -91,9 +84,12 @@ def _unhandled(request: HttpRequest, status: int) -> dict[str, Any]:
         request.get_host()
     except DisallowedHost:
         host = request.META.get("HTTP_HOST", "")[:200]
-        detail = f"This site does not serve the host {host!r}. An operator can add it to ALLOWED_HOSTS."
-        return problem(400, detail=detail, code="host_not_allowed")
+        return problem(400, detail=_host_detail(host), code="host_not_allowed")
     return problem(400, code="malformed_request")
+
+
+def _host_detail(host: str) -> str:
+    return f"This site does not serve the host {host!r}. An operator can add it to ALLOWED_HOSTS."
 
 
 def _response(body: dict[str, Any], *, headers: Mapping[str, str] | None = None) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""Behind a proxy: probes by address, and refusals that name what was seen and the setting that mends it."""
+"""Behind a proxy: probes by address, and refusals that name the cause and the setting to change."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LOGIN = "/admin/login/"
 
 @pytest.fixture(autouse=True)
 def _say_it_again() -> None:
-    """What is logged once a minute is logged once a test."""
+    """Reset the logs that appear once a minute."""
     proxies._log_host.cache_clear()
     proxies._log_origin.cache_clear()
 

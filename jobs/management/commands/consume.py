@@ -47,7 +47,7 @@ class Command(BaseCommand):
             reader.run(interval=interval)
             return
         try:
-            number = reader.drain()
+            messages = reader.drain()
         except consumer.FAILURES as error:
             raise CommandError(f"Reading the queue failed. Check the broker and AMQP_URL: {error!r}") from error
-        self.stdout.write(f"{number} messages read.")
+        self.stdout.write(f"{messages} messages read.")

@@ -11,6 +11,7 @@ from django.core.management.base import CommandParser
 
 from jobs.operations import ACTS, Operation
 from jobs.rules.statuses import JobStatus
+from jobs.rules.strict_json import LARGEST_INTEGER
 
 ORDERINGS = ("-updated_at", "updated_at", "-created_at", "created_at", "name", "-name")
 MOST = 1000
@@ -134,7 +135,7 @@ def _percentage(text: str) -> int:
 
 
 def _id(text: str) -> int:
-    return _whole(text, least=1, most=2**53)
+    return _whole(text, least=1, most=LARGEST_INTEGER)
 
 
 def _whole(text: str, *, least: int, most: int) -> int:

@@ -1,4 +1,4 @@
-"""Who may watch what, when the socket opens and while it is open."""
+"""Authorization of sockets, when they open and while they are open."""
 
 from __future__ import annotations
 

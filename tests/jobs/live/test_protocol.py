@@ -1,4 +1,4 @@
-"""What the two sides say to each other."""
+"""Protocol between server and browser."""
 
 from __future__ import annotations
 

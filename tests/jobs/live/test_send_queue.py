@@ -1,4 +1,4 @@
-"""What waits for one browser."""
+"""Send queue of one browser."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from jobs.live.send_queue import GONE_WINDOW, WINDOW, SendQueue
 
 
 def frame(job_id: int, revision: int, *, is_over: bool = False) -> JobMessage:
-    """A state of a job."""
+    """Make a state of a job."""
     body = json.dumps({"id": job_id, "revision": revision})
     return JobMessage(job_id, revision, is_over, body, body, 0.0)
 
 
 def taken(queue: SendQueue) -> list[tuple[int, int]]:
-    """Everything that can be sent now: (job, revision)."""
+    """Return everything that can be sent now: (job, revision)."""
     texts = iter(lambda: queue.take(now=1.0), None)
     return [(message["id"], message.get("revision", -1)) for message in map(json.loads, texts)]
 
 
 @pytest.fixture
 def queue() -> SendQueue:
-    """Of a socket that has just got an empty snapshot and said so."""
+    """Queue of a socket that has acknowledged an empty snapshot."""
     queue = SendQueue()
     queue.snapshot([], now=0.0)
     queue.acknowledge(None, 0)

@@ -92,7 +92,7 @@ def test_new_images_of_a_finished_job_begin_a_new_run(tracker: ProgressTracker, 
 def test_an_unknown_job_has_no_progress_and_an_unknown_name_no_id(tracker: ProgressTracker) -> None:
     """C6."""
     assert tracker.get_progress(10**9) == {}
-    assert tracker.get_job_id("nobody") is None
+    assert tracker.get_job_id("unknown") is None
     assert tracker.get_pending_images(10**9) == []
     assert tracker.reset_stuck_images(10**9) == tracker.reset_error_images(10**9) == 0
 

@@ -1,4 +1,4 @@
-"""manage.py import_tracker: what the old file says is here afterwards, or the difference is told."""
+"""manage.py import_tracker: the import equals the old file, or the difference is printed."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def file(tmp_path: Path) -> Path:
 
 
 def bring(path: Path, *options: str) -> tuple[str, str]:
-    """Import the file; what it printed, and what it said beside."""
+    """Import the file; return stdout and stderr."""
     out, beside = StringIO(), StringIO()
     call_command("import_tracker", str(path), *options, stdout=out, stderr=beside)
     return out.getvalue(), beside.getvalue()
 
 
 def fails(path: Path, *options: str) -> tuple[int, str]:
-    """Import the file in vain; the exit code, and all that it said."""
+    """Import a file that fails; return the exit code and all output."""
     out, beside = StringIO(), StringIO()
     with pytest.raises(CommandError) as caught:
         call_command("import_tracker", str(path), *options, stdout=out, stderr=beside)
@@ -43,22 +43,22 @@ def fails(path: Path, *options: str) -> tuple[int, str]:
 
 
 def cut_off(*_: object) -> None:
-    """Somebody presses Ctrl-C."""
+    """Interrupt the import as Ctrl-C does."""
     raise KeyboardInterrupt
 
 
 def other_kind(_: Path) -> None:
-    """A job of a name of the file, but of another kind."""
+    """Make a job with a name of the file, but of another kind."""
     make_job(name="dogs", kind="vision", phases=[], asset_types=["image"])
 
 
 def bad_bytes(path: Path) -> None:
-    """A path that is no UTF-8."""
+    """Insert a path that is not UTF-8."""
     run(path, "UPDATE images SET image_path = CAST(? AS TEXT) WHERE id = 1", [[b"\xff"]])
 
 
 def words(text: str) -> list[list[str]]:
-    """The words of each line."""
+    """Return the words of each line."""
     return [line.split() for line in text.splitlines()]
 
 
