@@ -29,7 +29,7 @@ from jobs.db import bulk_sql, event_order  # noqa: E402
 from jobs.models import Delivery, Endpoint, Event, Job, Phase  # noqa: E402
 from jobs.tracking import NewItem, Result  # noqa: E402
 
-# Above every id that the database hands out by itself meanwhile.
+# Above every id that the database generates during the run.
 FAR = 1_000_000
 BY = Actor(name="bench")
 TYPES = ("items.completed", "job.completed")

@@ -57,7 +57,7 @@ class State:
         return "completed" if self.status == "completed" else "pending" if self.status == "pending" else "processing"
 
 
-# Of twenty jobs in a row: so many completed, failed, processing, stuck and pending ones.
+# Numbers of completed, failed, processing, stuck and pending jobs among twenty.
 STATES = (
     State(14, "completed", done=10),
     State(2, "completed", done=8, failed=2),

@@ -62,17 +62,17 @@ def boolean(name: str, *, default: bool) -> bool:
     return TRUTHS[value]
 
 
-def integer(name: str, *, default: int, least: int, most: int) -> int:
+def integer(name: str, *, default: int, minimum: int, maximum: int) -> int:
     """Return an integer within its limits, written in plain digits."""
     value = _digits(name, default=default)
-    if not least <= value <= most:
-        raise ImproperlyConfigured(f"Set {name} to an integer from {least} to {most}, not {value}.")
+    if not minimum <= value <= maximum:
+        raise ImproperlyConfigured(f"Set {name} to an integer from {minimum} to {maximum}, not {value}.")
     return value
 
 
 def seconds(name: str, *, default: int) -> int:
     """Return a duration in whole seconds, from one second to one year."""
-    return integer(name, default=default, least=1, most=LONGEST_SECONDS)
+    return integer(name, default=default, minimum=1, maximum=LONGEST_SECONDS)
 
 
 def percentage(name: str, *, default: int) -> int:

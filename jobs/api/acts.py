@@ -16,7 +16,7 @@ from jobs.api.schema import operation
 from jobs.operations import ACTS, Act, Operation
 from jobs.serializers import job_body
 
-# The description that every call of an act shares.
+# Description that the calls of all acts share.
 ACT: dict[str, Any] = {"tag": "acts", "answer": ActAnswer, "errors": (404, 409)}
 REASON = {"reason": "Storage is back."}
 

@@ -62,7 +62,7 @@ class EndpointPage(TypedDict):
 
 
 class RemovalAnswer(TypedDict):
-    """The endpoint is removed, with this number of deliveries."""
+    """The removal of an endpoint; `detail` has the number of deliveries that were removed with it."""
 
     changed: int
     refused: list[RefusedRow]
@@ -97,8 +97,7 @@ class Endpoints(EndpointBaseView):
         send=EXAMPLE,
     )
     def post(self, request: Request) -> HttpResponse:
-        """Create an endpoint: outward events are sent to the webhook, or with the url `amqp` to the broker, from now
-        on."""
+        """Create an endpoint. New outward events are sent to its webhook, or with the url `amqp` to the broker."""
         given = decode_body(request, EndpointInput)
         added = operations.add_endpoint(
             url=given.url,

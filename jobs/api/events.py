@@ -27,9 +27,9 @@ class Events(feed.Events):
     def post(self, request: Request) -> HttpResponse:
         """Apply one event to the job that it names, which is created if missing. A repeated event changes nothing."""
         given = decode_body(request, requests.EventInput)
-        taken = inbox.ingest_event(
+        ingested = inbox.ingest_event(
             {"type": given.type, "data": given.data}, source=f"account/{self.account.pk}", by=self.actor()
         )
         return json_response(
-            {"applied": taken.applied, "reason": taken.reason, "job": taken.job.pk, "phases": taken.phases}
+            {"applied": ingested.applied, "reason": ingested.reason, "job": ingested.job.pk, "phases": ingested.phases}
         )

@@ -19,9 +19,9 @@ from jobs.rules.errors import BadInput
 T = TypeVar("T", bound=msgspec.Struct)
 
 PLACE = re.compile(r"^(?P<detail>.*?)(?: - at `(?:key in )?\$(?P<path>.*)`)?$", re.DOTALL)
-NAMED = re.compile(r"^Object (?P<what>missing required|contains unknown) field `(?P<name>.*)`$", re.DOTALL)
+NAMED = re.compile(r"^Object (?P<fault>missing required|contains unknown) field `(?P<name>.*)`$", re.DOTALL)
 SENTENCES = {"missing required": "This field is required.", "contains unknown": "This field is unknown. Remove it."}
-NOTHING = "null"
+NULL = "null"
 # Marks a field as a name: `Meta(extra=NAME)`.
 NAME = {"is": "name"}
 INTEGER = re.compile(r"-?[0-9]{1,19}")
@@ -95,7 +95,7 @@ def _given(parameters: QueryDict) -> Iterator[tuple[str, str]]:
     for name, values in parameters.lists():
         if len(values) > 1:
             raise BadInput({name: "Give this parameter only once."})
-        if "\0" in values[0] or values[0].strip().lower() == NOTHING:
+        if "\0" in values[0] or values[0].strip().lower() == NULL:
             raise BadInput({name: "Enter a valid value, or omit this parameter."})
         yield from [(name, values[0])] if values[0] else []
 
@@ -105,5 +105,5 @@ def _refusal(error: msgspec.ValidationError) -> BadInput:
     detail, path = (found["detail"], found["path"] or "") if found else (str(error), "")
     named = NAMED.match(detail)
     if named:
-        return BadInput({f"{path}.{named['name']}".lstrip("."): SENTENCES[named["what"]]})
+        return BadInput({f"{path}.{named['name']}".lstrip("."): SENTENCES[named["fault"]]})
     return BadInput({path.lstrip("."): f"{detail.replace('`', '')}."})

@@ -24,6 +24,7 @@ from jobs.rules.strict_json import LARGEST_INTEGER
 
 NO_CONTENT = 204
 LIMITS = StreamLimits()
+ID_DIGITS = len(str(LARGEST_INTEGER))
 
 
 class StreamRenderer(BaseRenderer):
@@ -53,12 +54,8 @@ def last_event_id(request: Request) -> int | None:
     given = request.headers.get("Last-Event-ID", "").strip()
     if not given:
         return None
-    if not (
-        given.isascii()
-        and given.isdigit()
-        and len(given) <= len(str(LARGEST_INTEGER))
-        and int(given) <= LARGEST_INTEGER
-    ):
+    is_number = given.isascii() and given.isdigit() and len(given) <= ID_DIGITS
+    if not is_number or int(given) > LARGEST_INTEGER:
         raise BadInput({"Last-Event-ID": "Enter the id of a message of this stream."})
     return int(given)
 

@@ -17,7 +17,7 @@ from knox.models import AuthToken
 
 from jobs.models import TokenUse
 
-EVERY, AGAIN = 60.0, 5.0  # seconds between two records of a token, and until the retry of a failed one
+RECORD_SECONDS, RETRY_SECONDS = 60.0, 5.0  # seconds between two records of a token, and until the retry of a failed one
 MAX_KNOWN = 10_000
 LOCK_TIMEOUT = "50ms"
 
@@ -33,7 +33,7 @@ def record_use(token: AuthToken) -> None:
         with _without_waiting(), transaction.atomic():
             _write(token)
     except (DatabaseError, InterfaceError):
-        _due_at[token.pk] = monotonic() + AGAIN
+        _due_at[token.pk] = monotonic() + RETRY_SECONDS
 
 
 def forget() -> None:
@@ -50,7 +50,7 @@ def _is_due(key: str) -> bool:
             return False
         if len(_due_at) >= MAX_KNOWN:
             _due_at.clear()
-        _due_at[key] = now + EVERY
+        _due_at[key] = now + RECORD_SECONDS
     return True
 
 

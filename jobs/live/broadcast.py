@@ -122,7 +122,7 @@ class Publisher:
         """Publish once. The first failure and the recovery are logged, not each hint in between."""
         try:
             loop.run_until_complete(asyncio.wait_for(_send(ids), PUBLISH_TIMEOUT))
-        except Exception as error:  # whatever the layer's client raises
+        except Exception as error:  # any error of the layer's client
             if not self._is_down:
                 log.warning("hints_not_published", error=repr(error))
             self._is_down = True
@@ -167,7 +167,7 @@ async def _end(receiving: asyncio.Task[None], layer: Any) -> None:
     while not receiving.done():
         receiving.cancel()
         await asyncio.wait([receiving], timeout=CANCEL_PAUSE)
-    with suppress(Exception):  # whatever the layer's client raises; what is left is of no use any more
+    with suppress(Exception):  # any error of the layer's client; the connection is not used again
         async with asyncio.timeout(RETRY_PAUSE):
             await layer.flush()
 

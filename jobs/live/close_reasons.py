@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-REASON_BYTES = 123  # the most that fits into a close frame beside its code
+REASON_BYTES = 123  # a close frame has room for this many beside its code
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ class Hub:
         self._changed, self._new_job = asyncio.Event(), asyncio.Event()
         self._lists: list[Room] = []
 
-    # --- what sockets call ---------------------------------------------------------------------
+    # --- subscriptions ---------------------------------------------------------------------------
 
     def join(self, topic: Topic, queue: SendQueue) -> None:
         """Post every newer state of the topic's jobs to this queue from now on."""
@@ -106,7 +106,7 @@ class Hub:
         """Return the number of open sockets and streams."""
         return sum(len(room.queues) for room in self.rooms.values())
 
-    # --- what keeps it going -------------------------------------------------------------------
+    # --- background tasks ----------------------------------------------------------------------
 
     def hint(self, job_ids: Iterable[int]) -> None:
         """Note that these jobs may have changed."""

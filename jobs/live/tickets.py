@@ -18,7 +18,7 @@ from jobs.models import Ticket
 
 LIFETIME = timedelta(seconds=60)
 SECRET_BYTES = 32
-LONGEST = 200
+MAX_LENGTH = 200
 
 
 def issue(caller: Principal) -> str:
@@ -35,7 +35,7 @@ def issue(caller: Principal) -> str:
 
 def redeem(secret: str) -> Principal | None:
     """Use a ticket up and return its principal; None if it is unknown, expired or already used."""
-    if len(secret) > LONGEST:
+    if len(secret) > MAX_LENGTH:
         return None
     ticket = Ticket.objects.filter(pk=_digest(secret)).first()
     if ticket is None or not Ticket.objects.filter(pk=ticket.pk).delete()[0]:

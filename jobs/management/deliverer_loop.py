@@ -16,7 +16,7 @@ from jobs.watchdog import process_heartbeats
 log = structlog.get_logger(__name__)
 
 # The loop checks `stop` at least this often, in seconds.
-LONGEST_WAIT = 0.2
+MAX_WAIT = 0.2
 LOG_SECONDS = 10.0
 
 
@@ -63,7 +63,7 @@ def deliver_until(stop: Event, *, interval: float, timeout: float | None = None)
             log_counts(dispatcher.counts)
             dispatcher.counts.clear()
             log_at = monotonic() + LOG_SECONDS
-        dispatcher.turn(min(LONGEST_WAIT, max(0.0, look_at - monotonic())))
+        dispatcher.turn(min(MAX_WAIT, max(0.0, look_at - monotonic())))
     ended = dispatcher.finish(timeout)
     log_counts(dispatcher.counts)
     close_old_connections()

@@ -12,7 +12,7 @@ from jobs.operations import bulk
 from jobs.watchdog import process_heartbeats
 
 BULK_SECONDS = 1.0
-BREATH_SECONDS = 0.1
+BULK_PAUSE = 0.1
 BEAT_SECONDS = 10.0
 
 log = structlog.get_logger(__name__)
@@ -62,9 +62,9 @@ def sweep_until(stop: Event, *, interval: float) -> None:
 
 
 def act_until(stop: Event, *, interval: float) -> None:
-    """Continue bulk acts; while one is unfinished, pause only for BREATH_SECONDS."""
+    """Continue bulk acts; while one is unfinished, pause only for BULK_PAUSE."""
     while not stop.is_set():
-        stop.wait(min(interval, BREATH_SECONDS) if act_once() else interval)
+        stop.wait(min(interval, BULK_PAUSE) if act_once() else interval)
 
 
 def _pause(stop: Event, seconds: float, *, alive: bool) -> None:

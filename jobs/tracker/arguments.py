@@ -14,7 +14,7 @@ from jobs.tracking import NewItem
 
 UPLOAD = "upload"
 SUFFIX = f"/{UPLOAD}"
-LONGEST = {"name": 200 - len(SUFFIX), "image path": 1024, "split": 64}
+MAX_LENGTHS = {"name": 200 - len(SUFFIX), "image path": 1024, "split": 64}
 MAX_PENDING = 10_000
 
 
@@ -43,18 +43,18 @@ def new_images(paths: Sequence[str | os.PathLike[str]], splits: Sequence[str] | 
         raise ValueError(f"There are {len(paths)} image paths and {len(splits)} splits. Give one split for each image.")
     pairs = zip(paths, splits if splits is not None else [""] * len(paths), strict=False)
     return [
-        NewItem(bounded(path, what="image path"), split=bounded(split, what="split", empty=True))
+        NewItem(bounded(path, field="image path"), split=bounded(split, field="split", empty=True))
         for path, split in pairs
     ]
 
 
-def bounded(value: object, *, what: str, empty: bool = False) -> str:
+def bounded(value: object, *, field: str, empty: bool = False) -> str:
     """Return a text within its limits that both databases can store; a name in its stored form."""
-    given = names.plain(str(value)) if what == "name" else str(value)
-    fault = fault_of(given, longest=LONGEST[what], empty=empty)
+    given = names.plain(str(value)) if field == "name" else str(value)
+    fault = fault_of(given, longest=MAX_LENGTHS[field], empty=empty)
     if fault:
-        raise ValueError(f"The {what} {given[:80]!r} {fault}.")
-    return name_of(given) if what == "name" else given
+        raise ValueError(f"The {field} {given[:80]!r} {fault}.")
+    return name_of(given) if field == "name" else given
 
 
 def name_of(given: str) -> str:
@@ -88,8 +88,8 @@ def pending_limit(limit: object) -> int:
     return min(limit, MAX_PENDING)
 
 
-def number(value: object, *, what: str) -> int:
+def number(value: object, *, field: str) -> int:
     """Return a whole number from 0 on; ValueError for anything else."""
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= LARGEST_INTEGER:
-        raise ValueError(f"Enter the {what} as a whole number from 0 on, not {value!r}.")
+        raise ValueError(f"Enter the {field} as a whole number from 0 on, not {value!r}.")
     return value

@@ -13,7 +13,7 @@ from typing import Any
 from jobs.rules.statuses import ItemStatus
 
 TABLES = {"jobs": ("id", "name"), "images": ("job_id", "image_path")}
-# A path or number that comes twice counts once, in the furthest of its statuses.
+# A repeated path or number counts once, with the status that comes last here.
 RANKED = (ItemStatus.PENDING, ItemStatus.PROCESSING, ItemStatus.FAILED, ItemStatus.COMPLETED)
 RANKS = {"completed": 3, "done": 3, "uploaded": 3, "error": 2, "failed": 2, "processing": 1}
 FETCHED = 5000
@@ -97,7 +97,7 @@ class OldFile:
         sql = "SELECT COUNT(*) FROM images WHERE job_id IS NULL OR job_id NOT IN (SELECT id FROM jobs)"
         return int(self._connection.execute(sql).fetchone()[0])
 
-    # --- the SQL -------------------------------------------------------------------------------------
+    # --- queries -------------------------------------------------------------------------------------
 
     def _rows(self, table: str, job: OldJob, *, key: str, at: str) -> Iterator[OldRow]:
         order = "id" if "id" in self._columns[table] else "rowid"

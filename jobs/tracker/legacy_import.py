@@ -18,14 +18,14 @@ from jobs.rules.pipelines import KindOptions
 from jobs.rules.statuses import ItemStatus
 from jobs.rules.strict_json import LARGEST_INTEGER
 from jobs.tracker import checkpoints, uploads
-from jobs.tracker.arguments import LONGEST, fault_of, sentence
+from jobs.tracker.arguments import MAX_LENGTHS, fault_of, sentence
 from jobs.tracker.legacy_db import OldFile, OldJob, OldRow
 from jobs.tracking import NewItem, Result
 
 T = TypeVar("T")
 BY = Actor(name="import_tracker")
-AT_ONCE = 5000
-LONGEST_TIME = 100
+BATCH_SIZE = 5000
+MAX_TIME_LENGTH = 100
 
 
 @dataclass(slots=True)
@@ -52,14 +52,14 @@ class Imported:
 def survey(file: OldFile, job: OldJob) -> Imported:
     """Count a job's rows in the file and note what cannot be imported. Unreadable if its rows are damaged."""
     found = Imported(job, file.image_counts(job), file.batch_counts(job))
-    fault = fault_of(job.name.strip(), longest=LONGEST["name"]) or names.fault_of(job.name)
+    fault = fault_of(job.name.strip(), longest=MAX_LENGTHS["name"]) or names.fault_of(job.name)
     if fault:
         found.left_out.append(f"Job {job.id} is left out: its name {job.name[:40]!a} {fault}.")
         found.is_named = False
         return found
     found.job = job = replace(job, name=names.plain(job.name))
     for row in file.images(job):
-        fault = fault_of(row.key, longest=LONGEST["image path"])
+        fault = fault_of(row.key, longest=MAX_LENGTHS["image path"])
         if fault:
             found.left_out.append(f"{job.name}: an image is left out: its path {row.key[:40]!a} {fault}.")
     for row in file.batches(job):
@@ -118,11 +118,11 @@ def _result(row: OldRow) -> Result:
 
 
 def _images(file: OldFile, job: OldJob) -> Iterator[OldRow]:
-    return (row for row in file.images(job) if not fault_of(row.key, longest=LONGEST["image path"]))
+    return (row for row in file.images(job) if not fault_of(row.key, longest=MAX_LENGTHS["image path"]))
 
 
 def _new_image(row: OldRow) -> NewItem:
-    return NewItem(row.key, split=sentence(row.split)[: LONGEST["split"]])
+    return NewItem(row.key, split=sentence(row.split)[: MAX_LENGTHS["split"]])
 
 
 def _new_batch(row: OldRow) -> NewItem:
@@ -131,7 +131,7 @@ def _new_batch(row: OldRow) -> NewItem:
 
 def _time(at: str | None) -> str | None:
     """Return a time as text, without characters that a database refuses."""
-    return None if at is None else sentence(at)[:LONGEST_TIME]
+    return None if at is None else sentence(at)[:MAX_TIME_LENGTH]
 
 
 def _is_batch(row: OldRow) -> bool:
@@ -153,5 +153,5 @@ def _counted(phase: Phase) -> Counter[ItemStatus]:
 
 def _portions(values: Iterator[T] | Iterable[T]) -> Iterator[list[T]]:
     stream = iter(values)
-    while portion := list(islice(stream, AT_ONCE)):
+    while portion := list(islice(stream, BATCH_SIZE)):
         yield portion

@@ -17,8 +17,8 @@ from jobs.rules.statuses import ItemStatus, Outcome
 from jobs.tracker.arguments import UPLOAD
 from jobs.tracking import Result
 
-AT_ONCE = 1000
-TAKEN = (Outcome.APPLIED, Outcome.DUPLICATE)
+BATCH_SIZE = 1000
+MARKED = (Outcome.APPLIED, Outcome.DUPLICATE)
 log = structlog.get_logger(__name__)
 
 
@@ -41,17 +41,17 @@ def batches() -> ItemQuerySet:
     return Item.objects.filter(phase__code=UPLOAD)
 
 
-def find(among: ItemQuerySet, ids: Sequence[int], *, what: str) -> list[Named]:
+def find(among: ItemQuerySet, ids: Sequence[int], *, kind: str) -> list[Named]:
     """Return the items of these ids in their order, each once; KeyError names the first one that is missing."""
     wanted = list(dict.fromkeys(ids))
     found: dict[int, Named] = {}
-    # In portions, because SQLite bounds the number of parameters of a statement.
-    for start in range(0, len(wanted), AT_ONCE):
-        rows = among.filter(pk__in=wanted[start : start + AT_ONCE])
+    # In portions, because SQLite limits the number of parameters of a statement.
+    for start in range(0, len(wanted), BATCH_SIZE):
+        rows = among.filter(pk__in=wanted[start : start + BATCH_SIZE])
         found |= {row[0]: Named(*row) for row in rows.values_list("pk", "key", "phase_id", "phase__job_id")}
     missing = [pk for pk in wanted if pk not in found]
     if missing:
-        raise KeyError(f"There is no {what} {missing[0]}.")
+        raise KeyError(f"There is no {kind} {missing[0]}.")
     return [found[pk] for pk in wanted]
 
 
@@ -60,11 +60,11 @@ def mark(items: Sequence[Named], status: ItemStatus, *, error: str = "", worker:
 
     Each thousand items of a phase are one transaction. Refusals are logged with their reason.
     """
-    taken: list[int] = []
+    marked: list[int] = []
     for phase, own in _by_phase(items).items():
-        for start in range(0, len(own), AT_ONCE):
-            taken += _report(phase, own[start : start + AT_ONCE], status, error=error, worker=worker)
-    return taken
+        for start in range(0, len(own), BATCH_SIZE):
+            marked += _report(phase, own[start : start + BATCH_SIZE], status, error=error, worker=worker)
+    return marked
 
 
 def _by_phase(items: Sequence[Named]) -> dict[Phase, list[Named]]:
@@ -77,11 +77,11 @@ def _by_phase(items: Sequence[Named]) -> dict[Phase, list[Named]]:
 def _report(phase: Phase, items: Sequence[Named], status: ItemStatus, *, error: str, worker: str) -> list[int]:
     results = [Result(item.key, status, error=error) for item in items]
     reported = tracking.report(phase, worker=worker, results=results, leased=False, by=Actor(name=worker))
-    taken = []
+    marked = []
     for item, answer in zip(items, reported.results, strict=True):
-        if answer.outcome in TAKEN:
-            taken.append(item.id)
+        if answer.outcome in MARKED:
+            marked.append(item.id)
         else:
             fields = {"outcome": str(answer.outcome), "detail": answer.detail}
             log.info("tracker.refused", job_id=item.job, item_id=item.id, mark=str(status), **fields)
-    return taken
+    return marked

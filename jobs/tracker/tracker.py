@@ -62,7 +62,7 @@ class ProgressTracker:
         The job appears with all its images or not at all. New images start a new run of a finished job.
         ValueError for fewer splits than paths, and for a text outside its limits.
         """
-        name = bounded(name, what="name")
+        name = bounded(name, field="name")
         images = new_images(image_paths, splits)
         with unit_of_work():
             job = tracking.create_job(name=name, items=images, reopen=True, by=Actor(name=self.worker)).job
@@ -117,10 +117,10 @@ class ProgressTracker:
 
         KeyError for an unknown id, and ValueError for an unknown status; nothing is marked then.
         """
-        items = marks.find(marks.images(), image_ids, what="image")
-        taken = marks.mark(items, MARKS[Status(status)], error=sentence(error), worker=self.worker)
+        items = marks.find(marks.images(), image_ids, kind="image")
+        marked = marks.mark(items, MARKS[Status(status)], error=sentence(error), worker=self.worker)
         self._changed.update(item.job for item in items)
-        return taken
+        return marked
 
     # --- figures -------------------------------------------------------------------------------------
 
@@ -159,7 +159,7 @@ class ProgressTracker:
             raise KeyError(f"There is no job {job_id}.")
         return text.report(job.name, self.get_progress_by_split(job_id))
 
-    # --- going on after a fault ----------------------------------------------------------------------
+    # --- resets --------------------------------------------------------------------------------------
 
     @retry_on_lock
     def reset_stuck_images(self, job_id: int) -> int:
@@ -198,7 +198,7 @@ class ProgressTracker:
 
     @retry_on_lock
     def _mark_batch(self, batch_id: int, status: ItemStatus, *, error: str = "") -> bool:
-        items = marks.find(marks.batches(), [batch_id], what="batch")
+        items = marks.find(marks.batches(), [batch_id], kind="batch")
         return bool(marks.mark(items, status, error=error, worker=self.worker))
 
     @retry_on_lock
@@ -211,7 +211,7 @@ class ProgressTracker:
         """Return the uploaded batches, in the same shape."""
         return uploads.listed(job_id, uploaded=True)
 
-    # --- the end -------------------------------------------------------------------------------------
+    # --- closing -------------------------------------------------------------------------------------
 
     def close(self) -> None:
         """Close the database connection of this thread; all marks are durable already. A later call opens a new one."""

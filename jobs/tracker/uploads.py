@@ -20,8 +20,8 @@ UPLOADED = (ItemStatus.COMPLETED, ItemStatus.SKIPPED)
 
 def new_batch(batch_number: int, image_count: int) -> NewItem:
     """Return a batch as an item; its key is its number."""
-    number(batch_number, what="batch number")
-    number(image_count, what="image count")
+    number(batch_number, field="batch number")
+    number(image_count, field="image count")
     payload = {"batch_number": batch_number, "image_count": image_count}
     return NewItem(str(batch_number), label=f"Batch {batch_number}", payload=payload)
 
@@ -29,7 +29,7 @@ def new_batch(batch_number: int, image_count: int) -> NewItem:
 def create(job_id: int, batch: NewItem, *, worker: str) -> int:
     """Add a batch to a job of images; return its id. ValueError for an unknown job and for a number in use."""
     with unit_of_work():
-        # Under the lock of the images' job, so that of two with the same number one is refused.
+        # The lock of the images' job makes the second of two batches with the same number fail.
         job = Job.objects.select_for_update(no_key=True).filter(pk=job_id).first()
         if job is None:
             raise ValueError(f"There is no job {job_id}.")

@@ -56,8 +56,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 class ProblemMiddleware:
-    """Middleware that turns errors outside of views (unknown addresses, refused hosts, defects) into problems under
-    /api/."""
+    """Middleware that turns errors outside of the views into problems: unknown addresses, refused hosts, defects."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response

@@ -59,22 +59,22 @@ async def follow(page: Page, *, after: int, check: Callable[[], None], limits: S
 async def _followed(page: Page, *, after: int, check: Callable[[], None], limits: StreamLimits) -> AsyncIterator[bytes]:
     load = database_sync_to_async(page, thread_sensitive=False)
     news = _news.setdefault(asyncio.get_running_loop(), News())
-    said = checked = time.monotonic()
+    sent_at = checked_at = time.monotonic()
     while True:
-        if time.monotonic() - checked >= limits.access_every:
+        if time.monotonic() - checked_at >= limits.access_every:
             await database_sync_to_async(check, thread_sensitive=False)()
-            checked = time.monotonic()
+            checked_at = time.monotonic()
         newest = await news.newest()
         events = await load(after) if newest > after else ()
         for event in events:
             yield message(encode(event).decode(), id=event["id"])
-            after, said = event["id"], time.monotonic()
+            after, sent_at = event["id"], time.monotonic()
         if not events:
-            # What is not chosen need not be looked for again: no event with a smaller id becomes visible later.
+            # Skip filtered events for good: no event with a smaller id becomes visible later.
             after = max(after, newest)
-            if time.monotonic() - said >= limits.ping_every:
+            if time.monotonic() - sent_at >= limits.ping_every:
                 yield PING
-                said = time.monotonic()
+                sent_at = time.monotonic()
             await asyncio.sleep(limits.tick)
 
 

@@ -13,7 +13,7 @@ from jobs.management.commands.watchdog import seconds
 
 try:
     from jobs.inbox import consumer
-except ImportError:  # pika is not installed where no broker is used
+except ImportError:  # pika is optional: it is in requirements-scale.txt
     consumer = None  # type: ignore[assignment]
 
 INTERVAL = 2.0

@@ -18,7 +18,7 @@ from jobs.tracker.legacy_db import NotATracker, OldFile, Unreadable, opened
 from jobs.tracker.legacy_import import Imported, bring_in, survey
 
 FAILED, NOT_FOUND = 1, 3
-MOST_SENTENCES = 20
+MAX_SENTENCES = 20
 ORDER = (ItemStatus.COMPLETED, ItemStatus.FAILED, ItemStatus.PROCESSING, ItemStatus.PENDING)
 COLUMNS = (
     Column("JOB", least=16),
@@ -56,7 +56,7 @@ class Command(BaseCommand):
         left_out = [sentence for found in jobs for sentence in found.left_out]
         orphans = orphans_of(old)
         left_out += [f"{orphans} images are left out: their job is missing in the file."] if orphans else []
-        for sentence in left_out[:MOST_SENTENCES]:
+        for sentence in left_out[:MAX_SENTENCES]:
             self.stderr.write(clean(sentence))
         self._conclude(jobs, left_out=len(left_out), dry_run=dry_run)
 
@@ -71,8 +71,8 @@ class Command(BaseCommand):
         return found
 
     def _conclude(self, jobs: Sequence[Imported], *, left_out: int, dry_run: bool) -> None:
-        if left_out > MOST_SENTENCES:
-            self.stderr.write(f"… and {left_out - MOST_SENTENCES} more.")
+        if left_out > MAX_SENTENCES:
+            self.stderr.write(f"… and {left_out - MAX_SENTENCES} more.")
         different = [] if dry_run else [found for found in jobs if not found.is_equal]
         if different or left_out:
             raise CommandError(

@@ -62,7 +62,7 @@ class Command(BaseCommand):
         except KeyboardInterrupt:
             sys.exit(INTERRUPTED)
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is buffered still has nowhere to go
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # buffered output would raise again at exit
             sys.exit(NO_READER)
 
     def _list(self, options: Options, look: TerminalStyle) -> None:

@@ -18,9 +18,9 @@ from jobs.rules import names
 from jobs.rules.errors import BadInput, Refused, WrongState
 
 USAGE, NOT_FOUND, WRONG_STATE = 2, 3, 4
-LONGEST_DAYS = 36_500
-LONGEST_GRACE = 168
-DIGEST_LEAST = 8
+MAX_DAYS = 36_500
+MAX_GRACE = 168
+MIN_DIGEST = 8
 
 
 class Command(BaseCommand):
@@ -86,8 +86,8 @@ class Command(BaseCommand):
     def _rotate(self, which: str, *, hours: int) -> None:
         found = list(_tokens(which)[:2])
         if len(found) != 1:
-            many = f"{which!r} has more than one token. Name one by its digest." if found else _no_token(which)
-            raise CommandError(many, returncode=WRONG_STATE if found else NOT_FOUND)
+            message = f"{which!r} has more than one token. Name one by its digest." if found else _no_token(which)
+            raise CommandError(message, returncode=WRONG_STATE if found else NOT_FOUND)
         try:
             self.stdout.write(tokens.rotate(found[0], grace=timedelta(hours=hours)))
         except Refused as error:
@@ -102,7 +102,7 @@ class Command(BaseCommand):
 
 def _tokens(which: str) -> QuerySet[AuthToken]:
     chosen = Q(user__username=names.plain(which))
-    if len(which) >= DIGEST_LEAST:
+    if len(which) >= MIN_DIGEST:
         chosen |= Q(digest__startswith=which)
     return AuthToken.objects.filter(chosen)
 
@@ -134,12 +134,12 @@ def _bounded(text: str, *, most: int) -> str:
 
 
 def _hours(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text[:4]) > LONGEST_GRACE:
-        raise ArgumentTypeError(f"Enter 0 to {LONGEST_GRACE} hours")
+    if not text.isascii() or not text.isdigit() or int(text[:4]) > MAX_GRACE:
+        raise ArgumentTypeError(f"Enter 0 to {MAX_GRACE} hours")
     return int(text)
 
 
 def _days(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= LONGEST_DAYS:
-        raise ArgumentTypeError(f"Enter 1 to {LONGEST_DAYS} days")
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MAX_DAYS:
+        raise ArgumentTypeError(f"Enter 1 to {MAX_DAYS} days")
     return int(text)

@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from jobs.management.watchdog_loop import act_once, sweep_once, watch
 
-LONGEST = 86_400.0
+MAX_SECONDS = 86_400.0
 
 
 def seconds(text: str) -> float:
@@ -21,7 +21,7 @@ def seconds(text: str) -> float:
         value = float(text)
     except ValueError as error:
         raise ArgumentTypeError(f"Enter a number of seconds, not {text!r}") from error
-    if not 0 < value <= LONGEST:
+    if not 0 < value <= MAX_SECONDS:
         raise ArgumentTypeError("Enter more than 0 seconds and at most 86,400")
     return value
 

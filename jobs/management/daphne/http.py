@@ -50,7 +50,7 @@ class DrainingRequest(WebRequest):
         if self.channel is not None:
             self.channel.transport.abortConnection()
 
-    # --- what Twisted calls a producer ---------------------------------------------------------
+    # --- Twisted's interface of a producer------------------------------------------------------
 
     def pauseProducing(self) -> None:  # noqa: N802  (Twisted's name)
         """Pause: the client reads more slowly than we write."""

@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 
 DRAIN_SECONDS = 10.0
 DRAIN_STEP = 0.05
-DEAF_SECONDS = 30.0
+UNREAD_SECONDS = 30.0
 GOING_AWAY = 1001
 FRAME_BYTES = 64 * 1024
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -70,11 +70,11 @@ class GracefulServer(Server):
         super().listen_error(failure)
 
     async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
-        """Send, and wait until there is room for more; drop a client that reads nothing for DEAF_SECONDS."""
+        """Send, and wait until there is room for more; drop a client that reads nothing for UNREAD_SECONDS."""
         await super().handle_reply(protocol, message)
         if isinstance(protocol, DrainingRequest):
             try:
-                async with asyncio.timeout(DEAF_SECONDS):
+                async with asyncio.timeout(UNREAD_SECONDS):
                     await protocol.room.wait()
             except TimeoutError:
                 protocol.abort()

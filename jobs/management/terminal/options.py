@@ -14,7 +14,7 @@ from jobs.rules.statuses import JobStatus
 from jobs.rules.strict_json import LARGEST_INTEGER
 
 ORDERINGS = ("-updated_at", "updated_at", "-created_at", "created_at", "name", "-name")
-MOST = 1000
+MAX_LIMIT = 1000
 
 
 def add_options(parser: CommandParser) -> None:
@@ -44,7 +44,7 @@ def _add_list(verbs: _SubParsersAction[Any]) -> None:
         "--ordering", choices=ORDERINGS, default=ORDERINGS[0], metavar="FIELD", help="default %(default)s"
     )
     parser.add_argument(
-        "--limit", type=_limit, default=50, help=f"maximum number of jobs, 1 to {MOST}; default %(default)s"
+        "--limit", type=_limit, default=50, help=f"maximum number of jobs, 1 to {MAX_LIMIT}; default %(default)s"
     )
     _add_json(parser)
 
@@ -127,7 +127,7 @@ def _interval(text: str) -> float:
 
 
 def _limit(text: str) -> int:
-    return _whole(text, least=1, most=MOST)
+    return _whole(text, least=1, most=MAX_LIMIT)
 
 
 def _percentage(text: str) -> int:
