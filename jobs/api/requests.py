@@ -19,9 +19,9 @@ from jobs.rules.statuses import ItemStatus, Shortfall, Trigger
 from jobs.rules.strict_json import LARGEST_INTEGER
 from jobs.tracking import NewItem, Result
 
-MAX_ITEMS = 5000
-MAX_RESULTS = 1000
-MAX_PHASES = 100
+MOST_ITEMS = 5000
+MOST_RESULTS = 1000
+MOST_PHASES = 100
 JOB_ARGUMENTS = ("name", "kind", "project", "metadata", "threshold", "asset_types", "reopen")
 
 Number = Annotated[int, Meta(ge=0, le=LARGEST_INTEGER)]
@@ -42,7 +42,7 @@ Stage = Annotated[str, Meta(max_length=500)]
 Sentence = Annotated[str, Meta(max_length=2000)]
 Signature = Annotated[str, Meta(max_length=500)]
 Blob = Annotated[dict[str, Any], Meta(description="Any JSON object of at most 16 KiB.")]
-Ids = Annotated[list[Number], Meta(max_length=MAX_ITEMS)]
+Ids = Annotated[list[Number], Meta(max_length=MOST_ITEMS)]
 
 
 class Input(Struct, forbid_unknown_fields=True, frozen=True, gc=False):
@@ -89,9 +89,9 @@ class JobInput(Input, frozen=True):
     project: Project = ""
     metadata: Blob = {}
     threshold: Percentage | None = None
-    phases: Annotated[list[PhaseInput], Meta(max_length=MAX_PHASES)] = []
-    asset_types: Annotated[list[AnyCode], Meta(max_length=MAX_PHASES)] = []
-    items: Annotated[list[ItemInput], Meta(max_length=MAX_ITEMS)] | None = None
+    phases: Annotated[list[PhaseInput], Meta(max_length=MOST_PHASES)] = []
+    asset_types: Annotated[list[AnyCode], Meta(max_length=MOST_PHASES)] = []
+    items: Annotated[list[ItemInput], Meta(max_length=MOST_ITEMS)] | None = None
     reopen: bool = False
 
     def check(self) -> None:
@@ -148,7 +148,7 @@ class AnnounceInput(Input, frozen=True):
 class ItemsInput(Input, frozen=True):
     """Items to add to a phase; existing keys are left alone."""
 
-    items: Annotated[list[ItemInput], Meta(max_length=MAX_ITEMS)]
+    items: Annotated[list[ItemInput], Meta(max_length=MOST_ITEMS)]
     reopen: bool = False
 
     def check(self) -> None:
@@ -189,7 +189,7 @@ class ResultInput(Input, frozen=True):
 class ReportInput(Input, frozen=True):
     """Outcomes of items of one phase."""
 
-    results: Annotated[list[ResultInput], Meta(max_length=MAX_RESULTS)]
+    results: Annotated[list[ResultInput], Meta(max_length=MOST_RESULTS)]
     worker: WorkerLabel = ""
     version: Version = ""
 

@@ -106,7 +106,7 @@ async def test_a_permission_that_is_withdrawn_closes_the_socket_with_4403(watch:
     assert await browser.closed() == 4403
 
 
-async def test_a_list_begins_anew_when_the_projects_of_the_account_change(watch: Watch) -> None:
+async def test_a_list_restarts_when_the_projects_of_the_account_change(watch: Watch) -> None:
     await run(make_job, items=1, project="a")
     other = await run(make_job, items=1, project="b")
     account, key = await run(sign_in, "view_job", projects=["a"])
@@ -118,7 +118,7 @@ async def test_a_list_begins_anew_when_the_projects_of_the_account_change(watch:
     assert [job["id"] for job in message["jobs"]] == [other.pk]
 
 
-def test_admission_costs_four_queries(db: None) -> None:
+def test_authorization_costs_four_queries(db: None) -> None:
     job = make_job(items=1)
     _, key = sign_in("view_job")
     with CaptureQueriesContext(
