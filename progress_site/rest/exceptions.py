@@ -1,4 +1,4 @@
-"""Every error under /api/ becomes a problem, whoever raised it."""
+"""Errors under /api/ as problem+json, whatever raised them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RETRY = {"Retry-After": str(RETRY_AFTER_SECONDS)}
 
 
 def handle(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
-    """The problem that an exception of a view means; None for a defect."""
+    """Return the problem for an exception of a view; None for a defect."""
     body = _body(error)
     if body is None:
         return None
@@ -37,7 +37,7 @@ def handle(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """The answer where a page or a middleware failed: 503 if it was the database, else 500."""
+    """Answer a failed page or middleware: 503 if the database failed, else 500."""
     body = problem(503 if isinstance(sys.exc_info()[1], UNAVAILABLE) else 500)
     if request.path.startswith(ROOT):
         return _response(body)
@@ -48,7 +48,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """The answer to a request that cannot be served, such as one for a host that ALLOWED_HOSTS lacks."""
+    """Answer a request that cannot be served, such as one for a host that is missing in ALLOWED_HOSTS."""
     host = refused_host(request) if isinstance(exception, DisallowedHost) else ""
     if request.path.startswith(ROOT):
         return _response(_unserved(host))
@@ -56,7 +56,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 class ProblemMiddleware:
-    """Turns what no view answered (unknown addresses, refused hosts, defects) into a problem, under /api/ only."""
+    """Middleware that turns errors outside of the views into problems: unknown addresses, refused hosts, defects."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -72,7 +72,7 @@ class ProblemMiddleware:
 
 
 def _unhandled(request: HttpRequest, status: int) -> dict[str, Any]:
-    """The problem of an answer that no view gave."""
+    """Return the problem of an answer that no view gave."""
     if status != 400:
         return problem(status)
     try:
@@ -83,13 +83,13 @@ def _unhandled(request: HttpRequest, status: int) -> dict[str, Any]:
 
 
 def _unserved(host: str = "") -> dict[str, Any]:
-    """The problem of a request that was refused before its body was read, because of this host or of its form.
+    """Return the problem of a request that was refused before its body was read: for its host, or for its form.
 
-    It has codes of its own, which are no verdict on the body: a client may try again when the host or the proxy is
-    configured.
+    It has codes of its own, because it says nothing about the body. A client may try again once the host or the proxy
+    is configured.
     """
     if host:
-        return problem(400, detail=f"{host} is not served: add it to ALLOWED_HOSTS.", code="host_not_allowed")
+        return problem(400, detail=f"The host {host} is not served. Add it to ALLOWED_HOSTS.", code="host_not_allowed")
     return problem(400, code="malformed_request")
 
 

@@ -1,4 +1,4 @@
-"""Every error under /api/ is a problem, whoever raised it."""
+"""Errors under /api/ as problems, whatever raised them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ RAISED: dict[str, Exception] = {
 
 
 class Raising(APIView):
-    """A view that fails as it is told."""
+    """A view that fails on request."""
 
     authentication_classes: list[Any] = []
     permission_classes: list[Any] = []
@@ -70,12 +70,12 @@ pytestmark = pytest.mark.urls(__name__)
 
 @pytest.fixture
 def client() -> Client:
-    """A client that gets the answer to a defect instead of the defect."""
+    """A client that gets the response to a defect instead of the exception."""
     return Client(raise_request_exception=False)
 
 
 def problem_of(response: Any, status: int) -> dict[str, Any]:
-    """The problem that this answer must be."""
+    """Return the problem in this answer."""
     body: dict[str, Any] = json.loads(response.content)
     assert response.status_code == body["status"] == status
     assert response["Content-Type"] == "application/problem+json"
@@ -198,7 +198,7 @@ def test_a_defect_is_left_to_the_log() -> None:
 
 
 def sent(chunks: list[bytes], *headers: tuple[bytes, bytes]) -> tuple[int, bytes]:
-    """The status and the body of a POST whose body comes in these chunks, through the limit of the edge."""
+    """Return status and body of the answer to a POST in these chunks, through the limit of the body."""
     last = len(chunks) - 1
     waiting = [{"type": "http.request", "body": body, "more_body": at < last} for at, body in enumerate(chunks)]
     answer: list[Any] = []

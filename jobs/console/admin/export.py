@@ -13,13 +13,13 @@ from datetime import datetime
 from typing import Any, Protocol
 
 import structlog
+from channels.db import database_sync_to_async
 from django.db import DatabaseError, InterfaceError
 from django.db.models import QuerySet
 from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 from jobs.console.admin.keyset_export import portions, value_of
-from jobs.live.threads import in_thread
 from jobs.serializers import encode
 
 log = structlog.get_logger(__name__)
@@ -145,7 +145,7 @@ async def stream(columns: Sequence[Column], notation: Notation, following: Itera
     from a database that fails.
     """
     yield notation.begin(columns)
-    read = in_thread(lambda: next(following, b""))
+    read = database_sync_to_async(lambda: next(following, b""), thread_sensitive=False)
     try:
         while piece := await read():
             yield piece

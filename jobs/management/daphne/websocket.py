@@ -1,4 +1,4 @@
-"""A websocket of Daphne, without two limits that autobahn would put on what a server says."""
+"""Websocket of Daphne without the limits of autobahn on the messages of the server."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ FLOOD = 1008
 
 
 class SocketConnection(WebSocketProtocol):
-    """The limit of size is for what browsers send, and every close code may be sent."""
+    """Websocket that may send messages of any size and every close code."""
 
     maxMessagePayloadSize: int  # noqa: N815  (autobahn's name)
     reason = ""
 
     def onOpen(self) -> None:  # noqa: N802  (autobahn's name)
-        """The handshake is done."""
+        """Prepare the rate limit of pings."""
         self.pings = Allowance(per_second=PINGS_PER_SECOND, at_once=PINGS_AT_ONCE)
         super().onOpen()
 
     def onPing(self, payload: bytes) -> None:  # noqa: N802  (autobahn's name)
-        """Answer a ping, but no flood of them: what a client does not read would wait here."""
+        """Answer a ping within the rate limit: answers that the client does not read pile up in memory."""
         if self.pings.spend():
             super().onPing(payload)
         elif self.state == self.STATE_OPEN:
             self.sendCloseFrame(code=FLOOD, reasonUtf8=b"Too many pings.")
 
     def handle_reply(self, message: dict[str, Any]) -> None:
-        """Pass a message on; Daphne itself leaves out the reason of a close."""
+        """Pass a message on, and keep the reason of a close, which Daphne omits."""
         self.reason = message.get("reason") or ""
         super().handle_reply(message)
 

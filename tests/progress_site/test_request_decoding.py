@@ -1,4 +1,4 @@
-"""What callers send, as our types; what does not fit names its field."""
+"""Decoding of requests into structs; a wrong value names its field."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class Order(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def decoded(body: Any) -> Order:
-    """The body as the doors read it."""
+    """Decode the body as the views do."""
     raw = RequestFactory().post("/", msgspec.json.encode(body), content_type="application/json")
     return decode_body(Request(raw, parsers=[JSONParser()]), Order)
 
 
 def queried(text: str) -> Order:
-    """The query as the doors read it."""
+    """Decode the query as the views do."""
     return decode_query(Request(RequestFactory().get(f"/?{text}")), Order)
 
 

@@ -1,4 +1,4 @@
-"""Who may watch what, when the socket opens and while it is open."""
+"""Authorization of sockets, when they open and while they are open."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.contrib.sessions.models import Session
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from jobs.live import Limits
+from jobs.live import SocketLimits
 from jobs.live.authorization import Request, authorize
 from jobs.live.principals import Principal
 from jobs.models import Membership
@@ -15,7 +15,7 @@ from tests.factories import make_job
 from tests.jobs.live.conftest import Watch, run, sign_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
-STRICT = Limits(tick=0.05, access_every=0.1)
+STRICT = SocketLimits(tick=0.05, access_every=0.1)
 ADDRESSES = ["/ws/jobs", "/ws/jobs/1", "/ws/projects/a"]
 
 
@@ -106,7 +106,7 @@ async def test_a_permission_that_is_withdrawn_closes_the_socket_with_4403(watch:
     assert await browser.closed() == 4403
 
 
-async def test_a_list_begins_anew_when_the_projects_of_the_account_change(watch: Watch) -> None:
+async def test_a_list_restarts_when_the_projects_of_the_account_change(watch: Watch) -> None:
     await run(make_job, items=1, project="a")
     other = await run(make_job, items=1, project="b")
     account, key = await run(sign_in, "view_job", projects=["a"])
@@ -118,7 +118,7 @@ async def test_a_list_begins_anew_when_the_projects_of_the_account_change(watch:
     assert [job["id"] for job in message["jobs"]] == [other.pk]
 
 
-def test_admission_costs_four_queries(db: None) -> None:
+def test_authorization_costs_four_queries(db: None) -> None:
     job = make_job(items=1)
     _, key = sign_in("view_job")
     with CaptureQueriesContext(

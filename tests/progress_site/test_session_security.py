@@ -115,7 +115,7 @@ def age(browser: Client, *, by: int) -> None:
     session.save()
 
 
-def test_a_page_that_somebody_opens_extends_the_session(browser: Client) -> None:
+def test_a_page_that_is_opened_extends_the_session(browser: Client) -> None:
     age(browser, by=HOUR)
     answer = browser.get("/admin/", headers=NAVIGATE)
     assert int(answer.cookies["sessionid"]["max-age"]) == 12 * HOUR
@@ -134,7 +134,7 @@ def test_a_session_is_extended_once_in_ten_minutes_at_most(browser: Client) -> N
     assert "sessionid" not in browser.get("/admin/", headers=NAVIGATE).cookies
 
 
-def test_nobody_has_a_session_before_signing_in(db: None) -> None:
+def test_there_is_no_session_before_signing_in(db: None) -> None:
     assert "sessionid" not in Client().get("/admin/login/", headers=NAVIGATE).cookies
     assert not Session.objects.exists()
 
@@ -159,7 +159,7 @@ def test_signing_out_takes_a_form_and_ends_the_session(browser: Client) -> None:
     assert not Session.objects.exists()
 
 
-def test_signing_in_takes_no_key_that_somebody_else_has_laid_down(olga: User) -> None:
+def test_signing_in_replaces_a_planted_session_key(olga: User) -> None:
     laid = SessionStore()
     laid["laid"] = "down"
     laid.create()

@@ -66,7 +66,7 @@ def test_json_is_the_answer_to_who_asks_for_nothing_else(viewer: str) -> None:
         assert response.headers["Content-Type"] == "application/json"
 
 
-def test_an_event_that_commits_late_is_skipped_by_nobody(listen: Listen, viewer: str) -> None:
+def test_an_event_that_commits_late_is_never_skipped(listen: Listen, viewer: str) -> None:
     early, late = make_job(name="early", items=1), make_job(name="late", items=1)
     stream = listen("/events", token=viewer)
     reader = APIClient(headers={"Authorization": f"Bearer {viewer}"})

@@ -1,4 +1,4 @@
-"""What a supervisor and Prometheus are told."""
+"""Health checks and metrics."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_a_site_that_can_serve_is_ready(client: Client) -> None:
 
 
 def heard(kind: str, *, seconds_ago: float) -> None:
-    """A process of this kind was heard that long ago."""
+    """Record a heartbeat of this kind of process that long ago."""
     seen_at = timezone.now() - timedelta(seconds=seconds_ago)
     ProcessHeartbeat.objects.create(kind=kind, name="other:1", seen_at=seen_at)
 

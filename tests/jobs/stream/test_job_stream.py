@@ -9,14 +9,14 @@ from django.conf import settings
 
 from jobs import operations
 from jobs.live import hub
-from jobs.live.sse import JobUpdates, Limits, Principal
+from jobs.live.sse import JobUpdates, Principal, StreamLimits
 from jobs.live.topics import Topic
 from tests.factories import complete, make_job, phase_of
 from tests.jobs.live.conftest import run, sign_in
 from tests.jobs.stream.conftest import Listen, token
 
 pytestmark = pytest.mark.django_db(transaction=True)
-STRICT = Limits(ping_every=0.2, access_every=0.1, close_after=0.1, tick=0.02)
+STRICT = StreamLimits(ping_every=0.2, access_every=0.1, close_after=0.1, tick=0.02)
 
 
 def test_a_job_is_a_snapshot_and_then_every_change(listen: Listen, viewer: str) -> None:
@@ -92,11 +92,11 @@ async def _all(watching: JobUpdates) -> list[bytes]:
 def _watching(topic: Topic, key: str) -> JobUpdates:
     caller = Principal(token=None, session_key=key)
 
-    def ask() -> Topic:
+    def authorize() -> Topic:
         caller.access().require("view_job")
         return topic
 
-    return JobUpdates(topic, ask=ask, seen=None, limits=STRICT)
+    return JobUpdates(topic, authorize=authorize, seen=None, limits=STRICT)
 
 
 async def test_the_stream_ends_when_the_permission_is_withdrawn() -> None:
