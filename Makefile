@@ -7,9 +7,10 @@ RUN := $(BIN)/python manage.py
 export PORT ?= 8000
 # How many processes share the tests: `make test WORKERS=0` runs them in this one, for a debugger.
 WORKERS ?= auto
+MKDOCS := $(BIN)/mkdocs build --strict
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
-.PHONY: demo test test-full lint bench e2e audit clean
+.PHONY: demo test test-full lint docs screenshots bench e2e audit clean
 
 demo: $(VENV)/.demo .env
 	$(RUN) migrate --verbosity 0
@@ -26,6 +27,16 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(MKDOCS)
+
+# The pages in build/docs; a warning is an error. The table of layers is written anew.
+docs: $(VENV)/.dev
+	$(BIN)/python scripts/layer_table.py
+	$(MKDOCS)
+
+# The pictures of README and docs, from the demo. Needs Chromium.
+screenshots: $(VENV)/.dev
+	$(BIN)/python scripts/screenshots.py
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks $(ARGS)
