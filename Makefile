@@ -7,9 +7,10 @@ RUN := $(BIN)/python manage.py
 export PORT ?= 8000
 # Number of test processes; `make test WORKERS=0` uses a single one, for a debugger.
 WORKERS ?= auto
+MKDOCS := $(BIN)/mkdocs build --strict
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
-.PHONY: help demo test test-full lint bench e2e audit clean
+.PHONY: help demo test test-full lint docs screenshots bench e2e audit clean
 
 # The first target: `make` alone prints the help.
 help:  ## Print the targets
@@ -29,6 +30,14 @@ lint: $(VENV)/.dev  ## Check style, format and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(MKDOCS)
+
+docs: $(VENV)/.dev  ## Build the documentation; a warning is an error
+	$(BIN)/python scripts/layer_table.py
+	$(MKDOCS)
+
+screenshots: $(VENV)/.dev  ## Take the pictures of README and docs from the demo (needs Chromium)
+	$(BIN)/python scripts/screenshots.py
 
 bench: $(VENV)/.dev  ## Measure ratios of speed; ARGS=--quick for small sizes
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -12,9 +12,11 @@ from pathlib import Path
 
 TESTS_OF = {
     "client": ["tests/client"],
+    "docs": [],
     "examples": ["tests/examples"],
     "jobs": ["tests/jobs"],
     "ocr_chunks": ["tests/ocr_chunks"],
+    "scripts": [],
     "templates": ["tests/e2e", "tests/jobs/pages"],
     "training": ["tests/training"],
 }

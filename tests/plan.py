@@ -35,6 +35,7 @@ RUN_ON_SCALE = {
     "tests/jobs/test_command_jobs_drawing.py": False,  # text
     "tests/jobs/test_command_jobs_watch.py": False,  # text
     "tests/jobs/test_demo.py": False,  # a server over an SQLite file
+    "tests/jobs/test_documented_code.py": False,  # code of documents
     "tests/jobs/test_progress.py": False,  # arithmetic
     "tests/jobs/test_progress_of_jobs.py": False,  # arithmetic
     "tests/jobs/test_signatures.py": False,  # text

@@ -1,4 +1,4 @@
-"""Every name in COMING_FROM.md exists: Python, REST, commands, settings, types of events."""
+"""Every name in docs/migrating.md exists: Python, REST, commands, settings, types of events."""
 
 from __future__ import annotations
 
@@ -20,19 +20,20 @@ from django.urls import Resolver404, resolve
 from jobs import contracts
 from jobs.tracker import ProgressTracker
 from jobs.vision.pipeline import ASSET_TYPES, SERVICES
+from tests.examples.document_blocks import block
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGE = (ROOT / "COMING_FROM.md").read_text()
+PAGE = (ROOT / "docs" / "migrating.md").read_text()
 APPS = {"documents": "ocr_chunks", "training": "training"}
 
 
 def found(pattern: str) -> list[str]:
-    """What the page says in code of this shape, each once."""
+    """Return the matches of a pattern on the page, each once."""
     return sorted(set(re.findall(pattern, PAGE)))
 
 
 def thing(name: str) -> object:
-    """What a dotted name means."""
+    """Return the object of a dotted name."""
     parts = name.split(".")
     for length in range(len(parts), 0, -1):
         try:
@@ -52,7 +53,7 @@ def test_every_python_name_exists(name: str, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("call", found(r"`((?:GET|POST|PATCH) /[^`\s?]+)"))
-def test_every_call_has_a_door_that_takes_it(call: str) -> None:
+def test_every_call_has_an_endpoint(call: str) -> None:
     method, path = call.split(" ")
     app = APPS.get(path.split("/")[1])
     if app and not apps.is_installed(app):
@@ -61,7 +62,7 @@ def test_every_call_has_a_door_that_takes_it(call: str) -> None:
     assert hasattr(match.func.view_class, method.lower())  # type: ignore[attr-defined]
 
 
-def test_a_call_without_a_door_would_be_noticed() -> None:
+def test_a_call_without_an_endpoint_is_noticed() -> None:
     with pytest.raises(Resolver404):
         resolve("/api/v1/nothing")
 
@@ -89,7 +90,7 @@ def test_every_method_of_the_tracker_is_on_the_page() -> None:
     assert named == public
 
 
-[EXAMPLE] = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
+EXAMPLE = block("docs/migrating.md#The SQLite image tracker")
 OVER_REST = "from progress_client import ProgressTracker  # in the server: "
 IN_THE_SERVER = EXAMPLE.replace(OVER_REST, "")
 
