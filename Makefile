@@ -7,7 +7,7 @@ RUN := $(BIN)/python manage.py
 export PORT ?= 8000
 # Number of test processes; `make test WORKERS=0` uses a single one, for a debugger.
 WORKERS ?= auto
-MKDOCS := $(BIN)/mkdocs build --strict
+MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet -f .ci/mkdocs.yml
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 .PHONY: help demo test test-full lint docs screenshots bench e2e audit clean
@@ -33,11 +33,11 @@ lint: $(VENV)/.dev  ## Check style, format and types
 	$(MKDOCS)
 
 docs: $(VENV)/.dev  ## Build the documentation; a warning is an error
-	$(BIN)/python scripts/layer_table.py
+	$(BIN)/python .ci/layer_table.py
 	$(MKDOCS)
 
 screenshots: $(VENV)/.dev  ## Take the pictures of README and docs from the demo (needs Chromium)
-	$(BIN)/python scripts/screenshots.py
+	$(BIN)/python .ci/screenshots.py
 
 bench: $(VENV)/.dev  ## Measure ratios of speed; ARGS=--quick for small sizes
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -16,7 +16,6 @@ TESTS_OF = {
     "examples": ["tests/examples"],
     "jobs": ["tests/jobs"],
     "ocr_chunks": ["tests/ocr_chunks"],
-    "scripts": [],
     "templates": ["tests/e2e", "tests/jobs/pages"],
     "training": ["tests/training"],
 }
