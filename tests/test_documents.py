@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
+from scripts.layer_table import PAGE, page_with
 
 from jobs.operations import ACTS
-from scripts.layer_table import PAGE, page_with
 from tests.examples.document_blocks import ROOT, SHELL, block, blocks_of, documents
 from tests.test_imports import LAYERS
 

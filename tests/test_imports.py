@@ -89,6 +89,11 @@ def test_the_kernel_imports_no_other_app() -> None:
     assert not offences(sources("jobs"), forbidden=lambda name: top(name) in ("ocr_chunks", "training"))
 
 
+def test_the_kernel_does_not_know_the_vision_pipeline() -> None:
+    kernel = [path for path in sources("jobs") if module_of(path) != "vision"]
+    assert not offences(kernel, forbidden=lambda name: name.startswith("jobs.vision"))
+
+
 @pytest.mark.parametrize("number", range(DOORS))
 def test_a_layer_imports_only_itself_and_those_before_it(number: int) -> None:
     own = [path for path in sources("jobs") if module_of(path) in LAYERS[number]]

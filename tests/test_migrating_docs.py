@@ -19,7 +19,7 @@ from django.urls import Resolver404, resolve
 
 from jobs import contracts
 from jobs.tracker import ProgressTracker
-from jobs.vision.pipeline import ASSET_TYPES, SERVICES
+from jobs.vision.phases import ASSET_TYPES, SERVICES
 from tests.examples.document_blocks import block
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -81,7 +81,7 @@ def test_every_setting_exists(name: str) -> None:
 def test_every_type_of_event_has_a_contract_or_is_that_of_a_phase(name: str) -> None:
     phases = [f"{asset}.{service}" for asset in ASSET_TYPES for service in SERVICES]
     of_phases = [*phases, *(f"{phase}.completed" for phase in phases)]
-    assert name in of_phases or (Path(contracts.__file__).parent / f"{name}.json").is_file()
+    assert name in of_phases or contracts.get(name) is not None
 
 
 def test_every_method_of_the_tracker_is_on_the_page() -> None:

@@ -16,7 +16,7 @@ from jobs.models.jobs import projects_of
 from jobs.operations.arguments import ActInput, Scope
 from jobs.rules.errors import BadInput, Conflict, NotFound, NotPermitted, WrongState
 from jobs.rules.formatting import pluralize
-from jobs.rules.statuses import JobStatus
+from jobs.rules.statuses import ItemStatus, JobStatus
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -91,6 +91,7 @@ class Operation(ABC):
     form_fields     arguments that the confirmation page asks for
     item_label      button for selected items; empty where the act is not about single items
     item_effect     what the act does to one item, for the item's page
+    item_states     the statuses of items that the act can change
     on_whole_job    offered for a job as a whole
     nothing         why the act would change nothing
     type_name       the operator types the job's name to confirm; `type_count` the number of jobs of a bulk act
@@ -111,6 +112,7 @@ class Operation(ABC):
     form_fields: ClassVar[tuple[str, ...]] = ()
     item_label: ClassVar[str] = ""
     item_effect: ClassVar[str] = ""
+    item_states: ClassVar[tuple[ItemStatus, ...]] = tuple(ItemStatus)
     on_whole_job: ClassVar[bool] = True
     nothing: ClassVar[str] = ""
     type_name: ClassVar[bool] = False
@@ -130,6 +132,11 @@ class Operation(ABC):
     def permission(self) -> str:
         """The permission that the act needs."""
         return f"jobs.{self.codename}"
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The arguments that every call gives."""
+        return tuple(field.encode_name for field in msgspec.structs.fields(self.Arguments) if field.required)
 
     # --- doing it ------------------------------------------------------------------------------------
 

@@ -43,9 +43,9 @@ class Target:
     row: Row
 
 
-def confirm_one(request: HttpRequest, site: AdminSite, job_id: str, slug: str) -> HttpResponse:
+def confirm_one(request: HttpRequest, site: AdminSite, job_id: int, slug: str) -> HttpResponse:
     """Ask, and on a confirmed form do it."""
-    return _confirm(request, site, ACTS[slug], job_id=int(job_id))
+    return _confirm(request, site, ACTS[slug], job_id=job_id)
 
 
 def confirm_many(request: HttpRequest, site: AdminSite, slug: str) -> HttpResponse:

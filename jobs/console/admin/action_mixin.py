@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,27 +17,28 @@ from jobs.operations.base import Operation
 from jobs.operations.registry import ACTS
 
 Action = Callable[[admin.ModelAdmin, HttpRequest, QuerySet[Any]], HttpResponse]
-ON_JOBS = tuple(act.name for act in ACTS.values() if act.on_whole_job)
-ON_ITEMS = tuple(act.name for act in ACTS.values() if act.item_label)
 
 
 class ActsOnRows:
     """For a list whose rows are jobs or items, or stand for one: `job_path` is the way to the job's id, `item_path`
     to the item's, empty where the rows are about jobs as a whole.
 
-    `acts` are the offered ones; `rows_are` is what the menu calls the rows; `narrowed_to` narrows an act to a phase.
+    `rows_are` is what the menu calls the rows; `narrowed_to` narrows an act to a phase.
     """
 
     job_path = "pk"
     item_path = ""
-    acts: Sequence[str] = ON_JOBS
     rows_are = "jobs"
     narrowed_to: dict[str, str] = {}
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """The acts that this account may do, for the list's menu."""
-        offered = [ACTS[slug] for slug in self.acts if request.user.has_perm(ACTS[slug].permission)]
+        offered = [act for act in self.offered_acts() if request.user.has_perm(act.permission)]
         return {act.verb: (_ask(act), act.verb, f"{act.label} {self.called(act)}…") for act in offered}
+
+    def offered_acts(self) -> list[Operation]:
+        """Return the registered acts that fit the rows: those on items, or those on whole jobs."""
+        return [act for act in ACTS.values() if (act.item_label if self.item_path else act.on_whole_job)]
 
     def called(self, act: Operation) -> str:
         """What this act is done to, in the words of the menu."""

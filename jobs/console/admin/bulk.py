@@ -70,7 +70,7 @@ class BulkActAdmin(ReadOnlyAdmin):
     @admin.display(description="Act")
     def link(self, bulk: BulkAct) -> SafeString:
         """The act, leading to its page."""
-        title = f"{ACTS[bulk.act].title} {format_number(bulk.total)} jobs"
+        title = f"{ACTS[bulk.act].label} {format_number(bulk.total)} jobs"
         return format_html('<a href="{}">{}</a>', bulk.get_absolute_url(), title)
 
     @admin.display(description="Done")

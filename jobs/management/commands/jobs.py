@@ -106,8 +106,8 @@ class Command(BaseCommand):
         names = act.Arguments.__struct_fields__
         if "items" in names:
             options["items"] = find_items(job, ids=options["ids"], keys=options["keys"])
-        if name == "skip" and not options["items"]:
-            raise BadInput({"items": "Name the items to skip with --item or --key."})
+        if "items" in act.required and not options["items"]:
+            raise BadInput({"items": f"Name the items to {name} with --item or --key."})
         given = {field: options[field] for field in names if options.get(field) is not None}
         self._answer(act(job, actor=actor, **given), options, look)
 
