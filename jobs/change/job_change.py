@@ -215,7 +215,7 @@ class Change:
             counts[place] += number
         phase.job.progress_at = self.now
 
-    def seen(
+    def record_worker(
         self, worker: str, *, job: Job, message: str = "", done: int = 0, failed: int = 0, failed_last: int = 0
     ) -> None:
         """A worker was heard on this job, under the account of its actor; `done` and `failed` are what it settled.
@@ -233,7 +233,7 @@ class Change:
         """Was anything about this phase changed so far?"""
         return self.phase_before[phase.pk] != phase_values(phase)
 
-    def live(
+    def apply_life_event(
         self,
         phase: Phase,
         event: Life,
