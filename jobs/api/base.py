@@ -13,10 +13,10 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from jobs.access import Access, access_of
-from jobs.api.requests import LARGEST
 from jobs.change import Actor
 from jobs.models import Job, Phase
 from jobs.rules.errors import NotFound
+from jobs.rules.limits import LARGEST_INTEGER
 from jobs.serializers import encode
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class APIBaseView(APIView):
 
     def phase_to_report(self, job_id: int, code: str) -> Phase:
         """Like `phase`, for the busiest door: its ids alone, everything else is loaded if somebody asks for it."""
-        if job_id > LARGEST or "\0" in code:
+        if job_id > LARGEST_INTEGER or "\0" in code:
             raise _no_phase(job_id, code)
         with connection.cursor() as cursor:
             cursor.execute(PHASE_TO_REPORT, [job_id, code])

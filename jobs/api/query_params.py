@@ -8,14 +8,14 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from jobs.api.request_decoding import NAME
-from jobs.api.requests import LARGEST
 from jobs.rules.errors import BadInput
+from jobs.rules.limits import LARGEST_INTEGER
 from jobs.rules.statuses import ItemStatus, JobStatus
 
 Text = Annotated[str, Meta(max_length=1024)]
 NameText = Annotated[str, Meta(max_length=1024, extra=NAME)]
 Moment = Annotated[datetime, Meta(tz=True)]
-Id = Annotated[int, Meta(ge=0, le=LARGEST)]
+Id = Annotated[int, Meta(ge=0, le=LARGEST_INTEGER)]
 
 
 class Query(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):

@@ -14,13 +14,13 @@ from jobs.access import Access
 from jobs.api.base import APIBaseView
 from jobs.api.query_params import StreamQuery
 from jobs.api.request_decoding import decode_query
-from jobs.api.requests import LARGEST
 from jobs.api.schema import operation
 from jobs.live.job_messages import OVER
 from jobs.live.sse import MEDIA_TYPE, JobUpdates, Limits, Principal
 from jobs.live.topics import Topic
 from jobs.models import Job
 from jobs.rules.errors import BadInput, NotFound, NotPermitted
+from jobs.rules.limits import LARGEST_INTEGER
 
 NO_CONTENT = 204
 LIMITS = Limits()
@@ -53,7 +53,12 @@ def last_event_id(request: Request) -> int | None:
     given = request.headers.get("Last-Event-ID", "").strip()
     if not given:
         return None
-    if not (given.isascii() and given.isdigit() and len(given) <= len(str(LARGEST)) and int(given) <= LARGEST):
+    if not (
+        given.isascii()
+        and given.isdigit()
+        and len(given) <= len(str(LARGEST_INTEGER))
+        and int(given) <= LARGEST_INTEGER
+    ):
         raise BadInput({"Last-Event-ID": "This is no id of a message."})
     return int(given)
 

@@ -8,15 +8,15 @@ from enum import StrEnum
 
 from jobs.rules import names
 from jobs.rules.errors import BadInput
+from jobs.rules.limits import KEY_LENGTH, LARGEST_INTEGER, NAME_LENGTH, SPLIT_LENGTH
 from jobs.rules.statuses import ItemStatus
 from jobs.rules.strict_json import storable
 from jobs.tracking import NewItem
 
 UPLOAD = "upload"
 SUFFIX = f"/{UPLOAD}"
-LONGEST = {"name": 200 - len(SUFFIX), "image path": 1024, "split": 64}
+LONGEST = {"name": NAME_LENGTH - len(SUFFIX), "image path": KEY_LENGTH, "split": SPLIT_LENGTH}
 MOST_PENDING = 10_000
-MOST_NUMBER = 2**53
 
 
 class Status(StrEnum):
@@ -91,6 +91,6 @@ def pending_limit(limit: object) -> int:
 
 def number(value: object, *, what: str) -> int:
     """A whole number from 0 on."""
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MOST_NUMBER:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= LARGEST_INTEGER:
         raise ValueError(f"The {what} is {value!r}; it must be a whole number from 0 on.")
     return value

@@ -14,6 +14,7 @@ from jobs import tracking
 from jobs.change import Actor
 from jobs.models import Item, Phase
 from jobs.rules import names, pipelines
+from jobs.rules.limits import LARGEST_INTEGER
 from jobs.rules.pipelines import KindOptions
 from jobs.rules.statuses import ItemStatus
 from jobs.tracker import checkpoints, uploads
@@ -138,7 +139,7 @@ def _is_batch(row: OldRow) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int) and 0 <= value <= 2**53
+    return isinstance(value, int) and 0 <= value <= LARGEST_INTEGER
 
 
 def _counted(phase: Phase) -> Counter[ItemStatus]:

@@ -10,6 +10,7 @@ import msgspec
 from django.core.management.base import CommandParser
 
 from jobs.operations import ACTS, Operation
+from jobs.rules.limits import LARGEST_INTEGER
 from jobs.rules.statuses import JobStatus
 
 ORDERINGS = ("-updated_at", "updated_at", "-created_at", "created_at", "name", "-name")
@@ -124,7 +125,7 @@ def _percentage(text: str) -> int:
 
 
 def _id(text: str) -> int:
-    return _whole(text, least=1, most=2**53)
+    return _whole(text, least=1, most=LARGEST_INTEGER)
 
 
 def _whole(text: str, *, least: int, most: int) -> int:
