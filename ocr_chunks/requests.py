@@ -9,8 +9,8 @@ from msgspec import Meta
 from jobs.api.query_params import NameText, PageQuery
 from jobs.api.requests import Ids, Input, Name, Project, Signature
 from jobs.operations.arguments import ActInput
+from jobs.rules.limits import LARGEST_INTEGER
 from jobs.rules.statuses import JobStatus
-from jobs.rules.strict_json import LARGEST_INTEGER
 from ocr_chunks.page_ranges import MOST_CHUNKS, PageRange
 
 Page = Annotated[int, Meta(ge=-LARGEST_INTEGER, le=LARGEST_INTEGER)]

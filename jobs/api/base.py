@@ -16,7 +16,7 @@ from jobs.access import Access, access_of
 from jobs.change import Actor
 from jobs.models import Job, Phase
 from jobs.rules.errors import NotFound
-from jobs.rules.strict_json import LARGEST_INTEGER
+from jobs.rules.limits import LARGEST_INTEGER
 from jobs.serializers import encode
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from msgspec import Meta, Struct
 
 from jobs.api.request_decoding import NAME
 from jobs.rules.errors import BadInput
+from jobs.rules.limits import LARGEST_INTEGER
 from jobs.rules.statuses import ItemStatus, JobStatus
-from jobs.rules.strict_json import LARGEST_INTEGER
 
 Text = Annotated[str, Meta(max_length=1024)]
 NameText = Annotated[str, Meta(max_length=1024, extra=NAME)]

@@ -14,33 +14,48 @@ from msgspec.structs import asdict
 from jobs.api.request_decoding import NAME
 from jobs.api.size_limits import check_blob, check_checksum
 from jobs.rules.errors import BadInput
+from jobs.rules.limits import (
+    CODE_LENGTH,
+    ERROR_LENGTH,
+    EVENT_TYPE_LENGTH,
+    KEY_LENGTH,
+    LARGEST_INTEGER,
+    MOST_ITEMS,
+    MOST_PHASES,
+    MOST_RESULTS,
+    NAME_LENGTH,
+    PROJECT_LENGTH,
+    REASON_LENGTH,
+    SPLIT_LENGTH,
+    TEMPLATE_LENGTH,
+    VERSION_LENGTH,
+    WORKER_LENGTH,
+)
 from jobs.rules.pipelines import PhaseSpec
 from jobs.rules.statuses import ItemStatus, Shortfall, Trigger
-from jobs.rules.strict_json import LARGEST_INTEGER
 from jobs.tracking import NewItem, Result
 
-MOST_ITEMS = 5000
-MOST_RESULTS = 1000
-MOST_PHASES = 100
 JOB_ARGUMENTS = ("name", "kind", "project", "metadata", "threshold", "asset_types", "reopen")
 
 Number = Annotated[int, Meta(ge=0, le=LARGEST_INTEGER)]
 Percentage = Annotated[int, Meta(ge=0, le=100)]
 Seconds = Annotated[int, Meta(ge=1, le=31_536_000)]
 Limit = Annotated[int, Meta(ge=1, le=1000)]
-Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"\S", extra=NAME)]
-Label = Annotated[str, Meta(max_length=200)]
-Key = Annotated[str, Meta(min_length=1, max_length=1024)]
-Split = Annotated[str, Meta(max_length=64)]
-Project = Annotated[str, Meta(max_length=128, extra=NAME)]
-WorkerName = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"\S", extra=NAME)]
-Version = Annotated[str, Meta(max_length=100, description="Version of the worker's program, such as ocr-1.4.2.")]
-WorkerLabel = Annotated[str, Meta(max_length=128, extra=NAME)]
-Code = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$(?!\n)")]
-AnyCode = Annotated[str, Meta(max_length=100)]
-Stage = Annotated[str, Meta(max_length=500)]
-Sentence = Annotated[str, Meta(max_length=2000)]
-Signature = Annotated[str, Meta(max_length=500)]
+Name = Annotated[str, Meta(min_length=1, max_length=NAME_LENGTH, pattern=r"\S", extra=NAME)]
+Label = Annotated[str, Meta(max_length=NAME_LENGTH)]
+Key = Annotated[str, Meta(min_length=1, max_length=KEY_LENGTH)]
+Split = Annotated[str, Meta(max_length=SPLIT_LENGTH)]
+Project = Annotated[str, Meta(max_length=PROJECT_LENGTH, extra=NAME)]
+WorkerName = Annotated[str, Meta(min_length=1, max_length=WORKER_LENGTH, pattern=r"\S", extra=NAME)]
+Version = Annotated[
+    str, Meta(max_length=VERSION_LENGTH, description="Version of the worker's program, such as ocr-1.4.2.")
+]
+WorkerLabel = Annotated[str, Meta(max_length=WORKER_LENGTH, extra=NAME)]
+Code = Annotated[str, Meta(min_length=1, max_length=CODE_LENGTH, pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$(?!\n)")]
+AnyCode = Annotated[str, Meta(max_length=CODE_LENGTH)]
+Stage = Annotated[str, Meta(max_length=TEMPLATE_LENGTH)]
+Sentence = Annotated[str, Meta(max_length=REASON_LENGTH)]
+Signature = Annotated[str, Meta(max_length=ERROR_LENGTH)]
 Blob = Annotated[dict[str, Any], Meta(description="Any JSON object of at most 16 KiB.")]
 Ids = Annotated[list[Number], Meta(max_length=MOST_ITEMS)]
 
@@ -227,7 +242,7 @@ class FailPhaseInput(Input, frozen=True):
 class EventInput(Input, frozen=True):
     """An event of a producer: its type, and the data that its contract describes."""
 
-    type: Annotated[str, Meta(max_length=120)]
+    type: Annotated[str, Meta(max_length=EVENT_TYPE_LENGTH)]
     data: Annotated[dict[str, Any], Meta(description="The data of the event, as its JSON Schema describes.")]
 
 

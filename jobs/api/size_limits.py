@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from jobs.rules.errors import BadInput
+from jobs.rules.limits import CHECKSUM_LENGTH
 from jobs.serializers import encode
 
 BLOB_BYTES = 16 * 1024
-CHECKSUM_LENGTH = 200
 
 
 def check_blob(blob: dict[str, Any], *, field: str) -> None:

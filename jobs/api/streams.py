@@ -20,7 +20,7 @@ from jobs.live.sse import MEDIA_TYPE, JobUpdates, Principal, StreamLimits
 from jobs.live.topics import Topic
 from jobs.models import Job
 from jobs.rules.errors import BadInput, NotFound, NotPermitted
-from jobs.rules.strict_json import LARGEST_INTEGER
+from jobs.rules.limits import LARGEST_INTEGER
 
 NO_CONTENT = 204
 LIMITS = StreamLimits()

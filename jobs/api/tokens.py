@@ -22,6 +22,7 @@ from jobs.models import Membership
 from jobs.rules import names
 from jobs.rules.errors import NotFound, WrongState
 from jobs.rules.formatting import format_datetime
+from jobs.rules.limits import ACCOUNT_LENGTH, PROJECT_LENGTH
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 PERMISSION = "manage_tokens"
 DIGEST_SHOWN = 12
-PROJECT_LENGTH, ACCOUNT_LENGTH = 128, 150
 
 
 def issue(

@@ -11,9 +11,10 @@ from django import forms
 from jobs.access import Role
 from jobs.console import status_styles
 from jobs.models import Phase
-from jobs.operations.base import REASON_LENGTH, Operation
+from jobs.operations.base import Operation
 from jobs.rules import names, pipelines
 from jobs.rules.formatting import normalized
+from jobs.rules.limits import REASON_LENGTH
 from jobs.rules.statuses import JobStatus
 
 WHAT = [("all", "everything but skipped items"), ("failed", "only what failed or is held")]

@@ -16,9 +16,8 @@ from django.db.models.sql.where import WhereNode
 
 from jobs.models.phases import Phase
 from jobs.rules.error_fingerprints import signature
+from jobs.rules.limits import CHECKSUM_LENGTH, ERROR_LENGTH, KEY_LENGTH, NAME_LENGTH, SPLIT_LENGTH, WORKER_LENGTH
 from jobs.rules.statuses import ItemStatus
-
-ERROR_LENGTH = 500
 
 # Columns as expressions, each of which only one index holds. PostgreSQL's planner does not know a phase that is newer
 # than its statistics: it believes that no item fits, so that any index with a plain column looks good. It would take
@@ -114,16 +113,16 @@ class Item(models.Model):
     """
 
     phase = models.ForeignKey(Phase, on_delete=models.CASCADE, related_name="items", db_index=False)
-    key = models.CharField(max_length=1024)
+    key = models.CharField(max_length=KEY_LENGTH)
     key_digest = models.CharField(max_length=32, editable=False)
-    label = models.CharField(max_length=200, blank=True, default="")
-    split = models.CharField(max_length=64, blank=True, default="")
+    label = models.CharField(max_length=NAME_LENGTH, blank=True, default="")
+    split = models.CharField(max_length=SPLIT_LENGTH, blank=True, default="")
     payload = models.JSONField(default=dict, blank=True)
 
     status = models.CharField(max_length=10, choices=[(s, s.capitalize()) for s in ItemStatus], default="pending")
     attempt = models.PositiveIntegerField(default=0)
     tries = models.PositiveIntegerField(default=0)
-    worker = models.CharField(max_length=128, blank=True, default="")
+    worker = models.CharField(max_length=WORKER_LENGTH, blank=True, default="")
     account = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", db_index=False
     )
@@ -132,7 +131,7 @@ class Item(models.Model):
     error = models.CharField(max_length=ERROR_LENGTH, blank=True, default="")
     signature = models.CharField(max_length=ERROR_LENGTH, blank=True, default="")
     result = models.JSONField(default=dict, blank=True)
-    checksum = models.CharField(max_length=200, blank=True, default="")
+    checksum = models.CharField(max_length=CHECKSUM_LENGTH, blank=True, default="")
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 

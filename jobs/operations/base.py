@@ -16,6 +16,7 @@ from jobs.models.jobs import projects_of
 from jobs.operations.arguments import ActInput, Scope
 from jobs.rules.errors import BadInput, Conflict, NotFound, NotPermitted, WrongState
 from jobs.rules.formatting import pluralize
+from jobs.rules.limits import REASON_LENGTH
 from jobs.rules.statuses import ItemStatus, JobStatus
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     # An account; or an actor with a name of its own; or None for the system, which needs no permission.
     By = User | Actor | None
 
-REASON_LENGTH = 2000
 UNFINISHED = (JobStatus.PENDING, JobStatus.PROCESSING, JobStatus.PAUSED)
 NOT_CANCELLED = (*UNFINISHED, JobStatus.FAILED, JobStatus.COMPLETED)
 

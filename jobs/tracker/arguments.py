@@ -8,13 +8,14 @@ from enum import StrEnum
 
 from jobs.rules import names
 from jobs.rules.errors import BadInput
+from jobs.rules.limits import KEY_LENGTH, LARGEST_INTEGER, NAME_LENGTH, SPLIT_LENGTH
 from jobs.rules.statuses import ItemStatus
-from jobs.rules.strict_json import LARGEST_INTEGER, storable
+from jobs.rules.strict_json import storable
 from jobs.tracking import NewItem
 
 UPLOAD = "upload"
 SUFFIX = f"/{UPLOAD}"
-MAX_LENGTHS = {"name": 200 - len(SUFFIX), "image path": 1024, "split": 64}
+MAX_LENGTHS = {"name": NAME_LENGTH - len(SUFFIX), "image path": KEY_LENGTH, "split": SPLIT_LENGTH}
 MAX_PENDING = 10_000
 
 

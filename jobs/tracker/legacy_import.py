@@ -14,9 +14,9 @@ from jobs import tracking
 from jobs.change import Actor
 from jobs.models import Item, Phase
 from jobs.rules import names, pipelines
+from jobs.rules.limits import LARGEST_INTEGER
 from jobs.rules.pipelines import KindOptions
 from jobs.rules.statuses import ItemStatus
-from jobs.rules.strict_json import LARGEST_INTEGER
 from jobs.tracker import checkpoints, uploads
 from jobs.tracker.arguments import MAX_LENGTHS, fault_of, sentence
 from jobs.tracker.legacy_db import OldFile, OldJob, OldRow

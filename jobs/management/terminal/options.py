@@ -10,8 +10,8 @@ import msgspec
 from django.core.management.base import CommandParser
 
 from jobs.operations import ACTS, Operation
+from jobs.rules.limits import LARGEST_INTEGER
 from jobs.rules.statuses import JobStatus
-from jobs.rules.strict_json import LARGEST_INTEGER
 
 ORDERINGS = ("-updated_at", "updated_at", "-created_at", "created_at", "name", "-name")
 MAX_LIMIT = 1000
