@@ -15,7 +15,8 @@ APPS = [name for name in ("jobs", "ocr_chunks", "training") if (ROOT / name).is_
 # Every entry at the top of jobs/, from the innermost to the outermost. A module imports from its own entry and from
 # the layers before it. Entries of one layer do not know each other.
 LAYERS = (
-    ("rules", "contracts"),
+    ("rules",),
+    ("contracts",),
     ("db",),
     ("models",),
     ("access", "serializers"),

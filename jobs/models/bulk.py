@@ -51,7 +51,7 @@ class BulkActQuerySet(models.QuerySet["BulkAct"]):
 class BulkAct(models.Model):
     """One confirmed act upon a fixed set of jobs, its `targets`, which are done one by one.
 
-    `act` is its slug; `scope` the part of each job that it is about, as the words of `operations.arguments.Scope`; `chosen` says
+    `act` is its slug; `scope` the part of each job that it is about, see `operations.arguments.Scope`; `chosen` says
     how the jobs were chosen; `back` is the list they were chosen in. `total` = done + unchanged + refused in the end;
     `changed` adds up what the verbs changed: items, phases or jobs. `worked_at` is when the last job was done.
     """
