@@ -96,7 +96,7 @@ def test_jobs_of_other_projects_do_not_exist(api: Any) -> None:
     assert phase_of(job).job.revision == job.revision
 
 
-def test_a_name_that_exists_out_of_sight_is_taken_and_nothing_of_it_is_shown(api: Any) -> None:
+def test_a_name_of_an_invisible_job_is_taken_and_nothing_of_it_is_shown(api: Any) -> None:
     make_job(name="secret", project="red")
     response = api("worker", projects=["blue"]).post("/jobs", {"name": "secret", "project": "blue"})
     assert (response.status_code, response.json()["code"]) == (409, "name_taken")
