@@ -34,7 +34,9 @@ e2e: $(VENV)/.dev
 	$(PYTEST) -m e2e $(ARGS)
 
 audit: $(VENV)/.dev
-	$(BIN)/pip-audit --strict -r requirements.txt -r requirements-scale.txt
+	@# The client is this repository's own: no index knows it.
+	grep -hv '^-' requirements.txt requirements-scale.txt > $(VENV)/audited.txt
+	$(BIN)/pip-audit --strict -r $(VENV)/audited.txt
 
 clean:
 	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache

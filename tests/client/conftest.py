@@ -61,4 +61,4 @@ def another(site: Site, folder: Path) -> Iterator[Callable[..., Client]]:
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits long for a server that a test has ended."""
-    monkeypatch.setattr(session, "LAST_PATIENCE", 1.0)
+    monkeypatch.setattr(session, "CLOSE_SECONDS", 1.0)

@@ -222,7 +222,7 @@ def test_a_damaged_line_is_set_aside_with_a_line_in_the_log(
     beside = path.with_suffix(".damaged")
     assert beside.read_bytes() == lines[line] + b"\n"
     assert beside.stat().st_mode & 0o777 == 0o600
-    assert f"the journal {path} is damaged: lines moved to {beside}: 1" in caplog.text
+    assert f"the journal {path} is damaged; lines moved to {beside}: 1" in caplog.text
     assert b"\n".join(lines[line : line + 1]) not in own.path.read_bytes()
     own.close()
     assert left(made(folder, name).left)[-len(found) :] == found

@@ -193,7 +193,7 @@ def test_clustering_that_was_left_running_is_done_once_nobody_else_is_at_it(few:
     few.restart("clustering")
     few.worked.post(f"/training/{number}/clustering", {"status": "running"})
     with working([other := few.worker("--worker", "other")]):
-        with Results(few.out, session=number).alone() as mine:
+        with Results(few.out, session=number).exclusive() as mine:
             assert mine
             assert any("nothing to do" in line for line in other.stdout or [])
             assert few.phase(2)["status"] == "processing"
@@ -229,7 +229,7 @@ def test_a_new_file_of_a_finished_session_is_left_out_with_the_reason(few: Studi
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--token", ""], "a token is needed: --token or PROGRESS_TOKEN"),
+        (["--token", ""], "a token is required: set --token or PROGRESS_TOKEN"),
         (["--min-confidence", "2"], "--min-confidence must be 0-1"),
         (["--batch", "0"], "--batch must be at least 1"),
         (["--lease", "0"], "--lease must be at least 1"),

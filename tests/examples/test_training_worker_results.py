@@ -22,7 +22,7 @@ HOLD = """
 import sys; sys.path.insert(0, "examples")
 from pathlib import Path
 from training_results import Results
-with Results(Path(sys.argv[1]), session=7).alone() as mine:
+with Results(Path(sys.argv[1]), session=7).exclusive() as mine:
     print(mine, flush=True)
     sys.stdin.read()
 """
@@ -77,11 +77,11 @@ def test_one_process_is_alone_until_it_ends_however_it_ends(results: Results) ->
     holder = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert holder.stdout
     assert holder.stdout.readline() == "True\n"
-    with results.alone() as mine:
+    with results.exclusive() as mine:
         assert not mine
     holder.kill()
     holder.communicate()
-    with results.alone() as mine:
+    with results.exclusive() as mine:
         assert mine
 
 

@@ -93,7 +93,10 @@ def test_the_list_says_that_there_are_more() -> None:
         make_job(items=1)
     out, beside = StringIO(), StringIO()
     call_command("jobs", "list", "--limit", "2", stdout=out, stderr=beside)
-    assert (len(out.getvalue().splitlines()), beside.getvalue()) == (3, "There are more; --limit shows them.\n")
+    assert (len(out.getvalue().splitlines()), beside.getvalue()) == (
+        3,
+        "There are more jobs; raise --limit to list them.\n",
+    )
 
 
 def test_an_empty_list_says_so_beside_the_output() -> None:

@@ -1,1 +1,1 @@
-"""What commands draw on a terminal and how they find things."""
+"""Options, arguments and live view of `manage.py jobs`. The tables are those of `progress_client.command`."""

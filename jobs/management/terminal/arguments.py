@@ -1,4 +1,4 @@
-"""What an operator names on the command line: a job, items, himself; and what a terminal looks like."""
+"""Objects named on the command line (job, items, account), and the style of the terminal."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
 from django.contrib.auth.models import User
+from progress_client.command.tables import TerminalStyle
 
 from jobs.change import Actor
-from jobs.management.terminal.tables import TerminalStyle
 from jobs.models import Item, Job
 from jobs.models.items import digest
 from jobs.models.jobs import JobQuerySet
@@ -24,23 +24,23 @@ LARGEST_ID = 2**63 - 1
 
 
 def find_job(wanted: str) -> Job:
-    """The job of this id, else of this name; NotFound where there is neither."""
+    """Find a job by its id, else by its name. NotFound if there is neither."""
     is_id = wanted.isascii() and wanted.isdigit() and int(wanted) <= LARGEST_ID
     job = Job.objects.filter(pk=int(wanted)).first() if is_id else None
     job = job or _named(wanted.replace("\0", ""))
     if job is None:
-        raise NotFound(f"There is no job {wanted!r}; `jobs list` shows those that there are.")
+        raise NotFound(f"There is no job {wanted!r}; `jobs list` lists the jobs.")
     return job
 
 
 def _named(wanted: str) -> Job | None:
-    """The job of exactly this name, else the one whose name differs only in how it is composed and in its blanks."""
+    """Find the job of exactly this name, else of this name after Unicode and white space normalization."""
     found = {job.name: job for job in Job.objects.filter(name__in={wanted, normalized(wanted)})}
     return found.get(wanted) or next(iter(found.values()), None)
 
 
 def find_items(job: Job, *, ids: Sequence[int] | None, keys: Sequence[str] | None) -> list[int] | None:
-    """The ids of the named items; None where none is named, NotFound for a key that the job does not have."""
+    """Return the ids of the named items; None if no item is named. NotFound for an unknown key."""
     if ids is None and keys is None:
         return None
     prints = {digest(key): key for key in keys or ()}
@@ -53,7 +53,7 @@ def find_items(job: Job, *, ids: Sequence[int] | None, keys: Sequence[str] | Non
 
 
 def filtered_jobs(options: Mapping[str, Any]) -> JobQuerySet:
-    """The jobs that fit the filters of a list, in its order; the filters are those of `GET /jobs`."""
+    """Filter and order jobs with the filters of `GET /jobs`."""
     jobs = Job.objects.filter(**{name: names.plain(options[name]) for name in EXACT if options[name]})
     if options["partial"]:
         jobs = jobs.filter(partial=True)
@@ -66,7 +66,7 @@ def filtered_jobs(options: Mapping[str, Any]) -> JobQuerySet:
 
 
 def find_actor(username: str | None) -> Actor:
-    """The account of this name, with its permissions; without one the system, under the name of the shell's user."""
+    """Find the account of this name; without a name, return the system actor with the name of the shell user."""
     if username is None:
         return Actor(name=shell_user()[:200])
     account = User.objects.filter(username=username, is_active=True).first()
@@ -76,7 +76,7 @@ def find_actor(username: str | None) -> Actor:
 
 
 def shell_user() -> str:
-    """Who runs this process, as far as the operating system knows."""
+    """Return the user of this process according to the operating system."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):
@@ -84,7 +84,7 @@ def shell_user() -> str:
 
 
 def terminal_style(out: Any, options: Mapping[str, Any]) -> TerminalStyle:
-    """How to draw on this output: a terminal has a width and icons, and colours unless somebody is against them."""
+    """Choose the style of an output: a terminal has a width, icons and, unless NO_COLOR is set, colours."""
     terminal = is_terminal(out)
     unwanted = options["no_color"] or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
     colour = options["force_color"] or (terminal and not unwanted)
@@ -92,12 +92,12 @@ def terminal_style(out: Any, options: Mapping[str, Any]) -> TerminalStyle:
 
 
 def set_output_encoding(out: Any, *, as_json: bool) -> None:
-    """Names may hold what the terminal's encoding lacks: JSON is UTF-8 whatever it is, a table shows `?` there."""
+    """Write JSON as UTF-8; in tables, replace characters that the terminal's encoding lacks by `?`."""
     reconfigure = getattr(out, "reconfigure", None)
     if reconfigure:
         reconfigure(**{"encoding": "utf-8"} if as_json else {"errors": "replace"})
 
 
 def is_terminal(out: TextIO | Any) -> bool:
-    """Does a person look at this output?"""
+    """Check whether an output is a terminal."""
     return bool(out.isatty())

@@ -1,4 +1,4 @@
-"""Following one job until it is over."""
+"""Live view of one job until it ends."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from django.utils import timezone
+from progress_client.command import renderers
+from progress_client.command.tables import TerminalStyle
 
-from jobs.management.terminal import renderers
-from jobs.management.terminal.tables import TerminalStyle
 from jobs.models import Job
 from jobs.rules.errors import NotFound
+from jobs.rules.formatting import format_datetime
 from jobs.rules.statuses import FINISHED_JOB
 from jobs.serializers import JobBody, encode, job_body
 
@@ -22,17 +23,17 @@ UP, REST_OF_LINE, REST_OF_SCREEN = "\x1b[{}F", "\x1b[K", "\x1b[J"
 
 
 class Screen(Protocol):
-    """Where a moving job is shown."""
+    """Output of a watched job."""
 
     def show(self, body: JobBody) -> None:
         """Show this state."""
 
     def close(self) -> None:
-        """No more states come."""
+        """End the output."""
 
 
 def watch(job: Job, screen: Screen, *, interval: float) -> JobBody:
-    """Show the job whenever `interval` seconds have passed, until it is over; its last state. NotFound when it goes."""
+    """Show the job every `interval` seconds until it ends; return its last state. NotFound if it is deleted."""
     try:
         while True:
             found = Job.objects.filter(pk=job.pk).first()
@@ -48,17 +49,17 @@ def watch(job: Job, screen: Screen, *, interval: float) -> JobBody:
 
 
 class Live:
-    """On a terminal: the same lines drawn anew each time."""
+    """Output on a terminal: the same lines, redrawn for each state."""
 
-    def __init__(self, out: Any, look: TerminalStyle) -> None:
+    def __init__(self, out: Any, style: TerminalStyle) -> None:
         self._out = out
-        self._look = look
+        self._style = style
         self._height = 0
 
     def show(self, body: JobBody) -> None:
-        """Draw over what was drawn before, within the terminal as it is now."""
+        """Redraw the lines, within the current size of the terminal."""
         size = shutil.get_terminal_size()
-        lines = renderers.moving(body, replace(self._look, width=size.columns))[: max(1, size.lines - 1)]
+        lines = renderers.live_lines(body, replace(self._style, width=size.columns))[: max(1, size.lines - 1)]
         up = UP.format(self._height) if self._height else HIDE_CURSOR
         drawn = "".join(f"{line}{REST_OF_LINE}\n" for line in lines)
         self._out.write(f"{up}{drawn}{REST_OF_SCREEN}", ending="")
@@ -66,12 +67,12 @@ class Live:
         self._height = len(lines)
 
     def close(self) -> None:
-        """The cursor comes back."""
+        """Show the cursor again."""
         self._out.write(SHOW_CURSOR, ending="")
 
 
 class Lines:
-    """In a file or a pipe: one line for each change."""
+    """Output to a file or a pipe: one line for each change."""
 
     def __init__(self, out: Any, line: Callable[[JobBody], str]) -> None:
         self._out = out
@@ -79,20 +80,20 @@ class Lines:
         self._revision = -1
 
     def show(self, body: JobBody) -> None:
-        """Write a line, if the job has changed."""
+        """Write a line if the job has changed."""
         if body["revision"] != self._revision:
             self._revision = body["revision"]
             self._out.write(self._line(body))
             self._out.flush()
 
     def close(self) -> None:
-        """Nothing to undo."""
+        """Do nothing."""
 
 
-def screen_for(out: Any, look: TerminalStyle, *, as_json: bool) -> Screen:
-    """JSON lines, a live screen on a terminal, else lines of a log."""
+def screen_for(out: Any, style: TerminalStyle, *, as_json: bool) -> Screen:
+    """Choose the output: JSON lines, a live view on a terminal, else log lines."""
     if as_json:
         return Lines(out, lambda body: encode(body).decode())
-    if look.icons:
-        return Live(out, look)
-    return Lines(out, lambda body: renderers.moment(body, now=timezone.now()))
+    if style.icons:
+        return Live(out, style)
+    return Lines(out, lambda body: renderers.log_line(body, now=format_datetime(timezone.now())))

@@ -1,4 +1,4 @@
-"""What `manage.py jobs` understands: its subcommands and their options."""
+"""Subcommands and options of `manage.py jobs`."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ MOST = 1000
 
 
 def add_options(parser: CommandParser) -> None:
-    """The subcommands: three that read, one for the tracker's figures, and the acts."""
+    """Add the subcommands: readers and operator acts."""
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="list|show|watch|report|ACT")
     _add_list(verbs)
-    _reader(verbs, "show", "one job: its phases and its failures")
-    watch = _reader(verbs, "watch", "follow a job until it is over; exit 0 where it completed, else 1")
-    watch.add_argument("--interval", type=_interval, default=1.0, metavar="SECONDS", help="between looks, 0.1 to 60")
-    _reader(verbs, "report", "the figures of a job and of each of its splits, as a text")
+    _reader(verbs, "show", "show one job with its phases and failures")
+    watch = _reader(verbs, "watch", "follow a job until it ends; exit 0 if it completed, else 1")
+    watch.add_argument("--interval", type=_interval, default=1.0, metavar="SECONDS", help="between queries, 0.1 to 60")
+    _reader(verbs, "report", "print the counts of a job and of each split as text")
     for act in ACTS.values():
         _add_act(verbs, act)
 
 
 def _add_list(verbs: _SubParsersAction[Any]) -> None:
-    parser = verbs.add_parser("list", help="jobs, the latest change first")
+    parser = verbs.add_parser("list", help="list jobs, the latest change first")
     parser.add_argument("--status", choices=[status.value for status in JobStatus])
     parser.add_argument("--kind")
     parser.add_argument("--project")
@@ -40,7 +40,7 @@ def _add_list(verbs: _SubParsersAction[Any]) -> None:
     parser.add_argument(
         "--ordering", choices=ORDERINGS, default=ORDERINGS[0], metavar="FIELD", help="default %(default)s"
     )
-    parser.add_argument("--limit", type=_limit, default=50, help=f"at most so many, 1 to {MOST}; default %(default)s")
+    parser.add_argument("--limit", type=_limit, default=50, help=f"maximum number, 1 to {MOST}; default %(default)s")
     _add_json(parser)
 
 
@@ -87,16 +87,20 @@ def _add_items(parser: CommandParser, field: Any) -> None:
 
 
 def _add_signature(parser: CommandParser, field: Any) -> None:
-    what = "the error of one of them"
+    what = "only items with this error"
     parser.add_argument("--error", default="", dest="error_signature", metavar="SENTENCE", help=what)
 
 
 NAMED: dict[str, Callable[[CommandParser, Any], Any]] = {
-    "reason": lambda parser, field: parser.add_argument("--reason", default="", help="why; it is kept in the timeline"),
+    "reason": lambda parser, field: parser.add_argument(
+        "--reason", default="", help="the reason, stored in the timeline"
+    ),
     "phase": _add_phase,
     "items": _add_items,
     "error_signature": _add_signature,
-    "all": lambda parser, field: parser.add_argument("--all", action="store_true", help="live leases too"),
+    "all": lambda parser, field: parser.add_argument(
+        "--all", action="store_true", help="also items with a valid lease"
+    ),
     "threshold": lambda parser, field: parser.add_argument("threshold", type=_percentage, metavar="PERCENT"),
 }
 
