@@ -44,7 +44,7 @@ def test_the_list_has_a_line_for_each_job(run: Run, client: Client, name: str) -
     assert head.split() == [column.title for column in renderers.JOBS]
     assert row.split()[1:7] == ["processing", "33", name, "generic", "1/3", "1"]
     assert row.endswith("Processing 1/3 · 1 failed")
-    assert run("list", "--name", "nobody") == (0, "", "progress: No jobs match.\n")
+    assert run("list", "--name", "unknown") == (0, "", "progress: No jobs match.\n")
     client.job(f"{name}/2", items=["a"])
     assert run("list", "--q", name, "--limit", "1")[2] == "progress: There are more jobs; raise --limit to list them.\n"
 
@@ -99,7 +99,7 @@ def test_acts_change_the_job_and_keep_the_reason(run: Run, client: Client, name:
 
 def test_exit_codes(run: Run, client: Client, site: Site, name: str) -> None:
     client.job(name, items=[])
-    assert run("show", "nobody")[0] == 3
+    assert run("show", "unknown")[0] == 3
     code, _, error = run("pause", name)
     assert (code, "completed" in error, error.startswith("progress: ")) == (4, True, True)
     assert run("force-complete", name)[0] == 2

@@ -114,7 +114,7 @@ def work(number):
     for key in range(40):
         jobs[number].tell(str(key))
     over.set()
-    assert client.flush(patience=20)
+    assert client.flush(timeout=20)
     assert client.worker == (f"w-{os.getpid()}" if number else "w")
 
 children = [fork(work, 1), fork(work, 2)]
@@ -167,7 +167,7 @@ job = client.find(name)
 job.tell("a")
 wait(fork(job.tell, "b"))
 job.tell("c")
-assert client.replay(patience=10)
+assert client.replay(timeout=10)
 client.close()
 """)
     assert counts(site, name)[0] == 3
@@ -209,7 +209,7 @@ os.kill(os.getpid(), 9)
             parent.wait(timeout=10)
             proxy.mode = "pass"
             with Client(proxy.url, token=site.token, worker="heir", journal=folder) as heir:
-                assert heir.replay(patience=10)
+                assert heir.replay(timeout=10)
             assert counts(site, name)[0] == 1
         finally:
             os.kill(child, signal.SIGKILL)

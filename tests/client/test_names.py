@@ -191,7 +191,7 @@ def test_a_loop_renews_its_own_items_and_not_those_of_a_namesake(
 
 @pytest.fixture(scope="module")
 def untrusted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """The address of an https server whose certificate nobody has signed, and the certificate."""
+    """The address of an https server with a self-signed certificate, and the certificate."""
     folder = tmp_path_factory.mktemp("tls")
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])

@@ -1,4 +1,4 @@
-"""What needs no server: pauses, portions, leases, lists, lines of a stream."""
+"""Pure parts of the client: pauses, portions, leases, lists, lines of a stream."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def test_a_job_is_created_found_and_created_again(tracker: ProgressTracker, job:
         "pending_count": 3,
         "status": "pending",
     }
-    assert tracker.get_job_id("nobody") is None
+    assert tracker.get_job_id("unknown") is None
 
 
 def test_pending_images_are_listed_in_order_and_not_claimed(tracker: ProgressTracker, job: int, make: Make) -> None:

@@ -131,4 +131,4 @@ def test_address_and_token_come_from_the_environment(site: Site, monkeypatch: py
     monkeypatch.setenv("PROGRESS_URL", f"{site.url}/")
     monkeypatch.setenv("PROGRESS_TOKEN", f"{site.token}\n")
     with Client() as client:
-        assert list(client.jobs(name="nobody has this name")) == []
+        assert list(client.jobs(name="unknown")) == []

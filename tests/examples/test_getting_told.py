@@ -33,7 +33,7 @@ def blocks() -> dict[str, str]:
 
 
 def shell() -> str:
-    """What the shell of the five requests knows."""
+    """The environment of the shell of the five requests."""
     [start] = re.findall(r"```sh\n(PROGRESS_URL=.*?\n)\n", README, flags=re.DOTALL)
     return str(start)
 
@@ -102,7 +102,7 @@ def test_the_broker_tells_the_listener(site: Site) -> None:
 
 
 def _is_there(connection: pika.BlockingConnection) -> bool:
-    """Does somebody listen at the queue? Asking for one that is not there costs the channel."""
+    """Check for a consumer of the queue. A check of a missing queue closes the channel."""
     channel = connection.channel()
     try:
         found = channel.queue_declare(QUEUE, passive=True).method.consumer_count > 0

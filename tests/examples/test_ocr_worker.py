@@ -43,7 +43,7 @@ class Desk:
         return self.site.worker(path or self.pdf, *way, *arguments, script="ocr_worker.py")
 
     def work(self, *arguments: str, path: Path | None = None) -> str:
-        """What a worker says until its end."""
+        """Return the output of a worker until its end."""
         worker = self.worker(*arguments, path=path)
         with working([worker]):
             return lines_of(worker)
@@ -79,7 +79,7 @@ class Desk:
         return text
 
     def act(self, path: str, body: Body) -> Body:
-        """What a lead does."""
+        """Act as a lead."""
         return dict(self.lead.post(path.format(id=self.document()["id"]), body))
 
 

@@ -81,10 +81,10 @@ def test_every_copy_is_younger_than_its_original(folder: Path) -> None:
 
 def test_files_that_are_there_already_are_kept(tmp_path: Path) -> None:
     list(make_faces.make(tmp_path, count=3, people=PEOPLE))
-    (tmp_path / SHOTS[0].name).write_bytes(b"of somebody else")
+    (tmp_path / SHOTS[0].name).write_bytes(b"of another worker")
     (tmp_path / SHOTS[1].name).unlink()
     assert list(make_faces.make(tmp_path, count=3, people=PEOPLE)) == [SHOTS[1].name]
-    assert (tmp_path / SHOTS[0].name).read_bytes() == b"of somebody else"
+    assert (tmp_path / SHOTS[0].name).read_bytes() == b"of another worker"
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ def tour(section: str) -> str:
 
 
 def walk(section: str, *, site: Site, folder: Path) -> str:
-    """What the tour of a section prints, with the Python of this test run and temporary files in the folder."""
+    """Run the tour of a section with this Python and temporary files in the folder; return its output."""
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", (shell() + tour(section)).replace(PYTHON, sys.executable)],
         cwd=ROOT,
