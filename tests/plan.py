@@ -32,9 +32,7 @@ RUN_ON_SCALE = {
     "tests/examples": False,  # each test has a server over an SQLite file
     "tests/jobs": True,
     "tests/jobs/test_command_jobs_codes.py": False,  # exit codes of processes
-    "tests/jobs/test_command_jobs_drawing.py": False,  # text
     "tests/jobs/test_command_jobs_watch.py": False,  # text
-    "tests/jobs/test_demo.py": False,  # a server over an SQLite file
     "tests/jobs/test_documented_code.py": False,  # code of documents
     "tests/jobs/test_progress.py": False,  # arithmetic
     "tests/jobs/test_progress_of_jobs.py": False,  # arithmetic
@@ -99,7 +97,7 @@ LONGEST = [
     "broker",
     "tests/e2e/test_accessible_pages.py",
     "tests/e2e/test_training.py",
-    "tests/jobs/test_demo.py",
+    "tests/examples/test_demo.py",
     "tests/examples/test_training_worker.py",
     "tests/jobs/properties/test_machine.py",
     "tests/jobs/test_sql_pins.py",
