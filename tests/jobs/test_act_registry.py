@@ -17,7 +17,7 @@ from jobs.api.acts import act_urls
 from jobs.change import Change
 from jobs.change.audit import audit
 from jobs.console.admin.jobs import JobAdmin
-from jobs.console.forms import ActForm
+from jobs.console.acts.forms import ActForm
 from jobs.console.site import OperatorSite
 from jobs.models import Job
 from jobs.operations import ACTS, Act, Operation, register
