@@ -10,9 +10,9 @@ from django.db.backends.utils import CursorWrapper
 from tests.factories import make_job
 
 
-def test_an_unknown_address_is_said_so_in_the_clothes_of_the_site(lead: Any) -> None:
+def test_an_unknown_address_has_an_error_page_of_the_site(lead: Any) -> None:
     page = lead.open("/admin/nothing/at/all/", status=404)
-    assert "There is nothing at this address" in page.text
+    assert "There is no page at this address" in page.text
     assert page.links()["Overview"] == "/admin/"
 
 
