@@ -1,4 +1,5 @@
-# The site for scale-out: uvicorn, PostgreSQL and Redis. The same image runs the watchdog and the deliverer.
+# Image of the site with uvicorn and the clients of PostgreSQL, Redis and RabbitMQ. Its commands also run as the watchdog,
+# the deliverer and the consumer.
 FROM python:3.11-slim
 
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1

@@ -1,45 +1,57 @@
-# Every target sets itself up from a fresh clone; it needs make and Python 3.11 or newer.
+# Tasks of development. Each target installs its requirements; it needs make and Python 3.11 or newer.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python manage.py
 export PORT ?= 8000
-# How many processes share the tests: `make test WORKERS=0` runs them in this one, for a debugger.
+# Number of test processes; `make test WORKERS=0` uses a single one, for a debugger.
 WORKERS ?= auto
+MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet -f .ci/mkdocs.yml
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
-.PHONY: demo test test-full lint bench e2e audit clean
+.PHONY: help demo test test-full lint docs screenshots bench e2e audit clean
 
-demo: $(VENV)/.demo .env
+# The first target: `make` alone prints the help.
+help:  ## Print the targets
+	@awk -F':.*  ## ' '/^[a-z0-9-]+:.*  ## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.demo .env  ## Run the site with example workers
 	$(RUN) migrate --verbosity 0
 	exec $(RUN) demo
 
-test: $(VENV)/.dev
+test: $(VENV)/.dev  ## Run the tests on SQLite; ARGS="-k leases" selects some
 	$(PYTEST) $(ARGS)
 
-# The same tests at their large sizes: before a release.
-test-full: $(VENV)/.dev
+test-full: $(VENV)/.dev  ## Run the tests at their large sizes, before a release
 	FULL=1 $(PYTEST) $(ARGS)
 
-lint: $(VENV)/.dev
+lint: $(VENV)/.dev  ## Check style, format and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(MKDOCS)
 
-bench: $(VENV)/.dev
+docs: $(VENV)/.dev  ## Build the documentation; a warning is an error
+	$(BIN)/python .ci/layer_table.py
+	$(MKDOCS)
+
+screenshots: $(VENV)/.dev  ## Take the pictures of README and docs from the demo (needs Chromium)
+	$(BIN)/python .ci/screenshots.py
+
+bench: $(VENV)/.dev  ## Measure ratios of speed; ARGS=--quick for small sizes
 	$(BIN)/python -m benchmarks $(ARGS)
 
-e2e: $(VENV)/.dev
+e2e: $(VENV)/.dev  ## Run the tests in a browser
 	$(PYTEST) -m e2e $(ARGS)
 
-audit: $(VENV)/.dev
+audit: $(VENV)/.dev  ## Check the requirements for known vulnerabilities
 	$(BIN)/pip-audit --strict -r requirements.txt -r requirements-scale.txt
 
-clean:
+clean:  ## Remove the virtualenv and all caches
 	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
-# A secret of this clone; the file is not committed.
+# Creates .env with a random SECRET_KEY; git ignores the file.
 .env: .env.example
 	@if [ -e $@ ]; then touch $@; else \
 	  $(PYTHON) -c 'import pathlib, secrets; text = pathlib.Path(".env.example").read_text(); \
@@ -47,7 +59,7 @@ clean:
 	  && chmod 600 $@; fi
 
 $(BIN)/python:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; PYTHON=... names another")'
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Install Python 3.11 or newer, or name it: make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.runtime: requirements.txt | $(BIN)/python

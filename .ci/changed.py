@@ -1,7 +1,7 @@
-"""Print the directories of tests with large sizes whose parts have changed; `.ci/run` runs them.
+"""Directories of the tests with large sizes that a change affects; `.ci/run` runs them.
 
-Changed since the commit BASE, else since origin/main, else, on main itself, since the commit before. Everything counts
-as changed where git cannot tell, and where a change is shared by all parts.
+The change begins at the commit BASE, else at origin/main, else, on main itself, at the commit before. Everything
+counts as changed if git cannot tell, and if several parts share a changed file.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 
 TESTS_OF = {
     "client": ["tests/client"],
+    "docs": [],
     "examples": ["tests/examples"],
     "jobs": ["tests/jobs"],
     "ocr_chunks": ["tests/ocr_chunks"],
@@ -22,7 +23,7 @@ DOCUMENTS = (".md", ".example")
 
 
 def git(*arguments: str) -> str:
-    """Return what git prints, or nothing where it fails."""
+    """Return the output of git, or nothing if it fails."""
     try:
         done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True)  # noqa: S603, S607
     except (OSError, subprocess.CalledProcessError):
@@ -31,7 +32,7 @@ def git(*arguments: str) -> str:
 
 
 def base() -> str:
-    """Return the commit that the change began from, or nothing where there is none."""
+    """Return the commit that the change began from, or nothing without one."""
     given = os.environ.get("BASE", "")
     common = git("merge-base", given or "origin/main", "HEAD")
     if given or (common and common != git("rev-parse", "HEAD")):

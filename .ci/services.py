@@ -1,4 +1,4 @@
-"""Do the services answer? A real connection to each, repeated for half a minute; exit 1 and the reason if not."""
+"""Check of the services: a real connection to each, repeated for half a minute; exit 1 with the reason on failure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pika
 import psycopg
 import redis
 
-PATIENCE_SECONDS = 30
+TIMEOUT_SECONDS = 30
 
 
 def postgres() -> None:
@@ -34,7 +34,7 @@ CHECKS: dict[str, Callable[[], None]] = {"postgres": postgres, "rabbitmq": rabbi
 
 
 def answers(name: str, *, until: float) -> str:
-    """An empty text as soon as the service answers, else why it does not."""
+    """Return an empty text as soon as the service answers, else the reason why it does not."""
     while True:
         try:
             CHECKS[name]()
@@ -47,9 +47,9 @@ def answers(name: str, *, until: float) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """0 if all named services answer; with --once they are asked a single time and silently."""
+    """Return 0 if all named services answer; with --once they are tried a single time and silently."""
     once = "--once" in arguments
-    until = time.monotonic() + (0 if once else PATIENCE_SECONDS)
+    until = time.monotonic() + (0 if once else TIMEOUT_SECONDS)
     faults = [answers(name, until=until) for name in arguments if name in CHECKS]
     if any(faults) and not once:
         print("\n".join(filter(None, faults)), file=sys.stderr)

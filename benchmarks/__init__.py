@@ -1,4 +1,4 @@
-"""What `make bench` runs: ratios between two things measured side by side in the same run.
+"""Benchmarks of `make bench`: ratios between two things measured side by side in the same run.
 
 A figure alone says more about the machine than about the code, so each one is divided by a baseline of the same
 moment. Every measurement takes several rounds in turn and counts their median. The load comes from a process of its

@@ -19,7 +19,7 @@ PARTS = ("single", "bulk", "cost", "pages", "events", "client")
 
 
 def measured(folder: Path, sizes: Sizes, only: str) -> Iterator[Row]:
-    """Every row, or those of one part."""
+    """Yield every row, or those of one part."""
     say("filling the databases")
     many = Site(folder, name="many", order=sizes.order(jobs=sizes.many_jobs))
     few = Site(folder, name="few", order={"jobs": sizes.few_jobs, "lists": {}})
@@ -40,19 +40,19 @@ def measured(folder: Path, sizes: Sizes, only: str) -> Iterator[Row]:
 
 
 def drains(folder: Path, sizes: Sizes) -> Iterator[Row]:
-    """The rows of the client, over a site of their own."""
+    """Yield the rows of the client, over a site of their own."""
     site = Site(folder, name="drains", order=drain.order(sizes))
     with site.serving():
         yield from drain.drains(site, sizes)
 
 
 def say(text: str) -> None:
-    """What is going on, on stderr."""
+    """Print the current step on stderr."""
     sys.stderr.write(f"{time.strftime('%X')} {text} ...\n")
 
 
 def main() -> None:
-    """The command. It ends with 0 whether or not the targets are met; the table tells."""
+    """Run the command. It exits 0 whether or not the targets are met; see the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Ratios measured side by side.")
     parser.add_argument("--quick", action="store_true", help="smaller sizes")
     parser.add_argument("--only", choices=PARTS, default="", help="one part of the table")

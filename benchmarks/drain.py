@@ -1,4 +1,4 @@
-"""How fast the client drains a job of items that need no work: one order as JSON on stdin, seconds as JSON on stdout.
+"""Speed of the client on a job of items without work: one order as JSON on stdin, seconds as JSON on stdout.
 
 The order has `url`, `token`, `job` (its name) and `batch` (items to a claim). The client is the package of this
 checkout, with its journal, in a process of its own.
@@ -29,12 +29,12 @@ LARGE = "drain-large"
 
 
 def order(sizes: Sizes) -> dict[str, Any]:
-    """What the database must hold."""
+    """Return the jobs that the database must hold."""
     return {"jobs": 20, "lists": {**dict.fromkeys(_names(), sizes.drained), LARGE: sizes.drained_large}}
 
 
 def drains(site: Site, sizes: Sizes) -> Iterator[Row]:
-    """One process that drains jobs, against a view that does nothing; a large job against small ones."""
+    """Measure one process that drains jobs against a view without work, and a large job against small ones."""
     bodies = [report_body(start=n * BATCH, count=BATCH) for n in range(sizes.drained // BATCH)]
     seconds: list[float] = []
     received: list[float] = []
@@ -58,7 +58,7 @@ def _drained(site: Site, job: str) -> float:
 
 
 def drained(client: Client, name: str, *, batch: int) -> float:
-    """The seconds from the first claim until everything is answered."""
+    """Return the seconds from the first claim until every report is answered."""
     job = client.job(name)
     begun = perf_counter()
     for item in job.claim(batch=batch, progress=False):
@@ -69,7 +69,7 @@ def drained(client: Client, name: str, *, batch: int) -> float:
 
 
 def main(given: dict[str, Any]) -> float:
-    """What the order says."""
+    """Run the order."""
     with (
         tempfile.TemporaryDirectory() as journal,
         Client(given["url"], token=given["token"], journal=Path(journal)) as client,

@@ -1,7 +1,7 @@
 """Changes with an event each, in several processes: `DATABASE_URL=postgres://… python -m benchmarks.event_order`.
 
 Measures ids from the sequence against ids from the counter row, in turn and in the same run. PostgreSQL only; the
-database must be migrated, and it is left with the jobs of the run.
+database must be migrated, and the jobs of the run stay in it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ FAR = 10**12
 
 
 def changes(counter: bool) -> float:
-    """The seconds of so many changes, each of which completes a job and so writes outward events."""
+    """Return the seconds of CHANGES changes, each of which completes a job and so writes outward events."""
     if counter:
         event_order.next_ids = _counted
     jobs = [tracking.create_job(name=uuid4().hex, by=BY).job for _ in range(CHANGES)]
@@ -51,7 +51,7 @@ def _counted(count: int, *, outward: bool) -> list[int]:
 
 
 def rate(processes: int, *, counter: bool) -> float:
-    """Changes a second of all processes together."""
+    """Return changes a second of all processes together."""
     with get_context("spawn").Pool(processes) as pool:
         pool.map(changes, [counter] * processes, chunksize=1)
         slowest = max(pool.map(changes, [counter] * processes, chunksize=1))

@@ -1,4 +1,4 @@
-"""The load generator: a process that reads one order as JSON on stdin and prints what it measured.
+"""Load generator: a process that reads one order as JSON on stdin and prints its measurements.
 
 An order has `port`, `method`, `path`, `headers`, `connections` and `bodies`; each connection sends the next body as
 soon as it has the answer to its last one. The answer is {"seconds", "median_seconds", "statuses", "bytes"}.
@@ -17,7 +17,7 @@ from time import perf_counter
 from typing import Any
 
 CHUNK = 1 << 16
-PATIENCE = 60
+TIMEOUT_SECONDS = 60
 
 
 class Lane:
@@ -30,12 +30,12 @@ class Lane:
         self.sent_at = 0.0
 
     def send(self, request: bytes) -> None:
-        """Begin a request."""
+        """Send a request."""
         self.received, self.sent_at = b"", perf_counter()
         self.socket.sendall(request)
 
     def receive(self) -> tuple[int, int] | None:
-        """Take in what has come; the status and the length of the body once the answer is whole."""
+        """Receive; return the status and the length of the body once the answer is complete."""
         chunk = self.socket.recv(CHUNK)
         if not chunk:
             raise ConnectionError(f"The server closed the connection after {self.received[:200]!r}.")
@@ -47,7 +47,7 @@ class Lane:
 
 
 def content_length(head: bytes) -> int:
-    """The length that an answer announces."""
+    """Return the Content-Length of an answer."""
     for line in head.split(b"\r\n")[1:]:
         name, _, value = line.partition(b":")
         if name.strip().lower() == b"content-length":
@@ -56,7 +56,7 @@ def content_length(head: bytes) -> int:
 
 
 def requests(order: dict[str, Any]) -> Iterator[bytes]:
-    """The raw requests of an order."""
+    """Yield the raw requests of an order."""
     fixed = f"{order['method']} {order['path']} HTTP/1.1\r\nHost: 127.0.0.1:{order['port']}\r\n"
     fixed += "".join(f"{name}: {value}\r\n" for name, value in order["headers"].items())
     for body in order["bodies"]:
@@ -78,9 +78,9 @@ def run(order: dict[str, Any]) -> dict[str, Any]:
         lane.send(waiting.pop())
     busy = len(lanes)
     while busy:
-        ready = selector.select(PATIENCE)
+        ready = selector.select(TIMEOUT_SECONDS)
         if not ready:
-            raise TimeoutError(f"No answer for {PATIENCE} s.")
+            raise TimeoutError(f"No answer for {TIMEOUT_SECONDS} s.")
         for key, _ in ready:
             answer = key.data.receive()
             if answer is None:

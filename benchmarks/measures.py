@@ -1,4 +1,4 @@
-"""The measurements. Each takes its rounds in turn with its baseline and counts the medians."""
+"""Measurements. Each takes its rounds in turn with its baseline and counts the medians."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PAGES = (
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is measured."""
+    """Sizes of the measurements."""
 
     rounds: int
     singles: int
@@ -43,7 +43,7 @@ class Sizes:
     drained_large: int
 
     def order(self, *, jobs: int) -> dict[str, Any]:
-        """What the database must hold."""
+        """Return the jobs that the database must hold."""
         lists = {
             "hot": self.rounds * self.singles,
             "bulk": self.rounds * self.bulks * BULK,
@@ -67,7 +67,7 @@ QUICK = Sizes(
 
 
 def single_reports(site: Site, sizes: Sizes) -> Iterator[Row]:
-    """Reports of one item over many connections on one hot job, against a view that does nothing."""
+    """Measure reports of one item over many connections on one hot job, against a view without work."""
     reports, nothings = [], []
     for number in range(sizes.rounds):
         bodies = [report_body(start=number * sizes.singles + n) for n in range(sizes.singles)]
@@ -84,7 +84,7 @@ def single_reports(site: Site, sizes: Sizes) -> Iterator[Row]:
 
 
 def bulk_reports(site: Site, sizes: Sizes) -> Iterator[Row]:
-    """Reports of 500 items: over HTTP and as a verb, against a view that does nothing but receive the body."""
+    """Measure reports of 500 items, over HTTP and as a call, against a view that only receives the body."""
     served, received, called = [], [], []
     for number in range(sizes.rounds):
         starts = [(number * sizes.bulks + n) * BULK for n in range(sizes.bulks)]
@@ -101,7 +101,7 @@ def bulk_reports(site: Site, sizes: Sizes) -> Iterator[Row]:
 
 
 def cost_of_size(site: Site, sizes: Sizes) -> Iterator[Row]:
-    """A report on a large phase against one on a small phase, alternating: as a verb and over HTTP."""
+    """Measure a report on a large phase against one on a small phase, alternating: as a call and over HTTP."""
     steps = {"small": sizes.small_phase, "large": sizes.large_phase}
     calls = [
         {"job": site.ids[name], "start": start, "count": 1}
@@ -122,7 +122,7 @@ def cost_of_size(site: Site, sizes: Sizes) -> Iterator[Row]:
 
 
 def page_times(many: Site, few: Site, sizes: Sizes) -> Iterator[Row]:
-    """Pages over many jobs against the same pages over few."""
+    """Measure pages over many jobs against the same pages over few."""
     times: dict[tuple[str, str], list[float]] = {}
     for number in range(sizes.rounds + 1):
         for _, path in PAGES:
@@ -137,7 +137,7 @@ def page_times(many: Site, few: Site, sizes: Sizes) -> Iterator[Row]:
 
 
 def deliveries(site: Site, sizes: Sizes) -> Iterator[Row]:
-    """Deliveries to RabbitMQ against bare pika with the same confirms, and reports in front of a backlog."""
+    """Measure deliveries to RabbitMQ against bare pika with the same confirms, and reports in front of a backlog."""
     names = ("events", "backlog")
     order = {"rounds": 3, "reports": sizes.costs, **{name: getattr(sizes, name) for name in names}}
     figures = site.run("benchmarks.outbox", order=order)
@@ -146,32 +146,32 @@ def deliveries(site: Site, sizes: Sizes) -> Iterator[Row]:
     yield Row(what, "ms", *backlog, "none waiting", at_most=1.1)
     if figures["bare"]:
         rates = median(figures["delivered"]), median(figures["bare"])
-        yield Row("deliveries to RabbitMQ with confirms", "events/s", *rates, "bare pika", **_asked(*rates))
+        yield Row("deliveries to RabbitMQ with confirms", "events/s", *rates, "bare pika", **_target(*rates))
 
 
-def _asked(measured: float, baseline: float) -> dict[str, float]:
-    """Either is enough: half of what bare pika reaches, or 2,000 a second."""
+def _target(measured: float, baseline: float) -> dict[str, float]:
+    """Return the target: half of the rate of bare pika, or 2,000 a second."""
     return {"at_least": 0.5} if measured / baseline >= 0.5 else {"figure": 2000}
 
 
 def milliseconds(measured: list[float], baseline: list[float]) -> tuple[float, float]:
-    """The medians of both, in milliseconds."""
+    """Return the medians of both, in milliseconds."""
     return median(measured) * 1000, median(baseline) * 1000
 
 
 def spread(size: int, *, number: int, offset: int = 0) -> list[int]:
-    """Numbers of items from all over a phase; those of another offset are other ones."""
+    """Return item numbers from the whole range of a phase; another offset gives other numbers."""
     step = size // number
     return [place * step + offset for place in range(number)]
 
 
 def report_path(site: Site, name: str) -> str:
-    """Where to report items of this job."""
+    """Return the address for reports of this job."""
     return f"/api/v1/jobs/{site.ids[name]}/phases/items/report"
 
 
 def report_body(*, start: int, count: int = 1) -> str:
-    """A report of so many completed items."""
+    """Return a report of completed items."""
     results = [
         {"key": f"k{number}", "status": "completed", "result": {"checksum": checksum(number)}}
         for number in range(start, start + count)
@@ -180,5 +180,5 @@ def report_body(*, start: int, count: int = 1) -> str:
 
 
 def checksum(number: int) -> str:
-    """What a worker would send as the checksum of its result."""
+    """Return a checksum as a worker would send it."""
     return blake2b(str(number).encode(), digest_size=16).hexdigest()

@@ -1,8 +1,8 @@
 """Deliveries to RabbitMQ, and reports in front of a backlog: one order as JSON on stdin, figures as JSON on stdout.
 
 The order has `events` (how many are delivered), `backlog` (how many wait while reports are measured), `reports` and
-`rounds`. The answer has `delivered` and `bare` in events a second, and the seconds of each report as `idle` (nothing
-waits) and `behind` (the backlog waits). Without AMQP_URL there is nothing to deliver to: both are null.
+`rounds`. The answer has `delivered` and `bare` in events a second, and the seconds of each report as `idle` (without
+a backlog) and `behind` (with it). Without AMQP_URL both rates are null.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from jobs.db import bulk_sql, event_order  # noqa: E402
 from jobs.models import Delivery, Endpoint, Event, Job, Phase  # noqa: E402
 from jobs.tracking import NewItem, Result  # noqa: E402
 
-# Above every id that the database hands out by itself meanwhile.
+# Above every id that the database generates during the run.
 FAR = 1_000_000
 BY = Actor(name="bench")
 TYPES = ("items.completed", "job.completed")
 
 
 def backlog(endpoint: Endpoint, *, size: int) -> None:
-    """So many events that wait, two of each job."""
+    """Create a number of waiting events, two for each job."""
     now = timezone.now()
     with transaction.atomic():
         first = FAR + (Job.objects.order_by("-pk").values_list("pk", flat=True).first() or 0)
@@ -53,7 +53,7 @@ def backlog(endpoint: Endpoint, *, size: int) -> None:
 
 
 def report() -> float:
-    """The seconds of one report that completes a job, and so writes two events with their deliveries."""
+    """Return the seconds of one report that completes a job, and so writes two events with their deliveries."""
     job = tracking.create_job(name=uuid4().hex, items=[NewItem("k")], by=BY).job
     phase = Phase.objects.select_related("job").get(job=job)
     begun = perf_counter()
@@ -62,7 +62,7 @@ def report() -> float:
 
 
 def reports(endpoint: Endpoint, order: dict[str, Any]) -> dict[str, list[float]]:
-    """Rounds of reports with and without a backlog."""
+    """Return rounds of reports with and without a backlog."""
     times: dict[str, list[float]] = {"idle": [], "behind": []}
     for _ in range(order["rounds"]):
         Delivery.objects.all().delete()
@@ -74,7 +74,7 @@ def reports(endpoint: Endpoint, order: dict[str, Any]) -> dict[str, list[float]]
 
 
 def delivered(endpoint: Endpoint, *, events: int) -> float:
-    """Events a second from the database to confirmed and marked."""
+    """Return events a second from the database until confirmed and recorded."""
     backlog(endpoint, size=events)
     begun = perf_counter()
     sent = outbox.deliver(limit=events)["sent"]
@@ -84,7 +84,7 @@ def delivered(endpoint: Endpoint, *, events: int) -> float:
 
 
 def to_broker(*, events: int, rounds: int) -> dict[str, list[float] | None]:
-    """What the deliverer and bare pika reach in turn."""
+    """Measure the deliverer and bare pika in turn."""
     if not settings.AMQP_URL:
         return {"delivered": None, "bare": None}
     endpoint = Endpoint.objects.create(url="amqp", kind="broker", types=["*"], created_at=timezone.now())
@@ -97,7 +97,7 @@ def to_broker(*, events: int, rounds: int) -> dict[str, list[float] | None]:
 
 
 def main(order: dict[str, Any]) -> dict[str, Any]:
-    """Everything that the order asks for."""
+    """Run the order."""
     logging.getLogger("jobs").setLevel(logging.ERROR)
     webhook = Endpoint.objects.create(url="https://example.com/", types=["*"], created_at=timezone.now())
     times = reports(webhook, order)

@@ -1,4 +1,4 @@
-"""RabbitMQ without us: a queue to publish to, and how fast pika alone publishes with the same confirms."""
+"""RabbitMQ without this site: a queue to publish to, and the rate of pika alone with the same confirms."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ AT_ONCE = 500
 
 @contextmanager
 def queue(url: str) -> Iterator[None]:
-    """A durable quorum queue for all events; it is deleted afterwards."""
+    """Create a durable quorum queue for all events, and delete it afterwards."""
     connection = pika.BlockingConnection(pika.URLParameters(url))
     channel = connection.channel()
     name = f"bench.{uuid4().hex}"
@@ -32,7 +32,7 @@ def queue(url: str) -> Iterator[None]:
 
 
 class Bare:
-    """Persistent, mandatory messages, so many under way at a time; each is confirmed."""
+    """Publisher of persistent, mandatory messages with a limited number under way; each is confirmed."""
 
     def __init__(self, url: str, *, messages: int) -> None:
         self._left = messages
@@ -46,7 +46,7 @@ class Bare:
         )
 
     def seconds(self) -> float:
-        """From the first to the last confirm, with the opening of the connection, as a deliverer has it."""
+        """Return the seconds from opening the connection to the last confirm."""
         begun = perf_counter()
         self._connection.ioloop.start()
         return perf_counter() - begun

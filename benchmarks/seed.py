@@ -1,7 +1,7 @@
-"""Fill a database and print what the measurements need: `python -m benchmarks.seed '{"jobs": 1000, …}'`.
+"""Test data of the measurements: `python -m benchmarks.seed '{"jobs": 1000, …}'` fills a database and prints its ids.
 
-The order has `jobs` (how many jobs of ten items, in every state) and `lists` (sizes of further jobs, by their name,
-whose items all wait). The rows are written by SQL, in the states that the verbs would leave behind.
+The order has `jobs` (how many jobs of ten items, in every state) and `lists` (sizes of further jobs by name, whose
+items are all pending). The rows are written by SQL, in the states that real calls would leave behind.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ TALLIED = 100
 
 @dataclass(frozen=True)
 class State:
-    """What a job in one of the states looks like."""
+    """Fields of a job in one of the states."""
 
     share: int
     status: str
@@ -53,11 +53,11 @@ class State:
 
     @property
     def phase_status(self) -> str:
-        """The state of its one phase."""
+        """Status of its one phase."""
         return "completed" if self.status == "completed" else "pending" if self.status == "pending" else "processing"
 
 
-# Of twenty jobs in a row: so many completed, failed, processing, stuck and pending ones.
+# Numbers of completed, failed, processing, stuck and pending jobs among twenty.
 STATES = (
     State(14, "completed", done=10),
     State(2, "completed", done=8, failed=2),
@@ -80,7 +80,7 @@ ITEM_FIELDS = ("phase", "key", "key_digest", "status", "attempt", "error", "sign
 
 
 def fill(order: dict[str, Any]) -> dict[str, Any]:
-    """Do what the order says; the ids and credentials."""
+    """Fill the database; return the ids and credentials."""
     call_command("migrate", verbosity=0)
     ids = {name: listed(name, size=size) for name, size in order["lists"].items()}
     with transaction.atomic():
@@ -91,7 +91,7 @@ def fill(order: dict[str, Any]) -> dict[str, Any]:
 
 
 def listed(name: str, *, size: int) -> int:
-    """A job with one phase of so many waiting items; its id."""
+    """Create a job with one phase of pending items; return its id."""
     spec = PhaseSpec(code="items", expected=size)
     job = tracking.create_job(name=name, phases=[spec], items=[], by=Actor(name="seed")).job
     phase = Phase.objects.get(job=job)
@@ -105,7 +105,7 @@ def listed(name: str, *, size: int) -> int:
 
 
 def many_jobs(number: int) -> None:
-    """Jobs of ten items, the newest first to be seen."""
+    """Create jobs of ten items, the newest with the latest heartbeat."""
     now = timezone.now()
     first = (Job.objects.order_by("-pk").values_list("pk", flat=True).first() or 0) + 1
     phase = (Phase.objects.order_by("-pk").values_list("pk", flat=True).first() or 0) + 1
@@ -124,12 +124,12 @@ def many_jobs(number: int) -> None:
 
 
 def age(number: int, *, of: int, now: datetime) -> datetime:
-    """When a job was last heard: spread over the last ninety days."""
+    """Return the age of a job's last heartbeat: spread over the last ninety days."""
     return now - timedelta(days=DAYS) * (1 - (number + 1) / of)
 
 
 def job_row(pk: int, state: State, at: datetime) -> tuple[Any, ...]:
-    """A job."""
+    """Return the row of a job."""
     finished = at if state.status == "completed" else None
     percent = 100 if finished else state.done * 10
     error = "k9 failed: no answer after 30 s" if state.failed else ""
@@ -141,7 +141,7 @@ def job_row(pk: int, state: State, at: datetime) -> tuple[Any, ...]:
 
 
 def phase_row(pk: int, job: int, state: State, at: datetime) -> tuple[Any, ...]:
-    """Its phase."""
+    """Return the row of its phase."""
     completed = state.phase_status == "completed"
     by = ("settled" if state.failed else "all_done") if completed else ""
     return (
@@ -152,7 +152,7 @@ def phase_row(pk: int, job: int, state: State, at: datetime) -> tuple[Any, ...]:
 
 
 def item_rows(ages: Sequence[tuple[int, State, datetime]], *, first_phase: int) -> Iterator[tuple[Any, ...]]:
-    """Their items."""
+    """Return the rows of their items."""
     for number, state, at in ages:
         for place in range(ITEMS):
             status = status_of(place, state)
@@ -164,7 +164,7 @@ def item_rows(ages: Sequence[tuple[int, State, datetime]], *, first_phase: int) 
 
 
 def status_of(place: int, state: State) -> str:
-    """The state of the item at this place: the completed ones come first, then the failed, then the held."""
+    """Return the status of the item at this place: first the completed ones, then the failed, then the held."""
     for status, until in (
         ("completed", state.done),
         ("failed", state.done + state.failed),
@@ -176,14 +176,14 @@ def status_of(place: int, state: State) -> str:
 
 
 def worker_token() -> str:
-    """The token of a worker."""
+    """Return the token of a worker."""
     account = User.objects.create_user("worker")
     account.groups.set([Group.objects.get(name=Role.WORKER)])
     return str(AuthToken.objects.create(account)[1])
 
 
 def lead_session() -> str:
-    """The session of a signed-in lead."""
+    """Return the session of a signed-in lead."""
     account = User.objects.create_superuser("lead")
     session = SessionStore()
     session[SESSION_KEY] = str(account.pk)

@@ -1,4 +1,4 @@
-"""The settings of the site, with one more address: a view that does nothing."""
+"""Settings of the site with one more address: a view without work."""
 
 from __future__ import annotations
 

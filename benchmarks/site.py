@@ -1,4 +1,4 @@
-"""A site of its own for a measurement: a temporary SQLite file and `manage.py serve` over it."""
+"""Site of a measurement: a temporary SQLite file and `manage.py serve` over it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Site:
         self.port = free_port()
 
     def run(self, module: str, *arguments: str, order: Any = None) -> Any:
-        """What a module of the benchmarks prints, as JSON; it runs over this database."""
+        """Run a module of the benchmarks over this database; return its output, parsed as JSON."""
         done = subprocess.run(
             [sys.executable, "-m", module, *arguments],
             cwd=ROOT,
@@ -52,7 +52,7 @@ class Site:
 
     @contextmanager
     def serving(self) -> Iterator[None]:
-        """The server runs meanwhile."""
+        """Run the server within the context."""
         command = [sys.executable, "manage.py", "serve", "--port", str(self.port)]
         with self.log.open("ab") as log:
             server = subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=log, stderr=log)
@@ -64,7 +64,7 @@ class Site:
             server.wait(timeout=STOP_SECONDS)
 
     def load(self, path: str, *, method: str = "POST", bodies: Sequence[str] = ("",), lanes: int = 1) -> dict[str, Any]:
-        """What it costs to send these bodies over so many connections; every answer must be a 200."""
+        """Send these bodies over a number of connections and return the measurements; every answer must be a 200."""
         order = {
             "port": self.port,
             "method": method,
@@ -79,13 +79,13 @@ class Site:
         return answer
 
     def complaints(self) -> str:
-        """What the server logged as an error."""
+        """Return the errors in the server's log."""
         lines = self.log.read_text().splitlines()
         return "\n".join([line for line in lines if '"error"' in line] or lines[-20:])
 
     @property
     def cookie(self) -> dict[str, str]:
-        """The header of a signed-in browser."""
+        """Header of a signed-in browser."""
         return {"Cookie": f"sessionid={self.session}"}
 
     def _wait_for(self, server: subprocess.Popen[bytes]) -> None:
@@ -97,13 +97,13 @@ class Site:
 
 
 def is_listening(port: int) -> bool:
-    """Does somebody listen on this port?"""
+    """Does a server listen on this port?"""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """Return a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

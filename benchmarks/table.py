@@ -1,4 +1,4 @@
-"""The table that `make bench` prints."""
+"""Table that `make bench` prints."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ HEAD = ("what", "figure", "baseline", "ratio", "target", "met")
 
 @dataclass(frozen=True)
 class Row:
-    """One measurement: a figure, the baseline it is divided by, and what is asked of the ratio or of the figure."""
+    """One measurement: a figure, its baseline, and the target of the ratio or of the figure."""
 
     what: str
     unit: str
@@ -23,7 +23,7 @@ class Row:
 
     @property
     def ratio(self) -> float:
-        """How the figure compares with the baseline."""
+        """Ratio of the figure to the baseline."""
         return self.measured / self.baseline
 
     @property
@@ -37,7 +37,7 @@ class Row:
 
     @property
     def target(self) -> str:
-        """What is asked for, in words."""
+        """Target as a text."""
         if self.at_least is not None:
             return f"ratio >= {self.at_least}"
         if self.at_most is not None:
@@ -45,19 +45,19 @@ class Row:
         return f">= {self.figure:,.0f} {self.unit}" if self.figure is not None else ""
 
     def cells(self) -> tuple[str, ...]:
-        """The texts of its columns."""
+        """Return the texts of its columns."""
         baseline = f"{amount(self.baseline)} {self.unit} ({self.versus})"
         met = "yes" if self.met else "NO"
         return (self.what, f"{amount(self.measured)} {self.unit}", baseline, f"{self.ratio:.2f}", self.target, met)
 
 
 def amount(value: float) -> str:
-    """A number with as many digits as say something."""
+    """Return a number with its significant digits."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
 
 
 def table(rows: Sequence[Row]) -> str:
-    """The rows below each other."""
+    """Return the rows below each other."""
     lines = [HEAD, *(row.cells() for row in rows)]
     widths = [max(len(line[n]) for line in lines) for n in range(len(HEAD))]
     texts = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]

@@ -1,4 +1,4 @@
-"""The addresses of the site, and one that does nothing: the same middleware and authentication, no work."""
+"""URLs of the site, and a view without work: the same middleware and authentication."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from rest_framework.views import APIView
 
 
 class Nothing(APIView):
-    """The least that a view of this site can cost."""
+    """View without work: the least that a view of this site can cost."""
 
     def post(self, request: Request) -> Response:
-        """Answer nothing."""
+        """Answer an empty object."""
         return Response({})
 
 

@@ -1,7 +1,7 @@
-"""What a verb costs without HTTP: one order as JSON on stdin, the seconds of each call printed as JSON.
+"""Cost of a report without HTTP: one order as JSON on stdin, the seconds of each call printed as JSON.
 
-The order is a list of calls in the order in which they are made: {"job": id, "start": n, "count": n} reports that many
-items as completed, from the one with this number on.
+The order is a list of calls in their order: {"job": id, "start": n, "count": n} reports `count` items as completed,
+from the one with the number `start` on.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from jobs.tracking import Result  # noqa: E402
 
 
 def seconds(call: dict[str, Any]) -> float:
-    """Make one call, as a door does, and measure it."""
+    """Make one call, as a view does, and measure it."""
     results = [Result(f"k{number}", "completed") for number in range(call["start"], call["start"] + call["count"])]
     begun = perf_counter()
     phase = Phase.objects.select_related("job").get(job=call["job"])

@@ -6,11 +6,11 @@ from typing import Any
 
 from django.urls import URLPattern, path, re_path
 
-from jobs.live import Limits
+from jobs.live import SocketLimits
 from jobs.live.socket import JobSocket, unknown_address
 
 
-def addresses(limits: Limits | None = None) -> list[URLPattern]:
+def addresses(limits: SocketLimits | None = None) -> list[URLPattern]:
     """The list of jobs, the jobs of a project, one job."""
     watch: Any = JobSocket(limits)
     nothing: Any = unknown_address

@@ -14,7 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from jobs.console import status_styles
-from jobs.console.admin.action_mixin import ON_ITEMS, ActionMixin
+from jobs.console.admin.action_mixin import ActionMixin
 from jobs.console.admin.columns import bar, pill
 from jobs.console.admin.export import Column
 from jobs.console.admin.lists import KindAdmin
@@ -160,7 +160,7 @@ class ChunkAdmin(OcrAdmin):
     """Chunks of all documents, the newest first."""
 
     owner = (Job, "document_id", "project")
-    job_path, item_path, acts, rows_are = "document_id", "pk", ON_ITEMS, "these chunks"
+    job_path, item_path, rows_are = "document_id", "pk", "these chunks"
     follows = ("item", "document")
     list_display = ("state", "name", "pages", "link", "attempt", "tries", "worker", "error", "finished")
     list_filter = (ChunkStatus,)

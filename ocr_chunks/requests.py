@@ -7,13 +7,14 @@ from typing import Annotated
 from msgspec import Meta
 
 from jobs.api.query_params import NameText, PageQuery
-from jobs.api.requests import LARGEST, Ids, Input, Name, Project, Signature
+from jobs.api.requests import Ids, Input, Name, Project, Signature
 from jobs.operations.arguments import ActInput
+from jobs.rules.limits import LARGEST_INTEGER
 from jobs.rules.statuses import JobStatus
 from ocr_chunks.page_ranges import MOST_CHUNKS, PageRange
 
-Page = Annotated[int, Meta(ge=-LARGEST, le=LARGEST)]
-Pages = Annotated[int, Meta(ge=1, le=LARGEST)]
+Page = Annotated[int, Meta(ge=-LARGEST_INTEGER, le=LARGEST_INTEGER)]
+Pages = Annotated[int, Meta(ge=1, le=LARGEST_INTEGER)]
 
 
 class ChunkInput(Input, frozen=True):

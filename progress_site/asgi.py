@@ -1,8 +1,8 @@
-"""The site as an ASGI application: HTTP by Django, websockets by Channels.
+"""ASGI application of the site: HTTP by Django, websockets by Channels.
 
-A websocket is taken only from a page of a host that is served (the Origin header), with the session of that page.
-What sends no Origin is no browser, so no page of another site can be behind it. A page of an origin in
-CSRF_TRUSTED_ORIGINS may come too, with a ticket: beside one the session does not count, so it cannot borrow any.
+A websocket is accepted from a page of a served host (by its Origin header), with the session of that page. A request
+without an Origin does not come from a browser, so no page of another site can have caused it. A page of an origin in
+CSRF_TRUSTED_ORIGINS needs a ticket: with a ticket the session is ignored, so the page cannot use the operator's.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from jobs.live.socket import ticket_of  # noqa: E402
 from jobs.routing import websocket_urlpatterns  # noqa: E402  (models can be imported once Django is set up)
 from jobs.watchdog import process_heartbeats  # noqa: E402
 from progress_site import proxies  # noqa: E402
-from progress_site.asgi_middleware import AtRoot, BodyLimit, Receive, Scope, Send  # noqa: E402
+from progress_site.asgi_middleware import BodyLimit, Receive, RootPath, Scope, Send  # noqa: E402
 from progress_site.threaded_handler import ThreadedHandler  # noqa: E402
 
 
 class KnownPages(OriginValidator):
-    """Refuses the handshake of a page of another site."""
+    """Middleware that refuses the handshake of a page of another site."""
 
     def valid_origin(self, parsed_origin: Any) -> bool:
-        """Is this one of our hosts, or no browser at all?"""
+        """Is this one of our hosts, or a client that is not a browser?"""
         if parsed_origin is None or self.validate_origin(parsed_origin):
             return True
         proxies.refused_socket(parsed_origin.geturl())
@@ -39,7 +39,7 @@ class KnownPages(OriginValidator):
 
 
 class Websockets:
-    """The live channel for our own pages, and for trusted ones that show a ticket."""
+    """Live channel for our own pages, and for trusted ones with a ticket."""
 
     def __init__(self) -> None:
         served = CookieMiddleware(URLRouter(websocket_urlpatterns))
@@ -55,5 +55,5 @@ class Websockets:
 
 proxies.log_https()
 websockets = Websockets()
-application = AtRoot(ProtocolTypeRouter({"http": BodyLimit(ThreadedHandler()), "websocket": websockets}))
+application = RootPath(ProtocolTypeRouter({"http": BodyLimit(ThreadedHandler()), "websocket": websockets}))
 process_heartbeats.serving_starts()

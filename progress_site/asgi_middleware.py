@@ -1,4 +1,4 @@
-"""What is settled before Django sees a request: where the site is mounted, and how long a body may be."""
+"""ASGI middlewares in front of Django: root path, and limit of the body."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
-class AtRoot:
-    """The site answers at the root of its host; a client cannot move it (Daphne obeys its Daphne-Root-Path)."""
+class RootPath:
+    """Root path of the site, which a client cannot change: Daphne obeys its header Daphne-Root-Path."""
 
     def __init__(self, application: Application) -> None:
         self.application = application
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer with the path as it was asked for."""
+        """Serve the path as it was requested."""
         await self.application({**scope, "root_path": ""}, receive, send)
 
 
 class BodyLimit:
-    """Refuses a body over DATA_UPLOAD_MAX_MEMORY_SIZE with 413, and gives one that came in chunks its length."""
+    """Limit of the body: more than DATA_UPLOAD_MAX_MEMORY_SIZE is refused with 413. A chunked body gets its length."""
 
     def __init__(self, application: Application) -> None:
         self.application = application
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 413, or let the application answer."""
+        """Answer 413, or call the application."""
         length = dict(scope["headers"]).get(b"content-length")
         if length is None and scope["method"] not in ("GET", "HEAD", "OPTIONS"):
             await self._buffered(scope, receive, send)

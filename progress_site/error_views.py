@@ -1,4 +1,4 @@
-"""Pages that say no, in the clothes of the site: not permitted, not found, locked out, a form that is too old."""
+"""Error pages: not permitted, not found, locked out, expired form."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from progress_site.proxies import form_remedy
 
 @requires_csrf_token
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """403: the account may not see this."""
+    """Answer 403: the account may not see this."""
     return _page(request, "403.html", {}, status=403)
 
 
 @requires_csrf_token
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """404: nothing here, or out of sight."""
+    """Answer 404: no such page or object, or it is not visible to the account."""
     return _page(request, "404.html", {}, status=404)
 
 
 @requires_csrf_token
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """403: the form was not made by a page of this session; nothing was done."""
+    """Answer 403: the form was not made by a page of this session; nothing was done."""
     context = {
         "remedy": form_remedy(request, reason),
         "no_cookie": reason == REASON_NO_CSRF_COOKIE,
@@ -47,8 +47,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 def locked_out(
     request: HttpRequest, response: HttpResponse | None = None, credentials: dict[str, Any] | None = None
 ) -> HttpResponse:
-    """429: too many wrong passwords for this name from this address; when it is open again. It says the same whether
-    there is such an account or not."""
+    """Answer 429 after too many wrong passwords, with the time to wait. The text is the same for unknown accounts."""
     seconds = _seconds_left(request, credentials)
     wait = format_duration(ceil(seconds / MINUTE) * MINUTE)
     page = _page(request, "locked_out.html", {"wait": wait, "again": request.path}, status=429)
@@ -57,7 +56,7 @@ def locked_out(
 
 
 def _seconds_left(request: HttpRequest, credentials: dict[str, Any] | None) -> int:
-    """Until the last wrong password that counted is forgotten."""
+    """Return the seconds until the last counted wrong password expires."""
     now, cool_off = timezone.now(), settings.AXES_COOLOFF_TIME
     tries = AxesProxyHandler.get_implementation().get_user_attempts(request, credentials)
     counted = [attempts.aggregate(last=Max("attempt_time"))["last"] or now for attempts in tries]

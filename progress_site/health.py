@@ -1,4 +1,4 @@
-"""What a supervisor and Prometheus ask: /healthz, /readyz, /metrics."""
+"""Health checks and metrics: /healthz, /readyz, /metrics."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ from jobs.watchdog import process_heartbeats
 @never_cache
 @require_safe
 def healthz(request: HttpRequest) -> JsonResponse:
-    """The process answers."""
+    """Answer that the process runs."""
     return JsonResponse({"status": "ok"})
 
 
 def unanswered() -> JsonResponse:
-    """The answer to a probe that the database or the channel layer keeps waiting: 503, as for any other fault."""
+    """Answer 503 to a probe that waited too long for the database or the channel layer."""
     return JsonResponse({"status": "unavailable", "fault": "No answer in time."}, status=503)
 
 
 @never_cache
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """The process can serve: database, migrations and channel layer; 503 and the fault where one is not.
+    """Check database, migrations and channel layer; 503 with the fault if one of them fails.
 
-    A silent watchdog or deliverer is a warning in the body, with 200: without it this process can serve all the same,
-    and a load balancer that took it away would make an outage of it.
+    A silent watchdog or deliverer is a warning in the body, with 200: this process can still serve, and a load balancer
+    that removed it would turn the warning into an outage.
     """
     faults = {"database": _fault(_database), "channel_layer": _fault(_channel_layer)}
     faults["migrations"] = "unknown" if faults["database"] else _fault(_migrations)
@@ -56,7 +56,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
 @never_cache
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Jobs by status, stuck jobs, settled items and what is not delivered, as Prometheus reads them."""
+    """Return jobs by status, stuck jobs, settled items and undelivered events in the format of Prometheus."""
     registry = CollectorRegistry()
     registry.register(_Jobs())
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
@@ -66,8 +66,11 @@ PROBES: dict[str, Callable[[HttpRequest], HttpResponse]] = {"/healthz": healthz,
 
 
 class ProbeMiddleware:
-    """The three addresses before every other middleware: a kubelet, a load balancer and Prometheus call them by an IP
-    address, which no operator would list in ALLOWED_HOSTS. Their answers hold no address of the site."""
+    """Middleware that answers the three addresses before every other one.
+
+    A kubelet, a load balancer and Prometheus call them by an IP address that is not in ALLOWED_HOSTS. Their answers
+    contain no address of the site.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -80,32 +83,34 @@ class ProbeMiddleware:
 class _Jobs:
     def collect(self) -> Iterator[Metric]:
         yield _gauge("progress_jobs", "Jobs by status.", "status", _jobs("status"))
-        yield _gauge("progress_jobs_stuck", "Jobs that will not finish by themselves.", "reason", _jobs("stuck"))
+        yield _gauge("progress_jobs_stuck", "Jobs that cannot finish by themselves.", "reason", _jobs("stuck"))
         yield GaugeMetricFamily("progress_live_sockets", "Open websockets of this process.", value=open_sockets())
         yield _gauge("progress_items", "Items by outcome.", "status", _items())
         yield _gauge("progress_deliveries", "Deliveries that are not sent.", "status", _deliveries())
         yield GaugeMetricFamily(
-            "progress_oldest_undelivered_seconds", "Age of the oldest event that waits for its endpoint.", _oldest()
+            "progress_oldest_undelivered_seconds", "Age of the oldest event that is not delivered yet.", _oldest()
         )
         yield from _heartbeats()
 
 
 def _heartbeats() -> Iterator[Metric]:
-    """Seconds since each kind of process was heard (absent if never), and whether that is too long."""
+    """Yield the age of each kind of process's last heartbeat (none if never), and whether it is too old."""
     now, silent = timezone.now(), _silences()
     ages = GaugeMetricFamily(
-        "progress_process_heartbeat_age_seconds", "Seconds since a process of this kind was heard.", labels=["kind"]
+        "progress_process_heartbeat_age_seconds",
+        "Seconds since the last heartbeat of this kind of process.",
+        labels=["kind"],
     )
     for kind, seen_at in process_heartbeats.last_heard().items():
         if seen_at is not None:
             ages.add_metric([kind], max(0.0, (now - seen_at).total_seconds()))
     yield ages
     values = {kind: int(kind in silent) for kind in process_heartbeats.KINDS}
-    yield _gauge("progress_process_silent", "1 where no process of this kind was heard for a minute.", "kind", values)
+    yield _gauge("progress_process_silent", "1 if this kind of process sent no heartbeat for a minute.", "kind", values)
 
 
 def _silences() -> dict[str, str]:
-    """What is to be said of each kind of process that is silent."""
+    """Return a sentence for each kind of process that is silent."""
     return {silence.kind: silence.sentence for silence in process_heartbeats.silences()}
 
 
@@ -131,7 +136,7 @@ def _deliveries() -> dict[str, int]:
 
 
 def _oldest() -> float:
-    """0 where nothing waits."""
+    """Return the age of the oldest waiting delivery in seconds; 0 without one."""
     now = timezone.now()
     oldest = Delivery.objects.waiting().aggregate(oldest=Min("created_at"))["oldest"]
     return (now - (oldest or now)).total_seconds()

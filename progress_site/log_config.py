@@ -1,4 +1,4 @@
-"""The log: one line for each event, as JSON, or readable on a console."""
+"""Configuration of the log: one line for each event, as JSON, or readable on a console."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ TICKET = re.compile(r"(?<=[?&]ticket=)[^&\s\"]+")
 
 
 class WithoutTickets(Filter):
-    """Takes the tickets out of the addresses that uvicorn writes down for each websocket."""
+    """Filter that removes tickets from the addresses that uvicorn logs for each websocket."""
 
     def filter(self, record: LogRecord) -> bool:
-        """Let every line through."""
+        """Replace tickets and keep the line."""
         if isinstance(record.args, tuple):
             record.args = tuple(TICKET.sub("…", arg) if isinstance(arg, str) else arg for arg in record.args)
         return True
 
 
 def logging(*, level: str, console: bool) -> dict[str, Any]:
-    """Django's LOGGING: everything to stderr through one formatter."""
+    """Return Django's LOGGING: everything to stderr through one formatter."""
     renderer = structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer()
     exceptions = [] if console else [structlog.processors.format_exc_info]
     formatter = {
@@ -55,9 +55,9 @@ def logging(*, level: str, console: bool) -> dict[str, Any]:
             "daphne": {"level": "WARNING"},
             "uvicorn.error": {"filters": ["tickets"]},
             "axes": {"level": "WARNING"},
-            # It logs a traceback every second while Redis is down; the loss is told once by jobs.live.broadcast.
+            # It logs a traceback every second while Redis is down; jobs.live.broadcast logs the failure once.
             "channels_redis": {"level": "CRITICAL"},
-            # A line per request, and a dozen per failed connection; who calls them says what became of it.
+            # They log a line per request, and a dozen per failed connection; their callers log the result.
             "httpx": {"level": "WARNING"},
             "pika": {"level": "CRITICAL"},
         },
@@ -65,7 +65,7 @@ def logging(*, level: str, console: bool) -> dict[str, Any]:
 
 
 def configure() -> None:
-    """Let structlog's loggers write through the standard library's."""
+    """Route structlog's loggers through the standard library's."""
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

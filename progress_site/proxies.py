@@ -1,4 +1,4 @@
-"""Requests through a proxy: why one is refused, which setting mends it, and a line in the log that says so."""
+"""Diagnosis of requests through a proxy: the setting that makes a refused request work, for pages and the log."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ORIGIN_REASONS = ("Origin checking failed", "Referer checking failed")
 
 
 def https_reason() -> str:
-    """Why HTTPS is on; empty where it is off."""
+    """Return the reason why HTTPS is on; empty if it is off."""
     if not settings.HTTPS:
         return ""
     if settings.HTTPS_IS_GIVEN:
@@ -40,16 +40,16 @@ def log_https() -> None:
 
 
 def refused_host(request: HttpRequest) -> str:
-    """The Host that was refused, which is logged at most once a minute."""
-    host = request.META.get("HTTP_HOST", "")[:SHOWN] or "A request without a Host"
+    """Return the refused Host, and log it at most once a minute."""
+    host = request.META.get("HTTP_HOST", "")[:SHOWN] or "(no Host header)"
     _log_host(host, int(time.monotonic() / MINUTE))
     return host
 
 
 def form_remedy(request: HttpRequest, reason: str) -> str:
-    """What an operator of the site changes so that this form is accepted; empty where the form itself is too old.
+    """Return how to configure the site so that this form is accepted; empty if the form itself has expired.
 
-    The Origin that was seen and the remedy are logged.
+    The Origin and the remedy are logged.
     """
     origin = request.headers.get("Origin") or _origin_of(request.headers.get("Referer", ""))
     remedy = _remedy(request, origin[:SHOWN], reason)
@@ -62,24 +62,24 @@ def _remedy(request: HttpRequest, origin: str, reason: str) -> str:
     served, secure = _served(request), request.is_secure()
     if reason == REASON_NO_CSRF_COOKIE and settings.HTTPS and not secure:
         return (
-            f"HTTPS is on, so that cookies are sent over HTTPS only, but this request came by plain HTTP. "
+            f"HTTPS is on, so cookies are sent over HTTPS only, but this request used plain HTTP. "
             f"{https_reason()} Open the site by https, let the proxy send X-Forwarded-Proto: https, or set HTTPS=off."
         )
     if not reason.startswith(ORIGIN_REASONS):
         return ""
     if not origin or origin == "null":
         return (
-            "The browser named no origin. Open the form by a link of this site, "
-            "and let neither the browser nor the proxy remove the headers Origin and Referer."
+            "The browser sent no origin. Open the form by a link of this site, "
+            "and configure browser and proxy to keep the headers Origin and Referer."
         )
     if origin.startswith(f"https://{request.get_host()}") and not secure:
         setting = "" if settings.HTTPS else " and set HTTPS=on"
         return (
-            f"The page was opened as {origin}, but the proxy says that it came by plain HTTP ({served}). "
+            f"The page was opened as {origin}, but the proxy reports plain HTTP ({served}). "
             f"Let the proxy send X-Forwarded-Proto: https{setting}, or add {origin} to CSRF_TRUSTED_ORIGINS."
         )
     return (
-        f"The page was opened as {origin}, but the proxy asked for {served}. Let the proxy pass the Host on "
+        f"The page was opened as {origin}, but the proxy requested {served}. Let the proxy pass the Host on "
         f"(nginx: proxy_set_header Host $http_host), and add that host to ALLOWED_HOSTS; "
         f"or add {origin} to CSRF_TRUSTED_ORIGINS."
     )
@@ -101,7 +101,7 @@ def _served(request: HttpRequest) -> str:
 
 @lru_cache(maxsize=256)
 def _log_host(host: str, minute: int) -> None:
-    """Once a minute for each host: scanners try many, and a proxy with a wrong name asks all the time."""
+    """Log a refused host once a minute: scanners try many, and a proxy with a wrong name repeats it all the time."""
     log.warning("host_refused", host=host, remedy=f"Add it to ALLOWED_HOSTS ({', '.join(settings.ALLOWED_HOSTS)}).")
 
 

@@ -1,6 +1,6 @@
-"""Every setting of Progress Site, from the environment or from a `.env` file beside manage.py.
+"""Settings of Progress Site, from the environment or from a `.env` file beside manage.py.
 
-The environment wins over the file. A value that makes no sense stops the start and is named.
+The environment wins over the file. An invalid value stops the start with the name of its setting.
 ENV_FILE names another file; an empty ENV_FILE reads none.
 """
 
@@ -19,7 +19,7 @@ ENV_FILE = os.environ.get("ENV_FILE", str(BASE_DIR / ".env"))
 if ENV_FILE and Path(ENV_FILE).is_file():
     environment.env.read_env(ENV_FILE)
 
-# What a deployment decides
+# Deployment
 
 DEBUG = environment.boolean("DEBUG", default=False)
 SECRET_KEY = environment.secret("SECRET_KEY", debug=DEBUG)
@@ -28,12 +28,12 @@ CSRF_TRUSTED_ORIGINS = environment.origins("CSRF_TRUSTED_ORIGINS")
 PUBLIC_HOSTS = environment.public(ALLOWED_HOSTS)
 HTTPS = environment.boolean("HTTPS", default=bool(PUBLIC_HOSTS) and not DEBUG)
 HTTPS_IS_GIVEN = environment.is_given("HTTPS")
-HSTS_SECONDS = environment.integer("HSTS_SECONDS", default=86_400, least=0, most=63_072_000)
+HSTS_SECONDS = environment.integer("HSTS_SECONDS", default=86_400, minimum=0, maximum=63_072_000)
 HSTS_INCLUDE_SUBDOMAINS = environment.boolean("HSTS_INCLUDE_SUBDOMAINS", default=False)
 HSTS_PRELOAD = environment.boolean("HSTS_PRELOAD", default=False)
 COOKIE_PREFIX = environment.token("COOKIE_PREFIX")
 TRUSTED_PROXIES = environment.networks("TRUSTED_PROXIES")
-SESSION_HOURS = environment.integer("SESSION_HOURS", default=12, least=1, most=720)
+SESSION_HOURS = environment.integer("SESSION_HOURS", default=12, minimum=1, maximum=720)
 LOG_LEVEL = environment.choice("LOG_LEVEL", default="INFO", of=("DEBUG", "INFO", "WARNING", "ERROR"))
 DATABASE_PASSWORD = environment.text("DATABASE_PASSWORD")
 SQLITE_URL = f"sqlite:///{BASE_DIR}/data/progress.sqlite3"
@@ -43,18 +43,18 @@ AMQP_PASSWORD = environment.text("AMQP_PASSWORD")
 AMQP_URL = environment.url("AMQP_URL", "amqp", "amqps", password=AMQP_PASSWORD)
 WEBHOOK_ALLOW_PRIVATE = environment.boolean("WEBHOOK_ALLOW_PRIVATE", default=False)
 
-# What the kernel counts by; durations in seconds
+# Rules of jobs and items; durations in seconds
 
 COMPLETION_THRESHOLD_PERCENTAGE = environment.percentage("COMPLETION_THRESHOLD_PERCENTAGE", default=90)
 WATERMARK_TTL_SECONDS = environment.seconds("WATERMARK_TTL_SECONDS", default=900)
 ITEM_LEASE_SECONDS = environment.seconds("ITEM_LEASE_SECONDS", default=90)
-ITEM_MAX_ATTEMPTS = environment.integer("ITEM_MAX_ATTEMPTS", default=3, least=1, most=1000)
+ITEM_MAX_ATTEMPTS = environment.integer("ITEM_MAX_ATTEMPTS", default=3, minimum=1, maximum=1000)
 JOB_SILENT_AFTER = environment.seconds("JOB_SILENT_AFTER", default=600)
 JOB_STALLED_AFTER = environment.seconds("JOB_STALLED_AFTER", default=1800)
 WATCHDOG_INTERVAL = environment.seconds("WATCHDOG_INTERVAL", default=2)
 DELIVERY_INTERVAL = 1
 
-# The parts
+# Applications and middlewares
 
 ROOT_URLCONF = "progress_site.urls"
 ASGI_APPLICATION = "progress_site.asgi.application"
@@ -71,7 +71,6 @@ INSTALLED_APPS = [
     "channels",
     "rest_framework",
     "knox",
-    "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "axes",
@@ -98,7 +97,7 @@ MIDDLEWARE = [
     "progress_site.session_security.SessionAgeMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "progress_site.session_security.LogMiddleware",
+    "progress_site.client_ip.LogMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 
@@ -137,7 +136,7 @@ STATIC_URL = "/static/"
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 
-# Who comes in
+# Sign-in
 
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
@@ -146,21 +145,21 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
-# Ten wrong passwords for one name from one address close that pair for fifteen minutes after the last of them;
-# a wrong password meanwhile does not make it longer. What counts as an address: progress_site.session_security.
+# Ten wrong passwords for a name from one address lock this pair for fifteen minutes after the last one. Further
+# attempts do not extend the lock. progress_site.client_ip defines the address.
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_LOCKOUT_CALLABLE = "progress_site.error_views.locked_out"
-AXES_CLIENT_IP_CALLABLE = "progress_site.session_security.client_network"
+AXES_CLIENT_IP_CALLABLE = "progress_site.client_ip.client_network"
 AXES_RESET_ON_SUCCESS = True
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
 REST_KNOX = {"AUTH_HEADER_PREFIX": "Bearer", "TOKEN_TTL": None, "AUTO_REFRESH": False}
 
-# What a browser may do with our pages
+# Browser security
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -185,18 +184,18 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
-# With HTTPS no other host and no plain HTTP can set these cookies in a browser: the prefix says so. COOKIE_PREFIX
-# tells the cookies of several sites on one host apart, which browsers send to all of its ports.
+# Browsers accept a cookie with the prefix __Host- only from this host and over HTTPS. COOKIE_PREFIX separates several
+# sites on one host, because browsers send the cookies of a host to all of its ports.
 SESSION_COOKIE_NAME = f"{'__Host-' if HTTPS else ''}{COOKIE_PREFIX}sessionid"
 CSRF_COOKIE_NAME = f"{'__Host-' if HTTPS else ''}{COOKIE_PREFIX}csrftoken"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 CSRF_FAILURE_VIEW = "progress_site.error_views.csrf_failure"
 SESSION_COOKIE_AGE = SESSION_HOURS * 3600
-# The redirect to HTTPS is the proxy's; probes and workers inside the network come without. HSTS for subdomains and
-# the preload list concern other sites of the domain: only a deployment that asks for them gets them.
+# The proxy redirects to HTTPS; probes and workers inside the network use plain HTTP. HSTS for subdomains and the
+# preload list affect other sites of the domain, so they are off by default.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W008", "security.W021"]
 
-# REST
+# REST API
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
@@ -214,7 +213,7 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Progress Site",
-    "DESCRIPTION": "The durable count of long-running pipeline jobs: workers report, operators watch and step in.",
+    "DESCRIPTION": "Progress of long-running pipeline jobs: workers report, operators watch and act.",
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SCHEMA_PATH_PREFIX": "/api/v1",
@@ -229,7 +228,7 @@ SPECTACULAR_SETTINGS = {
     ],
 }
 
-# The log: one line an event, with ids, on stderr
+# Log: one line for each event, with ids, on stderr
 
 LOGGING = log_config.logging(level=LOG_LEVEL, console=DEBUG)
 DJANGO_STRUCTLOG_STATUS_DEFAULT_LOG_LEVEL = log_config.DEBUG

@@ -1,4 +1,4 @@
-"""The addresses of the site, but for the probes (progress_site.health)."""
+"""URLs of the site. progress_site.health answers the probes before them."""
 
 from __future__ import annotations
 

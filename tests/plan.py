@@ -35,6 +35,7 @@ RUN_ON_SCALE = {
     "tests/jobs/test_command_jobs_drawing.py": False,  # text
     "tests/jobs/test_command_jobs_watch.py": False,  # text
     "tests/jobs/test_demo.py": False,  # a server over an SQLite file
+    "tests/jobs/test_documented_code.py": False,  # code of documents
     "tests/jobs/test_progress.py": False,  # arithmetic
     "tests/jobs/test_progress_of_jobs.py": False,  # arithmetic
     "tests/jobs/test_signatures.py": False,  # text
@@ -46,7 +47,7 @@ RUN_ON_SCALE = {
     "tests/jobs/inbox": True,
     "tests/jobs/live": True,
     "tests/jobs/live/test_live_js.py": False,  # JavaScript
-    "tests/jobs/live/test_mailbox.py": False,  # memory
+    "tests/jobs/live/test_send_queue.py": False,  # memory
     "tests/jobs/outbox": True,
     "tests/jobs/pages": False,  # HTML, except the pages whose SQL is more than a lookup
     "tests/jobs/pages/test_attention.py": True,
@@ -77,9 +78,9 @@ RUN_ON_SCALE = {
     "tests/ocr_chunks/pages/test_failures.py": True,
     "tests/ocr_chunks/pages/test_lists.py": True,
     "tests/progress_site": True,
-    "tests/progress_site/test_decoding.py": False,  # values of requests
+    "tests/progress_site/test_request_decoding.py": False,  # values of requests
     "tests/progress_site/test_handler.py": False,  # HTTP without a database
-    "tests/progress_site/test_hardening.py": False,  # headers
+    "tests/progress_site/test_session_security.py": False,  # headers
     "tests/progress_site/test_image.py": False,  # the Dockerfile
     "tests/progress_site/test_parsing.py": False,  # bodies of requests
     "tests/progress_site/test_serve.py": False,  # a server over an SQLite file

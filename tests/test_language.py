@@ -23,6 +23,7 @@ PLACES = (
     "tests",
     "templates",
     "docs",
+    "scripts",
 )
 # A docstring names a thing or begins with a verb.
 WH_WORDS = {"what", "who", "how", "where", "that", "whoever", "whatever", "nobody", "somebody"}

@@ -121,9 +121,12 @@ class Verbs(Generic[A]):
         which = {"phase": phase, "items": None if items is None else list(items), "error_signature": error_signature}
         return self._act("retry", reason, **which)
 
-    def release(self, *, phase: str | None = None, all: bool = False, reason: str = "") -> A:
-        """Held items without a live lease are pending again; with `all` also those with one."""
-        return self._act("release", reason, phase=phase, all=all)
+    def release(
+        self, *, phase: str | None = None, items: Iterable[int] | None = None, all: bool = False, reason: str = ""
+    ) -> A:
+        """Make held items without a live lease pending; with `all` also those with one."""
+        named = None if items is None else list(items)
+        return self._act("release", reason, phase=phase, items=named, all=all)
 
     def skip(self, items: Iterable[int], *, reason: str = "") -> A:
         """These items count as done without work."""

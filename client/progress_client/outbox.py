@@ -55,7 +55,7 @@ class Outbox:
     # --- from any thread -------------------------------------------------------------------------
 
     def tell(self, address: Address, result: Body, *, since: float | None = None) -> None:
-        """Write the outcome of an item, leased `since` then, down and have it told soon. TypeError or ValueError where
+        """Store the outcome of an item, leased `since` then, and report it soon. TypeError or ValueError where
         it is no JSON."""
         self._add(self._written(Outcome(0, address, result)), since=since)
 
@@ -164,10 +164,7 @@ class Outbox:
     # --- the thread ------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        while self.error is None:
-            portion = self._next()
-            if portion is None:
-                break
+        while self.error is None and (portion := self._next()):
             self._deliver(portion)
         if self._journal:
             self._journal.sync()
@@ -266,8 +263,7 @@ class Outbox:
             self._put_back(portion, then=self._queue.too_large)
             return
         with self._changed:
-            now = time.monotonic()
-            pause = self._queue.failed(portion, asked=trouble.asked, status=trouble.status, now=now)
+            pause = self._queue.failed(portion, asked=trouble.asked, status=trouble.status, now=time.monotonic())
             self._changed.notify_all()
         if not self._closing.is_set():
             log.warning("%d outcomes are not told (%s), next try in %.1f s", len(portion.outcomes), trouble, pause)

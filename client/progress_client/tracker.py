@@ -1,4 +1,4 @@
-"""The public API of an old SQLite image tracker, over REST. COMING_FROM.md has an example."""
+"""The public API of an old SQLite image tracker, over REST. docs/migrating.md has an example."""
 
 from __future__ import annotations
 

@@ -108,7 +108,8 @@ class Transport:
     @contextmanager
     def streaming(self, path: str, *, headers: dict[str, str], timeout: float) -> Iterator[http.client.HTTPResponse]:
         """An answer that is read bit by bit, over a connection of its own; `close` ends it."""
-        connection = self._connect(timeout)
+        with self._as_trouble():
+            connection = self._connect(timeout)
         self._streams.add(connection)
         try:
             with self._as_trouble():

@@ -16,13 +16,13 @@ from jobs.api.schema import operation
 from jobs.operations import ACTS, Act, Operation
 from jobs.serializers import job_body
 
-# The description that every call of an act shares.
+# Description that the calls of all acts share.
 ACT: dict[str, Any] = {"tag": "acts", "answer": ActAnswer, "errors": (404, 409)}
 REASON = {"reason": "Storage is back."}
 
 
 class ActView(APIBaseView):
-    """The base of the calls that act on a job and answer with it: `writes` is the permission of the act."""
+    """Base of the calls that act on a job and answer with it: `writes` is the permission of the act."""
 
     act: ClassVar[Operation]
 
@@ -43,7 +43,7 @@ class Acts(APIBaseView):
 
     @operation(tag="acts", summary="List the acts", answer=ActsAnswer)
     def get(self, request: Request) -> HttpResponse:
-        """Name, label, permission, legal states and arguments of every act."""
+        """List name, label, permission, legal states and arguments of every act."""
         return json_response({"results": [_row(act) for act in ACTS.values()]})
 
 

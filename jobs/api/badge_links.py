@@ -1,4 +1,4 @@
-"""Links of a job's badge: whoever has one sees the job's name, status and percent, and nothing else.
+"""Public links of a job's badge. A link shows the job's name, status and percent, without an account.
 
 A link is signed for one job and its series of links. It ends with the series, with the job, or with the SECRET_KEY.
 """
@@ -25,13 +25,13 @@ class Links(TypedDict):
 
 
 def links(job: Job, *, at: Callable[[str], str]) -> Links:
-    """The links of the job's present series; `at` makes a whole address of a path."""
+    """Return the links of the job's present series; `at` completes a path to an address."""
     address = at(reverse("badge", args=[_signer().sign(f"{job.pk}-{job.badge_series}")]))
     return {"badge": address, "bar": f"{address}{BAR}"}
 
 
 def job_of(signed: str) -> Job | None:
-    """The job that a link is for; None where it is not of ours, was ended, or the job is gone."""
+    """Return the job of a link; None if the link is invalid or was renewed, or the job was deleted."""
     try:
         job_id, _, series = _signer().unsign(signed).partition("-")
     except BadSignature:

@@ -1,4 +1,4 @@
-"""The door of the badge's links."""
+"""REST call for the links of a job's badge."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from jobs.operations.arguments import ActInput
 
 
 class BadgeInput(ActInput, kw_only=True, frozen=True):
-    """With `renew` the links that were given out before show nothing any more."""
+    """With `renew` all earlier links stop working."""
 
     renew: bool = False
 
 
 class Badge(ActView):
-    """The badge of a job, for pages of others."""
+    """Badge of a job, for pages outside this site."""
 
     writes: ClassVar[str] = "share_job"
 
@@ -36,7 +36,10 @@ class Badge(ActView):
         send={"renew": True, "reason": "The link was on a public page."},
     )
     def post(self, request: Request, job_id: int) -> HttpResponse:
-        """Images that show name, status and percent to whoever has the link, without an account; asked for whenever."""
+        """Return the addresses of images that show name, status and percent to anyone, without an account.
+
+        Call it again to see the same links.
+        """
         job = self.job(job_id)
         given = decode_body(request, BadgeInput)
         if given.renew:

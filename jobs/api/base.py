@@ -1,4 +1,4 @@
-"""What every door does: check the permission, find the job or phase within sight, answer."""
+"""Base of the API's views: permissions, lookup of jobs and phases, responses."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from jobs.access import Access, access_of
-from jobs.api.requests import LARGEST
 from jobs.change import Actor
 from jobs.models import Job, Phase
 from jobs.rules.errors import NotFound
+from jobs.rules.limits import LARGEST_INTEGER
 from jobs.serializers import encode
 
 if TYPE_CHECKING:
@@ -39,8 +39,10 @@ class APIBaseView(APIView):
     access: Access
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """After authentication: is there this method, and may the account use it? Only then does anything look for the
-        object, so that neither its existence nor its state shows to an account without the permission."""
+        """Check the method and the permission after authentication.
+
+        Objects are loaded only afterwards, so an account without the permission learns nothing about their existence.
+        """
         super().initial(request, *args, **kwargs)
         if request.method not in self.allowed_methods:
             raise MethodNotAllowed(str(request.method))
@@ -50,18 +52,18 @@ class APIBaseView(APIView):
 
     @classmethod
     def needs(cls, method: str) -> tuple[str, ...]:
-        """The permissions that this method needs."""
+        """Return the permissions that this method needs."""
         return (cls.reads if method in SAFE_METHODS else cls.writes,)
 
     def job(self, job_id: int) -> Job:
-        """The job by its id; NotFound where it is missing or out of sight."""
+        """Return the job by its id; NotFound if it is missing or not visible to the account."""
         job = Job.objects.filter(pk=job_id).first()
         if job is None or not self.access.sees(job.project):
             raise NotFound(f"There is no job {job_id}.")
         return job
 
     def phase(self, job_id: int, code: str) -> Phase:
-        """The phase with its job in one query; NotFound where it is missing or out of sight."""
+        """Return the phase with its job in one query; NotFound if it is missing or not visible to the account."""
         phases = Phase.objects.select_related("job").filter(job_id=job_id, code=code)
         phase = None if "\0" in code else phases.first()
         if phase is None or not self.access.sees(phase.job.project):
@@ -69,8 +71,8 @@ class APIBaseView(APIView):
         return phase
 
     def phase_to_report(self, job_id: int, code: str) -> Phase:
-        """Like `phase`, for the busiest door: its ids alone, everything else is loaded if somebody asks for it."""
-        if job_id > LARGEST or "\0" in code:
+        """Return the phase with its ids alone, in one query, for the busiest call; other fields load on access."""
+        if job_id > LARGEST_INTEGER or "\0" in code:
             raise _no_phase(job_id, code)
         with connection.cursor() as cursor:
             cursor.execute(PHASE_TO_REPORT, [job_id, code])
@@ -81,24 +83,24 @@ class APIBaseView(APIView):
 
     @property
     def account(self) -> User:
-        """Who calls; `initial` let nobody in without an account."""
+        """The account that calls; `initial` has refused anonymous calls."""
         return cast("User", self.request.user)
 
     def actor(self, worker: str = "", *, version: str = "") -> Actor:
-        """Who acts: the account, under the name and version that the worker gives itself."""
+        """Return the actor: the account, with the name and version that the worker gives itself."""
         return Actor(account=self.account, name=worker, version=version or client_version(self.request))
 
 
 def _no_phase(job_id: int, code: str) -> NotFound:
-    return NotFound(f"There is no phase {code!r} of a job {job_id}.")
+    return NotFound(f"Job {job_id} has no phase {code!r}.")
 
 
 def client_version(request: Request) -> str:
-    """The version of a worker's program as the client package tells it: `progress_client/1.0.0 (ocr-1.4.2)`."""
-    told = USER_AGENT.fullmatch(request.headers.get("User-Agent", ""))
-    return told[1].strip() if told else ""
+    """Return the version of a worker's program from a User-Agent like `progress_client/1.0.0 (ocr-1.4.2)`."""
+    match = USER_AGENT.fullmatch(request.headers.get("User-Agent", ""))
+    return match[1].strip() if match else ""
 
 
 def json_response(body: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:
-    """A body as JSON."""
+    """Return a body as a JSON response."""
     return HttpResponse(encode(body), content_type="application/json", status=status, headers=headers)

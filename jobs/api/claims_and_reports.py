@@ -1,4 +1,4 @@
-"""The doors through which workers take items and tell their outcomes."""
+"""REST calls of workers: claim items, report outcomes, send heartbeats."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ RETRY_AFTER = {"Retry-After": "2"}
 
 
 class Claim(APIBaseView):
-    """Items of one phase, under a lease."""
+    """Claim of items of one phase."""
 
     @operation(
-        summary="Take items of a phase under a lease",
+        summary="Claim items of a phase",
         tag="work",
         body=requests.ClaimInput,
         answer=ClaimAnswer,
@@ -31,7 +31,7 @@ class Claim(APIBaseView):
         send=examples.CLAIM,
     )
     def post(self, request: Request, job_id: int, code: str) -> HttpResponse:
-        """Claim; an empty answer says why and carries Retry-After."""
+        """Claim items under a lease. An empty answer gives the reason and carries Retry-After."""
         phase = self.phase(job_id, code)
         given = decode_body(request, requests.ClaimInput)
         claimed = tracking.claim(
@@ -45,17 +45,17 @@ class Claim(APIBaseView):
 
 
 class ClaimAny(APIBaseView):
-    """Items of any job, under a lease."""
+    """Claim of items of any job."""
 
     @operation(
-        summary="Take the oldest items of any job under a lease",
+        summary="Claim the oldest items of any job",
         tag="work",
         body=requests.ClaimAnyInput,
         answer=ClaimAnyAnswer,
         send=examples.CLAIM_ANY,
     )
     def post(self, request: Request) -> HttpResponse:
-        """Claim from the unfinished phases of this code within the account's sight."""
+        """Claim from the unfinished phases of this code in all jobs that are visible to the account."""
         given = decode_body(request, requests.ClaimAnyInput)
         claimed = tracking.claim_any(
             worker=given.worker,
@@ -69,7 +69,7 @@ class ClaimAny(APIBaseView):
 
 
 class Report(APIBaseView):
-    """The outcomes of items of one phase."""
+    """Report of outcomes of one phase."""
 
     @operation(
         summary="Report outcomes of items",
@@ -80,7 +80,7 @@ class Report(APIBaseView):
         send=examples.REPORT,
     )
     def post(self, request: Request, job_id: int, code: str) -> HttpResponse:
-        """Report; each result has its own outcome, and repeating it changes nothing."""
+        """Report outcomes. Each result has its own outcome, and repeating it changes nothing."""
         phase = self.phase_to_report(job_id, code)
         given = decode_body(request, requests.ReportInput)
         given.check()
@@ -96,10 +96,10 @@ class Report(APIBaseView):
 
 
 class Heartbeat(APIBaseView):
-    """A worker's sign of life."""
+    """Heartbeat of a worker."""
 
     @operation(
-        summary="Give a sign of life and renew leases",
+        summary="Send a heartbeat and renew leases",
         tag="work",
         body=requests.HeartbeatInput,
         answer=HeartbeatAnswer,

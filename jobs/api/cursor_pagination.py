@@ -1,4 +1,4 @@
-"""Lists that grow, a page at a time: no page costs more than the first, and none counts what is there."""
+"""Cursor pagination of the API's lists: every page costs the same, and rows are never counted."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def page(
     body: Callable[[M], Any] | None = None,
     bodies: Callable[[Sequence[M]], Sequence[Any]] | None = None,
 ) -> dict[str, Any]:
-    """One page of at most `limit` rows by (`field`, id), `-` before the field for the largest first.
+    """Return one page of at most `limit` rows by (`field`, id), `-` before the field for the largest first.
 
     `body` makes the body of one row, `bodies` those of all rows of the page. The answer has `results` and `next`,
-    the whole address of the following page or None. BadInput where the cursor is not one of this list.
+    the whole address of the following page or None. BadInput for a cursor of another list.
     """
     found = list(_after(rows, field=field, cursor=cursor)[: limit + 1])
     shown = found[:limit]
@@ -60,7 +60,7 @@ def _read(cursor: str, *, model: type[Model], field: str) -> tuple[Any, int]:
     try:
         value, pk = signing.loads(cursor, salt=_salt(model, field))
     except signing.BadSignature as error:
-        raise BadInput({"cursor": "This is not a cursor of this list in this order."}) from error
+        raise BadInput({"cursor": "Enter the cursor of this list in this order, or omit it."}) from error
     return _column(model, field).to_python(value), pk
 
 

@@ -1,4 +1,4 @@
-"""The try-it page, from files of our own."""
+"""Interactive API documentation, with scripts and styles of this site."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The doors of the outbox: endpoints, and delivering an event again."""
+"""REST calls of the outbox: endpoints, and replays of events."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EXAMPLE = {"url": "https://matcher.example.com/events", "types": ["*.completed"]
 
 
 class EndpointInput(Input, frozen=True):
-    """A webhook, or the broker where `url` is `amqp`; without `secret` one is made."""
+    """A webhook, or the broker where `url` is `amqp`; without `secret` the server creates one."""
 
     url: Annotated[str, Meta(min_length=1, max_length=2000)]
     types: Annotated[list[str], Meta(max_length=100)] | None = None
@@ -35,7 +35,7 @@ class EndpointInput(Input, frozen=True):
 
 
 class EndpointBody(TypedDict):
-    """An endpoint; its secret is not told again."""
+    """An endpoint, without its secret."""
 
     id: int
     name: str
@@ -49,20 +49,20 @@ class EndpointBody(TypedDict):
 
 
 class NewEndpointBody(EndpointBody):
-    """A new endpoint with its secret, which is shown this once."""
+    """A new endpoint with its secret, which is shown only here."""
 
     secret: str
 
 
 class EndpointPage(TypedDict):
-    """Every endpoint within the account's sight; there is no further page."""
+    """Every endpoint that is visible to the account; there is no further page."""
 
     results: list[EndpointBody]
     next: str | None
 
 
 class RemovalAnswer(TypedDict):
-    """The endpoint is removed, and how many deliveries with it."""
+    """The removal of an endpoint; `detail` has the number of deliveries that were removed with it."""
 
     changed: int
     refused: list[RefusedRow]
@@ -70,18 +70,18 @@ class RemovalAnswer(TypedDict):
 
 
 class EndpointBaseView(APIBaseView):
-    """A door of those who manage endpoints."""
+    """Base of the calls that need the permission to manage endpoints."""
 
     reads: ClassVar[str] = "manage_endpoints"
     writes: ClassVar[str] = "manage_endpoints"
 
 
 class Endpoints(EndpointBaseView):
-    """Where outward events go."""
+    """Endpoints that outward events are sent to."""
 
     @operation(summary="List the endpoints", tag=TAG, answer=EndpointPage)
     def get(self, request: Request) -> HttpResponse:
-        """Those of the account's projects, the newest first."""
+        """List the endpoints of the account's projects, the newest first."""
         found = Endpoint.objects.all()
         if self.access.projects is not None:
             found = found.filter(project__in=self.access.projects)
@@ -97,7 +97,7 @@ class Endpoints(EndpointBaseView):
         send=EXAMPLE,
     )
     def post(self, request: Request) -> HttpResponse:
-        """Deliver outward events to a webhook, or with the url `amqp` to the broker, from now on."""
+        """Create an endpoint. New outward events are sent to its webhook, or with the url `amqp` to the broker."""
         given = decode_body(request, EndpointInput)
         added = operations.add_endpoint(
             url=given.url,
@@ -115,7 +115,7 @@ class EndpointDetail(EndpointBaseView):
 
     @operation(summary="Remove an endpoint", tag=TAG, answer=RemovalAnswer, errors=(404,))
     def delete(self, request: Request, endpoint_id: int) -> HttpResponse:
-        """Remove it with its deliveries."""
+        """Remove the endpoint with its deliveries."""
         endpoint = Endpoint.objects.filter(pk=endpoint_id).first()
         if endpoint is None or not self.access.sees(endpoint.project):
             raise NotFound(f"There is no endpoint {endpoint_id}.")
@@ -124,13 +124,13 @@ class EndpointDetail(EndpointBaseView):
 
 
 class Replay(ActView):
-    """An event once more."""
+    """Replay of an event."""
 
     writes: ClassVar[str] = "replay_event"
 
-    @operation(**ACT, summary="Deliver an event again", body=ActInput, send=REASON)
+    @operation(**ACT, summary="Replay an event", body=ActInput, send=REASON)
     def post(self, request: Request, event_id: int) -> HttpResponse:
-        """To every endpoint that it was for, under the same event_id."""
+        """Send the event again to every endpoint that it was for, under the same event_id."""
         event = Event.objects.select_related("job").filter(pk=event_id).first()
         if event is None or not self.access.sees(event.job.project):
             raise NotFound(f"There is no event {event_id}.")
@@ -139,7 +139,7 @@ class Replay(ActView):
 
 
 def endpoint_body(endpoint: Endpoint) -> EndpointBody:
-    """An endpoint without its secrets."""
+    """Return an endpoint without its secrets."""
     return {
         "id": endpoint.pk,
         "name": endpoint.name,

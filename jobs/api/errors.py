@@ -1,4 +1,4 @@
-"""The door of what fails in all jobs."""
+"""REST call for the errors of all jobs."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ EXACT = ("kind", "project", "status")
 
 
 class AllErrors(APIBaseView):
-    """The failures of all jobs within sight."""
+    """Errors of all visible jobs."""
 
     @operation(summary="Group the failures of all jobs", answer=ErrorPage, errors=(400,), query=ErrorQuery)
     def get(self, request: Request) -> HttpResponse:
-        """Failed items grouped by their sentence without its numbers, paths and ids, over the jobs of a filter."""
+        """Group failed items by their error without numbers, paths and ids, over the jobs of a filter."""
         wanted = decode_query(request, ErrorQuery)
         wanted.check()
         jobs: dict[str, Any] = {name: value for name in EXACT if (value := getattr(wanted, name))}

@@ -1,4 +1,4 @@
-"""The door for the events of producers; the broker's go through the same handlers."""
+"""REST call for the events of producers; events from the broker use the same handlers."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from jobs.api.schema import operation
 
 
 class Events(feed.Events):
-    """The feed to read, and what producers tell."""
+    """The feed of outward events, and the events of producers."""
 
     @operation(
-        summary="Tell an event",
+        summary="Send an event",
         tag="events",
         body=requests.EventInput,
         answer=EventAnswer,
@@ -25,11 +25,11 @@ class Events(feed.Events):
         send=examples.EVENT,
     )
     def post(self, request: Request) -> HttpResponse:
-        """Apply one event to the job that it names, which is made where there is none; again changes nothing."""
+        """Apply one event to the job that it names, which is created if missing. A repeated event changes nothing."""
         given = decode_body(request, requests.EventInput)
-        taken = inbox.ingest_event(
+        ingested = inbox.ingest_event(
             {"type": given.type, "data": given.data}, source=f"account/{self.account.pk}", by=self.actor()
         )
         return json_response(
-            {"applied": taken.applied, "reason": taken.reason, "job": taken.job.pk, "phases": taken.phases}
+            {"applied": ingested.applied, "reason": ingested.reason, "job": ingested.job.pk, "phases": ingested.phases}
         )

@@ -1,4 +1,4 @@
-"""The feed of outward events, for consumers that fetch instead of being called."""
+"""Feed of outward events, for consumers that fetch events instead of receiving webhooks."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from jobs.serializers.shapes import OutwardEvent
 
 
 class Events(APIBaseView):
-    """What is promised to others, in order."""
+    """Outward events in order."""
 
     renderer_classes = [JSONRenderer, StreamRenderer]
 
     @operation(summary="Read the outward events", tag="events", answer=EventPage, errors=(400,), query=EventQuery)
     def get(self, request: Request) -> HttpResponseBase:
-        """Outward events with ids larger than `after`, ascending; none is ever missed.
+        """Return outward events with ids larger than `after`, ascending; none is ever missed.
 
-        `next` is the address of what follows, null where nothing does yet; then ask again later
+        `next` is the address of the next page, null at the end of the feed; then ask again later
         with `after` as the last id that was read. With `Accept: text/event-stream` the answer does not end: each
         event comes as a server-sent event within a second, its `id` for `Last-Event-ID`.
         """
@@ -48,19 +48,19 @@ class Events(APIBaseView):
 
 
 class Listener:
-    """Who follows the feed, and what of it is within sight."""
+    """A listener of the feed, and the events that are visible to it."""
 
     def __init__(self, caller: Principal, access: Access, wanted: EventQuery) -> None:
         self._caller, self._access, self._wanted = caller, access, wanted
 
     def check(self) -> None:
-        """Ask again what the account may see; NotPermitted when that is nothing."""
+        """Check again what the account may see; NotPermitted if that is nothing."""
         access = self._caller.access()
         access.require(Events.reads)
         self._access = access
 
     def page(self, after: int) -> list[OutwardEvent]:
-        """The next events after this id."""
+        """Return the next events after this id."""
         events = _chosen(self._wanted, self._access, after=after)[: self._wanted.limit]
         return [outward_event(event) for event in events]
 

@@ -1,4 +1,4 @@
-"""The doors of jobs: create, list, look at."""
+"""REST calls for jobs: create, list, show."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ EXACT = ("status", "kind", "project", "name")
 
 
 class Jobs(APIBaseView):
-    """All jobs within sight."""
+    """Jobs that are visible to the account."""
 
     writes: ClassVar[str] = "add_job"
 
     @operation(summary="List jobs", answer=JobPage, errors=(400,), query=JobQuery)
     def get(self, request: Request) -> HttpResponse:
-        """One page of the jobs within sight."""
+        """Return one page of the jobs that are visible to the account."""
         wanted = decode_query(request, JobQuery)
         jobs = _chosen(self.access.jobs(), wanted)
         return json_response(
@@ -85,13 +85,13 @@ class JobDetail(APIBaseView):
     """One job."""
 
     @operation(
-        summary="Look at a job",
+        summary="Get a job",
         answer=JobBody,
-        also={304: "The job has the revision of If-None-Match still."},
+        also={304: "The job still has the revision of If-None-Match."},
         errors=(400, 404),
     )
     def get(self, request: Request, job_id: int) -> HttpResponse:
-        """The job body; its revision is the ETag."""
+        """Return the job; its revision is the ETag."""
         decode_query(request, Query)
         job = self.job(job_id)
         if _etag(job) in _tags(request):
@@ -101,11 +101,11 @@ class JobDetail(APIBaseView):
 
 
 class Timeline(APIBaseView):
-    """What happened to a job."""
+    """Timeline of a job."""
 
     @operation(summary="Read the timeline of a job", answer=TimelinePage, errors=(400, 404), query=PageQuery)
     def get(self, request: Request, job_id: int) -> HttpResponse:
-        """One page of the job's events, newest first."""
+        """Return one page of the job's events, newest first."""
         wanted = decode_query(request, PageQuery)
         events = self.job(job_id).events.all()
         return json_response(
@@ -114,11 +114,16 @@ class Timeline(APIBaseView):
 
 
 class Progress(APIBaseView):
-    """The live counts of a job."""
+    """Live counts of a job."""
 
-    @operation(summary="Count a job or one of its phases", answer=ProgressBody, errors=(400, 404), query=ProgressQuery)
+    @operation(
+        summary="Get the counts of a job or of one of its phases",
+        answer=ProgressBody,
+        errors=(400, 404),
+        query=ProgressQuery,
+    )
     def get(self, request: Request, job_id: int) -> HttpResponse:
-        """The counts of the whole job or of one phase, and the items of each split by status."""
+        """Return the counts of the whole job or of one phase, and the items of each split by status."""
         code = decode_query(request, ProgressQuery).phase
         job = self.job(job_id)
         chosen = [phase for phase in phases_of([job])[job.pk] if code in ("", phase.code)]
@@ -128,21 +133,21 @@ class Progress(APIBaseView):
 
 
 class Errors(APIBaseView):
-    """The failures of a job."""
+    """Errors of a job."""
 
     @operation(summary="Group the failures of a job", answer=list[ErrorGroup], errors=(400, 404))
     def get(self, request: Request, job_id: int) -> HttpResponse:
-        """Failed items grouped by their sentence without its numbers, paths and ids, the most frequent first."""
+        """Group failed items by their error without numbers, paths and ids, the most frequent first."""
         decode_query(request, Query)
         return json_response(error_groups(self.job(job_id)))
 
 
 class Diagnosis(APIBaseView):
-    """Why a job is not finished."""
+    """Causes why a job is not finished."""
 
-    @operation(summary="Say why a job is not finished", answer=DiagnosisBody, errors=(400, 404))
+    @operation(summary="Explain why a job is not finished", answer=DiagnosisBody, errors=(400, 404))
     def get(self, request: Request, job_id: int) -> HttpResponse:
-        """The causes with their figures; and for each remedy what it would do now, computed by the rules of judging."""
+        """Return the causes with their figures, and for each remedy what it would change now."""
         decode_query(request, Query)
         return json_response(diagnosis_body(diagnose(snapshot_of(self.job(job_id)))))
 
@@ -158,11 +163,11 @@ def _chosen(jobs: JobQuerySet, wanted: JobQuery) -> JobQuerySet:
 
 
 def _etag(job: Job) -> str:
-    """The entity tag of a job as it was read last."""
+    """Return the entity tag of a job as it was read last."""
     return f'"{job.revision}"'
 
 
 def _tags(request: Request) -> list[str]:
-    """The entity tags of If-None-Match, weak ones as if they were strong."""
+    """Return the entity tags of If-None-Match; weak ones count as strong."""
     tags = request.headers.get("If-None-Match", "").split(",")
     return [tag.strip().removeprefix("W/") for tag in tags]

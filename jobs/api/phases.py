@@ -1,4 +1,4 @@
-"""The doors of one phase: its items, its total, and its course where it has no items."""
+"""REST calls for one phase: its items, its total, and the progress of a phase without items."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ PHASE: dict[str, Any] = {"tag": "phases", "errors": (404, 409)}
 
 
 class Announce(APIBaseView):
-    """The total of a phase."""
+    """Total of a phase."""
 
     @operation(
         **PHASE,
-        summary="Tell how many items a phase has",
+        summary="Announce the number of items of a phase",
         body=requests.AnnounceInput,
         answer=AnnounceAnswer,
         send=examples.ANNOUNCE,
     )
     def post(self, request: Request, job_id: int, code: str) -> HttpResponse:
-        """Announce; the latest total before completion wins."""
+        """Announce the total; the latest one before completion counts."""
         phase = self.phase(job_id, code)
         given = decode_body(request, requests.AnnounceInput)
         done = tracking.announce(phase, expected=given.total(), event_id=given.event_id, by=self.actor())
@@ -42,11 +42,11 @@ class Announce(APIBaseView):
 
 
 class Items(APIBaseView):
-    """The items of a phase."""
+    """Items of a phase."""
 
     @operation(summary="List the items of a phase", tag="phases", errors=(400, 404), query=ItemQuery, answer=ItemPage)
     def get(self, request: Request, job_id: int, code: str) -> HttpResponse:
-        """One page of items, in the order in which they were added."""
+        """Return one page of items, in the order in which they were added."""
         wanted = decode_query(request, ItemQuery)
         items = _chosen(self.phase(job_id, code), wanted)
         return json_response(page(request, items, field="id", limit=wanted.limit, cursor=wanted.cursor, body=item_body))
@@ -69,7 +69,7 @@ class Items(APIBaseView):
 
 
 class Count(APIBaseView):
-    """The numbers of a phase without items."""
+    """Counts of a phase without items."""
 
     @operation(
         **PHASE,
@@ -79,7 +79,7 @@ class Count(APIBaseView):
         send=examples.COUNT,
     )
     def post(self, request: Request, job_id: int, code: str) -> HttpResponse:
-        """Count; the same event_id adds nothing again."""
+        """Add counts; a repeated event_id adds nothing."""
         phase = self.phase(job_id, code)
         given = decode_body(request, requests.CountInput)
         done = tracking.count(
@@ -94,29 +94,29 @@ class Count(APIBaseView):
 
 
 class Start(APIBaseView):
-    """The beginning of a phase without items."""
+    """Start of a phase without items."""
 
     @operation(**PHASE, summary="Start a phase without items", body=requests.NoInput, answer=PhaseBody, send={})
     def post(self, request: Request, job_id: int, code: str) -> HttpResponse:
-        """Start; again changes nothing."""
+        """Start the phase; repeating it changes nothing."""
         phase = self.phase(job_id, code)
         decode_body(request, requests.NoInput)
         return json_response(phase_body(tracking.start(phase, by=self.actor())))
 
 
 class Finish(APIBaseView):
-    """The end of a phase without items."""
+    """End of a phase without items."""
 
     @operation(**PHASE, summary="Finish a phase without items", body=requests.NoInput, answer=PhaseBody, send={})
     def post(self, request: Request, job_id: int, code: str) -> HttpResponse:
-        """Finish with what was counted; again changes nothing."""
+        """Finish the phase with its present counts; repeating it changes nothing."""
         phase = self.phase(job_id, code)
         decode_body(request, requests.NoInput)
         return json_response(phase_body(tracking.finish(phase, by=self.actor())))
 
 
 class Fail(APIBaseView):
-    """The failure of a phase without items."""
+    """Failure of a phase without items."""
 
     @operation(
         **PHASE,
@@ -126,7 +126,7 @@ class Fail(APIBaseView):
         send={"error": "Out of memory in batch 12"},
     )
     def post(self, request: Request, job_id: int, code: str) -> HttpResponse:
-        """Fail; again changes nothing."""
+        """Fail the phase; repeating it changes nothing."""
         phase = self.phase(job_id, code)
         given = decode_body(request, requests.FailPhaseInput)
         return json_response(phase_body(tracking.fail(phase, error=given.error, by=self.actor())))

@@ -1,4 +1,4 @@
-"""What a caller sent, as one of our types; what does not fit is refused and names the field."""
+"""Decoding of requests into typed structs; a value of a wrong type is refused, and the error names its field."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from jobs.rules.errors import BadInput
 T = TypeVar("T", bound=msgspec.Struct)
 
 PLACE = re.compile(r"^(?P<detail>.*?)(?: - at `(?:key in )?\$(?P<path>.*)`)?$", re.DOTALL)
-NAMED = re.compile(r"^Object (?P<what>missing required|contains unknown) field `(?P<name>.*)`$", re.DOTALL)
-SENTENCES = {"missing required": "This field is required.", "contains unknown": "This field is unknown."}
-NOTHING = "null"
+NAMED = re.compile(r"^Object (?P<fault>missing required|contains unknown) field `(?P<name>.*)`$", re.DOTALL)
+SENTENCES = {"missing required": "This field is required.", "contains unknown": "This field is unknown. Remove it."}
+NULL = "null"
 # Marks a field as a name: `Meta(extra=NAME)`.
 NAME = {"is": "name"}
 INTEGER = re.compile(r"-?[0-9]{1,19}")
 
 
 def decode_body(request: Request, type_: type[T]) -> T:
-    """The body as this type. JSON types are not converted; BadInput names the field, such as `items[3].key`."""
+    """Decode the body. JSON types are not converted; BadInput names the field, such as `items[3].key`."""
     try:
         return _with_names(msgspec.convert(request.data, type_))
     except msgspec.ValidationError as error:
@@ -36,14 +36,14 @@ def decode_body(request: Request, type_: type[T]) -> T:
 
 
 def decode_query(request: Request, type_: type[T]) -> T:
-    """The query of the address as this type, its texts read as numbers and truths where the type says so.
+    """Decode the query of the address; texts are read as numbers and booleans where the type says so.
 
-    An empty value counts as not given. BadInput for an unknown or repeated parameter and a value that does not fit.
+    An empty value counts as not given. BadInput for an unknown or repeated parameter and a value of a wrong type.
     """
     given = dict(_given(request.query_params))
     for name in _integers(type_) & given.keys():
         if not INTEGER.fullmatch(given[name]):
-            raise BadInput({name: "Expected an integer, such as 50."})
+            raise BadInput({name: "Enter an integer, such as 50."})
     try:
         return _with_names(msgspec.convert(given, type_, strict=False))
     except msgspec.ValidationError as error:
@@ -51,7 +51,7 @@ def decode_query(request: Request, type_: type[T]) -> T:
 
 
 def _with_names(given: T) -> T:
-    """The same with its names as they are stored; BadInput for a character that no name may have."""
+    """Return the struct with its names in their stored form; BadInput for a character that no name may have."""
     for field, most in _names(type(given)).items():
         text = getattr(given, field)
         name = names.clean(text, field=field, most=most)
@@ -62,14 +62,14 @@ def _with_names(given: T) -> T:
 
 @cache
 def _names(type_: type[msgspec.Struct]) -> dict[str, int | None]:
-    """The fields that are names, with the most characters that each may have."""
+    """Return the fields that are names, with the maximum length of each."""
     described = msgspec.inspect.type_info(type_)
     assert isinstance(described, msgspec.inspect.StructType)
     return {field.name: most for field in described.fields for most in _longest_name(field.type)}
 
 
 def _longest_name(type_: msgspec.inspect.Type, *, is_name: bool = False) -> list[int | None]:
-    """Its bound, where this type is a name."""
+    """Return the maximum length, if this type is a name."""
     if isinstance(type_, msgspec.inspect.Metadata):
         return _longest_name(type_.type, is_name=is_name or type_.extra == NAME)
     return [type_.max_length] if is_name and isinstance(type_, msgspec.inspect.StrType) else []
@@ -77,7 +77,7 @@ def _longest_name(type_: msgspec.inspect.Type, *, is_name: bool = False) -> list
 
 @cache
 def _integers(type_: type[msgspec.Struct]) -> frozenset[str]:
-    """The fields that are integers, which msgspec would read from `1e2`, too."""
+    """Return the integer fields: msgspec would also read `1e2` as an integer."""
     described = msgspec.inspect.type_info(type_)
     assert isinstance(described, msgspec.inspect.StructType)
     return frozenset(field.encode_name for field in described.fields if _is_integer(field.type))
@@ -94,9 +94,9 @@ def _is_integer(type_: msgspec.inspect.Type) -> bool:
 def _given(parameters: QueryDict) -> Iterator[tuple[str, str]]:
     for name, values in parameters.lists():
         if len(values) > 1:
-            raise BadInput({name: "This parameter is given more than once."})
-        if "\0" in values[0] or values[0].strip().lower() == NOTHING:
-            raise BadInput({name: "This is no value."})
+            raise BadInput({name: "Give this parameter only once."})
+        if "\0" in values[0] or values[0].strip().lower() == NULL:
+            raise BadInput({name: "Enter a valid value, or omit this parameter."})
         yield from [(name, values[0])] if values[0] else []
 
 
@@ -105,5 +105,5 @@ def _refusal(error: msgspec.ValidationError) -> BadInput:
     detail, path = (found["detail"], found["path"] or "") if found else (str(error), "")
     named = NAMED.match(detail)
     if named:
-        return BadInput({f"{path}.{named['name']}".lstrip("."): SENTENCES[named["what"]]})
+        return BadInput({f"{path}.{named['name']}".lstrip("."): SENTENCES[named["fault"]]})
     return BadInput({path.lstrip("."): f"{detail.replace('`', '')}."})

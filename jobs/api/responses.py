@@ -1,4 +1,4 @@
-"""The shapes of the answers that are not a body of their own."""
+"""Response bodies beside the job, phase and item bodies."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class EventPage(TypedDict):
 
 
 class ErrorPage(TypedDict):
-    """The groups of the failures that were looked at, and how many those are; `capped` where older ones were not."""
+    """The groups of the examined failures, and their number; `capped` if older failures were not examined."""
 
     results: list[JobsErrorGroup]
     looked_at: int
@@ -62,7 +62,7 @@ class Lease(TypedDict):
 
 
 class HeartbeatAnswer(TypedDict):
-    """The renewed leases, and the items that this worker does not hold."""
+    """The renewed leases, and the named items that this worker does not hold."""
 
     job_status: JobStatus
     cancel_requested: bool
@@ -71,7 +71,7 @@ class HeartbeatAnswer(TypedDict):
 
 
 class AnnounceAnswer(TypedDict):
-    """Was the total taken; if not, why."""
+    """Was the total accepted; if not, the reason."""
 
     applied: bool
     reason: Literal["duplicate", "same_total", "closed"] | None
@@ -79,7 +79,8 @@ class AnnounceAnswer(TypedDict):
 
 
 class EventAnswer(TypedDict):
-    """Did the event change anything; if not, why. `job` is the job's id, `phases` the codes of those it is about."""
+    """Did the event change anything; if not, the reason. `job` is the job's id, `phases` the codes of the affected
+    phases."""
 
     applied: bool
     reason: Literal["duplicate", "same_total", "closed"] | None
@@ -88,14 +89,14 @@ class EventAnswer(TypedDict):
 
 
 class ItemsAnswer(TypedDict):
-    """How many keys were new, and how many were there already."""
+    """The number of new keys, and of keys that existed already."""
 
     added: int
     existing: int
 
 
 class ClaimAnswer(TypedDict):
-    """The items that the worker now holds, or why there are none."""
+    """The items that the worker now holds, or the reason why there are none."""
 
     items: list[ClaimedBody]
     reason: Reason | None
@@ -115,7 +116,7 @@ class _ResultAnswer(TypedDict):
 
 
 class ResultAnswer(_ResultAnswer, total=False):
-    """What became of one result; `status` is the item's now, empty where there is no item."""
+    """The outcome of one result; `status` is the item's present status, empty if there is no such item."""
 
     detail: str
 
@@ -136,14 +137,14 @@ class CountAnswer(TypedDict):
 
 
 class RefusedRow(TypedDict):
-    """One thing that an act left alone, and why."""
+    """One target that an act left alone, with the reason."""
 
     id: int
     detail: str
 
 
 class ActAnswer(TypedDict):
-    """What an operator's act changed, what it left alone, and why it did nothing where it did."""
+    """The changes of an operator's act, the targets it left alone, and the reason if it did nothing."""
 
     changed: int
     refused: list[RefusedRow]

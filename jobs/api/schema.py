@@ -1,4 +1,4 @@
-"""The OpenAPI document: operations are described by the types that decode and encode them."""
+"""OpenAPI document: operations are described by the types that decode and encode them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ JSON = "application/json"
 PROBLEM = "application/problem+json"
 SENTENCES = {
     400: "The input is wrong; `errors` names each field. Nothing was stored.",
-    401: "No valid token.",
-    403: "A permission is missing, which `detail` names, or the project is out of reach.",
-    404: "No such thing within the account's sight.",
+    401: "The token is missing or invalid.",
+    403: "The account lacks the permission that `detail` names, or may not see the project.",
+    404: "There is no such object, or it is not visible to the account.",
     409: "The request contradicts what is stored; `detail` names both states.",
     413: "The body is over 1 MiB.",
     503: "The database is down, locked or full; try again after `Retry-After` seconds.",
@@ -32,7 +32,7 @@ _types: list[Any] = []
 
 
 class FieldError(TypedDict):
-    """One field and what is wrong with it."""
+    """One field and its error."""
 
     field: str
     detail: str
@@ -50,7 +50,7 @@ class Problem(TypedDict):
 
 
 class TokenScheme(KnoxTokenScheme):  # type: ignore[no-untyped-call]
-    """`Authorization: Bearer <token>`, as knox and what is built on it check it."""
+    """`Authorization: Bearer <token>`, checked by knox and its subclasses."""
 
     name = "token"
     match_subclasses = True
@@ -71,7 +71,7 @@ def operation(
     shows: Any = None,
     media: str = JSON,
 ) -> Callable[[F], F]:
-    """Describe one method of a door.
+    """Describe one method of a view.
 
     `query`, `body` and `answer` are the types of query, request and response, `status` that of the normal answer,
     `also` further answers with a sentence each (2xx with the same body, 304 without one), `errors`
@@ -101,13 +101,13 @@ def operation(
 
 
 def _operation_id(method: Callable[..., Any]) -> str:
-    """`ClaimAny.post` → `post_claim_any`."""
-    door, verb = method.__qualname__.split(".")
-    return f"{verb}_{re.sub(r'(?<=[a-z])(?=[A-Z])', '_', door).lower()}"
+    """Return the operation id: `ClaimAny.post` → `post_claim_any`."""
+    view, verb = method.__qualname__.split(".")
+    return f"{verb}_{re.sub(r'(?<=[a-z])(?=[A-Z])', '_', view).lower()}"
 
 
 def _parameters(query: Any) -> list[OpenApiParameter]:
-    """The query parameters of a struct; none is required."""
+    """Return the query parameters of a struct; none is required."""
     if query is None:
         return []
     described = msgspec.json.schema_components([query], ref_template=TEMPLATE)[1]
@@ -123,7 +123,7 @@ def _parameters(query: Any) -> list[OpenApiParameter]:
 
 
 def add_components(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Postprocessing hook: add the types that operations refer to, and say which bodies are required."""
+    """Add the referenced types, and mark required bodies. A postprocessing hook of drf-spectacular."""
     components = msgspec.json.schema_components(_types, ref_template=TEMPLATE)[1]
     result["components"].setdefault("schemas", {}).update(components)
     for path in result["paths"].values():

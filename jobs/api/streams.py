@@ -1,4 +1,4 @@
-"""The doors of the streams: live state of jobs as server-sent events."""
+"""REST calls for streams: live state of jobs as server-sent events."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ from jobs.access import Access
 from jobs.api.base import APIBaseView
 from jobs.api.query_params import StreamQuery
 from jobs.api.request_decoding import decode_query
-from jobs.api.requests import LARGEST
 from jobs.api.schema import operation
 from jobs.live.job_messages import OVER
-from jobs.live.sse import MEDIA_TYPE, JobUpdates, Limits, Principal
+from jobs.live.sse import MEDIA_TYPE, JobUpdates, Principal, StreamLimits
 from jobs.live.topics import Topic
 from jobs.models import Job
 from jobs.rules.errors import BadInput, NotFound, NotPermitted
+from jobs.rules.limits import LARGEST_INTEGER
 
 NO_CONTENT = 204
-LIMITS = Limits()
+LIMITS = StreamLimits()
+ID_DIGITS = len(str(LARGEST_INTEGER))
 
 
 class StreamRenderer(BaseRenderer):
-    """Takes part in the choice of the media type only; a stream is written by its door."""
+    """Renderer that only takes part in the choice of the media type; the view writes the stream."""
 
     media_type = MEDIA_TYPE
     format = "sse"
@@ -35,7 +36,7 @@ class StreamRenderer(BaseRenderer):
 
 
 def streamed(request: Request, begin: Callable[[], AsyncIterator[bytes]]) -> HttpResponseBase:
-    """The response that sends these messages; nothing begins for HEAD."""
+    """Return the response that sends these messages; HEAD starts no stream."""
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
     if request.method == "HEAD":
         return HttpResponse(content_type=MEDIA_TYPE, headers=headers)
@@ -43,47 +44,48 @@ def streamed(request: Request, begin: Callable[[], AsyncIterator[bytes]]) -> Htt
 
 
 async def _begun(begin: Callable[[], AsyncIterator[bytes]]) -> AsyncIterator[bytes]:
-    """What belongs to the event loop is made there."""
+    """Create the stream on the event loop that it belongs to."""
     async for text in begin():
         yield text
 
 
 def last_event_id(request: Request) -> int | None:
-    """Where a listener that comes back was, None for a new one; BadInput unless it is one of our ids."""
+    """Return the id of the last message that the listener has, None without one; BadInput for an invalid id."""
     given = request.headers.get("Last-Event-ID", "").strip()
     if not given:
         return None
-    if not (given.isascii() and given.isdigit() and len(given) <= len(str(LARGEST)) and int(given) <= LARGEST):
-        raise BadInput({"Last-Event-ID": "This is no id of a message."})
+    is_number = given.isascii() and given.isdigit() and len(given) <= ID_DIGITS
+    if not is_number or int(given) > LARGEST_INTEGER:
+        raise BadInput({"Last-Event-ID": "Enter the id of a message of this stream."})
     return int(given)
 
 
 class StreamBaseView(APIBaseView):
-    """A door that answers with a stream."""
+    """Base of the calls that answer with a stream."""
 
     renderer_classes = [StreamRenderer]
 
     def stream(self, request: Request, choose: Callable[[Access], Topic], *, seen: int | None) -> HttpResponseBase:
-        """What is chosen within the account's sight, for as long as the account may see it."""
+        """Stream the topic for as long as the account may see it."""
         topic, caller = choose(self.access), Principal.of(request)
 
-        def ask() -> Topic:
+        def authorize() -> Topic:
             access = caller.access()
             access.require(self.reads)
             return choose(access)
 
-        return streamed(request, lambda: JobUpdates(topic, ask=ask, seen=seen, limits=LIMITS).messages())
+        return streamed(request, lambda: JobUpdates(topic, authorize=authorize, seen=seen, limits=LIMITS).messages())
 
 
 class JobStream(StreamBaseView):
-    """One job, live."""
+    """Live state of one job."""
 
-    @operation(summary="Watch a job", answer=str, media=MEDIA_TYPE, errors=(400, 404), also={204: "It is over."})
+    @operation(summary="Watch a job", answer=str, media=MEDIA_TYPE, errors=(400, 404), also={204: "The job is over."})
     def get(self, request: Request, job_id: int) -> HttpResponseBase:
-        """The websocket's messages as server-sent events: a snapshot, then every change; `id` is the revision.
+        """Send the websocket's messages as server-sent events: a snapshot, then every change; `id` is the revision.
 
-        With `Last-Event-ID` only what is newer. The stream ends ten seconds after the job was completed or cancelled;
-        a listener that has seen that state gets 204 and need not come again.
+        With `Last-Event-ID` only newer states are sent. The stream ends ten seconds after the job was completed or
+        cancelled; a listener that has seen that state gets 204 and need not connect again.
         """
         job, seen = self.job(job_id), last_event_id(request)
         if seen is not None and seen >= job.revision and job.status in OVER:
@@ -92,13 +94,13 @@ class JobStream(StreamBaseView):
 
 
 class Stream(StreamBaseView):
-    """The list of jobs, live."""
+    """Live state of the list of jobs."""
 
     @operation(summary="Watch the jobs", answer=str, media=MEDIA_TYPE, errors=(400,), query=StreamQuery)
     def get(self, request: Request) -> HttpResponseBase:
-        """The unfinished jobs and those that finished last: a snapshot, then every change; `id` is the job's revision.
+        """Send the unfinished and the last finished jobs: a snapshot, then every change; `id` is the job's revision.
 
-        A listener that comes back gets a snapshot again.
+        A listener that connects again gets a new snapshot.
         """
         project = decode_query(request, StreamQuery).project
         last_event_id(request)
@@ -116,5 +118,5 @@ def _jobs(project: str, access: Access) -> Topic:
     if not project:
         return Topic(projects=access.projects)
     if not access.sees(project):
-        raise NotPermitted(f"The project {project!r} is out of reach.")
+        raise NotPermitted(f"The project {project!r} is not visible to this account.")
     return Topic(projects=frozenset({project}))

@@ -1,4 +1,4 @@
-"""The door of tickets to the live channel."""
+"""REST call for tickets to the live channel."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ from jobs.live.principals import Principal
 
 
 class TicketAnswer(TypedDict):
-    """A ticket for `?ticket=` of one websocket, and the seconds until it opens nothing any more."""
+    """A ticket for `?ticket=` of one websocket, and the seconds until it expires."""
 
     ticket: str
     expires_in: int
 
 
 class LiveTicket(APIBaseView):
-    """A way to the live channel without a session cookie."""
+    """Ticket to the live channel, for clients without a session cookie."""
 
     writes: ClassVar[str] = "view_job"
 
     @operation(summary="Get a ticket for one websocket", body=NoInput, answer=TicketAnswer, send={})
     def post(self, request: Request) -> HttpResponse:
-        """Open /ws/jobs, /ws/jobs/{id} or /ws/projects/{project} with it, once: it stands for you, as you are then."""
+        """Issue a ticket. It opens /ws/jobs, /ws/jobs/{id} or /ws/projects/{project} once, with your permissions at
+        that time."""
         decode_body(request, NoInput)
         body: TicketAnswer = {
             "ticket": tickets.issue(Principal.of(request)),

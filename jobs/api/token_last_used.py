@@ -1,7 +1,7 @@
-"""When each token was used last.
+"""Time of the last use of each token.
 
-It is noted at most once a minute for each token and process, and only where nobody else writes at that moment: no
-call waits for it, and none fails for it. What could not be noted is noted with one of the next calls.
+It is recorded at most once a minute for each token and process, and only if the row is not locked: no call waits
+for it, and none fails for it. A use that could not be recorded is recorded with one of the next calls.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ from knox.models import AuthToken
 
 from jobs.models import TokenUse
 
-EVERY, AGAIN = 60.0, 5.0  # seconds from one note to the next; from one that failed to the next try
-MOST_KNOWN = 10_000
-PATIENCE = "50ms"
+RECORD_SECONDS, RETRY_SECONDS = 60.0, 5.0  # seconds between two records of a token, and until the retry of a failed one
+MAX_KNOWN = 10_000
+LOCK_TIMEOUT = "50ms"
 
 _lock = Lock()
 _due_at: dict[str, float] = {}
 
 
 def record_use(token: AuthToken) -> None:
-    """This token was used now."""
+    """Record that this token was used now."""
     if not _is_due(token.pk):
         return
     try:
         with _without_waiting(), transaction.atomic():
             _write(token)
     except (DatabaseError, InterfaceError):
-        _due_at[token.pk] = monotonic() + AGAIN
+        _due_at[token.pk] = monotonic() + RETRY_SECONDS
 
 
 def forget() -> None:
-    """Forget what was noted; for a process that begins anew."""
+    """Forget all recorded times; for tests."""
     _due_at.clear()
 
 
@@ -48,9 +48,9 @@ def _is_due(key: str) -> bool:
     with _lock:
         if _due_at.get(key, 0.0) > now:
             return False
-        if len(_due_at) >= MOST_KNOWN:
+        if len(_due_at) >= MAX_KNOWN:
             _due_at.clear()
-        _due_at[key] = now + EVERY
+        _due_at[key] = now + RECORD_SECONDS
     return True
 
 
@@ -62,7 +62,7 @@ def _write(token: AuthToken) -> None:
 
 @contextmanager
 def _without_waiting() -> Iterator[None]:
-    """Within it a lock that somebody else holds is an error at once, or nearly so."""
+    """Make a lock that another transaction holds an error at once, or nearly so."""
     if connection.in_atomic_block:
         yield
         return
@@ -70,7 +70,7 @@ def _without_waiting() -> Iterator[None]:
     ask, shorten, restore = (
         ("PRAGMA busy_timeout", "PRAGMA busy_timeout = 0", "PRAGMA busy_timeout = {}")
         if sqlite
-        else ("SHOW lock_timeout", f"SET lock_timeout = '{PATIENCE}'", "SET lock_timeout = '{}'")
+        else ("SHOW lock_timeout", f"SET lock_timeout = '{LOCK_TIMEOUT}'", "SET lock_timeout = '{}'")
     )
     with connection.cursor() as cursor:
         cursor.execute(ask)

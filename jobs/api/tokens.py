@@ -1,6 +1,6 @@
-"""Tokens of API clients: a secret for an account that is made where it is missing, shown once, stored hashed.
+"""Tokens of API clients: issue, rotate, revoke. The secret is shown once and stored hashed.
 
-Who issued, rotated or revoked one, when and why is in the admin's log.
+The admin's log records each change with its account, time and reason.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from jobs.models import Membership
 from jobs.rules import names
 from jobs.rules.errors import NotFound, WrongState
 from jobs.rules.formatting import format_datetime
+from jobs.rules.limits import ACCOUNT_LENGTH, PROJECT_LENGTH
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 PERMISSION = "manage_tokens"
 DIGEST_SHOWN = 12
-PROJECT_LENGTH, ACCOUNT_LENGTH = 128, 150
 
 
 def issue(
@@ -41,11 +41,11 @@ def issue(
     by: User | None = None,
     reason: str = "",
 ) -> str:
-    """A new token for the account of this name; the answer is its secret, which nobody can read again.
+    """Issue a token for the account of this name, which is created if missing; return its secret, which is not stored.
 
-    Roles or projects that are given replace those of the account; a new account is a worker. `by`
-    (None: the system) needs the permission to manage tokens. NotPermitted where an account that exists, or what it
-    would be afterwards, is beyond what `by` may and sees; then nothing is changed.
+    Given roles or projects replace those of the account; a new account is a worker. `by` (None: the system) needs the
+    permission to manage tokens. NotPermitted if the account, before or after the change, has permissions or projects
+    that `by` lacks; then nothing is changed.
     """
     with transaction.atomic():
         account, created = _account(name, by=by)
@@ -61,10 +61,10 @@ def issue(
 
 
 def rotate(token: AuthToken, *, grace: timedelta = timedelta(0), by: User | None = None, reason: str = "") -> str:
-    """A new secret for the account of this token, with the same roles and projects, for as many days.
+    """Issue a new secret for the account of this token, with the same roles and projects, for as many days.
 
-    The old one ends at once, or after `grace` where it has longer to go. NotFound where it has ended already or is
-    out of reach; NotPermitted where the account may more than `by`, who would be handed its secret.
+    The old one ends at once, or after `grace` at the latest. NotFound if it has ended already or is not visible to
+    `by`; NotPermitted if the account has permissions that `by`, who gets its secret, lacks.
     """
     with transaction.atomic():
         old = _locked(token, by)
@@ -76,8 +76,11 @@ def rotate(token: AuthToken, *, grace: timedelta = timedelta(0), by: User | None
 
 
 def revoke(token: AuthToken, *, by: User | None = None, reason: str = "") -> None:
-    """End a token at once. NotFound where it has ended already or is out of reach; NotPermitted where its account
-    may more than `by`."""
+    """End a token at once.
+
+    NotFound if it has ended already or is not visible to `by`; NotPermitted if its account has permissions that `by`
+    lacks.
+    """
     with transaction.atomic():
         old = _locked(token, by)
         _log(old, by, DELETION, "Revoked.", reason)
@@ -85,7 +88,7 @@ def revoke(token: AuthToken, *, by: User | None = None, reason: str = "") -> Non
 
 
 def _end(old: AuthToken, *, grace: timedelta) -> str:
-    """End the old secret; when, in words."""
+    """End the old secret and return when, in words."""
     if not grace:
         AuthToken.objects.filter(pk=old.pk).delete()
         return "at once"
@@ -95,8 +98,8 @@ def _end(old: AuthToken, *, grace: timedelta) -> str:
 
 
 def _locked(token: AuthToken, by: User | None) -> AuthToken:
-    """The token and its account, checked as they are now and locked until the transaction ends."""
-    gone = NotFound(f"There is no token {token.digest[:DIGEST_SHOWN]} any more.")
+    """Return the token and its account, checked as they are now and locked until the transaction ends."""
+    gone = NotFound(f"The token {token.digest[:DIGEST_SHOWN]} has ended or was deleted.")
     if by is not None:
         access_of(by).require(PERMISSION)
     lock_account(token.user_id)
@@ -111,7 +114,7 @@ def _locked(token: AuthToken, by: User | None) -> AuthToken:
 
 
 def in_reach_of(user: User) -> QuerySet[AuthToken]:
-    """The tokens that this account may see and revoke; only those of its own projects where it is limited."""
+    """Return the tokens that this account may see and revoke; for a limited account those of its own projects."""
     tokens = AuthToken.objects.select_related("user")
     access = access_of(user)
     if not access.may(PERMISSION):
@@ -122,7 +125,7 @@ def in_reach_of(user: User) -> QuerySet[AuthToken]:
 
 
 def _account(name: str, *, by: User | None) -> tuple[User, bool]:
-    """The account of this name, locked, and whether it was made now; one that exists is checked as it is."""
+    """Return the account of this name, locked, and whether it was created now; an existing one is checked."""
     if by is not None:
         access_of(by).require(PERMISSION)
     name = names.clean(name, field="account", most=ACCOUNT_LENGTH)
@@ -139,9 +142,9 @@ def _account(name: str, *, by: User | None) -> tuple[User, bool]:
 
 def _check_usable(account: User) -> None:
     if account.is_staff or account.is_superuser:
-        raise WrongState(f"{account.username} is a staff account; tokens go to accounts of their own.")
+        raise WrongState(f"{account.username} is a staff account. Issue the token for a separate account.")
     if not account.is_active:
-        raise WrongState(f"The account {account.username} is switched off.")
+        raise WrongState(f"The account {account.username} is inactive. Activate it first.")
 
 
 def _log(token: AuthToken, by: User | None, flag: int, what: str, reason: str) -> None:

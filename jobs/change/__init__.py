@@ -9,10 +9,11 @@ change costs in SQL does not depend on how many items or phases it moved. The or
 jobs by id, then items, tallies, workers, the order of events, and last the endpoints that events go to.
 """
 
-from jobs.change.commit import commit_changes, stuck_reason
+from jobs.change.commit import stuck_reason
 from jobs.change.fields import COUNTERS, ConcurrentModification
-from jobs.change.job_change import Actor, Change, change_free, change_jobs, unit_of_work
+from jobs.change.job_change import Actor, Change
 from jobs.change.lock_waiters import JobLocked, is_locked
+from jobs.change.transactions import change_free, change_jobs, change_new, unit_of_work
 
 __all__ = [
     "COUNTERS",
@@ -22,7 +23,7 @@ __all__ = [
     "JobLocked",
     "change_free",
     "change_jobs",
-    "commit_changes",
+    "change_new",
     "is_locked",
     "stuck_reason",
     "unit_of_work",

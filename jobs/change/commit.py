@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 import structlog
 from django.conf import settings
 from django.db import transaction
 
-from jobs.change import event_factory, phase_life
+from jobs.change import event_factory
 from jobs.change.fields import JOB_FIELDS, PHASE_FIELDS, ConcurrentModification, job_values, phase_values
+from jobs.change.job_change import Change
 from jobs.db import bulk_sql, event_order
 from jobs.live import broadcast
 from jobs.models import Event, Job, Phase, Tally, Worker, WorkerTally
 from jobs.models.workers import slot_of
 from jobs.outbox.routing import route
 from jobs.rules import progress
-from jobs.rules.statuses import Held, JobStatus
-
-if TYPE_CHECKING:
-    from jobs.change.job_change import Change
+from jobs.rules.statuses import JobStatus
 
 log = structlog.get_logger(__name__)
 
@@ -29,7 +26,7 @@ log = structlog.get_logger(__name__)
 def commit_changes(change: Change) -> None:
     """Judge every phase, derive every job, and write what changed."""
     for job in change.jobs.values():
-        judge(change, job)
+        change.evaluate(job)
         change.actors[job.pk] = change.finishers.get(job.pk, change.actor_of(job))
     moved = _write_phases(change)
     for job in change.jobs.values():
@@ -43,33 +40,6 @@ def commit_changes(change: Change) -> None:
         change.postponed.extend(change.events)
     if touched:
         transaction.on_commit(lambda: broadcast.touch(touched), robust=True)
-
-
-def judge(change: Change, job: Job) -> None:
-    """Close what is over. What closes may open gates and announce other phases, so until nothing closes any more."""
-    while _close_what_is_over(change, job):
-        continue
-
-
-def _close_what_is_over(change: Change, job: Job) -> bool:
-    closed = False
-    phases = change.phases[job.pk]
-    for phase, gate_open in zip(phases, progress.gates([phase.state for phase in phases]), strict=True):
-        _set_gate(change, phase, gate_open=gate_open)
-        phase_life.run_clock(phase, paused=job.held == Held.PAUSED, now=change.now)
-        if phase.is_open and phase.gate_open and job.held != Held.CANCELLED:
-            due = phase.deadline_at is not None and phase.deadline_at <= change.now
-            judgement = progress.judge(phase.state, deadline_passed=due)
-            if judgement:
-                change.close(phase, judgement)
-                closed = True
-    return closed
-
-
-def _set_gate(change: Change, phase: Phase, *, gate_open: bool) -> None:
-    if gate_open and not phase.gate_open and phase.is_open:
-        change.record(phase.job, f"{phase.code}.opened", phase=phase)
-    phase.gate_open = gate_open
 
 
 def _write_phases(change: Change) -> set[int]:

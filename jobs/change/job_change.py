@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext
-from contextvars import ContextVar
+from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -14,25 +13,21 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from jobs.change import event_factory, phase_life
-from jobs.change.commit import commit_changes, judge, write_events
 from jobs.change.fields import COUNTERS, job_values, phase_values
 from jobs.change.lock_waiters import waiters
 from jobs.change.phase_life import Cause, Life
 from jobs.models import Event, Job, Phase
 from jobs.models.texts import fit
-from jobs.rules import pipelines
+from jobs.rules import pipelines, progress
 from jobs.rules.errors import NotFound
 from jobs.rules.progress import Judgement
-from jobs.rules.statuses import SETTLED_ITEM, CompletedBy
+from jobs.rules.statuses import SETTLED_ITEM, CompletedBy, Held
 
 # Columns of an event whose texts may be made of many names, and so grow with the job.
 COMPOSED = ("detail", "reason", "actor")
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
-
-
-_postponed: ContextVar[list[Event] | None] = ContextVar("postponed", default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +76,7 @@ class Change:
     jobs: dict[int, Job] = field(default_factory=dict)
     phases: dict[int, list[Phase]] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
-    postponed: list[Event] | None = field(default_factory=lambda: _postponed.get())
+    postponed: list[Event] | None = None
     tallies: dict[int, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0, 0]))
     errors_stale: set[int] = field(default_factory=set)
     touched: set[int] = field(default_factory=set)
@@ -91,11 +86,11 @@ class Change:
 
     # --- loading -------------------------------------------------------------------------------
 
-    def lock(self, job_ids: Iterable[int], *, patience: str = "") -> None:
+    def lock(self, job_ids: Iterable[int], *, lock_timeout: str = "") -> None:
         """Lock the rows of these jobs, in the order of their ids, and load their phases.
 
         What another transaction holds is waited for: as long as the connection's lock timeout, or on PostgreSQL as
-        `patience` says, and JobLocked where enough threads wait already. Nothing is held meanwhile, so that two
+        `lock_timeout` says, and JobLocked where enough threads wait already. Nothing is held meanwhile, so that two
         changes of several jobs never wait for each other.
         """
         wanted = set(job_ids)
@@ -106,7 +101,7 @@ class Change:
                 transaction.set_rollback(True)
         if missing:
             with waiters.waiting(min(missing)):
-                jobs = self._rows(wanted, patience=patience)
+                jobs = self._rows(wanted, lock_timeout=lock_timeout)
         found = [job.pk for job in jobs]  # not those that are being deleted
         self.attach(jobs, Phase.objects.filter(job_id__in=found).order_by("job_id", "position"))
 
@@ -121,10 +116,10 @@ class Change:
         locked = Job.objects.select_for_update(no_key=True, skip_locked=skip)
         return list(locked.filter(pk__in=wanted).order_by("pk"))
 
-    def _rows(self, wanted: set[int], *, patience: str) -> list[Job]:
-        if patience and connection.vendor == "postgresql":
+    def _rows(self, wanted: set[int], *, lock_timeout: str) -> list[Job]:
+        if lock_timeout and connection.vendor == "postgresql":
             with connection.cursor() as cursor:
-                cursor.execute("SELECT set_config('lock_timeout', %s, true)", [patience])
+                cursor.execute("SELECT set_config('lock_timeout', %s, true)", [lock_timeout])
         return list(Job.objects.select_for_update(no_key=True).filter(pk__in=wanted).order_by("pk"))
 
     def attach(self, jobs: Iterable[Job], phases: Iterable[Phase]) -> None:
@@ -167,7 +162,7 @@ class Change:
     def act_as(self, job: Job, by: Actor) -> None:
         """Make `by` the actor of a job; what the previous one has finished is closed under that name first."""
         if self.actors.get(job.pk, by) != by:
-            judge(self, job)
+            self.evaluate(job)
         self.actors[job.pk] = by
 
     def record(self, job: Job, name: str, *, phase: Phase | None = None, detail: str = "", **data: Any) -> None:
@@ -276,52 +271,26 @@ class Change:
         else:
             self.fail(phase)
 
+    def evaluate(self, job: Job) -> None:
+        """Close every phase that is over, until none is: a closed phase may open gates and announce other phases."""
+        while self._close_phases(job):
+            continue
 
-@contextmanager
-def unit_of_work() -> Iterator[None]:
-    """One transaction of several changes. Their events are written at its end.
+    def _close_phases(self, job: Job) -> bool:
+        closed = False
+        phases = self.phases[job.pk]
+        for phase, gate_open in zip(phases, progress.gates([phase.state for phase in phases]), strict=True):
+            self._set_gate(phase, gate_open=gate_open)
+            phase_life.run_clock(phase, paused=job.held == Held.PAUSED, now=self.now)
+            if phase.is_open and phase.gate_open and job.held != Held.CANCELLED:
+                due = phase.deadline_at is not None and phase.deadline_at <= self.now
+                judgement = progress.judge(phase.state, deadline_passed=due)
+                if judgement:
+                    self.close(phase, judgement)
+                    closed = True
+        return closed
 
-    Event ids come last, because a long transaction that has taken some keeps later events out of the feed, and on
-    SQLite keeps every other writer of events waiting.
-    """
-    with transaction.atomic():
-        if _postponed.get() is not None:
-            yield
-            return
-        events: list[Event] = []
-        token = _postponed.set(events)
-        try:
-            yield
-        finally:
-            _postponed.reset(token)
-        write_events(events)
-
-
-@contextmanager
-def change_jobs(
-    job_ids: Iterable[int], *, by: Actor, reason: str = "", now: datetime | None = None, patience: str = ""
-) -> Iterator[Change]:
-    """Lock these jobs, let a verb change them, settle; all or nothing. A missing job is NotFound.
-
-    The clock is read after the lock was won, so that times never run against the order of changes.
-    """
-    wanted = set(job_ids)
-    with transaction.atomic():
-        change = Change(by=by, reason=reason)
-        change.lock(wanted, patience=patience)
-        change.now = now or timezone.now()
-        if len(change.jobs) != len(wanted):
-            raise NotFound("There is no such job any more.")
-        yield change
-        commit_changes(change)
-
-
-@contextmanager
-def change_free(job_ids: Iterable[int], *, by: Actor) -> Iterator[Change]:
-    """Like `change`, for those of the jobs that no other transaction holds: `c.jobs` has them."""
-    with transaction.atomic():
-        change = Change(by=by)
-        change.lock_free(job_ids)
-        change.now = timezone.now()
-        yield change
-        commit_changes(change)
+    def _set_gate(self, phase: Phase, *, gate_open: bool) -> None:
+        if gate_open and not phase.gate_open and phase.is_open:
+            self.record(phase.job, f"{phase.code}.opened", phase=phase)
+        phase.gate_open = gate_open

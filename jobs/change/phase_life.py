@@ -15,8 +15,8 @@ from typing import Any
 
 from jobs.change import event_factory
 from jobs.models import Phase
-from jobs.models.items import ERROR_LENGTH
 from jobs.rules import progress
+from jobs.rules.limits import ERROR_LENGTH
 from jobs.rules.progress import Judgement
 from jobs.rules.statuses import CompletedBy, PhaseStatus
 

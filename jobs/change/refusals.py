@@ -111,6 +111,12 @@ def require_open(phase: Phase, call: Call) -> None:
         raise WrongState(refused.sentence)
 
 
+def require_without_items(phase: Phase, verb: str) -> None:
+    """Raise WrongState where the phase has items."""
+    if phase.has_items:
+        raise WrongState(f"Phase {phase.code} has items; {verb} is for phases without items, report them instead.")
+
+
 def not_cancelled(job: Job, act: str) -> None:
     """Raise WrongState where the job is cancelled, for an act upon the job as a whole."""
     if job.held == Held.CANCELLED:

@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 
 from jobs.console.base import back_url, forbidden_page, not_found_page, render_page
-from jobs.operations.base import REASON_LENGTH
+from jobs.rules.limits import REASON_LENGTH
 
 FIELD = "shown"
 SALT = "jobs.shown"

@@ -10,7 +10,7 @@ from django.contrib.admin import AdminSite
 from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, URLResolver, include, path, re_path
+from django.urls import URLPattern, URLResolver, include, path, re_path, register_converter
 
 from jobs.console.acts.confirm import ActView
 from jobs.console.bulk.views import bulk_page, stop_bulk
@@ -30,7 +30,6 @@ from jobs.console.workers.views import worker_page
 from jobs.operations.registry import ACTS
 
 JOB = r"^jobs/job/(?P<job_id>[0-9]{1,18})/"
-ACT = f"(?P<slug>{'|'.join(ACTS)})/$"
 ENDPOINT = r"^jobs/endpoint/(?P<endpoint_id>[0-9]{1,18})/"
 DELIVERY = r"^jobs/delivery/(?P<delivery_id>[0-9]{1,18})/"
 LETTER = r"^jobs/inboxmessage/(?P<letter_id>[0-9]{1,18})/"
@@ -39,6 +38,40 @@ WORKER = r"^jobs/worker/(?P<worker_id>[0-9]{1,18})/"
 ENDPOINT_ACT = f"(?P<slug>{'|'.join(ENDPOINT_ACTS)})/$"
 
 Page = Callable[..., HttpResponse]
+
+
+class RowConverter:
+    """The id of a row in an address."""
+
+    regex = "[0-9]{1,18}"
+
+    def to_python(self, value: str) -> int:
+        """Return the id."""
+        return int(value)
+
+    def to_url(self, value: int | str) -> str:
+        """Return the id as an address has it."""
+        return str(value)
+
+
+class ActConverter:
+    """The name of a registered act in an address; another word is not found."""
+
+    regex = "[a-z][a-z-]*"
+
+    def to_python(self, value: str) -> str:
+        """Return the name; ValueError (no match) where no such act is registered."""
+        if value not in ACTS:
+            raise ValueError(f"There is no act {value!r}.")
+        return value
+
+    def to_url(self, value: str) -> str:
+        """Return the name; ValueError where no such act is registered."""
+        return self.to_python(value)
+
+
+register_converter(RowConverter, "row")
+register_converter(ActConverter, "act")
 
 
 class OperatorSite(AdminSite):
@@ -54,8 +87,8 @@ class OperatorSite(AdminSite):
         return [
             re_path(f"{JOB}$", self._page(job_page), name="job-page"),
             re_path(f"{JOB}badge/$", self._page(BadgeRenewalView.as_page()), name="badge-renew"),
-            re_path(f"{JOB}{ACT}", self._page(ActView.as_page()), name="job-act"),
-            re_path(f"^jobs/job/act/{ACT}", self._page(ActView.as_page()), name="jobs-act"),
+            path("jobs/job/<row:job_id>/<act:slug>/", self._page(ActView.as_page()), name="job-act"),
+            path("jobs/job/act/<act:slug>/", self._page(ActView.as_page()), name="jobs-act"),
             re_path(r"^jobs/delivery/(?P<delivery_id>[0-9]{1,18})/$", self._page(delivery_page), name="delivery-page"),
             path("jobs/endpoint/add/", self._page(add_endpoint), name="endpoint-add"),
             re_path(f"{ENDPOINT}$", self._page(endpoint_page), name="endpoint-page"),

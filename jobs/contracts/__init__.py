@@ -1,7 +1,8 @@
-"""The contracts: one JSON Schema for each type of event that comes in or goes out, beside this module.
+"""Contracts: one JSON Schema for each type of inbound and outward event.
 
-A file describes the `data` of an event, with examples. `phase.completed` and `phase.failed` stand for the events
-of every phase, whose types begin with the code of the phase.
+Those of the kernel are beside this module; a pipeline brings its own folder (`Kind.contracts`). A file describes
+the `data` of an event, with examples. `phase.completed` and `phase.failed` stand for the events of every phase,
+whose types begin with the code of the phase.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from typing import Any
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
+from jobs.rules import pipelines
+
 HERE = Path(__file__).parent
 MOST_FAULTS = 20
 INBOUND, OUTWARD = "inbound", "outward"
@@ -26,7 +29,7 @@ SENTENCES = {"required": "This field is required.", "additionalProperties": "Thi
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """What one type of event carries. `type` is `phase.completed` or `phase.failed` for those of every phase."""
+    """The data of one type of event. `type` is `phase.completed` or `phase.failed` for those of every phase."""
 
     type: str
     direction: str
@@ -38,7 +41,7 @@ class Contract:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong with one field, such as `frames[3].frame_id`; no field means the whole."""
+    """An error in one field, such as `frames[3].frame_id`; no field means the whole data."""
 
     field: str
     detail: str
@@ -48,7 +51,7 @@ class Fault:
 
 
 def _is_integer(_: Any, value: Any) -> bool:
-    """3.0 is no integer here, and neither is true."""
+    """Accept whole numbers only: neither 3.0 nor true, which JSON Schema and Python would accept."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
@@ -56,21 +59,14 @@ _checker = Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer)
 Validator = extend(Draft202012Validator, type_checker=_checker)
 
 
-@cache
 def all() -> tuple[Contract, ...]:
-    """Every contract, inbound ones first, by type."""
-    found = [_contract(json.loads(path.read_text(encoding="utf-8"))) for path in HERE.glob("*.json")]
-    return tuple(sorted(found, key=lambda contract: (contract.direction, contract.type)))
-
-
-def inbound() -> tuple[str, ...]:
-    """The types that may come in."""
-    return tuple(contract.type for contract in all() if contract.direction == INBOUND)
+    """Return every contract, inbound ones first, by type."""
+    return tuple(_by_type(_folders()).values())
 
 
 def get(type: str) -> Contract | None:
-    """The contract of an event of this type, or None where there is none."""
-    found = _by_type()
+    """Return the contract of an event of this type, or None where there is none."""
+    found = _by_type(_folders())
     for ending in OF_EVERY_PHASE:
         if type not in found and type.endswith(ending):
             return found[f"phase{ending}"]
@@ -78,7 +74,7 @@ def get(type: str) -> Contract | None:
 
 
 def faults(type: str, data: Any) -> list[Fault]:
-    """What is wrong with the data of an event of this type, at most 20 things; empty where it keeps the contract."""
+    """Return the errors in the data of an event of this type, at most 20; none where the data fit the contract."""
     if get(type) is None:
         return [Fault("type", f"There is no contract for {type!r}.")]
     found = islice(_validator(type).iter_errors(data), MOST_FAULTS)
@@ -86,7 +82,7 @@ def faults(type: str, data: Any) -> list[Fault]:
 
 
 def check(type: str, data: Any) -> list[str]:
-    """`faults` in words, each beginning with the name of its field."""
+    """Return the errors as sentences, each beginning with the name of its field."""
     return [str(fault) for fault in faults(type, data)]
 
 
@@ -101,20 +97,27 @@ def _contract(schema: dict[str, Any]) -> Contract:
     )
 
 
+def _folders() -> tuple[Path, ...]:
+    return (HERE, *pipelines.contract_folders())
+
+
 @cache
-def _by_type() -> dict[str, Contract]:
-    return {contract.type: contract for contract in all()}
+def _by_type(folders: tuple[Path, ...]) -> dict[str, Contract]:
+    paths = [path for folder in folders for path in folder.glob("*.json")]
+    found = [_contract(json.loads(path.read_text(encoding="utf-8"))) for path in paths]
+    return {each.type: each for each in sorted(found, key=lambda contract: (contract.direction, contract.type))}
 
 
 def _validator(type: str) -> Any:
     contract = get(type)
     assert contract is not None
-    return _compiled(contract.type)
+    return _compiled(_folders(), contract.type)
 
 
 @cache
-def _compiled(type: str) -> Any:
-    return Validator(_by_type()[type].schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
+def _compiled(folders: tuple[Path, ...], type: str) -> Any:
+    schema = _by_type(folders)[type].schema
+    return Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
 
 
 def _order(error: ValidationError) -> tuple[str, str]:
@@ -122,7 +125,7 @@ def _order(error: ValidationError) -> tuple[str, str]:
 
 
 def _fault(error: ValidationError) -> Fault:
-    """The field that the error is about. Of a missing or unknown one the validator names only the object around it."""
+    """Return the error with its field. For a missing or unknown field the validator names only the object around it."""
     path = error.json_path.removeprefix("$").removeprefix(".")
     if error.validator == "anyOf":
         names = [option["required"][0] for option in error.validator_value]
@@ -140,6 +143,6 @@ def _named(error: ValidationError) -> str:
 
 
 def _short(error: ValidationError) -> str:
-    """The validator's sentence; it quotes the value, which may be long."""
+    """Return the validator's sentence, without the value that it quotes where that is long."""
     message = error.message
     return message if len(message) <= 200 else f"The value does not fit {error.validator}: {error.validator_value}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -19,31 +20,27 @@ if TYPE_CHECKING:
     Field = models.Field[Any, Any]
 
 Row = Sequence[Any]
+Adapter = Callable[[Any], Any]
+STATEMENTS = 512  # texts that are kept; a process uses some dozens
 
 
-class _Source:
-    """Rows as SQL: the expression of each column, the FROM that they come from, and its parameters."""
+class _Values:
+    """The values of rows: `varying` columns as one JSON parameter, and the others as one parameter each."""
 
-    def __init__(self, fields: Sequence[Field], rows: Sequence[Row]) -> None:
+    def __init__(self, model: type[models.Model], names: tuple[str, ...], rows: Sequence[Row]) -> None:
+        fields, adapters = _fields(model, names), _adapters(model, names)
         columns = [_comparable(field, values) for field, values in zip(fields, zip(*rows, strict=True), strict=True)]
-        varying = [n for n, values in enumerate(columns) if values.count(values[0]) != len(values)]
-        self._fields = fields
-        self._place = {n: at for at, n in enumerate(varying)}
-        self._same = {n: _adapter(fields[n])(columns[n][0]) for n in range(len(fields)) if n not in self._place}
-        self.sql = _unfold([fields[n] for n in varying]) if varying else ""
-        unfolded = _json([fields[n] for n in varying], [columns[n] for n in varying]) if varying else ""
-        self.parameters = _unfolding(unfolded, len(rows)) if varying else []
+        self.varying = tuple(n for n, values in enumerate(columns) if values.count(values[0]) != len(values))
+        self._same = {n: adapters[n](values[0]) for n, values in enumerate(columns) if n not in self.varying}
+        self.unfolded: list[Any] = []
+        if self.varying:
+            adapted = [_adapted(adapters[n], columns[n]) for n in self.varying]
+            json = msgspec.json.encode(list(zip(*adapted, strict=True))).decode()
+            self.unfolded = _unfolding(json, len(rows))
 
-    def column(self, n: int) -> tuple[str, list[Any]]:
-        """The expression of the n-th column, and its parameter where it is the same in every row."""
-        if n in self._place:
-            return f"r.c{self._place[n]}", []
-        return _parameter(self._fields[n]), [self._same[n]]
-
-    def columns(self, numbers: Iterable[int]) -> tuple[list[str], list[Any]]:
-        """Several columns at once."""
-        found = [self.column(n) for n in numbers]
-        return [sql for sql, _ in found], [value for _, values in found for value in values]
+    def parameters(self, numbers: Iterable[int]) -> list[Any]:
+        """Return the parameters of these columns that are the same in every row."""
+        return [self._same[n] for n in numbers if n in self._same]
 
 
 def insert(
@@ -68,21 +65,27 @@ def insert(
     """
     if not rows:
         return 0
-    named = _fields(model, fields)
-    fixed = _constants(model, given=set(fields), constants=constants or {})
-    source = _Source(named, rows)
-    values, parameters = source.columns(range(len(named)))
-    parameters += [_adapter(field)(_comparable(field, [value])[0]) for field, value in fixed]
-    values += [_parameter(field) for field, _ in fixed]
-    columns = ", ".join(_column(field) for field in [*named, *(field for field, _ in fixed)])
-    origin = f" FROM ({source.sql}) AS r WHERE true ORDER BY n" if source.sql else " WHERE true"
-    sql = f"INSERT INTO {_table(model)} ({columns}) SELECT {', '.join(values)}{origin}"
-    if ignore_conflicts:
-        sql += " ON CONFLICT DO NOTHING"
-    elif conflict:
-        sql += _on_conflict(model, conflict=conflict, add=add, replace=replace, fill=fill)
+    names = tuple(fields)
+    given = constants or {}
+    rest = _rest(model, names)
+    values = _Values(model, names, rows)
+    parameters = values.parameters(range(len(names)))
+    for field, adapter in zip(rest, _adapters(model, tuple(field.name for field in rest)), strict=True):
+        value = given[field.name] if field.name in given else field.get_default()
+        parameters.append(adapter(_comparable(field, [value])[0]))
+    sql = _insert_sql(
+        connection.vendor,
+        model,
+        names,
+        values.varying,
+        conflict=tuple(conflict),
+        add=tuple(add),
+        replace=tuple(replace),
+        fill=tuple(fill),
+        ignore_conflicts=ignore_conflicts,
+    )
     with connection.cursor() as cursor:
-        cursor.execute(sql, [*parameters, *source.parameters])
+        cursor.execute(sql, [*parameters, *values.unfolded])
         return int(cursor.rowcount)
 
 
@@ -95,17 +98,13 @@ def update(model: type[models.Model], rows: Sequence[Row], *, match: Sequence[st
     """
     if not rows:
         return []
-    guards, named = _fields(model, match), _fields(model, fields)
-    source, table = _Source([*guards, *named], rows), _table(model)
-    values, parameters = source.columns(range(len(guards), len(guards) + len(named)))
-    wanted, guarding = source.columns(range(len(guards)))
-    sets = ", ".join(f"{_column(field)} = {value}" for field, value in zip(named, values, strict=True))
-    terms = [f"{table}.{_column(field)} = {value}" for field, value in zip(guards, wanted, strict=True)]
-    where = " AND ".join([terms[0], *([_guard(terms[1:])] if terms[1:] else [])])
-    origin = f" FROM ({source.sql}) AS r" if source.sql else ""
-    sql = f"UPDATE {table} SET {sets}{origin} WHERE {where} RETURNING {table}.{_quote('id')}"
+    guards, names = tuple(match), tuple(fields)
+    values = _Values(model, guards + names, rows)
+    guarding = values.parameters(range(len(guards)))
+    parameters = values.parameters(range(len(guards), len(guards) + len(names)))
+    sql = _update_sql(connection.vendor, model, guards, names, values.varying)
     with connection.cursor() as cursor:
-        cursor.execute(sql, [*parameters, *source.parameters, *guarding])
+        cursor.execute(sql, [*parameters, *values.unfolded, *guarding])
         return [row[0] for row in cursor.fetchall()]
 
 
@@ -118,38 +117,102 @@ def lookup(
     no statistics can make the planner read every row of one id instead.
     Only fields of numbers and texts can be asked for: their values come as the database has them.
     """
-    table = _table(model)
-    keys = _fields(model, match)
-    columns = ", ".join(f"i.{_column(field)}" for field in _fields(model, fields))
+    sql = _lookup_sql(connection.vendor, model, match, tuple(fields))
+    with connection.cursor() as cursor:
+        cursor.execute(sql, _unfolding(_dumps(pairs), len(pairs)))
+        return cursor.fetchall()
+
+
+# --- the text of a statement, made once for each vendor, model, choice of columns and set of those that vary ----------
+
+
+@lru_cache(maxsize=STATEMENTS)
+def _insert_sql(
+    vendor: str,
+    model: type[models.Model],
+    names: tuple[str, ...],
+    varying: tuple[int, ...],
+    *,
+    conflict: tuple[str, ...],
+    add: tuple[str, ...],
+    replace: tuple[str, ...],
+    fill: tuple[str, ...],
+    ignore_conflicts: bool,
+) -> str:
+    fields, rest = _fields(model, names), _rest(model, names)
+    columns = ", ".join(map(_column, [*fields, *rest]))
+    values = [*_expressions(fields, varying), *map(_parameter, rest)]
+    origin = f" FROM ({_unfold([fields[n] for n in varying])}) AS r WHERE true ORDER BY n" if varying else " WHERE true"
+    sql = f"INSERT INTO {_table(model)} ({columns}) SELECT {', '.join(values)}{origin}"
+    if ignore_conflicts:
+        sql += " ON CONFLICT DO NOTHING"
+    elif conflict:
+        sql += _on_conflict(model, conflict=conflict, add=add, replace=replace, fill=fill)
+    return sql
+
+
+@lru_cache(maxsize=STATEMENTS)
+def _update_sql(
+    vendor: str,
+    model: type[models.Model],
+    match: tuple[str, ...],
+    names: tuple[str, ...],
+    varying: tuple[int, ...],
+) -> str:
+    fields, table = _fields(model, match + names), _table(model)
+    columns, values = list(map(_column, fields)), _expressions(fields, varying)
+    pairs = list(zip(columns, values, strict=True))
+    sets = ", ".join(f"{column} = {value}" for column, value in pairs[len(match) :])
+    terms = [f"{table}.{column} = {value}" for column, value in pairs[: len(match)]]
+    where = " AND ".join([terms[0], *([_guard(terms[1:])] if terms[1:] else [])])
+    origin = f" FROM ({_unfold([fields[n] for n in varying])}) AS r" if varying else ""
+    return f"UPDATE {table} SET {sets}{origin} WHERE {where} RETURNING {table}.{_quote('id')}"
+
+
+@lru_cache(maxsize=STATEMENTS)
+def _lookup_sql(vendor: str, model: type[models.Model], match: tuple[str, str], names: tuple[str, ...]) -> str:
+    table, keys = _table(model), _fields(model, match)
+    columns = ", ".join(f"i.{_column(field)}" for field in _fields(model, names))
     owner, text = map(_column, keys)
     # One search for each pair, in this order, whatever the planner believes: a CROSS JOIN says that to SQLite, a
     # subquery that cannot be merged (OFFSET 0) to PostgreSQL.
     found = f"SELECT * FROM {table} WHERE {text} = r.c1 AND ({owner} + 0) = r.c0 OFFSET 0"
     join = f"{table} AS i WHERE i.{text} = r.c1 AND (i.{owner} + 0) = r.c0"
-    joined = f"LATERAL ({found}) AS i" if connection.vendor == "postgresql" else join
-    with connection.cursor() as cursor:
-        sql = f"SELECT {columns} FROM ({_unfold(keys)}) AS r CROSS JOIN {joined}"
-        cursor.execute(sql, _unfolding(_dumps(pairs), len(pairs)))
-        return cursor.fetchall()
+    joined = f"LATERAL ({found}) AS i" if vendor == "postgresql" else join
+    return f"SELECT {columns} FROM ({_unfold(keys)}) AS r CROSS JOIN {joined}"
 
 
-def _fields(model: type[models.Model], names: Sequence[str]) -> list[Field]:
+def _expressions(fields: Sequence[Field], varying: Sequence[int]) -> list[str]:
+    """Return the expression of each column: of the unfolded rows where it varies, else a parameter."""
+    place = {n: at for at, n in enumerate(varying)}
+    return [f"r.c{place[n]}" if n in place else _parameter(field) for n, field in enumerate(fields)]
+
+
+@lru_cache(maxsize=STATEMENTS)
+def _fields(model: type[models.Model], names: tuple[str, ...]) -> tuple[Field, ...]:
     found = {field.name: field for field in model._meta.concrete_fields}
-    return [found[name] for name in names]
+    return tuple(found[name] for name in names)
 
 
-def _constants(model: type[models.Model], *, given: set[str], constants: Mapping[str, Any]) -> list[tuple[Field, Any]]:
-    fields = [f for f in model._meta.concrete_fields if f.name not in given and not f.primary_key]
-    return [(field, constants.get(field.name, field.get_default())) for field in fields]
+@lru_cache(maxsize=STATEMENTS)
+def _adapters(model: type[models.Model], names: tuple[str, ...]) -> tuple[Adapter, ...]:
+    return tuple(_adapter(field) for field in _fields(model, names))
+
+
+@lru_cache(maxsize=STATEMENTS)
+def _rest(model: type[models.Model], names: tuple[str, ...]) -> tuple[Field, ...]:
+    """Return the fields that are not given, whose values are constants or defaults."""
+    found = model._meta.concrete_fields
+    return tuple(field for field in found if field.name not in names and not field.primary_key)
 
 
 def _on_conflict(
     model: type[models.Model],
     *,
-    conflict: Sequence[str],
-    add: Sequence[str],
-    replace: Sequence[str],
-    fill: Sequence[str],
+    conflict: tuple[str, ...],
+    add: tuple[str, ...],
+    replace: tuple[str, ...],
+    fill: tuple[str, ...],
 ) -> str:
     keys = ", ".join(_column(field) for field in _fields(model, conflict))
     table = _table(model)
@@ -197,12 +260,8 @@ def _cast(field: Field) -> str:
     return str(target.db_type(connection))
 
 
-def _json(fields: Sequence[Field], columns: Sequence[Sequence[Any]]) -> str:
-    adapted = [
-        values if _is_plain(field) else list(map(_adapter(field), values))
-        for field, values in zip(fields, columns, strict=True)
-    ]
-    return msgspec.json.encode(list(zip(*adapted, strict=True))).decode()
+def _adapted(adapter: Adapter, values: Sequence[Any]) -> Sequence[Any]:
+    return values if adapter is _same else list(map(adapter, values))
 
 
 def _comparable(field: Field, values: Sequence[Any]) -> Sequence[Any]:
@@ -210,12 +269,7 @@ def _comparable(field: Field, values: Sequence[Any]) -> Sequence[Any]:
     return [_dumps(value) for value in values] if isinstance(field, models.JSONField) else values
 
 
-def _is_plain(field: Field) -> bool:
-    odd = (models.DateTimeField, models.DurationField, models.UUIDField, models.ForeignKey)
-    return not isinstance(field, odd)
-
-
-def _adapter(field: Field) -> Callable[[Any], Any]:
+def _adapter(field: Field) -> Adapter:
     """A value as the database takes it from text: times and lengths of time in its own notation."""
     if isinstance(field, models.ForeignKey):
         return lambda value: getattr(value, "pk", value)

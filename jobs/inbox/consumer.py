@@ -18,9 +18,9 @@ import structlog
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
 from pika.exceptions import AMQPError
 
-from jobs import contracts
 from jobs.inbox.broker_messages import give_up, receive
 from jobs.inbox.topology import DELIVERY_LIMIT, EXCHANGE, QUEUE, dead_queue, declare_consumer
+from jobs.rules import pipelines
 
 log = structlog.get_logger(__name__)
 
@@ -82,7 +82,7 @@ class Consumer:
         connection = pika.BlockingConnection(_parameters(self.url))
         try:
             channel = connection.channel()
-            declare_consumer(channel, self.queue, contracts.inbound(), exchange=self.exchange)
+            declare_consumer(channel, self.queue, pipelines.inbound_types(), exchange=self.exchange)
             channel.basic_qos(prefetch_count=self.prefetch)
             yield channel
         finally:

@@ -1,4 +1,7 @@
-"""What each type of inbound event does to its job, inside a change that holds the job."""
+"""Handlers of inbound events, and the effects that they are made of.
+
+A pipeline lists the types of events that it accepts in `Kind.inbound`, each with an `EventHandler`.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,12 @@ from jobs.change.refusals import Call, closed_to
 from jobs.inbox.messages import Inbound
 from jobs.models import Phase
 from jobs.rules.errors import BadInput
+from jobs.rules.pipelines import PhaseSpec
 from jobs.rules.statuses import Held, Outcome
-from jobs.tracking import Batch, Result
+from jobs.tracking import Batch, NewItem, Result
 from jobs.tracking.announce import announce_total
-from jobs.tracking.create import list_items
+from jobs.tracking.create import add_phases, list_items
 from jobs.tracking.report import accepted, apply_results
-from jobs.vision import pipeline
 
 Unapplied = Literal["duplicate", "same_total", "closed"]
 UNAPPLIED: tuple[Unapplied, ...] = ("same_total", "duplicate", "closed")
@@ -24,9 +27,9 @@ UNAPPLIED: tuple[Unapplied, ...] = ("same_total", "duplicate", "closed")
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What an event did: why it did nothing (None where it did something), and to which phases.
+    """The result of an event: why it changed nothing (None: it changed something), and its phases.
 
-    One that is not `kept` left no trace, so its id is free: the same event may be taken once the phase is open.
+    An event that is not `kept` left no trace. Its id stays free, so it may be sent again once the phase is open.
     """
 
     reason: Unapplied | None
@@ -35,46 +38,34 @@ class Effect:
 
 
 @dataclass(frozen=True, slots=True)
-class Handler:
-    """How a type is handled: the assets that it is about, the service that reports it, and what it does."""
+class EventHandler:
+    """The handling of one type of event.
 
-    asset_type: str
-    act: Callable[[Change, Inbound, Handler], Effect]
-    service: str = ""
+    `missing_phases` gets the phases of a job, none for a job that the event creates. It returns those that the
+    event needs and the job lacks. `addressed` returns the phases that the event is about. `apply` changes them.
+    `repeatable_by_id` says that an event is the same as an earlier one by its id alone, whatever else it says now.
+    """
 
-    @property
-    def segmented(self) -> bool:
-        """Does a job that is new to these assets begin with segmentation?"""
-        return self.service == pipeline.SEGMENTATION
-
-    @property
-    def phase(self) -> str:
-        """The code of the phase that it reports to."""
-        return f"{self.asset_type}.{self.service}"
-
-    def addressed(self, phases: Sequence[Phase]) -> list[Phase]:
-        """The phases of a job that such an event is about."""
-        if self.service:
-            return [phase for phase in phases if phase.code == self.phase]
-        return pipeline.first_in_line(phases, self.asset_type)
+    missing_phases: Callable[[Sequence[Phase]], list[PhaseSpec]]
+    addressed: Callable[[Sequence[Phase]], list[Phase]]
+    apply: Callable[[Change, Inbound, list[Phase]], Effect]
+    repeatable_by_id: bool = False
 
 
-def handle(change: Change, event: Inbound) -> Effect:
-    """Apply an event to the one job of this change. Phases of its assets that the job lacks come with it."""
-    handling = HANDLERS[event.type]
-    present = any(phase.asset_type == handling.asset_type for phase in change.phases[change.job.pk])
-    if change.job.held == Held.CANCELLED and not present:
+def handle(change: Change, event: Inbound, handler: EventHandler) -> Effect:
+    """Apply an event to the one job of this change, and add the phases that it needs and the job lacks."""
+    missing = handler.missing_phases(change.phases[change.job.pk])
+    if missing and change.job.held == Held.CANCELLED:
         return Effect("closed", [], kept=False)
-    if not present:
-        pipeline.join(change, handling.asset_type, segmented=handling.segmented)
+    if missing:
+        add_phases(change, missing)
     change.record_heartbeat(change.job)
-    return handling.act(change, event, handling)
+    return handler.apply(change, event, handler.addressed(change.phases[change.job.pk]))
 
 
-def _announce(change: Change, event: Inbound, handling: Handler) -> Effect:
-    """The total of the phases that are first in line; those that are over record it."""
-    phases = handling.addressed(change.phases[change.job.pk])
-    answers = [announce_total(change, phase, expected=event.total(), event_id=event.event_id) for phase in phases]
+def announce(change: Change, event: Inbound, phases: Sequence[Phase], *, total: int) -> Effect:
+    """Announce the total of these phases; those that are over record it."""
+    answers = [announce_total(change, phase, expected=total, event_id=event.event_id) for phase in phases]
     applied = [answer.phase for answer in answers if answer.applied]
     if applied:
         return Effect(None, applied)
@@ -82,10 +73,8 @@ def _announce(change: Change, event: Inbound, handling: Handler) -> Effect:
     return Effect(next(reason for reason in UNAPPLIED if reason in reasons), phases)
 
 
-def _list(change: Change, event: Inbound, handling: Handler) -> Effect:
-    """Pending items of the phases that are first in line and not over; no total is set by them."""
-    items = event.items()
-    phases = handling.addressed(change.phases[change.job.pk])
+def add_pending(change: Change, phases: Sequence[Phase], items: Sequence[NewItem]) -> Effect:
+    """Add pending items to those of the phases that are not over; their totals stay as they are."""
     takers = [phase for phase in phases if closed_to(phase, Call.ADD) is None]
     if not takers:
         return Effect("closed", phases, kept=False)
@@ -93,31 +82,15 @@ def _list(change: Change, event: Inbound, handling: Handler) -> Effect:
     return Effect(None if any(added) else "duplicate", takers)
 
 
-def _report(change: Change, event: Inbound, handling: Handler) -> Effect:
-    """One completed item. Events carry no attempt and no checksum, so one for a settled item says nothing new."""
-    phases = handling.addressed(change.phases[change.job.pk])
-    if not phases:
-        codes = ", ".join(phase.code for phase in change.phases[change.job.pk])
-        raise BadInput({"type": f"Job {change.job.name} has no phase {handling.phase}; it has: {codes}."})
-    batch = Batch(phases[0], "", [Result(event.data["asset_id"], "completed")], change.by)
+def complete_item(change: Change, phase: Phase, key: str, *, field: str) -> Effect:
+    """Report the item of this key as completed; `field` names the key in an error.
+
+    Events carry no attempt and no checksum, so an event about a settled item changes nothing.
+    """
+    batch = Batch(phase, "", [Result(key, "completed")], change.by)
     [answer] = accepted(apply_results(change, [batch])[0]).results
     if answer.outcome == Outcome.INVALID:
-        raise BadInput({"data.asset_id": answer.detail})
+        raise BadInput({field: answer.detail})
     if answer.outcome == Outcome.CLOSED:
-        return Effect("closed", phases, kept=False)
-    return Effect(None if answer.outcome == Outcome.APPLIED else "duplicate", phases)
-
-
-HANDLERS = {
-    "products.images.ready.batch": Handler("image", _announce),
-    "videos.keyframes.ready.batch": Handler("video", _announce),
-    "products.image.ready": Handler("image", _list),
-    "videos.keyframes.ready": Handler("video", _list),
-    "image.embedding.ready": Handler("image", _report, "embeddings"),
-    "image.keypoint.ready": Handler("image", _report, "keypoints"),
-    "products.image.masked": Handler("image", _report, pipeline.SEGMENTATION),
-    "video.embedding.ready": Handler("video", _report, "embeddings"),
-    "video.keypoint.ready": Handler("video", _report, "keypoints"),
-    "video.keyframe.masked": Handler("video", _report, pipeline.SEGMENTATION),
-}
-ANNOUNCING = frozenset(name for name, handling in HANDLERS.items() if handling.act is _announce)
+        return Effect("closed", [phase], kept=False)
+    return Effect(None if answer.outcome == Outcome.APPLIED else "duplicate", [phase])

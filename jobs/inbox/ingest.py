@@ -1,4 +1,4 @@
-"""Taking an inbound event: all or nothing, and once per source."""
+"""The ingestion of an inbound event: all or nothing, and once per source."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Any
 from jobs import tracking
 from jobs.change import Actor, Change, change_jobs, unit_of_work
 from jobs.db import bulk_sql
-from jobs.inbox.handlers import ANNOUNCING, HANDLERS, Effect, Unapplied, handle
-from jobs.inbox.messages import Inbound, inbound
+from jobs.inbox.handlers import Effect, EventHandler, Unapplied, handle
+from jobs.inbox.messages import Inbound, parse_event
 from jobs.models import InboxMessage, Job, Phase
+from jobs.rules import pipelines
 from jobs.rules.errors import BadInput
-from jobs.vision import pipeline
+from jobs.rules.pipelines import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,40 +32,41 @@ def ingest_event(message: dict[str, Any], *, source: str, by: Actor) -> Ingested
     The same event_id from the same source changes nothing. Whatever is wrong is raised as one of the refusals of
     `jobs.rules.errors`, BadInput with the fields where the event breaks its contract, and nothing is stored.
     """
-    event = inbound(message)
+    event = parse_event(message)
+    kind, handler = _accepting(event)
     with unit_of_work():
-        job = _job(event, by=by)
+        phases = handler.missing_phases([])
+        job = tracking.create_job(name=event.job, kind=kind.code, phases=phases, by=by).job
         with change_jobs([job.pk], by=by) as change:
-            effect = _known(change, event, source=source)
+            effect = _repeated(change, event, handler, source=source)
             if effect is None:
-                effect = handle(change, event)
+                effect = handle(change, event, handler)
                 _remember(change, event, effect, source=source)
     return Ingested(effect.reason is None, effect.reason, change.job, [phase.code for phase in effect.phases])
 
 
-def _job(event: Inbound, *, by: Actor) -> Job:
-    """The vision job of this name, made with the phases of these assets where there is none."""
-    handling = HANDLERS[event.type]
-    phases = pipeline.specs(handling.asset_type, segmented=handling.segmented)
-    return tracking.create_job(name=event.job, kind=pipeline.VISION.code, phases=phases, by=by).job
+def _accepting(event: Inbound) -> tuple[Kind, EventHandler]:
+    """Return the pipeline that accepts this type of event, and its handler."""
+    found = pipelines.accepting(event.type)
+    assert found
+    return found
 
 
-def _known(change: Change, event: Inbound, *, source: str) -> Effect | None:
-    """`duplicate` where this event was taken before, None where it is new. An id of another event is BadInput."""
+def _repeated(change: Change, event: Inbound, handler: EventHandler, *, source: str) -> Effect | None:
+    """Return `duplicate` where this event was applied before, else None. The id of another event is BadInput."""
     if event.event_id is None:
         return None
     known = InboxMessage.objects.select_related("phase").filter(source=source, event_id=event.event_id).first()
     if known is None:
         return None
-    if known.digest != event.digest and not _announced_again(known, event, job=change.job):
+    if known.digest != event.digest and not (handler.repeatable_by_id and _is_same(known, event, job=change.job)):
         raise _reused(event)
-    return Effect("duplicate", HANDLERS[event.type].addressed(change.phases[change.job.pk]))
+    return Effect("duplicate", handler.addressed(change.phases[change.job.pk]))
 
 
-def _announced_again(known: InboxMessage, event: Inbound, *, job: Job) -> bool:
-    """An announcement is the same by its id alone, whatever total it names now."""
-    of_this_job = known.phase is not None and known.phase.job_id == job.pk
-    return event.type in ANNOUNCING and known.type == event.type and of_this_job
+def _is_same(known: InboxMessage, event: Inbound, *, job: Job) -> bool:
+    """Compare the type and the job of two events with the same id."""
+    return known.type == event.type and known.phase is not None and known.phase.job_id == job.pk
 
 
 def _remember(change: Change, event: Inbound, effect: Effect, *, source: str) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-EXCHANGE = "progress.events"
+from jobs.outbox.broker import EXCHANGE as EXCHANGE
+
 QUEUE = "q.progress_site"
 DELIVERY_LIMIT = 20
 QUORUM = {"x-queue-type": "quorum"}

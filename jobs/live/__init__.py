@@ -1,17 +1,21 @@
-"""The live channel: how changes of jobs reach browsers.
+"""Live channel: changes of jobs on their way to browsers.
 
-topics     what a socket watches, and which jobs that is
-frames     a job's state, encoded once for all sockets
-mailbox    what one browser has yet to get and to acknowledge
-hub        one per process: hints and looks in, frames out to mailboxes
-messages   what browsers send
-callers    who listens, asked again while it goes on
-tickets    how what has no session cookie opens a socket
-admission  who may watch what
-session    one open socket
+broadcast        hints between threads and processes: these jobs have changed
+hub              one per process: loads each change once and hands it to every subscription
+topics           the jobs that a topic covers at the moment
+subscription     a listener's topic and send queue
+send_queue       messages that wait to be sent or to be acknowledged
+job_messages     a job's state, encoded once for all listeners
+client_messages  messages that browsers send
+principals       the account behind a listener, loaded again while it listens
+tickets          websockets without a session cookie
+authorization    the topic that a request may watch
+session          one open socket
+socket           the ASGI application of the websockets
+sse/             the same as server-sent events
 """
 
 from jobs.live.hub import hub, open_sockets
-from jobs.live.session import Limits, Session
+from jobs.live.session import Session, SocketLimits
 
-__all__ = ["Limits", "Session", "hub", "open_sockets"]
+__all__ = ["Session", "SocketLimits", "hub", "open_sockets"]

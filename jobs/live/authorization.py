@@ -1,4 +1,4 @@
-"""Whose socket it is, and what it may watch: asked when it opens, and again while it is open."""
+"""Authorization of a socket: when it opens, and again while it is open."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NOT_FOUND = 4404
 
 
 class Denied(Exception):
-    """The socket is to be closed with this code."""
+    """Refusal of a socket, with the code to close it with."""
 
     def __init__(self, code: int) -> None:
         super().__init__(code)
@@ -26,7 +26,7 @@ class Denied(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What somebody asks to watch (a job, the jobs of a project, or else all), and who it is."""
+    """Request to watch one job, the jobs of a project, or else all jobs, and the account that asks."""
 
     caller: Principal
     job_id: int | None = None
@@ -34,7 +34,7 @@ class Request:
 
 
 def identify(*, ticket: str | None, session_key: str | None) -> Principal:
-    """Who opens the socket. A ticket is used up, and beside one the session does not count; raises Denied."""
+    """Return who opens the socket; raise Denied for an invalid ticket. A ticket is used up and replaces the session."""
     if ticket is None:
         return Principal(token=None, session_key=session_key)
     caller = tickets.redeem(ticket)
@@ -44,7 +44,7 @@ def identify(*, ticket: str | None, session_key: str | None) -> Principal:
 
 
 def authorize(request: Request) -> Topic:
-    """What the socket watches; raises Denied. Four queries at most."""
+    """Return the topic that the request may watch; raise Denied. It costs four queries at most."""
     user = request.caller.account()
     if not user.is_authenticated:
         raise Denied(NOT_SIGNED_IN)

@@ -1,8 +1,8 @@
-"""Telling browsers that jobs have changed: hints, from any thread, to every process.
+"""Broadcast of hints that jobs have changed, from any thread to every process.
 
-A hint is a set of job ids and nothing more; whoever gets it looks the jobs up. Within a process it hops to the event
+A hint is a set of job ids and nothing more; the receiver loads the jobs. Within a process it is passed to the event
 loop that listens. Other processes get it through the channel layer where that is shared (Redis); the in-memory layer
-ends with its process. A hint may be lost, so a listener also looks at the database now and then.
+ends with its process. A hint may be lost, so a listener also compares with the database about once a second.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ CANCEL_PAUSE = 0.2
 
 
 def touch(job_ids: Iterable[int]) -> None:
-    """Tell whoever watches that these jobs have a new revision; from any thread, without waiting for anybody."""
+    """Notify all processes that these jobs have a new revision; from any thread, without waiting."""
     ids = frozenset(job_ids)
     for listener in tuple(_listeners):
-        listener.tell(ids)
+        listener.notify(ids)
     if _shared_layer() is not None:
         _publisher.put(ids)
 
 
 async def listen(on_hint: Callable[[frozenset[int]], None]) -> None:
-    """Call `on_hint` on this event loop with the ids of jobs that changed anywhere, until cancelled."""
+    """Call `on_hint` on this event loop with the ids of jobs that changed in any process, until cancelled."""
     listener = Listener(on_hint)
     _listeners.add(listener)
     try:
@@ -55,52 +55,52 @@ class ChangedJobs:
         self._lock = Lock()
 
     def add(self, ids: frozenset[int]) -> bool:
-        """True for the first ids since the last taking: then the reader has to be woken."""
+        """Add ids. Return True for the first since the last `take`: then the reader must be woken."""
         with self._lock:
             was_empty = not self._ids
             self._ids |= ids
             return was_empty and bool(ids)
 
     def take(self) -> frozenset[int]:
-        """All ids, which leaves none."""
+        """Return all ids and remove them."""
         with self._lock:
             ids, self._ids = self._ids, set()
             return frozenset(ids)
 
 
 class Listener:
-    """One event loop that wants to know; made on that loop."""
+    """Listener of one event loop; create it on that loop."""
 
     def __init__(self, on_hint: Callable[[frozenset[int]], None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._on_hint = on_hint
-        self._pile = ChangedJobs()
+        self._changed = ChangedJobs()
 
-    def tell(self, ids: frozenset[int]) -> None:
-        """Wake the loop, unless it is on its way already; from any thread."""
-        if self._pile.add(ids):
+    def notify(self, ids: frozenset[int]) -> None:
+        """Schedule the delivery of these ids, unless one is scheduled already; from any thread."""
+        if self._changed.add(ids):
             try:
                 self._loop.call_soon_threadsafe(self._deliver)
             except RuntimeError:  # the loop was closed
                 _listeners.discard(self)
 
     def _deliver(self) -> None:
-        self._on_hint(self._pile.take())
+        self._on_hint(self._changed.take())
 
 
 class Publisher:
-    """A thread that passes hints on to other processes, so that a slow or dead channel layer keeps nobody waiting."""
+    """Thread that passes hints to other processes, so that a slow or dead channel layer delays no caller of `touch`."""
 
     def __init__(self) -> None:
-        self._pile = ChangedJobs()
+        self._changed = ChangedJobs()
         self._wake = Event()
         self._starting = Lock()
         self._thread: Thread | None = None
         self._is_down = False
 
     def put(self, ids: frozenset[int]) -> None:
-        """Pass these on soon; from any thread."""
-        if self._pile.add(ids):
+        """Publish these ids soon; from any thread."""
+        if self._changed.add(ids):
             self._start()
             self._wake.set()
 
@@ -115,14 +115,14 @@ class Publisher:
         while True:
             self._wake.wait()
             self._wake.clear()
-            self._publish(loop, self._pile.take())
-            time.sleep(PUBLISH_PAUSE)  # what comes meanwhile leaves together
+            self._publish(loop, self._changed.take())
+            time.sleep(PUBLISH_PAUSE)  # hints of this time are published together
 
     def _publish(self, loop: asyncio.AbstractEventLoop, ids: frozenset[int]) -> None:
-        """Log the first failure and the recovery, not each hint in between."""
+        """Publish once. The first failure and the recovery are logged, not each hint in between."""
         try:
             loop.run_until_complete(asyncio.wait_for(_send(ids), PUBLISH_TIMEOUT))
-        except Exception as error:  # whatever the layer's client raises
+        except Exception as error:  # any error of the layer's client
             if not self._is_down:
                 log.warning("hints_not_published", error=repr(error))
             self._is_down = True
@@ -137,7 +137,7 @@ _publisher = Publisher()
 
 
 def _shared_layer() -> Any:
-    """The channel layer, where it reaches other processes; else None."""
+    """Return the channel layer if it reaches other processes, else None."""
     layer = get_channel_layer()
     return None if isinstance(layer, InMemoryChannelLayer) else layer
 
@@ -148,7 +148,7 @@ async def _send(ids: frozenset[int]) -> None:
 
 
 async def _follow(on_hint: Callable[[frozenset[int]], None]) -> None:
-    """Pass on the hints of other processes; a layer that fails is tried again."""
+    """Pass on the hints of other processes; reconnect when the layer fails."""
     layer = _shared_layer()
     if layer is None:
         await asyncio.Event().wait()
@@ -163,11 +163,11 @@ async def _follow(on_hint: Callable[[frozenset[int]], None]) -> None:
 
 
 async def _end(receiving: asyncio.Task[None], layer: Any) -> None:
-    """Cancel until it has ended: the client of Redis loses a cancellation that comes while it connects."""
+    """Cancel until the task has ended: the client of Redis loses a cancellation that comes while it connects."""
     while not receiving.done():
         receiving.cancel()
         await asyncio.wait([receiving], timeout=CANCEL_PAUSE)
-    with suppress(Exception):  # whatever the layer's client raises; what is left is of no use any more
+    with suppress(Exception):  # any error of the layer's client; the connection is not used again
         async with asyncio.timeout(RETRY_PAUSE):
             await layer.flush()
 

@@ -1,4 +1,4 @@
-"""What browsers send."""
+"""Messages that browsers send, and their rate limit."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ MESSAGE_LENGTH = 16 * 1024
 
 
 class Ack(Struct, tag="ack", frozen=True):
-    """The job's frames up to this revision arrived; without a job: the snapshot did."""
+    """Acknowledgement of a job's messages up to this revision, or without a job of the snapshot."""
 
     id: Whole | None = None
     revision: Whole = 0
 
 
 class Sync(Struct, tag="sync", frozen=True):
-    """These are the revisions that the browser has; it asks for what is newer."""
+    """Request for everything newer than the revisions that the browser has."""
 
     revisions: dict[Whole, int]
 
 
 class Pong(Struct, tag="pong", frozen=True):
-    """The answer to a ping."""
+    """Answer to a ping."""
 
 
 Message = Ack | Sync | Pong
@@ -36,7 +36,7 @@ _decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 
 
 def decode(text: str | None) -> Message | None:
-    """A message, or None for anything else; nothing that a browser sends is an error."""
+    """Decode a message; None for anything else, since a browser's message is never an error of the server."""
     try:
         return _decoder.decode(text or "")
     except (msgspec.MsgspecError, RecursionError, UnicodeError):
@@ -44,14 +44,14 @@ def decode(text: str | None) -> Message | None:
 
 
 class Allowance:
-    """How many messages a browser may send: so many a second, and a few more at once."""
+    """Rate limit of messages: a number per second, and a larger number at once."""
 
     def __init__(self, *, per_second: float, at_once: float) -> None:
         self._per_second, self._at_once = per_second, at_once
         self._left, self._at = at_once, time.monotonic()
 
     def spend(self) -> bool:
-        """One message; False if it is one too many."""
+        """Count one message; False if it exceeds the limit."""
         now = time.monotonic()
         self._left = min(self._at_once, self._left + (now - self._at) * self._per_second) - 1
         self._at = now

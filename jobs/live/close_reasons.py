@@ -1,4 +1,4 @@
-"""Why the server closes a socket: the code, the reason, and what the client's author should change."""
+"""Reasons why the server closes a socket: the code, the reason, and how to avoid it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-REASON_BYTES = 123  # the most that fits into a close frame beside its code
+REASON_BYTES = 123  # a close frame has room for this many beside its code
 
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """The end of a socket. `reason` goes into the close frame; where there is a `hint`, a message says both first."""
+    """Close of a socket. `reason` goes into the close frame; with a `hint`, a message says both before it."""
 
     code: int
     reason: str
@@ -41,17 +41,17 @@ REASONS = {
 
 
 def denied(code: int) -> Closing:
-    """The end of a socket that may not watch what it asks for."""
+    """Return the close of a socket that may not watch its topic."""
     return Closing(code, REASONS.get(code, OVERLOADED.reason))
 
 
 def flood(*, per_second: float) -> Closing:
-    """The client sends too many messages."""
+    """Return the close of a socket whose client sends too many messages."""
     return Closing(1008, f"More than {per_second:g} messages a second.", "Send an ack for each frame, and little else.")
 
 
 def unacknowledged(*, seconds: float) -> Closing:
-    """The client has acknowledged nothing for too long."""
+    """Return the close of a socket whose client has acknowledged nothing for too long."""
     hint = (
         'Send {"type":"ack"} after a snapshot, and {"type":"ack","id":ID,"revision":REVISION} after a job, with its id '
         "and its revision."

@@ -1,4 +1,4 @@
-"""The state of a job, encoded once for every socket that gets it."""
+"""State of a job, encoded once for every listener."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ class JobMessage:
 
 
 def load(job_ids: Collection[int]) -> list[JobMessage]:
-    """The newest state of these jobs, with a constant number of queries. Deleted ones are left out."""
-    # The bodies bring the jobs up to date with their phases, so a frame has the revision that its body shows.
+    """Load the newest state of these jobs with a constant number of queries. Deleted ones are left out."""
+    # The bodies bring the jobs up to date with their phases, so a message has the revision that its body shows.
     jobs = list(Job.objects.filter(pk__in=job_ids))
     bodies = job_bodies(jobs, now=timezone.now())
-    return [_frame(job, encode(body).decode()) for job, body in zip(jobs, bodies, strict=True)]
+    return [_message(job, encode(body).decode()) for job, body in zip(jobs, bodies, strict=True)]
 
 
-def snapshot(frames: Iterable[JobMessage]) -> str:
-    """The message that begins a topic."""
-    return '{"type":"snapshot","jobs":[' + ",".join(frame.body for frame in frames) + "]}"
+def snapshot(messages: Iterable[JobMessage]) -> str:
+    """Return the message that begins a topic."""
+    return '{"type":"snapshot","jobs":[' + ",".join(message.body for message in messages) + "]}"
 
 
 def gone(job_id: int) -> str:
-    """The message that a job is no longer there, or no longer in the list."""
+    """Return the message that a job was deleted or has left the list."""
     return f'{{"type":"gone","id":{job_id}}}'
 
 
-def _frame(job: Job, body: str) -> JobMessage:
+def _message(job: Job, body: str) -> JobMessage:
     return JobMessage(
         job_id=job.pk,
         revision=job.revision,

@@ -1,4 +1,4 @@
-"""Who listens: the account behind a token or a session, as it is now."""
+"""Principal of a live connection: the account behind a token or a session, as it is now."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ class Principal:
 
     @classmethod
     def of(cls, request: Request) -> Self:
-        """Who sent this request."""
+        """Return the principal of a request."""
         token = request.auth.pk if isinstance(request.auth, AuthToken) else None
         return cls(token=token, session_key=request.COOKIES.get(settings.SESSION_COOKIE_NAME))
 
     def account(self) -> User | AnonymousUser:
-        """The account; anonymous where the token or the session has ended, or the account is switched off."""
+        """Load the account; anonymous if the token or the session has ended, or the account is inactive."""
         return _account_of_session(self.session_key) if self.token is None else _account_of_token(self.token)
 
     def access(self) -> Access:
-        """What the account may do and see now: nothing once the token or the session has ended."""
+        """Return the permissions and projects of now: none once the token or the session has ended."""
         return access_of(self.account())
 
 

@@ -1,4 +1,4 @@
-"""What one browser has yet to get, and what it has yet to acknowledge."""
+"""Send queue of one listener: messages that wait to be sent, and those that are not acknowledged yet."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GONE_WINDOW = 4
 
 @dataclass(frozen=True, slots=True)
 class SentMessage:
-    """A frame under way; the snapshot has no job. A `gone` is acknowledged by whatever was sent after it."""
+    """A message that was sent. The snapshot has no job. A `gone` is acknowledged with any message sent after it."""
 
     job_id: int | None
     revision: int
@@ -24,13 +24,16 @@ class SentMessage:
 
 
 class SendQueue:
-    """The newest state of each job wins; at most `WINDOW` frames are under way, so memory is bounded by the jobs.
+    """Queue in which the newest state of each job replaces older ones; memory is bounded by the number of jobs.
+
+    At most `WINDOW` messages are sent without an acknowledgement. Daphne has no flow control for websockets: without
+    this window a client that does not read would fill the server's memory.
 
     Browsers do not acknowledge that a job is gone. So at most `GONE_WINDOW` such messages are under way; instead of
-    more, the mailbox `wants_snapshot`, which is acknowledged and shows the same.
+    more, the queue `wants_snapshot`, which is acknowledged and shows the same.
 
     Belongs to one event loop. `wake` is set when there may be something to send, `over_since` while the state sent last
-    is one that no worker can change, `last_gone` is the job last said to be gone.
+    is one that no worker can change, `last_gone` is the job that the last `gone` message named.
     """
 
     def __init__(self) -> None:
@@ -44,25 +47,25 @@ class SendQueue:
         self._sent: list[SentMessage] = []
 
     def clear(self) -> None:
-        """Forget what waits, since a snapshot of something else comes next."""
+        """Forget waiting messages, since a snapshot of another topic comes next."""
         self._known, self._pending = {}, {}
         self.wants_snapshot = True
 
-    def post(self, frame: JobMessage) -> None:
-        """Put a newer state in the place of the one that waits."""
-        waiting = self._pending.get(frame.job_id)
-        newest = waiting.revision if waiting else self._known.get(frame.job_id, -1)
-        if frame.revision > newest:
-            self._pending[frame.job_id] = frame
+    def post(self, message: JobMessage) -> None:
+        """Queue a newer state in place of the waiting one."""
+        waiting = self._pending.get(message.job_id)
+        newest = waiting.revision if waiting else self._known.get(message.job_id, -1)
+        if message.revision > newest:
+            self._pending[message.job_id] = message
             self.wake.set()
 
-    def repeat(self, frame: JobMessage) -> None:
-        """Post a state that the browser says it lacks, whatever was sent."""
-        self._known.pop(frame.job_id, None)
-        self.post(frame)
+    def repeat(self, message: JobMessage) -> None:
+        """Queue a state that the browser lacks, even if it was sent before."""
+        self._known.pop(message.job_id, None)
+        self.post(message)
 
     def gone(self, job_id: int) -> None:
-        """The job left sight."""
+        """Queue the message that a job was deleted or has left the list."""
         self._known.pop(job_id, None)
         self._pending[job_id] = None
         self.wake.set()
@@ -73,11 +76,11 @@ class SendQueue:
         return len(self._sent) >= WINDOW
 
     def snapshot(self, shown: Sequence[JobMessage], *, now: float) -> str:
-        """The message that shows these jobs; what waits and is not newer is dropped."""
-        for frame in shown:
-            self._note(frame, now=now)
+        """Return the message that shows these jobs; drop waiting states that are not newer."""
+        for message in shown:
+            self._note(message, now=now)
         if self._shows_gone:
-            there = {frame.job_id for frame in shown}
+            there = {message.job_id for message in shown}
             self._pending = {job_id: waits for job_id, waits in self._pending.items() if waits or job_id in there}
         self._pending = {job_id: waits for job_id, waits in self._pending.items() if not waits or self._is_newer(waits)}
         self.wants_snapshot = self._shows_gone = False
@@ -85,30 +88,31 @@ class SendQueue:
         return job_messages.snapshot(shown)
 
     def take(self, *, now: float) -> str | None:
-        """The next message, or None when nothing waits, too much is under way, or a snapshot has to come first."""
+        """Return the next message; None if nothing waits, the window is full, or a snapshot must come first."""
         if self._next_is_gone() and self._gone_under_way() >= GONE_WINDOW:
             self.wants_snapshot = self._shows_gone = True
         taken = None if self.is_full or self.wants_snapshot else self.pull(now=now)
         if taken is None:
             return None
-        job_id, frame = taken
-        self._sent.append(SentMessage(job_id, frame.revision if frame else 0, now, is_gone=frame is None))
-        return frame.text if frame else job_messages.gone(job_id)
+        job_id, message = taken
+        self._sent.append(SentMessage(job_id, message.revision if message else 0, now, is_gone=message is None))
+        return message.text if message else job_messages.gone(job_id)
 
     def pull(self, *, now: float) -> tuple[int, JobMessage | None] | None:
-        """The job that waits longest and its newest state (None: it is gone), for who does not acknowledge."""
+        """Return the job that waits longest and its newest state (None: it is gone), for a listener that does not
+        acknowledge."""
         if not self._pending:
             return None
         job_id = next(iter(self._pending))
-        frame = self._pending.pop(job_id)
-        if frame is None:
+        message = self._pending.pop(job_id)
+        if message is None:
             self.last_gone = job_id
         else:
-            self._note(frame, now=now)
-        return job_id, frame
+            self._note(message, now=now)
+        return job_id, message
 
     def acknowledge(self, job_id: int | None, revision: int) -> bool:
-        """Take a job's frames up to this revision (without a job: the snapshot) as arrived; False if none was sent."""
+        """Acknowledge a job's messages up to this revision (without a job: the snapshot); False if none was sent."""
         covered = [
             n
             for n, sent in enumerate(self._sent)
@@ -129,7 +133,7 @@ class SendQueue:
         return any(sent.job_id is None for sent in self._sent)
 
     def waits_since(self) -> float | None:
-        """When the oldest frame that is not acknowledged was sent; a `gone` is not waited for."""
+        """Return when the oldest message without an acknowledgement was sent; `gone` messages do not count."""
         return min((sent.at for sent in self._sent if not sent.is_gone), default=None)
 
     def is_settled(self) -> bool:
@@ -137,7 +141,7 @@ class SendQueue:
         return not self._pending and self.waits_since() is None
 
     def size(self) -> int:
-        """How many frames it holds, waiting or under way."""
+        """Return the number of messages that wait or are under way."""
         return len(self._pending) + len(self._sent)
 
     def _next_is_gone(self) -> bool:
@@ -146,9 +150,9 @@ class SendQueue:
     def _gone_under_way(self) -> int:
         return sum(sent.is_gone for sent in self._sent)
 
-    def _is_newer(self, frame: JobMessage) -> bool:
-        return frame.revision > self._known.get(frame.job_id, -1)
+    def _is_newer(self, message: JobMessage) -> bool:
+        return message.revision > self._known.get(message.job_id, -1)
 
-    def _note(self, frame: JobMessage, *, now: float) -> None:
-        self._known[frame.job_id] = frame.revision
-        self.over_since = now if frame.is_over else None
+    def _note(self, message: JobMessage, *, now: float) -> None:
+        self._known[message.job_id] = message.revision
+        self.over_since = now if message.is_over else None

@@ -1,4 +1,4 @@
-"""The door of the websockets."""
+"""ASGI application of the websockets."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import structlog
 from django.conf import settings
 from django.db import Error as DatabaseFailure
 
-from jobs.live import Limits, Session, hub
+from jobs.live import Session, SocketLimits, hub
 from jobs.live.authorization import NOT_FOUND, Denied, Request
 from jobs.live.close_reasons import OVERLOADED, Closing
 from jobs.live.close_reasons import denied as refused
-from jobs.live.session import Receive, Send, ask_admission, ask_identity
+from jobs.live.session import Receive, Send, authorize_in_thread, identify_in_thread
 
 log = structlog.get_logger(__name__)
 
@@ -24,16 +24,17 @@ CLOSE_TIMEOUT = 5.0
 
 
 class JobSocket:
-    """An ASGI application: the job, the project or the list in the address, live."""
+    """Websocket of the job, the project or the list in its address."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
-        self._limits = limits or Limits()
+    def __init__(self, limits: SocketLimits | None = None) -> None:
+        self._limits = limits or SocketLimits()
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        """Serve one socket. It is accepted before it is refused, as browsers see the code of an open one only."""
+        """Serve one socket. It is accepted before it is refused, since browsers see only the close code of an open
+        socket."""
         await receive()
         try:
-            session = await self._admit(scope, receive, send)
+            session = await self._authorize(scope, receive, send)
         except Denied as denied:
             await send({"type": "websocket.accept"})
             await _close(send, refused(denied.code))
@@ -46,26 +47,26 @@ class JobSocket:
         if closing is not None:
             await _close(send, closing)
 
-    async def _admit(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> Session:
+    async def _authorize(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> Session:
         try:
-            caller = await ask_identity(ticket=ticket_of(scope), session_key=_session_key(scope))
+            caller = await identify_in_thread(ticket=ticket_of(scope), session_key=_session_key(scope))
             request = Request(caller, **scope["url_route"]["kwargs"])
-            topic = await ask_admission(request)
+            topic = await authorize_in_thread(request)
         except DatabaseFailure as failure:
-            log.warning("live_admission_failed", error=repr(failure))
+            log.warning("live_authorization_failed", error=repr(failure))
             raise Denied(OVERLOADED.code) from failure
         return Session(hub(), topic, request=request, limits=self._limits, receive=receive, send=send)
 
 
 async def unknown_address(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-    """An ASGI application for addresses without a channel."""
+    """Close sockets at addresses without a channel."""
     await receive()
     await send({"type": "websocket.accept"})
     await _close(send, refused(NOT_FOUND))
 
 
 def ticket_of(scope: MutableMapping[str, Any]) -> str | None:
-    """The ticket in the address, None where it has none."""
+    """Return the ticket in the address, None if there is none."""
     given = parse_qs(scope["query_string"].decode("latin1"), keep_blank_values=True)
     return given["ticket"][0] if "ticket" in given else None
 
@@ -76,9 +77,9 @@ def _session_key(scope: MutableMapping[str, Any]) -> str | None:
 
 
 async def _close(send: Send, closing: Closing) -> None:
-    """Say why and close. A browser that does not read, or has left, holds nobody up."""
-    said = [{"type": "websocket.send", "text": closing.message}] if closing.message else []
-    for event in (*said, closing.frame):
+    """Send the reason and close. A timeout covers browsers that do not read or have left."""
+    before = [{"type": "websocket.send", "text": closing.message}] if closing.message else []
+    for event in (*before, closing.frame):
         with suppress(TimeoutError, OSError):
             async with asyncio.timeout(CLOSE_TIMEOUT):
                 await send(event)

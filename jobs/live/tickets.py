@@ -1,7 +1,7 @@
-"""Tickets: how what has no session cookie opens a websocket.
+"""Tickets for websockets without a session cookie.
 
-A ticket is a row until somebody uses it. Whoever deletes the row has used it, so it opens one socket however many
-processes are shown it at once.
+A ticket is a row until it is used. Deleting the row is using it, so it opens one socket even if several processes
+receive it at once.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from jobs.models import Ticket
 
 LIFETIME = timedelta(seconds=60)
 SECRET_BYTES = 32
-LONGEST = 200
+MAX_LENGTH = 200
 
 
 def issue(caller: Principal) -> str:
-    """A new ticket for this caller; the answer is its secret, which nobody can read again."""
+    """Issue a ticket for this principal and return its secret, which is not stored."""
     secret = secrets.token_urlsafe(SECRET_BYTES)
     Ticket.objects.create(
         digest=_digest(secret),
@@ -34,8 +34,8 @@ def issue(caller: Principal) -> str:
 
 
 def redeem(secret: str) -> Principal | None:
-    """Use a ticket up: the caller that it was issued to, or None where it is unknown, expired or used already."""
-    if len(secret) > LONGEST:
+    """Use a ticket up and return its principal; None if it is unknown, expired or already used."""
+    if len(secret) > MAX_LENGTH:
         return None
     ticket = Ticket.objects.filter(pk=_digest(secret)).first()
     if ticket is None or not Ticket.objects.filter(pk=ticket.pk).delete()[0]:
@@ -46,7 +46,7 @@ def redeem(secret: str) -> Principal | None:
 
 
 def forget(now: datetime | None = None) -> int:
-    """Delete the tickets that were not used in time; how many. It writes only where there are any."""
+    """Delete expired tickets and return their number. Without any, nothing is written."""
     return delete(Ticket.objects.expired(now or timezone.now()))
 
 

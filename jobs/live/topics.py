@@ -1,4 +1,4 @@
-"""What a socket watches, and which jobs that is at the moment."""
+"""Topics of the live channel, and the jobs that each covers at the moment."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Topic:
 
 
 def revisions(topics: Iterable[Topic]) -> dict[Topic, dict[int, int]]:
-    """The jobs of each topic, with the revision they have now.
+    """Return the jobs of each topic with their current revision.
 
     A list holds the unfinished jobs and the 50 last finished, at most 500 together: the stuck ones first, then the
     newest. All topics of one job together cost one query, each list at most three.

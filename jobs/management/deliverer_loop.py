@@ -1,4 +1,4 @@
-"""The deliverer as a loop that nothing but its owner ends."""
+"""Loop of the deliverer, which continues after every failure."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from jobs.watchdog import process_heartbeats
 
 log = structlog.get_logger(__name__)
 
-# The loop notices within this time that it is asked to stop.
-LONGEST_WAIT = 0.2
+# The loop checks `stop` at least this often, in seconds.
+MAX_WAIT = 0.2
 LOG_SECONDS = 10.0
 
 
 def deliver_once() -> bool:
-    """Send what is due at every endpoint; False if that failed, which the log tells."""
+    """Send what is due at every endpoint; False if that failed, which is logged."""
     close_old_connections()
     try:
-        tell(outbox.deliver())
+        log_counts(outbox.deliver())
         process_heartbeats.beat(process_heartbeats.DELIVERER)
     except Exception:
         log.exception("delivery_pass_failed")
@@ -34,14 +34,14 @@ def deliver_once() -> bool:
     return True
 
 
-def tell(counts: Mapping[str, int]) -> None:
+def log_counts(counts: Mapping[str, int]) -> None:
     """Log the number of deliveries that were sent, will be retried or are dead, if there were any."""
     if any(counts.values()):
         log.info("delivered", **counts)
 
 
 def look_once(dispatcher: outbox.Dispatcher) -> None:
-    """Look for what is due; a look that succeeds is a sign of life of this process."""
+    """Look for what is due; a look that succeeds is a heartbeat of this process."""
     close_old_connections()
     try:
         if dispatcher.look():
@@ -51,38 +51,38 @@ def look_once(dispatcher: outbox.Dispatcher) -> None:
 
 
 def deliver_until(stop: Event, *, interval: float, timeout: float | None = None) -> bool:
-    """Look every `interval` seconds until `stop` is set; False if lanes did not end in `timeout` seconds then."""
+    """Look every `interval` seconds until `stop` is set; False if deliveries did not end in `timeout` seconds then."""
     dispatcher = outbox.Dispatcher(stop=stop)
-    look_at = tell_at = monotonic()
+    look_at = log_at = monotonic()
     while not stop.is_set():
         now = monotonic()
         if now >= look_at:
             look_once(dispatcher)
             look_at = monotonic() + interval
-        if now >= tell_at or dispatcher.idle:
-            tell(dispatcher.counts)
+        if now >= log_at or dispatcher.idle:
+            log_counts(dispatcher.counts)
             dispatcher.counts.clear()
-            tell_at = monotonic() + LOG_SECONDS
-        dispatcher.turn(min(LONGEST_WAIT, max(0.0, look_at - monotonic())))
+            log_at = monotonic() + LOG_SECONDS
+        dispatcher.turn(min(MAX_WAIT, max(0.0, look_at - monotonic())))
     ended = dispatcher.finish(timeout)
-    tell(dispatcher.counts)
+    log_counts(dispatcher.counts)
     close_old_connections()
     return ended
 
 
 class Deliverer:
-    """The loop in a thread of its own."""
+    """Loop in a thread of its own."""
 
     def __init__(self) -> None:
         self._stop = Event()
         self._thread = Thread(target=self._run, name="deliverer", daemon=True)
 
     def start(self) -> None:
-        """Begin with what fell due while nothing ran."""
+        """Start the thread; it begins with the deliveries that are due already."""
         self._thread.start()
 
     def stop(self, *, timeout: float) -> bool:
-        """End after the waves that are under way; False if that takes longer than `timeout` seconds."""
+        """End after the deliveries that are under way; False if that takes longer than `timeout` seconds."""
         self._stop.set()
         self._thread.join(timeout)
         return not self._thread.is_alive()

@@ -1,4 +1,4 @@
-"""Child processes of a command: each with its log, ended in order."""
+"""Child processes of a command, each with a log file, ended in order."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STOP_SECONDS = 15
 
 
 class Processes:
-    """Python scripts of the project, run each in a session of its own, so that Ctrl-C reaches the parent alone."""
+    """Python scripts of the project. Each runs in a session of its own, so that Ctrl-C reaches the parent alone."""
 
     def __init__(self, root: Path, *, logs: Path, environment: dict[str, str]) -> None:
         self.root = root
@@ -23,7 +23,7 @@ class Processes:
         self.running: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, name: str, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
-        """Start a script; what it says goes to `<name>.log`."""
+        """Start a script; its output goes to `<name>.log`."""
         with (self.logs / f"{name}.log").open("wb") as log:
             self.running[name] = subprocess.Popen(
                 [sys.executable, *arguments],
@@ -37,20 +37,20 @@ class Processes:
         return self.running[name]
 
     def run(self, name: str, arguments: Sequence[str]) -> int:
-        """Start a script and wait for its end; its exit code."""
+        """Run a script to its end and return its exit code."""
         code = self.start(name, arguments).wait()
         del self.running[name]
         return code
 
     def ended(self) -> list[tuple[str, int]]:
-        """The names and exit codes of those that ended since the last call; a signal is a negative code."""
+        """Return names and exit codes of the processes that ended since the last call; a signal is a negative code."""
         over = [(name, process.returncode) for name, process in self.running.items() if process.poll() is not None]
         for name, _ in over:
             del self.running[name]
         return over
 
     def stop(self, *, last: str) -> None:
-        """End all of them, the one named last after the others have ended."""
+        """End all processes, the one named `last` after the others."""
         others = [process for name, process in self.running.items() if name != last]
         end(others)
         end([process for process in self.running.values() if process not in others])
@@ -58,7 +58,7 @@ class Processes:
 
 
 def end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
-    """Ask these processes and their children to end, and kill those that do not."""
+    """Terminate these processes and their children, and kill those that do not end in time."""
     for process in processes:
         signal_group(process, signal.SIGTERM)
     deadline = time.monotonic() + STOP_SECONDS

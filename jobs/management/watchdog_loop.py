@@ -1,4 +1,4 @@
-"""The watchdog as a loop that nothing but its owner ends."""
+"""Loop of the watchdog, which continues after every failure."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from jobs.operations import bulk
 from jobs.watchdog import process_heartbeats
 
 BULK_SECONDS = 1.0
-BREATH_SECONDS = 0.1
+BULK_PAUSE = 0.1
 BEAT_SECONDS = 10.0
 
 log = structlog.get_logger(__name__)
 
 
 def sweep_once() -> bool:
-    """Do everything that is due; False if that failed, which the log tells."""
+    """Do everything that is due; False if that failed, which is logged."""
     close_old_connections()
     try:
         done = watchdog.sweep()
@@ -35,7 +35,7 @@ def sweep_once() -> bool:
 
 
 def act_once() -> bool:
-    """Go on with bulk acts for a moment; True while one is left to do and this did not fail."""
+    """Continue bulk acts for BULK_SECONDS; True if one is unfinished and this did not fail."""
     close_old_connections()
     try:
         return bulk.run_bulk_acts(seconds=BULK_SECONDS)
@@ -47,7 +47,7 @@ def act_once() -> bool:
 
 
 def watch(stop: Event, *, interval: float) -> None:
-    """Sweep and go on with bulk acts until `stop` is set, each in a thread of its own: neither waits for the other."""
+    """Sweep and continue bulk acts until `stop` is set, in two threads: neither waits for the other."""
     acting = Thread(target=act_until, args=[stop], kwargs={"interval": interval}, name="bulk", daemon=True)
     acting.start()
     sweep_until(stop, interval=interval)
@@ -55,20 +55,20 @@ def watch(stop: Event, *, interval: float) -> None:
 
 
 def sweep_until(stop: Event, *, interval: float) -> None:
-    """Sweep every `interval` seconds; a sweep that fails is followed by the next."""
+    """Sweep every `interval` seconds, also after a failure."""
     while not stop.is_set():
         succeeded = sweep_once()
         _pause(stop, interval, alive=succeeded)
 
 
 def act_until(stop: Event, *, interval: float) -> None:
-    """Go on with bulk acts; while one is left to do there is hardly a pause between a second of them and the next."""
+    """Continue bulk acts; while one is unfinished, pause only for BULK_PAUSE."""
     while not stop.is_set():
-        stop.wait(min(interval, BREATH_SECONDS) if act_once() else interval)
+        stop.wait(min(interval, BULK_PAUSE) if act_once() else interval)
 
 
 def _pause(stop: Event, seconds: float, *, alive: bool) -> None:
-    """Wait for the next sweep; in a long pause a watchdog whose last sweep succeeded still gives signs of life."""
+    """Wait for the next sweep. During a long pause a watchdog whose last sweep succeeded still records heartbeats."""
     while seconds > BEAT_SECONDS and not stop.wait(BEAT_SECONDS):
         seconds -= BEAT_SECONDS
         if alive:
@@ -78,7 +78,7 @@ def _pause(stop: Event, seconds: float, *, alive: bool) -> None:
 
 
 def beat_once() -> None:
-    """Give a sign of life; a failure is logged, and the next one follows."""
+    """Record a heartbeat; a failure is logged."""
     close_old_connections()
     try:
         process_heartbeats.beat(process_heartbeats.WATCHDOG)
@@ -89,7 +89,7 @@ def beat_once() -> None:
 
 
 class Watchdog:
-    """The loop in a thread of its own."""
+    """Loop in a thread of its own."""
 
     def __init__(self, *, interval: float) -> None:
         self._stop = Event()
@@ -97,11 +97,11 @@ class Watchdog:
         self._thread.daemon = True
 
     def start(self) -> None:
-        """Begin with a sweep at once: it catches up on what fell due while nothing ran."""
+        """Start with a sweep at once: it processes everything that fell due while no watchdog ran."""
         self._thread.start()
 
     def stop(self, *, timeout: float) -> bool:
-        """End the loop after the sweep that runs; False if that takes longer than `timeout` seconds."""
+        """End the loop after the current sweep; False if that takes longer than `timeout` seconds."""
         self._stop.set()
         self._thread.join(timeout)
         return not self._thread.is_alive()

@@ -5,11 +5,12 @@ from jobs.models.events import Event, EventCounter, InboxMessage
 from jobs.models.heartbeats import ProcessHeartbeat
 from jobs.models.items import Item
 from jobs.models.jobs import Job
+from jobs.models.memberships import Membership
 from jobs.models.outbox import Delivery, Endpoint
 from jobs.models.phases import Phase, Tally
 from jobs.models.tickets import Ticket
 from jobs.models.tokens import TokenUse
-from jobs.models.workers import Membership, Worker, WorkerTally
+from jobs.models.workers import Worker, WorkerTally
 
 __all__ = [
     "BulkAct",

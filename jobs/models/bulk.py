@@ -10,8 +10,8 @@ from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 
-from jobs.models.events import REASON_LENGTH
 from jobs.models.jobs import projects_of
+from jobs.rules.limits import NAME_LENGTH, REASON_LENGTH
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -51,7 +51,7 @@ class BulkActQuerySet(models.QuerySet["BulkAct"]):
 class BulkAct(models.Model):
     """One confirmed act upon a fixed set of jobs, its `targets`, which are done one by one.
 
-    `act` is its slug; `scope` the part of each job that it is about, as the words of `operations.arguments.Scope`; `chosen` says
+    `act` is its slug; `scope` the part of each job that it is about, see `operations.arguments.Scope`; `chosen` says
     how the jobs were chosen; `back` is the list they were chosen in. `total` = done + unchanged + refused in the end;
     `changed` adds up what the verbs changed: items, phases or jobs. `worked_at` is when the last job was done.
     """
@@ -59,14 +59,14 @@ class BulkAct(models.Model):
     account = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
-    actor = models.CharField(max_length=200)
+    actor = models.CharField(max_length=NAME_LENGTH)
     act = models.CharField(max_length=20)
     scope = models.JSONField(default=dict, blank=True)
     chosen = models.CharField(max_length=WORDS_LENGTH, blank=True, default="")
     reason = models.CharField(max_length=REASON_LENGTH, blank=True, default="")
     back = models.TextField(blank=True, default="")
     status = models.CharField(max_length=8, choices=[(s, s.capitalize()) for s in BulkStatus], default="running")
-    ended_by = models.CharField(max_length=200, blank=True, default="")
+    ended_by = models.CharField(max_length=NAME_LENGTH, blank=True, default="")
 
     total = models.PositiveIntegerField()
     done = models.PositiveIntegerField(default=0)
@@ -135,7 +135,7 @@ class BulkTarget(models.Model):
 
     bulk = models.ForeignKey(BulkAct, on_delete=models.CASCADE, related_name="targets", db_index=False)
     job_id = models.BigIntegerField()
-    name = models.CharField(max_length=200)
+    name = models.CharField(max_length=NAME_LENGTH)
     states = models.CharField(max_length=16)
     items = models.JSONField(null=True, blank=True)
     was = models.CharField(max_length=10)

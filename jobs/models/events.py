@@ -14,11 +14,10 @@ from django.db.models import Q
 from jobs.db import event_order
 from jobs.models.jobs import Job, projects_of
 from jobs.models.phases import Phase
+from jobs.rules.limits import EVENT_TYPE_LENGTH, NAME_LENGTH, REASON_LENGTH
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
-
-REASON_LENGTH = 2000
 
 
 class EventCounter(models.Model):
@@ -59,15 +58,15 @@ class Event(models.Model):
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="events")
     phase = models.ForeignKey(Phase, null=True, blank=True, on_delete=models.CASCADE, related_name="events")
     run = models.PositiveIntegerField(null=True, blank=True)
-    type = models.CharField(max_length=120)
+    type = models.CharField(max_length=EVENT_TYPE_LENGTH)
     outward = models.BooleanField(default=False)
     at = models.DateTimeField()
     account = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
-    actor = models.CharField(max_length=200, blank=True, default="")
-    reason = models.CharField(max_length=2000, blank=True, default="")
-    detail = models.CharField(max_length=2000, blank=True, default="")
+    actor = models.CharField(max_length=NAME_LENGTH, blank=True, default="")
+    reason = models.CharField(max_length=REASON_LENGTH, blank=True, default="")
+    detail = models.CharField(max_length=REASON_LENGTH, blank=True, default="")
     data = models.JSONField(default=dict, blank=True)
 
     objects = EventQuerySet.as_manager()
@@ -140,7 +139,7 @@ class InboxMessage(models.Model):
     source = models.CharField(max_length=120)
     event_id = models.UUIDField(null=True, blank=True)
     digest = models.CharField(max_length=64)
-    type = models.CharField(max_length=120, blank=True, default="")
+    type = models.CharField(max_length=EVENT_TYPE_LENGTH, blank=True, default="")
     payload = models.JSONField(default=dict, blank=True)
     status = models.CharField(max_length=8, choices=[(s, s.capitalize()) for s in InboxStatus], default="applied")
     reason = models.CharField(max_length=REASON_LENGTH, blank=True, default="")

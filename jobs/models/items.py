@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from datetime import datetime
 from hashlib import blake2b
@@ -10,13 +11,13 @@ from typing import Any, Self
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Func, Q, Value
+from django.db.models.lookups import In
 from django.db.models.sql.where import WhereNode
 
 from jobs.models.phases import Phase
 from jobs.rules.error_fingerprints import signature
+from jobs.rules.limits import CHECKSUM_LENGTH, ERROR_LENGTH, KEY_LENGTH, NAME_LENGTH, SPLIT_LENGTH, WORKER_LENGTH
 from jobs.rules.statuses import ItemStatus
-
-ERROR_LENGTH = 500
 
 # Columns as expressions, each of which only one index holds. PostgreSQL's planner does not know a phase that is newer
 # than its statistics: it believes that no item fits, so that any index with a plain column looks good. It would take
@@ -40,6 +41,16 @@ class _Guard(WhereNode):
         return f"CASE WHEN {sql} THEN true ELSE false END", parameters
 
 
+class _OneOf(In):
+    """Values of a list of any length; SQLite takes some 32,000 parameters, so there the list is one of them."""
+
+    def process_rhs(self, compiler: Any, connection: Any) -> Any:
+        """The list, as JSON on SQLite."""
+        if connection.vendor == "sqlite":
+            return "(SELECT value FROM json_each(%s))", [json.dumps(self.rhs)]
+        return super().process_rhs(compiler, connection)
+
+
 class ItemQuerySet(models.QuerySet["Item"]):
     """Items, in the words of an operator."""
 
@@ -59,7 +70,7 @@ class ItemQuerySet(models.QuerySet["Item"]):
         """Those with these ids. The conditions so far become a guard: only the ids can choose the plan."""
         found = self.all()
         found.query.where = WhereNode([_Guard([found.query.where])])
-        return found.filter(pk__in=list(ids))
+        return found.filter(_OneOf(F("pk"), list(ids)))
 
     def in_status(self, status: str) -> Self:
         """Those of one status within a phase, by the index of the phase.
@@ -102,16 +113,16 @@ class Item(models.Model):
     """
 
     phase = models.ForeignKey(Phase, on_delete=models.CASCADE, related_name="items", db_index=False)
-    key = models.CharField(max_length=1024)
+    key = models.CharField(max_length=KEY_LENGTH)
     key_digest = models.CharField(max_length=32, editable=False)
-    label = models.CharField(max_length=200, blank=True, default="")
-    split = models.CharField(max_length=64, blank=True, default="")
+    label = models.CharField(max_length=NAME_LENGTH, blank=True, default="")
+    split = models.CharField(max_length=SPLIT_LENGTH, blank=True, default="")
     payload = models.JSONField(default=dict, blank=True)
 
     status = models.CharField(max_length=10, choices=[(s, s.capitalize()) for s in ItemStatus], default="pending")
     attempt = models.PositiveIntegerField(default=0)
     tries = models.PositiveIntegerField(default=0)
-    worker = models.CharField(max_length=128, blank=True, default="")
+    worker = models.CharField(max_length=WORKER_LENGTH, blank=True, default="")
     account = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", db_index=False
     )
@@ -120,7 +131,7 @@ class Item(models.Model):
     error = models.CharField(max_length=ERROR_LENGTH, blank=True, default="")
     signature = models.CharField(max_length=ERROR_LENGTH, blank=True, default="")
     result = models.JSONField(default=dict, blank=True)
-    checksum = models.CharField(max_length=200, blank=True, default="")
+    checksum = models.CharField(max_length=CHECKSUM_LENGTH, blank=True, default="")
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 

@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.urls import reverse
 
 from jobs.rules import pipelines
-from jobs.rules.progress import STAGE_LENGTH
+from jobs.rules.limits import CODE_LENGTH, NAME_LENGTH, PROJECT_LENGTH, STAGE_LENGTH
 from jobs.rules.statuses import FINISHED_JOB, UNFINISHED_JOB, Held, JobStatus, Stuck
 
 if TYPE_CHECKING:
@@ -88,9 +88,9 @@ class Job(models.Model):
     deleted, portion by portion, and `Job.objects` does not find it any more.
     """
 
-    name = models.CharField(max_length=200, unique=True)
-    kind = models.CharField(max_length=100)
-    project = models.CharField(max_length=128, blank=True, default="")
+    name = models.CharField(max_length=NAME_LENGTH, unique=True)
+    kind = models.CharField(max_length=CODE_LENGTH)
+    project = models.CharField(max_length=PROJECT_LENGTH, blank=True, default="")
     metadata = models.JSONField(default=dict, blank=True)
     threshold = models.PositiveSmallIntegerField(null=True, blank=True)
     account = models.ForeignKey(

@@ -12,8 +12,8 @@ from django.db.models import Q
 
 from jobs.models.events import Event
 from jobs.models.jobs import Job
+from jobs.rules.limits import ERROR_LENGTH, NAME_LENGTH, PROJECT_LENGTH, URL_LENGTH
 
-ERROR_LENGTH = 500
 DEFAULT_TYPES = ("*.completed",)
 
 
@@ -54,16 +54,16 @@ class Endpoint(models.Model):
     the endpoint rests (it asked for a pause, or was not reached) no deliverer does.
     """
 
-    name = models.CharField(max_length=200, blank=True, default="")
+    name = models.CharField(max_length=NAME_LENGTH, blank=True, default="")
     kind = models.CharField(max_length=7, choices=[(k, k.capitalize()) for k in EndpointKind], default="webhook")
-    url = models.CharField(max_length=2000)
+    url = models.CharField(max_length=URL_LENGTH)
     types = models.JSONField(default=default_types, blank=True)
-    project = models.CharField(max_length=128, blank=True, default="")
+    project = models.CharField(max_length=PROJECT_LENGTH, blank=True, default="")
     secret = models.CharField(max_length=200, blank=True, default="")
     previous_secret = models.CharField(max_length=200, blank=True, default="")
     previous_until = models.DateTimeField(null=True, blank=True)
     active = models.BooleanField(default=True)
-    disabled_reason = models.CharField(max_length=500, blank=True, default="")
+    disabled_reason = models.CharField(max_length=ERROR_LENGTH, blank=True, default="")
     account = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )

@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from jobs.models.jobs import Job
+from jobs.rules.limits import CODE_LENGTH, ERROR_LENGTH, NAME_LENGTH, TEMPLATE_LENGTH
 from jobs.rules.progress import Counts, PhaseState
 from jobs.rules.statuses import OPEN_PHASE, CompletedBy, JobStatus, PhaseStatus, Shortfall, Trigger
 
@@ -48,11 +49,11 @@ class Phase(models.Model):
     """
 
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="phases")
-    code = models.CharField(max_length=100)
+    code = models.CharField(max_length=CODE_LENGTH)
     position = models.PositiveIntegerField()
-    asset_type = models.CharField(max_length=100, blank=True, default="")
-    label = models.CharField(max_length=200)
-    stage = models.CharField(max_length=500)
+    asset_type = models.CharField(max_length=CODE_LENGTH, blank=True, default="")
+    label = models.CharField(max_length=NAME_LENGTH)
+    stage = models.CharField(max_length=TEMPLATE_LENGTH)
     weight = models.PositiveBigIntegerField(default=100)
     threshold = models.PositiveSmallIntegerField()
     trigger = models.CharField(max_length=12, choices=[(t, t) for t in Trigger])
@@ -78,7 +79,7 @@ class Phase(models.Model):
 
     partial = models.BooleanField(default=False)
     completed_by = models.CharField(max_length=9, choices=[(c, c) for c in CompletedBy], blank=True, default="")
-    error = models.CharField(max_length=500, blank=True, default="")
+    error = models.CharField(max_length=ERROR_LENGTH, blank=True, default="")
     current_item_id = models.BigIntegerField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     completed_at = models.DateTimeField(null=True, blank=True)

@@ -12,8 +12,8 @@ from django.urls import reverse
 
 from jobs.models.items import Item
 from jobs.models.jobs import Job
+from jobs.rules.limits import REASON_LENGTH, VERSION_LENGTH, WORKER_LENGTH
 
-VERSION_LENGTH = 100
 SLOT_MINUTES = 5
 INTERVAL = timedelta(seconds=30)  # between the heartbeats of a worker, a third of the default lease
 ALIVE, SILENT = 2 * INTERVAL, 10 * INTERVAL
@@ -65,13 +65,13 @@ class Worker(models.Model):
     `failed_in_a_row` counts the failures that it has reported since its last success.
     """
 
-    name = models.CharField(max_length=128, unique=True)
+    name = models.CharField(max_length=WORKER_LENGTH, unique=True)
     account = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
     seen_at = models.DateTimeField()
     job = models.ForeignKey(Job, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
-    message = models.CharField(max_length=2000, blank=True, default="")
+    message = models.CharField(max_length=REASON_LENGTH, blank=True, default="")
     version = models.CharField(max_length=VERSION_LENGTH, blank=True, default="")
     failed_in_a_row = models.BigIntegerField(default=0)
 
@@ -92,7 +92,7 @@ class Worker(models.Model):
 class WorkerTally(models.Model):
     """What a worker, by its name, settled in the five minutes from `slot` on: what was applied of its reports."""
 
-    worker = models.CharField(max_length=128)
+    worker = models.CharField(max_length=WORKER_LENGTH)
     slot = models.DateTimeField()
     done = models.BigIntegerField(default=0)
     failed = models.BigIntegerField(default=0)
@@ -110,16 +110,3 @@ class WorkerTally(models.Model):
 def slot_of(moment: datetime) -> datetime:
     """The five minutes in which this moment is."""
     return moment.replace(minute=moment.minute - moment.minute % SLOT_MINUTES, second=0, microsecond=0)
-
-
-class Membership(models.Model):
-    """Limits an account to a project; an account without memberships sees every project."""
-
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
-    project = models.CharField(max_length=128)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["user", "project"], name="membership_once")]
-
-    def __str__(self) -> str:
-        return f"{self.user} in {self.project}"

@@ -7,14 +7,13 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-MOST_ITEMS = 5000
-LARGEST_INTEGER = 2**53
+from jobs.rules.limits import CODE_LENGTH, ERROR_LENGTH, LARGEST_INTEGER, MOST_ITEMS, REASON_LENGTH
 
 Percentage = Annotated[int, Meta(ge=0, le=100)]
-Code = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$(?!\n)")]
-AnyCode = Annotated[str, Meta(max_length=100)]
-Reason = Annotated[str, Meta(max_length=2000)]
-Fingerprint = Annotated[str, Meta(max_length=500)]
+Code = Annotated[str, Meta(min_length=1, max_length=CODE_LENGTH, pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$(?!\n)")]
+AnyCode = Annotated[str, Meta(max_length=CODE_LENGTH)]
+Reason = Annotated[str, Meta(max_length=REASON_LENGTH)]
+Fingerprint = Annotated[str, Meta(max_length=ERROR_LENGTH)]
 Ids = Annotated[list[Annotated[int, Meta(ge=0, le=LARGEST_INTEGER)]], Meta(max_length=MOST_ITEMS)]
 RestartScope = Literal["all", "failed"]
 

@@ -16,7 +16,8 @@ from jobs.models.jobs import projects_of
 from jobs.operations.arguments import ActInput, Scope
 from jobs.rules.errors import BadInput, Conflict, NotFound, NotPermitted, WrongState
 from jobs.rules.formatting import pluralize
-from jobs.rules.statuses import JobStatus
+from jobs.rules.limits import REASON_LENGTH
+from jobs.rules.statuses import ItemStatus, JobStatus
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     # An account; or an actor with a name of its own; or None for the system, which needs no permission.
     By = User | Actor | None
 
-REASON_LENGTH = 2000
 UNFINISHED = (JobStatus.PENDING, JobStatus.PROCESSING, JobStatus.PAUSED)
 NOT_CANCELLED = (*UNFINISHED, JobStatus.FAILED, JobStatus.COMPLETED)
 
@@ -91,6 +91,7 @@ class Operation(ABC):
     form_fields     arguments that the confirmation page asks for
     item_label      button for selected items; empty where the act is not about single items
     item_effect     what the act does to one item, for the item's page
+    item_states     the statuses of items that the act can change
     on_whole_job    offered for a job as a whole
     nothing         why the act would change nothing
     type_name       the operator types the job's name to confirm; `type_count` the number of jobs of a bulk act
@@ -114,6 +115,7 @@ class Operation(ABC):
     form_fields: ClassVar[tuple[str, ...]] = ()
     item_label: ClassVar[str] = ""
     item_effect: ClassVar[str] = ""
+    item_states: ClassVar[tuple[ItemStatus, ...]] = tuple(ItemStatus)
     on_whole_job: ClassVar[bool] = True
     nothing: ClassVar[str] = ""
     type_name: ClassVar[bool] = False
@@ -133,6 +135,11 @@ class Operation(ABC):
     def permission(self) -> str:
         """The permission that the act needs."""
         return f"jobs.{self.codename}"
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The arguments that every call gives."""
+        return tuple(field.encode_name for field in msgspec.structs.fields(self.Arguments) if field.required)
 
     # --- doing it ------------------------------------------------------------------------------------
 

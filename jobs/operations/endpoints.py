@@ -27,6 +27,7 @@ from jobs.outbox.endpoint_leases import end_rest
 from jobs.outbox.url_policy import check_url
 from jobs.rules import names
 from jobs.rules.errors import BadInput, Conflict, NotFound, NotPermitted
+from jobs.rules.limits import EVENT_TYPE_LENGTH
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -35,7 +36,6 @@ BROKER_URL = "amqp"
 PREFIX = "whsec_"
 SECRET_BYTES = range(24, 65)
 MOST_TYPES = 100
-TYPE_LENGTH = 120
 ROTATION = timedelta(days=1)
 
 
@@ -171,8 +171,8 @@ def try_endpoint(endpoint: Endpoint, *, actor: User | None) -> Outcome:
 def check_types(types: Sequence[str]) -> list[str]:
     """Patterns over the types of events; BadInput if there are none or one is too long."""
     found = list(dict.fromkeys(types))
-    if not 0 < len(found) <= MOST_TYPES or not all(0 < len(each.strip()) <= TYPE_LENGTH for each in found):
-        raise BadInput({"types": f"One to {MOST_TYPES} patterns of at most {TYPE_LENGTH} characters."})
+    if not 0 < len(found) <= MOST_TYPES or not all(0 < len(each.strip()) <= EVENT_TYPE_LENGTH for each in found):
+        raise BadInput({"types": f"One to {MOST_TYPES} patterns of at most {EVENT_TYPE_LENGTH} characters."})
     return found
 
 

@@ -45,6 +45,7 @@ class Release(Operation):
     example = {"all": True, "reason": "Storage is back."}
     item_label = "Release selected…"
     item_effect = "It can be claimed again; a late report of its last holder is stale."
+    item_states = (ItemStatus.PROCESSING,)
     nothing = "No worker holds an item without a live lease."
 
     def execute(self, change: Change, arguments: ReleaseInput) -> Act:

@@ -51,7 +51,7 @@ class Restart(Operation):
         first = change.phase_by_code(arguments.phase)
         if _nothing_to_restart(first, only=arguments.only):
             return Act(0, change.job, f"Phase {first.code} has nothing to restart.")
-        later = gated_after(change, first)
+        later = gated_after(change.phases[change.job.pk], first)
         changed = rerun(change, [first], only=arguments.only) + rerun(change, later)
         if change.job.held == Held.CANCELLED:
             change.job.held = ""

@@ -49,6 +49,7 @@ class Retry(Operation):
     example = {"error_signature": "Timeout after # s", "reason": "Storage is back."}
     item_label = "Retry selected…"
     item_effect = "It becomes pending again; its error is cleared."
+    item_states = (ItemStatus.FAILED,)
     nothing = "There is no failed item to retry."
 
     def execute(self, change: Change, arguments: RetryInput) -> Act:

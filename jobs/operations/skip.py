@@ -47,6 +47,7 @@ class Skip(Operation):
     item_label = "Skip selected…"
     item_effect = "It counts as done work from then on."
     on_whole_job = False
+    item_states = (ItemStatus.PENDING, ItemStatus.FAILED, ItemStatus.PROCESSING)
     nothing = "None of these items can be skipped."
 
     def execute(self, change: Change, arguments: SkipInput) -> Act:
@@ -59,7 +60,7 @@ class Skip(Operation):
         refused = refuse_others(fit, arguments.items, item_moves.states(every.with_ids(arguments.items), self.past))
         values = CLEARED | {"status": ItemStatus.SKIPPED, "finished_at": change.now}
         moved = 0
-        for was in (ItemStatus.PENDING, ItemStatus.FAILED, ItemStatus.PROCESSING):
+        for was in self.item_states:
             chosen = Item.objects.filter(status=was).with_ids(fit)
             moved += item_moves.move(change, chosen, was=was, now=ItemStatus.SKIPPED, values=values)
         if not moved:

@@ -15,9 +15,10 @@ from django.db.models import Exists, OuterRef
 from jobs.db import bulk_sql
 from jobs.db.deletion import PORTION
 from jobs.models import Delivery, Endpoint
-from jobs.models.outbox import ERROR_LENGTH, DeliveryStatus, EndpointKind
+from jobs.models.outbox import DeliveryStatus, EndpointKind
 from jobs.outbox.endpoint_leases import Due
 from jobs.outbox.messages import Outcome
+from jobs.rules.limits import ERROR_LENGTH
 
 log = structlog.get_logger(__name__)
 

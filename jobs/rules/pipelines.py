@@ -7,8 +7,9 @@ page shows it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from jobs.rules.errors import BadInput
@@ -64,7 +65,8 @@ class Kind:
     where a phase has completed, to write or announce what follows in the same change. `page` names the URL
     that shows a job of this kind (it takes the job's id), `list_page` that of a list of its own, which the
     navigation calls `plural`; the keys `g` and `key` lead there. A kind that is not `open` is created through its own
-    endpoint, `created_at`.
+    endpoint, `created_at`. `inbound` maps each type of event that the pipeline accepts to its handler (an
+    `EventHandler` of `jobs.inbox`). `contracts` is the folder of the JSON Schemas of its events.
     """
 
     code: str
@@ -79,13 +81,18 @@ class Kind:
     key: str = ""
     open: bool = True
     created_at: str = ""
+    inbound: Mapping[str, Any] = field(default_factory=dict)
+    contracts: Path | None = None
 
 
 _kinds: dict[str, Kind] = {}
 
 
 def register(kind: Kind) -> None:
-    """Add a pipeline; registering a code again replaces it."""
+    """Add a pipeline; registering a code again replaces it. ValueError where another accepts one of its events."""
+    others = {name for code, other in _kinds.items() if code != kind.code for name in other.inbound}
+    if shared := sorted(others & set(kind.inbound)):
+        raise ValueError(f"Another pipeline accepts {', '.join(shared)} already.")
     _kinds[kind.code] = kind
 
 
@@ -127,6 +134,21 @@ def label_of(code: str) -> str:
 def listed() -> list[Kind]:
     """The kinds that have a list of their own, by its name."""
     return sorted((kind for kind in _kinds.values() if kind.list_page), key=lambda kind: kind.plural)
+
+
+def accepting(type: str) -> tuple[Kind, Any] | None:
+    """Return the kind that accepts this type of event, with its handler; None where no kind does."""
+    return next(((kind, kind.inbound[type]) for kind in _kinds.values() if type in kind.inbound), None)
+
+
+def inbound_types() -> tuple[str, ...]:
+    """Return the types of events that are accepted, in alphabetical order."""
+    return tuple(sorted(name for kind in _kinds.values() for name in kind.inbound))
+
+
+def contract_folders() -> tuple[Path, ...]:
+    """Return the folders of JSON Schemas that the registered pipelines bring."""
+    return tuple(kind.contracts for kind in _kinds.values() if kind.contracts)
 
 
 def choices() -> list[tuple[str, str]]:

@@ -14,10 +14,10 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 
 from jobs.rules.formatting import clip
+from jobs.rules.limits import STAGE_LENGTH
 from jobs.rules.statuses import OPEN_PHASE, CompletedBy, Held, JobStatus, PhaseStatus, Shortfall, Stuck, Trigger
 
 RATE_WINDOW_MINUTES = 5
-STAGE_LENGTH = 600
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from math import isfinite
 from typing import Any
 
 from jobs.rules.errors import BadInput
+from jobs.rules.limits import LARGEST_INTEGER
 
 DEEPEST = 32
-LARGEST_INTEGER = 2**53
 # Only a body with one of these can hold a NUL, half a surrogate pair or an integer out of bounds.
 SUSPICIOUS = re.compile(rb"\\u0000|\\u[dD][89a-fA-F]|[\s:,\[-][0-9]{16}")
 HALF_PAIR = re.compile("[\ud800-\udfff]")

@@ -1,4 +1,4 @@
-"""The image tracker: the public names of an old SQLite tracker, over the verbs of workers and operators.
+"""Image tracker: the public names of an old SQLite tracker, on top of jobs and items.
 
     tracker = ProgressTracker()
     job_id = tracker.create_job("batch_001", paths, splits)

@@ -1,4 +1,4 @@
-"""What the tracker takes: its statuses, and the bounds of what callers give. Wrong values are a ValueError."""
+"""Arguments of the tracker: its statuses, and the limits of names, paths and numbers. Wrong values are a ValueError."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from enum import StrEnum
 
 from jobs.rules import names
 from jobs.rules.errors import BadInput
+from jobs.rules.limits import KEY_LENGTH, LARGEST_INTEGER, NAME_LENGTH, SPLIT_LENGTH
 from jobs.rules.statuses import ItemStatus
 from jobs.rules.strict_json import storable
 from jobs.tracking import NewItem
 
 UPLOAD = "upload"
 SUFFIX = f"/{UPLOAD}"
-LONGEST = {"name": 200 - len(SUFFIX), "image path": 1024, "split": 64}
-MOST_PENDING = 10_000
-MOST_NUMBER = 2**53
+MAX_LENGTHS = {"name": NAME_LENGTH - len(SUFFIX), "image path": KEY_LENGTH, "split": SPLIT_LENGTH}
+MAX_PENDING = 10_000
 
 
 class Status(StrEnum):
-    """Where an image or a batch stands, in the tracker's words."""
+    """Status of an image or a batch, as the tracker names it."""
 
     PENDING = "pending"
     PROCESSING = "processing"
@@ -39,35 +39,35 @@ STATUS_OF = {
 
 
 def new_images(paths: Sequence[str | os.PathLike[str]], splits: Sequence[str] | None) -> list[NewItem]:
-    """The images as items; without splits theirs is empty."""
+    """Return the images as items; without splits theirs is empty."""
     if splits is not None and len(splits) < len(paths):
-        raise ValueError(f"There are {len(paths)} image paths and {len(splits)} splits; give each image its split.")
+        raise ValueError(f"There are {len(paths)} image paths and {len(splits)} splits. Give one split for each image.")
     pairs = zip(paths, splits if splits is not None else [""] * len(paths), strict=False)
     return [
-        NewItem(bounded(path, what="image path"), split=bounded(split, what="split", empty=True))
+        NewItem(bounded(path, field="image path"), split=bounded(split, field="split", empty=True))
         for path, split in pairs
     ]
 
 
-def bounded(value: object, *, what: str, empty: bool = False) -> str:
-    """A text that both databases can keep, within its bounds; a name as it is stored."""
-    given = names.plain(str(value)) if what == "name" else str(value)
-    fault = fault_of(given, longest=LONGEST[what], empty=empty)
+def bounded(value: object, *, field: str, empty: bool = False) -> str:
+    """Return a text within its limits that both databases can store; a name in its stored form."""
+    given = names.plain(str(value)) if field == "name" else str(value)
+    fault = fault_of(given, longest=MAX_LENGTHS[field], empty=empty)
     if fault:
-        raise ValueError(f"The {what} {given[:80]!r} {fault}.")
-    return name_of(given) if what == "name" else given
+        raise ValueError(f"The {field} {given[:80]!r} {fault}.")
+    return name_of(given) if field == "name" else given
 
 
 def name_of(given: str) -> str:
-    """The name as it is stored; ValueError for a character that no name may have."""
+    """Return the name in its stored form; ValueError for a character that no name may have."""
     try:
         return names.clean(given, field="name")
     except BadInput as error:
-        raise ValueError(f"The name {given[:80]!r} is refused: {error.errors['name']}") from error
+        raise ValueError(f"The name {given[:80]!r} is not allowed: {error.errors['name']}") from error
 
 
 def fault_of(given: str, *, longest: int, empty: bool = False) -> str:
-    """What is wrong with a text, or nothing."""
+    """Return the fault of a text, or an empty text."""
     if not empty and not given.strip():
         return "is empty"
     if len(given) > longest:
@@ -78,19 +78,19 @@ def fault_of(given: str, *, longest: int, empty: bool = False) -> str:
 
 
 def sentence(error: object) -> str:
-    """An error's text without what a database refuses."""
+    """Return an error's text without characters that a database refuses."""
     return storable(str(error))
 
 
 def pending_limit(limit: object) -> int:
-    """How many images one fetch may bring: at least 1, at most 10,000."""
+    """Return the number of images that one fetch may return: at least 1, at most 10,000."""
     if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
-        raise ValueError(f"The limit is {limit!r}; it must be a whole number of at least 1.")
-    return min(limit, MOST_PENDING)
+        raise ValueError(f"Enter a limit of at least 1 as a whole number, not {limit!r}.")
+    return min(limit, MAX_PENDING)
 
 
-def number(value: object, *, what: str) -> int:
-    """A whole number from 0 on."""
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MOST_NUMBER:
-        raise ValueError(f"The {what} is {value!r}; it must be a whole number from 0 on.")
+def number(value: object, *, field: str) -> int:
+    """Return a whole number from 0 on; ValueError for anything else."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= LARGEST_INTEGER:
+        raise ValueError(f"Enter the {field} as a whole number from 0 on, not {value!r}.")
     return value

@@ -1,7 +1,7 @@
 """Checkpoints: the figures that `get_progress` shows, kept with the job until the next one.
 
-They live in the job's metadata under `checkpoint`, so they survive a restart, every process sees them, and REST and
-the pages show them too. The live counts are the phase's own.
+They are in the job's metadata under `checkpoint`, so they survive a restart, every process reads the same, and REST
+and the pages show them too. The live counts are the phase's own.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ KEY = "checkpoint"
 
 
 def take(job_id: int, *, worker: str) -> None:
-    """Keep the figures of this moment; equal ones change nothing. NotFound where the job is gone."""
+    """Store the present figures; equal ones change nothing. NotFound if the job was deleted."""
     with change_jobs([job_id], by=Actor(name=worker)) as change:
         figures = live(change.phases[job_id][0])
         if change.job.metadata.get(KEY) == figures:
@@ -26,13 +26,13 @@ def take(job_id: int, *, worker: str) -> None:
 
 
 def live(phase: Phase) -> dict[str, int]:
-    """The figures of a phase as they are."""
+    """Return the live figures of a phase."""
     total = phase.items_total if phase.expected is None else phase.expected
     return {"total": total, "processed": phase.done + phase.skipped, "error": phase.failed}
 
 
 def progress(job: Job) -> dict[str, Any]:
-    """The tracker's progress: the figures of the last checkpoint; the live ones of a job that never had one."""
+    """Return the figures of the last checkpoint, or the live ones of a job without a checkpoint."""
     figures = job.metadata.get(KEY) or live(job.phases.order_by("position")[0])
     total, processed, error = (figures[name] for name in ("total", "processed", "error"))
     return {

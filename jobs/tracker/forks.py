@@ -21,8 +21,8 @@ _shared: list[str] = []
 def check() -> None:
     """Raise RuntimeError in a child that inherited an open SQLite file.
 
-    SQLite counts the locks of a process in its memory, which the child has copied without the locks. What the child
-    wrote was lost as soon as the parent closed the file.
+    SQLite keeps the locks of a process in its memory. A forked child copies that memory, but does not own the locks:
+    its writes are lost as soon as the parent closes the file.
     """
     if _shared:
         raise RuntimeError(
@@ -41,7 +41,7 @@ def close_files() -> None:
 
 
 def abandon() -> None:
-    """Leave the connections of the parent to the parent, without a word to the server."""
+    """Drop the connections of the parent without a message to the server."""
     for wrapper in connections.all(initialized_only=True):
         _abandon(wrapper)
         del connections[wrapper.alias]
@@ -50,7 +50,7 @@ def abandon() -> None:
 
 
 def _abandon(wrapper: BaseDatabaseWrapper) -> None:
-    """Keep it and its pool from being closed by the garbage collector, and end its access to the socket."""
+    """Keep a connection and its pool from being closed by the garbage collector, and end its access to the socket."""
     _abandoned.append(wrapper)
     if wrapper.vendor != "postgresql":
         return

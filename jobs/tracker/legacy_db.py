@@ -1,4 +1,4 @@
-"""A database file of the old tracker, read as it is: columns may be missing and rows damaged. Knows no Django."""
+"""Database file of the old tracker. Columns may be missing and rows damaged. Imports no Django."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from typing import Any
 from jobs.rules.statuses import ItemStatus
 
 TABLES = {"jobs": ("id", "name"), "images": ("job_id", "image_path")}
-# A path or number that comes twice counts once, in the furthest of its statuses.
+# A repeated path or number counts once, with the status that comes last here.
 RANKED = (ItemStatus.PENDING, ItemStatus.PROCESSING, ItemStatus.FAILED, ItemStatus.COMPLETED)
 RANKS = {"completed": 3, "done": 3, "uploaded": 3, "error": 2, "failed": 2, "processing": 1}
 FETCHED = 5000
 
 
 class NotATracker(ValueError):
-    """The file is no database of the old tracker; the text is a sentence."""
+    """Error for a file that is not a database of the old tracker; the text is a sentence."""
 
 
 class Unreadable(NotATracker):
-    """A part of the file is damaged; the text is a sentence that names the part."""
+    """Error for a damaged part of the file; the text is a sentence that names the part."""
 
 
 @dataclass(frozen=True, slots=True)
 class OldJob:
-    """A row of `jobs`; `processed` and `errors` are the counters that the old tracker kept beside its images."""
+    """Row of `jobs`; `processed` and `errors` are the counters that the old tracker kept beside its images."""
 
     id: int
     name: str
@@ -41,7 +41,7 @@ class OldJob:
 
 @dataclass(frozen=True, slots=True)
 class OldRow:
-    """An image (`key` is its path) or an upload batch (`key` is its number, `count` its images)."""
+    """Image (`key` is its path) or upload batch (`key` is its number, `count` its images)."""
 
     key: str
     split: str
@@ -52,7 +52,7 @@ class OldRow:
 
 
 class OldFile:
-    """The tables of the old tracker."""
+    """Tables of the old tracker."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -60,10 +60,10 @@ class OldFile:
         for table, needed in TABLES.items():
             for column in needed:
                 if column not in self._columns[table]:
-                    raise NotATracker(f"It has no column {column} in a table {table}, so it is no tracker database.")
+                    raise NotATracker(f"It has no column {column} in a table {table}, so it is not a tracker database.")
 
     def jobs(self) -> list[OldJob]:
-        """Every job, in the order of the ids."""
+        """Return every job, ordered by id."""
         names = ("id", "name", "created_at", "updated_at", "processed_count", "error_count")
         columns = ", ".join(self._column("jobs", name) for name in names)
         rows = self._connection.execute(f"SELECT {columns} FROM jobs ORDER BY id")
@@ -73,31 +73,31 @@ class OldFile:
         ]
 
     def images(self, job: OldJob) -> Iterator[OldRow]:
-        """The images of a job, each path once."""
+        """Yield the images of a job, each path once."""
         return self._rows("images", job, key="image_path", at="processed_at")
 
     def batches(self, job: OldJob) -> Iterator[OldRow]:
-        """The upload batches of a job, each number once."""
+        """Yield the upload batches of a job, each number once."""
         if not {"job_id", "batch_number"} <= self._columns["upload_batches"]:
             return iter(())
         return self._rows("upload_batches", job, key="batch_number", at="uploaded_at")
 
     def image_counts(self, job: OldJob) -> Counter[ItemStatus]:
-        """How many paths there are in each status."""
+        """Count the image paths in each status."""
         return self._counts("images", job, key="image_path")
 
     def batch_counts(self, job: OldJob) -> Counter[ItemStatus]:
-        """How many batch numbers there are in each status."""
+        """Count the batch numbers in each status."""
         if not {"job_id", "batch_number"} <= self._columns["upload_batches"]:
             return Counter()
         return self._counts("upload_batches", job, key="batch_number")
 
     def images_of_no_job(self) -> int:
-        """Images whose job is missing."""
+        """Count the images whose job is missing."""
         sql = "SELECT COUNT(*) FROM images WHERE job_id IS NULL OR job_id NOT IN (SELECT id FROM jobs)"
         return int(self._connection.execute(sql).fetchone()[0])
 
-    # --- the SQL -------------------------------------------------------------------------------------
+    # --- queries -------------------------------------------------------------------------------------
 
     def _rows(self, table: str, job: OldJob, *, key: str, at: str) -> Iterator[OldRow]:
         order = "id" if "id" in self._columns[table] else "rowid"
@@ -115,7 +115,7 @@ class OldFile:
         return Counter({RANKED[rank]: number for rank, number in rows})
 
     def _read(self, table: str, job: OldJob, sql: str) -> Iterator[tuple[Any, ...]]:
-        """The rows of a job; Unreadable where a page of the file is damaged."""
+        """Yield the rows of a job; Unreadable if a page of the file is damaged."""
         try:
             cursor = self._connection.execute(sql, [job.id])
             while rows := cursor.fetchmany(FETCHED):
@@ -139,7 +139,7 @@ class OldFile:
 
 @contextmanager
 def opened(path: Path) -> Iterator[OldFile]:
-    """The file, read only. NotATracker where it is no such database or cannot be read to its end."""
+    """Open the file read only; NotATracker if it is no such database or cannot be read."""
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
             connection.text_factory = lambda raw: raw.decode(errors="surrogateescape")

@@ -1,4 +1,4 @@
-"""Bringing a job of the old tracker in. Doing it again changes nothing, and goes on where it was cut off."""
+"""Import of a job of the old tracker. A repetition changes nothing, and continues an interrupted import."""
 
 from __future__ import annotations
 
@@ -14,24 +14,25 @@ from jobs import tracking
 from jobs.change import Actor
 from jobs.models import Item, Phase
 from jobs.rules import names, pipelines
+from jobs.rules.limits import LARGEST_INTEGER
 from jobs.rules.pipelines import KindOptions
 from jobs.rules.statuses import ItemStatus
 from jobs.tracker import checkpoints, uploads
-from jobs.tracker.arguments import LONGEST, fault_of, sentence
+from jobs.tracker.arguments import MAX_LENGTHS, fault_of, sentence
 from jobs.tracker.legacy_db import OldFile, OldJob, OldRow
 from jobs.tracking import NewItem, Result
 
 T = TypeVar("T")
 BY = Actor(name="import_tracker")
-AT_ONCE = 5000
-LONGEST_TIME = 100
+BATCH_SIZE = 5000
+MAX_TIME_LENGTH = 100
 
 
 @dataclass(slots=True)
 class Imported:
-    """What the file says of a job and what is here: images and batches by status, and what was left out and why.
+    """Counts of a job by status, in the file and on this site, and a sentence for each row that was left out.
 
-    Without a name of its own (`is_named`) the whole job is left out.
+    A job without a usable name of its own (`is_named`) is left out.
     """
 
     job: OldJob
@@ -44,31 +45,31 @@ class Imported:
 
     @property
     def is_equal(self) -> bool:
-        """Is everything here as the file says?"""
+        """Do the counts of this site equal those of the file?"""
         return (self.images, self.batches, self.left_out) == (self.images_here, self.batches_here, [])
 
 
 def survey(file: OldFile, job: OldJob) -> Imported:
-    """What the file says of a job, and what of it cannot be brought in. Unreadable where its rows are damaged."""
+    """Count a job's rows in the file and note what cannot be imported. Unreadable if its rows are damaged."""
     found = Imported(job, file.image_counts(job), file.batch_counts(job))
-    fault = fault_of(job.name.strip(), longest=LONGEST["name"]) or names.fault_of(job.name)
+    fault = fault_of(job.name.strip(), longest=MAX_LENGTHS["name"]) or names.fault_of(job.name)
     if fault:
         found.left_out.append(f"Job {job.id} is left out: its name {job.name[:40]!a} {fault}.")
         found.is_named = False
         return found
     found.job = job = replace(job, name=names.plain(job.name))
     for row in file.images(job):
-        fault = fault_of(row.key, longest=LONGEST["image path"])
+        fault = fault_of(row.key, longest=MAX_LENGTHS["image path"])
         if fault:
             found.left_out.append(f"{job.name}: an image is left out: its path {row.key[:40]!a} {fault}.")
     for row in file.batches(job):
         if not _is_batch(row):
-            found.left_out.append(f"{job.name}: a batch is left out: {row.key[:40]!a} is no batch number.")
+            found.left_out.append(f"{job.name}: a batch is left out: {row.key[:40]!a} is not a batch number.")
     return found
 
 
 def bring_in(file: OldFile, found: Imported) -> None:
-    """Create the job or find it, add what it lacks, report what the file says, and count what is here then.
+    """Create or find the job, add missing items, report the statuses of the file, and count the result.
 
     Refused as `tracking.create_job` refuses.
     """
@@ -85,7 +86,7 @@ def bring_in(file: OldFile, found: Imported) -> None:
 
 
 def _list_images(file: OldFile, job: OldJob) -> Phase:
-    """The phase with every image listed. It expects all of them from the first on, so it cannot finish before."""
+    """Create the phase with every image. It expects all of them at once, so it cannot finish before the end."""
     total = sum(1 for _ in _images(file, job))
     portions = _portions(map(_new_image, _images(file, job)))
     [spec] = pipelines.get("generic").build(KindOptions())
@@ -104,7 +105,7 @@ def _list_images(file: OldFile, job: OldJob) -> Phase:
 
 
 def _report(phase: Phase, rows: Iterable[OldRow]) -> None:
-    """Tell what became of the rows; what has been worked on here since is not undone."""
+    """Report the statuses of the rows. Items that were settled on this site since stay as they are."""
     settled = (_result(row) for row in rows if row.status != ItemStatus.PENDING)
     for portion in _portions(settled):
         tracking.report(phase, results=portion, leased=False, by=BY)
@@ -117,11 +118,11 @@ def _result(row: OldRow) -> Result:
 
 
 def _images(file: OldFile, job: OldJob) -> Iterator[OldRow]:
-    return (row for row in file.images(job) if not fault_of(row.key, longest=LONGEST["image path"]))
+    return (row for row in file.images(job) if not fault_of(row.key, longest=MAX_LENGTHS["image path"]))
 
 
 def _new_image(row: OldRow) -> NewItem:
-    return NewItem(row.key, split=sentence(row.split)[: LONGEST["split"]])
+    return NewItem(row.key, split=sentence(row.split)[: MAX_LENGTHS["split"]])
 
 
 def _new_batch(row: OldRow) -> NewItem:
@@ -129,8 +130,8 @@ def _new_batch(row: OldRow) -> NewItem:
 
 
 def _time(at: str | None) -> str | None:
-    """A time as the file has it: any text, without what a database refuses."""
-    return None if at is None else sentence(at)[:LONGEST_TIME]
+    """Return a time as text, without characters that a database refuses."""
+    return None if at is None else sentence(at)[:MAX_TIME_LENGTH]
 
 
 def _is_batch(row: OldRow) -> bool:
@@ -138,11 +139,11 @@ def _is_batch(row: OldRow) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int) and 0 <= value <= 2**53
+    return isinstance(value, int) and 0 <= value <= LARGEST_INTEGER
 
 
 def _counted(phase: Phase) -> Counter[ItemStatus]:
-    """The items that are here by status, a skipped one as completed."""
+    """Count the items of this site by status; skipped ones count as completed."""
     found: Counter[ItemStatus] = Counter()
     rows = Item.objects.filter(phase=phase).order_by().values_list("status").annotate(number=Count("pk"))
     for status, number in rows:
@@ -152,5 +153,5 @@ def _counted(phase: Phase) -> Counter[ItemStatus]:
 
 def _portions(values: Iterator[T] | Iterable[T]) -> Iterator[list[T]]:
     stream = iter(values)
-    while portion := list(islice(stream, AT_ONCE)):
+    while portion := list(islice(stream, BATCH_SIZE)):
         yield portion

@@ -1,4 +1,4 @@
-"""Marks: each is a report of named items, durable when the call returns."""
+"""Marks: reports of named items, durable when the call returns."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from jobs.rules.statuses import ItemStatus, Outcome
 from jobs.tracker.arguments import UPLOAD
 from jobs.tracking import Result
 
-AT_ONCE = 1000
-TAKEN = (Outcome.APPLIED, Outcome.DUPLICATE)
+BATCH_SIZE = 1000
+MARKED = (Outcome.APPLIED, Outcome.DUPLICATE)
 log = structlog.get_logger(__name__)
 
 
 class Named(NamedTuple):
-    """An item as its report names it."""
+    """Item as its report names it."""
 
     id: int
     key: str
@@ -32,39 +32,39 @@ class Named(NamedTuple):
 
 
 def images() -> ItemQuerySet:
-    """Every item that is no upload batch."""
+    """Return every item that is not an upload batch."""
     return Item.objects.exclude(phase__code=UPLOAD)
 
 
 def batches() -> ItemQuerySet:
-    """The items that are upload batches."""
+    """Return the items that are upload batches."""
     return Item.objects.filter(phase__code=UPLOAD)
 
 
-def find(among: ItemQuerySet, ids: Sequence[int], *, what: str) -> list[Named]:
-    """The items of these ids in their order, each once; KeyError names the first one that is missing."""
+def find(among: ItemQuerySet, ids: Sequence[int], *, kind: str) -> list[Named]:
+    """Return the items of these ids in their order, each once; KeyError names the first one that is missing."""
     wanted = list(dict.fromkeys(ids))
     found: dict[int, Named] = {}
-    # In portions, because SQLite bounds the number of parameters of a statement.
-    for start in range(0, len(wanted), AT_ONCE):
-        rows = among.filter(pk__in=wanted[start : start + AT_ONCE])
+    # In portions, because SQLite limits the number of parameters of a statement.
+    for start in range(0, len(wanted), BATCH_SIZE):
+        rows = among.filter(pk__in=wanted[start : start + BATCH_SIZE])
         found |= {row[0]: Named(*row) for row in rows.values_list("pk", "key", "phase_id", "phase__job_id")}
     missing = [pk for pk in wanted if pk not in found]
     if missing:
-        raise KeyError(f"There is no {what} {missing[0]}.")
+        raise KeyError(f"There is no {kind} {missing[0]}.")
     return [found[pk] for pk in wanted]
 
 
 def mark(items: Sequence[Named], status: ItemStatus, *, error: str = "", worker: str) -> list[int]:
-    """Report these items; the ids of those that are in this status now, and ours where it is `processing`.
+    """Report these items; return the ids of those that now have this status (and for `processing` this worker).
 
-    A thousand are one transaction for each phase. What was refused is logged with the reason.
+    Each thousand items of a phase are one transaction. Refusals are logged with their reason.
     """
-    taken: list[int] = []
+    marked: list[int] = []
     for phase, own in _by_phase(items).items():
-        for start in range(0, len(own), AT_ONCE):
-            taken += _report(phase, own[start : start + AT_ONCE], status, error=error, worker=worker)
-    return taken
+        for start in range(0, len(own), BATCH_SIZE):
+            marked += _report(phase, own[start : start + BATCH_SIZE], status, error=error, worker=worker)
+    return marked
 
 
 def _by_phase(items: Sequence[Named]) -> dict[Phase, list[Named]]:
@@ -77,11 +77,11 @@ def _by_phase(items: Sequence[Named]) -> dict[Phase, list[Named]]:
 def _report(phase: Phase, items: Sequence[Named], status: ItemStatus, *, error: str, worker: str) -> list[int]:
     results = [Result(item.key, status, error=error) for item in items]
     reported = tracking.report(phase, worker=worker, results=results, leased=False, by=Actor(name=worker))
-    taken = []
+    marked = []
     for item, answer in zip(items, reported.results, strict=True):
-        if answer.outcome in TAKEN:
-            taken.append(item.id)
+        if answer.outcome in MARKED:
+            marked.append(item.id)
         else:
             fields = {"outcome": str(answer.outcome), "detail": answer.detail}
             log.info("tracker.refused", job_id=item.job, item_id=item.id, mark=str(status), **fields)
-    return taken
+    return marked

@@ -1,4 +1,4 @@
-"""A locked database is waited for: four times, twice as long each time, then the error surfaces."""
+"""Retry of calls while the database is locked: four times, each wait twice as long, then the error is raised."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ log = structlog.get_logger(__name__)
 
 
 def retry_on_lock(call: Callable[P, R]) -> Callable[P, R]:
-    """Try again while the database is locked: 5 tries, with waits of 0.5, 1, 2 and 4 seconds between them.
+    """Retry a call while the database is locked: 5 tries, with waits of 0.5, 1, 2 and 4 seconds between them.
 
     Each try itself waits as long as the connection does (SQLite: the busy timeout). Inside a transaction
-    of the caller there is one try, because only its owner can begin a transaction anew. RuntimeError in a forked child
+    of the caller there is one try, because only the caller can restart it. RuntimeError in a forked child
     that cannot use the database.
     """
 

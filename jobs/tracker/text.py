@@ -1,4 +1,4 @@
-"""The tracker's report as a text. Pure: no Django, no database."""
+"""Text report of a tracker's job. Pure: no Django, no database."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ Split = Mapping[str, int]
 
 
 def report(name: str, splits: Mapping[str, Split]) -> str:
-    """The figures of a job of images, and of each of its splits that has any.
+    """Return the figures of a job of images, and of each of its splits that has any.
 
-    Processed in percent to one decimal, half up; `N stuck` where images are held.
+    Processed in percent to one decimal, half up; `N stuck` counts images in processing.
     """
     sums = {word: sum(split[word] for split in splits.values()) for word in ("total", "completed", "error", "pending")}
     share = percent(sums["completed"], sums["total"])
@@ -28,7 +28,7 @@ def report(name: str, splits: Mapping[str, Split]) -> str:
 
 
 def line(counts: Split) -> str:
-    """The figures of one split: `57 of 100 (57.0%), 2 errors, 4 stuck`."""
+    """Return the figures of one split: `57 of 100 (57.0%), 2 errors, 4 stuck`."""
     parts = [f"{counts['completed']} of {counts['total']} ({percent(counts['completed'], counts['total'])}%)"]
     parts += [f"{counts['error']} errors"] if counts["error"] else []
     parts += [f"{counts['processing']} stuck"] if counts["processing"] else []
@@ -36,6 +36,6 @@ def line(counts: Split) -> str:
 
 
 def percent(part: int, total: int) -> str:
-    """`66.7` for 2 of 3; nothing of nothing is all of it."""
+    """Return a percentage with one decimal: `66.7` for 2 of 3, and `100.0` for 0 of 0."""
     tenths = (part * 2000 + total) // (total * 2) if total else 1000
     return f"{tenths // 10}.{tenths % 10}"

@@ -1,4 +1,4 @@
-"""ProgressTracker: what scripts call."""
+"""ProgressTracker, the class that scripts use."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ MARKS = {status: item for item, status in STATUS_OF.items() if item != ItemStatu
 
 
 class ProgressTracker:
-    """Tracks images that are processed one by one, over any number of processes.
+    """Progress of images that are processed one by one, over any number of processes.
 
-    Every mark is durable when the call returns. A locked database is waited for, see `patience.patient`.
+    Every mark is durable when the call returns. Calls wait for a locked database, see `retry_on_lock`.
     One tracker may be shared by threads and by forked children; each counts as a worker of its own. In a child of a
-    process in which another thread had the SQLite file open, each call raises RuntimeError and says what to do.
+    process in which another thread had the SQLite file open, each call raises RuntimeError that says how to avoid it.
     """
 
     def __init__(self, db_path: str | os.PathLike[str] | None = None, *, worker: str = "") -> None:
-        """`db_path` is taken for the sake of old scripts and not used: the database is the site's.
+        """Create a tracker. `db_path` is accepted from old scripts and not used: the database is the site's.
 
         `worker` is shown to operators as the holder of images; by default the machine's name and a random number.
         """
@@ -47,7 +47,7 @@ class ProgressTracker:
 
     @property
     def worker(self) -> str:
-        """Who holds what the calling thread marks: in its own process and thread the plain name."""
+        """Name of the calling thread as a worker: the plain name in the tracker's own process and thread."""
         process, thread = caller = os.getpid(), threading.get_native_id()
         return self._worker if caller == self._owner else f"{self._worker}.{process}.{thread}"
 
@@ -57,12 +57,12 @@ class ProgressTracker:
     def create_job(
         self, name: str, image_paths: Sequence[str | os.PathLike[str]], splits: Sequence[str] | None = None
     ) -> int:
-        """Create the job, or find the one of this name and add the paths that it lacks; its id.
+        """Create the job, or find the one of this name and add missing paths; return its id.
 
-        The job appears with all its images or not at all. New images begin a new run of a finished job.
-        ValueError where there are fewer splits than paths, and for a text out of bounds.
+        The job appears with all its images or not at all. New images start a new run of a finished job.
+        ValueError for fewer splits than paths, and for a text outside its limits.
         """
-        name = bounded(name, what="name")
+        name = bounded(name, field="name")
         images = new_images(image_paths, splits)
         with unit_of_work():
             job = tracking.create_job(name=name, items=images, reopen=True, by=Actor(name=self.worker)).job
@@ -71,16 +71,16 @@ class ProgressTracker:
 
     @retry_on_lock
     def get_job_id(self, name: str) -> int | None:
-        """The id of the job of this name, or None."""
+        """Return the id of the job of this name, or None."""
         return Job.objects.filter(name=names.plain(name)).values_list("pk", flat=True).first()
 
     # --- images --------------------------------------------------------------------------------------
 
     @retry_on_lock
     def get_pending_images(self, job_id: int, limit: int = 100) -> list[tuple[int, Path, str]]:
-        """Up to `limit` (at most 10,000) pending images in their order: (id, path, split). Nothing is claimed.
+        """Return up to `limit` (at most 10,000) pending images in their order: (id, path, split). Nothing is claimed.
 
-        Another worker may get the same ones; `mark_processing` says whose each is.
+        Another worker may get the same ones; `mark_processing` decides whose each is.
         """
         most = pending_limit(limit)
         phase = _images_phase(job_id)
@@ -94,39 +94,39 @@ class ProgressTracker:
     @overload
     def mark_processing(self, image_ids: Sequence[int]) -> list[int]: ...
     def mark_processing(self, image_ids: int | Sequence[int]) -> bool | list[int]:
-        """Take pending images; the ids of those that are ours now. Others are held by another worker or settled.
+        """Take pending images; return the ids of those that this worker got. Others are held or settled.
 
-        For one id: whether it is ours. Images are held without a lease: until they are marked again, or freed by
-        `reset_stuck_images` or an operator's release.
+        For one id, return whether this worker got it. Images are held without a lease: until they are marked again, or
+        freed by `reset_stuck_images` or an operator's release.
         """
         if isinstance(image_ids, int):
             return bool(self.mark_many([image_ids], Status.PROCESSING))
         return self.mark_many(image_ids, Status.PROCESSING)
 
     def mark_completed(self, image_id: int) -> bool:
-        """Count the image as done; True also when it was done before. False where its job takes no reports."""
+        """Count the image as done; True also when it was done before. False if its job accepts no reports."""
         return bool(self.mark_many([image_id], Status.COMPLETED))
 
     def mark_error(self, image_id: int, error: object) -> bool:
-        """Count the image as failed, with at most 500 characters of the error. False where it is done already."""
+        """Count the image as failed, with at most 500 characters of the error. False if it is done already."""
         return bool(self.mark_many([image_id], Status.ERROR, error=error))
 
     @retry_on_lock
     def mark_many(self, image_ids: Sequence[int], status: Status | str, *, error: object = "") -> list[int]:
-        """Mark many images in a few transactions; the ids of those that are in this status now (and ours).
+        """Mark many images in a few transactions; return the ids of those that now have this status (and are ours).
 
         KeyError for an unknown id, and ValueError for an unknown status; nothing is marked then.
         """
-        items = marks.find(marks.images(), image_ids, what="image")
-        taken = marks.mark(items, MARKS[Status(status)], error=sentence(error), worker=self.worker)
+        items = marks.find(marks.images(), image_ids, kind="image")
+        marked = marks.mark(items, MARKS[Status(status)], error=sentence(error), worker=self.worker)
         self._changed.update(item.job for item in items)
-        return taken
+        return marked
 
     # --- figures -------------------------------------------------------------------------------------
 
     @retry_on_lock
     def checkpoint(self, job_id: int | None = None) -> None:
-        """Keep the figures of this moment for `get_progress`: of one job, or of all that this tracker has changed."""
+        """Store the present figures for `get_progress`: of one job, or of all that this tracker has changed."""
         chosen = [job_id] if job_id is not None else sorted(self._changed)
         for pk in chosen:
             with suppress(NotFound):
@@ -135,13 +135,13 @@ class ProgressTracker:
 
     @retry_on_lock
     def get_progress(self, job_id: int) -> dict[str, Any]:
-        """The figures of the last checkpoint (creating counts as one) and the status of now; {} if unknown."""
+        """Return the figures of the last checkpoint (creating counts as one) and the present status; {} if unknown."""
         job = Job.objects.filter(pk=job_id).first()
         return checkpoints.progress(job) if job else {}
 
     @retry_on_lock
     def get_progress_by_split(self, job_id: int) -> dict[str, dict[str, int]]:
-        """The live counts of each split; train, valid and test are always there, others as the images have them."""
+        """Return the live counts of each split: train, valid and test always, others as the images have them."""
         answer = {split: _no_images() for split in ALWAYS}
         phase = _images_phase(job_id)
         items = Item.objects.filter(phase=phase) if phase else Item.objects.none()
@@ -153,22 +153,24 @@ class ProgressTracker:
         return answer
 
     def report(self, job_id: int) -> str:
-        """The live figures as a text for people; KeyError where there is no such job."""
+        """Return the live figures as a text for people; KeyError if there is no such job."""
         job = Job.objects.filter(pk=job_id).first()
         if job is None:
             raise KeyError(f"There is no job {job_id}.")
         return text.report(job.name, self.get_progress_by_split(job_id))
 
-    # --- going on after a fault ----------------------------------------------------------------------
+    # --- resets --------------------------------------------------------------------------------------
 
     @retry_on_lock
     def reset_stuck_images(self, job_id: int) -> int:
-        """Held images without a live lease become pending; how many. What workers hold under a lease stays theirs."""
+        """Make held images without a live lease pending; return their number. Images under a live lease stay with their
+        worker."""
         return self._reset(operations.release, job_id)
 
     @retry_on_lock
     def reset_error_images(self, job_id: int) -> int:
-        """Failed images become pending, without their error; how many. WrongState where the job is closed for good."""
+        """Make failed images pending, without their error; return their number. WrongState if the job is closed for
+        good."""
         return self._reset(operations.retry, job_id)
 
     def _reset(self, act: Any, job_id: int) -> int:
@@ -183,7 +185,7 @@ class ProgressTracker:
 
     @retry_on_lock
     def create_batch(self, job_id: int, batch_number: int, image_count: int) -> int:
-        """Add an upload batch to a job of images; its id. ValueError on an unknown job or a number that it has."""
+        """Add an upload batch to a job of images; return its id. ValueError for an unknown job or a number in use."""
         return uploads.create(job_id, uploads.new_batch(batch_number, image_count), worker=self.worker)
 
     def mark_batch_uploaded(self, batch_id: int) -> bool:
@@ -191,28 +193,28 @@ class ProgressTracker:
         return self._mark_batch(batch_id, ItemStatus.COMPLETED)
 
     def mark_batch_error(self, batch_id: int, error: object) -> bool:
-        """Keep why the upload failed; the batch is listed as pending. KeyError for an unknown id."""
+        """Record why the upload failed; the batch is listed as pending. KeyError for an unknown id."""
         return self._mark_batch(batch_id, ItemStatus.FAILED, error=sentence(error))
 
     @retry_on_lock
     def _mark_batch(self, batch_id: int, status: ItemStatus, *, error: str = "") -> bool:
-        items = marks.find(marks.batches(), [batch_id], what="batch")
+        items = marks.find(marks.batches(), [batch_id], kind="batch")
         return bool(marks.mark(items, status, error=error, worker=self.worker))
 
     @retry_on_lock
     def get_pending_batches(self, job_id: int) -> list[dict[str, Any]]:
-        """The batches to upload, those in error too: id, batch_number, image_count, status, error."""
+        """Return the batches to upload, those in error too: id, batch_number, image_count, status, error."""
         return uploads.listed(job_id, uploaded=False)
 
     @retry_on_lock
     def get_uploaded_batches(self, job_id: int) -> list[dict[str, Any]]:
-        """The uploaded batches, in the same shape."""
+        """Return the uploaded batches, in the same shape."""
         return uploads.listed(job_id, uploaded=True)
 
-    # --- the end -------------------------------------------------------------------------------------
+    # --- closing -------------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Give the database connection of this thread back. Nothing waits to be written; a later call opens it anew."""
+        """Close the database connection of this thread; all marks are durable already. A later call opens a new one."""
         if not connection.in_atomic_block:
             connection.close()
 

@@ -19,22 +19,22 @@ UPLOADED = (ItemStatus.COMPLETED, ItemStatus.SKIPPED)
 
 
 def new_batch(batch_number: int, image_count: int) -> NewItem:
-    """A batch as an item; its key is its number."""
-    number(batch_number, what="batch number")
-    number(image_count, what="image count")
+    """Return a batch as an item; its key is its number."""
+    number(batch_number, field="batch number")
+    number(image_count, field="image count")
     payload = {"batch_number": batch_number, "image_count": image_count}
     return NewItem(str(batch_number), label=f"Batch {batch_number}", payload=payload)
 
 
 def create(job_id: int, batch: NewItem, *, worker: str) -> int:
-    """Add a batch to a job of images; its id. ValueError for an unknown job and for a number that it has."""
+    """Add a batch to a job of images; return its id. ValueError for an unknown job and for a number in use."""
     with unit_of_work():
-        # Under the lock of the images' job, so that of two with the same number one is refused.
+        # The lock of the images' job makes the second of two batches with the same number fail.
         job = Job.objects.select_for_update(no_key=True).filter(pk=job_id).first()
         if job is None:
             raise ValueError(f"There is no job {job_id}.")
         if found(job_id, batch.key) is not None:
-            raise ValueError(f"Job {job.name} has a batch {batch.key} already; give each batch a number of its own.")
+            raise ValueError(f"Job {job.name} already has a batch {batch.key}. Choose another batch number.")
         add(job, [batch], worker=worker)
         made = found(job_id, batch.key)
     assert made is not None
@@ -42,7 +42,7 @@ def create(job_id: int, batch: NewItem, *, worker: str) -> int:
 
 
 def add(job: Job, batches: list[NewItem], *, worker: str) -> Phase:
-    """The phase of the upload job, with these batches in it; a finished one begins a new run."""
+    """Return the phase of the upload job, with these batches added; new ones start a new run of a finished job."""
     made = tracking.create_job(
         name=f"{job.name}{SUFFIX}",
         project=job.project,
@@ -55,7 +55,7 @@ def add(job: Job, batches: list[NewItem], *, worker: str) -> Phase:
 
 
 def found(job_id: int, key: str) -> int | None:
-    """The id of the batch with this key."""
+    """Return the id of the batch with this key, or None."""
     phase = phase_of(job_id)
     if phase is None:
         return None
@@ -63,13 +63,13 @@ def found(job_id: int, key: str) -> int | None:
 
 
 def phase_of(job_id: int) -> Phase | None:
-    """The upload phase of a job of images."""
+    """Return the upload phase of a job of images, or None."""
     name = Job.objects.filter(pk=job_id).values_list("name", flat=True).first()
     return None if name is None else Phase.objects.filter(job__name=f"{name}{SUFFIX}", code=UPLOAD).first()
 
 
 def listed(job_id: int, *, uploaded: bool) -> list[dict[str, Any]]:
-    """The batches that are uploaded, or those that are not; one in error waits to be tried again."""
+    """Return the batches that are uploaded, or those that are not; one in error can be tried again."""
     phase = phase_of(job_id)
     if phase is None:
         return []

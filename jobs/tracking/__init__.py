@@ -1,10 +1,12 @@
 """The verbs of workers: each is one transaction, and repeating it is harmless."""
 
 from jobs.change import Actor
-from jobs.tracking.announce import announce, count, fail, finish, start
+from jobs.tracking.announce import announce
 from jobs.tracking.claim import claim, claim_any
+from jobs.tracking.count import count
 from jobs.tracking.create import add_items, create_job
 from jobs.tracking.heartbeat import heartbeat
+from jobs.tracking.phase_control import fail, finish, start
 from jobs.tracking.report import Batch, report_many
 from jobs.tracking.report_batcher import report
 from jobs.tracking.types import (

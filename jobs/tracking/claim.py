@@ -20,7 +20,7 @@ from jobs.models.phases import PhaseQuerySet
 from jobs.rules.statuses import ItemStatus, Reason
 from jobs.tracking.types import Claimed, ClaimedItem
 
-PATIENCE = "300ms"
+LOCK_TIMEOUT = "300ms"
 CLAIM_FIELDS = ("id", "phase_id", "key", "label", "split", "payload", "attempt")
 TAKEN_FIELDS = (
     "attempt", "status", "worker", "account", "lease_seconds", "lease_expires_at", "started_at", "finished_at",
@@ -75,13 +75,13 @@ def _claiming(job_ids: Collection[int], *, by: Actor) -> Iterator[Change]:
     """A change of these jobs; without those that another transaction holds for longer."""
     held = ExitStack()
     try:
-        c = held.enter_context(change_jobs(job_ids, by=by, patience=PATIENCE))
+        change = held.enter_context(change_jobs(job_ids, by=by, lock_timeout=LOCK_TIMEOUT))
     except OperationalError as error:
         if connection.in_atomic_block or not is_locked(error):
             raise
-        c = held.enter_context(change_free(job_ids, by=by))
+        change = held.enter_context(change_free(job_ids, by=by))
     with held:
-        yield c
+        yield change
 
 
 def _oldest(phases: PhaseQuerySet, *, limit: int) -> list[Phase]:

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from jobs.change import Actor, Change, ConcurrentModification, change_jobs, commit_changes
+from jobs.change import Actor, Change, ConcurrentModification, change_jobs, change_new
 from jobs.change.new_run import gated_after, rerun
 from jobs.change.phase_life import Life
 from jobs.change.refusals import Call, require_open
@@ -236,16 +236,14 @@ def _insert(job: Job, phases: list[Phase], items: Sequence[NewItem] | None, *, f
     for phase in phases:
         phase.job = job
     Phase.objects.bulk_create(phases)
-    change = Change(by=by, now=now)
-    change.attach([job], phases)
-    filled = {} if items is None else {phases[0].code: items}
-    filled |= fill(job) if fill else {}
-    for code, listed in filled.items():
-        phase = change.phase_by_code(code)
-        change.apply_life_event(phase, Life.LIST)
-        list_items(change, phase, listed)
-    change.record(job, "job.created")
-    commit_changes(change)
+    with change_new(job, phases, by=by, now=now) as change:
+        lists = {} if items is None else {phases[0].code: items}
+        lists |= fill(job) if fill else {}
+        for code, listed in lists.items():
+            phase = change.phase_by_code(code)
+            change.apply_life_event(phase, Life.LIST)
+            list_items(change, phase, listed)
+        change.record(job, "job.created")
     return job
 
 

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from jobs.change.item_columns import take_back
-from jobs.models.items import ERROR_LENGTH
 from jobs.rules.error_fingerprints import signature
+from jobs.rules.limits import CHECKSUM_LENGTH, ERROR_LENGTH
 from jobs.rules.statuses import SETTLED_ITEM, ItemStatus, Outcome
 from jobs.tracking.types import Result
 
@@ -99,7 +99,7 @@ def apply(item: ItemState, result: Result, reporter: Reporter) -> Answer:
 def checksum(result: Result) -> str:
     """The checksum that a result carries, or none."""
     value = result.result.get("checksum", "")
-    return value[:200] if isinstance(value, str) else str(value)[:200]
+    return value[:CHECKSUM_LENGTH] if isinstance(value, str) else str(value)[:CHECKSUM_LENGTH]
 
 
 def _fenced(item: ItemState, attempt: int) -> Answer:

@@ -10,12 +10,12 @@ from jobs.change import Actor, unit_of_work
 from jobs.db import bulk_sql
 from jobs.models import Item, Job
 from jobs.rules.errors import BadInput, Conflict
+from jobs.rules.limits import NAME_LENGTH
 from jobs.tracking import NewItem
 from ocr_chunks import page_ranges
 from ocr_chunks.models import KIND, MERGE, OCR, Chunk, Document, label
 from ocr_chunks.page_ranges import PAGES_PER_CHUNK, PageRange
 
-JOB_NAME_LENGTH = 200
 CHUNK_FIELDS = ("item", "chunk_index", "page_start", "page_end")
 
 
@@ -65,8 +65,8 @@ def _ranges(page_count: int, *, per_chunk: int | None, chunks: Sequence[PageRang
 def _job_name(document: Document) -> str:
     """What its job is called: `project/name`, or `name` without a project."""
     name = f"{document.project}/{document.name}" if document.project else document.name
-    if len(name) > JOB_NAME_LENGTH:
-        raise BadInput({"name": f"Project and name have at most {JOB_NAME_LENGTH - 1} characters together."})
+    if len(name) > NAME_LENGTH:
+        raise BadInput({"name": f"Project and name have at most {NAME_LENGTH - 1} characters together."})
     return name
 
 

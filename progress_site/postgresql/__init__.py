@@ -1,1 +1,1 @@
-"""PostgreSQL with a lock timeout that poolers let pass."""
+"""PostgreSQL backend with a lock timeout that works with poolers."""

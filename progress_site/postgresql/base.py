@@ -1,10 +1,10 @@
 """Django's backend for PostgreSQL, with the lock timeout set by a statement, and case by Unicode's rules.
 
-PgBouncer refuses a connection with the startup parameter `options`. So the timeout is set where Django sets the time
+PgBouncer refuses a connection with the startup parameter `options`. So the timeout is set together with the time
 zone: once for each connection of the pool.
 
-What UPPER knows of letters depends on the locale of the database: under C only ASCII. With a collation of ICU it knows
-all of them, whatever the locale.
+UPPER depends on the locale of the database: under C it knows only ASCII letters. With a collation of ICU it knows
+all letters, whatever the locale.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ UNICODE = 'COLLATE "und-x-icu"'
 
 
 class DatabaseOperations(operations.DatabaseOperations):
-    """Comparisons without case go by the rules of Unicode."""
+    """Comparisons without case by the rules of Unicode."""
 
     def lookup_cast(self, lookup_type: str, internal_type: str | None = None) -> str:
-        """The column as it is compared."""
+        """Return the SQL of a column in a comparison."""
         cast = str(super().lookup_cast(lookup_type, internal_type))
         return f"UPPER({cast[6:-1]} {UNICODE})" if cast.startswith("UPPER(") else cast
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Connections on which whoever waits too long for a lock gets an error; the option `lock_timeout` says how long."""
+    """Connections with a lock timeout, which the option `lock_timeout` sets."""
 
     ops_class = DatabaseOperations
     operators = {
@@ -36,7 +36,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     }
 
     def get_connection_params(self) -> dict[str, Any]:
-        """What the driver knows; `lock_timeout` is not among it."""
+        """Return the parameters of the driver, which does not know `lock_timeout`."""
         params: dict[str, Any] = super().get_connection_params()
         params.pop("lock_timeout", None)
         return params

@@ -1,1 +1,1 @@
-"""What REST has in common: errors as problem+json, strict JSON, bearer tokens. Named in the settings only."""
+"""Parts of Django REST Framework that the settings name: errors as problem+json, strict JSON, bearer tokens."""

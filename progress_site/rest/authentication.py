@@ -1,4 +1,4 @@
-"""Who calls: `Authorization: Bearer <token>`."""
+"""Authentication by `Authorization: Bearer <token>`."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from jobs.api import token_last_used
 
 
 class BearerAuthentication(TokenAuthentication):
-    """Hashed tokens; a header that is no text at all is a wrong token like any other."""
+    """Hashed tokens. A header that is not ASCII text is refused like any other wrong token."""
 
     def authenticate(self, request: Request) -> tuple[Any, Any] | None:
-        """The account and its token, None without a bearer header; AuthenticationFailed for a wrong one."""
+        """Return the account and its token, None without a bearer header; AuthenticationFailed for a wrong one."""
         if not get_authorization_header(request).isascii():
             raise AuthenticationFailed("Invalid token.")
         found: tuple[Any, Any] | None = super().authenticate(request)

@@ -1,4 +1,4 @@
-"""Every error under /api/ becomes a problem, whoever raised it."""
+"""Errors under /api/ as problem+json, whatever raised them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RETRY = {"Retry-After": str(RETRY_AFTER_SECONDS)}
 
 
 def handle(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
-    """The problem that an exception of a view means; None for a defect."""
+    """Return the problem for an exception of a view; None for a defect."""
     body = _body(error)
     if body is None:
         return None
@@ -37,7 +37,7 @@ def handle(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """The answer where a page or a middleware failed: 503 if it was the database, else 500."""
+    """Answer a failed page or middleware: 503 if the database failed, else 500."""
     body = problem(503 if isinstance(sys.exc_info()[1], UNAVAILABLE) else 500)
     if request.path.startswith(ROOT):
         return _response(body)
@@ -48,15 +48,15 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """The answer to a request that cannot be served, such as one for a host that ALLOWED_HOSTS lacks."""
+    """Answer a request that cannot be served, such as one for a host that is missing in ALLOWED_HOSTS."""
     host = refused_host(request) if isinstance(exception, DisallowedHost) else ""
     if request.path.startswith(ROOT):
-        return _response(problem(400, detail=f"{host} is not served: add it to ALLOWED_HOSTS." if host else ""))
+        return _response(_unserved(host))
     return HttpResponse(render_to_string("400.html", {"host": host}), status=400)
 
 
 class ProblemMiddleware:
-    """Turns what no view answered (unknown addresses, refused hosts, defects) into a problem, under /api/ only."""
+    """Middleware that turns errors outside of the views into problems: unknown addresses, refused hosts, defects."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -72,16 +72,24 @@ class ProblemMiddleware:
 
 
 def _unhandled(request: HttpRequest, status: int) -> dict[str, Any]:
-    """The problem of an answer that no view gave. A 400 here says nothing about the body that was sent, so it has codes
-    of its own: a client may try again when the host or the proxy is configured."""
+    """Return the problem of an answer that no view gave."""
     if status != 400:
         return problem(status)
     try:
         request.get_host()
     except DisallowedHost:
-        host = request.META.get("HTTP_HOST", "")[:200]
-        detail = f"This site does not serve the host {host!r}; an operator can add it to ALLOWED_HOSTS."
-        return problem(400, detail=detail, code="host_not_allowed")
+        return _unserved(refused_host(request))
+    return _unserved()
+
+
+def _unserved(host: str = "") -> dict[str, Any]:
+    """Return the problem of a request that was refused before its body was read: for its host, or for its form.
+
+    It has codes of its own, because it says nothing about the body. A client may try again once the host or the proxy
+    is configured.
+    """
+    if host:
+        return problem(400, detail=f"The host {host} is not served. Add it to ALLOWED_HOSTS.", code="host_not_allowed")
     return problem(400, code="malformed_request")
 
 

@@ -1,4 +1,8 @@
-"""Request bodies: JSON as strictly as both databases can keep it."""
+"""Parser of request bodies: only JSON that both databases can store.
+
+It is our own because a lenient parser leads to a 500: PostgreSQL refuses NUL and lone surrogates in JSON, deep nesting
+exceeds Python's recursion limit, and integers beyond 2^53 change in a browser.
+"""
 
 from __future__ import annotations
 
@@ -13,23 +17,26 @@ from jobs.rules import strict_json
 
 
 class TooLarge(APIException):
-    """The body is over the limit."""
+    """Error for a body over the limit."""
 
     status_code = 413
     default_code = "too_large"
-    default_detail = "The body is larger than 1 MiB."
+    default_detail = "The body is larger than 1 MiB. Send it in several requests."
 
 
 class StrictJSONParser(BaseParser):
-    """One JSON object of at most 1 MiB and 32 levels, without duplicate keys, NUL, half surrogate pairs,
-    NaN, infinities and integers beyond 2^53. TooLarge and ParseError otherwise; BadInput names the field."""
+    """Parser of one JSON object of at most 1 MiB and 32 levels.
+
+    Duplicate keys, NUL, half surrogate pairs, NaN, infinities and integers beyond 2^53 are refused. TooLarge and
+    ParseError otherwise; BadInput names the field.
+    """
 
     media_type = "application/json"
 
     def parse(
         self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
-        """The decoded object."""
+        """Return the decoded object."""
         limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         raw = stream.read(limit + 1)
         if len(raw) > limit:
@@ -38,7 +45,7 @@ class StrictJSONParser(BaseParser):
 
 
 def parsed(raw: bytes) -> dict[str, Any]:
-    """The object that these bytes say."""
+    """Decode an object; ParseError if it is malformed."""
     try:
         return strict_json.parsed(raw)
     except strict_json.Malformed as error:

@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 describes them."""
+"""Problem details as described by RFC 9457."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ CODES = {
     503: "unavailable",
 }
 DETAILS = {
-    400: "The request is not understood.",
-    401: "A valid token is needed.",
-    403: "This is not permitted.",
-    404: "There is nothing at this address.",
-    413: "The body is larger than 1 MiB.",
-    500: "The server has a defect; it is in the log.",
-    503: "The database is down, locked or full; try again later.",
+    400: "The request is malformed. Send a valid HTTP request.",
+    401: "Send a valid token as Authorization: Bearer <token>.",
+    403: "This account does not have the permission.",
+    404: "There is no page or object at this address.",
+    413: "The body is larger than 1 MiB. Send it in several requests.",
+    500: "The request failed because of a defect in the server. See the server's log.",
+    503: "The database is down, locked or full. Try again later.",
 }
 
 
@@ -42,7 +42,7 @@ def problem(
     code: str = "",
     errors: Mapping[str, str] | Sequence[tuple[str, str]] = (),
 ) -> dict[str, Any]:
-    """The body of an error; `errors` names each field with what is wrong."""
+    """Return the body of an error; `errors` has a sentence for each wrong field."""
     title = HTTPStatus(status).phrase
     pairs = errors.items() if isinstance(errors, Mapping) else errors
     body = {
@@ -56,5 +56,5 @@ def problem(
 
 
 def encoded(body: Mapping[str, Any]) -> bytes:
-    """The body as bytes."""
+    """Return the body as bytes."""
     return json.dumps(body).encode()

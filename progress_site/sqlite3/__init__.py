@@ -1,1 +1,1 @@
-"""SQLite with searches that ignore the case of all letters."""
+"""SQLite backend with searches that ignore the case of all letters."""

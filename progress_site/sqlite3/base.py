@@ -15,7 +15,7 @@ FOLDED = ("iexact", "icontains", "istartswith", "iendswith")
 
 
 def fold(text: object) -> str | None:
-    """A text without its case and in composed form, null as it is."""
+    """Return a text without its case and in composed form; null stays null."""
     if text is None:
         return None
     folded = str(text).casefold()
@@ -23,15 +23,15 @@ def fold(text: object) -> str | None:
 
 
 class DatabaseOperations(operations.DatabaseOperations):
-    """Both sides of a comparison without case are folded."""
+    """Comparisons without case, with both sides folded."""
 
     def lookup_cast(self, lookup_type: str, internal_type: str | None = None) -> str:
-        """The column as it is compared."""
+        """Return the SQL of a column in a comparison."""
         return "FOLD(%s)" if lookup_type in FOLDED else str(super().lookup_cast(lookup_type, internal_type))
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Connections that know `FOLD`."""
+    """Connections with the SQL function `FOLD`."""
 
     ops_class = DatabaseOperations
     operators = {
@@ -40,7 +40,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     }
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> sqlite3.Connection:
-        """Connect, and make the function known."""
+        """Connect, and register the function."""
         connection: sqlite3.Connection = super().get_new_connection(conn_params)
         connection.create_function("FOLD", 1, fold, deterministic=True)
         return connection

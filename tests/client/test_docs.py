@@ -16,7 +16,8 @@ from progress_client import AsyncClient, Client, Job, ProgressTracker
 from progress_client.command.options import parser
 
 from tests.client.grounds import PACKAGE, environment, phase_of
-from tests.examples.site import ROOT, Site
+from tests.examples.document_blocks import block, blocks_of, documents
+from tests.examples.site import Site
 
 GUIDE = (PACKAGE / "WRITE_A_WORKER.md").read_text()
 README = (PACKAGE / "README.md").read_text()
@@ -91,7 +92,7 @@ def test_the_worker_in_shell(run, files: Path, site: Site, name: str) -> None:  
 def test_the_example_of_the_tracker(
     site: Site, operator: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    [code] = re.findall(r"```python\n(.*?)```", (ROOT / "COMING_FROM.md").read_text(), flags=re.DOTALL)
+    code = block("docs/migrating.md#The SQLite image tracker")
     (tmp_path / "images").mkdir()
     for name in ("a.jpg", "b.jpg"):
         (tmp_path / "images" / name).write_bytes(b"an image")
@@ -106,6 +107,26 @@ def test_the_example_of_the_tracker(
         check=False,
     )
     assert (done.stdout, done.returncode) == ("2 processed\n", 0), done.stderr
+
+
+def test_the_worker_of_the_front_page(site: Site, folder: Path, tmp_path: Path) -> None:
+    code = block("README.md#A worker in twelve lines")
+    (tmp_path / "photos").mkdir()
+    for letter in "abc":
+        (tmp_path / "photos" / f"{letter}.jpg").write_bytes(b"a picture")
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=environment(site.url, site.token, journal=folder),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.stdout, done.returncode) == ("completed\n", 0), done.stderr
+    job = site.job("photos")
+    assert job is not None
+    assert [row["result"] for row in site.items(job)] == [{"bytes": 9}] * 3
 
 
 NASTY = [
@@ -139,7 +160,8 @@ def test_the_worker_in_shell_survives_every_name(run, tmp_path: Path, site: Site
 
 
 def test_the_examples_name_no_worker_that_two_processes_would_share() -> None:
-    for text in (GUIDE, README, (PACKAGE.parent / "README.md").read_text()):
+    ours = [block.text for path in documents() for block in blocks_of(path)]
+    for text in (GUIDE, README, *ours):
         assert not re.search(r'worker="|--arg worker [^"]', text)
 
 

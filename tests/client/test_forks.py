@@ -28,9 +28,9 @@ from tests.examples.site import ROOT, Site, eventually
 PRELUDE = """
 import logging, os, sys, threading, time
 from pathlib import Path
-from progress_client import AsyncClient, Client, ProgressError, ProgressTracker, core, forks
+from progress_client import AsyncClient, Client, ProgressError, ProgressTracker, forks, session
 logging.basicConfig(format="%(process)d %(message)s")
-core.LAST_PATIENCE = 5.0
+session.LAST_PATIENCE = 5.0
 name = sys.argv[1]
 
 def fork(run, *arguments, clean=False):
@@ -415,7 +415,7 @@ def test_a_child_says_in_the_log_what_it_could_not_tell(run: Run, client: Client
     with network(site) as proxy:
         said = run(
             """
-core.LAST_PATIENCE = 0.0
+session.LAST_PATIENCE = 0.0
 client = Client()
 job = client.find(name)
 
@@ -448,7 +448,7 @@ class Answer(BaseHTTPRequestHandler):
         self.number = Answer.connections
 
     def do_GET(self) -> None:
-        body = b'{"id": %d, "name": "", "status": ""}' % self.number
+        body = b'{"id": %d, "name": "", "status": "", "phases": []}' % self.number
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

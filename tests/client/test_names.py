@@ -78,7 +78,7 @@ async def test_the_twin_and_the_tracker_follow_it_too(site: Site, name: str, fol
     assert rows(site, name)[ESCAPED][0] == "failed"
     with ProgressTracker(site.url, site.token) as tracker:
         job = tracker.create_job(f"{name}/2", ["a", NOT_UTF8])
-        assert [path for _, path, _ in tracker.get_pending_images(job)] == ["a"]
+        assert [path for _, path, _ in tracker.get_pending_images(job)] == [Path("a")]
 
 
 def test_a_result_that_is_not_utf8_fails_its_item_only(client: Client, site: Site, name: str) -> None:

@@ -52,7 +52,7 @@ def manage(*arguments: str, database: Path) -> str:
 ACCOUNTS = {"worker": ["worker"], "lead": ["lead"], "operator": ["worker", "lead"]}
 MAKE = """
 from django.core.management import call_command
-from jobs import tokens
+from jobs.api import tokens
 call_command("migrate", verbosity=0)
 for name, roles in {accounts!r}.items():
     print("token", name, tokens.issue(name, roles=roles))

@@ -1,4 +1,4 @@
-"""manage.py jobs, as it is called from a shell: what it reads, what it does, and how it exits."""
+"""manage.py jobs, as it is called from a shell: output, effects and exit codes."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ pytestmark = pytest.mark.django_db
 
 
 def run(*words: object) -> str:
-    """What the command prints."""
+    """Return the output of the command."""
     out = StringIO()
     call_command("jobs", *map(str, words), stdout=out, stderr=StringIO())
     return out.getvalue()
 
 
 def told(*words: object) -> Any:
-    """What the command prints as JSON."""
+    """Return the output of the command as JSON."""
     return json.loads(run(*words, "--json"))
 
 
 def fails(*words: object) -> tuple[int, str]:
-    """The exit code of a command that fails, and its sentence."""
+    """Return the exit code of a command that fails, and its sentence."""
     with pytest.raises((CommandError, SystemExit)) as caught:
         run(*words)
     error = caught.value
@@ -93,7 +93,10 @@ def test_the_list_says_that_there_are_more() -> None:
         make_job(items=1)
     out, beside = StringIO(), StringIO()
     call_command("jobs", "list", "--limit", "2", stdout=out, stderr=beside)
-    assert (len(out.getvalue().splitlines()), beside.getvalue()) == (3, "There are more; --limit shows them.\n")
+    assert (len(out.getvalue().splitlines()), beside.getvalue()) == (
+        3,
+        "There are more jobs. Raise --limit to list them.\n",
+    )
 
 
 def test_an_empty_list_says_so_beside_the_output() -> None:
@@ -153,7 +156,7 @@ def test_what_workers_say_cannot_command_a_terminal() -> None:
 
 
 def waiting() -> Job:
-    """A job of two phases that has failed items."""
+    """A job of two phases with failed items."""
     return make_job(items=5, done=1, failed=2)
 
 

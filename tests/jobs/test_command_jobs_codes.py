@@ -24,16 +24,16 @@ WRONG: list[tuple[list[str], int, str]] = [
     (["list", "--status", "done"], 1, "invalid choice"),
     (["list", "--limit", "0"], 1, "from 1 to 1000"),
     (["threshold", "JOB", "items", "101"], 1, "from 0 to 100"),
-    (["watch", "JOB", "--interval", "0"], 1, "from 0.1 to 60"),
+    (["watch", "JOB", "--interval", "0"], 1, "Enter 0.1 to 60"),
     (["force-complete", "JOB"], 2, "reason"),
     (["skip", "JOB"], 2, "Name the items"),
     (["retry", "JOB", "--reason", "x" * 2001], 2, "2000"),
-    (["show", "nobody"], 3, "There is no job 'nobody'"),
+    (["show", "unknown"], 3, "There is no job 'unknown'"),
     (["show", "9" * 40], 3, "There is no job"),
-    (["watch", "nobody"], 3, "There is no job"),
+    (["watch", "unknown"], 3, "There is no job"),
     (["retry", "JOB", "--phase", "merge"], 3, "no phase merge"),
     (["retry", "JOB", "--key", "gone"], 3, "no item 'gone'"),
-    (["retry", "JOB", "--as", "nobody"], 3, "no active account"),
+    (["retry", "JOB", "--as", "unknown"], 3, "no active account"),
     (["resume", "DONE"], 4, "is completed; resume is possible while it is paused"),
     (["cancel", "DONE"], 4, "is completed; cancel"),
     (["skip", "DONE", "--key", "k0"], 4, ""),
@@ -66,7 +66,7 @@ def shell(*words: str, **environment: str) -> subprocess.CompletedProcess[bytes]
         (["watch", "done"], 0),
         (["watch", "broken"], 1),
         (["list", "--status", "nonsense"], 2),
-        (["show", "nobody"], 3),
+        (["show", "unknown"], 3),
         (["resume", "done"], 4),
     ],
 )
@@ -91,4 +91,4 @@ def test_a_database_that_does_not_answer_is_a_sentence_and_exit_code_1() -> None
         raise OperationalError("connection refused")
 
     with connection.execute_wrapper(away):
-        assert fails("list") == (1, "The database does not answer: connection refused")
+        assert fails("list") == (1, "The database does not answer. Check it and try again: connection refused")

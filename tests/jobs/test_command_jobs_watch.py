@@ -18,17 +18,17 @@ pytestmark = pytest.mark.django_db
 
 
 class Terminal(StringIO):
-    """An output that a person looks at."""
+    """An output that is a terminal."""
 
     def isatty(self) -> bool:
-        """It is a terminal."""
+        """Answer True."""
         return True
 
 
 def watch(
     job: Job, out: StringIO, monkeypatch: pytest.MonkeyPatch, *acts: Callable[[], object], json: bool = False
 ) -> int:
-    """Watch while these things happen, one in each pause; the exit code."""
+    """Watch while these changes happen, one in each pause; return the exit code."""
     coming: Iterator[Callable[[], object]] = iter(acts)
     monkeypatch.setattr(job_watch.time, "sleep", lambda _: next(coming)())
     try:
@@ -99,7 +99,7 @@ COLOURS = [({}, [], True), ({"NO_COLOR": "1"}, [], False), ({}, ["--no-color"], 
 
 
 @pytest.mark.parametrize(("environment", "options", "coloured"), COLOURS)
-def test_a_terminal_has_colours_unless_somebody_is_against_them(
+def test_a_terminal_has_colours_unless_they_are_switched_off(
     environment: dict[str, str], options: list[str], coloured: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)

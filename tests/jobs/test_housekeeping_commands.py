@@ -47,7 +47,7 @@ def test_recount_prints_every_difference_and_exits_1_and_repair_mends_it() -> No
     with pytest.raises(SystemExit) as exit_:
         call_command("recount", stdout=out)
     assert exit_.value.code == 1
-    assert out.getvalue() == "odd items: done is 1, its items say 2\n"
+    assert out.getvalue() == "odd items: done is 1, but its items give 2\n"
     with pytest.raises(SystemExit):
         call_command("recount", "--repair", stdout=out)
     assert phase_of(job).done == 2
@@ -182,7 +182,7 @@ def test_prune_keeps_jobs_with_undelivered_events_and_says_how_many() -> None:
     waiting, dead, sent = (old_job(items=1, done=1) for _ in range(3))
     Delivery.objects.filter(job=dead).update(status="dead")
     Delivery.objects.filter(job=sent).update(status="sent")
-    kept = "2 old jobs kept for 4 events not delivered yet; the list of deliveries names them.\n"
+    kept = "2 old jobs kept: 4 events not delivered yet. See the list of deliveries.\n"
     for dry in (["--dry-run"], []):
         verb = "would be deleted" if dry else "deleted"
         assert run("prune", *dry) == (

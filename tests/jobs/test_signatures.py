@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.models.items import ERROR_LENGTH
 from jobs.rules.error_fingerprints import signature
+from jobs.rules.limits import ERROR_LENGTH
 
 UUID = "3f2c9a10-0000-4000-8000-00000000002a"
 PIECES = (

@@ -1,8 +1,9 @@
-"""Where the database is: options of its URL, passwords with any characters, and a pooler in between."""
+"""Database URL: its options, passwords with any characters, and a pooler in between."""
 
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import subprocess
 import sys
@@ -36,7 +37,7 @@ with connection.cursor() as cursor:
 
 @pytest.fixture
 def database(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The settings that a URL stands for."""
+    """Return the settings of a URL."""
 
     def read(url: str, password: str = "") -> dict[str, Any]:
         monkeypatch.setenv("SOME_URL", url)
@@ -113,27 +114,30 @@ def test_whoever_waits_too_long_for_a_lock_is_told() -> None:
 
 @pytest.fixture
 def pooler(tmp_path: Path) -> Iterator[str]:
-    """PgBouncer with its defaults before the database of the test run; its address."""
+    """PgBouncer with its defaults in front of the database of the test run; its address."""
     if PGBOUNCER is None:
         pytest.skip("there is no PgBouncer on the PATH")
-    told, port = connection.settings_dict, free_port()
-    target = f"host={told['HOST'] or '127.0.0.1'} port={told['PORT'] or 5432} dbname={told['NAME']} user={told['USER']}"
-    secret = f" password={told['PASSWORD']}" if told["PASSWORD"] else ""
+    given, port = connection.settings_dict, free_port()
+    target = (
+        f"host={given['HOST'] or '127.0.0.1'} port={given['PORT'] or 5432} dbname={given['NAME']} user={given['USER']}"
+    )
+    secret = f" password={given['PASSWORD']}" if given["PASSWORD"] else ""
     lines = ["[databases]", f"pooled = {target}{secret}", "[pgbouncer]", "listen_addr = 127.0.0.1"]
     lines += [f"listen_port = {port}", "auth_type = any", "unix_socket_dir ="]
-    lines += ["user = nobody"] if os.geteuid() == 0 else []
+    # PgBouncer refuses to run as root; this is the account without permissions.
+    lines += [f"user = {pwd.getpwuid(65534).pw_name}"] if os.geteuid() == 0 else []
     file = tmp_path / "pgbouncer.ini"
     file.write_text("\n".join(lines))
     process = subprocess.Popen([PGBOUNCER, str(file)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        yield f"postgres://somebody@127.0.0.1:{port}/pooled"
+        yield f"postgres://app@127.0.0.1:{port}/pooled"
     finally:
         process.terminate()
         process.wait()
 
 
 def through(url: str, *, seconds: float = 20) -> subprocess.CompletedProcess[str]:
-    """The lock timeout of a process of the site with this database; it may come before the pooler listens."""
+    """Return the lock timeout of a process of the site with this database; it may start before the pooler listens."""
     around = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     given = {"ENV_FILE": "", "SECRET_KEY": SECRET, "DATABASE_URL": url}
     given["DJANGO_SETTINGS_MODULE"] = "progress_site.settings"

@@ -1,4 +1,4 @@
-"""HTTP as the server speaks it: each request in one thread, whatever the answer is made of."""
+"""HTTP handler: each request in one thread, whatever the kind of response."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ pytestmark = pytest.mark.urls(__name__)
 
 
 class Exchange:
-    """One request and what was sent for it."""
+    """One request and the messages that were sent for it."""
 
     def __init__(self, address: str, *, method: str = "GET", body: bytes = b"", pieces_until_gone: int = 0) -> None:
         self.scope = {"type": "http", "method": method, "path": address, "query_string": b"", "headers": HEADERS}
@@ -72,14 +72,14 @@ class Exchange:
         self.gone = asyncio.Event()
 
     async def receive(self) -> dict[str, Any]:
-        """The body, then nothing until the client leaves."""
+        """Return the body, then wait until the client leaves."""
         if self.waiting:
             return self.waiting.pop()
         await self.gone.wait()
         return {"type": "http.disconnect"}
 
     async def send(self, message: Any) -> None:
-        """Keep it; a client may leave after some pieces."""
+        """Record a message; a client may leave after some of them."""
         self.sent.append(message)
         if len(self.sent) == self.pieces_until_gone:
             self.gone.set()
@@ -92,7 +92,7 @@ class Exchange:
 
     @property
     def body(self) -> bytes:
-        """All that was sent after the head."""
+        """Return everything that was sent after the head."""
         return b"".join(message.get("body", b"") for message in self.sent[1:])
 
     @property

@@ -1,4 +1,4 @@
-"""Wrong passwords: how many, for whom, from where, and for how long."""
+"""Wrong passwords: number, account, address, and duration of the lock."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 from structlog.contextvars import get_contextvars
 
-from progress_site.session_security import LogMiddleware, client_network
+from progress_site.client_ip import LogMiddleware, client_network
 
 pytestmark = pytest.mark.django_db
 
@@ -33,17 +33,17 @@ def olga() -> User:
 
 
 def sign_in(name: str, password: str, *, address: str = HERE, **headers: str) -> Any:
-    """What a browser at this address is answered."""
+    """Return the answer to a browser at this address."""
     given = {"username": name, "password": password, "next": "/admin/"}
     return Client(REMOTE_ADDR=address, headers=headers).post(LOGIN, given)
 
 
 def fail(times: int, name: str = "olga", *, address: str = HERE, **headers: str) -> Any:
-    """The answer to the last of so many wrong passwords."""
+    """Return the answer to the last of several wrong passwords."""
     return [sign_in(name, WRONG, address=address, **headers) for _ in range(times)][-1]
 
 
-@pytest.mark.parametrize("name", ["olga", "nobody-of-this-name"])
+@pytest.mark.parametrize("name", ["olga", "unknown-account"])
 def test_the_tenth_wrong_password_locks_out_whether_there_is_such_an_account_or_not(olga: User, name: str) -> None:
     ninth = fail(LIMIT - 1, name)
     assert (ninth.status_code, "correct username and password" in ninth.content.decode()) == (200, True)
@@ -145,7 +145,7 @@ def test_the_address_is_the_last_that_no_trusted_proxy_has(
 # --- tokens ------------------------------------------------------------------------------------------
 
 
-def test_guessed_tokens_are_401_and_shut_nobody_out(olga: User) -> None:
+def test_guessed_tokens_are_401_and_lock_no_account(olga: User) -> None:
     for n in range(3 * LIMIT):
         answer = APIClient(headers={"Authorization": f"Bearer {n:064x}"}).get("/api/v1/jobs")
         assert answer.status_code == 401

@@ -38,4 +38,4 @@ def test_the_name_of_a_file_may_be_any_bytes(tmp_path: Path) -> None:
     assert migrated.returncode == 0, migrated.stderr
     done = manage(b"import_tracker", os.fsencode(path), database=tmp_path / "site.sqlite3")
     assert done.returncode == 0, done.stderr
-    assert b"Everything is here as the file says." in done.stderr
+    assert b"All counts equal those of the file." in done.stderr

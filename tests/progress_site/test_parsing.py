@@ -1,4 +1,4 @@
-"""Which bodies are JSON that both databases can keep, and what is said of the others."""
+"""JSON bodies that both databases can store, and the errors for all others."""
 
 from __future__ import annotations
 

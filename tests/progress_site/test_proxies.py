@@ -1,4 +1,4 @@
-"""Behind a proxy: probes by address, and refusals that name what was seen and the setting that mends it."""
+"""Behind a proxy: probes by address, and refusals that name the cause and the setting to change."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LOGIN = "/admin/login/"
 
 @pytest.fixture(autouse=True)
 def _say_it_again() -> None:
-    """What is logged once a minute is logged once a test."""
+    """Reset the logs that appear once a minute."""
     proxies._log_host.cache_clear()
     proxies._log_origin.cache_clear()
 
@@ -88,7 +88,7 @@ CASES = {
         {"origin": "https://ops.example.org"},
         ["opened as https://ops.example.org", f"http://{PUBLIC}", "proxy_set_header Host", "ALLOWED_HOSTS"],
     ),
-    "the browser tells no origin": ({}, {"origin": "null"}, ["The browser named no origin"]),
+    "the browser tells no origin": ({}, {"origin": "null"}, ["The browser sent no origin"]),
     "the referer is of another host": (
         {"SECURE_PROXY_SSL_HEADER": ("HTTP_X_FORWARDED_PROTO", "https")},
         {"referer": "https://ops.example.org/admin/login/?next=/secret", "x-forwarded-proto": "https"},
@@ -97,7 +97,7 @@ CASES = {
     "the referer is nonsense": (
         {"SECURE_PROXY_SSL_HEADER": ("HTTP_X_FORWARDED_PROTO", "https")},
         {"referer": "https://[", "x-forwarded-proto": "https"},
-        ["The browser named no origin"],
+        ["The browser sent no origin"],
     ),
 }
 

@@ -131,7 +131,7 @@ def asking(port: int, path: str) -> HTTPConnection:
 
 
 def accepts(port: int) -> bool:
-    """Does somebody listen there?"""
+    """Is the port open?"""
     try:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
     except OSError:

@@ -173,7 +173,7 @@ def test_a_restart_tells_browsers_once_and_only_where_it_happened(
         raise RuntimeError("the disk is full")
 
     before = counts(session)
-    monkeypatch.setattr("jobs.change.unit_of_work.commit_changes", fails)
+    monkeypatch.setattr("jobs.change.transactions.commit_changes", fails)
     with django_capture_on_commit_callbacks(execute=True), pytest.raises(RuntimeError):
         restart(session, "training")
     assert (counts(session), told) == (before, [session.pk])

@@ -227,7 +227,7 @@ def test_what_cannot_be_written_is_told_to_nobody(
         raise RuntimeError("the disk is full")
 
     with django_capture_on_commit_callbacks(execute=True), monkeypatch.context() as broken:
-        broken.setattr("jobs.change.unit_of_work.commit_changes", fails)
+        broken.setattr("jobs.change.transactions.commit_changes", fails)
         with pytest.raises(RuntimeError):
             clustering(session, "completed", clusters_created=3)
     assert (shown(session), told, ClusteringRun.objects.count()) == (("pending", 0, 0, 0.0), [], 0)

@@ -260,7 +260,7 @@ def test_what_cannot_be_written_is_told_to_nobody(
         raise RuntimeError("the disk is full")
 
     with django_capture_on_commit_callbacks(execute=True), monkeypatch.context() as broken:
-        broken.setattr("jobs.change.unit_of_work.commit_changes", fails)
+        broken.setattr("jobs.change.transactions.commit_changes", fails)
         with pytest.raises(RuntimeError):
             faces(session, faces_detected=1)
     assert (body(session)["faces"], told) == (None, [])

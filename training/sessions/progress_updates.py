@@ -7,7 +7,8 @@ from typing import cast
 from jobs.change import Actor, Change, change_jobs
 from jobs.change.refusals import Call, require_open
 from jobs.models import Phase
-from jobs.tracking.announce import count_up_to, fail_phase, finish_phase, start_phase
+from jobs.tracking.count import count_up_to
+from jobs.tracking.phase_control import fail_phase, finish_phase, start_phase
 from training.models import CLUSTERING, FACE_DETECTION, ClusteringRun, FaceDetectionSession, TrainingSession
 from training.sessions.types import FacesTold, Told
 

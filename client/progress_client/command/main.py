@@ -122,7 +122,7 @@ def acted(job: Job, options: argparse.Namespace, terminal: Terminal) -> int:
     """An act of an operator."""
     given: dict[str, Any] = {name: getattr(options, name, None) for name in ARGUMENTS}
     given = {name: value for name, value in given.items() if value is not None}
-    if options.verb in ("retry", "skip"):
+    if options.verb in ("retry", "release", "skip"):
         given["items"] = named_items(job, ids=options.ids, keys=options.keys)
     if options.verb == "skip" and not given["items"]:
         raise Usage("Name the items to skip, with --item or --key.")

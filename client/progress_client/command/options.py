@@ -14,16 +14,16 @@ CODES = "Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 wrong state."
 MOST = 1000
 LARGEST = 2**53
 ACTS = {
-    "retry": "failed items become pending: all of the job, or those that are named",
-    "release": "held items without a live lease become pending",
-    "skip": "items count as done without work",
-    "force-complete": "open and failed phases are completed with what they have; needs --reason",
-    "fail": "the job is given up; a restart opens it again",
-    "cancel": "nothing more is taken or told",
-    "pause": "nothing new is claimed",
-    "resume": "a paused job goes on",
+    "retry": "make failed items pending: all of the job, or those that are named",
+    "release": "make held items without a live lease pending",
+    "skip": "count items as done without work",
+    "pause": "stop new claims; watermarks keep the time they had left",
+    "resume": "allow claims of a paused job again",
     "threshold": "change how many percent complete a phase",
-    "restart": "a new run of a phase and of the gated ones after it",
+    "restart": "start a new run of a phase and of the gated ones after it",
+    "force-complete": "complete open and failed phases with what they have; needs --reason",
+    "fail": "give the job up; a restart opens it again",
+    "cancel": "cancel the job: no more claims, reports or completed events",
 }
 
 Verbs = Any
@@ -81,7 +81,7 @@ def _add_act(verbs: Verbs, name: str, what: str) -> None:
         made.add_argument("--only", choices=["all", "failed"], default="all", help="which items; default %(default)s")
     if name in ("retry", "release", "force-complete"):
         made.add_argument("--phase", metavar="CODE", help="only this phase")
-    if name in ("retry", "skip"):
+    if name in ("retry", "release", "skip"):
         made.add_argument("--item", type=_id, action="append", dest="ids", metavar="ID", help="this item; repeatable")
         made.add_argument("--key", action="append", dest="keys", help="the item of this key; repeatable")
     if name == "retry":

@@ -56,10 +56,10 @@ class ActView(ConfirmView):
 
     chosen: Selection
 
-    def __init__(self, request: HttpRequest, site: AdminSite, slug: str, job_id: str | None = None) -> None:
+    def __init__(self, request: HttpRequest, site: AdminSite, slug: str, job_id: int | None = None) -> None:
         super().__init__(request, site)
         self.act, self.scope = ACTS[slug], scope_of_request(request)
-        self.job_id = None if job_id is None else int(job_id)
+        self.job_id = job_id
         self.is_confirmed = request.method == "POST" and "preview" not in request.POST
         self.shown = load_selection(request) if self.is_confirmed else None
         self.again = self.shown.again if self.shown else False

@@ -12,8 +12,9 @@ from django.http import HttpRequest
 from jobs.console.base import query_text
 from jobs.models import Phase
 from jobs.operations.arguments import Scope
-from jobs.operations.base import REASON_LENGTH, Operation
+from jobs.operations.base import Operation
 from jobs.rules.formatting import normalized
+from jobs.rules.limits import REASON_LENGTH
 
 LABELS = {"threshold": "New threshold, percent", "only": "Items"}
 CHOICES = {"only": [("all", "all items except skipped ones"), ("failed", "only failed and leased items")]}

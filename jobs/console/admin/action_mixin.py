@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,8 +17,6 @@ from jobs.operations.base import Operation
 from jobs.operations.registry import ACTS
 
 Action = Callable[[admin.ModelAdmin, HttpRequest, QuerySet[Any]], HttpResponse]
-ON_JOBS = tuple(act.name for act in ACTS.values() if act.on_whole_job)
-ON_ITEMS = tuple(act.name for act in ACTS.values() if act.item_label)
 
 
 class ActionMixin:
@@ -26,21 +24,23 @@ class ActionMixin:
 
     job_path     the path from a row to the id of the job
     item_path    the path to the id of the item; empty where the acts are on whole jobs
-    acts         the names of the acts
     rows_are     the noun for the rows in the menu
     narrowed_to  the phase that limits an act, by the name of the act
     """
 
     job_path = "pk"
     item_path = ""
-    acts: Sequence[str] = ON_JOBS
     rows_are = "jobs"
     narrowed_to: dict[str, str] = {}
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """Return the acts that this account may do."""
-        offered = [ACTS[slug] for slug in self.acts if request.user.has_perm(ACTS[slug].permission)]
+        offered = [act for act in self.offered_acts() if request.user.has_perm(act.permission)]
         return {act.verb: (_action(act), act.verb, f"{act.label} {self.called(act)}…") for act in offered}
+
+    def offered_acts(self) -> list[Operation]:
+        """Return the registered acts that fit the rows: those on items, or those on whole jobs."""
+        return [act for act in ACTS.values() if (act.item_label if self.item_path else act.on_whole_job)]
 
     def called(self, act: Operation) -> str:
         """Return the object of the act in the menu."""

@@ -13,13 +13,13 @@ from datetime import datetime
 from typing import Any, Protocol
 
 import structlog
+from channels.db import database_sync_to_async
 from django.db import DatabaseError, InterfaceError
 from django.db.models import QuerySet
 from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 from jobs.console.admin.keyset_export import batches, value_of
-from jobs.live.threads import in_thread
 from jobs.serializers import encode
 
 log = structlog.get_logger(__name__)
@@ -149,7 +149,7 @@ async def stream(columns: Sequence[Column], notation: FileFormat, chunks: Iterat
     A failing database ends the file as incomplete.
     """
     yield notation.begin(columns)
-    read = in_thread(lambda: next(chunks, b""))
+    read = database_sync_to_async(lambda: next(chunks, b""), thread_sensitive=False)
     try:
         while chunk := await read():
             yield chunk

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from jobs.console import status_styles
-from jobs.console.admin.action_mixin import ON_ITEMS, ActionMixin
+from jobs.console.admin.action_mixin import ActionMixin
 from jobs.console.admin.columns import job_link, pill
 from jobs.console.admin.export import Column
 from jobs.console.admin.filters import OfWorker, StatusOfItems
@@ -39,7 +39,7 @@ class ItemAdmin(ActionMixin, ReadOnlyAdmin):
         *map(Column, ("key", "label", "split", "payload", "status", "attempt", "tries", "worker")),
         *map(Column, ("lease_expires_at", "error", "result", "started_at", "finished_at")),
     )
-    job_path, item_path, acts, rows_are = "phase__job_id", "pk", ON_ITEMS, "items"
+    job_path, item_path, rows_are = "phase__job_id", "pk", "items"
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Item], search_term: str

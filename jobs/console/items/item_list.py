@@ -12,6 +12,7 @@ from jobs.console.acts.selection import MOST_ITEMS
 from jobs.console.items.filters import Filters, narrowed
 from jobs.models import Item, Phase
 from jobs.models.items import ItemQuerySet
+from jobs.operations.base import Operation
 from jobs.operations.buttons import ActButton, item_buttons
 from jobs.operations.snapshot import JobSnapshot
 from jobs.rules.formatting import format_number
@@ -23,11 +24,6 @@ if TYPE_CHECKING:
 
 LISTED = 25
 WORST_FIRST = (ItemStatus.FAILED, ItemStatus.PROCESSING, ItemStatus.PENDING, ItemStatus.COMPLETED, ItemStatus.SKIPPED)
-CONCERNED = {
-    "retry": (ItemStatus.FAILED,),
-    "skip": (ItemStatus.FAILED, ItemStatus.PROCESSING, ItemStatus.PENDING),
-    "release": (ItemStatus.PROCESSING,),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +102,7 @@ class ItemList:
         if not any(self.filters.values()):
             return Matching("", [])
         count = self._count()
-        concerned = [each for each in item_buttons(figures, user) if self._concerns(each.act.name)]
+        concerned = [each for each in item_buttons(figures, user) if self._concerns(each.act)]
         query = {"match": "items", "phase": self.phase.code, **_given(self.filters), "back": back}
         return Matching(
             f"All {format_number(count)} that match"
@@ -129,10 +125,10 @@ class ItemList:
             return self.counts[ItemStatus(self.filters["status"])]
         return self.items.order_by()[: MOST_ITEMS + 1].count()
 
-    def _concerns(self, slug: str) -> bool:
+    def _concerns(self, act: Operation) -> bool:
         """Could this act change an item of a state that is shown?"""
         shown = [status for status in self._statuses() if self.counts[status]]
-        return any(status in CONCERNED[slug] for status in shown)
+        return any(status in act.item_states for status in shown)
 
     def _statuses(self) -> Sequence[ItemStatus]:
         asked = self.filters["status"]

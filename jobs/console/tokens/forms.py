@@ -6,7 +6,7 @@ from django import forms
 
 from jobs.access import Role
 from jobs.console.confirm_view import ReasonForm
-from jobs.operations.base import REASON_LENGTH
+from jobs.rules.limits import REASON_LENGTH
 
 PROJECT_LENGTH = 128
 

@@ -1,4 +1,4 @@
-"""The feed of outward events, as one listener follows it."""
+"""Feed of outward events for one listener."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import structlog
 from channels.db import database_sync_to_async
 from django.db import Error as DatabaseFailure
 
-from jobs.live.sse.protocol import PING, Limits, message
+from jobs.live.sse.protocol import PING, StreamLimits, message
 from jobs.models import Event
 from jobs.rules.errors import Refused
 from jobs.serializers import encode
@@ -24,14 +24,14 @@ Page = Callable[[int], Sequence[OutwardEvent]]
 
 
 class News:
-    """The id of the newest outward event: one query for all who follow, twice a second while anybody does."""
+    """Id of the newest outward event: one query for all listeners, twice a second while there are any."""
 
     def __init__(self) -> None:
         self._looking = asyncio.Lock()
         self._id, self._looked_at = 0, float("-inf")
 
     async def newest(self) -> int:
-        """The id, at most LOOK_PAUSE old."""
+        """Return the id, at most LOOK_PAUSE seconds old."""
         async with self._looking:
             if time.monotonic() - self._looked_at >= LOOK_PAUSE:
                 self._id = await _newest()
@@ -42,11 +42,11 @@ class News:
 _news: WeakKeyDictionary[asyncio.AbstractEventLoop, News] = WeakKeyDictionary()
 
 
-async def follow(page: Page, *, after: int, check: Callable[[], None], limits: Limits) -> AsyncIterator[bytes]:
-    """Events with ids larger than `after`, ascending, each once; then new ones as they come.
+async def follow(page: Page, *, after: int, check: Callable[[], None], limits: StreamLimits) -> AsyncIterator[bytes]:
+    """Yield the events with ids larger than `after`, ascending, each once; then new ones as they come.
 
-    `page` answers the next few events after an id, none where there are no more. `check` raises Refused when the
-    feed may not be read any more, which ends the stream.
+    `page` returns the next few events after an id, none at the end. `check` raises Refused when the feed may no longer
+    be read, which ends the stream.
     """
     yield PING
     try:
@@ -56,25 +56,25 @@ async def follow(page: Page, *, after: int, check: Callable[[], None], limits: L
         log.info("feed_ended", reason=repr(reason))
 
 
-async def _followed(page: Page, *, after: int, check: Callable[[], None], limits: Limits) -> AsyncIterator[bytes]:
+async def _followed(page: Page, *, after: int, check: Callable[[], None], limits: StreamLimits) -> AsyncIterator[bytes]:
     load = database_sync_to_async(page, thread_sensitive=False)
     news = _news.setdefault(asyncio.get_running_loop(), News())
-    said = checked = time.monotonic()
+    sent_at = checked_at = time.monotonic()
     while True:
-        if time.monotonic() - checked >= limits.access_every:
+        if time.monotonic() - checked_at >= limits.access_every:
             await database_sync_to_async(check, thread_sensitive=False)()
-            checked = time.monotonic()
+            checked_at = time.monotonic()
         newest = await news.newest()
         events = await load(after) if newest > after else ()
         for event in events:
             yield message(encode(event).decode(), id=event["id"])
-            after, said = event["id"], time.monotonic()
+            after, sent_at = event["id"], time.monotonic()
         if not events:
-            # What is not chosen need not be looked for again: no event with a smaller id becomes visible later.
+            # Skip filtered events for good: no event with a smaller id becomes visible later.
             after = max(after, newest)
-            if time.monotonic() - said >= limits.ping_every:
+            if time.monotonic() - sent_at >= limits.ping_every:
                 yield PING
-                said = time.monotonic()
+                sent_at = time.monotonic()
             await asyncio.sleep(limits.tick)
 
 

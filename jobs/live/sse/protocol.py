@@ -1,4 +1,4 @@
-"""The notation of server-sent events, and how long a stream waits for what."""
+"""Format of server-sent events, and the limits of a stream."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ PING = b":\n\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """Seconds: between pings, between two looks at the permissions, until a job that is over ends its stream."""
+class StreamLimits:
+    """Durations in seconds: between pings, between checks of the permissions, until a finished job ends its stream."""
 
     ping_every: float = 15
     access_every: float = 30
@@ -19,7 +19,7 @@ class Limits:
 
 
 def message(data: str, *, type: str = "", id: int | None = None) -> bytes:
-    """One event; the data is JSON, so it is one line."""
+    """Encode one event; the data is JSON and therefore one line."""
     lines = [f"event: {type}"] if type else []
     lines += [] if id is None else [f"id: {id}"]
     return "\n".join([*lines, f"data: {data}", "", ""]).encode()

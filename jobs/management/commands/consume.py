@@ -1,4 +1,4 @@
-"""`manage.py consume`: events of producers, from RabbitMQ."""
+"""`manage.py consume`: read events of producers from RabbitMQ."""
 
 from __future__ import annotations
 
@@ -13,30 +13,32 @@ from jobs.management.commands.watchdog import seconds
 
 try:
     from jobs.inbox import consumer
-except ImportError:  # pika is not installed where no broker is used
+except ImportError:  # pika is optional: it is in requirements-scale.txt
     consumer = None  # type: ignore[assignment]
 
 INTERVAL = 2.0
 
 
 class Command(BaseCommand):
-    """Take events from the broker. Any number of these may run at once."""
+    """Read events from the broker. Any number of these may run at once."""
 
-    help = "Take events from the broker's queue, until SIGTERM or, with --once, until the queue is empty."
+    help = "Read events from the broker's queue until SIGTERM, or with --once until the queue is empty."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """--once and --interval."""
-        parser.add_argument("--once", action="store_true", help="take what waits; exit 1 if that failed")
+        """Add --once and --interval."""
         parser.add_argument(
-            "--interval", type=seconds, default=INTERVAL, help="seconds until a broken connection is tried again"
+            "--once", action="store_true", help="read the waiting messages and exit; exit 1 after a failure"
+        )
+        parser.add_argument(
+            "--interval", type=seconds, default=INTERVAL, help="seconds until it reconnects after a failure"
         )
 
     def handle(self, *args: Any, once: bool, interval: float, **options: Any) -> None:
-        """Consume; SIGTERM and SIGINT end it after the message that is being taken."""
+        """Consume; SIGTERM and SIGINT end it after the current message."""
         if not settings.AMQP_URL:
-            raise CommandError("AMQP_URL is not set; there is no broker to read from.")
+            raise CommandError("Set AMQP_URL to the broker to read from.")
         if consumer is None:
-            raise CommandError("The client of the broker is missing; install requirements-scale.txt.")
+            raise CommandError("The package pika is missing. Install requirements-scale.txt.")
         stop = Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
@@ -45,7 +47,7 @@ class Command(BaseCommand):
             reader.run(interval=interval)
             return
         try:
-            taken = reader.drain()
+            messages = reader.drain()
         except consumer.FAILURES as error:
-            raise CommandError(f"The queue was not emptied: {error!r}") from error
-        self.stdout.write(f"{taken} messages taken.")
+            raise CommandError(f"Reading the queue failed. Check the broker and AMQP_URL: {error!r}") from error
+        self.stdout.write(f"{messages} messages read.")

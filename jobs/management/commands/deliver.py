@@ -1,4 +1,4 @@
-"""`manage.py deliver`: outward events to their endpoints, as a process of its own."""
+"""`manage.py deliver`: send outward events to their endpoints, as a process of its own."""
 
 from __future__ import annotations
 
@@ -16,18 +16,20 @@ from jobs.management.deliverer_loop import deliver_once, deliver_until
 class Command(BaseCommand):
     """Send outward events to webhooks and to the broker. Any number of these may run at once."""
 
-    help = "Send outward events to their endpoints, until SIGTERM or, with --once, what is due now."
+    help = "Send outward events to their endpoints until SIGTERM, or with --once those that are due now."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """--once and --interval."""
-        parser.add_argument("--once", action="store_true", help="send what is due one time; exit 1 if that failed")
-        parser.add_argument("--interval", type=seconds, default=settings.DELIVERY_INTERVAL, help="seconds")
+        """Add --once and --interval."""
+        parser.add_argument("--once", action="store_true", help="send what is due and exit; exit 1 after a failure")
+        parser.add_argument(
+            "--interval", type=seconds, default=settings.DELIVERY_INTERVAL, help="seconds between two passes"
+        )
 
     def handle(self, *args: Any, once: bool, interval: float, **options: Any) -> None:
-        """Send; SIGTERM and SIGINT end the loop after the waves that are under way."""
+        """Send; SIGTERM and SIGINT end the loop after the deliveries that are under way."""
         if once:
             if not deliver_once():
-                raise CommandError("The pass failed; the log says why.")
+                raise CommandError("The delivery failed. See the log for the error.")
             return
         stop = Event()
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,4 +1,4 @@
-"""`manage.py import_tracker`: bring a database of the old image tracker in."""
+"""`manage.py import_tracker`: import a database of the old image tracker."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from jobs.tracker.legacy_db import NotATracker, OldFile, Unreadable, opened
 from jobs.tracker.legacy_import import Imported, bring_in, survey
 
 FAILED, NOT_FOUND = 1, 3
-MOST_SENTENCES = 20
+MAX_SENTENCES = 20
 ORDER = (ItemStatus.COMPLETED, ItemStatus.FAILED, ItemStatus.PROCESSING, ItemStatus.PENDING)
 COLUMNS = (
     Column("JOB", least=16),
@@ -30,14 +30,14 @@ COLUMNS = (
 
 
 class Command(BaseCommand):
-    """Prints what the file says and what is here; exit 1 where they differ, 3 where there is no such file."""
+    """Print the counts of the file and of this site; exit 1 if they differ, 3 if there is no such file."""
 
-    help = "Import jobs, images and upload batches of an old tracker's SQLite file. Doing it again changes nothing."
+    help = "Import jobs, images and upload batches of an old tracker's SQLite file. It can be repeated."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """FILE and --dry-run."""
+        """Add FILE and --dry-run."""
         parser.add_argument("file", type=Path, help="the old tracker's database")
-        parser.add_argument("--dry-run", action="store_true", help="only say what the file holds")
+        parser.add_argument("--dry-run", action="store_true", help="print the counts of the file and write nothing")
 
     def handle(self, *args: Any, file: Path, dry_run: bool, **options: Any) -> None:
         """Import job by job, then compare the counts."""
@@ -53,12 +53,12 @@ class Command(BaseCommand):
         jobs = [self._job(old, found, dry_run=dry_run) for found in surveys(old)]
         rows = [row for found in jobs for row in lines(found, dry_run=dry_run)]
         self.stdout.write("\n".join(table(COLUMNS, rows, terminal_style(self.stdout, options))))
-        complaints = [sentence for found in jobs for sentence in found.left_out]
+        left_out = [sentence for found in jobs for sentence in found.left_out]
         orphans = orphans_of(old)
-        complaints += [f"{orphans} images are left out: the file has no job for them."] if orphans else []
-        for sentence in complaints[:MOST_SENTENCES]:
+        left_out += [f"{orphans} images are left out: their job is missing in the file."] if orphans else []
+        for sentence in left_out[:MAX_SENTENCES]:
             self.stderr.write(clean(sentence))
-        self._conclude(jobs, complaints=len(complaints), dry_run=dry_run)
+        self._conclude(jobs, left_out=len(left_out), dry_run=dry_run)
 
     def _job(self, old: OldFile, found: Imported, *, dry_run: bool) -> Imported:
         for sentence in own_counters(found):
@@ -70,22 +70,22 @@ class Command(BaseCommand):
                 found.left_out.append(f"{found.job.name}: {error.detail}")
         return found
 
-    def _conclude(self, jobs: Sequence[Imported], *, complaints: int, dry_run: bool) -> None:
-        if complaints > MOST_SENTENCES:
-            self.stderr.write(f"… and {complaints - MOST_SENTENCES} more.")
+    def _conclude(self, jobs: Sequence[Imported], *, left_out: int, dry_run: bool) -> None:
+        if left_out > MAX_SENTENCES:
+            self.stderr.write(f"… and {left_out - MAX_SENTENCES} more.")
         different = [] if dry_run else [found for found in jobs if not found.is_equal]
-        if different or complaints:
+        if different or left_out:
             raise CommandError(
-                f"{len(different)} of {len(jobs)} jobs differ from the file, {complaints} things are left out.",
+                f"{len(different)} of {len(jobs)} jobs differ from the file, {left_out} entries are left out.",
                 returncode=FAILED,
             )
         self.stderr.write(
-            "Nothing was written." if dry_run else "Everything is here as the file says.", self.style.SUCCESS
+            "Nothing was written." if dry_run else "All counts equal those of the file.", self.style.SUCCESS
         )
 
 
 def orphans_of(old: OldFile) -> int:
-    """How many images belong to no job; none where the file is too damaged to tell."""
+    """Return the number of images without a job; 0 if the file is too damaged to count them."""
     try:
         return old.images_of_no_job()
     except sqlite3.Error:
@@ -93,7 +93,7 @@ def orphans_of(old: OldFile) -> int:
 
 
 def surveys(old: OldFile) -> list[Imported]:
-    """What the file says of each job; of two with one name the second is left out, and so is one that is damaged."""
+    """Survey each job of the file. A second job of the same name is left out, and so is a damaged one."""
     found, names = [], set()
     for job in old.jobs():
         try:
@@ -110,35 +110,36 @@ def surveys(old: OldFile) -> list[Imported]:
 
 
 def lines(found: Imported, *, dry_run: bool) -> list[list[Cell | str]]:
-    """What the file says of a job, and what is here where that differs."""
-    said = ["file", *figures(found.images), *uploads(found.batches)]
-    here = ["here", *figures(found.images_here), *uploads(found.batches_here)]
-    rows: list[list[Cell | str]] = [[Cell(found.job.name, "bold"), *said]]
+    """Return the table rows of a job: the counts of the file, and those of this site where they differ."""
+    counted = ["file", *figures(found.images), *uploads(found.batches)]
+    present = ["site", *figures(found.images_here), *uploads(found.batches_here)]
+    rows: list[list[Cell | str]] = [[Cell(found.job.name, "bold"), *counted]]
     if dry_run:
         return rows
-    if said[1:] == here[1:]:
-        return [[Cell(found.job.name, "bold"), Cell("equal", "green"), *said[1:]]]
-    return [*rows, ["", *(Cell(text, "red" if text != other else "") for text, other in zip(here, said, strict=True))]]
+    if counted[1:] == present[1:]:
+        return [[Cell(found.job.name, "bold"), Cell("equal", "green"), *counted[1:]]]
+    pairs = zip(present, counted, strict=True)
+    return [*rows, ["", *(Cell(text, "red" if text != other else "") for text, other in pairs)]]
 
 
 def figures(counts: Counter[ItemStatus]) -> list[str]:
-    """The figures of images."""
+    """Return the figures of images."""
     return [f"{number:,}" for number in (counts.total(), *(counts[status] for status in ORDER))]
 
 
 def uploads(counts: Counter[ItemStatus]) -> list[str]:
-    """The figures of upload batches."""
+    """Return the figures of upload batches."""
     return [f"{counts.total():,}", f"{counts[ItemStatus.COMPLETED]:,}"]
 
 
 def own_counters(found: Imported) -> list[str]:
-    """Where the old tracker's own counters did not equal its images."""
+    """Return a sentence for each counter of the old tracker that differs from its images."""
     pairs = (
         ("processed_count", found.job.processed, found.images[ItemStatus.COMPLETED]),
         ("error_count", found.job.errors, found.images[ItemStatus.FAILED]),
     )
     return [
-        f"{found.job.name}: the file's {name} says {told}, its images say {real}; the images count."
-        for name, told, real in pairs
-        if told is not None and told != real
+        f"{found.job.name}: {name} in the file is {stored}, but its images give {counted}; the images are imported."
+        for name, stored, counted in pairs
+        if stored is not None and stored != counted
     ]

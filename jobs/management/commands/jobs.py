@@ -1,4 +1,4 @@
-"""`manage.py jobs`: look at jobs and act on them from a shell."""
+"""`manage.py jobs`: show jobs and act on them from a shell."""
 
 from __future__ import annotations
 
@@ -38,12 +38,10 @@ Options = dict[str, Any]
 class Command(BaseCommand):
     """Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 wrong state."""
 
-    help = (
-        "List, show and watch jobs, and act on them: `jobs ACT JOB --reason …`. A job is named by its id or its name."
-    )
+    help = "List, show and watch jobs, and act on them: `jobs ACT JOB --reason …`. Name a job by its id or its name."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """The subcommands."""
+        """Add the subcommands."""
         add_options(parser)
 
     def handle(self, *args: Any, verb: str, **options: Any) -> None:
@@ -58,11 +56,13 @@ class Command(BaseCommand):
         except Refused as error:
             raise CommandError(clean(error.detail), returncode=_code(error)) from None
         except (OperationalError, InterfaceError) as error:
-            raise CommandError(f"The database does not answer: {clean(str(error))}", returncode=FAILED) from None
+            raise CommandError(
+                f"The database does not answer. Check it and try again: {clean(str(error))}", returncode=FAILED
+            ) from None
         except KeyboardInterrupt:
             sys.exit(INTERRUPTED)
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is buffered still has nowhere to go
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # buffered output would raise again at exit
             sys.exit(NO_READER)
 
     def _list(self, options: Options, look: TerminalStyle) -> None:
@@ -73,9 +73,9 @@ class Command(BaseCommand):
         elif bodies:
             self._lines(renderers.job_list(bodies, look))
         else:
-            self.stderr.write("There is no such job.", self.style.NOTICE)
+            self.stderr.write("No job matches these filters.", self.style.NOTICE)
         if len(found) > len(bodies):
-            self.stderr.write("There are more; --limit shows them.", self.style.NOTICE)
+            self.stderr.write("There are more jobs. Raise --limit to list them.", self.style.NOTICE)
 
     def _show(self, options: Options, look: TerminalStyle) -> None:
         job = find_job(options["job"])
@@ -106,8 +106,8 @@ class Command(BaseCommand):
         names = act.Arguments.__struct_fields__
         if "items" in names:
             options["items"] = find_items(job, ids=options["ids"], keys=options["keys"])
-        if name == "skip" and not options["items"]:
-            raise BadInput({"items": "Name the items to skip, with --item or --key."})
+        if "items" in act.required and not options["items"]:
+            raise BadInput({"items": f"Name the items to {name} with --item or --key."})
         given = {field: options[field] for field in names if options.get(field) is not None}
         self._answer(act(job, actor=actor, **given), options, look)
 

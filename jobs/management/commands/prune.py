@@ -1,4 +1,4 @@
-"""`manage.py prune`: forget what is old."""
+"""`manage.py prune`: delete old data."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ class Command(BaseCommand):
 
     help = (
         "Delete completed jobs after 30 days, others and bulk acts after 90, timeline rows and dead letters after 365,"
-        " workers that were not heard for 30 days and hold nothing, and sessions that have ended."
+        " workers that sent no heartbeat for 30 days and hold no items, and sessions that have ended."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """--dry-run."""
-        parser.add_argument("--dry-run", action="store_true", help="only say how many there are")
+        """Add --dry-run."""
+        parser.add_argument("--dry-run", action="store_true", help="print the numbers and delete nothing")
 
     def handle(self, *args: Any, dry_run: bool, **options: Any) -> None:
-        """Say how many went, or would go."""
+        """Delete, or only count, and print the numbers."""
         found = watchdog.prune(dry_run=dry_run)
         verb = "would be deleted" if dry_run else "deleted"
         counts = f"{found.jobs} jobs, {found.events} timeline rows, {found.bulk_acts} bulk acts"
         self.stdout.write(f"{counts}, {found.letters} dead letters and {found.workers} workers {verb}.")
         if found.undelivered_jobs:
-            kept = f"{pluralize(found.undelivered_jobs, 'old job')} kept for {pluralize(found.undelivered_events, 'event')}"
-            self.stdout.write(f"{kept} not delivered yet; the list of deliveries names them.")
+            jobs, events = pluralize(found.undelivered_jobs, "old job"), pluralize(found.undelivered_events, "event")
+            self.stdout.write(f"{jobs} kept: {events} not delivered yet. See the list of deliveries.")

@@ -1,4 +1,4 @@
-"""`manage.py recount`: do the counters equal the items?"""
+"""`manage.py recount`: compare the counters of phases with their items."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Command(BaseCommand):
     help = "Compare the counters of every phase with its items; print each difference; exit 1 if there is any."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """--repair."""
+        """Add --repair."""
         parser.add_argument("--repair", action="store_true", help="make the counters equal the items")
 
     def handle(self, *args: Any, repair: bool, **options: Any) -> None:
@@ -24,7 +24,7 @@ class Command(BaseCommand):
         differences = watchdog.recount(repair=repair)
         for found in differences:
             self.stdout.write(
-                f"{found.job} {found.phase}: {found.counter} is {found.stored}, its items say {found.items}"
+                f"{found.job} {found.phase}: {found.counter} is {found.stored}, but its items give {found.items}"
                 + (" (repaired)" if repair else "")
             )
         if differences:

@@ -1,14 +1,12 @@
 """`manage.py serve`: HTTP, websockets, the watchdog and the deliverer in one process.
 
-Daphne runs on Twisted's asyncio reactor: one event loop, the server's own, in the main thread. Django's views run
-in threads, so a verb and its `broadcast.touch` run outside that loop, as do those of the watchdog's thread. A
-message put into the in-memory channel layer from another loop would not wake a waiting consumer for seconds;
-therefore `jobs.live.broadcast` never does that: it hops to the server's loop with `call_soon_threadsafe`, which wakes
-it at once, and everything towards the browsers happens there.
+Daphne runs on Twisted's asyncio reactor: one event loop in the main thread. Django's views and the watchdog run in
+threads. A message put into the in-memory channel layer from another loop would not wake a waiting consumer for
+seconds. Therefore `jobs.live.broadcast` hops to the server's loop with `call_soon_threadsafe`, which wakes it at once.
 
-SIGTERM or Ctrl-C stops accepting connections, lets the requests in flight end (10 s at most), closes websockets as
-"going away", ends the watchdog after its sweep and the deliverer after what it is sending, and exits 0. A second
-signal does not wait.
+On SIGTERM or Ctrl-C it stops accepting connections, completes the requests in flight (10 s at most), closes
+websockets as "going away", ends the watchdog after its sweep and the deliverer after its current delivery, and
+exits 0. A second signal ends the wait.
 """
 
 from __future__ import annotations
@@ -25,7 +23,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
 
-from jobs.management.daphne_server import DRAIN_SECONDS, GracefulServer
+from jobs.management.daphne.server import DRAIN_SECONDS, GracefulServer
 from jobs.management.deliverer_loop import Deliverer
 from jobs.management.watchdog_loop import Watchdog
 
@@ -35,9 +33,9 @@ HIGHEST_PORT = 65_535
 
 
 def port_number(text: str) -> int:
-    """A TCP port; 0 lets the system choose one."""
+    """Parse a TCP port; with 0 the system chooses one."""
     if not (text.isascii() and text.isdigit()) or int(text) > HIGHEST_PORT:
-        raise ArgumentTypeError(f"{text!r} is not a port from 0 to {HIGHEST_PORT}")
+        raise ArgumentTypeError(f"Enter a port from 0 to {HIGHEST_PORT}, not {text!r}")
     return int(text)
 
 
@@ -48,7 +46,7 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """--host and --port."""
+        """Add --host and --port."""
         parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default 127.0.0.1)")
         parser.add_argument("--port", type=port_number, default=8000, help="the TCP port (default 8000)")
 
@@ -57,7 +55,7 @@ class Command(BaseCommand):
         check_migrations()
         watchdog, deliverer = Watchdog(interval=settings.WATCHDOG_INTERVAL), Deliverer()
         server = GracefulServer(
-            get_default_application(), host=host, port=port, ready=lambda number: self._say(host=host, port=number)
+            get_default_application(), host=host, port=port, ready=lambda number: self._announce(host=host, port=number)
         )
         watchdog.start()
         deliverer.start()
@@ -66,28 +64,30 @@ class Command(BaseCommand):
         swept = watchdog.stop(timeout=DRAIN_SECONDS)
         sent = deliverer.stop(timeout=DRAIN_SECONDS)
         if server.failed:
-            raise CommandError(f"Cannot listen on {host}:{port}; is the port taken?")
+            raise CommandError(
+                f"Cannot listen on {host}:{port}. Stop the other server on this port, or choose another --port."
+            )
         if server.overdue or not swept or not sent:
-            leave_the_rest()
+            exit_at_once()
         log.info("stopped")
 
-    def _say(self, *, host: str, port: int) -> None:
+    def _announce(self, *, host: str, port: int) -> None:
         shown = f"[{host}]" if ":" in host else host
         self.stdout.write(f"Progress Site listens on http://{shown}:{port}/")
         self.stdout.flush()
 
 
 def check_migrations() -> None:
-    """Refuse to serve from a database that lacks tables."""
+    """Refuse to serve from a database without all migrations."""
     executor = MigrationExecutor(connection)
     missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
     connections.close_all()
     if missing:
-        raise CommandError(f"{len(missing)} migrations are not applied; run: python manage.py migrate")
+        raise CommandError(f"{len(missing)} migrations are not applied. Run: python manage.py migrate")
 
 
-def leave_the_rest() -> None:
-    """End the process although threads still work; what they had not committed is rolled back."""
+def exit_at_once() -> None:
+    """End the process although threads still work; uncommitted changes are rolled back."""
     log.error("stopped_with_work_in_flight", waited_seconds=DRAIN_SECONDS)
     sys.stdout.flush()
     sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""Tokens of workers and other API clients: create, list, rotate, revoke."""
+"""`manage.py token`: create, list, rotate and revoke the tokens of workers and other API clients."""
 
 from __future__ import annotations
 
@@ -18,45 +18,47 @@ from jobs.rules import names
 from jobs.rules.errors import BadInput, Refused, WrongState
 
 USAGE, NOT_FOUND, WRONG_STATE = 2, 3, 4
-LONGEST_DAYS = 36_500
-LONGEST_GRACE = 168
-DIGEST_LEAST = 8
+MAX_DAYS = 36_500
+MAX_GRACE = 168
+MIN_DIGEST = 8
 
 
 class Command(BaseCommand):
-    """`token create` and `token rotate` print the secret, and nothing else, on stdout; it is stored hashed and shown
-    only there.
-    """
+    """Manage tokens. `token create` and `token rotate` print only the secret on stdout; it is stored hashed."""
 
     help = "Create, list, rotate or revoke the tokens of API clients."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Four subcommands."""
+        """Add the four subcommands."""
         acts = parser.add_subparsers(dest="act", required=True, metavar="create|list|rotate|revoke")
-        create = acts.add_parser("create", help="make a token for the account NAME, which is made where it is missing")
+        create = acts.add_parser("create", help="create a token for the account NAME, which is created if missing")
         create.add_argument("name", type=_name, help="user name of the account, up to 150 characters")
         create.add_argument(
             "--role",
             choices=[*Role],
             action="append",
             dest="roles",
-            help="what it may do; repeatable (default: worker)",
+            help="role of the account; repeatable (default: worker)",
         )
         create.add_argument(
-            "--project", type=_project, action="append", dest="projects", help="limit it to this project; repeatable"
+            "--project",
+            type=_project,
+            action="append",
+            dest="projects",
+            help="limit the account to this project; repeatable",
         )
-        create.add_argument("--days", type=_days, help="how long the token lasts (default: for ever)")
+        create.add_argument("--days", type=_days, help="days until the token expires (default: never)")
         acts.add_parser("list", help="print every token, and when it was used last")
         rotate = acts.add_parser("rotate", help="print a new secret in place of an old one, for the same account")
         rotate.add_argument("which", help="as for revoke; exactly one token")
         rotate.add_argument(
-            "--grace-hours", type=_hours, default=0, help="how long the old secret still works (default 0, at most 168)"
+            "--grace-hours", type=_hours, default=0, help="hours until the old secret ends (default 0, at most 168)"
         )
         revoke = acts.add_parser("revoke", help="delete tokens")
         revoke.add_argument("which", help="an account's name, or the first characters of a digest as `list` prints it")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Dispatch to the subcommand."""
+        """Run the subcommand."""
         if options["act"] == "create":
             self._create(**{name: options[name] for name in ("name", "roles", "projects", "days")})
         elif options["act"] == "list":
@@ -84,8 +86,8 @@ class Command(BaseCommand):
     def _rotate(self, which: str, *, hours: int) -> None:
         found = list(_tokens(which)[:2])
         if len(found) != 1:
-            many = "more than one token; name one by its digest" if found else "no token"
-            raise CommandError(f"There is {many} of {which!r}.", returncode=WRONG_STATE if found else NOT_FOUND)
+            message = f"{which!r} has more than one token. Name one by its digest." if found else _no_token(which)
+            raise CommandError(message, returncode=WRONG_STATE if found else NOT_FOUND)
         try:
             self.stdout.write(tokens.rotate(found[0], grace=timedelta(hours=hours)))
         except Refused as error:
@@ -94,21 +96,25 @@ class Command(BaseCommand):
     def _revoke(self, which: str) -> None:
         deleted, _ = _tokens(which).delete()
         if not deleted:
-            raise CommandError(f"There is no token of {which!r}.", returncode=NOT_FOUND)
+            raise CommandError(_no_token(which), returncode=NOT_FOUND)
         self.stderr.write(f"{deleted} revoked")
 
 
 def _tokens(which: str) -> QuerySet[AuthToken]:
     chosen = Q(user__username=names.plain(which))
-    if len(which) >= DIGEST_LEAST:
+    if len(which) >= MIN_DIGEST:
         chosen |= Q(digest__startswith=which)
     return AuthToken.objects.filter(chosen)
+
+
+def _no_token(which: str) -> str:
+    return f"There is no token of {which!r}. List the tokens with: token list"
 
 
 def _line(token: AuthToken) -> str:
     roles = ",".join(sorted(group.name for group in token.user.groups.all())) or "-"
     projects = ",".join(sorted(membership.project for membership in token.user.memberships.all())) or "all projects"
-    expiry = f"until {token.expiry:%Y-%m-%d}" if token.expiry else "for ever"
+    expiry = f"until {token.expiry:%Y-%m-%d}" if token.expiry else "no expiry"
     used = f"used {token.use.used_at:%Y-%m-%d %H:%M}" if hasattr(token, "use") else "never used"
     return "  ".join([token.digest[:DIGEST_SHOWN], token.user.username, roles, projects, expiry, used])
 
@@ -123,17 +129,17 @@ def _project(text: str) -> str:
 
 def _bounded(text: str, *, most: int) -> str:
     if not text.strip() or len(text) > most or "\0" in text:
-        raise ArgumentTypeError(f"must have 1 to {most} characters")
+        raise ArgumentTypeError(f"Enter 1 to {most} characters")
     return text
 
 
 def _hours(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text[:4]) > LONGEST_GRACE:
-        raise ArgumentTypeError(f"must be from 0 to {LONGEST_GRACE} hours")
+    if not text.isascii() or not text.isdigit() or int(text[:4]) > MAX_GRACE:
+        raise ArgumentTypeError(f"Enter 0 to {MAX_GRACE} hours")
     return int(text)
 
 
 def _days(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= LONGEST_DAYS:
-        raise ArgumentTypeError(f"must be from 1 to {LONGEST_DAYS} days")
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MAX_DAYS:
+        raise ArgumentTypeError(f"Enter 1 to {MAX_DAYS} days")
     return int(text)

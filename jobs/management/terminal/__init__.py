@@ -1,1 +1,1 @@
-"""What commands draw on a terminal and how they find things."""
+"""Terminal output of the commands, and lookup of the jobs and accounts that they name."""

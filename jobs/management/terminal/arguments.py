@@ -1,4 +1,4 @@
-"""What an operator names on the command line: a job, items, himself; and what a terminal looks like."""
+"""Arguments of the command line: jobs, items and accounts by name, and the style of the output."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ LARGEST_ID = 2**63 - 1
 
 
 def find_job(wanted: str) -> Job:
-    """The job of this id, else of this name; NotFound where there is neither."""
+    """Return the job of this id, else of this name; NotFound if there is neither."""
     is_id = wanted.isascii() and wanted.isdigit() and int(wanted) <= LARGEST_ID
     job = Job.objects.filter(pk=int(wanted)).first() if is_id else None
     job = job or _named(wanted.replace("\0", ""))
     if job is None:
-        raise NotFound(f"There is no job {wanted!r}; `jobs list` shows those that there are.")
+        raise NotFound(f"There is no job {wanted!r}. List the jobs with: jobs list")
     return job
 
 
 def _named(wanted: str) -> Job | None:
-    """The job of exactly this name, else the one whose name differs only in how it is composed and in its blanks."""
+    """Return the job of exactly this name, else the one whose name differs only in composition and blanks."""
     found = {job.name: job for job in Job.objects.filter(name__in={wanted, normalized(wanted)})}
     return found.get(wanted) or next(iter(found.values()), None)
 
 
 def find_items(job: Job, *, ids: Sequence[int] | None, keys: Sequence[str] | None) -> list[int] | None:
-    """The ids of the named items; None where none is named, NotFound for a key that the job does not have."""
+    """Return the ids of the named items; None if none is named, NotFound for a key that the job does not have."""
     if ids is None and keys is None:
         return None
     prints = {digest(key): key for key in keys or ()}
@@ -53,7 +53,7 @@ def find_items(job: Job, *, ids: Sequence[int] | None, keys: Sequence[str] | Non
 
 
 def filtered_jobs(options: Mapping[str, Any]) -> JobQuerySet:
-    """The jobs that fit the filters of a list, in its order; the filters are those of `GET /jobs`."""
+    """Return the jobs that fit the filters of `GET /jobs`, in the order of the list."""
     jobs = Job.objects.filter(**{name: names.plain(options[name]) for name in EXACT if options[name]})
     if options["partial"]:
         jobs = jobs.filter(partial=True)
@@ -66,17 +66,17 @@ def filtered_jobs(options: Mapping[str, Any]) -> JobQuerySet:
 
 
 def find_actor(username: str | None) -> Actor:
-    """The account of this name, with its permissions; without one the system, under the name of the shell's user."""
+    """Return the account of this name as the actor; without a name the system, named after the user of the shell."""
     if username is None:
         return Actor(name=shell_user()[:200])
     account = User.objects.filter(username=username, is_active=True).first()
     if account is None:
-        raise NotFound(f"There is no active account {username!r}.")
+        raise NotFound(f"There is no active account {username!r}. Name another one with --as.")
     return Actor(account=account)
 
 
 def shell_user() -> str:
-    """Who runs this process, as far as the operating system knows."""
+    """Return the user of this process, as far as the operating system knows."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):
@@ -84,7 +84,7 @@ def shell_user() -> str:
 
 
 def terminal_style(out: Any, options: Mapping[str, Any]) -> TerminalStyle:
-    """How to draw on this output: a terminal has a width and icons, and colours unless somebody is against them."""
+    """Return the style of this output: width and icons for a terminal, colours unless they are switched off."""
     terminal = is_terminal(out)
     unwanted = options["no_color"] or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
     colour = options["force_color"] or (terminal and not unwanted)
@@ -92,12 +92,12 @@ def terminal_style(out: Any, options: Mapping[str, Any]) -> TerminalStyle:
 
 
 def set_output_encoding(out: Any, *, as_json: bool) -> None:
-    """Names may hold what the terminal's encoding lacks: JSON is UTF-8 whatever it is, a table shows `?` there."""
+    """Set the encoding of the output: UTF-8 for JSON; a table shows `?` for characters that the terminal lacks."""
     reconfigure = getattr(out, "reconfigure", None)
     if reconfigure:
         reconfigure(**{"encoding": "utf-8"} if as_json else {"errors": "replace"})
 
 
 def is_terminal(out: TextIO | Any) -> bool:
-    """Does a person look at this output?"""
+    """Is this output a terminal?"""
     return bool(out.isatty())

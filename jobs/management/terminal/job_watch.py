@@ -1,4 +1,4 @@
-"""Following one job until it is over."""
+"""Live view of one job until it is over."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ UP, REST_OF_LINE, REST_OF_SCREEN = "\x1b[{}F", "\x1b[K", "\x1b[J"
 
 
 class Screen(Protocol):
-    """Where a moving job is shown."""
+    """Display of a job that changes."""
 
     def show(self, body: JobBody) -> None:
         """Show this state."""
 
     def close(self) -> None:
-        """No more states come."""
+        """End the display."""
 
 
 def watch(job: Job, screen: Screen, *, interval: float) -> JobBody:
-    """Show the job whenever `interval` seconds have passed, until it is over; its last state. NotFound when it goes."""
+    """Show the job every `interval` seconds until it is over; return its last state. NotFound if it is deleted."""
     try:
         while True:
             found = Job.objects.filter(pk=job.pk).first()
@@ -48,7 +48,7 @@ def watch(job: Job, screen: Screen, *, interval: float) -> JobBody:
 
 
 class Live:
-    """On a terminal: the same lines drawn anew each time."""
+    """Display on a terminal: the same lines are redrawn."""
 
     def __init__(self, out: Any, look: TerminalStyle) -> None:
         self._out = out
@@ -56,7 +56,7 @@ class Live:
         self._height = 0
 
     def show(self, body: JobBody) -> None:
-        """Draw over what was drawn before, within the terminal as it is now."""
+        """Redraw the lines within the present size of the terminal."""
         size = shutil.get_terminal_size()
         lines = renderers.moving(body, replace(self._look, width=size.columns))[: max(1, size.lines - 1)]
         up = UP.format(self._height) if self._height else HIDE_CURSOR
@@ -66,12 +66,12 @@ class Live:
         self._height = len(lines)
 
     def close(self) -> None:
-        """The cursor comes back."""
+        """Show the cursor again."""
         self._out.write(SHOW_CURSOR, ending="")
 
 
 class Lines:
-    """In a file or a pipe: one line for each change."""
+    """Display in a file or a pipe: one line for each change."""
 
     def __init__(self, out: Any, line: Callable[[JobBody], str]) -> None:
         self._out = out
@@ -86,11 +86,11 @@ class Lines:
             self._out.flush()
 
     def close(self) -> None:
-        """Nothing to undo."""
+        """Do nothing."""
 
 
 def screen_for(out: Any, look: TerminalStyle, *, as_json: bool) -> Screen:
-    """JSON lines, a live screen on a terminal, else lines of a log."""
+    """Return the display: JSON lines, a live screen on a terminal, else log lines."""
     if as_json:
         return Lines(out, lambda body: encode(body).decode())
     if look.icons:

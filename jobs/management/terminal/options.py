@@ -1,4 +1,4 @@
-"""What `manage.py jobs` understands: its subcommands and their options."""
+"""Subcommands of `manage.py jobs` and their options."""
 
 from __future__ import annotations
 
@@ -10,26 +10,29 @@ import msgspec
 from django.core.management.base import CommandParser
 
 from jobs.operations import ACTS, Operation
+from jobs.rules.limits import LARGEST_INTEGER
 from jobs.rules.statuses import JobStatus
 
 ORDERINGS = ("-updated_at", "updated_at", "-created_at", "created_at", "name", "-name")
-MOST = 1000
+MAX_LIMIT = 1000
 
 
 def add_options(parser: CommandParser) -> None:
-    """The subcommands: three that read, one for the tracker's figures, and the acts."""
+    """Add the subcommands: three that read, one for the tracker's figures, and the acts."""
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="list|show|watch|report|ACT")
     _add_list(verbs)
-    _reader(verbs, "show", "one job: its phases and its failures")
-    watch = _reader(verbs, "watch", "follow a job until it is over; exit 0 where it completed, else 1")
-    watch.add_argument("--interval", type=_interval, default=1.0, metavar="SECONDS", help="between looks, 0.1 to 60")
-    _reader(verbs, "report", "the figures of a job and of each of its splits, as a text")
+    _reader(verbs, "show", "show one job: its phases and its failures")
+    watch = _reader(verbs, "watch", "watch a job until it is over; exit 0 if it completed, else 1")
+    watch.add_argument(
+        "--interval", type=_interval, default=1.0, metavar="SECONDS", help="seconds between two queries, 0.1 to 60"
+    )
+    _reader(verbs, "report", "print the figures of a job and of each of its splits")
     for act in ACTS.values():
         _add_act(verbs, act)
 
 
 def _add_list(verbs: _SubParsersAction[Any]) -> None:
-    parser = verbs.add_parser("list", help="jobs, the latest change first")
+    parser = verbs.add_parser("list", help="list jobs, the latest change first")
     parser.add_argument("--status", choices=[status.value for status in JobStatus])
     parser.add_argument("--kind")
     parser.add_argument("--project")
@@ -40,7 +43,9 @@ def _add_list(verbs: _SubParsersAction[Any]) -> None:
     parser.add_argument(
         "--ordering", choices=ORDERINGS, default=ORDERINGS[0], metavar="FIELD", help="default %(default)s"
     )
-    parser.add_argument("--limit", type=_limit, default=50, help=f"at most so many, 1 to {MOST}; default %(default)s")
+    parser.add_argument(
+        "--limit", type=_limit, default=50, help=f"maximum number of jobs, 1 to {MAX_LIMIT}; default %(default)s"
+    )
     _add_json(parser)
 
 
@@ -53,9 +58,11 @@ def _reader(verbs: _SubParsersAction[Any], name: str, what: str) -> CommandParse
 
 def _add_act(verbs: _SubParsersAction[Any], act: Operation) -> None:
     parser = _reader(verbs, act.name, act.help)
-    for field in msgspec.inspect.type_info(act.Arguments).fields:
+    arguments = msgspec.inspect.type_info(act.Arguments)
+    assert isinstance(arguments, msgspec.inspect.StructType)
+    for field in arguments.fields:
         _add_argument(parser, field)
-    parser.add_argument("--as", dest="username", metavar="USERNAME", help="the account that acts, with its permissions")
+    parser.add_argument("--as", dest="username", metavar="USERNAME", help="act as this account, with its permissions")
 
 
 def _add_argument(parser: CommandParser, field: Any) -> None:
@@ -87,22 +94,28 @@ def _add_items(parser: CommandParser, field: Any) -> None:
 
 
 def _add_signature(parser: CommandParser, field: Any) -> None:
-    what = "the error of one of them"
+    what = "only items with this error"
     parser.add_argument("--error", default="", dest="error_signature", metavar="SENTENCE", help=what)
 
 
 NAMED: dict[str, Callable[[CommandParser, Any], Any]] = {
-    "reason": lambda parser, field: parser.add_argument("--reason", default="", help="why; it is kept in the timeline"),
+    "reason": lambda parser, field: parser.add_argument(
+        "--reason", default="", help="reason, which is recorded in the timeline"
+    ),
     "phase": _add_phase,
     "items": _add_items,
     "error_signature": _add_signature,
-    "all": lambda parser, field: parser.add_argument("--all", action="store_true", help="live leases too"),
+    "all": lambda parser, field: parser.add_argument(
+        "--all", action="store_true", help="include items under a live lease"
+    ),
     "threshold": lambda parser, field: parser.add_argument("threshold", type=_percentage, metavar="PERCENT"),
 }
 
 
 def _add_json(parser: CommandParser) -> None:
-    parser.add_argument("--json", action="store_true", dest="as_json", help="the bodies of the REST API, for scripts")
+    parser.add_argument(
+        "--json", action="store_true", dest="as_json", help="print the JSON of the REST API, for scripts"
+    )
 
 
 def _interval(text: str) -> float:
@@ -111,12 +124,12 @@ def _interval(text: str) -> float:
     except ValueError:
         value = 0.0
     if not 0.1 <= value <= 60:
-        raise ArgumentTypeError("must be from 0.1 to 60 seconds")
+        raise ArgumentTypeError("Enter 0.1 to 60 seconds")
     return value
 
 
 def _limit(text: str) -> int:
-    return _whole(text, least=1, most=MOST)
+    return _whole(text, least=1, most=MAX_LIMIT)
 
 
 def _percentage(text: str) -> int:
@@ -124,10 +137,10 @@ def _percentage(text: str) -> int:
 
 
 def _id(text: str) -> int:
-    return _whole(text, least=1, most=2**53)
+    return _whole(text, least=1, most=LARGEST_INTEGER)
 
 
 def _whole(text: str, *, least: int, most: int) -> int:
     if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
-        raise ArgumentTypeError(f"must be a whole number from {least} to {most}")
+        raise ArgumentTypeError(f"Enter a whole number from {least} to {most}")
     return int(text)

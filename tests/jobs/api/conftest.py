@@ -1,4 +1,4 @@
-"""Clients of the REST interface, one per role."""
+"""Clients of the REST API, one per role."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Api:
     """A client with the token of an account of its own."""
 
     def __init__(self, role: str, *, projects: Sequence[str] = ()) -> None:
-        self.account = User.objects.create(username=f"{role or 'nobody'}-{next(_numbers)}")
+        self.account = User.objects.create(username=f"{role or 'no-role'}-{next(_numbers)}")
         if role:
             self.account.groups.add(Group.objects.get(name=role))
         Membership.objects.bulk_create([Membership(user=self.account, project=project) for project in projects])
@@ -32,13 +32,13 @@ class Api:
         self.client = APIClient(headers={"Authorization": f"Bearer {self.secret}"})
 
     def get(self, path: str, **headers: str) -> HttpResponse:
-        """GET below /api/v1; the answer must keep the contract."""
+        """Send a GET below /api/v1; the answer must keep the contract."""
         response = self.client.get(f"/api/v1{path}", headers=headers)
         contract.check("GET", f"/api/v1{path}", response)
         return response
 
     def post(self, path: str, body: Any = None, **headers: str) -> HttpResponse:
-        """POST below /api/v1; the answer must keep the contract."""
+        """Send a POST below /api/v1; the answer must keep the contract."""
         response = self.client.post(f"/api/v1{path}", {} if body is None else body, format="json", headers=headers)
         contract.check("POST", f"/api/v1{path}", response)
         return response

@@ -1,4 +1,4 @@
-"""The OpenAPI document as a judge: does an answer keep what the document promises?"""
+"""OpenAPI document as a contract: each answer must match it."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ UNDESCRIBED = (405, 406, 415)
 
 @cache
 def document() -> dict[str, Any]:
-    """The whole document, as /api/v1/schema serves it."""
+    """Return the whole document, as /api/v1/schema serves it."""
     made: dict[str, Any] = json.loads(json.dumps(SchemaGenerator().get_schema(request=None, public=True)))
     return made
 
 
 def operation(method: str, path: str) -> dict[str, Any] | None:
-    """What the document says of one method at one address, None where it says nothing."""
+    """Return the description of one method at one address, None without one."""
     route = resolve(path.partition("?")[0]).route
     template = "/" + route.replace("<int:", "{").replace("<str:", "{").replace(">", "}")
     found: dict[str, Any] | None = document()["paths"].get(template, {}).get(method.lower())

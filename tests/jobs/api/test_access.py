@@ -1,4 +1,4 @@
-"""Who may call what, and who sees what."""
+"""Permissions and visibility of jobs for each role."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ WRITES = WORK | OPERATOR | LEAD
 
 
 def paths(job: Job) -> list[tuple[str, str, Any]]:
-    """(method, address, body) of every door of a job."""
+    """Return (method, address, body) of every call of a job."""
     reads = [("get", f"/jobs/{job.pk}{path}", None) for path in READS]
     return reads + [("post", f"/jobs/{job.pk}{path}", body) for path, body in WRITES.items()]
 
@@ -47,7 +47,7 @@ def call(api: Api, method: str, path: str, body: Any) -> Any:
     return api.get(path) if method == "get" else api.post(path, body)
 
 
-def test_nobody_is_answered_without_a_valid_token(db: None) -> None:
+def test_a_valid_token_is_required(db: None) -> None:
     doors = [*paths(make_job(items=1)), ("get", "/jobs", None), ("post", "/jobs", {}), ("post", "/claim", {})]
     for header in ({}, {"Authorization": "Bearer nonsense"}, {"Authorization": "Token x"}):
         client = APIClient(headers=header)
@@ -58,9 +58,9 @@ def test_nobody_is_answered_without_a_valid_token(db: None) -> None:
 
 
 def test_an_account_without_a_role_may_nothing(api: Any) -> None:
-    nobody, job = api(""), make_job(items=1)
+    stranger, job = api(""), make_job(items=1)
     for method, path, body in [*paths(job), ("get", "/jobs", None), ("get", "/events", None)]:
-        response = call(nobody, method, path, body)
+        response = call(stranger, method, path, body)
         assert response.status_code == 403, path
         assert "jobs." in response.json()["detail"]
 

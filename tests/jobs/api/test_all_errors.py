@@ -1,4 +1,4 @@
-"""The failures of all jobs within sight, grouped, over REST."""
+"""Errors of all visible jobs, grouped, over REST."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.jobs.api.conftest import Api
 
 
 def fail(errors: Sequence[str], *, worker: str = "w1", **fields: Any) -> Job:
-    """A job whose items have failed with these errors, one after the other."""
+    """Make a job whose items have failed with these errors, one after the other."""
     job = make_job(items=len(errors) + 1, **fields)
     for number, error in enumerate(errors):
         results = [tracking.Result(f"k{number}", "failed", error=error)]
@@ -28,13 +28,13 @@ def fail(errors: Sequence[str], *, worker: str = "w1", **fields: Any) -> Job:
 
 
 def groups(client: Api, query: str = "") -> list[dict[str, Any]]:
-    """The groups that the door answers."""
+    """Return the groups of the answer."""
     found: list[dict[str, Any]] = client.get(f"/errors{query}").json()["results"]
     return found
 
 
 def said(client: Api, query: str = "") -> list[tuple[str, int]]:
-    """Their signatures and counts."""
+    """Return their signatures and counts."""
     return [(group["signature"], group["count"]) for group in groups(client, query)]
 
 

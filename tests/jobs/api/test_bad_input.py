@@ -1,4 +1,4 @@
-"""Whatever is sent: a 4xx that names the field, nothing stored, never a 500."""
+"""Bad input of every kind: a 4xx that names the field, nothing stored, never a 500."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ WORK = [
 
 
 def snapshot() -> list[Any]:
-    """Everything that a request may change."""
+    """Return everything that a request may change."""
     return [list(model.objects.order_by("pk").values()) for model in (Job, Phase, Item, Event)]
 
 
@@ -184,7 +184,7 @@ DOORS = ["jobs", "claim", *(f"jobs/{{}}/{act}" for act in ACTS), *(f"jobs/{{}}/p
 
 @pytest.fixture
 def boss(api: Any) -> Api:
-    """A client that may call every door."""
+    """A client that may make every call."""
     client: Api = api("")
     client.account.is_superuser = True
     client.account.save()
@@ -193,7 +193,7 @@ def boss(api: Any) -> Api:
 
 @pytest.fixture
 def job(db: None) -> Job:
-    """A job to send nonsense to."""
+    """A job to send bad input to."""
     return make_job(items=2)
 
 

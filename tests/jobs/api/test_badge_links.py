@@ -37,7 +37,7 @@ def test_renewing_ends_the_links_before_and_keeps_who_and_why(lead: Api) -> None
     assert LogEntry.objects.get().user == lead.account
 
 
-def test_nobody_gets_links_without_a_token(db: None) -> None:
+def test_a_token_is_required(db: None) -> None:
     assert APIClient().post(f"/api/v1/jobs/{make_job().pk}/badge", {}, format="json").status_code == 401
 
 

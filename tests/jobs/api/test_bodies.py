@@ -1,4 +1,4 @@
-"""What the bodies say: rates, times left, current items."""
+"""Job bodies: rates, times left, current items."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PHASES = [PhaseSpec(code=code, expected=100) for code in ("one", "two", "three")
 
 
 def work(phase: Phase, *, done: int, failed: int = 0, skipped: int = 0, minutes: int = 10, ago: int = 0) -> None:
-    """A phase at work for some minutes that settled items `ago` minutes ago."""
+    """Make a running phase that settled items `ago` minutes ago."""
     Phase.objects.filter(pk=phase.pk).update(
         started_at=NOW - timedelta(minutes=minutes), status="processing", done=done, failed=failed, skipped=skipped
     )

@@ -38,13 +38,13 @@ DOORS = {route: view for route, view in endpoints() if route not in PUBLIC}
 
 
 def methods(view: Any, *, supported: bool) -> list[str]:
-    """Those that an endpoint has, or has not."""
+    """Return the methods that an endpoint has, or those that it lacks."""
     has = {method: hasattr(view, "get" if method == "HEAD" else method.lower()) for method in METHODS}
     return [method for method, found in has.items() if found == supported]
 
 
 def objects(state: str) -> dict[str, Any]:
-    """What the routes name: as it should be, in a state in which acts are refused, or not there."""
+    """Return the objects of the routes: usable ones, ones that refuse acts, or missing ones."""
     if state == "missing":
         names = ("job_id", "event_id", "endpoint_id", "document_id", "session_id")
         return {**dict.fromkeys(names, MISSING), "code": "missing"}
@@ -67,7 +67,7 @@ def objects(state: str) -> dict[str, Any]:
 
 
 def address(route: str, named: dict[str, Any]) -> str:
-    """The path of an endpoint for these objects."""
+    """Return the path of an endpoint for these objects."""
     for name, value in named.items():
         route = route.replace(f"<int:{name}>", str(value)).replace(f"<str:{name}>", str(value))
     assert "<" not in route
@@ -75,14 +75,14 @@ def address(route: str, named: dict[str, Any]) -> str:
 
 
 def status(api: Api, method: str, path: str) -> int:
-    """What is answered, the code alone."""
+    """Return the status code of the answer."""
     response = api.client.generic(method, path, "{}", content_type="application/json")
     return int(response.status_code)
 
 
 @pytest.fixture
 def account(api: Any) -> Api:
-    """One that has every permission of the kernel and no role."""
+    """An account with every permission of the kernel and no role."""
     made: Api = api("")
     made.account.user_permissions.set(Permission.objects.filter(content_type__app_label="jobs"))
     return made

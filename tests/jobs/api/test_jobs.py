@@ -1,4 +1,4 @@
-"""Creating, listing and looking at jobs."""
+"""Jobs over REST: create, list, show."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""POST /live-ticket: a way to the websockets for what has no session cookie."""
+"""POST /live-ticket: websockets for clients without a session cookie."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_every_ticket_is_another(worker: Api) -> None:
     assert worker.post(ADDRESS).json()["ticket"] != worker.post(ADDRESS).json()["ticket"]
 
 
-def test_nobody_gets_a_ticket_without_a_token_or_a_session(db: None) -> None:
+def test_a_ticket_needs_a_token_or_a_session(db: None) -> None:
     assert APIClient().post(f"/api/v1{ADDRESS}", {}, format="json").status_code == 401
     assert not Ticket.objects.exists()
 

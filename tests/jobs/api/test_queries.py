@@ -1,4 +1,4 @@
-"""What a request costs does not grow with what is stored."""
+"""Number of queries of a request, which does not grow with the stored data."""
 
 from __future__ import annotations
 

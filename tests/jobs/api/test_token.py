@@ -89,7 +89,7 @@ def test_list_shows_whose_tokens_there_are_and_no_secret() -> None:
     run("create", "w2")
     first, second = run("list").splitlines()
     assert first.split()[1:4] == ["w1", "worker", "red"]
-    assert second.endswith("all projects  for ever  never used")
+    assert second.endswith("all projects  no expiry  never used")
     assert secret[:8] not in first
 
 
@@ -102,7 +102,7 @@ def test_revoke_by_name_ends_all_tokens_of_an_account_and_by_digest_one() -> Non
 
 
 def test_what_is_not_there_is_exit_code_3() -> None:
-    assert fails("revoke", "nobody") == 3
+    assert fails("revoke", "unknown") == 3
 
 
 def test_a_staff_or_switched_off_account_gets_no_token_and_exit_code_4() -> None:
@@ -140,7 +140,7 @@ def test_rotate_prints_a_new_secret_and_ends_the_old_one_at_once_or_after_a_grac
     assert [get(secret).status_code for secret in (second, third)] == [200, 200]
     assert "used 20" in run("list")
     assert fails("rotate", "w1") == 4
-    assert fails("rotate", "nobody") == 3
+    assert fails("rotate", "unknown") == 3
     for hours in ("169", "-1", "x", "99999999999"):
         with pytest.raises(CommandError):
             run("rotate", "w1", "--grace-hours", hours)

@@ -1,4 +1,4 @@
-"""A worker tells the version of its program: in the body, or the client package in its User-Agent."""
+"""Version of a worker's program: in the body, or in the client package's User-Agent."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PACKAGE = "progress_client/1.0.0"
 
 
 def told(api: Api, *, agent: str = "", **body: Any) -> str:
-    """The version that is kept after a heartbeat."""
+    """Return the version that is kept after a heartbeat."""
     headers = {"User-Agent": agent} if agent else {}
     answer = api.post(f"/jobs/{make_job(items=1).pk}/heartbeat", {"worker": "w1", **body}, **headers)
     assert answer.status_code == 200, answer.content

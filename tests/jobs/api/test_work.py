@@ -1,4 +1,4 @@
-"""What workers call: items, announce, claim, report, count, start, finish, fail, heartbeat."""
+"""Calls of workers: items, announce, claim, report, count, start, finish, fail, heartbeat."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def test_each_result_has_its_own_outcome(worker: Api) -> None:
         {"key": "k0", "status": "completed", "attempt": 1, "result": {"checksum": "x"}},
         {"key": "k1", "status": "failed", "error": ""},
         {"key": "k2", "status": "completed", "attempt": 9},
-        {"key": "nobody", "status": "completed"},
+        {"key": "unknown", "status": "completed"},
     )
     outcomes = [(result["outcome"], result["status"]) for result in body["results"]]
     assert outcomes == [("applied", "completed"), ("applied", "failed"), ("invalid", "pending"), ("invalid", "")]

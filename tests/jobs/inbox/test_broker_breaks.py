@@ -16,9 +16,9 @@ import pika
 import pytest
 from pika.exceptions import AMQPError
 
-from jobs import contracts
 from jobs.inbox.topology import EXCHANGE, QUEUE, declare_consumer
 from jobs.models import InboxMessage, Item, Job
+from jobs.rules import pipelines
 from tests.jobs.inbox.broker import Producer
 from tests.jobs.inbox.messages import event, phase
 from tests.jobs.outbox.rabbit import Broker, wait_until
@@ -46,7 +46,7 @@ def consume(broker: Broker, tmp_path: Path) -> Iterator[Start]:
     """Start `manage.py consume` on the database of the test; all of them are gone in the end."""
     with pika.BlockingConnection(pika.URLParameters(broker.url)) as connection:
         channel = connection.channel()
-        declare_consumer(channel, QUEUE, contracts.inbound())
+        declare_consumer(channel, QUEUE, pipelines.inbound_types())
         channel.queue_purge(QUEUE)
     environment = os.environ | {
         "AMQP_URL": broker.url,

@@ -59,7 +59,7 @@ def test_the_id_is_remembered_only_with_its_effect(monkeypatch: pytest.MonkeyPat
     def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr("jobs.change.unit_of_work.commit_changes", broken)
+    monkeypatch.setattr("jobs.change.transactions.commit_changes", broken)
     with pytest.raises(RuntimeError):
         send("image.embedding.ready", asset_id="a", event_id=event_id)
     monkeypatch.undo()

@@ -12,6 +12,7 @@ from jobs import inbox
 from jobs.inbox.broker_messages import BROKER, give_up, receive
 from jobs.models import InboxMessage, Membership
 from jobs.rules.errors import BadInput, NotFound, NotPermitted, WrongState
+from jobs.rules.formatting import clip
 from tests.factories import make_job, operator
 from tests.jobs.inbox.messages import event, job, phase
 
@@ -124,4 +125,4 @@ def test_a_dead_letter_does_not_block_the_event_of_its_id() -> None:
 def test_a_message_of_any_bytes_under_any_routing_key_is_a_letter(body: bytes, routing_key: str) -> None:
     receive(body, type=routing_key)
     give_up(body, type=routing_key, reason="Delivered too often.")
-    assert InboxMessage.objects.get().type == routing_key.replace("\0", "?").replace("\ud800", "?")[:120]
+    assert InboxMessage.objects.get().type == clip(routing_key.replace("\0", "?").replace("\ud800", "?"), 120)

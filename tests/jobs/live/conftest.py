@@ -1,4 +1,4 @@
-"""Browsers that watch, over the real application and the real database."""
+"""Browsers on the real application and the real database."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from itertools import count
 from typing import Any
 
 import pytest
+from channels.db import database_sync_to_async
 from channels.routing import URLRouter
 from channels.sessions import CookieMiddleware
 from channels.testing import WebsocketCommunicator
@@ -16,8 +17,7 @@ from django.conf import settings
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
-from jobs.live import Limits
-from jobs.live.threads import in_thread
+from jobs.live import SocketLimits
 from jobs.models import Membership
 from jobs.routing import addresses
 
@@ -26,12 +26,12 @@ SECONDS = 5.0
 
 
 async def run(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Call what uses the database in a thread of its own, as a worker's request does."""
-    return await in_thread(function)(*args, **kwargs)
+    """Call a function that uses the database in a thread of its own, as a worker's request does."""
+    return await database_sync_to_async(function, thread_sensitive=False)(*args, **kwargs)
 
 
 def sign_in(*permissions: str, projects: Sequence[str] = ()) -> tuple[User, str]:
-    """An account with these permissions, limited to these projects, and the key of its session."""
+    """Make an account with these permissions, limited to these projects; return it and its session key."""
     account = User.objects.create(username=f"account-{next(_numbers)}")
     account.user_permissions.set(Permission.objects.filter(codename__in=permissions))
     Membership.objects.bulk_create([Membership(user=account, project=project) for project in projects])
@@ -43,7 +43,7 @@ def sign_in(*permissions: str, projects: Sequence[str] = ()) -> tuple[User, str]
 class Browser:
     """One socket."""
 
-    def __init__(self, path: str, *, session_key: str = "", limits: Limits | None = None) -> None:
+    def __init__(self, path: str, *, session_key: str = "", limits: SocketLimits | None = None) -> None:
         headers = [(b"cookie", f"{settings.SESSION_COOKIE_NAME}={session_key}".encode())] if session_key else []
         application = CookieMiddleware(URLRouter(addresses(limits)))
         self.socket = WebsocketCommunicator(application, path, headers=headers)
@@ -54,12 +54,12 @@ class Browser:
         return self
 
     async def hear(self) -> dict[str, Any]:
-        """The next message."""
+        """Return the next message."""
         message: dict[str, Any] = json.loads(await self.socket.receive_from(timeout=SECONDS))
         return message
 
     async def hear_job(self) -> dict[str, Any]:
-        """The next job, which is acknowledged."""
+        """Return the next job and acknowledge it."""
         message = await self.hear()
         assert message["type"] == "job", message
         job: dict[str, Any] = message["job"]
@@ -67,7 +67,7 @@ class Browser:
         return job
 
     async def begin(self) -> list[dict[str, Any]]:
-        """Connect, and acknowledge the snapshot that comes first; its jobs."""
+        """Connect, acknowledge the first snapshot and return its jobs."""
         await self.open()
         message = await self.hear()
         assert message["type"] == "snapshot"
@@ -80,7 +80,7 @@ class Browser:
         await self.socket.send_to(text_data=json.dumps(message))
 
     async def closed(self, *, within: float = SECONDS) -> int:
-        """The code that it is closed with; messages before that do not matter."""
+        """Return the close code; earlier messages are skipped."""
         while True:
             event = await self.socket.receive_output(timeout=within)
             if event["type"] == "websocket.close":
@@ -88,12 +88,12 @@ class Browser:
                 return code
 
     async def nothing(self, *, seconds: float = 0.4) -> bool:
-        """Does nothing come for so long?"""
+        """Does no message come for this time?"""
         quiet: bool = await self.socket.receive_nothing(timeout=seconds)
         return quiet
 
     async def leave(self) -> None:
-        """Close the tab."""
+        """Disconnect."""
         await self.socket.disconnect(timeout=SECONDS)
 
 
@@ -102,7 +102,7 @@ Watch = Callable[..., Browser]
 
 @pytest.fixture
 async def watch() -> AsyncIterator[Watch]:
-    """Make a browser: `watch("/ws/jobs", session_key=key, limits=Limits(…))`; it leaves when the test ends."""
+    """Make a browser: `watch("/ws/jobs", session_key=key, limits=SocketLimits(…))`; it leaves when the test ends."""
     browsers: list[Browser] = []
 
     def make(path: str, **kwargs: Any) -> Browser:

@@ -1,4 +1,4 @@
-"""A channel layer that is configured and not there."""
+"""Channel layer that is configured and not reachable."""
 
 from __future__ import annotations
 

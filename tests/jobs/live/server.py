@@ -1,4 +1,4 @@
-"""The real server over the database of the test run, as browsers and workers use it."""
+"""The real server over the database of the test run, for browsers and workers."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from tests.servers import Server, on_test_database, started
 
 
 class LiveServer(Server):
-    """What browsers and workers ask of it."""
+    """A running server and the requests of browsers and workers."""
 
     def watch(self, path: str, *, session_key: str, **options: Any) -> connect:
-        """A websocket of a browser that shows a page of this server."""
+        """Open a websocket as a browser with a page of this server."""
         headers = {"Cookie": f"{settings.SESSION_COOKIE_NAME}={session_key}"}
         given = {"origin": f"http://{self.address}", "max_size": None, **options}
         return connect(f"ws://{self.address}{path}", additional_headers=headers, **given)
 
     def post(self, path: str, body: Any, *, token: str) -> Any:
-        """A worker's call."""
+        """Call it as a worker."""
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         request = Request(f"http://{self.address}/api/v1{path}", json.dumps(body).encode(), headers)
         with urlopen(request, timeout=10) as answer:
             return json.load(answer)
 
     def deaf(self, path: str, *, session_key: str) -> socket.socket:
-        """A browser that opens a websocket and never reads from it."""
+        """Open a websocket that is never read."""
         deaf = socket.create_connection((self.host, self.port))
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         lines = [
@@ -53,26 +53,26 @@ class LiveServer(Server):
         return deaf
 
     def processor_seconds(self) -> float:
-        """What it has worked so far."""
+        """Return the processor time that it has used."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def mebibytes(self) -> float:
-        """What it holds in memory."""
+        """Return the memory that it uses."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.findall(r"VmRSS:\s+(\d+)", status)[0]) / 1024
 
 
 @contextmanager
 def serving(**environment: str) -> Iterator[LiveServer]:
-    """A server until the end of the block; it has to end by itself when told to."""
+    """Run a server until the end of the block; it must end by itself on a signal."""
     server = LiveServer(on_test_database(**environment))
     with started(server):
         yield server
 
 
 async def hear(browser: ClientConnection, *, acknowledge: bool = True) -> dict[str, Any]:
-    """The next snapshot or job, acknowledged."""
+    """Return the next snapshot or job, acknowledged."""
     while True:
         async with asyncio.timeout(10):
             message: dict[str, Any] = json.loads(await browser.recv())

@@ -1,4 +1,4 @@
-"""Hints: from any thread and process, without making anybody wait."""
+"""Hints from any thread and process, without blocking the caller."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[3]
 ANOTHER_PROCESS = """
 import django, sys
 django.setup()
-from jobs import broadcast
+from jobs.live import broadcast
 for line in sys.stdin:
     broadcast.touch([int(line)])
 """
@@ -31,7 +31,7 @@ Heard = asyncio.Queue[frozenset[int]]
 
 @pytest.fixture
 async def heard() -> AsyncIterator[Heard]:
-    """What a listener on this loop hears."""
+    """Return the hints that a listener on this loop receives."""
     hints: Heard = asyncio.Queue()
     task = asyncio.create_task(broadcast.listen(hints.put_nowait))
     await asyncio.sleep(0)
@@ -42,7 +42,7 @@ async def heard() -> AsyncIterator[Heard]:
 
 
 async def next_of(heard: Heard) -> frozenset[int]:
-    """The next hint."""
+    """Return the next hint."""
     async with asyncio.timeout(5):
         return await heard.get()
 
@@ -61,7 +61,7 @@ async def test_hints_of_the_same_moment_arrive_together(heard: Heard) -> None:
     assert heard.empty()
 
 
-async def test_nothing_to_tell_wakes_nobody(heard: Heard) -> None:
+async def test_an_empty_hint_wakes_no_listener(heard: Heard) -> None:
     broadcast.touch([])
     await asyncio.sleep(0.05)
     assert heard.empty()
@@ -82,7 +82,7 @@ def test_a_listener_whose_loop_was_closed_is_forgotten() -> None:
 
 @pytest.fixture
 def dead_layer(settings: Any) -> None:
-    """A channel layer that nobody answers."""
+    """A channel layer that does not answer."""
     settings.CHANNEL_LAYERS = {"default": {"BACKEND": "tests.jobs.live.layers.DeadLayer"}}
 
 

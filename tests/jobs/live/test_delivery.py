@@ -1,4 +1,4 @@
-"""The newest state always arrives: under load, with lost hints, beside slow browsers."""
+"""Delivery of the newest state: under load, with lost hints, beside slow browsers."""
 
 from __future__ import annotations
 

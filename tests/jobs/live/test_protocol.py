@@ -1,4 +1,4 @@
-"""What the two sides say to each other."""
+"""Protocol between server and browser."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jobs import operations
-from jobs.live import Limits
+from jobs.live import SocketLimits
 from jobs.live.close_reasons import OVER, OVERLOADED, REASON_BYTES, REASONS, denied, flood, unacknowledged
 from jobs.models import Job
 from jobs.serializers import encode, job_body
@@ -17,7 +17,7 @@ from tests.factories import complete, make_job, phase_of
 from tests.jobs.live.conftest import Watch, run
 
 pytestmark = pytest.mark.django_db(transaction=True)
-QUICK = Limits(tick=0.05, ack_within=0.4, close_after=0.4, ping_every=0.2)
+QUICK = SocketLimits(tick=0.05, ack_within=0.4, close_after=0.4, ping_every=0.2)
 
 
 async def test_the_snapshot_comes_first_and_is_the_job_body(viewer: str, watch: Watch) -> None:
@@ -107,7 +107,7 @@ async def test_a_flood_is_closed_with_1008(viewer: str, watch: Watch) -> None:
 
 async def test_acknowledgements_of_frames_are_no_flood(viewer: str, watch: Watch) -> None:
     job = await run(make_job, items=60)
-    limits = Limits(messages_per_second=0.001, messages_at_once=3)
+    limits = SocketLimits(messages_per_second=0.001, messages_at_once=3)
     browser = watch(f"/ws/jobs/{job.pk}", session_key=viewer, limits=limits)
     await browser.begin()
     for number in range(6):
@@ -162,7 +162,7 @@ async def test_no_acknowledgement_in_time_closes_with_1013(viewer: str, watch: W
 
 async def test_a_client_that_only_reads_is_told_what_to_send_before_it_is_closed(viewer: str, watch: Watch) -> None:
     job = await run(make_job, items=3)
-    limits = Limits(tick=0.05, ack_within=0.2)
+    limits = SocketLimits(tick=0.05, ack_within=0.2)
     browser = await watch(f"/ws/jobs/{job.pk}", session_key=viewer, limits=limits).open()
     assert (await browser.hear())["type"] == "snapshot"
     said = await browser.hear()
@@ -173,7 +173,7 @@ async def test_a_client_that_only_reads_is_told_what_to_send_before_it_is_closed
 
 
 async def test_a_flood_is_told_its_limit(viewer: str, watch: Watch) -> None:
-    browser = watch("/ws/jobs", session_key=viewer, limits=Limits(messages_per_second=1, messages_at_once=2))
+    browser = watch("/ws/jobs", session_key=viewer, limits=SocketLimits(messages_per_second=1, messages_at_once=2))
     await browser.begin()
     for _ in range(9):
         await browser.say(type="pong")
@@ -183,7 +183,7 @@ async def test_a_flood_is_told_its_limit(viewer: str, watch: Watch) -> None:
 
 
 def test_every_close_reason_fits_into_its_frame() -> None:
-    limits = Limits()
+    limits = SocketLimits()
     every = [
         OVER,
         OVERLOADED,
@@ -200,7 +200,7 @@ async def test_a_client_that_syncs_unknown_jobs_and_reads_nothing_gets_a_bounded
     viewer: str, watch: Watch
 ) -> None:
     await run(make_job, items=3)
-    limits = Limits(tick=0.05, ack_within=1, sync_every=0.01)
+    limits = SocketLimits(tick=0.05, ack_within=1, sync_every=0.01)
     browser = watch("/ws/jobs", session_key=viewer, limits=limits)
     await browser.begin()
     for start in range(30):
@@ -216,7 +216,7 @@ async def test_a_client_that_syncs_unknown_jobs_and_reads_nothing_gets_a_bounded
 
 async def test_answers_to_sync_come_once_a_second(viewer: str, watch: Watch) -> None:
     job = await run(make_job, items=3)
-    browser = watch(f"/ws/jobs/{job.pk}", session_key=viewer, limits=Limits(sync_every=0.5))
+    browser = watch(f"/ws/jobs/{job.pk}", session_key=viewer, limits=SocketLimits(sync_every=0.5))
     await browser.begin()
     await browser.say(type="sync", revisions={})
     await browser.hear_job()
@@ -229,7 +229,7 @@ async def test_answers_to_sync_come_once_a_second(viewer: str, watch: Watch) -> 
 
 async def test_an_acknowledgement_covers_the_earlier_frames_of_the_job(viewer: str, watch: Watch) -> None:
     job = await run(make_job, items=9)
-    browser = watch(f"/ws/jobs/{job.pk}", session_key=viewer, limits=Limits(tick=0.05, ack_within=2))
+    browser = watch(f"/ws/jobs/{job.pk}", session_key=viewer, limits=SocketLimits(tick=0.05, ack_within=2))
     await browser.begin()
     for number in range(3):
         await run(lambda number=number: complete(phase_of(job), 1, start=number))
@@ -261,7 +261,7 @@ async def test_without_an_acknowledgement_the_socket_of_a_completed_job_ends_a_l
     viewer: str, watch: Watch
 ) -> None:
     job = await run(make_job, items=1, done=1)
-    limits = Limits(tick=0.05, close_after=0.4)
+    limits = SocketLimits(tick=0.05, close_after=0.4)
     browser = await watch(f"/ws/jobs/{job.pk}", session_key=viewer, limits=limits).open()
     await browser.hear()
     assert await browser.nothing(seconds=0.2)
@@ -270,7 +270,7 @@ async def test_without_an_acknowledgement_the_socket_of_a_completed_job_ends_a_l
 
 async def test_the_socket_of_a_failed_job_stays_open_for_its_retry(viewer: str, watch: Watch) -> None:
     job = await run(make_job, items=1, failed=1, on_shortfall="fail")
-    browser = watch(f"/ws/jobs/{job.pk}", session_key=viewer, limits=Limits(tick=0.05, close_after=0.1))
+    browser = watch(f"/ws/jobs/{job.pk}", session_key=viewer, limits=SocketLimits(tick=0.05, close_after=0.1))
     assert (await browser.begin())[0]["status"] == "failed"
     await run(operations.retry, job, actor=None)
     assert (await browser.hear_job())["status"] == "processing"
@@ -278,7 +278,7 @@ async def test_the_socket_of_a_failed_job_stays_open_for_its_retry(viewer: str, 
 
 async def test_the_list_stays_open_when_a_job_is_over(viewer: str, watch: Watch) -> None:
     job = await run(make_job, items=1)
-    browser = watch("/ws/jobs", session_key=viewer, limits=Limits(tick=0.05, close_after=0.1))
+    browser = watch("/ws/jobs", session_key=viewer, limits=SocketLimits(tick=0.05, close_after=0.1))
     await browser.begin()
     await run(lambda: complete(phase_of(job), 1))
     assert (await browser.hear_job())["status"] == "completed"

@@ -145,7 +145,7 @@ async def test_a_stopping_server_says_that_it_goes_away(server: LiveServer, view
     assert await asyncio.to_thread(server.process.wait, 10) == 0
 
 
-async def test_browsers_that_do_not_read_delay_nobody_and_cost_little(
+async def test_browsers_that_do_not_read_delay_no_other_and_cost_little(
     server: LiveServer, viewer: str, token: str
 ) -> None:
     job = await run(make_job, items=30, metadata={"note": "x" * 15_000})
@@ -166,13 +166,13 @@ async def test_browsers_that_do_not_read_delay_nobody_and_cost_little(
 
 
 def masked(opcode: int, payload: bytes) -> bytes:
-    """A frame as a client sends it, masked with zeros."""
+    """Return a frame as a client sends it, masked with zeros."""
     length = bytes([0x80 | len(payload)]) if len(payload) < 126 else b"\xfe" + len(payload).to_bytes(2, "big")
     return bytes([0x80 | opcode]) + length + bytes(4) + payload
 
 
 def waiting(deaf: socket.socket) -> int:
-    """How many bytes wait for a client that begins to read now."""
+    """Return the number of bytes that wait for a client that starts to read now."""
     deaf.settimeout(1)
     count = 0
     with suppress(OSError):

@@ -1,4 +1,4 @@
-"""Tickets: who has no session cookie opens one socket with one, and sees what its account sees."""
+"""Tickets: a client without a session cookie opens one socket and sees the jobs of its account."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from django.utils import timezone
 from knox.models import AuthToken
 
 from jobs import watchdog
-from jobs.live import Limits, tickets
+from jobs.live import SocketLimits, tickets
 from jobs.live.close_reasons import denied
 from jobs.live.principals import Principal
 from jobs.models import Ticket
@@ -26,18 +26,18 @@ from tests.jobs.live.conftest import Watch, run, sign_in
 from tests.jobs.races.concurrency import crew
 
 pytestmark = pytest.mark.django_db(transaction=True)
-STRICT = Limits(tick=0.05, access_every=0.1)
+STRICT = SocketLimits(tick=0.05, access_every=0.1)
 ADDRESSES = ["/ws/jobs", "/ws/jobs/{job}", "/ws/projects/a"]
 
 
 def of_token(*permissions: str, **limited: Any) -> tuple[AuthToken, str]:
-    """A token of an account with these permissions, and a ticket that it asked for."""
+    """Return a token of an account with these permissions, and a ticket for it."""
     token, _ = AuthToken.objects.create(sign_in(*permissions, **limited)[0])
     return token, tickets.issue(Principal(token=token.pk, session_key=None))
 
 
 def of_session(*permissions: str) -> tuple[str, str]:
-    """A session's key, and a ticket that it asked for."""
+    """Return a session's key, and a ticket for it."""
     _, key = sign_in(*permissions)
     return key, tickets.issue(Principal(token=None, session_key=key))
 
@@ -125,7 +125,7 @@ def test_only_a_hash_of_the_secret_is_stored() -> None:
     assert ticket not in repr(Ticket.objects.values_list())
 
 
-def test_the_watchdog_forgets_what_nobody_used_in_time() -> None:
+def test_the_watchdog_deletes_expired_tickets() -> None:
     of_token("view_job")
     now = timezone.now()
     assert watchdog.sweep(now)["tickets"] == 0

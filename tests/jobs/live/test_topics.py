@@ -1,4 +1,4 @@
-"""Which jobs a list shows, and what it costs to know."""
+"""Jobs of a list topic, and the queries to find them."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def make_jobs(number: int, *, name: str, status: JobStatus = JobStatus.PENDING, 
 
 
 def listed(topic: Topic = ALL) -> list[int]:
-    """The ids of the topic's jobs."""
+    """Return the ids of the topic's jobs."""
     return list(revisions([topic])[topic])
 
 
 def queries_of(act: Callable[[], Any]) -> int:
-    """How many queries it takes."""
+    """Return the number of queries."""
     with CaptureQueriesContext(connection) as queries:
         act()
     return len(queries)

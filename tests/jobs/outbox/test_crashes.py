@@ -31,7 +31,7 @@ DIES = """
 import os, signal, django
 django.setup()
 from jobs import outbox
-from jobs.outbox import lanes
+from jobs.outbox import delivery_run
 
 def die(*args, **kwargs):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -39,12 +39,12 @@ def die(*args, **kwargs):
 {patch}
 outbox.deliver()
 """
-BEFORE_SENDING = "lanes.WebhookSender.send = die"
-BEFORE_THE_MARK = "lanes.marking.mark = die"
+BEFORE_SENDING = "delivery_run.WebhookSender.send = die"
+BEFORE_THE_MARK = "delivery_run.results.mark = die"
 DURING_THE_MARK = """
-from jobs import rows
-update = rows.update
-rows.update = lambda model, values, **kwargs: update(model, values, **kwargs) and die() if values else []
+from jobs.db import bulk_sql
+update = bulk_sql.update
+bulk_sql.update = lambda model, values, **kwargs: update(model, values, **kwargs) and die() if values else []
 """
 
 

@@ -104,9 +104,11 @@ def test_a_wave_is_sent_without_a_database_connection(receiver: Receiver, monkey
     make_endpoint(receiver.url)
     make_job(items=1, done=1)
     used: list[object] = []
-    send = outbox.lanes.WebhookSender.send
+    send = outbox.delivery_run.WebhookSender.send
     monkeypatch.setattr(
-        outbox.lanes.WebhookSender, "send", lambda *args: used.append(connections["default"].connection) or send(*args)
+        outbox.delivery_run.WebhookSender,
+        "send",
+        lambda *args: used.append(connections["default"].connection) or send(*args),
     )
     assert outbox.deliver()["sent"] == 2
     assert used == [None, None]

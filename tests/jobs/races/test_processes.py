@@ -22,7 +22,7 @@ from tests.jobs.races.concurrency import assert_whole, fresh
 from tests.servers import database_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
-PROGRAM = "import django; django.setup(); from tests.jobs.races import nursery; nursery.main()"
+PROGRAM = "import django; django.setup(); from tests.jobs.races import forked_workers; forked_workers.main()"
 KILLS = 10
 PATIENCE = 60.0
 

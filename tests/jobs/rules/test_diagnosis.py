@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jobs import operations, tracking, watchdog
@@ -135,7 +135,8 @@ def test_a_completed_job_needs_nothing() -> None:
 WELL = ("needs nobody", "nothing is missing")
 
 
-@settings(max_examples=60)
+# The clock goes on from one example to the next; every example has a job of its own.
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     items=st.integers(0, 12),
     settled=st.lists(st.sampled_from(["completed", "failed"]), max_size=12),

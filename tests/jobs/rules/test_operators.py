@@ -119,7 +119,7 @@ def test_an_act_is_one_transaction(verb: str, monkeypatch: pytest.MonkeyPatch, t
         raise RuntimeError("the disk is full")
 
     with monkeypatch.context() as broken:
-        broken.setattr("jobs.change.unit_of_work.commit_changes", fails)
+        broken.setattr("jobs.change.transactions.commit_changes", fails)
         with pytest.raises(RuntimeError):
             act(verb, job, actor=actor)
     assert (state(job), LogEntry.objects.count(), told) == (before, 0, [])

@@ -14,8 +14,9 @@ from jobs.rules import pipelines
 from jobs.rules.errors import WrongState
 from jobs.rules.pipelines import Kind, PhaseSpec
 from jobs.tracking import NewItem, add_items, create_job
-from jobs.tracking.announce import count_up_to, finish_phase, start_phase
+from jobs.tracking.count import count_up_to
 from jobs.tracking.create import close_list, list_items, skip_listed
+from jobs.tracking.phase_control import finish_phase, start_phase
 from tests.factories import WORKER, complete, make_job, new_items, phase_of, types
 from tests.jobs.rules.conftest import Clock
 

@@ -1,4 +1,4 @@
-"""What the tests of the tracker share: a tracker, and a job of three images."""
+"""Fixtures of the tracker's tests: a tracker, and a job of three images."""
 
 from __future__ import annotations
 

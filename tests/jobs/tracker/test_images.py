@@ -92,7 +92,7 @@ def test_new_images_of_a_finished_job_begin_a_new_run(tracker: ProgressTracker, 
 def test_an_unknown_job_has_no_progress_and_an_unknown_name_no_id(tracker: ProgressTracker) -> None:
     """C6."""
     assert tracker.get_progress(10**9) == {}
-    assert tracker.get_job_id("nobody") is None
+    assert tracker.get_job_id("unknown") is None
     assert tracker.get_pending_images(10**9) == []
     assert tracker.reset_stuck_images(10**9) == tracker.reset_error_images(10**9) == 0
 
@@ -131,7 +131,7 @@ def test_a_job_of_no_images_is_completed(tracker: ProgressTracker) -> None:
 def test_what_is_out_of_bounds_is_refused_and_nothing_is_stored(
     tracker: ProgressTracker, name: str, paths: list[str], splits: list[str] | None
 ) -> None:
-    with pytest.raises(ValueError, match=r"give each|^The "):
+    with pytest.raises(ValueError, match=r"Give one split|^The "):
         tracker.create_job(name, paths, splits)
     assert not Job.objects.exists()
 

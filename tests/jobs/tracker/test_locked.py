@@ -1,4 +1,4 @@
-"""ProgressTracker and a locked database: it waits, longer each time, and then says so. Case C29."""
+"""ProgressTracker and a locked database: it retries, with longer waits, and then raises. Case C29."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def run(on: BaseDatabaseWrapper, *statements: str) -> None:
 
 
 def forget_settings() -> None:
-    """What was set on a pooled connection must not go on to other tests."""
+    """Reset pooled connections, so that their settings do not reach other tests."""
     if connection.vendor == "postgresql":
         connection.close_pool()
 
 
 @pytest.fixture
 def other(ids: list[int]) -> Iterator[BaseDatabaseWrapper]:
-    """Somebody else, who holds the lock; this connection does not wait for it by itself."""
+    """Another connection, which holds the lock; this connection does not wait for it by itself."""
     holder = connection.copy()
     run(holder, *LOCK[connection.vendor])
     run(connection, *AT_ONCE[connection.vendor])
@@ -43,7 +43,7 @@ def other(ids: list[int]) -> Iterator[BaseDatabaseWrapper]:
 
 
 def sleeps(monkeypatch: pytest.MonkeyPatch, then: Callable[[float], None] = lambda waited: None) -> list[float]:
-    """The waits, none of which takes any time; `then` is told how long was waited in all."""
+    """Replace the waits by no time at all; `then` gets the total wait."""
     waits: list[float] = []
 
     def sleep(seconds: float) -> None:

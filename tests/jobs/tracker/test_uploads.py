@@ -49,7 +49,7 @@ def test_batches_are_items_of_a_second_job_that_goes_on_with_each_new_one(
 def test_a_second_batch_of_the_same_number_is_refused(tracker: ProgressTracker, job_id: int) -> None:
     """C25."""
     tracker.create_batch(job_id, 1, 100)
-    with pytest.raises(ValueError, match="batch 1 already"):
+    with pytest.raises(ValueError, match="already has a batch 1"):
         tracker.create_batch(job_id, 1, 50)
     other = tracker.create_job("other", ["x.jpg"])
     assert tracker.create_batch(other, 1, 50)

@@ -1,0 +1,115 @@
+"""Screenshots of the demo for README and docs, in light and dark: `make screenshots`.
+
+Starts `manage.py demo` over a database of its own, waits until its jobs are under way, and takes the overview and
+the page of a document in headless Chromium. The pictures go to docs/images.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent
+IMAGES = ROOT / "docs" / "images"
+THEMES = ("light", "dark")
+SIZE = {"width": 1280, "height": 860}
+COLOURS = 192  # a palette keeps a picture of flat colours below 150 kB
+START_SECONDS = 180
+WORK_SECONDS = 22  # until phases are filled, the broken page has failed, and the silent job is stuck
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync", "--no-first-run"]
+
+
+def main() -> None:
+    """Take every picture."""
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    with demo() as (url, password), sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        for theme in THEMES:
+            take(signed_in(browser, url=url, password=password, theme=theme), theme=theme)
+        browser.close()
+
+
+@contextmanager
+def demo() -> Iterator[tuple[str, str]]:
+    """Run the demo; yield its address and the password of its account."""
+    with tempfile.TemporaryDirectory(prefix="progress-screenshots-") as folder:
+        port, data = free_port(), Path(folder) / "demo"
+        variables = {
+            **os.environ,
+            "DATABASE_URL": f"sqlite:///{folder}/demo.sqlite3",
+            "ENV_FILE": "",
+            "SECRET_KEY": "only-for-screenshots-0123456789-abcdefgh",
+        }
+        manage = [sys.executable, "manage.py"]
+        subprocess.run([*manage, "migrate", "--verbosity", "0"], cwd=ROOT, env=variables, check=True)  # noqa: S603
+        arguments = ["demo", "--port", str(port), "--count", "400", "--data", str(data)]
+        process = subprocess.Popen([*manage, *arguments], cwd=ROOT, env=variables)  # noqa: S603
+        try:
+            wait_for(lambda: (data / "trainer-1.log").exists(), process=process)
+            time.sleep(WORK_SECONDS)
+            yield f"http://127.0.0.1:{port}", (data / "password").read_text()
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait()
+
+
+def free_port() -> int:
+    """Return a port that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(condition: Callable[[], bool], *, process: subprocess.Popen[bytes]) -> None:
+    """Wait until the condition holds; RuntimeError if the demo ends before or takes too long."""
+    deadline = time.monotonic() + START_SECONDS
+    while not condition():
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError("The demo did not start; its output is above.")
+        time.sleep(0.2)
+
+
+def signed_in(browser: Browser, *, url: str, password: str, theme: str) -> Page:
+    """Open the overview of the demo's account in a theme."""
+    scheme = "dark" if theme == "dark" else "light"
+    page = browser.new_context(base_url=url, viewport=SIZE, color_scheme=scheme, reduced_motion="reduce").new_page()
+    page.goto("/admin/login/?next=/admin/")
+    page.fill("#id_username", "demo")
+    page.fill("#id_password", password)
+    page.press("#id_password", "Enter")
+    page.wait_for_url("**/admin/")
+    return page
+
+
+def take(page: Page, *, theme: str) -> None:
+    """Save the overview and the page of a document."""
+    save(page, name=f"overview-{theme}")
+    page.get_by_role("link", name="contract.pdf").first.click()
+    page.wait_for_load_state()
+    save(page, name=f"job-{theme}")
+
+
+def save(page: Page, *, name: str) -> None:
+    """Write one picture with a small palette."""
+    page.wait_for_timeout(1500)  # the live channel has brought the state of now
+    picture = Image.open(BytesIO(page.screenshot())).convert("RGB")
+    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(IMAGES / f"{name}.png", optimize=True)
+    sys.stdout.write(f"docs/images/{name}.png {(IMAGES / f'{name}.png').stat().st_size // 1024} kB\n")
+
+
+if __name__ == "__main__":
+    main()

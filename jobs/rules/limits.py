@@ -1,0 +1,30 @@
+"""Limits of names, texts, numbers and lists that several parts share. Pure: no Django, no database."""
+
+from __future__ import annotations
+
+# The largest integer that JavaScript and every JSON parser keep exactly.
+LARGEST_INTEGER = 2**53
+
+# Characters of names.
+NAME_LENGTH = 200  # jobs, endpoints, labels, actors
+CODE_LENGTH = 100  # phases, kinds, types of assets
+PROJECT_LENGTH = 128
+WORKER_LENGTH = 128
+ACCOUNT_LENGTH = 150
+VERSION_LENGTH = 100
+KEY_LENGTH = 1024
+SPLIT_LENGTH = 64
+EVENT_TYPE_LENGTH = 120
+CHECKSUM_LENGTH = 200
+URL_LENGTH = 2000
+
+# Characters of sentences.
+ERROR_LENGTH = 500
+REASON_LENGTH = 2000  # reasons, details and messages
+TEMPLATE_LENGTH = 500  # the stage of a phase, before its counts are filled in
+STAGE_LENGTH = 600
+
+# Entries of one request.
+MOST_ITEMS = 5000
+MOST_RESULTS = 1000
+MOST_PHASES = 100

@@ -1,0 +1,55 @@
+"""Counts of phases without items."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from jobs.change import Actor, Change, change_jobs
+from jobs.change.refusals import Call, require_open, require_without_items
+from jobs.models import Phase
+from jobs.rules.errors import BadInput
+from jobs.rules.limits import LARGEST_INTEGER
+from jobs.tracking.event_ids import first_time
+from jobs.tracking.types import Counted
+
+
+def count(phase: Phase, *, done: int = 0, failed: int = 0, skipped: int = 0, event_id: UUID, by: Actor) -> Counted:
+    """Add to the counters of a phase without items. `event_id` makes repeating it harmless.
+
+    An id is remembered for the run, so that a restarted phase is counted again. In one run the same id with other
+    numbers is a Conflict; a phase that has items, or takes no reports, WrongState.
+    """
+    with change_jobs([phase.job_id], by=by) as change:
+        locked = change.phase(phase.pk)
+        change.record_heartbeat(locked.job)
+        body = {"done": done, "failed": failed, "skipped": skipped}
+        if not first_time(change, locked, event_id, body, source=_source_of_counts(locked)):
+            return Counted(False, locked)
+        require_open(locked, Call.COUNT)
+        require_without_items(locked, "count")
+        if locked.counts.settled + done + failed + skipped > LARGEST_INTEGER:
+            raise BadInput({"done": f"The sum would be over {LARGEST_INTEGER}."})
+        change.begin(locked)
+        locked.counted = True
+        locked.done, locked.failed, locked.skipped = (
+            locked.done + done,
+            locked.failed + failed,
+            locked.skipped + skipped,
+        )
+        change.tally(locked, done=done, failed=failed, skipped=skipped)
+        return Counted(True, locked)
+
+
+def count_up_to(change: Change, phase: Phase, *, done: int) -> None:
+    """Count a phase without items, which has begun, up to an absolute number; a lower one changes nothing."""
+    require_open(phase, Call.COUNT)
+    require_without_items(phase, "count")
+    if done > phase.done:
+        phase.counted = True
+        change.tally(phase, done=done - phase.done)
+        phase.done = done
+
+
+def _source_of_counts(phase: Phase) -> str:
+    """Where the event ids of counts are remembered; those of the first run, as before there was one for each."""
+    return f"phase/{phase.pk}" if phase.run == 1 else f"phase/{phase.pk}/{phase.run}"
