@@ -14,7 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from jobs.console import status_styles
-from jobs.console.admin.action_mixin import ActsOnRows
+from jobs.console.admin.action_mixin import ActionMixin
 from jobs.console.admin.columns import bar, pill
 from jobs.console.admin.export import Column
 from jobs.console.admin.lists import KindAdmin
@@ -38,7 +38,7 @@ def _path_of_text(chunk: Chunk) -> str:
     return path if isinstance(path, str) else ""
 
 
-class OcrAdmin(ActsOnRows, KindAdmin):
+class OcrAdmin(ActionMixin, KindAdmin):
     """What both lists have in common: their look."""
 
     list_display_links = None

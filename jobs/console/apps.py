@@ -7,14 +7,14 @@ from django.contrib.admin.apps import AdminConfig
 
 
 class ConsoleConfig(AppConfig):
-    """The operators' pages: an app without models."""
+    """The operator console: an app without models."""
 
     name = "jobs.console"
     label = "console"
 
 
 class OperatorAdminConfig(AdminConfig):
-    """The Django admin with the operators' pages as its site."""
+    """The Django admin with the operator console as its site."""
 
     default = False
     default_site = "jobs.console.site.OperatorSite"

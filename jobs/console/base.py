@@ -27,13 +27,13 @@ def render_page(
 def not_found_page(request: HttpRequest, site: AdminSite, detail: str) -> TemplateResponse:
     """404 in the admin's clothes."""
     context = {"title": "Not found", "detail": detail}
-    return render_page(request, site, "jobs/missing.html", context, status=404)
+    return render_page(request, site, "jobs/message.html", context, status=404)
 
 
 def forbidden_page(request: HttpRequest, site: AdminSite, detail: str) -> TemplateResponse:
     """403 in the admin's clothes, with the permission that is missing."""
     context = {"title": "Not permitted", "detail": detail}
-    return render_page(request, site, "jobs/missing.html", context, status=403)
+    return render_page(request, site, "jobs/message.html", context, status=403)
 
 
 def visible_jobs(request: HttpRequest) -> JobQuerySet | None:

@@ -97,6 +97,9 @@ class Operation(ABC):
     type_name       the operator types the job's name to confirm; `type_count` the number of jobs of a bulk act
     """
 
+    # An act is callable, and a template would call it where it reads one of its attributes.
+    do_not_call_in_templates: ClassVar[bool] = True
+
     name: ClassVar[str]
     label: ClassVar[str]
     past: ClassVar[str]

@@ -40,7 +40,7 @@ def test_a_job_is_force_completed_by_its_exact_name_and_with_the_figures_of_now(
     worker.finish(job, worker.claim(job, 1))
     page.get_by_label(NAME).fill("vision-033")
     page.get_by_role("button", name="Force-complete job").click()
-    expect(page.get_by_text("vision-033 has changed since you looked")).to_be_visible()
+    expect(page.get_by_text("vision-033 has changed since this page was loaded.")).to_be_visible()
     expect_fact(page, "Now", "6 of 12 done (50 %)")
     expect(page.get_by_label("Reason")).to_have_value("The customer takes what there is")
     assert outward(job, "items.completed") == []

@@ -13,7 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from jobs.console import status_styles
-from jobs.console.admin.action_mixin import ActsOnRows
+from jobs.console.admin.action_mixin import ActionMixin
 from jobs.console.admin.columns import job_link, pill
 from jobs.console.admin.export import Column
 from jobs.console.admin.lists import KindAdmin
@@ -54,7 +54,7 @@ def _of_faces(name: str) -> Column:
 
 
 @admin.register(TrainingSession)
-class SessionAdmin(ActsOnRows, KindAdmin):
+class SessionAdmin(ActionMixin, KindAdmin):
     """Sessions, those that are not finished unless something else is asked for."""
 
     owner = (Job, "job_id", "project")

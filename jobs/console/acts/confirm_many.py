@@ -1,9 +1,8 @@
-"""The same page for several jobs: what is matched, what would be done and refused, and why; then the bulk act.
+"""The confirmation page of an act on several jobs, and the start of the bulk act.
 
-What was confirmed is fixed: the jobs as they were shown, and of them the chosen items. A small one is done at once; of
-a long one the watchdog does the rest, and its page shows how far it is. A job in another state than it was shown in is
-refused, and the others go on. Only for a grave act every change counts once more, as for a single job: were there new
-revisions since the page, it is shown again with the figures of now.
+The confirmed selection is fixed: the jobs in the state that the page showed, and of them the selected items. A short
+bulk act finishes within the request. The watchdog goes on with a long one, whose page shows its progress. A job in
+another state than the page showed is refused, and the act goes on with the others.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.db import InterfaceError, OperationalError
@@ -20,32 +20,33 @@ from django.utils import timezone
 from django.utils.html import format_html
 
 from jobs.console import status_styles
-from jobs.console.acts.act_request import ConfirmationRequest
+from jobs.console.acts.forms import ActForm
 from jobs.console.acts.selection import MOST_ITEMS, MOST_JOBS
-from jobs.console.acts.signed_selection import SignedSelection, sign_selection
-from jobs.console.base import forbidden_page, render_page
-from jobs.console.bulk.summary_text import amount, headline, left_alone
-from jobs.console.forms import ActForm
+from jobs.console.base import forbidden_page
+from jobs.console.bulk.summary_text import amount, headline, left_alone, names_of
 from jobs.console.job_rows import Row, rows_of
 from jobs.models import BulkAct, Job
 from jobs.operations import bulk
 from jobs.operations.base import Confirmation
 from jobs.operations.bulk import TargetSelection, expected_state
 from jobs.operations.confirmation_text import Lines, confirmation
-from jobs.operations.estimate import ActEstimate, estimates, snapshots_of
+from jobs.operations.estimate import ActEstimate, estimates
 from jobs.rules.errors import NotPermitted
 from jobs.rules.formatting import format_number, pluralize
+
+if TYPE_CHECKING:
+    from jobs.console.acts.confirm import ActView
 
 SAMPLES = 10
 SAMPLES_REFUSED = 5
 MOST_NAMED = 3
-PATIENCE_SECONDS = 2.0
-CHANGED = "{} of these jobs changed since you looked. These are the figures of now; look again and confirm."
+# A request runs a bulk act for so long; the watchdog does the rest.
+REQUEST_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why an act leaves some of the jobs as they are, with a few of their names."""
+    """A reason for leaving jobs unchanged: how many jobs, and a few of their names."""
 
     why: str
     count: int
@@ -54,7 +55,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One job in full: its look, what would happen to it, and of that what is its own."""
+    """One job in full: its row, its confirmation text, and the lines that differ from the other jobs."""
 
     job: Job
     row: Row
@@ -64,8 +65,11 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The figures over all jobs. `changes` says what would be done, `items` how many items were chosen; `common` is
-    what would happen to every sample alike."""
+    """The numbers over all jobs.
+
+    `changes` names the amount that would change, `items` counts the selected items (None: whole jobs), `common` has the
+    lines that are the same for every sample.
+    """
 
     total: int
     possible: int
@@ -78,46 +82,37 @@ class Summary:
 
     @property
     def more(self) -> int:
-        """Jobs that are not among the samples."""
+        """The number of jobs that are not among the samples."""
         return self.total - len(self.samples)
 
 
-def ask_about_many(asked: ConfirmationRequest, *, form: ActForm | None = None, again: bool = False) -> HttpResponse:
-    """The page that asks."""
-    found = estimates(asked.act, asked.jobs, asked.user, asked.scope, asked.chosen.items)
-    seen = {each.job.pk: expected_state(each.snapshot) for each in found}
-    summary = _summary(asked, found)
-    context = {
-        "title": f"{asked.act.label} {format_number(len(asked.jobs))} jobs",
-        "act": asked.act,
-        "chosen": asked.chosen,
+def context(view: ActView) -> dict[str, Any]:
+    """Describe the act on all selected jobs, with a constant number of queries."""
+    found = estimates(view.act, view.jobs, view.user, view.scope, view.chosen.items)
+    summary = _summary(view, found)
+    return {
+        "title": f"{view.act.label} {format_number(len(view.jobs))} jobs",
         "summary": summary,
         "possible": summary.possible,
         "most_jobs": MOST_JOBS,
         "most_items": MOST_ITEMS,
-        "form": form or asked.form([each.snapshot for each in found]),
-        "shown": sign_selection(
-            SignedSelection(asked.chosen.words, seen, asked.chosen.items, again=again), asked.act, asked.user
-        ),
-        "back": asked.back,
-        "button": f"{asked.act.label} {pluralize(summary.possible, 'job')}",
-        "narrow": bool(asked.act.form_fields),
+        "shown": view.sign({each.job.pk: expected_state(each.snapshot) for each in found}),
+        "button": f"{view.act.label} {pluralize(summary.possible, 'job')}",
     }
-    return render_page(asked.request, asked.site, "jobs/confirm.html", context)
 
 
-def _summary(asked: ConfirmationRequest, found: list[ActEstimate]) -> Summary:
+def _summary(view: ActView, found: list[ActEstimate]) -> Summary:
     possible = [each for each in found if not each.why_not]
     refused = [each for each in found if each.why_not]
     states = Counter(status_styles.style_of(each.job) for each in found)
-    items = asked.chosen.items
+    items = view.chosen.items
     shown = [*possible[:SAMPLES], *refused[:SAMPLES_REFUSED]]
-    described = [confirmation(asked.act, each.snapshot, asked.user, asked.scope_of(each.job)) for each in shown]
+    described = [confirmation(view.act, each.snapshot, view.user, view.scope_of(each.job)) for each in shown]
     common = _common([each for each in described if not each.why_not])
     return Summary(
         total=len(found),
         possible=len(possible),
-        changes=amount(asked.act, sum(each.changes for each in possible)),
+        changes=amount(view.act, sum(each.changes for each in possible)),
         items=None if items is None else sum(map(len, items.values())),
         reasons=_reasons(refused),
         statuses=sorted(states.items(), key=lambda state: (-state[1], state[0].word)),
@@ -130,18 +125,14 @@ def _reasons(refused: Iterable[ActEstimate]) -> list[Reason]:
     names: dict[str, list[str]] = {}
     for each in refused:
         names.setdefault(each.why_not, []).append(each.job.name)
-    return [Reason(why, len(jobs), _some(jobs)) for why, jobs in sorted(names.items(), key=lambda pair: -len(pair[1]))]
-
-
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - MOST_NAMED
-    return ", ".join(names[:MOST_NAMED]) + (f" and {format_number(more)} more" if more > 0 else "")
+    by_count = sorted(names.items(), key=lambda pair: -len(pair[1]))
+    return [Reason(why, len(jobs), names_of(jobs, most=MOST_NAMED)) for why, jobs in by_count]
 
 
 def _common(described: list[Confirmation]) -> Lines:
-    """Return the lines that are the same for all jobs; "Now" is each job's own."""
+    """Return the lines that are the same for all jobs. The line "Now" differs for each job."""
     alike = [line for line in described[0].lines if all(line in each.lines for each in described)] if described else []
-    return [(what, said) for what, said in alike if what != "Now"]
+    return [(heading, sentences) for heading, sentences in alike if heading != "Now"]
 
 
 def _samples(jobs: Sequence[Job], described: list[Confirmation], common: Lines) -> list[Sample]:
@@ -152,42 +143,28 @@ def _samples(jobs: Sequence[Job], described: list[Confirmation], common: Lines) 
     ]
 
 
-# --- doing -------------------------------------------------------------------------------------------
-
-
-def act_on_many(asked: ConfirmationRequest) -> HttpResponse:
-    """Begin the bulk act, go on with it as long as a request may take, and tell."""
-    assert asked.shown is not None
-    figures = snapshots_of(asked.jobs)
-    form = asked.form(figures)
-    if not form.is_valid():
-        return ask_about_many(asked, form=form, again=asked.shown.again)
-    moved = sum(asked.shown.jobs[f.job.pk].revision != f.job.revision for f in figures)
-    if asked.act.grave and moved and not asked.shown.again:
-        messages.warning(asked.request, CHANGED.format(pluralize(moved, "job")))
-        return ask_about_many(asked, form=form, again=True)
-    order = asked.order(asked.scope, form.cleaned_data)
+def start(view: ActView, form: ActForm) -> HttpResponse:
+    """Create the bulk act and run it as long as a request may take."""
+    assert view.shown is not None
+    request = view.act_request(view.scope, form.cleaned_data)
+    targets = [TargetSelection(job, view.shown.jobs[job.pk].states, view.chosen.of(job)) for job in view.jobs]
     try:
-        begun = bulk.create_bulk_act(order, _marks(asked), actor=asked.user, words=asked.chosen.words, back=asked.back)
+        created = bulk.create_bulk_act(request, targets, actor=view.user, words=view.chosen.words, back=view.back)
     except NotPermitted as error:
-        return forbidden_page(asked.request, asked.site, error.detail)
-    return _go_on(asked, begun)
+        return forbidden_page(view.request, view.site, error.detail)
+    return _run(view, created)
 
 
-def _marks(asked: ConfirmationRequest) -> list[TargetSelection]:
-    assert asked.shown is not None
-    return [TargetSelection(job, asked.shown.jobs[job.pk].states, asked.chosen.of(job)) for job in asked.jobs]
-
-
-def _go_on(asked: ConfirmationRequest, begun: BulkAct) -> HttpResponse:
-    """Back to the list with what was done; where that takes longer, to the page that shows how far it is."""
+def _run(view: ActView, created: BulkAct) -> HttpResponse:
+    """Go back with the result, or to the page of the bulk act where it takes longer."""
+    # The act is stored: where the database is busy now, the watchdog goes on with it.
     with suppress(OperationalError, InterfaceError):
-        bulk.run_bulk_act(begun, seconds=PATIENCE_SECONDS)
-    if begun.is_running:
-        return HttpResponseRedirect(begun.get_absolute_url())
-    level = messages.SUCCESS if begun.done else messages.WARNING
-    link = format_html(' <a href="{}">What was done to which job</a>', begun.get_absolute_url())
-    messages.add_message(asked.request, level, format_html("{}{}", headline(begun), link))
-    for sentence in left_alone(begun):
-        messages.warning(asked.request, sentence)
-    return HttpResponseRedirect(asked.back)
+        bulk.run_bulk_act(created, seconds=REQUEST_SECONDS)
+    if created.is_running:
+        return HttpResponseRedirect(created.get_absolute_url())
+    level = messages.SUCCESS if created.done else messages.WARNING
+    link = format_html(' <a href="{}">Show the result of each job</a>', created.get_absolute_url())
+    messages.add_message(view.request, level, format_html("{}{}", headline(created), link))
+    for sentence in left_alone(created):
+        messages.warning(view.request, sentence)
+    return view.go_back()

@@ -1,29 +1,29 @@
-"""What an act is about: the jobs or items that somebody ticked, or everything that a list matches.
+"""The selection of an act: selected jobs or items, or every row that a list matches.
 
-How a page asks. The doors are `admin:job-act` (one job: `/admin/jobs/job/7/retry/`) and `admin:jobs-act` (several:
-`/admin/jobs/job/act/retry/`); both take, in their address:
+The pages are `admin:job-act` (one job: `/admin/jobs/job/7/retry/`) and `admin:jobs-act` (several jobs:
+`/admin/jobs/job/act/retry/`). Both read the query string:
 
     ?job=1&job=2                     these jobs (only `jobs-act`)
     &item=5&item=6                   of them, these items
     ?match=jobs_job&query=status%3Dfailed%26q%3Dmatter
                                      every row of that list under its own query string, as one encoded value: any list
-                                     of the admin whose class has ActsOnRows (jobs_job, jobs_item, ocr_chunks_document,
+                                     of the admin whose class has ActionMixin (jobs_job, jobs_item, ocr_chunks_document,
                                      ocr_chunks_chunk, training_trainingsession), or a name that a page has registered
     ?match=items&status=failed&split=train&q=…&worker=…&signature=…&phase=…
                                      at `job-act`: the items of that job under the filters of its page
     &phase=ocr  &signature=timeout   only this phase, only this error, in each of the jobs
-    &all=1  &only=failed             release: live leases too; restart: only what failed
-    &back=/admin/…                   where one comes back to
+    &all=1  &only=failed             release: live leases too; restart: only failed items
+    &back=/admin/…                   the page to return to
 
-So the errors of a list of jobs are retried by `?match=jobs_job&query=…&signature=…`, and a page that chooses jobs in
-its own way registers how, once, in its module:
+So `?match=jobs_job&query=…&signature=…` retries one error in a list of jobs. A page that selects jobs in its own way
+registers a source once, in its module:
 
     @source("errors")
-    def failures(request: HttpRequest, site: AdminSite, query: QueryDict) -> Found:
-        return Found(words="jobs of kind ocr that failed in the last 24 h", rows=jobs_with_failures(request, query))
+    def failures(request: HttpRequest, site: AdminSite, query: QueryDict) -> ListMatch:
+        return ListMatch(words="jobs of kind ocr that failed in the last 24 h", rows=jobs_with_failures(request, query))
 
-What is found is cut down to the jobs in the account's sight. One confirmation takes at most MOST_JOBS jobs and
-MOST_ITEMS items; of more it takes the newest jobs, and the page says how many it leaves for the next time.
+The selection is cut down to the jobs that are visible to the account. One confirmation takes at most MOST_JOBS jobs and
+MOST_ITEMS items. Of more it takes the newest jobs, and the page says how many are left.
 """
 
 from __future__ import annotations
@@ -54,8 +54,11 @@ OWN = ("match", "query", "back")
 
 @dataclass(frozen=True, slots=True)
 class ListMatch:
-    """Everything that a list matches: in words, and its rows with the way to the job's id, and to the item's where
-    they are items."""
+    """Every row that a list matches.
+
+    `words` describes the filters. `job` and `item` are the paths from a row to the ids; `item` is empty where the rows
+    are no items.
+    """
 
     words: str
     rows: QuerySet[Any]
@@ -65,9 +68,9 @@ class ListMatch:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What an act is about. `items` are those of each job; None where it is about jobs as a whole.
+    """The jobs of an act, and the selected items of each; `items` is None where the act is on whole jobs.
 
-    `rest` says what is left out where more match than one confirmation takes.
+    `rest` says how much is left out where more match than one confirmation takes.
     """
 
     words: str
@@ -76,7 +79,7 @@ class Selection:
     rest: str = ""
 
     def of(self, job: Job) -> tuple[int, ...]:
-        """The chosen items of a job; empty where it is meant as a whole."""
+        """Return the selected items of a job; empty for the whole job."""
         return self.items.get(job.pk, ()) if self.items is not None else ()
 
 
@@ -85,7 +88,7 @@ SOURCES: dict[str, Source] = {}
 
 
 def source(name: str) -> Callable[[Source], Source]:
-    """Register how the rows behind `?match=name` are found."""
+    """Register a function that finds the rows of `?match=name`."""
 
     def register(find: Source) -> Source:
         SOURCES[name] = find
@@ -97,7 +100,10 @@ def source(name: str) -> Callable[[Source], Source]:
 def selected(
     request: HttpRequest, site: AdminSite, visible: JobQuerySet, *, job_id: int | None = None
 ) -> Selection | None:
-    """What the address chooses of the visible jobs, at `job-act` of that one; None where it makes no sense."""
+    """Return the selection of the query string among the visible jobs; None where it is not valid.
+
+    With a `job_id` it stays within that job.
+    """
     if job_id is not None and not visible.filter(pk=job_id).exists():
         return None
     if "match" in request.GET:
@@ -108,16 +114,16 @@ def selected(
     return _ticked(visible, job_ids, item_ids)
 
 
-# --- ticked ------------------------------------------------------------------------------------------
+# --- selected rows -----------------------------------------------------------------------------------
 
 
 def _ticked(visible: JobQuerySet, job_ids: list[int], item_ids: list[int]) -> Selection:
     jobs = list(visible.filter(pk__in=job_ids[:MOST_JOBS]).order_by("-pk"))
     kept = item_ids[:MOST_ITEMS]
-    words = f"{pluralize(len(kept), 'ticked item')}" if kept else f"{pluralize(len(jobs), 'ticked job')}"
+    words = f"{pluralize(len(kept), 'selected item')}" if kept else f"{pluralize(len(jobs), 'selected job')}"
     if not item_ids:
-        return Selection(words, jobs, rest=_rest(job_ids, MOST_JOBS, "ticked job"))
-    rest = _rest(item_ids, MOST_ITEMS, "ticked item")
+        return Selection(words, jobs, rest=_rest(job_ids, MOST_JOBS, "selected job"))
+    rest = _rest(item_ids, MOST_ITEMS, "selected item")
     if len(jobs) == 1:
         return Selection(words, jobs, {jobs[0].pk: tuple(kept)}, rest)
     rows = Item.objects.filter(phase__job__in=jobs).with_ids(kept).order_by("pk")
@@ -126,8 +132,10 @@ def _ticked(visible: JobQuerySet, job_ids: list[int], item_ids: list[int]) -> Se
 
 
 def _rest(ids: list[int], most: int, one: str) -> str:
-    """More ids than these are not even read from the address."""
-    return f"Only the first {pluralize(most, one)} are taken; tick the others afterwards." if len(ids) > most else ""
+    # No more than most + 1 ids are read, so that the number of the rest is not known.
+    if len(ids) <= most:
+        return ""
+    return f"Only the first {pluralize(most, one)} are included. Select the others in a second step."
 
 
 def _by_job(pairs: Any) -> dict[int, tuple[int, ...]]:
@@ -137,11 +145,11 @@ def _by_job(pairs: Any) -> dict[int, tuple[int, ...]]:
     return {job_id: tuple(sorted(ids)) for job_id, ids in items.items()}
 
 
-# --- matched -----------------------------------------------------------------------------------------
+# --- everything that a list matches ------------------------------------------------------------------
 
 
 def _all_of(found: ListMatch, visible: JobQuerySet) -> Selection:
-    """Everything that is found, or of more than one confirmation takes the newest jobs."""
+    """Return everything that matches; of more than one confirmation takes, the newest jobs."""
     rows = found.rows.order_by()
     most, pair = MOST_ITEMS if found.item else MOST_JOBS, (found.job, found.item or found.job)
     ids = list(rows.values_list(*pair)[: most + 1])
@@ -161,16 +169,16 @@ def _all_of(found: ListMatch, visible: JobQuerySet) -> Selection:
 
 
 def _left(matched: int, taken: int, one: str) -> str:
-    """Say how much is taken, and that the rest needs another confirmation.."""
+    """Say how much is included, and that the rest needs another confirmation."""
     of = f"{format_number(MOST_COUNTED)} {one}s or more" if matched == MOST_COUNTED else pluralize(matched, one)
     return (
-        f"More match than one confirmation takes: these are {format_number(taken)} of {of}, the newest jobs first. "
-        "When they are done, come back for the others."
+        f"More match than one confirmation can include: these are {format_number(taken)} of {of}, "
+        "the newest jobs first. Repeat the act for the others when these are done."
     )
 
 
 def _matched(request: HttpRequest, site: AdminSite, job_id: int | None) -> ListMatch | None:
-    """Ask the list behind `match`; None where there is none of that name, or its filters make no sense."""
+    """Return the rows of the list named by `match`; None where there is no such list or its filters are not valid."""
     query = _query_of(request)
     if job_id is not None:
         query["job"] = str(job_id)
@@ -182,7 +190,7 @@ def _matched(request: HttpRequest, site: AdminSite, job_id: int | None) -> ListM
 
 
 def _query_of(request: HttpRequest) -> QueryDict:
-    """The query of the list: nested in `query`, or else the address itself without what is ours."""
+    """Return the query string of the list: nested in `query`, else the own one without the names of this page."""
     if "query" in request.GET:
         nested = request.GET["query"].replace("\0", "")
         return QueryDict(nested, mutable=True)
@@ -193,27 +201,27 @@ def _query_of(request: HttpRequest) -> QueryDict:
 
 
 def _rows_of_list(request: HttpRequest, site: AdminSite, query: QueryDict) -> ListMatch:
-    """The rows of a list of the admin."""
+    """Return the rows of a list of the admin."""
     lists = {f"{model._meta.app_label}_{model._meta.model_name}": each for model, each in site._registry.items()}
     model_admin: Any = lists[request.GET["match"]]
     if not hasattr(model_admin, "matched") or not model_admin.has_view_permission(request):
         raise PermissionDenied
-    asked = copy(request)
+    inner = copy(request)
     for name in ("p", "all", "e"):
         query.pop(name, None)
-    asked.GET = query  # type: ignore[assignment]
-    return model_admin.matched(asked)
+    inner.GET = query  # type: ignore[assignment]
+    return model_admin.matched(inner)
 
 
 @source("items")
 def items_of_job(request: HttpRequest, site: AdminSite, query: QueryDict) -> ListMatch:
-    """The items of one job (`job`, and `phase` if given) under the filters of its page."""
+    """Return the items of one job (`job`, and `phase` if given) under the filters of its page."""
     [job_id] = numbers(query, "job", most=1) or [0]
     filters, phase = filters_of(query), query.get("phase", "").replace("\0", "")
     items = narrowed(Item.objects.filter(phase__job=job_id), filters)
-    said = ", ".join(filter(None, [f"phase {phase}" if phase else "", in_words(filters)]))
+    words = ", ".join(filter(None, [f"phase {phase}" if phase else "", in_words(filters)]))
     return ListMatch(
-        words=f"items: {said}" if said else "all items",
+        words=f"items: {words}" if words else "all items",
         rows=items.filter(phase__code=phase) if phase else items,
         job="phase__job_id",
         item="pk",

@@ -1,4 +1,4 @@
-"""The lists of the admin; workers own the data, so that they only read, and acts go through their own pages."""
+"""The lists of the admin. Workers own the data, so the lists are read-only; acts have their own pages."""
 
 from jobs.console.admin import accounts, bulk, dead_letters, deliveries, endpoints, items, jobs, tokens, workers
 

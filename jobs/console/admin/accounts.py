@@ -1,7 +1,7 @@
-"""Accounts, groups and memberships. A superuser edits all of them, anybody else only what their own account covers.
+"""Accounts, groups and memberships. A superuser edits all of them, other accounts only those within their reach.
 
-Django asks for one permission and then lets its holder hand out every other. Here the rule of tokens holds: an account
-is edited by somebody who may at least as much and sees at least the same projects, before the change and after it.
+In Django, one permission is enough to give out every other one. Here the rule of tokens applies. The editing account
+must have at least the permissions and projects of the edited account, before the change and after it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ admin.site.unregister(Group)
 
 
 def covers(request: HttpRequest, account: User) -> bool:
-    """May the account that asks act for this one?"""
+    """Return whether the editing account has at least the permissions and projects of this one."""
     assert isinstance(request.user, User)
     try:
         check_account(account, by=request.user)
@@ -40,7 +40,7 @@ def covers(request: HttpRequest, account: User) -> bool:
 
 
 def permissions_of(request: HttpRequest) -> QuerySet[Permission]:
-    """The permissions that the account may give to others: its own."""
+    """Return the permissions that the account may give out: its own."""
     assert isinstance(request.user, User)
     every = Permission.objects.select_related("content_type")
     if request.user.is_superuser:
@@ -50,58 +50,58 @@ def permissions_of(request: HttpRequest) -> QuerySet[Permission]:
 
 
 def groups_of(request: HttpRequest) -> QuerySet[Group]:
-    """The groups that give nothing beyond the permissions of the account."""
+    """Return the groups that give no permission beyond those of the account."""
     beyond = Permission.objects.exclude(pk__in=permissions_of(request).values("pk"))
     return Group.objects.exclude(permissions__in=beyond)
 
 
 @admin.register(User)
 class AccountAdmin(UserAdmin):
-    """Accounts within the reach of whoever looks."""
+    """Accounts within the reach of the signed-in one."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
-        """All; an account that is limited to projects sees those of its projects."""
+        """Return all accounts; for a limited account those of its projects."""
         rows: QuerySet[User] = super().get_queryset(request)
         projects = projects_of(request.user)
         return rows if projects is None else limited_to(rows, projects)
 
     def changeform_view(self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any) -> Any:
-        """With the account locked before it is checked."""
+        """Lock the account before its permissions are compared."""
         with transaction.atomic():
             _lock(request, object_id)
             return super().changeform_view(request, object_id, *args, **kwargs)
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
-        """With the account locked before it is checked."""
+        """Lock the account before its permissions are compared."""
         with transaction.atomic():
             _lock(request, id)
             return super().user_change_password(request, id, form_url)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """Refused where the account would get beyond reach."""
+        """Refuse a change that gives the account more than the editing account has."""
         super().save_related(request, form, formsets, change)
         if not covers(request, form.instance):
             raise PermissionDenied
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """A new account sees every project, so that one that is limited cannot add any."""
+        """Refuse a limited account: a new account sees every project."""
         return super().has_add_permission(request) and projects_of(request.user) is None
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Only accounts that may no more."""
+        """Allow only accounts within reach."""
         return super().has_change_permission(request, obj) and (obj is None or covers(request, obj))
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Only accounts that may no more."""
+        """Allow only accounts within reach."""
         return super().has_delete_permission(request, obj) and (obj is None or covers(request, obj))
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
-        """Only superusers make superusers."""
+        """Protect `is_superuser` from accounts that are no superusers."""
         fields = super().get_readonly_fields(request, obj)
         return fields if request.user.is_superuser else (*fields, "is_superuser")
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Groups and permissions that the account has itself."""
+        """Offer the groups and permissions of the editing account."""
         if db_field.name == "groups":
             kwargs["queryset"] = groups_of(request)
         if db_field.name == "user_permissions":
@@ -111,22 +111,22 @@ class AccountAdmin(UserAdmin):
 
 @admin.register(Group)
 class RoleAdmin(GroupAdmin):
-    """Roles. A change is for all their accounts, so that an account that is limited to projects only looks."""
+    """Roles. A change affects all their accounts, so an account that is limited to projects may not edit them."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Unlimited accounts."""
+        """Allow only unlimited accounts."""
         return super().has_add_permission(request) and projects_of(request.user) is None
 
     def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
-        """Unlimited accounts that have all of its permissions."""
+        """Allow only unlimited accounts that have all permissions of the role."""
         return super().has_change_permission(request, obj) and _may_edit(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
-        """Unlimited accounts that have all of its permissions."""
+        """Allow only unlimited accounts that have all permissions of the role."""
         return super().has_delete_permission(request, obj) and _may_edit(request, obj)
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest | None = None, **kwargs: Any) -> Any:
-        """Permissions that the account has itself."""
+        """Offer the permissions of the editing account."""
         if db_field.name == "permissions" and request is not None:
             kwargs["queryset"] = permissions_of(request)
         return super().formfield_for_manytomany(db_field, request, **kwargs)
@@ -139,10 +139,10 @@ def _may_edit(request: HttpRequest, group: Group | None) -> bool:
 
 
 class MembershipForm(forms.ModelForm):
-    """A membership whose project is written as jobs have it."""
+    """A membership with the project in the form that jobs store."""
 
     def clean_project(self) -> str:
-        """As it is stored."""
+        """Return the project in the form that jobs store."""
         try:
             return names.clean(self.cleaned_data["project"], field="project")
         except BadInput as error:
@@ -151,7 +151,7 @@ class MembershipForm(forms.ModelForm):
 
 @admin.register(Membership)
 class MembershipAdmin(admin.ModelAdmin):
-    """Which accounts are limited to which projects; those of its own account nobody changes but a superuser."""
+    """Memberships: the projects that limit an account. Only a superuser changes those of the own account."""
 
     form = MembershipForm
     list_display = ("user", "project")
@@ -161,35 +161,35 @@ class MembershipAdmin(admin.ModelAdmin):
     show_full_result_count = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
-        """All; an account that is limited sees those of its projects."""
+        """Return all memberships; for a limited account those of its projects."""
         rows: QuerySet[Membership] = super().get_queryset(request)
         projects = projects_of(request.user)
         return rows if projects is None else rows.filter(project__in=projects)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Membership | None = None) -> Any:
-        """A membership does not move from one account to another."""
+        """Protect the account of an existing membership."""
         return ("user",) if obj else ()
 
     def has_change_permission(self, request: HttpRequest, obj: Membership | None = None) -> bool:
-        """Only of accounts within reach."""
+        """Allow only memberships of accounts within reach."""
         return super().has_change_permission(request, obj) and (obj is None or _may_limit(request, obj.user))
 
     def has_delete_permission(self, request: HttpRequest, obj: Membership | None = None) -> bool:
-        """Only of accounts within reach."""
+        """Allow only memberships of accounts within reach."""
         return super().has_delete_permission(request, obj) and (obj is None or _may_limit(request, obj.user))
 
     def save_model(self, request: HttpRequest, obj: Membership, form: Any, change: bool) -> None:
-        """Refused where the account is beyond reach, or would be."""
+        """Refuse a change of an account that is or would be beyond reach."""
         with _limiting(request, [obj.user_id]):
             super().save_model(request, obj, form, change)
 
     def delete_model(self, request: HttpRequest, obj: Membership) -> None:
-        """Refused where the account would be beyond reach: without its last membership it sees every project."""
+        """Refuse a deletion that puts the account beyond reach: without a membership it sees every project."""
         with _limiting(request, [obj.user_id]):
             super().delete_model(request, obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Membership]) -> None:
-        """The same for several: all or none."""
+        """Delete all memberships or none."""
         with _limiting(request, sorted(set(queryset.values_list("user_id", flat=True)))):
             super().delete_queryset(request, queryset)
 
@@ -200,7 +200,7 @@ def _may_limit(request: HttpRequest, account: User) -> bool:
 
 @contextmanager
 def _limiting(request: HttpRequest, accounts: Sequence[int]) -> Iterator[None]:
-    """A change of the memberships of these accounts; PermissionDenied where one is beyond reach before or after it."""
+    """Guard a change of memberships; PermissionDenied where an account is beyond reach before or after it."""
     with transaction.atomic():
         locked = [lock_account(pk) for pk in accounts]
         if not all(_may_limit(request, account) for account in locked):

@@ -6,8 +6,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -23,12 +22,12 @@ from jobs.rules.formatting import format_number
 
 
 class ByAct(admin.SimpleListFilter):
-    """Which act it was."""
+    """The acts."""
 
     title = parameter_name = "act"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Every act there is."""
+        """Return every registered act."""
         return [(act.name, act.label) for act in ACTS.values()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[BulkAct]) -> QuerySet[BulkAct]:
@@ -38,9 +37,9 @@ class ByAct(admin.SimpleListFilter):
 
 @admin.register(BulkAct)
 class BulkActAdmin(ReadOnlyAdmin):
-    """Acts upon many jobs, the newest first."""
+    """Bulk acts, the newest first."""
 
-    list_display = ("state", "link", "chosen", "so_far", "actor", "begun", "ended", "reason")
+    list_display = ("state", "link", "chosen", "so_far", "actor", "started", "ended", "reason")
     list_display_links = None
     list_filter = ("status", ByAct)
     search_fields = ("=actor",)
@@ -52,38 +51,35 @@ class BulkActAdmin(ReadOnlyAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[BulkAct]:
-        """An account that is limited to projects sees its own."""
+        """Return the bulk acts that are visible to the account."""
         return BulkAct.objects.visible_to(request.user)
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        """The page of the act instead of a form of columns."""
-        bulk = self.get_object(request, object_id)
-        return HttpResponseRedirect(bulk.get_absolute_url() if bulk else reverse("admin:jobs_bulkact_changelist"))
+    def page_of(self, row: BulkAct) -> str:
+        """Return the page of the bulk act."""
+        return row.get_absolute_url()
 
     @admin.display(description="Status")
     def state(self, bulk: BulkAct) -> SafeString:
-        """The pill."""
+        """The status."""
         return pill(status_styles.BULK[bulk.status])
 
     @admin.display(description="Act")
     def link(self, bulk: BulkAct) -> SafeString:
-        """The act, leading to its page."""
+        """The act with a link to its page."""
         title = f"{ACTS[bulk.act].label} {format_number(bulk.total)} jobs"
         return format_html('<a href="{}">{}</a>', bulk.get_absolute_url(), title)
 
     @admin.display(description="Done")
     def so_far(self, bulk: BulkAct) -> str:
-        """What has been done."""
+        """The result so far."""
         return headline(bulk)
 
-    @admin.display(description="Begun", ordering="created_at")
-    def begun(self, bulk: BulkAct) -> SafeString | str:
-        """When it was confirmed."""
+    @admin.display(description="Started", ordering="created_at")
+    def started(self, bulk: BulkAct) -> SafeString | str:
+        """The time of the confirmation."""
         return clock(bulk.created_at)
 
     @admin.display(description="Ended")
     def ended(self, bulk: BulkAct) -> SafeString | str:
-        """When the last job was done, or it was stopped."""
+        """The time when the last job was done or the act was stopped."""
         return clock(bulk.finished_at)

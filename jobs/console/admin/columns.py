@@ -1,4 +1,4 @@
-"""Columns that look like the operators' pages."""
+"""Admin columns with the styles of the operator console."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from jobs.models import Job
 
 
 def pill(face: status_styles.StatusStyle) -> SafeString:
-    """Icon, word and border of a state."""
+    """Render the pill of a status: icon and label."""
     return render_to_string("jobs/parts/pill.html", {"face": face})
 
 
 def bar(body: dict[str, Any], label: str, *, mark: int | None = None) -> SafeString:
-    """The bar and its percent."""
+    """Render a progress bar and its percent."""
     percent = f"{tags.percent(body)} %"
-    drawn = render_to_string("jobs/parts/bar.html", tags.bar(body, label, mark))
-    return format_html('<span class="with-bar">{}<span class="num">{}</span></span>', drawn, percent)
+    rendered = render_to_string("jobs/parts/bar.html", tags.bar(body, label, mark))
+    return format_html('<span class="with-bar">{}<span class="num">{}</span></span>', rendered, percent)
 
 
 def job_link(job: Job | None) -> SafeString | str:
-    """The name of a job, leading to its page."""
+    """Return a link to the page of a job."""
     return format_html('<a href="{}">{}</a>', job.get_absolute_url(), job.name) if job else "-"

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from jobs.console import status_styles
+from jobs.console.admin.action_mixin import confirm_selected
 from jobs.console.admin.columns import pill
 from jobs.console.admin.export import Column
+from jobs.console.admin.filters import DefaultFilter
 from jobs.console.admin.lists import ReadOnlyAdmin
 from jobs.console.deliveries.dead_letters import MOST_AT_ONCE
 from jobs.console.templatetags.progress_pages import clock
@@ -23,20 +23,15 @@ from jobs.models import InboxMessage
 from jobs.models.events import InboxStatus
 
 
-class Status(admin.SimpleListFilter):
-    """Those that are dead, unless something else is asked for."""
+class Status(DefaultFilter):
+    """The statuses of letters; by default dead ones."""
 
     title = parameter_name = "status"
+    default_label = "Dead"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Replayed ones, and all."""
+        """Return all and replayed."""
         return [("all", "All"), (InboxStatus.REPLAYED, "Replayed")]
-
-    def choices(self, changelist: Any) -> Iterator[Any]:
-        """The default says what it is."""
-        first, *others = super().choices(changelist)
-        yield {**first, "display": "Dead"}
-        yield from others
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[InboxMessage]) -> QuerySet[InboxMessage]:
         """Narrow to the status."""
@@ -45,20 +40,16 @@ class Status(admin.SimpleListFilter):
         return queryset.filter(status=InboxStatus.REPLAYED if self.value() else InboxStatus.DEAD)
 
 
-@admin.action(description="Take again…", permissions=["replay"])
+@admin.action(description="Process again…", permissions=["replay"])
 def replay(model_admin: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[InboxMessage]) -> HttpResponse:
-    """To the page that asks first."""
-    ids = list(queryset.order_by("-pk").values_list("pk", flat=True)[: MOST_AT_ONCE + 1])
-    if len(ids) > MOST_AT_ONCE:
-        model_admin.message_user(request, f"Tick at most {MOST_AT_ONCE} letters at once.", "error")
-        return HttpResponseRedirect(request.get_full_path())
-    query = urlencode({"letter": ids, "back": request.get_full_path()}, doseq=True)
-    return HttpResponseRedirect(f"{reverse('admin:letters-replay')}?{query}")
+    """Open the confirmation page."""
+    ids = queryset.order_by("-pk").values_list("pk", flat=True)
+    return confirm_selected(request, ids, most=MOST_AT_ONCE, page="admin:letters-replay", name="letter")
 
 
 @admin.register(InboxMessage)
 class LetterAdmin(ReadOnlyAdmin):
-    """Messages that were refused, the newest first; those that were applied are no letters."""
+    """Refused messages, the newest first."""
 
     list_display = ("state", "name", "source", "reason", "received")
     list_display_links = None
@@ -71,38 +62,32 @@ class LetterAdmin(ReadOnlyAdmin):
     actions = (replay,)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[InboxMessage]:
-        """Only letters, and only for accounts without limits."""
+        """Return dead and replayed letters; accounts that are limited to projects see none."""
         return InboxMessage.objects.letters().visible_to(request.user).order_by(*self.ordering)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Called by what it lists."""
+        """Show the list under its title."""
         return super().changelist_view(request, {"title": "Dead letters", **(extra_context or {})})
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        """The page of the letter instead of a form of columns."""
-        letter = self.get_object(request, object_id)
-        if letter is None:
-            return HttpResponseRedirect(reverse("admin:jobs_inboxmessage_changelist"))
-        return HttpResponseRedirect(reverse("admin:letter-page", args=[letter.pk]))
+    def page_of(self, row: InboxMessage) -> str:
+        """Return the page of the letter."""
+        return reverse("admin:letter-page", args=[row.pk])
 
     def has_replay_permission(self, request: HttpRequest) -> bool:
-        """Who may take letters again?"""
+        """Return whether the account may process letters again."""
         return request.user.has_perm("jobs.replay_event")
 
     @admin.display(description="Status")
     def state(self, letter: InboxMessage) -> SafeString:
-        """Dead or replayed."""
+        """The status: dead or replayed."""
         return pill(status_styles.TOLD[letter.status])
 
     @admin.display(description="Type", ordering="type")
     def name(self, letter: InboxMessage) -> SafeString:
-        """The type, leading to the page of the letter."""
-        address = reverse("admin:letter-page", args=[letter.pk])
-        return format_html('<a href="{}">{}</a>', address, letter.type or "without a type")
+        """The type with a link to the page of the letter."""
+        return format_html('<a href="{}">{}</a>', self.page_of(letter), letter.type or "no type")
 
     @admin.display(description="Received")
     def received(self, letter: InboxMessage) -> SafeString | str:
-        """When it came first."""
+        """The time when it arrived first."""
         return clock(letter.received_at)

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from jobs.console import status_styles
+from jobs.console.admin.action_mixin import confirm_selected
 from jobs.console.admin.columns import job_link, pill
 from jobs.console.admin.export import Column
+from jobs.console.admin.filters import DefaultFilter
 from jobs.console.admin.lists import ReadOnlyAdmin
+from jobs.console.base import numbers
 from jobs.console.deliveries.delivery_queries import place, visible_endpoints
 from jobs.console.deliveries.replay import MOST_AT_ONCE
 from jobs.console.templatetags.progress_pages import clock, due
@@ -27,20 +28,15 @@ from jobs.models.outbox import DeliveryStatus
 MOST_ENDPOINTS = 50
 
 
-class Status(admin.SimpleListFilter):
-    """What is not sent, unless something else is asked for."""
+class Status(DefaultFilter):
+    """The statuses of deliveries; by default those that are not sent."""
 
     title = parameter_name = "status"
+    default_label = "Not sent"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Each status, and all."""
+        """Return every status, and all."""
         return [("all", "All"), *((status, status_styles.TOLD[status].word) for status in DeliveryStatus)]
-
-    def choices(self, changelist: Any) -> Iterator[Any]:
-        """The default says what it is."""
-        first, *others = super().choices(changelist)
-        yield {**first, "display": "Not sent"}
-        yield from others
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> QuerySet[Delivery]:
         """Narrow to the status."""
@@ -51,39 +47,31 @@ class Status(admin.SimpleListFilter):
 
 
 class AtEndpoint(admin.SimpleListFilter):
-    """The endpoints in the account's sight."""
+    """The endpoints that are visible to the account."""
 
     title = parameter_name = "endpoint"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """By name, the newest first."""
+        """Return the endpoints by name, the newest first."""
         found = visible_endpoints(request)
         return [(str(each.pk), place(each)) for each in (found[:MOST_ENDPOINTS] if found is not None else ())]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> QuerySet[Delivery]:
         """Narrow to the endpoint."""
-        wanted = self.value() or ""
-        return (
-            queryset.filter(endpoint=int(wanted))
-            if wanted.isascii() and wanted.isdigit() and len(wanted) < 19
-            else queryset
-        )
+        ids = numbers(request.GET, "endpoint", most=1)
+        return queryset.filter(endpoint__in=ids) if ids else queryset
 
 
 @admin.action(description="Deliver again…", permissions=["replay"])
 def replay(model_admin: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[Delivery]) -> HttpResponse:
-    """To the page that asks first."""
-    ids = list(queryset.order_by("-pk").values_list("pk", flat=True)[: MOST_AT_ONCE + 1])
-    if len(ids) > MOST_AT_ONCE:
-        model_admin.message_user(request, f"Tick at most {MOST_AT_ONCE} deliveries at once.", "error")
-        return HttpResponseRedirect(request.get_full_path())
-    query = urlencode({"delivery": ids, "back": request.get_full_path()}, doseq=True)
-    return HttpResponseRedirect(f"{reverse('admin:replay')}?{query}")
+    """Open the confirmation page."""
+    ids = queryset.order_by("-pk").values_list("pk", flat=True)
+    return confirm_selected(request, ids, most=MOST_AT_ONCE, page="admin:replay", name="delivery")
 
 
 @admin.register(Delivery)
 class DeliveryAdmin(ReadOnlyAdmin):
-    """What waits and what is dead, unless something else is asked for; the newest first."""
+    """Deliveries, the newest first."""
 
     owner = (Job, "job_id", "project")
     list_display = ("state", "name", "link", "goes_to", "written", "when", "error")
@@ -106,13 +94,13 @@ class DeliveryAdmin(ReadOnlyAdmin):
     actions = (replay,)
 
     def has_replay_permission(self, request: HttpRequest) -> bool:
-        """Who may deliver again?"""
+        """Return whether the account may deliver events again."""
         return request.user.has_perm("jobs.replay_event")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Delivery], search_term: str
     ) -> tuple[QuerySet[Delivery], bool]:
-        """By what is indexed."""
+        """Search by event id or by the whole name of a job; both are indexed."""
         if not search_term:
             return queryset, False
         try:
@@ -120,26 +108,19 @@ class DeliveryAdmin(ReadOnlyAdmin):
         except ValueError:
             return queryset.filter(job__name=search_term), False
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        """The page of the delivery instead of a form of columns."""
-        delivery = self.get_object(request, object_id)
-        if delivery is None:
-            return HttpResponseRedirect(reverse("admin:jobs_delivery_changelist"))
-        return HttpResponseRedirect(reverse("admin:delivery-page", args=[delivery.pk]))
+    def page_of(self, row: Delivery) -> str:
+        """Return the page of the delivery."""
+        return reverse("admin:delivery-page", args=[row.pk])
 
     @admin.display(description="Status")
     def state(self, delivery: Delivery) -> SafeString:
-        """The pill."""
+        """The status."""
         return pill(status_styles.TOLD[delivery.status])
 
     @admin.display(description="Event")
     def name(self, delivery: Delivery) -> SafeString:
-        """The type, leading to the page of the delivery."""
-        return format_html(
-            '<a href="{}">{}</a>', reverse("admin:delivery-page", args=[delivery.pk]), delivery.event.type
-        )
+        """The event type with a link to the page of the delivery."""
+        return format_html('<a href="{}">{}</a>', self.page_of(delivery), delivery.event.type)
 
     @admin.display(description="Job")
     def link(self, delivery: Delivery) -> SafeString | str:
@@ -148,15 +129,15 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Endpoint")
     def goes_to(self, delivery: Delivery) -> str:
-        """What the endpoint is called."""
+        """The name of the endpoint."""
         return place(delivery.endpoint)
 
-    @admin.display(description="Written")
+    @admin.display(description="Created")
     def written(self, delivery: Delivery) -> SafeString | str:
-        """When the event happened."""
+        """The time of the event."""
         return clock(delivery.created_at)
 
     @admin.display(description="Sent, or next try")
     def when(self, delivery: Delivery) -> SafeString | str:
-        """When the endpoint took it, or when it is tried again."""
+        """The time when the endpoint accepted it, or of the next try."""
         return due(delivery.next_try_at) if delivery.status == DeliveryStatus.WAITING else clock(delivery.sent_at)

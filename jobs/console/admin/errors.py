@@ -1,4 +1,4 @@
-"""The groups of the page of errors as files. They are no rows of a table, so that no list of the admin has them."""
+"""The export of the error groups. They are no rows of a table, so no list of the admin has them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.urls import re_path
 from django.utils import timezone
 
 from jobs.access import access_of
-from jobs.console.admin.export import NOTATIONS, Column, Notation, headers_of
+from jobs.console.admin.export import FORMATS, Column, FileFormat, headers_of
 from jobs.console.errors.filters import filters_of
 from jobs.console.errors.views import errors_found
 from jobs.serializers import JobsErrorGroup
@@ -20,37 +20,37 @@ from jobs.serializers import JobsErrorGroup
 MOST_EXPORTED = 5000
 
 
-def _of(name: str) -> Callable[[JobsErrorGroup], Any]:
+def _field(name: str) -> Callable[[JobsErrorGroup], Any]:
     return lambda group: group[name]  # type: ignore[literal-required]
 
 
 COLUMNS = (
-    *(Column(name, _of(name)) for name in ("signature", "sample", "item", "count", "first_at", "last_at")),
-    *(Column(name, _of(name)) for name in ("worker_count", "workers", "phases", "job_count", "jobs")),
+    *(Column(name, _field(name)) for name in ("signature", "sample", "item", "count", "first_at", "last_at")),
+    *(Column(name, _field(name)) for name in ("worker_count", "workers", "phases", "job_count", "jobs")),
 )
 
 
 def export(request: HttpRequest, notation: str) -> HttpResponse:
-    """The groups that the filters of the address leave, in its order, as a file."""
+    """Return the error groups as a file, with the filters and the order of the query string."""
     if request.method not in ("GET", "HEAD"):
         return HttpResponseNotAllowed(["GET", "HEAD"])
     access = access_of(request.user)
     if not access.may("view_job"):
         raise PermissionDenied
-    written, now = NOTATIONS[notation](), timezone.now()
+    writer, now = FORMATS[notation](), timezone.now()
     found = errors_found(filters_of(request.GET), access, now=now, most=MOST_EXPORTED)
     return HttpResponse(
-        _whole(found.groups, written),
-        content_type=written.media_type,
+        _content(found.groups, writer),
+        content_type=writer.media_type,
         headers=headers_of(f"errors-{now:%Y-%m-%d}.{notation}"),
     )
 
 
-def _whole(groups: list[JobsErrorGroup], written: Notation) -> bytes:
+def _content(groups: list[JobsErrorGroup], writer: FileFormat) -> bytes:
     rows = [{column.name: column.read(group) for column in COLUMNS} for group in groups]
-    return written.begin(COLUMNS) + (written.rows(rows) if rows else b"") + written.end(broken_off=False)
+    return writer.begin(COLUMNS) + (writer.rows(rows) if rows else b"") + writer.end(is_truncated=False)
 
 
 urlpatterns = [
-    re_path(rf"^export\.(?P<notation>{'|'.join(NOTATIONS)})$", admin.site.admin_view(export), name="errors-export")
+    re_path(rf"^export\.(?P<notation>{'|'.join(FORMATS)})$", admin.site.admin_view(export), name="errors-export")
 ]

@@ -1,4 +1,4 @@
-"""Filters with choices that are known beforehand, so that no list asks the database which there are."""
+"""Filters with fixed choices, so that no list queries the database for them."""
 
 from __future__ import annotations
 
@@ -18,27 +18,35 @@ from jobs.rules.statuses import JobStatus
 if TYPE_CHECKING:
     from django.contrib.admin.filters import _ListFilterChoices
 
-UNFINISHED = "Not finished"
 
+class DefaultFilter(admin.SimpleListFilter):
+    """A filter that narrows the list also where the query string does not name it.
 
-class Status(admin.SimpleListFilter):
-    """Not finished, unless something else is asked for."""
+    `default_label` replaces Django's "All" in the list of choices.
+    """
 
-    title = parameter_name = "status"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Each status, and all."""
-        return [("all", "All"), *((status, status_styles.STYLES[status].word) for status in JobStatus)]
+    default_label: str
 
     def choices(self, changelist: Any) -> Iterator[_ListFilterChoices]:
-        """The default says what it is."""
+        """Return the choices, the default first."""
         first, *others = super().choices(changelist)
-        first["display"] = UNFINISHED
+        first["display"] = self.default_label
         yield first
         yield from others
 
+
+class Status(DefaultFilter):
+    """The statuses of jobs; by default those that are not finished."""
+
+    title = parameter_name = "status"
+    default_label = "Not finished"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return every status, and all."""
+        return [("all", "All"), *((status, status_styles.STYLES[status].word) for status in JobStatus)]
+
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Narrow to the status; a filter by stuck, partial or end looks at every status."""
+        """Narrow to the status. A filter by stuck, partial or end includes every status."""
         if self.value() in list(JobStatus):
             return queryset.filter(status=self.value())
         others = {"stuck", "partial", "finished"} & set(request.GET)
@@ -46,7 +54,7 @@ class Status(admin.SimpleListFilter):
 
 
 class StatusOfItems(admin.ChoicesFieldListFilter):
-    """The statuses of items, by the index over all jobs."""
+    """The statuses of items, with the index over all jobs."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Narrow to the status."""
@@ -54,12 +62,12 @@ class StatusOfItems(admin.ChoicesFieldListFilter):
 
 
 class Kind(admin.SimpleListFilter):
-    """The registered kinds."""
+    """The registered kinds of job."""
 
     title = parameter_name = "kind"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """From the registry."""
+        """Return the registered kinds."""
         return pipelines.choices()
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
@@ -68,56 +76,56 @@ class Kind(admin.SimpleListFilter):
 
 
 class Yes(admin.SimpleListFilter):
-    """All, or only those of which something is true."""
+    """A filter with one choice: yes."""
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """One choice."""
+        """Return the choice."""
         return [("yes", "Yes")]
 
 
 class StuckFilter(Yes):
-    """Jobs that do not finish by themselves."""
+    """Stuck jobs."""
 
     title = parameter_name = "stuck"
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Only stuck ones."""
+        """Narrow to stuck jobs."""
         return queryset.stuck() if self.value() else queryset  # type: ignore[attr-defined]
 
 
 class PartialFilter(Yes):
-    """Jobs that completed with something missing."""
+    """Partially completed jobs."""
 
     title = parameter_name = "partial"
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Only partial ones."""
+        """Narrow to partial jobs."""
         return queryset.filter(partial=True) if self.value() else queryset
 
 
 class Finished(admin.SimpleListFilter):
-    """How long ago a job ended."""
+    """The time since a job finished."""
 
     title = parameter_name = "finished"
     LENGTHS = {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "7d": timedelta(days=7)}
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Three lengths of time."""
+        """Return three periods."""
         return [("1h", "In the last hour"), ("24h", "In the last 24 hours"), ("7d", "In the last 7 days")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Only those that ended since then."""
+        """Narrow to jobs that finished within the period."""
         length = self.LENGTHS.get(self.value() or "")
         return queryset.filter(finished_at__gte=timezone.now() - length) if length else queryset
 
 
 class OfWorker(admin.SimpleListFilter):
-    """Items that a worker holds or settled; offered only while the address asks for one."""
+    """Items that a worker holds or has settled; shown only where the query string names a worker."""
 
     title = parameter_name = "worker"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """The one that is asked for."""
+        """Return the worker of the query string."""
         return [(name, name) for name in request.GET.getlist("worker")[:1] if name]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
@@ -125,26 +133,26 @@ class OfWorker(admin.SimpleListFilter):
         return queryset.filter(worker=self.value()) if self.value() else queryset
 
 
-class Sign(admin.SimpleListFilter):
-    """How long ago a worker was heard."""
+class WorkerState(admin.SimpleListFilter):
+    """The state of a worker by its last sign of life."""
 
     title, parameter_name = "state", "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """The three states."""
+        """Return the three states."""
         return [(code, status_styles.STYLES[code].word) for code in ("alive", "silent", "gone")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Narrow to the state as it is now."""
+        """Narrow to the current state."""
         known = {code for code, _ in self.lookup_choices}
         return getattr(queryset, self.value() or "")(timezone.now()) if self.value() in known else queryset
 
 
 class Holding(Yes):
-    """Workers that hold items."""
+    """Workers with leased items."""
 
     title = parameter_name = "holding"
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Only those."""
+        """Narrow to these workers."""
         return queryset.holding() if self.value() else queryset  # type: ignore[attr-defined]

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from jobs.console import status_styles
-from jobs.console.admin.action_mixin import ActsOnRows
+from jobs.console.admin.action_mixin import ActionMixin
 from jobs.console.admin.columns import job_link, pill
 from jobs.console.admin.export import Column
 from jobs.console.admin.filters import OfWorker, StatusOfItems
@@ -20,8 +20,8 @@ from jobs.rules.formatting import DASH
 
 
 @admin.register(Item)
-class ItemAdmin(ActsOnRows, ReadOnlyAdmin):
-    """Items of all jobs, the newest first; found by their whole key."""
+class ItemAdmin(ActionMixin, ReadOnlyAdmin):
+    """Items of all jobs, the newest first; the search needs a whole key."""
 
     owner = (Phase, "phase_id", "job__project")
     list_display = ("state", "name", "link", "phase_code", "split", "worker", "attempt", "lease", "finished", "error")
@@ -44,17 +44,17 @@ class ItemAdmin(ActsOnRows, ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Item], search_term: str
     ) -> tuple[QuerySet[Item], bool]:
-        """By the fingerprint of the key, which is indexed."""
+        """Search by the digest of the key, which is indexed."""
         return (queryset.filter(key_digest=digest(search_term)) if search_term else queryset), False
 
     @admin.display(description="Status")
     def state(self, item: Item) -> SafeString:
-        """The pill."""
+        """The status."""
         return pill(status_styles.STYLES[item.status])
 
     @admin.display(description="Item")
     def name(self, item: Item) -> str:
-        """Its label, else its key."""
+        """The label, else the key."""
         return str(item)
 
     @admin.display(description="Job")
@@ -69,12 +69,12 @@ class ItemAdmin(ActsOnRows, ReadOnlyAdmin):
 
     @admin.display(description="Lease")
     def lease(self, item: Item) -> SafeString | str:
-        """When the lease is over."""
+        """The end of the lease."""
         return until(item.lease_expires_at)
 
     @admin.display(description="Finished")
     def finished(self, item: Item) -> SafeString | str:
-        """When it was settled."""
+        """The time when it was settled."""
         return clock(item.finished_at)
 
 
@@ -83,7 +83,7 @@ class EventAdmin(ReadOnlyAdmin):
     """The timeline of all jobs, the newest first."""
 
     owner = (Job, "job_id", "project")
-    list_display = ("when", "type", "link", "actor", "told", "detail", "reason")
+    list_display = ("when", "type", "link", "actor", "is_outward", "detail", "reason")
     list_display_links = ("type",)
     list_filter = ("outward",)
     follows = ("job",)
@@ -100,7 +100,7 @@ class EventAdmin(ReadOnlyAdmin):
 
     @admin.display(description="When")
     def when(self, event: Event) -> SafeString | str:
-        """To the second."""
+        """The time of the event."""
         return clock(event.at)
 
     @admin.display(description="Job")
@@ -109,6 +109,6 @@ class EventAdmin(ReadOnlyAdmin):
         return job_link(event.job)
 
     @admin.display(description="Outward")
-    def told(self, event: Event) -> str:
-        """Is it promised to others?"""
+    def is_outward(self, event: Event) -> str:
+        """Whether subscribers receive it."""
         return "outward" if event.outward else DASH

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from jobs.console import status_styles
-from jobs.console.admin.action_mixin import ActsOnRows
+from jobs.console.admin.action_mixin import ActionMixin
 from jobs.console.admin.columns import bar, job_link, pill
 from jobs.console.admin.export import Column
 from jobs.console.admin.filters import Finished, Kind, PartialFilter, Status, StuckFilter
@@ -23,8 +19,8 @@ from jobs.rules.formatting import DASH, format_number
 
 
 @admin.register(Job)
-class JobAdmin(ActsOnRows, ReadOnlyAdmin):
-    """Jobs, those that are not finished unless something else is asked for."""
+class JobAdmin(ActionMixin, ReadOnlyAdmin):
+    """Jobs; by default those that are not finished."""
 
     follows = ("phases",)
     list_display = ("state", "link", "kind", "project_name", "bar", "counts", "failed", "deadline", "updated")
@@ -40,23 +36,18 @@ class JobAdmin(ActsOnRows, ReadOnlyAdmin):
         *map(Column, ("created_at", "updated_at", "started_at", "finished_at")),
     )
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        """The page of the job instead of a form of columns."""
-        job = self.get_object(request, object_id)
-        if job is None:
-            return HttpResponseRedirect(reverse("admin:jobs_job_changelist"))
-        return HttpResponseRedirect(job.get_absolute_url())
+    def page_of(self, row: Job) -> str:
+        """Return the page of the job."""
+        return row.get_absolute_url()
 
     @admin.display(description="Status")
     def state(self, job: Job) -> SafeString:
-        """The pill."""
+        """The status."""
         return pill(status_styles.style_of(job))
 
     @admin.display(description="Job", ordering="name")
     def link(self, job: Job) -> SafeString | str:
-        """The name."""
+        """The name with a link to the page of the job."""
         return job_link(job)
 
     @admin.display(description="Project", ordering="project")
@@ -66,14 +57,14 @@ class JobAdmin(ActsOnRows, ReadOnlyAdmin):
 
     @admin.display(description="Progress", ordering="percent")
     def bar(self, job: Job) -> SafeString:
-        """Done, failed, percent."""
+        """The progress bar and the percent."""
         body = {name: getattr(job, name) for name in ("status", "stuck", "partial", "percent", "settled_percent")}
         body["phases"] = [{"expected": phase.expected} for phase in job.phases.all()]
         return bar(body, f"Progress of {job.name}")
 
     @admin.display(description="Done / needed / expected")
     def counts(self, job: Job) -> SafeString:
-        """done / needed / expected, over all phases."""
+        """The done, needed and expected counts over all phases."""
         phases = list(job.phases.all())
         needed = [progress.needed(phase.expected, phase.threshold) for phase in phases]
         done, expected = sum(phase.counts.processed for phase in phases), [phase.expected for phase in phases]
@@ -91,13 +82,13 @@ class JobAdmin(ActsOnRows, ReadOnlyAdmin):
 
     @admin.display(description="Deadline")
     def deadline(self, job: Job) -> SafeString | str:
-        """The next watermark."""
+        """The next watermark of a phase."""
         deadlines = [phase.deadline_at for phase in job.phases.all() if phase.deadline_at]
         return until(min(deadlines)) if deadlines else DASH
 
     @admin.display(description="Updated", ordering="updated_at")
     def updated(self, job: Job) -> SafeString | str:
-        """When anything about it changed."""
+        """The time of the last change."""
         return ago(job.updated_at)
 
 
@@ -138,7 +129,7 @@ class PhaseAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Status")
     def state(self, phase: Phase) -> SafeString:
-        """The pill."""
+        """The status."""
         return pill(status_styles.style(phase.status, partial=phase.partial))
 
     @admin.display(description="Job")
@@ -148,7 +139,7 @@ class PhaseAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Progress")
     def bar(self, phase: Phase) -> SafeString:
-        """Done, failed, percent, threshold."""
+        """The progress bar with the threshold, and the percent."""
         counts, completed = phase.counts, phase.is_completed
         body = {
             "status": phase.status,
@@ -160,7 +151,7 @@ class PhaseAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Done / needed / expected")
     def counts(self, phase: Phase) -> SafeString:
-        """done / needed / expected."""
+        """The done, needed and expected counts."""
         needed = progress.needed(phase.expected, phase.threshold)
         done = phase.counts.processed
         return format_html(
@@ -177,10 +168,10 @@ class PhaseAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Completed")
     def completed(self, phase: Phase) -> SafeString | str:
-        """When."""
+        """The time of the completion."""
         return clock(phase.completed_at)
 
     @admin.display(description="By")
     def by(self, phase: Phase) -> str:
-        """What closed it."""
+        """The cause of the completion."""
         return phase.completed_by.replace("_", " ") or DASH

@@ -1,4 +1,4 @@
-"""What every list has in common: read-only, limited to the account's projects, quick whatever its length."""
+"""The base of the lists: read-only, limited to the projects of the account, with an export."""
 
 from __future__ import annotations
 
@@ -13,18 +13,21 @@ from django.core.paginator import Paginator
 from django.db.models import Exists, Model, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.http.response import HttpResponseBase
-from django.urls import URLPattern, re_path
+from django.urls import URLPattern, re_path, reverse
 from django.utils import timezone
 from django.utils.text import capfirst, slugify
 
-from jobs.console.admin.export import NOTATIONS, Column, attached, pieces, stream
+from jobs.console.admin.export import FORMATS, Column, attachment, file_chunks, stream
 from jobs.models.jobs import projects_of
 
 MOST_COUNTED = 10_000
 
 
 class BoundedPaginator(Paginator):
-    """Counts no further than ten thousand rows: longer lists are narrowed by filters, not paged through."""
+    """A paginator that counts at most ten thousand rows.
+
+    Operators narrow longer lists with filters; a full count would cost more than the page.
+    """
 
     @cached_property
     def count(self) -> int:
@@ -34,12 +37,12 @@ class BoundedPaginator(Paginator):
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
-    """A list that shows what workers have written. `owner` says by which other row its project
-    is known: the model, the key, and the way from there.
+    """A list of rows that workers own.
 
-    What `follows` names is fetched for the rows of one page: a join would make the database begin at the jobs
-    and sort all their rows, and so would one to find the project. `exported` are the columns of its files; a list
-    without them has none.
+    owner     the related row with the project: its model, the key of this row, the path to the project
+    follows   relations that are prefetched for the rows of one page. With a join the database would start at the jobs
+              and sort all their rows; so would a join to find the project
+    exported  the columns of the export; a list without them has none
     """
 
     owner: tuple[type[Model], str, str] | None = None
@@ -54,7 +57,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):
     actions: Any = None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Only rows of the projects that this account is limited to."""
+        """Return the rows of the projects that are visible to the account."""
         rows = super().get_queryset(request).prefetch_related(*self.follows)
         projects = projects_of(request.user)
         if projects is None:
@@ -65,21 +68,36 @@ class ReadOnlyAdmin(admin.ModelAdmin):
         return rows.filter(Exists(model._default_manager.filter(pk=OuterRef(key), **{f"{project}__in": projects})))
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Called by what it lists. No row holds a NUL, and no database takes one as a question."""
+        """Show the list under its title."""
+        # No database accepts a NUL in a parameter, and no row contains one.
         if any("\0" in value for value in request.GET.values()):
             return HttpResponseRedirect(request.path)
         title = capfirst(str(self.opts.verbose_name_plural))
         return super().changelist_view(request, {"title": title, **(extra_context or {})})
 
+    def page_of(self, row: Any) -> str:
+        """Return the page of a row in the operator console; empty where the admin shows its fields."""
+        return ""
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Redirect to the page of the row; to the list where the row does not exist."""
+        if type(self).page_of is ReadOnlyAdmin.page_of:
+            return super().change_view(request, object_id, form_url, extra_context)
+        row = self.get_object(request, object_id)
+        changelist = f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"
+        return HttpResponseRedirect(reverse(changelist) if row is None else self.page_of(row))
+
     def get_urls(self) -> list[URLPattern]:
-        """The list as a file, beside its pages."""
+        """Add the export to the pages of the list."""
         name = f"{self.opts.app_label}_{self.opts.model_name}_export"
-        door = self.admin_site.admin_view(self.export_view)
-        own = [re_path(rf"^export\.(?P<notation>{'|'.join(NOTATIONS)})$", door, name=name)] if self.exported else []
+        view = self.admin_site.admin_view(self.export_view)
+        own = [re_path(rf"^export\.(?P<notation>{'|'.join(FORMATS)})$", view, name=name)] if self.exported else []
         return [*own, *super().get_urls()]
 
     def export_view(self, request: HttpRequest, notation: str) -> HttpResponseBase:
-        """All rows that the filters, the search and the order of the address give, as a file."""
+        """Return all rows as a file, with the filters, the search and the order of the query string."""
         if request.method not in ("GET", "HEAD"):
             return HttpResponseNotAllowed(["GET", "HEAD"])
         if not self.has_view_permission(request):
@@ -93,40 +111,40 @@ class ReadOnlyAdmin(admin.ModelAdmin):
         return self._file(request, rows, notation)
 
     def exported_rows(self, rows: Sequence[Any]) -> Sequence[Any]:
-        """The rows of a portion as the columns of a file read them."""
+        """Prepare the rows of a batch for the columns of the file."""
         return rows
 
     def _file(self, request: HttpRequest, rows: QuerySet[Any], notation: str) -> HttpResponseBase:
-        written = NOTATIONS[notation]()
-        following = pieces(rows, self.exported, written, prepare=self.exported_rows)
+        writer = FORMATS[notation]()
+        chunks = file_chunks(rows, self.exported, writer, prepare=self.exported_rows)
         name = self.exported_as or slugify(str(self.opts.verbose_name_plural))
-        return attached(
-            lambda: stream(self.exported, written, following),
+        return attachment(
+            lambda: stream(self.exported, writer, chunks),
             name=f"{name}-{timezone.now():%Y-%m-%d}.{notation}",
-            media_type=written.media_type,
+            media_type=writer.media_type,
             head=request.method == "HEAD",
         )
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Workers add."""
+        """Refuse: workers add rows."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Only verbs change."""
+        """Refuse: only acts and workers change rows."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Only the pruning deletes."""
+        """Refuse: only pruning deletes rows."""
         return False
 
 
 class KindAdmin(ReadOnlyAdmin):
-    """A list of one kind of job, or of the parts that such jobs have: whoever may see jobs may see it."""
+    """A list of one kind of job or of its parts. It needs the permission to see jobs."""
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """The permission that jobs need."""
+        """Check the permission to see jobs."""
         return request.user.has_perm("jobs.view_job")
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        """The same for the section of the app."""
+        """Check the permission to see jobs."""
         return self.has_view_permission(request)

@@ -8,15 +8,14 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.views.main import ORDER_VAR, ChangeList
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from jobs.console.admin.columns import job_link, pill
 from jobs.console.admin.export import Column
-from jobs.console.admin.filters import Holding, Sign
+from jobs.console.admin.filters import Holding, WorkerState
 from jobs.console.admin.lists import ReadOnlyAdmin
 from jobs.console.status_styles import FAILING
 from jobs.console.templatetags.progress_pages import ago
@@ -28,21 +27,21 @@ from jobs.rules.formatting import DASH, format_number
 
 
 class WorkerList(ChangeList):
-    """A page of workers, the urgent ones first, each with its figures."""
+    """A page of workers with their numbers, the urgent ones first."""
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Worker]) -> list[Any]:
-        """By urgency, unless a column is asked for."""
-        asked: list[Any] = super().get_ordering(request, queryset)
-        return asked if ORDER_VAR in self.params else ["urgency", *asked]
+        """Order by urgency unless the query string names a column."""
+        ordering: list[Any] = super().get_ordering(request, queryset)
+        return ordering if ORDER_VAR in self.params else ["urgency", *ordering]
 
     def get_results(self, request: HttpRequest) -> None:
-        """The rows, with their figures."""
+        """Load the rows with their numbers."""
         super().get_results(request)
         with_figures(self.result_list)
 
 
 def with_figures(workers: Sequence[Any]) -> Sequence[Any]:
-    """These workers, each with what it holds and has done lately."""
+    """Add to each worker its numbers of leased, done and failed items."""
     figures = figures_of_workers(workers, now=timezone.now())
     for worker in workers:
         worker.figures = figures[worker.name]
@@ -51,12 +50,12 @@ def with_figures(workers: Sequence[Any]) -> Sequence[Any]:
 
 @admin.register(Worker)
 class WorkerAdmin(ReadOnlyAdmin):
-    """Workers as they call themselves: silent ones that hold items first, those heard last first."""
+    """Workers by name: silent ones with leased items first, then the latest ones."""
 
     owner = (Job, "job_id", "project")
-    list_display = ("state", "name", "version_told", "seen", "holds", "done", "failed", "link", "account", "message")
+    list_display = ("state", "name", "version_text", "seen", "holds", "done", "failed", "link", "account", "message")
     list_display_links = ("name",)
-    list_filter = (Sign, Holding)
+    list_filter = (WorkerState, Holding)
     follows = ("job", "account")
     search_fields = ("name",)
     ordering = ("-seen_at", "-id")
@@ -74,63 +73,59 @@ class WorkerAdmin(ReadOnlyAdmin):
     raw_id_fields = ("job", "account")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Worker]:
-        """With how urgent each is."""
+        """Add the urgency of each worker."""
         return super().get_queryset(request).by_urgency(timezone.now())  # type: ignore[attr-defined]
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        """One that knows the figures of its rows."""
+        """Return the list with numbers."""
         return WorkerList
 
     def exported_rows(self, rows: Sequence[Any]) -> Sequence[Any]:
-        """With their figures."""
+        """Add the numbers."""
         return with_figures(rows)
 
     def _file(self, request: HttpRequest, rows: QuerySet[Any], notation: str) -> HttpResponseBase:
-        """A file is in the order of columns, which can be gone on with; urgency is none."""
+        """Return the rows as a file, in the order of columns: urgency is none and has no keyset."""
         columns = [term for term in rows.query.order_by if term != "urgency"]
         return super()._file(request, rows.order_by(*columns), notation)
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        """The page of the worker instead of a form of columns."""
-        worker = self.get_object(request, object_id)
-        address = reverse("admin:jobs_worker_changelist") if worker is None else worker.get_absolute_url()
-        return HttpResponseRedirect(address)
+    def page_of(self, row: Worker) -> str:
+        """Return the page of the worker."""
+        return row.get_absolute_url()
 
     @admin.display(description="State")
     def state(self, worker: Worker) -> SafeString:
-        """Alive, silent or gone; failing where it is heard and its last items all failed."""
+        """The state: alive, silent or gone; failing where it is not gone and its last items all failed."""
         now = timezone.now()
         only_fails = worker.failed_in_a_row >= MANY_FAILURES and now - worker.seen_at <= SILENT
         return pill(FAILING if only_fails else worker_style(worker.seen_at, now=now))
 
     @admin.display(description="Version", ordering="version")
-    def version_told(self, worker: Worker) -> str:
-        """As it calls its program."""
+    def version_text(self, worker: Worker) -> str:
+        """The version of its program."""
         return worker.version or DASH
 
     @admin.display(description="Last seen", ordering="seen_at")
     def seen(self, worker: Worker) -> SafeString | str:
-        """How long ago."""
+        """The time since its last sign of life."""
         return ago(worker.seen_at)
 
-    @admin.display(description="Holds")
+    @admin.display(description="Leased")
     def holds(self, worker: Any) -> str:
-        """How many items."""
+        """The number of leased items."""
         return format_number(worker.figures.held)
 
     @admin.display(description="Done/h")
     def done(self, worker: Any) -> str:
-        """In the last hour."""
+        """The number of done items of the last hour."""
         return format_number(worker.figures.done)
 
     @admin.display(description="Failed/h")
     def failed(self, worker: Any) -> str:
-        """In the last hour."""
+        """The number of failed items of the last hour."""
         return format_number(worker.figures.failed)
 
     @admin.display(description="Last job")
     def link(self, worker: Worker) -> SafeString | str:
-        """The job it was heard on last."""
+        """The last job of the worker."""
         return job_link(worker.job)

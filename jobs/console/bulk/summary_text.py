@@ -1,9 +1,9 @@
-"""What a bulk act has done, in sentences."""
+"""The result of a bulk act in sentences."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -13,12 +13,12 @@ from jobs.operations.base import Operation
 from jobs.operations.registry import ACTS
 from jobs.rules.formatting import format_number, pluralize
 
-MOST_TOLD = 5
+MOST_SENTENCES = 5
 MOST_NAMED = 3
 
 
 class Done(NamedTuple):
-    """One job of a bulk act, as its pages need it."""
+    """One job of a bulk act with its outcome."""
 
     job_id: int
     name: str
@@ -32,25 +32,19 @@ class Done(NamedTuple):
 
 @dataclass
 class Group:
-    """Jobs that were left as they are for the same reason."""
+    """Jobs that were not changed, for the same reason."""
 
     why: str
     jobs: list[Done] = field(default_factory=list)
 
-    def names(self, most: int) -> str:
-        """A few of their names."""
-        more = len(self.jobs) - most
-        named = ", ".join(job.name for job in self.jobs[:most])
-        return f"{named} and {format_number(more)} more" if more > 0 else named
-
 
 def jobs_of_act(bulk: BulkAct) -> list[Done]:
-    """All its jobs in their order, in one query."""
+    """Return all jobs of a bulk act in their order, with one query."""
     return [Done(*row) for row in bulk.targets.order_by("pk").values_list(*Done._fields)]
 
 
 def groups(jobs: Iterable[Done], outcome: TargetOutcome) -> list[Group]:
-    """The jobs of this outcome by reason, the most frequent first."""
+    """Group the jobs of this outcome by reason, the most frequent first."""
     found: dict[str, Group] = {}
     for job in jobs:
         if job.outcome == outcome:
@@ -59,7 +53,7 @@ def groups(jobs: Iterable[Done], outcome: TargetOutcome) -> list[Group]:
 
 
 def items_left(jobs: Iterable[Done]) -> list[tuple[str, int]]:
-    """How many items were left alone within the jobs, by reason."""
+    """Count the items that were not changed within the jobs, by reason."""
     reasons: Counter[str] = Counter()
     for job in jobs:
         reasons.update(job.refusals)
@@ -73,20 +67,25 @@ def amount(act: Operation, changes: int) -> str:
 
 def headline(bulk: BulkAct) -> str:
     """Return one sentence on a bulk act: `12 items retried in 3 jobs, 1 job refused.`"""
-    said = ACTS[bulk.act].bulk_result(bulk.changed, pluralize(bulk.done, "job"))
+    result = ACTS[bulk.act].bulk_result(bulk.changed, pluralize(bulk.done, "job"))
     refused = f", {format_number(bulk.refused)} refused" if bulk.refused else ""
     unchanged = f", {format_number(bulk.unchanged)} had nothing to change" if bulk.unchanged else ""
     left = f", {format_number(bulk.left)} not done" if bulk.left and not bulk.is_running else ""
-    return f"{said}{refused}{unchanged}{left}."
+    return f"{result}{refused}{unchanged}{left}."
 
 
 def left_alone(bulk: BulkAct) -> list[str]:
-    """A sentence for each of the most frequent reasons why something was left as it is."""
+    """Return a sentence for each of the most frequent reasons for not changing a job or an item."""
     jobs = jobs_of_act(bulk)
-    refused = [f"{format_number(len(g.jobs))} refused: {g.why} {g.names(MOST_NAMED)}." for g in _left(jobs)]
+    refused = []
+    for group in [*groups(jobs, TargetOutcome.REFUSED), *groups(jobs, TargetOutcome.UNCHANGED)]:
+        names = names_of([job.name for job in group.jobs], most=MOST_NAMED)
+        refused.append(f"{format_number(len(group.jobs))} refused: {group.why} {names}.")
     items = [f"{pluralize(count, 'item')} refused: {why}" for why, count in items_left(jobs)]
-    return [*refused[:MOST_TOLD], *items[:MOST_TOLD]]
+    return [*refused[:MOST_SENTENCES], *items[:MOST_SENTENCES]]
 
 
-def _left(jobs: list[Done]) -> list[Group]:
-    return [*groups(jobs, TargetOutcome.REFUSED), *groups(jobs, TargetOutcome.UNCHANGED)]
+def names_of(names: Sequence[str], *, most: int) -> str:
+    """Return the first names, and the number of the others: `a, b, c and 4 more`."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {format_number(more)} more" if more > 0 else "")

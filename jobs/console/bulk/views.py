@@ -1,4 +1,4 @@
-"""The page of a bulk act: how far it is, what it has done, what was refused and why; and how it is stopped."""
+"""The page of a bulk act: progress, result and refusals, and the button that stops it."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from jobs.operations.registry import ACTS
 from jobs.rules.errors import Refused
 from jobs.rules.formatting import pluralize
 
-NEEDED = "To see bulk acts an account needs the permission jobs.view_bulkact (role viewer)."
+SEE_BULK_ACTS = "To see bulk acts, your account needs the permission jobs.view_bulkact (role viewer)."
 MOST_SHOWN = 25
 IDLE = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How many of the jobs are in a state: before, and after what has been done so far."""
+    """The number of jobs in a state: before the act, and after the part that is done."""
 
     face: status_styles.StatusStyle
     before: int
@@ -39,17 +39,15 @@ class Status:
 
 
 def bulk_page(request: HttpRequest, site: AdminSite, bulk_id: str) -> HttpResponse:
-    """How far it is, without scripts too: it is loaded again every few seconds while it runs."""
+    """Show a bulk act. While it runs the page reloads every few seconds, also without scripts."""
     found = _found(request, site, bulk_id)
-    return (
-        found
-        if isinstance(found, HttpResponse)
-        else render_page(request, site, "jobs/bulk.html", _context(request, found))
-    )
+    if isinstance(found, HttpResponse):
+        return found
+    return render_page(request, site, "jobs/bulk/bulk.html", _context(request, found))
 
 
 def stop_bulk(request: HttpRequest, site: AdminSite, bulk_id: str) -> HttpResponse:
-    """The jobs that are not done stay as they are."""
+    """Stop a bulk act; the remaining jobs are not changed."""
     found = _found(request, site, bulk_id)
     if isinstance(found, HttpResponse):
         return found
@@ -61,22 +59,22 @@ def stop_bulk(request: HttpRequest, site: AdminSite, bulk_id: str) -> HttpRespon
     except Refused as error:
         messages.error(request, error.detail)
     else:
-        messages.success(request, f"Stopped: {pluralize(found.left, 'job')} left as they were.")
+        messages.success(request, f"Stopped: {pluralize(found.left, 'job')} not changed.")
     return HttpResponseRedirect(found.get_absolute_url())
 
 
 def _found(request: HttpRequest, site: AdminSite, bulk_id: str) -> BulkAct | HttpResponse:
     if not (request.user.has_perm("jobs.view_bulkact") and request.user.has_perm("jobs.view_job")):
-        return forbidden_page(request, site, NEEDED)
+        return forbidden_page(request, site, SEE_BULK_ACTS)
     found = BulkAct.objects.visible_to(request.user).filter(pk=int(bulk_id)).first()
     return found or not_found_page(
-        request, site, f"There is no bulk act {bulk_id} in your sight. It may have been pruned."
+        request, site, f"Bulk act {bulk_id} does not exist or is not visible to you. It may have been pruned."
     )
 
 
 def _context(request: HttpRequest, found: BulkAct) -> dict[str, object]:
     act = ACTS[found.act]
-    jobs = _in_sight(request, jobs_of_act(found))
+    jobs = _visible(request, jobs_of_act(found))
     changed = [job for job in jobs if job.outcome == TargetOutcome.CHANGED]
     return {
         "title": f"{act.label} {pluralize(found.total, 'job')}",
@@ -102,14 +100,14 @@ def _context(request: HttpRequest, found: BulkAct) -> dict[str, object]:
     }
 
 
-def _in_sight(request: HttpRequest, jobs: list[Done]) -> list[Done]:
-    """An account that is limited to projects sees those of its jobs that are still within them."""
+def _visible(request: HttpRequest, jobs: list[Done]) -> list[Done]:
+    """Return the jobs that are still in the projects of the account."""
     projects = projects_of(request.user)
     if projects is None:
         return jobs
     ids = [job.job_id for job in jobs]
-    seen = set(Job.objects.filter(pk__in=ids, project__in=projects).values_list("pk", flat=True))
-    return [job for job in jobs if job.job_id in seen]
+    visible = set(Job.objects.filter(pk__in=ids, project__in=projects).values_list("pk", flat=True))
+    return [job for job in jobs if job.job_id in visible]
 
 
 def _statuses(jobs: list[Done]) -> list[Status]:

@@ -1,17 +1,18 @@
-"""Dead letters: the page of one, and the page that asks before some are taken again."""
+"""The pages of dead letters: one in full, and the confirmation before some are processed again."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+from django import forms
 from django.contrib import messages
 from django.contrib.admin import AdminSite
-from django.contrib.auth.models import User
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse
 
 from jobs import contracts, inbox
-from jobs.console.base import back_url, forbidden_page, not_found_page, numbers, render_page
+from jobs.console.base import forbidden_page, not_found_page, numbers, render_page
+from jobs.console.confirm_view import ConfirmView
 from jobs.console.deliveries.delivery_queries import visible_dead_letters
 from jobs.models import InboxMessage
 from jobs.models.events import InboxStatus
@@ -19,81 +20,94 @@ from jobs.rules.errors import Refused
 from jobs.rules.formatting import pluralize
 
 MOST_AT_ONCE = 100
-MOST_TOLD = 10
-SEE = "To see dead letters an account needs the permission jobs.view_inboxmessage (role viewer)."
-REPLAY = "To take letters again an account needs the permission jobs.replay_event (role lead)."
+MOST_ERRORS_SHOWN = 10
+SEE = "To see dead letters, your account needs the permission jobs.view_inboxmessage (role viewer)."
+REPLAY = "To process dead letters again, your account needs the permission jobs.replay_event (role lead)."
+NO_TYPE = "A message without a type"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One letter as the page shows it."""
+class LetterRow:
+    """One dead letter, and the reason why it is not processed again."""
 
     letter: InboxMessage
     why_not: str
 
 
 def letter_page(request: HttpRequest, site: AdminSite, letter_id: str) -> HttpResponse:
-    """What came, from where, and why it was refused."""
+    """Show the content of a dead letter, its source and the reason for its refusal."""
     visible = visible_dead_letters(request)
     if visible is None:
         return forbidden_page(request, site, SEE)
     letter = visible.filter(pk=int(letter_id)).first()
     if letter is None:
-        return not_found_page(request, site, f"There is no letter {letter_id} in your sight. It may have been pruned.")
+        missing = f"Dead letter {letter_id} does not exist or is not visible to you. It may have been pruned."
+        return not_found_page(request, site, missing)
     context = {
-        "title": letter.type or "A message without a type",
+        "title": letter.type or NO_TYPE,
         "letter": letter,
         "contract": contracts.get(letter.type) if letter.type else None,
         "may_replay": request.user.has_perm("jobs.replay_event"),
         "back": request.get_full_path(),
     }
-    return render_page(request, site, "jobs/letter.html", context)
+    return render_page(request, site, "jobs/deliveries/dead_letter.html", context)
 
 
-def confirm_letters(request: HttpRequest, site: AdminSite) -> HttpResponse:
-    """Ask, and when it is confirmed take the letters again: `?letter=1&letter=2`."""
-    visible = visible_dead_letters(request)
-    if visible is None or not request.user.has_perm("jobs.replay_event"):
-        return forbidden_page(request, site, SEE if visible is None else REPLAY)
-    letters = list(visible.filter(pk__in=numbers(request.GET, "letter", most=MOST_AT_ONCE)).order_by("pk"))
-    if not letters:
-        return not_found_page(request, site, "There is no such letter in your sight.")
-    if request.method == "POST":
-        _replay(request, letters)
-        return HttpResponseRedirect(_back(request))
-    return _ask(request, site, letters)
+class LettersReplayView(ConfirmView):
+    """The confirmation before dead letters are processed again: `?letter=1&letter=2`."""
 
+    template = "jobs/deliveries/dead_letters_replay.html"
+    form_class = forms.Form
+    home = "admin:jobs_inboxmessage_changelist"
+    not_found = "There is no such dead letter, or it is not visible to you."
 
-def _ask(request: HttpRequest, site: AdminSite, letters: list[InboxMessage]) -> HttpResponse:
-    rows = [Row(each, "" if each.status == InboxStatus.DEAD else "It is taken already.") for each in letters]
-    possible = sum(1 for row in rows if not row.why_not)
-    context = {
-        "title": f"Take again: {pluralize(len(rows), 'letter')}",
-        "rows": rows,
-        "possible": possible,
-        "button": f"Take {pluralize(possible, 'letter')} again",
-        "back": _back(request),
-    }
-    return render_page(request, site, "jobs/letters_replay.html", context)
+    letters: list[InboxMessage]
 
+    def missing_permission(self) -> str:
+        """Check the permissions to see and to replay."""
+        if visible_dead_letters(self.request) is None:
+            return SEE
+        return "" if self.user.has_perm("jobs.replay_event") else REPLAY
 
-def _back(request: HttpRequest) -> str:
-    return back_url(request, otherwise=reverse("admin:jobs_inboxmessage_changelist"))
+    def find(self) -> bool:
+        """Find the letters, oldest first."""
+        visible = visible_dead_letters(self.request)
+        assert visible is not None
+        ids = numbers(self.request.GET, "letter", most=MOST_AT_ONCE)
+        self.letters = list(visible.filter(pk__in=ids).order_by("pk"))
+        return bool(self.letters)
 
+    def context(self) -> dict[str, Any]:
+        """List the letters; those that were processed meanwhile are not processed twice."""
+        processed = "It was processed already."
+        rows = [LetterRow(each, "" if each.status == InboxStatus.DEAD else processed) for each in self.letters]
+        possible = sum(1 for row in rows if not row.why_not)
+        return {
+            "title": f"Process again: {pluralize(len(rows), 'dead letter')}",
+            "rows": rows,
+            "possible": possible,
+            "effects": [
+                ("Will happen", "Each message is processed as if it had just arrived, oldest first."),
+                ("If refused again", "The message stays dead with the new reason. The others are still processed."),
+                ("Duplicates", "An event whose id was already processed from the same source changes nothing."),
+                ("Undo", "Not possible."),
+            ],
+            "button": f"Process {pluralize(possible, 'dead letter')} again",
+        }
 
-def _replay(request: HttpRequest, letters: list[InboxMessage]) -> None:
-    """Each for itself, oldest first; one that is refused again stays, and the others go on."""
-    assert isinstance(request.user, User)
-    taken, refused = 0, []
-    for letter in letters:
-        try:
-            inbox.replay(letter, actor=request.user)
-            taken += 1
-        except Refused as error:
-            refused.append(f"{letter.type or 'A message without a type'}: {error.detail}")
-    if taken:
-        messages.success(request, f"{pluralize(taken, 'letter')} taken.")
-    if refused:
-        messages.warning(request, f"{pluralize(len(refused), 'letter')} refused again.")
-    for sentence in refused[:MOST_TOLD]:
-        messages.error(request, sentence)
+    def confirmed(self, form: forms.Form) -> HttpResponse:
+        """Process each letter on its own; a refused one does not stop the others."""
+        processed, refused = 0, []
+        for letter in self.letters:
+            try:
+                inbox.replay(letter, actor=self.user)
+                processed += 1
+            except Refused as error:
+                refused.append(f"{letter.type or NO_TYPE}: {error.detail}")
+        if processed:
+            messages.success(self.request, f"{pluralize(processed, 'dead letter')} processed.")
+        if refused:
+            messages.warning(self.request, f"{pluralize(len(refused), 'dead letter')} refused again.")
+        for sentence in refused[:MOST_ERRORS_SHOWN]:
+            messages.error(self.request, sentence)
+        return self.go_back()

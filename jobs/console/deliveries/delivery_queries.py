@@ -1,4 +1,4 @@
-"""What the pages of the event side have in common: which endpoints, deliveries and letters an account sees."""
+"""Queries of the event pages: the endpoints, deliveries and dead letters that are visible to an account."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MOST_COUNTED = 1000
 
 @dataclass(frozen=True, slots=True)
 class DeliverySummary:
-    """How many deliveries wait and are dead, and how many letters are; a thousand stands for more."""
+    """The number of waiting and dead deliveries and of dead letters; 1,000 stands for more."""
 
     waiting: int
     dead: int
@@ -31,7 +31,7 @@ class DeliverySummary:
 
 
 def delivery_summary(request: HttpRequest) -> DeliverySummary | None:
-    """The state of the event side in this account's sight, or None where it may not see deliveries."""
+    """Return the numbers that are visible to this account; None where it may not see deliveries."""
     deliveries = visible_deliveries(request)
     if deliveries is None:
         return None
@@ -46,7 +46,7 @@ def delivery_summary(request: HttpRequest) -> DeliverySummary | None:
 
 @dataclass(frozen=True, slots=True)
 class GivenUp:
-    """What was given up for one endpoint: how many of the newest thousand, and the newest of them."""
+    """The dead deliveries of one endpoint: the number among the newest thousand, and the newest one."""
 
     endpoint: Endpoint
     count: int
@@ -54,7 +54,7 @@ class GivenUp:
 
 
 def given_up(request: HttpRequest, jobs: JobQuerySet) -> list[GivenUp]:
-    """The dead deliveries of these jobs in this account's sight by endpoint, the most first."""
+    """Group the visible dead deliveries of these jobs by endpoint, the most first."""
     deliveries = visible_deliveries(request)
     if deliveries is None:
         return []
@@ -68,14 +68,14 @@ def given_up(request: HttpRequest, jobs: JobQuerySet) -> list[GivenUp]:
 
 
 def visible_dead_letters(request: HttpRequest) -> InboxQuerySet | None:
-    """The dead and replayed letters in this account's sight, or None where it may not see letters at all."""
+    """Return the visible dead and replayed letters; None where the account may not see any."""
     if not request.user.has_perm("jobs.view_inboxmessage"):
         return None
     return InboxMessage.objects.letters().visible_to(request.user)
 
 
 def visible_endpoints(request: HttpRequest) -> QuerySet[Endpoint] | None:
-    """The endpoints in this account's sight, or None where it may not see endpoints at all."""
+    """Return the visible endpoints; None where the account may not see any."""
     access = access_of(request.user)
     if not access.may("view_endpoint"):
         return None
@@ -84,7 +84,7 @@ def visible_endpoints(request: HttpRequest) -> QuerySet[Endpoint] | None:
 
 
 def visible_deliveries(request: HttpRequest) -> DeliveryQuerySet | None:
-    """The deliveries of the jobs in this account's sight, or None where it may not see deliveries at all."""
+    """Return the deliveries of visible jobs; None where the account may not see any."""
     access = access_of(request.user)
     if not access.may("view_delivery"):
         return None
@@ -93,12 +93,12 @@ def visible_deliveries(request: HttpRequest) -> DeliveryQuerySet | None:
 
 
 def place(endpoint: Endpoint) -> str:
-    """What an endpoint is called: its name, else its host; the whole address may hold a secret."""
+    """Return the name of an endpoint, else its host. The whole address may contain a secret."""
     if endpoint.name:
         return endpoint.name
     return "broker" if endpoint.kind == EndpointKind.BROKER else urlsplit(endpoint.url).netloc.rpartition("@")[2]
 
 
 def up_to_a_thousand(found: QuerySet[Any]) -> int:
-    """How many there are; a thousand stands for more."""
+    """Count the rows; 1,000 stands for more."""
     return found.order_by()[:MOST_COUNTED].count()

@@ -1,4 +1,4 @@
-"""The page of one delivery: where it goes, what it carries, and why it did not arrive."""
+"""The page of one delivery: endpoint, payload, tries and error."""
 
 from __future__ import annotations
 
@@ -11,20 +11,19 @@ from jobs.console.base import forbidden_page, not_found_page, render_page
 from jobs.console.deliveries.delivery_queries import place, visible_deliveries, visible_endpoints
 from jobs.outbox.messages import message_of
 
-NEEDED = "To see deliveries an account needs the permission jobs.view_delivery (role viewer)."
+NEEDED = "To see deliveries, your account needs the permission jobs.view_delivery (role viewer)."
 
 
 def delivery_page(request: HttpRequest, site: AdminSite, delivery_id: str) -> HttpResponse:
-    """Everything about one delivery; 404 where its job is out of sight."""
+    """Show one delivery; 404 where its job is not visible to the account."""
     visible = visible_deliveries(request)
     if visible is None:
         return forbidden_page(request, site, NEEDED)
     rows = visible.select_related("endpoint", "job", "event__job", "event__phase")
     delivery = rows.filter(pk=int(delivery_id)).first()
     if delivery is None:
-        return not_found_page(
-            request, site, f"There is no delivery {delivery_id} in your sight. It may have been pruned."
-        )
+        missing = f"Delivery {delivery_id} does not exist or is not visible to you. It may have been pruned."
+        return not_found_page(request, site, missing)
     endpoints = visible_endpoints(request)
     context = {
         "title": f"{delivery.event.type} to {place(delivery.endpoint)}",
@@ -35,4 +34,4 @@ def delivery_page(request: HttpRequest, site: AdminSite, delivery_id: str) -> Ht
         "may_replay": request.user.has_perm("jobs.replay_event"),
         "back": request.get_full_path(),
     }
-    return render_page(request, site, "jobs/delivery.html", context)
+    return render_page(request, site, "jobs/deliveries/delivery.html", context)

@@ -1,166 +1,170 @@
-"""What a lead does with an endpoint: try it, renew its secret, disable, enable and remove it."""
+"""The acts on an endpoint: send a test, renew its secret, disable, enable, remove."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+from django import forms
 from django.contrib import messages
 from django.contrib.admin import AdminSite
-from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.views.decorators.cache import never_cache
 
 from jobs import operations
-from jobs.console.base import forbidden_page, not_found_page, render_page
+from jobs.console.confirm_view import ConfirmView, ReasonForm
 from jobs.console.deliveries.delivery_queries import place, up_to_a_thousand
-from jobs.console.deliveries.endpoint_views import MANAGE, found_endpoint, manages, secret_page
-from jobs.console.forms import ReasonForm
+from jobs.console.deliveries.endpoint_views import MANAGE, endpoint_not_found, found_endpoint, manages, secret_page
 from jobs.models import Endpoint
 from jobs.models.outbox import EndpointKind
 from jobs.rules.errors import Refused
 from jobs.rules.formatting import pluralize
 
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """Who does it to which endpoint, and why."""
-
-    http: HttpRequest
-    site: AdminSite
-    endpoint: Endpoint
-    reason: str
-
-    @property
-    def actor(self) -> User:
-        """The account that asks."""
-        assert isinstance(self.http.user, User)
-        return self.http.user
+Effects = list[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointAct:
-    """An act, the sentences that the page says before it, and what does it; an answer replaces the way back."""
+    """An act on an endpoint: its label, its effects in sentences, and the function that does it.
 
-    title: str
-    effects: Callable[[Endpoint], list[tuple[str, str]]]
-    do: Callable[[Request], HttpResponse | None]
-    asks_why: bool = False
+    A response of `execute` replaces the redirect to the page of the endpoint.
+    """
+
+    label: str
+    effects: Callable[[Endpoint], Effects]
+    execute: Callable[[EndpointActView, str], HttpResponse | None]
+    needs_reason: bool = False
     grave: bool = False
 
 
-@never_cache
-def endpoint_act(request: HttpRequest, site: AdminSite, endpoint_id: str, slug: str) -> HttpResponse:
-    """Ask, and on a confirmed form do it."""
-    if not manages(request):
-        return forbidden_page(request, site, MANAGE)
-    endpoint = found_endpoint(request, endpoint_id)
-    if endpoint is None:
-        return not_found_page(request, site, f"There is no endpoint {endpoint_id} in your sight.")
-    act = ENDPOINT_ACTS[slug]
-    form = ReasonForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        return _do(act, Request(request, site, endpoint, form.cleaned_data["reason"]))
-    return _ask(request, site, endpoint, act, form)
+class EndpointActView(ConfirmView):
+    """The confirmation page of an act on an endpoint."""
+
+    shows_secret = True
+
+    endpoint: Endpoint
+
+    def __init__(self, request: HttpRequest, site: AdminSite, endpoint_id: str, slug: str) -> None:
+        super().__init__(request, site)
+        self.endpoint_id, self.act = endpoint_id, ENDPOINT_ACTS[slug]
+        self.grave = self.act.grave
+
+    @property
+    def not_found(self) -> str:
+        """The sentence of the 404 page."""
+        return endpoint_not_found(self.endpoint_id)
+
+    @property
+    def back(self) -> str:
+        """The page of the endpoint."""
+        return reverse("admin:endpoint-page", args=[self.endpoint.pk])
+
+    def missing_permission(self) -> str:
+        """Check the permission to manage endpoints."""
+        return "" if manages(self.request) else MANAGE
+
+    def find(self) -> bool:
+        """Find the endpoint."""
+        endpoint = found_endpoint(self.request, self.endpoint_id)
+        if endpoint is not None:
+            self.endpoint = endpoint
+        return endpoint is not None
+
+    def form(self) -> forms.Form:
+        """Return a form with a reason where the act keeps one."""
+        form_class = ReasonForm if self.act.needs_reason else forms.Form
+        return form_class(self.request.POST if self.is_confirmed else None)
+
+    def context(self) -> dict[str, Any]:
+        """Describe the effects."""
+        return {
+            "title": f"{self.act.label}: {place(self.endpoint)}",
+            "effects": [("Address", self.endpoint.url), *self.act.effects(self.endpoint)],
+            "button": self.act.label,
+        }
+
+    def confirmed(self, form: forms.Form) -> HttpResponse:
+        """Act, and show the refusal if there is one."""
+        try:
+            response = self.act.execute(self, form.cleaned_data.get("reason", ""))
+        except Refused as error:
+            messages.error(self.request, error.detail)
+            response = None
+        return response or self.go_back()
 
 
-def _ask(request: HttpRequest, site: AdminSite, endpoint: Endpoint, act: EndpointAct, form: ReasonForm) -> HttpResponse:
-    context = {
-        "title": f"{act.label}: {place(endpoint)}",
-        "act": act,
-        "endpoint": endpoint,
-        "effects": act.effects(endpoint),
-        "form": form if act.asks_why else None,
-        "back": _page_of(endpoint),
-    }
-    return render_page(request, site, "jobs/endpoint_act.html", context)
+# --- execution -------------------------------------------------------------------------------------
 
 
-def _do(act: EndpointAct, asked: Request) -> HttpResponse:
-    try:
-        answer = act.do(asked)
-    except Refused as error:
-        messages.error(asked.http, error.detail)
-        answer = None
-    return answer or HttpResponseRedirect(_page_of(asked.endpoint))
-
-
-def _page_of(endpoint: Endpoint) -> str:
-    return reverse("admin:endpoint-page", args=[endpoint.pk])
-
-
-# --- what each does --------------------------------------------------------------------------------
-
-
-def _try(asked: Request) -> None:
-    outcome = operations.try_endpoint(asked.endpoint, actor=asked.actor)
-    answered = f" (HTTP {outcome.status})" if outcome.status else ""
+def _test(view: EndpointActView, reason: str) -> None:
+    outcome = operations.try_endpoint(view.endpoint, actor=view.user)
+    answer = f" (HTTP {outcome.status})" if outcome.status else ""
     if outcome.sent:
-        messages.success(asked.http, f"The endpoint took the test message{answered}.")
+        messages.success(view.request, f"The endpoint accepted the test message{answer}.")
     else:
-        messages.error(asked.http, f"The test message did not arrive{answered}: {outcome.error}")
+        messages.error(view.request, f"The test message was not delivered{answer}: {outcome.error}")
 
 
-def _rotate(asked: Request) -> HttpResponse:
-    secret = operations.rotate_secret(asked.endpoint, actor=asked.actor)
-    return secret_page(asked.http, asked.site, asked.endpoint, secret)
+def _rotate(view: EndpointActView, reason: str) -> HttpResponse:
+    secret = operations.rotate_secret(view.endpoint, actor=view.user)
+    return secret_page(view.request, view.site, view.endpoint, secret)
 
 
-def _disable(asked: Request) -> None:
-    operations.disable_endpoint(asked.endpoint, actor=asked.actor, reason=asked.reason)
-    messages.success(asked.http, "Disabled: nothing more is delivered to it.")
+def _disable(view: EndpointActView, reason: str) -> None:
+    operations.disable_endpoint(view.endpoint, actor=view.user, reason=reason)
+    messages.success(view.request, "The endpoint is disabled and receives no more events.")
 
 
-def _enable(asked: Request) -> None:
-    operations.enable_endpoint(asked.endpoint, actor=asked.actor)
-    messages.success(asked.http, "Enabled: events from now on are delivered to it.")
+def _enable(view: EndpointActView, reason: str) -> None:
+    operations.enable_endpoint(view.endpoint, actor=view.user)
+    messages.success(view.request, "The endpoint is enabled and receives new events.")
 
 
-def _remove(asked: Request) -> HttpResponse:
-    name = place(asked.endpoint)
-    waiting = operations.remove_endpoint(asked.endpoint, actor=asked.actor, reason=asked.reason)
+def _remove(view: EndpointActView, reason: str) -> HttpResponse:
+    name = place(view.endpoint)
+    waiting = operations.remove_endpoint(view.endpoint, actor=view.user, reason=reason)
     lost = pluralize(waiting, "waiting delivery", "waiting deliveries")
-    messages.success(asked.http, f"{name} is removed, and {lost} with it.")
+    messages.success(view.request, f"{name} is removed, with {lost}.")
     return HttpResponseRedirect(reverse("admin:jobs_endpoint_changelist"))
 
 
-# --- what the page says before ---------------------------------------------------------------------
+# --- description -----------------------------------------------------------------------------------
 
 
-def _before_try(endpoint: Endpoint) -> list[tuple[str, str]]:
-    signed = ", signed like an event" if endpoint.kind == EndpointKind.WEBHOOK else ""
+def _test_effects(endpoint: Endpoint) -> Effects:
+    signed = ", signed like every event" if endpoint.kind == EndpointKind.WEBHOOK else ""
     return [
-        ("What is sent", f"One message of the type endpoint.test, now{signed}. It is no event, nothing is kept."),
-        ("You see", "Whether the endpoint took it, and its answer."),
+        ("Will be sent", f"One message of the type endpoint.test, now{signed}. It is not stored as an event."),
+        ("Result", "The next page shows whether the endpoint accepted it, and the response."),
     ]
 
 
-def _before_rotate(endpoint: Endpoint) -> list[tuple[str, str]]:
+def _rotate_effects(endpoint: Endpoint) -> Effects:
     return [
-        ("What happens", "A new secret is made and shown once."),
-        ("The old one", "Signs beside the new one for one day, so that the receiver can change over without a gap."),
+        ("New secret", "Created now and shown once."),
+        ("Old secret", "Signs together with the new one for one day. Change the receiver within that day."),
     ]
 
 
-def _before_disable(endpoint: Endpoint) -> list[tuple[str, str]]:
+def _disable_effects(endpoint: Endpoint) -> Effects:
     return [
-        ("Waiting", f"{_waiting(endpoint)} given up with the next pass; they can be delivered again later."),
-        ("New events", "Are not kept for it: what happens while it is disabled, it is never told."),
-        ("Undo", "Enable it."),
+        ("Waiting", f"{_waiting(endpoint)} marked as dead; you can deliver them again later."),
+        ("New events", "Not stored for this endpoint while it is disabled, and never sent to it."),
+        ("Undo", "Enable the endpoint."),
     ]
 
 
-def _before_enable(endpoint: Endpoint) -> list[tuple[str, str]]:
+def _enable_effects(endpoint: Endpoint) -> Effects:
     return [
-        ("What happens", "Events from now on are delivered to it."),
-        ("Dead ones", "Stay dead until somebody delivers them again."),
+        ("New events", "Sent to this endpoint from now on."),
+        ("Dead deliveries", "Not sent automatically. Use “Deliver again” to send them."),
     ]
 
 
-def _before_remove(endpoint: Endpoint) -> list[tuple[str, str]]:
+def _remove_effects(endpoint: Endpoint) -> Effects:
     return [
-        ("Lost", f"{_waiting(endpoint)} removed with it, and the history of what it was sent."),
+        ("Lost", f"{_waiting(endpoint)} removed with it, and so is the history of its deliveries."),
         ("Undo", "Not possible."),
     ]
 
@@ -171,9 +175,9 @@ def _waiting(endpoint: Endpoint) -> str:
 
 
 ENDPOINT_ACTS: dict[str, EndpointAct] = {
-    "test": EndpointAct("Send a test", _before_try, _try),
-    "rotate": EndpointAct("Renew the secret", _before_rotate, _rotate),
-    "disable": EndpointAct("Disable", _before_disable, _disable, asks_why=True, grave=True),
-    "enable": EndpointAct("Enable", _before_enable, _enable),
-    "remove": EndpointAct("Remove", _before_remove, _remove, asks_why=True, grave=True),
+    "test": EndpointAct("Send a test", _test_effects, _test),
+    "rotate": EndpointAct("Renew the secret", _rotate_effects, _rotate),
+    "disable": EndpointAct("Disable", _disable_effects, _disable, needs_reason=True, grave=True),
+    "enable": EndpointAct("Enable", _enable_effects, _enable),
+    "remove": EndpointAct("Remove", _remove_effects, _remove, needs_reason=True, grave=True),
 }

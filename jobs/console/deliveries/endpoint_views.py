@@ -1,4 +1,4 @@
-"""The pages of endpoints: adding one, changing it, and everything about it."""
+"""The pages of endpoints: add one, change it, and show it with its latest deliveries."""
 
 from __future__ import annotations
 
@@ -14,34 +14,39 @@ from django.views.decorators.cache import never_cache
 from jobs import operations
 from jobs.console.base import forbidden_page, not_found_page, render_page
 from jobs.console.deliveries.delivery_queries import place, up_to_a_thousand, visible_endpoints
-from jobs.console.forms import EndpointForm
+from jobs.console.deliveries.forms import EndpointForm
 from jobs.models import Endpoint
 from jobs.models.outbox import EndpointKind
 from jobs.rules.errors import BadInput, Refused
 
-SEE = "To see endpoints an account needs the permission jobs.view_endpoint (role viewer)."
-MANAGE = "To manage endpoints an account needs the permission jobs.manage_endpoints (role lead)."
+SEE = "To see endpoints, your account needs the permission jobs.view_endpoint (role viewer)."
+MANAGE = "To manage endpoints, your account needs the permission jobs.manage_endpoints (role lead)."
 LISTED = 10
 
 
 def manages(request: HttpRequest) -> bool:
-    """May this account add, change, try and remove endpoints?"""
+    """Return whether this account may add, change, test and remove endpoints."""
     return request.user.has_perm("jobs.manage_endpoints")
 
 
 def found_endpoint(request: HttpRequest, endpoint_id: str) -> Endpoint | None:
-    """The endpoint, if it is in sight."""
+    """Return the endpoint if it is visible to the account."""
     visible = visible_endpoints(request)
     return visible.filter(pk=int(endpoint_id)).first() if visible is not None else None
 
 
+def endpoint_not_found(endpoint_id: str) -> str:
+    """Return the sentence of the 404 page."""
+    return f"Endpoint {endpoint_id} does not exist or is not visible to you. It may have been removed."
+
+
 def endpoint_page(request: HttpRequest, site: AdminSite, endpoint_id: str) -> HttpResponse:
-    """Where it leads, what it is told of, what waits and what was given up."""
+    """Show an endpoint: its address, its events, its waiting and its dead deliveries."""
     if visible_endpoints(request) is None:
         return forbidden_page(request, site, SEE)
     endpoint = found_endpoint(request, endpoint_id)
     if endpoint is None:
-        return not_found_page(request, site, f"There is no endpoint {endpoint_id} in your sight.")
+        return not_found_page(request, site, endpoint_not_found(endpoint_id))
     context = {
         "title": place(endpoint),
         "endpoint": endpoint,
@@ -52,18 +57,18 @@ def endpoint_page(request: HttpRequest, site: AdminSite, endpoint_id: str) -> Ht
         "latest": endpoint.deliveries.select_related("event", "job").order_by("-pk")[:LISTED],
         "may_see_deliveries": request.user.has_perm("jobs.view_delivery"),
     }
-    return render_page(request, site, "jobs/endpoint.html", context)
+    return render_page(request, site, "jobs/deliveries/endpoint.html", context)
 
 
 @never_cache
 def add_endpoint(request: HttpRequest, site: AdminSite) -> HttpResponse:
-    """The form, and after it the secret, on this answer and nowhere else ever again."""
+    """Add an endpoint. Its secret is shown once, in the response to the form."""
     if not manages(request):
         return forbidden_page(request, site, MANAGE)
     form = EndpointForm(request.POST or None)
     added = _add(request, form) if request.method == "POST" and form.is_valid() else None
     if added and not added.secret:
-        messages.success(request, "The endpoint is added.")
+        messages.success(request, "The endpoint was added.")
         return HttpResponseRedirect(reverse("admin:endpoint-page", args=[added.endpoint.pk]))
     if added:
         return secret_page(request, site, added.endpoint, added.secret)
@@ -71,31 +76,31 @@ def add_endpoint(request: HttpRequest, site: AdminSite) -> HttpResponse:
 
 
 def change_endpoint(request: HttpRequest, site: AdminSite, endpoint_id: str) -> HttpResponse:
-    """The form for its name, its address and its patterns."""
+    """Change the name, the address or the events of an endpoint."""
     if not manages(request):
         return forbidden_page(request, site, MANAGE)
     endpoint = found_endpoint(request, endpoint_id)
     if endpoint is None:
-        return not_found_page(request, site, f"There is no endpoint {endpoint_id} in your sight.")
+        return not_found_page(request, site, endpoint_not_found(endpoint_id))
     initial = {"url": endpoint.url, "name": endpoint.name, "types": "\n".join(endpoint.types)}
     form = EndpointForm(request.POST or None, initial=initial)
     del form.fields["project"]
     if request.method == "POST" and form.is_valid() and _change(request, form, endpoint):
-        messages.success(request, "The endpoint is changed.")
+        messages.success(request, "The endpoint was changed.")
         return HttpResponseRedirect(reverse("admin:endpoint-page", args=[endpoint.pk]))
     back = reverse("admin:endpoint-page", args=[endpoint.pk])
     return _form_page(request, site, form, title=f"Change: {place(endpoint)}", button="Save", back=back)
 
 
 def secret_page(request: HttpRequest, site: AdminSite, endpoint: Endpoint, secret: str) -> HttpResponse:
-    """The one page that shows a secret."""
+    """Show a new secret, once."""
     context = {"title": f"Secret of {place(endpoint)}", "endpoint": endpoint, "secret": secret}
-    return render_page(request, site, "jobs/endpoint_form.html", context)
+    return render_page(request, site, "jobs/deliveries/endpoint_form.html", context)
 
 
 def _form_page(request: HttpRequest, site: AdminSite, form: EndpointForm, **context: Any) -> HttpResponse:
     otherwise = {"back": reverse("admin:jobs_endpoint_changelist")}
-    return render_page(request, site, "jobs/endpoint_form.html", {**otherwise, "form": form, **context})
+    return render_page(request, site, "jobs/deliveries/endpoint_form.html", {**otherwise, "form": form, **context})
 
 
 def _add(request: HttpRequest, form: EndpointForm) -> operations.Added | None:
@@ -103,7 +108,7 @@ def _add(request: HttpRequest, form: EndpointForm) -> operations.Added | None:
     try:
         return operations.add_endpoint(**form.cleaned_data, actor=request.user)
     except Refused as error:
-        _show(form, error)
+        _add_errors(form, error)
         return None
 
 
@@ -112,13 +117,13 @@ def _change(request: HttpRequest, form: EndpointForm, endpoint: Endpoint) -> boo
     try:
         operations.change_endpoint(endpoint, **form.cleaned_data, actor=request.user)
     except Refused as error:
-        _show(form, error)
+        _add_errors(form, error)
         return False
     return True
 
 
-def _show(form: EndpointForm, error: Refused) -> None:
-    """What was refused, at its field where it has one."""
+def _add_errors(form: EndpointForm, error: Refused) -> None:
+    """Show a refusal at its field, else above the form."""
     if not isinstance(error, BadInput):
         return form.add_error(None, error.detail)
     for field, detail in error.errors.items():

@@ -1,4 +1,4 @@
-"""The page of the contracts: what each type of event carries, with examples."""
+"""The page of the event formats: the contract of each event type, with examples."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from jobs.console.base import render_page
 from jobs.contracts import Contract
 
 SECTIONS = {
-    contracts.INBOUND: "What producers and workers tell us",
-    contracts.OUTWARD: "What we tell others",
+    contracts.INBOUND: "Events that this site receives",
+    contracts.OUTWARD: "Events that this site sends",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of an event's data, in words."""
+    """One field of an event's data."""
 
     name: str
     type: str
@@ -37,17 +37,19 @@ class Entry:
 
 
 def contracts_page(request: HttpRequest, site: AdminSite) -> HttpResponse:
-    """Every contract, inbound ones first."""
+    """Show every contract, inbound ones first."""
     entries = [Entry(contract, fields_of(contract)) for contract in contracts.all()]
     sections = [
         (title, [entry for entry in entries if entry.contract.direction == direction])
         for direction, title in SECTIONS.items()
     ]
-    return render_page(request, site, "jobs/contracts.html", {"title": "Contracts of events", "sections": sections})
+    return render_page(
+        request, site, "jobs/deliveries/contracts.html", {"title": "Event contracts", "sections": sections}
+    )
 
 
 def fields_of(contract: Contract) -> list[Field]:
-    """The fields in the order of the schema."""
+    """Return the fields in the order of the schema."""
     required = contract.schema.get("required", [])
     return [
         Field(name, _kind(rule), name in required, rule.get("description", ""))
@@ -56,7 +58,7 @@ def fields_of(contract: Contract) -> list[Field]:
 
 
 def _kind(rule: dict[str, Any]) -> str:
-    """`uuid`, `integer or null`, `one of a, b`."""
+    """Return the type in words: `uuid`, `integer or null`, `one of a, b`."""
     if "enum" in rule:
         return f"one of {', '.join('null' if value is None else str(value) for value in rule['enum'])}"
     if "const" in rule:

@@ -9,7 +9,7 @@ from django.http import QueryDict
 
 from jobs.access import Access
 from jobs.console import status_styles
-from jobs.console.forms import ErrorFilterForm
+from jobs.console.errors.forms import ErrorFilterForm
 from jobs.models.items import ItemQuerySet
 from jobs.rules import pipelines
 from jobs.serializers import failures_of

@@ -27,7 +27,7 @@ from jobs.console.errors.filters import (
     in_words,
     length_in_words,
 )
-from jobs.console.forms import ErrorFilterForm
+from jobs.console.errors.forms import ErrorFilterForm
 from jobs.operations.buttons import ActButton
 from jobs.operations.registry import ACTS, forbidden
 from jobs.rules import pipelines

@@ -1,48 +1,82 @@
-"""The page that asks before the links of a job's badge are renewed, and the renewal."""
+"""The confirmation page before the links of a job's badge are renewed."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from django import forms
 from django.contrib import messages
 from django.contrib.admin import AdminSite
-from django.contrib.auth.models import User
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html
 
 from jobs import operations
-from jobs.console.base import back_url, forbidden_page, not_found_page, render_page, visible_jobs
-from jobs.console.forms import ReasonForm
+from jobs.console.base import back_url, visible_jobs
+from jobs.console.confirm_view import ConfirmView, changed_sentence
 from jobs.models import Job
 from jobs.rules.errors import Refused
 
-NEEDED = "To renew the links of a badge an account needs jobs.view_job and jobs.share_job (role operator)."
-CHANGED = "Somebody has renewed the links since you looked. Look again and confirm."
+NEEDED = "To renew the links of a badge, your account needs jobs.view_job and jobs.share_job (role operator)."
 
 
-def renew_badge(request: HttpRequest, site: AdminSite, job_id: str) -> HttpResponse:
-    """Ask, and on a confirmed form end the links that were given out."""
-    jobs = visible_jobs(request)
-    if jobs is None or not request.user.has_perm("jobs.share_job"):
-        return forbidden_page(request, site, NEEDED)
-    job = jobs.filter(pk=int(job_id)).first()
-    if job is None:
-        return not_found_page(request, site, f"There is no job {job_id} in your sight. It may have been pruned.")
-    form = ReasonForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        if request.POST.get("series") == str(job.badge_series):
-            return _renew(request, job, reason=form.cleaned_data["reason"])
-        messages.warning(request, CHANGED)
-    context = {"title": f"Renew the badge links: {job.name}", "job": job, "form": form, "back": _back(request, job)}
-    return render_page(request, site, "jobs/badge_links.html", context)
+class BadgeRenewalView(ConfirmView):
+    """The confirmation page of new badge links."""
 
+    grave = True
+    changed = changed_sentence("The links were renewed")
 
-def _renew(request: HttpRequest, job: Job, *, reason: str) -> HttpResponse:
-    assert isinstance(request.user, User)
-    try:
-        act = operations.renew_badge(job, actor=request.user, reason=reason)
-        messages.success(request, f"{job.name}: {act.detail}")
-    except Refused as error:
-        messages.error(request, f"{job.name}: {error.detail}")
-    return HttpResponseRedirect(_back(request, job))
+    job: Job
 
+    def __init__(self, request: HttpRequest, site: AdminSite, job_id: str) -> None:
+        super().__init__(request, site)
+        self.job_id = job_id
 
-def _back(request: HttpRequest, job: Job) -> str:
-    return back_url(request, otherwise=job.get_absolute_url())
+    @property
+    def not_found(self) -> str:
+        """The sentence of the 404 page."""
+        return f"Job {self.job_id} does not exist or is not visible to you. It may have been pruned."
+
+    @property
+    def back(self) -> str:
+        """The page that the operator came from, else the page of the job."""
+        return back_url(self.request, otherwise=self.job.get_absolute_url())
+
+    def missing_permission(self) -> str:
+        """Check the permissions to see jobs and to share them."""
+        allowed = visible_jobs(self.request) is not None and self.user.has_perm("jobs.share_job")
+        return "" if allowed else NEEDED
+
+    def find(self) -> bool:
+        """Find the job."""
+        visible = visible_jobs(self.request)
+        job = None if visible is None else visible.filter(pk=int(self.job_id)).first()
+        if job is not None:
+            self.job = job
+        return job is not None
+
+    def state(self) -> int:
+        """Return the number of the current links."""
+        return self.job.badge_series
+
+    def context(self) -> dict[str, Any]:
+        """Describe the effects."""
+        link = format_html('<a href="{}">{}</a>', self.job.get_absolute_url(), self.job.name)
+        return {
+            "title": f"Renew the badge links: {self.job.name}",
+            "effects": [
+                ("Job", link),
+                ("New links", "The badge and the progress bar of this job get new links."),
+                ("Old links", "They stop working: pages that embed them show no image."),
+                ("Undo", "Not possible: an old link never works again."),
+            ],
+            "button": "Renew the links",
+        }
+
+    def confirmed(self, form: forms.Form) -> HttpResponse:
+        """Renew the links."""
+        try:
+            act = operations.renew_badge(self.job, actor=self.user, reason=form.cleaned_data["reason"])
+            messages.success(self.request, f"{self.job.name}: {act.detail}")
+        except Refused as error:
+            messages.error(self.request, f"{self.job.name}: {error.detail}")
+        return self.go_back()

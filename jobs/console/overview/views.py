@@ -17,10 +17,10 @@ from django.utils import timezone
 from jobs.console import status_styles
 from jobs.console.base import live, render_page, visible_jobs
 from jobs.console.deliveries.delivery_queries import delivery_summary, given_up
-from jobs.console.forms import FilterForm
 from jobs.console.job_rows import rows_of
 from jobs.console.overview.attention import attention
 from jobs.console.overview.dead_deliveries import dead_deliveries
+from jobs.console.overview.forms import FilterForm
 from jobs.console.overview.site_attention import failing_workers, late_deliveries, silent_processes, unattended_jobs
 from jobs.console.overview.throughput import throughput
 from jobs.console.workers.worker_queries import holdings, recent_workers

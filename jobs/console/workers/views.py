@@ -1,4 +1,4 @@
-"""The page of one worker: is it alive, what does it hold, what has it done, what went wrong."""
+"""The page of one worker: state, leased items, throughput and latest failures."""
 
 from __future__ import annotations
 
@@ -23,14 +23,17 @@ from jobs.models.items import ItemQuerySet
 from jobs.operations.buttons import ActButton
 from jobs.operations.snapshot import snapshot_of
 
-NEEDED = "To see workers an account needs the permission jobs.view_worker (role viewer)."
+SEE_WORKERS = "To see workers, your account needs the permission jobs.view_worker (role viewer)."
 JOBS_LISTED = 50
 FAILURES_LISTED = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """What the worker holds in one job, since when, until when, and the button that frees it."""
+    """The leased items of a worker in one job: times and the release button.
+
+    `live` items are under a lease that has not expired.
+    """
 
     job: Job
     items: int
@@ -42,13 +45,14 @@ class Hold:
 
 
 def worker_page(request: HttpRequest, site: AdminSite, worker_id: str) -> HttpResponse:
-    """Everything about one worker; 404 where the job that it was heard on last is out of sight."""
+    """Show one worker; 404 where its last job is not visible to the account."""
     access = access_of(request.user)
     if not access.may("view_worker"):
-        return forbidden_page(request, site, NEEDED)
+        return forbidden_page(request, site, SEE_WORKERS)
     worker = Worker.objects.select_related("job", "account").filter(pk=int(worker_id)).first()
     if worker is None or not (access.projects is None or (worker.job and access.sees(worker.job.project))):
-        return not_found_page(request, site, f"There is no worker {worker_id} in your sight. It may have been pruned.")
+        missing = f"Worker {worker_id} does not exist or is not visible to you. It may have been pruned."
+        return not_found_page(request, site, missing)
     now = timezone.now()
     own = Item.objects.filter(worker=worker.name)
     if access.projects is not None:
@@ -67,7 +71,7 @@ def worker_page(request: HttpRequest, site: AdminSite, worker_id: str) -> HttpRe
         "back": request.get_full_path(),
         **_live(worker, now=now),
     }
-    return render_page(request, site, "jobs/worker.html", context)
+    return render_page(request, site, "jobs/workers/worker.html", context)
 
 
 def _holds(request: HttpRequest, worker: Worker, held: ItemQuerySet, *, now: datetime) -> list[Hold]:
@@ -103,6 +107,6 @@ def _items(worker: Worker, status: str) -> str:
 
 
 def _live(worker: Worker, *, now: datetime) -> dict[str, object]:
-    """Kept current by the jobs: each of its reports and claims moves one."""
+    """Return the live settings: every report and claim of the worker changes a job."""
     poll = f"{reverse('api-jobs')}?{urlencode({'limit': 1, 'ordering': '-updated_at'})}"
     return live(now=now, socket="/ws/jobs", poll=poll, single=False)

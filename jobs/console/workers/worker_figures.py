@@ -1,4 +1,4 @@
-"""What workers hold, and what each has done in the last hour and day."""
+"""The numbers of workers: leased items, and settled items of the last hour and day."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ HOURS = 24
 
 @dataclass(frozen=True, slots=True)
 class WorkerFigures:
-    """How many items a worker holds, and what it has done and failed in the last hour.
+    """The number of leased items, and of done and failed ones in the last hour.
 
-    The hour is the last twelve slots of five minutes, the one that runs included: 55 to 60 minutes.
+    The hour is the last twelve slots of five minutes with the current one: 55 to 60 minutes.
     """
 
     held: int = 0
@@ -29,7 +29,7 @@ class WorkerFigures:
 
 
 def figures_of_workers(workers: Iterable[Worker], *, now: datetime) -> dict[str, WorkerFigures]:
-    """The figures of these workers by name, in two queries."""
+    """Return the numbers of these workers by name, with two queries."""
     names = [worker.name for worker in workers]
     held = dict(Item.objects.held().filter(worker__in=names).order_by().values_list("worker").annotate(Count("pk")))
     settled = {name: (done, failed) for name, done, failed in _since(names, slot_of(now) - HOUR + _slots(1))}
@@ -37,7 +37,7 @@ def figures_of_workers(workers: Iterable[Worker], *, now: datetime) -> dict[str,
 
 
 def day_of(worker: Worker, *, now: datetime) -> RateChart:
-    """The items per hour of a worker in the last 24 hours, the one that runs included."""
+    """Return the items per hour of a worker in the last 24 hours with the current one."""
     last = now.replace(minute=0, second=0, microsecond=0)
     first = last - (HOURS - 1) * HOUR
     rows = WorkerTally.objects.filter(worker=worker.name, slot__gte=first)

@@ -1,4 +1,4 @@
-"""Which workers are alive, and what those that are not still hold."""
+"""Queries of workers: which are alive, and the items that silent ones still hold."""
 
 from __future__ import annotations
 
@@ -23,32 +23,32 @@ MOST_HOLDING = 200
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """The workers of the last minutes: how many are alive, and those that fell silent."""
+    """The workers of the last minutes: the number that is alive, and the silent ones."""
 
     alive: int
     silent: list[Worker]
 
     @property
     def total(self) -> int:
-        """Alive and silent ones."""
+        """The number of alive and silent workers."""
         return self.alive + len(self.silent)
 
     @property
     def named(self) -> list[Worker]:
-        """The silent ones that are named."""
+        """The silent workers that the page names."""
         return self.silent[:MOST_NAMED]
 
     @property
     def unnamed(self) -> int:
-        """How many more are silent."""
+        """The number of silent workers that the page does not name."""
         return len(self.silent) - len(self.named)
 
 
 @dataclass(slots=True)
 class Holding:
-    """What workers that are not alive hold in one job: themselves, and their items.
+    """The silent workers of one job, and the number of items that they hold.
 
-    `live` of the items are under a lease that still runs, the last one until `until`; `leaseless` never had one.
+    `live` items are under a lease that has not expired; the last one ends at `until`. `leaseless` items have no lease.
     """
 
     job_id: int
@@ -60,7 +60,7 @@ class Holding:
 
 
 def worker_style(seen_at: datetime, *, now: datetime) -> StatusStyle:
-    """Alive within two heartbeats, silent within ten, then gone."""
+    """Return the style of a worker: alive within two heartbeats, silent within ten, then gone."""
     age = now - seen_at
     if age <= ALIVE:
         return STYLES["alive"]
@@ -68,7 +68,7 @@ def worker_style(seen_at: datetime, *, now: datetime) -> StatusStyle:
 
 
 def recent_workers(user: User | AnonymousUser, *, now: datetime) -> Workers:
-    """The workers that were heard lately; those of an account's projects where it is limited."""
+    """Return the workers of the last minutes; for a limited account those of its projects."""
     workers = Worker.objects.filter(seen_at__gte=now - SILENT).order_by("-seen_at")
     projects = projects_of(user)
     if projects is not None:
@@ -79,7 +79,7 @@ def recent_workers(user: User | AnonymousUser, *, now: datetime) -> Workers:
 
 
 def holdings(jobs: JobQuerySet, *, now: datetime) -> list[Holding]:
-    """What silent and gone workers still hold in these jobs, the longest silent first."""
+    """Return the items that silent and gone workers hold in these jobs, the longest silent first."""
     absent = Worker.objects.filter(seen_at__lt=now - ALIVE)
     held = Item.objects.held().filter(worker__in=absent.values("name"))
     if jobs.query.where:
@@ -112,5 +112,5 @@ def _by_job(groups: list[tuple[str, int, int, int, int, datetime | None]], worke
 
 
 def worker_of(job: Job) -> Worker | None:
-    """The worker that was heard on this job last, if it has not gone on to another."""
+    """Return the last worker of this job that has not moved on to another one."""
     return Worker.objects.filter(job=job).order_by("-seen_at").first()

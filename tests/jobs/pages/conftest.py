@@ -1,4 +1,4 @@
-"""Browsers of operators, one per role."""
+"""Browsers of operators, one for each role."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _numbers = count(1)
 
 
 class Browser:
-    """Somebody who is signed in to the admin."""
+    """A staff account that is signed in to the admin."""
 
     def __init__(self, role: str, *, projects: Sequence[str] = ()) -> None:
-        self.account = User.objects.create(username=f"{role or 'nobody'}-{next(_numbers)}", is_staff=True)
+        self.account = User.objects.create(username=f"{role or 'no-role'}-{next(_numbers)}", is_staff=True)
         if role:
             self.account.groups.add(Group.objects.get(name=role))
         Membership.objects.bulk_create([Membership(user=self.account, project=project) for project in projects])
@@ -31,15 +31,15 @@ class Browser:
         self.client.force_login(self.account)
 
     def open(self, address: str, *, status: int = 200) -> Page:
-        """The page at this address, redirects followed."""
+        """Return the page at this address, redirects followed."""
         response = self.client.get(address, follow=True)
         assert response.status_code == status, response.content[:2000]
         return Page(response)
 
     def confirm(self, address: str, *, page: Page | None = None, status: int = 200, **answers: Any) -> Page:
-        """Open the page that asks, answer it, and follow to where it leads."""
-        asked = page or self.open(address)
-        response = self.client.post(address, {**asked.hidden(), **answers}, follow=True)
+        """Open the confirmation page, confirm, and follow the redirect."""
+        shown = page or self.open(address)
+        response = self.client.post(address, {**shown.hidden(), **answers}, follow=True)
         assert response.status_code == status, response.content[:2000]
         return Page(response)
 
@@ -52,5 +52,5 @@ def browser(db: None) -> Callable[..., Browser]:
 
 @pytest.fixture
 def lead(db: None) -> Browser:
-    """Somebody who may do everything with every project."""
+    """A lead with access to every project."""
     return Browser("lead")

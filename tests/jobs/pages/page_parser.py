@@ -1,4 +1,4 @@
-"""Reading a page as a person does: its text, its links, its buttons."""
+"""A parser of pages: text, links, buttons."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ class Node:
         self.children: list[Node | str] = []
 
     def walk(self) -> Iterator[Node]:
-        """This element and all within."""
+        """Yield this element and all within it."""
         yield self
         for child in self.children:
             if isinstance(child, Node):
                 yield from child.walk()
 
     def find(self, tag: str = "", **wanted: str) -> list[Node]:
-        """The elements of this tag with these attributes; `cls` is one of the classes, `_` stands for `-`."""
+        """Return the elements of this tag with these attributes; `cls` is one of the classes, `_` stands for `-`."""
         return [node for node in self.walk() if (not tag or node.tag == tag) and node.is_like(wanted)]
 
     def is_like(self, wanted: dict[str, str]) -> bool:
-        """Does it have these attributes?"""
+        """Return whether it has these attributes."""
         classes = self.attributes.get("class", "").split()
         return all(
             value in classes if name == "cls" else self.attributes.get(name.replace("_", "-")) == value
@@ -38,7 +38,7 @@ class Node:
 
     @property
     def text(self) -> str:
-        """What is written in it, with single spaces."""
+        """The text of the element, with single spaces."""
         return " ".join("".join(self._texts()).split())
 
     def _texts(self) -> Iterator[str]:
@@ -55,25 +55,25 @@ class Node:
 
 
 class Builder(HTMLParser):
-    """Makes the tree."""
+    """The builder of the tree."""
 
     def __init__(self) -> None:
         super().__init__()
         self.root = self.place = Node("", {}, None)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Go in."""
+        """Open an element."""
         node = Node(tag, {name: value or "" for name, value in attrs}, self.place)
         self.place.children.append(node)
         if tag not in VOID:
             self.place = node
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """An element without content."""
+        """Add an element without content."""
         self.place.children.append(Node(tag, {name: value or "" for name, value in attrs}, self.place))
 
     def handle_endtag(self, tag: str) -> None:
-        """Go out of the nearest open element of this tag."""
+        """Close the nearest open element of this tag."""
         node: Node | None = self.place
         while node is not None and node.tag != tag:
             node = node.parent
@@ -81,12 +81,12 @@ class Builder(HTMLParser):
             self.place = node.parent
 
     def handle_data(self, data: str) -> None:
-        """Text."""
+        """Add text."""
         self.place.children.append(data)
 
 
 class Page:
-    """What a browser shows."""
+    """A page as a browser shows it."""
 
     def __init__(self, response: Any) -> None:
         self.response = response
@@ -97,21 +97,21 @@ class Page:
 
     @property
     def text(self) -> str:
-        """Everything that is written on it."""
+        """The text of the page."""
         return self.root.text
 
     def section(self, name: str) -> str:
-        """The text of one section of the page."""
+        """Return the text of one section of the page."""
         return " ".join(node.text for node in self.root.find(data_section=name))
 
     def hidden(self) -> dict[str, str]:
-        """The hidden fields of the forms that change something."""
+        """Return the hidden fields of the forms that change something."""
         forms = [form for form in self.root.find("form", method="post") if form.attributes.get("id") != "logout-form"]
         fields = [field for form in forms for field in form.find("input", type="hidden")]
         return {field.attributes["name"]: field.attributes["value"] for field in fields}
 
     def links(self) -> dict[str, str]:
-        """Addresses by the text of their links."""
+        """Return the addresses by the text of their links."""
         return {a.text: a.attributes.get("href", "") for a in self.root.find("a")}
 
     @property

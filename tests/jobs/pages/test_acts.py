@@ -1,4 +1,4 @@
-"""What each act shows beforehand, and what it does when it is confirmed."""
+"""The confirmation of each act, and its effect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Acts on many jobs, as an operator meets them: the page that asks, the flash, the page of a long one, the list."""
+"""Bulk acts on the pages: confirmation, messages, the page of a long one, the list."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ MANY = size(2_999, full=19_999)
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No request does more than one job of a bulk act."""
-    monkeypatch.setattr(confirm_many, "PATIENCE_SECONDS", 0.0)
+def one_job_per_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make each request stop after one job of a bulk act."""
+    monkeypatch.setattr(confirm_many, "REQUEST_SECONDS", 0.0)
 
 
-def paused_in_part(somebody: Any, *, names: str = "abc", **fields: Any) -> Any:
-    """The page of a bulk act of which one job is done."""
+def paused_in_part(browser: Any, *, names: str = "abc", **fields: Any) -> Any:
+    """Return the page of a bulk act with one finished job."""
     for name in names:
         make_job(name=name, items=1, **fields)
-    return somebody.confirm(f"{ACT}pause/?{ALL}", reason="backup")
+    return browser.confirm(f"{ACT}pause/?{ALL}", reason="backup")
 
 
 # --- asking ------------------------------------------------------------------------------------------
@@ -46,10 +46,10 @@ def test_what_is_matched_is_said_with_counts_reasons_samples_and_the_limit(lead:
     operations.cancel(make_job(name="gone", items=2), actor=None)
     page = lead.open(f"{ACT}retry/?{ALL}")
     said = facts(page)
-    assert said["Chosen"] == "all jobs"
-    assert said["Matched"] == "14 jobs"
+    assert said["Selected"] == "all jobs"
+    assert said["Found"] == "14 jobs"
     assert said["Now"] == "Failed 12 Cancelled 1 Pending 1"
-    assert said["Would change"] == "36 items; 12 of 14 jobs can be acted on; the others stay as they are"
+    assert said["Would change"] == "36 items; 12 of 14 jobs; the others stay unchanged"
     assert f"1 {TIMES} There is no failed item to retry. fine" in said["Would be refused"]
     assert f"1 {TIMES} The job is cancelled; possible while it is" in said["Would be refused"]
     assert said["Limit"].startswith("5,000 jobs or 50,000 items at once.")
@@ -62,8 +62,8 @@ def test_items_of_a_filter_are_counted_with_their_jobs(lead: Any) -> None:
     for name in "ab":
         make_job(name=name, items=5, failed=2)
     said = facts(lead.open(f"{ACT}retry/?match=jobs_item&query="))
-    assert (said["Chosen"], said["Matched"]) == ("all items", "2 jobs, 10 items")
-    assert said["Would change"] == "4 items; 2 of 2 jobs can be acted on"
+    assert (said["Selected"], said["Found"]) == ("all items", "2 jobs, 10 items")
+    assert said["Would change"] == "4 items; 2 of 2 jobs"
 
 
 def test_the_page_costs_the_same_for_many_jobs_as_for_few(lead: Any, django_assert_max_num_queries: Any) -> None:
@@ -83,7 +83,7 @@ def test_ending_several_jobs_needs_a_reason_and_for_the_gravest_their_number_typ
 ) -> None:
     jobs = [make_job(items=2) for _ in range(2)]
     page = lead.open(f"{ACT}{slug}/?{ALL}")
-    assert "Say why" in lead.confirm(f"{ACT}{slug}/?{ALL}", page=page, name="2 jobs").text
+    assert "Enter a reason." in lead.confirm(f"{ACT}{slug}/?{ALL}", page=page, name="2 jobs").text
     wrong = lead.confirm(f"{ACT}{slug}/?{ALL}", page=page, reason="r", name="3 jobs")
     assert ("Type 2 jobs exactly" in wrong.text) is typed
     lead.confirm(f"{ACT}{slug}/?{ALL}", page=page, reason="r", name="2 jobs")
@@ -109,8 +109,8 @@ def test_an_item_that_matches_later_is_not_touched(lead: Any) -> None:
     assert facts(page)["Will be retried"] == "2 failed items: k0, k1"
     Item.objects.filter(key="k0").update(status="pending")
     phase_of(job).items.filter(key="k3").update(status="failed")
-    told = lead.confirm(address, page=page)
-    assert told.messages == [f"{job.name}: 1 retried, 1 refused: is pending; it cannot be retried."]
+    result = lead.confirm(address, page=page)
+    assert result.messages == [f"{job.name}: 1 retried, 1 refused: is pending; it cannot be retried."]
     assert item_of(job, "k3").status == "failed"
 
 
@@ -118,9 +118,9 @@ def test_a_changed_job_is_refused_and_the_others_are_done(lead: Any) -> None:
     a, b = make_job(name="a", items=2, failed=1), make_job(name="b", items=2, failed=1)
     page = lead.open(f"{ACT}retry/?{ALL}")
     operations.pause(b, actor=None)
-    told = lead.confirm(f"{ACT}retry/?{ALL}", page=page)
-    assert told.messages == [
-        "1 item retried in 1 job, 1 refused. What was done to which job",
+    result = lead.confirm(f"{ACT}retry/?{ALL}", page=page)
+    assert result.messages == [
+        "1 item retried in 1 job, 1 refused. Show the result of each job",
         "1 refused: It has changed since you looked. b.",
     ]
     assert [phase_of(job).failed for job in (a, b)] == [0, 1]
@@ -132,12 +132,12 @@ def test_a_grave_act_is_asked_again_once_where_a_job_went_on(lead: Any) -> None:
     page = lead.open(address)
     complete(phase_of(a), 1, start=1)
     again = lead.confirm(address, page=page, reason="wrong folder", name="2 jobs")
-    assert "1 job of these jobs changed since you looked" in again.messages[0]
+    assert "1 of these jobs changed since this page was loaded." in again.messages[0]
     assert "wrong folder" in again.source
     assert not Job.objects.filter(status="cancelled").exists()
     complete(phase_of(a), 1, start=2)
     done = lead.confirm(address, page=again, reason="wrong folder", name="2 jobs")
-    assert done.messages == ["2 jobs cancelled. What was done to which job"]
+    assert done.messages == ["2 jobs cancelled. Show the result of each job"]
 
 
 def test_filters_search_page_and_order_are_kept(lead: Any) -> None:
@@ -154,20 +154,20 @@ def test_filters_search_page_and_order_are_kept(lead: Any) -> None:
 def test_who_may_not_cannot_even_with_a_page_from_before(browser: Any, role: str) -> None:
     for name in "ab":
         make_job(name=name, items=1)
-    somebody = browser(role)
-    page = somebody.open(f"{ACT}cancel/?{ALL}")
+    account = browser(role)
+    page = account.open(f"{ACT}cancel/?{ALL}")
     assert f"2 {TIMES} Needs the permission" in page.text
     assert not page.hidden()
-    somebody.account.groups.clear()
+    account.account.groups.clear()
     lead = browser("lead")
     seen = lead.open(f"{ACT}cancel/?{ALL}")
     lead.account.groups.set(browser(role).account.groups.all())
-    told = lead.confirm(f"{ACT}cancel/?{ALL}", page=seen, reason="r", name="2 jobs", status=403)
-    assert "Needs the permission “Can cancel jobs”" in told.text
+    refused = lead.confirm(f"{ACT}cancel/?{ALL}", page=seen, reason="r", name="2 jobs", status=403)
+    assert "Needs the permission “Can cancel jobs”" in refused.text
     assert not BulkAct.objects.exists()
 
 
-def test_jobs_that_are_out_of_sight_by_now_are_left_alone(browser: Any) -> None:
+def test_jobs_that_are_no_longer_visible_are_not_changed(browser: Any) -> None:
     for name, project in (("a", "x"), ("b", "x"), ("c", "y")):
         make_job(name=name, items=1, project=project)
     lead = browser("lead")
@@ -181,7 +181,7 @@ def test_jobs_that_are_out_of_sight_by_now_are_left_alone(browser: Any) -> None:
 # --- the long way ------------------------------------------------------------------------------------
 
 
-def test_what_takes_longer_leads_to_a_page_that_tells_how_far_it_is(lead: Any, impatient: None) -> None:
+def test_what_takes_longer_leads_to_a_page_that_tells_how_far_it_is(lead: Any, one_job_per_request: None) -> None:
     page = paused_in_part(lead)
     act = BulkAct.objects.get()
     assert page.response.redirect_chain == [(f"/admin/bulk/{act.pk}/", 302)]
@@ -200,12 +200,12 @@ def test_what_takes_longer_leads_to_a_page_that_tells_how_far_it_is(lead: Any, i
     assert 'http-equiv="refresh"' not in over.source
 
 
-def test_it_is_stopped_by_a_button_and_leads_back_to_the_list(lead: Any, impatient: None) -> None:
+def test_it_is_stopped_by_a_button_and_leads_back_to_the_list(lead: Any, one_job_per_request: None) -> None:
     paused_in_part(lead)
     act = BulkAct.objects.get()
     assert lead.client.get(f"/admin/bulk/{act.pk}/stop/").status_code == 405
     page = lead.confirm(f"/admin/bulk/{act.pk}/stop/", page=lead.open(f"/admin/bulk/{act.pk}/"))
-    assert page.messages == ["Stopped: 2 jobs left as they were."]
+    assert page.messages == ["Stopped: 2 jobs not changed."]
     assert "1 job paused, 2 not done." in page.text
     assert not page.root.find("form", data_stop="")
     assert Job.objects.filter(status="paused").count() == 1
@@ -213,13 +213,13 @@ def test_it_is_stopped_by_a_button_and_leads_back_to_the_list(lead: Any, impatie
     assert late.messages == ["This bulk act is over; one can be stopped while it runs."]
 
 
-def test_stopping_needs_the_permission_of_the_act(lead: Any, browser: Any, impatient: None) -> None:
+def test_stopping_needs_the_permission_of_the_act(lead: Any, browser: Any, one_job_per_request: None) -> None:
     paused_in_part(lead)
     viewer, act = browser("viewer"), BulkAct.objects.get()
     page = viewer.open(f"/admin/bulk/{act.pk}/")
     assert "jobs.pause_job" in page.text
-    told = viewer.confirm(f"/admin/bulk/{act.pk}/stop/", page=page)
-    assert "needs the permission jobs.pause_job" in told.messages[0]
+    refused = viewer.confirm(f"/admin/bulk/{act.pk}/stop/", page=page)
+    assert "needs the permission jobs.pause_job" in refused.messages[0]
     act.refresh_from_db()
     assert act.is_running
 
@@ -235,13 +235,13 @@ def test_refused_jobs_are_named_by_reason_and_linked(lead: Any) -> None:
     assert "<b>over" not in page.source
 
 
-def test_an_act_that_nobody_works_on_says_so(lead: Any, impatient: None) -> None:
+def test_an_act_that_no_process_works_on_says_so(lead: Any, one_job_per_request: None) -> None:
     paused_in_part(lead)
     BulkAct.objects.update(worked_at=timezone.now() - timedelta(minutes=2))
-    assert "Nobody has worked on it since" in lead.open(BulkAct.objects.get().get_absolute_url()).text
+    assert "No process has worked on it since" in lead.open(BulkAct.objects.get().get_absolute_url()).text
 
 
-def test_an_account_limited_to_projects_sees_its_own_acts_and_of_them_its_jobs(browser: Any, impatient: None) -> None:
+def test_a_limited_account_sees_its_own_acts_and_of_them_its_jobs(browser: Any, one_job_per_request: None) -> None:
     limited, other = browser("lead", projects=["x"]), browser("lead", projects=["x"])
     paused_in_part(limited, project="x")
     place = BulkAct.objects.get().get_absolute_url()
@@ -254,8 +254,8 @@ def test_an_account_limited_to_projects_sees_its_own_acts_and_of_them_its_jobs(b
 
 
 def test_without_the_permission_to_see_them_there_are_none(browser: Any) -> None:
-    nobody = browser("")
-    assert "jobs.view_bulkact" in nobody.open("/admin/bulk/1/", status=403).text
+    without = browser("")
+    assert "jobs.view_bulkact" in without.open("/admin/bulk/1/", status=403).text
     browser("viewer").open("/admin/bulk/1/", status=404)
 
 
@@ -275,7 +275,7 @@ def test_a_thousand_jobs_are_confirmed_in_one_form(lead: Any) -> None:
     job = make_job(items=1)
     Job.objects.bulk_create(_copies(job, 999))
     page = lead.open(f"{ACT}pause/?{ALL}")
-    assert facts(page)["Matched"] == "1,000 jobs"
+    assert facts(page)["Found"] == "1,000 jobs"
     assert len(page.hidden()) < 10
     done = lead.confirm(f"{ACT}pause/?{ALL}", page=page)
     assert BulkTarget.objects.count() == 1000

@@ -1,4 +1,4 @@
-"""What an act is about: ticked rows, or everything that a list matches."""
+"""The selection of an act: selected rows, or everything that a list matches."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ITEMS = "/admin/jobs/item/"
 
 
 def chosen_by(account: Any, query: dict[str, Any], *, job_id: int | None = None) -> Any:
-    """What this address chooses."""
+    """Return the selection of this address."""
     request = RequestFactory().get("/", query)
     request.user = account
     return selection.selected(request, admin.site, Job.objects.visible_to(account), job_id=job_id)
@@ -102,7 +102,7 @@ def test_a_job_out_of_sight_is_not_there_however_many_items_match(
 
 
 def retry_button(lead: Any) -> str:
-    """Where the button of the first group of errors leads."""
+    """Return the address of the button of the first group of errors."""
     links = lead.open("/admin/errors/").links()
     return next(address for label, address in links.items() if label.startswith("Retry these"))
 
@@ -119,7 +119,7 @@ def test_of_more_than_one_confirmation_takes_the_newest_jobs_are_taken_and_the_p
         link for label, link in lead.open("/admin/errors/").links().items() if label.startswith("Retry these")
     )
     asked = lead.open(button)
-    assert "More match than one confirmation takes: these are 4 of 6 items" in asked.text
+    assert "More match than one confirmation can include: these are 4 of 6 items" in asked.text
     told = lead.confirm(button, page=asked)
     assert told.messages[0].startswith("4 items retried in 2 jobs")
     assert Job.objects.get(name="job-0").phases.get().failed == 2
@@ -133,7 +133,7 @@ def test_of_more_ticked_rows_than_one_confirmation_takes_the_first_are_taken(
     monkeypatch.setattr(selection, "MOST_JOBS", 2)
     ids = [make_job(items=2).pk for _ in range(3)]
     page = lead.open(f"{JOBS}act/pause/?{urlencode({'job': ids}, doseq=True)}")
-    assert "Only the first 2 ticked jobs are taken" in page.text
+    assert "Only the first 2 selected jobs are included" in page.text
     assert page.hidden()
 
 

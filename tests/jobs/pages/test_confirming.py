@@ -1,4 +1,4 @@
-"""The page that asks before an act, and what comes of the answer."""
+"""The confirmation page of an act, and the result of a confirmation."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ GRAVE = {"threshold", "restart", "force-complete", "fail", "cancel"}
 
 
 def asking(job: Job, slug: str, query: str = "") -> str:
-    """Where the page is."""
+    """Return the address of the confirmation page."""
     return f"/admin/jobs/job/{job.pk}/{slug}/{query}"
 
 
 def facts(page: Any) -> dict[str, str]:
-    """What the page says would happen, by its headings."""
+    """Return the lines of the page by their headings."""
     lines = [node for preview in page.root.find("dl", cls="preview") for node in preview.walk()]
     texts = [(node.tag, node.text) for node in lines if node.tag in ("dt", "dd")]
     return {what: said for (_, what), (_, said) in zip(texts[::2], texts[1::2], strict=True)}
@@ -72,8 +72,8 @@ def test_an_unknown_total_becomes_what_is_settled_and_says_so(lead: Any) -> None
 @pytest.mark.parametrize(
     ("answers", "sentence"),
     [
-        ({"name": "twenty"}, "Say why; the reason is kept in the timeline."),
-        ({"reason": " ", "name": "twenty"}, "Say why; the reason is kept in the timeline."),
+        ({"name": "twenty"}, "Enter a reason. It is kept in the timeline."),
+        ({"reason": " ", "name": "twenty"}, "Enter a reason. It is kept in the timeline."),
         ({"reason": "r"}, "Type twenty to confirm."),
         ({"reason": "r", "name": "Twenty"}, "Type twenty exactly to confirm."),
         ({"reason": "r" * 2001, "name": "twenty"}, "at most 2000 characters"),
@@ -110,7 +110,7 @@ def test_a_grave_act_on_a_changed_job_is_asked_again_with_the_new_figures(lead: 
     seen = lead.open(asking(job, "force-complete"))
     complete(phase_of(job), 1, start=12)
     again = lead.confirm(asking(job, "force-complete"), page=seen, reason="waits", name="moves")
-    assert "moves has changed since you looked" in again.messages[0]
+    assert "moves has changed since this page was loaded." in again.messages[0]
     assert facts(again)["Now"].startswith("Items: 13 of 20 done")
     assert not phase_of(job).forced
     assert "waits" in again.source
@@ -133,7 +133,7 @@ def test_another_state_holds_it_up_every_time(lead: Any) -> None:
     again = lead.confirm(asking(job, "cancel"), page=seen, reason="r")
     operations.pause(job, actor=None)
     third = lead.confirm(asking(job, "cancel"), page=again, reason="r")
-    assert "moves has changed since you looked" in third.messages[0]
+    assert "moves has changed since this page was loaded." in third.messages[0]
     assert Job.objects.get().status == "paused"
 
 
@@ -145,24 +145,24 @@ def test_a_harmless_act_is_not_held_up_by_progress(lead: Any) -> None:
     assert page.messages == ["moves: 3 retried."]
 
 
-@pytest.mark.parametrize("shown", ["", "x", "a:b:c", "of another act", "of another job", "of somebody else"])
-def test_an_answer_to_a_page_that_nobody_showed_is_asked_again(lead: Any, browser: Any, shown: str) -> None:
+@pytest.mark.parametrize("shown", ["", "x", "a:b:c", "of another act", "of another job", "of another account"])
+def test_an_answer_to_a_page_that_was_not_shown_is_asked_again(lead: Any, browser: Any, shown: str) -> None:
     job = make_job(name="moves", items=3, done=1)
     others = {
         "of another act": (lead, job, "fail"),
         "of another job": (lead, make_job(items=1), "pause"),
-        "of somebody else": (browser("lead"), job, "pause"),
+        "of another account": (browser("lead"), job, "pause"),
     }
     if shown in others:
-        somebody, other, slug = others[shown]
-        shown = somebody.open(asking(other, slug)).hidden()["shown"]
+        account, other, slug = others[shown]
+        shown = account.open(asking(other, slug)).hidden()["shown"]
     page = lead.confirm(asking(job, "pause"), shown=shown)
-    assert "has changed since you looked" in page.messages[0]
+    assert "This confirmation has expired." in page.messages[0]
     job.refresh_from_db()
     assert job.status == "processing"
 
 
-# --- permission, state, sight --------------------------------------------------------------------------
+# --- permission, state, visibility --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("slug", sorted(ACTS))
@@ -199,7 +199,7 @@ def test_the_wrong_state_is_named_and_offers_no_button(lead: Any) -> None:
     assert not page.hidden()
 
 
-def test_a_job_out_of_sight_is_not_there(browser: Any) -> None:
+def test_a_job_that_is_not_visible_is_not_found(browser: Any) -> None:
     job = make_job(items=1, project="b")
     browser("lead", projects=["a"]).open(asking(job, "cancel"), status=404)
 
@@ -213,7 +213,7 @@ def test_a_form_without_its_token_is_refused(lead: Any) -> None:
 # --- the way back ------------------------------------------------------------------------------------
 
 
-def test_one_comes_back_with_the_filters_kept(lead: Any) -> None:
+def test_the_page_goes_back_with_the_filters_kept(lead: Any) -> None:
     make_failed(project="a")
     address = lead.open("/admin/?project=a").links()["Retry 3 failed…"]
     page = lead.confirm(address)
@@ -235,12 +235,12 @@ def test_several_jobs_are_shown_and_done_one_by_one(lead: Any) -> None:
     query = "&".join(f"job={job.pk}" for job in jobs)
     address = f"/admin/jobs/job/act/cancel/?{query}"
     page = lead.open(address)
-    assert "2 of 3 jobs can be acted on" in page.text
+    assert "2 of 3 jobs" in page.text
     refused = lead.confirm(address, page=page, reason="r", name="2 jobs")
     assert "Type 3 jobs exactly to confirm." in refused.text
     done = lead.confirm(address, page=page, reason="r", name="3 jobs")
     assert done.messages == [
-        "2 jobs cancelled, 1 refused. What was done to which job",
+        "2 jobs cancelled, 1 refused. Show the result of each job",
         "1 refused: The job is completed; cancel is possible while it is pending, processing, paused or failed. c.",
     ]
 
@@ -250,7 +250,7 @@ def test_ticked_items_of_several_jobs_go_to_their_own(lead: Any) -> None:
     items = [item_of(job, "k0").pk for job in jobs]
     address = f"/admin/jobs/job/act/retry/?job={jobs[0].pk}&job={jobs[1].pk}&item={items[0]}&item={items[1]}"
     page = lead.confirm(address)
-    assert page.messages == ["2 items retried in 2 jobs. What was done to which job"]
+    assert page.messages == ["2 items retried in 2 jobs. Show the result of each job"]
 
 
 def test_a_ticked_job_without_ticked_items_is_not_meant_as_a_whole(lead: Any) -> None:

@@ -17,7 +17,7 @@ ENDPOINTS = "/admin/jobs/endpoint/"
 
 
 def address(endpoint: Endpoint, act: str = "") -> str:
-    """The page of an endpoint, or of an act on it."""
+    """Return the page of an endpoint, or of an act on it."""
     return f"{ENDPOINTS}{endpoint.pk}/{f'{act}/' if act else ''}"
 
 
@@ -61,7 +61,7 @@ def test_the_same_address_twice_for_a_project_is_refused_in_words(lead: Any) -> 
 def test_changing_name_patterns_and_address(lead: Any) -> None:
     endpoint = make_endpoint("https://93.184.216.34/old")
     page = lead.confirm(address(endpoint, "edit"), url="https://93.184.216.34/new", name="new", types="job.*")
-    assert page.messages == ["The endpoint is changed."]
+    assert page.messages == ["The endpoint was changed."]
     changed = Endpoint.objects.get()
     assert (changed.url, changed.name, changed.types) == ("https://93.184.216.34/new", "new", ["job.*"])
     assert changed.secret == endpoint.secret
@@ -79,7 +79,7 @@ def test_a_test_message_is_sent_now_and_its_answer_is_shown(lead: Any, local: No
     endpoint = make_endpoint(receiver.url)
     assert not receiver.requests
     page = lead.confirm(address(endpoint, "test"))
-    assert page.messages == ["The endpoint took the test message (HTTP 204)."]
+    assert page.messages == ["The endpoint accepted the test message (HTTP 204)."]
     assert len(receiver.requests) == 1
     assert b"endpoint.test" in receiver.requests[0].body
     assert not Delivery.objects.exists()
@@ -88,7 +88,7 @@ def test_a_test_message_is_sent_now_and_its_answer_is_shown(lead: Any, local: No
 def test_a_test_message_that_does_not_arrive_says_why(lead: Any, local: None, receiver: Receiver) -> None:
     receiver.answer = lambda handler, request: reply(handler, 503)
     [message] = lead.confirm(address(make_endpoint(receiver.url), "test")).messages
-    assert message.startswith("The test message did not arrive (HTTP 503)")
+    assert message.startswith("The test message was not delivered (HTTP 503)")
 
 
 def test_a_renewed_secret_is_shown_once_and_the_old_one_still_signs(lead: Any) -> None:
@@ -97,7 +97,7 @@ def test_a_renewed_secret_is_shown_once_and_the_old_one_still_signs(lead: Any) -
     renewed = Endpoint.objects.get()
     assert page.root.find(id="secret")[0].text == renewed.secret != endpoint.secret
     assert renewed.previous_secret == endpoint.secret
-    assert "The one before it signs until" in lead.open(address(endpoint)).text
+    assert "The old secret also signs until" in lead.open(address(endpoint)).text
 
 
 def test_disabling_keeps_the_reason_and_enabling_takes_it_back(lead: Any) -> None:
@@ -115,7 +115,7 @@ def test_removing_says_before_and_after_what_is_lost(lead: Any) -> None:
     make_job(items=1, done=1)
     assert "1 waiting delivery is removed with it" in lead.open(address(endpoint, "remove")).text
     page = lead.confirm(address(endpoint, "remove"), reason="gone")
-    assert page.messages == ["matcher is removed, and 1 waiting delivery with it."]
+    assert page.messages == ["matcher is removed, with 1 waiting delivery."]
     assert not Endpoint.objects.exists()
 
 
@@ -135,7 +135,7 @@ def test_the_page_and_the_list_link_to_what_is_not_sent(lead: Any) -> None:
 def test_managing_needs_its_permission(browser: Any, role: str, act: str) -> None:
     endpoint = make_endpoint()
     assert "jobs.manage_endpoints" in browser(role).open(address(endpoint, act), status=403).text
-    assert browser(role).client.post(address(endpoint, act), {"sure": 1}).status_code == 403
+    assert browser(role).client.post(address(endpoint, act), {}).status_code == 403
     assert list(Endpoint.objects.values()) == [Endpoint.objects.values().get(secret=endpoint.secret, active=True)]
 
 
@@ -147,11 +147,11 @@ def test_who_only_reads_sees_no_buttons(browser: Any) -> None:
 
 
 @pytest.mark.parametrize("act", ["", "edit", "test", "rotate", "disable", "remove"])
-def test_endpoints_of_other_projects_are_out_of_sight(browser: Any, act: str) -> None:
+def test_endpoints_of_other_projects_are_not_visible(browser: Any, act: str) -> None:
     limited = browser("lead", projects=["a"])
     for endpoint in (make_endpoint(project="b"), make_endpoint()):
         limited.open(address(endpoint, act), status=404)
-        assert limited.client.post(address(endpoint, act), {"sure": 1}).status_code == 404
+        assert limited.client.post(address(endpoint, act), {}).status_code == 404
     assert Endpoint.objects.active().count() == 2
 
 

@@ -1,4 +1,4 @@
-"""Pages that did not work."""
+"""Error pages."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from django.db.backends.utils import CursorWrapper
 from tests.factories import make_job
 
 
-def test_an_unknown_address_is_said_so_in_the_clothes_of_the_site(lead: Any) -> None:
+def test_an_unknown_address_has_an_error_page_of_the_site(lead: Any) -> None:
     page = lead.open("/admin/nothing/at/all/", status=404)
-    assert "There is nothing at this address" in page.text
+    assert "There is no page at this address" in page.text
     assert page.links()["Overview"] == "/admin/"
 
 
 def test_a_defect_shows_a_page_without_details(lead: Any, monkeypatch: Any) -> None:
     response = break_overview(lead, monkeypatch, error=RuntimeError("secret detail"))
-    assert (response.status_code, "This page did not work" in response.content.decode()) == (500, True)
+    assert (response.status_code, "Server error" in response.content.decode()) == (500, True)
 
 
 def test_a_database_that_is_down_asks_to_come_back(lead: Any, monkeypatch: Any) -> None:
     response = break_overview(lead, monkeypatch, error=OperationalError("secret detail"))
     assert response.status_code == 503
     assert response.headers["Retry-After"] == "5"
-    assert "The database does not answer" in response.content.decode()
+    assert "The database is not available" in response.content.decode()
     assert '<meta http-equiv="refresh" content="5">' in response.content.decode()
 
 
@@ -36,7 +36,7 @@ def test_what_was_sent_to_a_database_that_is_down_is_not_sent_again(lead: Any, m
 
 def test_a_host_that_is_not_served_is_said_so_in_the_clothes_of_the_site(lead: Any) -> None:
     response = lead.client.get("/admin/", headers={"Host": "evil.example"})
-    assert (response.status_code, "This was not understood" in response.content.decode()) == (400, True)
+    assert (response.status_code, "Bad request" in response.content.decode()) == (400, True)
 
 
 def break_overview(lead: Any, monkeypatch: Any, *, error: Exception, method: str = "get") -> Any:

@@ -17,13 +17,13 @@ from tests.jobs.outbox.conftest import make_endpoint
 DELIVERIES = "/admin/jobs/delivery/"
 
 
-def told_job(**fields: Any) -> Job:
+def job_with_events(**fields: Any) -> Job:
     """A completed job of one item, whose events wait for every endpoint there is."""
     return make_job(items=1, done=1, **fields)
 
 
 def kill(**filters: Any) -> None:
-    """These deliveries are given up."""
+    """Mark these deliveries as dead."""
     Delivery.objects.filter(**filters).update(
         status=DeliveryStatus.DEAD, tries=8, error="HTTP 500", response_status=500
     )
@@ -35,7 +35,7 @@ def completed(job: Job) -> Event:
 
 
 def replay(event: Event) -> str:
-    """Where all deliveries of an event are replayed."""
+    """Return the page that replays all deliveries of an event."""
     return f"/admin/replay/?event={event.pk}"
 
 
@@ -44,7 +44,7 @@ def replay(event: Event) -> str:
 
 def test_the_overview_counts_what_waits_and_what_is_dead(lead: Any) -> None:
     make_endpoint(types=["*.completed"])
-    told_job()
+    job_with_events()
     kill(event__type="items.completed")
     page = lead.open("/admin/")
     assert page.section("told").startswith("Deliveries 1 waiting 1 dead The oldest that waits was written")
@@ -52,10 +52,10 @@ def test_the_overview_counts_what_waits_and_what_is_dead(lead: Any) -> None:
     assert page.links()["1 dead"] == f"{DELIVERIES}?status=dead"
 
 
-def test_the_overview_counts_only_deliveries_of_jobs_in_sight(browser: Any) -> None:
+def test_the_overview_counts_only_deliveries_of_visible_jobs(browser: Any) -> None:
     make_endpoint(types=["job.completed"])
-    told_job(project="a")
-    told_job(project="b")
+    job_with_events(project="a")
+    job_with_events(project="b")
     assert "1 waiting" in browser("viewer", projects=["a"]).open("/admin/").section("told")
 
 
@@ -65,7 +65,7 @@ def test_the_overview_counts_only_deliveries_of_jobs_in_sight(browser: Any) -> N
 def test_the_timeline_shows_what_became_of_each_outward_event(lead: Any) -> None:
     for name in ("matcher", "evidence"):
         make_endpoint(f"https://example.com/{name}", name=name, types=["job.completed"])
-    job = told_job()
+    job = job_with_events()
     kill(endpoint__name="evidence")
     timeline = lead.open(job.get_absolute_url()).section("timeline")
     assert "Waiting matcher next try" in timeline
@@ -75,7 +75,7 @@ def test_the_timeline_shows_what_became_of_each_outward_event(lead: Any) -> None
 
 def test_only_who_may_replay_is_offered_it(browser: Any) -> None:
     make_endpoint()
-    job = told_job()
+    job = job_with_events()
     timeline = browser("operator").open(job.get_absolute_url()).section("timeline")
     assert "Waiting example.com" in timeline
     assert "Replay…" not in timeline
@@ -87,7 +87,7 @@ def test_the_queries_of_the_job_page_do_not_grow_with_the_deliveries(
 ) -> None:
     for n in range(endpoints):
         make_endpoint(f"https://example.com/{n}")
-    job = told_job()
+    job = job_with_events()
     lead.open(job.get_absolute_url())
     with django_assert_max_num_queries(26):
         lead.open(job.get_absolute_url())
@@ -103,7 +103,7 @@ def rows(page: Any) -> list[str]:
 
 def test_the_list_shows_what_is_not_sent_unless_asked_otherwise(lead: Any) -> None:
     make_endpoint()
-    told_job()
+    job_with_events()
     Delivery.objects.filter(event__type="items.completed").update(status="sent", sent_at=timezone.now())
     assert rows(lead.open(DELIVERIES)) == ["job.completed"]
     assert rows(lead.open(f"{DELIVERIES}?status=sent")) == ["items.completed"]
@@ -113,7 +113,7 @@ def test_the_list_shows_what_is_not_sent_unless_asked_otherwise(lead: Any) -> No
 
 def test_the_list_is_searched_by_job_and_by_event_id_and_narrowed_to_an_endpoint(lead: Any) -> None:
     one, two = (make_endpoint(f"https://example.com/{n}", types=["job.completed"]) for n in "12")
-    first, _ = told_job(name="first"), told_job(name="second")
+    first, _ = job_with_events(name="first"), job_with_events(name="second")
     assert len(rows(lead.open(f"{DELIVERIES}?q=first"))) == 2
     assert len(rows(lead.open(f"{DELIVERIES}?q={completed(first).event_id}"))) == 2
     assert len(rows(lead.open(f"{DELIVERIES}?endpoint={two.pk}"))) == 2
@@ -131,7 +131,7 @@ def test_the_queries_of_the_list_do_not_grow_with_the_rows(
 ) -> None:
     make_endpoint()
     for _ in range(many):
-        told_job()
+        job_with_events()
     lead.open(DELIVERIES)
     with django_assert_max_num_queries(10):
         lead.open(DELIVERIES)
@@ -139,8 +139,8 @@ def test_the_queries_of_the_list_do_not_grow_with_the_rows(
 
 def test_limited_accounts_see_deliveries_of_their_projects_only(browser: Any) -> None:
     make_endpoint(types=["job.completed"])
-    told_job(project="a")
-    other = told_job(project="b").deliveries.get()
+    job_with_events(project="a")
+    other = job_with_events(project="b").deliveries.get()
     limited = browser("viewer", projects=["a"])
     assert len(rows(limited.open(DELIVERIES))) == 1
     limited.open(f"{DELIVERIES}{other.pk}/", status=404)
@@ -148,20 +148,20 @@ def test_limited_accounts_see_deliveries_of_their_projects_only(browser: Any) ->
 
 def test_the_page_of_a_delivery_shows_error_answer_and_payload(lead: Any) -> None:
     make_endpoint(name="matcher", types=["job.completed"])
-    job = told_job(name="<b>batch</b>")
+    job = job_with_events(name="<b>batch</b>")
     kill()
     page = lead.open(f"{DELIVERIES}{job.deliveries.get().pk}/")
     assert "job.completed to matcher Dead" in page.text
-    assert "Given up after 8 tries" in page.text
+    assert "Not delivered after 8 tries" in page.text
     assert "HTTP 500" in page.text
     assert str(completed(job).event_id) in page.text
     assert '"status": "completed"' in page.text
     assert "<b>batch</b>" not in page.source
 
 
-def test_a_secret_in_an_address_is_not_told_by_deliveries(browser: Any) -> None:
+def test_deliveries_do_not_show_a_secret_in_an_address(browser: Any) -> None:
     make_endpoint("https://user:pass@hooks.example.com/services/T0KEN", types=["job.completed"])
-    job = told_job(project="a")
+    job = job_with_events(project="a")
     limited = browser("viewer", projects=["a"])
     pages = (DELIVERIES, f"{DELIVERIES}{job.deliveries.get().pk}/", job.get_absolute_url())
     for page in map(limited.open, pages):
@@ -181,22 +181,22 @@ def test_without_the_permission_a_list_is_refused(browser: Any, address: str) ->
 def test_replay_asks_first_and_then_every_delivery_of_the_event_waits_again(lead: Any) -> None:
     for n in "12":
         make_endpoint(f"https://example.com/{n}", types=["job.completed"])
-    job = told_job()
+    job = job_with_events()
     kill()
     event = completed(job)
     asked = lead.open(replay(event))
-    assert "It carries the same event id as before" in asked.text
+    assert "Each has the same event id as before." in asked.text
     assert Delivery.objects.dead().count() == 2
     page = lead.confirm(replay(event), page=asked, reason="receiver is back")
-    assert page.messages == ["2 deliveries wait to be sent again, under the same event id."]
+    assert page.messages == ["2 deliveries queued again with the same event id."]
     assert Delivery.objects.waiting().filter(event=event, tries=0).count() == 2
     assert job.events.get(type="operator.replay").reason == "receiver is back"
     assert completed(job).event_id == event.event_id
 
 
-def test_ticked_deliveries_are_replayed_alone_and_one_comes_back_with_the_filters(lead: Any) -> None:
+def test_selected_deliveries_are_replayed_alone_and_the_list_keeps_its_filters(lead: Any) -> None:
     make_endpoint()
-    job = told_job()
+    job = job_with_events()
     kill()
     chosen = job.deliveries.get(event__type="job.completed")
     address = f"{DELIVERIES}?status=dead"
@@ -209,25 +209,24 @@ def test_ticked_deliveries_are_replayed_alone_and_one_comes_back_with_the_filter
 
 def test_a_disabled_endpoint_is_left_and_the_page_says_so(lead: Any) -> None:
     endpoint = make_endpoint(types=["job.completed"])
-    job = told_job()
+    job = job_with_events()
     kill()
     Endpoint.objects.filter(pk=endpoint.pk).update(active=False)
     page = lead.open(replay(completed(job)))
-    assert "Stays as it is: The endpoint is disabled." in page.text
+    assert "Unchanged: The endpoint is disabled." in page.text
     assert "Deliver 0" not in page.text
     assert Delivery.objects.dead().count() == 1
 
 
-def test_what_has_changed_since_is_shown_again(lead: Any) -> None:
+def test_a_change_since_the_page_was_loaded_is_shown_first(lead: Any) -> None:
     make_endpoint(types=["job.completed"])
-    job = told_job()
+    job = job_with_events()
     event = completed(job)
     asked = lead.open(replay(event))
     kill()
     page = lead.confirm(replay(event), page=asked)
-    assert page.messages == [
-        "Something was sent or given up since you looked. This is how it stands now; look again and confirm."
-    ]
+    changed = "Some of these deliveries were sent or marked as dead since this page was loaded."
+    assert page.messages == [f"{changed} Check the current numbers and confirm again."]
     assert Delivery.objects.dead().count() == 1
     lead.confirm(replay(event), page=page)
     assert Delivery.objects.dead().count() == 0
@@ -236,15 +235,15 @@ def test_what_has_changed_since_is_shown_again(lead: Any) -> None:
 @pytest.mark.parametrize("role", ["", "viewer", "operator"])
 def test_replay_needs_its_permission(browser: Any, role: str) -> None:
     make_endpoint(types=["job.completed"])
-    event = completed(told_job())
+    event = completed(job_with_events())
     page = browser(role).open(replay(event), status=403)
     assert "jobs.replay_event" in page.text
     assert browser(role).client.post(replay(event)).status_code == 403
 
 
-def test_deliveries_out_of_sight_are_not_replayed(browser: Any) -> None:
+def test_deliveries_that_are_not_visible_are_not_replayed(browser: Any) -> None:
     make_endpoint(types=["job.completed"])
-    event = completed(told_job(project="b"))
+    event = completed(job_with_events(project="b"))
     kill()
     limited = browser("lead", projects=["a"])
     limited.open(replay(event), status=404)
@@ -254,7 +253,7 @@ def test_deliveries_out_of_sight_are_not_replayed(browser: Any) -> None:
 
 def test_a_replayed_delivery_is_due_at_once(lead: Any) -> None:
     make_endpoint(types=["job.completed"])
-    event = completed(told_job())
+    event = completed(job_with_events())
     Delivery.objects.update(next_try_at=timezone.now() + timedelta(hours=5), tries=4)
     lead.confirm(replay(event))
     assert Delivery.objects.due(timezone.now()).count() == 1

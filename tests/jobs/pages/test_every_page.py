@@ -28,18 +28,18 @@ def world(db: None) -> World:
 
 
 def everything(lead: Any) -> Any:
-    """Somebody who may open every page, also those of accounts and groups."""
+    """An account that may open every page, also those of accounts and groups."""
     lead.account.user_permissions.set(Permission.objects.all())
     return lead
 
 
 def answer(client: Any, address: str) -> Any:
-    """What a browser gets, redirects followed."""
+    """Return the response, redirects followed."""
     return client.get(address, follow=True)
 
 
 def faults(response: Any) -> list[str]:
-    """What would not hold under the content policy, or was written by a worker as more than text."""
+    """Return markup that the content policy forbids, and worker text that is more than text."""
     if not response.headers["Content-Type"].startswith("text/html"):
         return []
     page = Page(response)

@@ -29,7 +29,7 @@ LISTS = [model for model in admin.site._registry if getattr(admin.site._registry
 
 
 def content(response: Any) -> str:
-    """What a browser would keep, read to the end."""
+    """Return the whole file of a download."""
 
     async def gather() -> bytes:
         return b"".join([piece async for piece in response.streaming_content])
@@ -46,13 +46,13 @@ def table(response: Any) -> list[dict[str, str]]:
 
 
 def address(model: Any, notation: str) -> str:
-    """Where a list is a file, with every row in it."""
+    """Return the address of the export of a list with every row."""
     own = f"/admin/{model._meta.app_label}/{model._meta.model_name}/export.{notation}"
     return f"{own}?status=all" if model in (Job,) else own
 
 
 def reader(*permissions: str, projects: Sequence[str] = ()) -> Client:
-    """Somebody of the staff with these permissions, limited to these projects."""
+    """Make a staff account with these permissions, limited to these projects."""
     account = User.objects.create(username=f"reader-{uuid4()}", is_staff=True)
     account.user_permissions.set(Permission.objects.filter(codename__in=permissions))
     Membership.objects.bulk_create([Membership(user=account, project=project) for project in projects])
@@ -63,7 +63,7 @@ def reader(*permissions: str, projects: Sequence[str] = ()) -> Client:
 
 @pytest.fixture
 def root(transactional_db: None) -> Client:
-    """Somebody who sees everything."""
+    """An account that sees everything."""
     client = Client()
     client.force_login(User.objects.create(username="root", is_staff=True, is_superuser=True))
     return client

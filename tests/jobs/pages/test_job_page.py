@@ -281,7 +281,7 @@ def test_of_more_than_one_confirmation_takes_the_first_are_offered(lead: Any, mo
     page = lead.open(address(job) + "?q=k")
     assert "The first 5 that match" in page.section("items")
     asked = lead.open(page.links()["Skip all…"])
-    assert "More match than one confirmation takes: these are 5 of 6 items" in asked.text
+    assert "More match than one confirmation can include: these are 5 of 6 items" in asked.text
     told = lead.confirm(page.links()["Skip all…"], page=asked, reason="not needed")
     assert told.messages == [f"{job.name}: 5 skipped."]
     assert list(job.phases.get().items.filter(status="pending").values_list("key", flat=True)) == ["k5"]

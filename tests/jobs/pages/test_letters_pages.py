@@ -14,18 +14,18 @@ LETTERS = "/admin/jobs/inboxmessage/"
 
 
 def batch(**data: Any) -> dict[str, Any]:
-    """The announcement of a batch of frames."""
+    """Return the announcement of a batch of frames."""
     given = {"job_id": "batch_001", "event_id": str(uuid4()), "total_keyframes": 3, **data}
     return {"type": "videos.keyframes.ready.batch", "data": given}
 
 
 def letter(message: dict[str, Any] | bytes | None = None, reason: str = "The database was away.") -> InboxMessage:
-    """A dead letter from the broker, by default one that is fit by now."""
+    """Store a dead letter from the broker; by default one that is valid now."""
     return inbox.store_dead_letter(message or batch(), reason=reason, source="broker")
 
 
 def replay(*letters: InboxMessage) -> str:
-    """Where these letters are taken again."""
+    """Return the page that processes these letters again."""
     return f"/admin/letters/replay/?{'&'.join(f'letter={each.pk}' for each in letters)}"
 
 
@@ -50,7 +50,7 @@ def test_messages_that_were_applied_are_no_letters(lead: Any) -> None:
 def test_the_page_of_a_letter_shows_what_came_and_why_it_was_refused(lead: Any) -> None:
     dead = letter(batch(job_id="<img src=x>"), reason="There is no such thing.")
     page = lead.open(f"{LETTERS}{dead.pk}/")
-    assert "Refused, and nothing was changed: There is no such thing." in page.text
+    assert "Refused without any change: There is no such thing." in page.text
     assert '"total_keyframes": 3' in page.text
     assert page.links()["videos.keyframes.ready.batch"] == "/admin/contracts/#videos.keyframes.ready.batch"
     assert "<img" not in page.source
@@ -62,19 +62,19 @@ def test_bytes_that_are_no_json_are_shown_as_text(lead: Any) -> None:
     assert '"raw": "<not json>"' in page.text
 
 
-def test_a_letter_that_is_taken_again_has_its_effect(lead: Any) -> None:
+def test_a_letter_that_is_processed_again_has_its_effect(lead: Any) -> None:
     dead = letter()
     page = lead.confirm(replay(dead))
-    assert page.messages == ["1 letter taken."]
+    assert page.messages == ["1 dead letter processed."]
     assert Job.objects.get().name == "batch_001"
     dead.refresh_from_db()
     assert dead.status == "replayed"
 
 
-def test_one_that_is_refused_again_stays_and_the_others_are_taken(lead: Any) -> None:
+def test_one_that_is_refused_again_stays_and_the_others_are_processed(lead: Any) -> None:
     bad, good = letter(batch(total_frames=4)), letter()
     page = lead.confirm(replay(bad, good))
-    assert page.messages[:2] == ["1 letter taken.", "1 letter refused again."]
+    assert page.messages[:2] == ["1 dead letter processed.", "1 dead letter refused again."]
     bad.refresh_from_db()
     assert bad.status == "dead"
     assert bad.reason != "The database was away."
@@ -88,16 +88,16 @@ def test_ticked_letters_are_asked_about_first(lead: Any) -> None:
     assert lead.confirm(asked.url).response.redirect_chain[-1] == (LETTERS, 302)
 
 
-def test_a_letter_that_was_replayed_is_not_taken_twice(lead: Any) -> None:
+def test_a_letter_that_was_replayed_is_not_processed_twice(lead: Any) -> None:
     dead = letter()
     lead.confirm(replay(dead))
     page = lead.open(replay(dead))
-    assert "Stays as it is: It is taken already." in page.text
+    assert "Unchanged: It was processed already." in page.text
     assert not page.root.find("button", cls="do")
 
 
 @pytest.mark.parametrize("role", ["", "viewer", "operator"])
-def test_taking_again_needs_its_permission(browser: Any, role: str) -> None:
+def test_processing_again_needs_its_permission(browser: Any, role: str) -> None:
     dead = letter()
     browser(role).open(replay(dead), status=403)
     assert browser(role).client.post(replay(dead)).status_code == 403

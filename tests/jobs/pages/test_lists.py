@@ -75,7 +75,7 @@ def test_an_act_on_ticked_jobs_is_asked_first_and_leads_back(lead: Any) -> None:
     assert "/admin/jobs/job/act/retry/" in response.url
     page = lead.confirm(response.url)
     assert page.response.redirect_chain == [(f"{JOBS}?status=failed", 302)]
-    assert page.messages == ["6 items retried in 2 jobs. What was done to which job"]
+    assert page.messages == ["6 items retried in 2 jobs. Show the result of each job"]
 
 
 def test_the_menu_holds_only_what_the_account_may_do(browser: Any) -> None:

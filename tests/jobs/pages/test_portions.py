@@ -1,4 +1,4 @@
-"""Reading whole lists in portions, and streaming them."""
+"""Keyset pagination over whole lists, and the stream of a file."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from django.db import OperationalError, connection
 from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
 
-from jobs.console.admin import keyset_export as reading
-from jobs.console.admin.export import BROKEN_OFF, Column, Csv, Json, Notation, pieces, stream
+from jobs.console.admin import keyset_export
+from jobs.console.admin.export import INCOMPLETE, Column, Csv, FileFormat, Json, file_chunks, stream
 from jobs.console.admin.items import EventAdmin, ItemAdmin
-from jobs.console.admin.keyset_export import order_of, portions
+from jobs.console.admin.keyset_export import batches
+from jobs.db.keyset import order_of
 from jobs.models import Event, Item, Job, Phase, Worker
 from tests.factories import make_job
 
@@ -24,14 +25,14 @@ DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
-def _small_portions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "FIRST_PORTION", 2)
-    monkeypatch.setattr(reading, "PORTION", 3)
+def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keyset_export, "FIRST_BATCH", 2)
+    monkeypatch.setattr(keyset_export, "BATCH", 3)
 
 
 def read(rows: QuerySet[Any]) -> list[list[Any]]:
     """The ids of each portion."""
-    return [[row.pk for row in portion] for portion in portions(rows)]
+    return [[row.pk for row in portion] for portion in batches(rows)]
 
 
 def items(number: int) -> QuerySet[Item]:
@@ -55,7 +56,7 @@ def phases_with_deadlines() -> None:
 )
 def test_every_row_comes_once_whatever_their_number(db: None, number: int, sizes: list[int]) -> None:
     found = read(items(number))
-    assert [len(portion) for portion in found] == sizes
+    assert [len(batch) for batch in found] == sizes
     assert list(chain(*found)) == list(Item.objects.order_by("pk").values_list("pk", flat=True))
 
 
@@ -70,7 +71,7 @@ def test_rows_that_are_alike_in_the_order_come_once(db: None, order: tuple[str, 
 @pytest.mark.parametrize("sign", ["", "-"])
 def test_rows_without_a_value_come_last_in_both_directions(db: None, sign: str) -> None:
     phases_with_deadlines()
-    found = [phase for portion in portions(Phase.objects.order_by(f"{sign}deadline_at")) for phase in portion]
+    found = [phase for portion in batches(Phase.objects.order_by(f"{sign}deadline_at")) for phase in portion]
     deadlines = [phase.deadline_at for phase in found]
     given = sorted((each for each in deadlines if each), reverse=bool(sign))
     assert len({phase.pk for phase in found}) == 9
@@ -86,7 +87,7 @@ def test_the_order_ends_at_the_first_key_and_names_no_column_twice() -> None:
 def test_what_is_added_at_the_front_meanwhile_changes_nothing(db: None) -> None:
     rows = items(6).order_by("-pk")
     expected = list(rows.values_list("pk", flat=True))
-    following = portions(Item.objects.order_by("-pk"))
+    following = batches(Item.objects.order_by("-pk"))
     first = next(following)
     items(4)
     assert [row.pk for row in first] + [row.pk for portion in following for row in portion] == expected
@@ -96,8 +97,8 @@ def test_what_is_added_at_the_front_meanwhile_changes_nothing(db: None) -> None:
 
 
 def written(rows: QuerySet[Any], columns: tuple[Column, ...]) -> Iterator[bytes]:
-    """The pieces of a CSV file."""
-    return pieces(rows, columns, Csv(), prepare=lambda portion: portion)
+    """The file_chunks of a CSV file."""
+    return file_chunks(rows, columns, Csv(), prepare=lambda portion: portion)
 
 
 @pytest.mark.parametrize(
@@ -137,9 +138,9 @@ async def test_the_names_are_sent_before_anything_is_read() -> None:
     assert await anext(begun) == b"\xef\xbb\xbfkey\r\n"
 
 
-@pytest.mark.parametrize(("notation", "end"), [(Csv(), f"k0\r\n{BROKEN_OFF}\r\n"), (Json(), "k0\r\n")])
+@pytest.mark.parametrize(("notation", "end"), [(Csv(), f"k0\r\n{INCOMPLETE}\r\n"), (Json(), "k0\r\n")])
 async def test_a_file_that_the_database_breaks_off_cannot_be_taken_for_a_whole_one(
-    notation: Notation, end: str
+    notation: FileFormat, end: str
 ) -> None:
     def failing() -> Iterator[bytes]:
         yield b"k0\r\n"
@@ -149,9 +150,9 @@ async def test_a_file_that_the_database_breaks_off_cannot_be_taken_for_a_whole_o
     assert file.decode().endswith(end)
 
 
-def test_json_is_whole_over_its_portions(db: None) -> None:
+def test_json_is_whole_over_its_batches(db: None) -> None:
     rows = items(4)
     notation = Json()
-    parts = [*pieces(rows, COLUMNS, notation, prepare=lambda portion: portion)]
-    file = notation.begin(COLUMNS) + b"".join(parts) + notation.end(broken_off=False)
+    parts = [*file_chunks(rows, COLUMNS, notation, prepare=lambda portion: portion)]
+    file = notation.begin(COLUMNS) + b"".join(parts) + notation.end(is_truncated=False)
     assert file == b'[\n{"key":"k0"},\n{"key":"k1"},\n{"key":"k2"},\n{"key":"k3"}\n]\n'

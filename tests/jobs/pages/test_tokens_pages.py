@@ -28,17 +28,17 @@ def issued(account: str = "ocr-1", **fields: Any) -> tuple[AuthToken, str]:
 
 
 def page_of(act: str, *found: AuthToken) -> str:
-    """Where these are rotated or revoked."""
+    """Return the page that rotates or revokes these."""
     return f"/admin/tokens/{act}/?{'&'.join(f'token={token.digest[:12]}' for token in found)}"
 
 
 def status(secret: str) -> int:
-    """What a call under this secret is answered."""
+    """Return the status of a call with this secret."""
     return Client().get("/api/v1/jobs", headers={"Authorization": f"Bearer {secret}"}).status_code
 
 
 def logged() -> list[tuple[str, str]]:
-    """Who did what and why, the oldest first."""
+    """Return the account and the message of each audit row, the oldest first."""
     rows = LogEntry.objects.order_by("pk").select_related("user")
     return [(row.user.username, row.change_message) for row in rows]
 
@@ -76,17 +76,17 @@ def test_a_grace_never_makes_a_token_live_longer(lead: Any) -> None:
     assert AuthToken.objects.get(pk=token.pk).expiry == ends
 
 
-def test_the_page_that_asks_says_who_would_notice(lead: Any) -> None:
+def test_the_confirmation_names_the_workers_of_the_account(lead: Any) -> None:
     token, secret = issued(projects=["a"])
     account = User.objects.get(username="ocr-1")
     tracking.heartbeat(make_job(items=1), worker="host-7", by=Actor(account=account, name="host-7"))
     for act in ("rotate", "revoke"):
-        assert "Last used not since it is noted" in lead.open(page_of(act, token)).text
+        assert "Last used not yet recorded" in lead.open(page_of(act, token)).text
     status(secret)
     for act in ("rotate", "revoke"):
         text = lead.open(page_of(act, token)).text
         assert f"{token.digest[:12]} of ocr-1" in text
-        assert "May worker; a" in text
+        assert "Permissions worker; a" in text
         assert "Last used not" not in text
         assert "host-7" in text
 
@@ -95,7 +95,7 @@ def test_tokens_are_revoked_after_a_question_with_who_and_why(lead: Any) -> None
     found = [issued(name) for name in ("ocr-1", "ocr-2", "ocr-3")]
     asked = page_of("revoke", found[0][0], found[1][0])
     assert [status(secret) for _, secret in found] == [200, 200, 200]
-    assert "refused (401) from then on" in lead.open(asked).text
+    assert "refused (401) from now on" in lead.open(asked).text
     assert AuthToken.objects.count() == 3
     assert "2 tokens revoked." in lead.confirm(asked, reason="the host is gone").text
     assert [status(secret) for _, secret in found] == [401, 401, 200]
@@ -126,7 +126,7 @@ def test_tokens_are_ended_by_those_who_manage_them_and_within_their_reach(browse
     browser("lead", projects=["a"]).open(page_of(act, inside))
 
 
-def test_nobody_is_handed_the_secret_of_an_account_that_may_more(browser: Any) -> None:
+def test_no_account_gets_the_secret_of_an_account_that_may_more(browser: Any) -> None:
     token, _ = issued("strong", roles=["lead"])
     clerk = browser("")
     clerk.account.user_permissions.set(tokens_permission())
@@ -161,7 +161,7 @@ def test_the_list_says_whose_what_for_until_when_and_when_used(lead: Any) -> Non
     status(secret)
     rows = [row.text for row in lead.open(TOKENS).root.find("tr") if "ocr-" in row.text]
     assert "ocr-2 worker every project" in rows[0]
-    assert "for ever never" in rows[0]
+    assert "no expiry never" in rows[0]
     assert "ocr-1 worker a, b" in rows[1]
     assert " s ago" in rows[1]
 

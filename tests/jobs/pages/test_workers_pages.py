@@ -19,7 +19,7 @@ LIST = "/admin/jobs/worker/"
 
 
 def make_worker(name: str, *, silent: timedelta = timedelta(0), holds: int = 0, job: Job | None = None) -> Worker:
-    """A worker that was heard so long ago and holds so many items."""
+    """Make a worker that has been silent for so long and holds so many items."""
     job = job or make_job(items=9)
     tracking.heartbeat(job, worker=name, by=Actor(name=name, version=f"{name}-1.4.2"))
     if holds:
@@ -29,7 +29,7 @@ def make_worker(name: str, *, silent: timedelta = timedelta(0), holds: int = 0, 
 
 
 def tallied(worker: str, *, minutes: int, done: int, failed: int = 0) -> None:
-    """What it settled that long ago."""
+    """Record items that a worker settled so long ago."""
     slot = slot_of(timezone.now() - timedelta(minutes=minutes))
     WorkerTally.objects.create(worker=worker, slot=slot, done=done, failed=failed)
 
@@ -77,7 +77,7 @@ def test_a_row_says_version_what_it_holds_and_what_it_did_in_the_last_hour(lead:
     tallied("ocr", minutes=65, done=100)
     row = next(row for row in lead.open(LIST).root.find("tr") if "ocr-1.4.2" in row.text)
     cells = {cell.attributes.get("class", "").removeprefix("field-"): cell.text for cell in row.find("td")}
-    assert (cells["version_told"], cells["holds"], cells["done"], cells["failed"]) == ("ocr-1.4.2", "3", "10", "1")
+    assert (cells["version_text"], cells["holds"], cells["done"], cells["failed"]) == ("ocr-1.4.2", "3", "10", "1")
 
 
 @pytest.mark.parametrize("many", [2, 20])
@@ -107,8 +107,8 @@ def test_the_page_of_a_worker_says_who_it_is_what_it_holds_and_what_it_failed(le
     Worker.objects.filter(pk=worker.pk).update(seen_at=timezone.now() - timedelta(minutes=3))
     page = lead.open(worker.get_absolute_url())
     about = page.section("worker")
-    for told in ("Silent heard 3 min ago on ocr-7", "Version ocr-1.4.2", "Message page 7 of 9", "0 done, 1 failed"):
-        assert told in about
+    for fact in ("Silent last seen 3 min ago on ocr-7", "Version ocr-1.4.2", "Message page 7 of 9", "0 done, 1 failed"):
+        assert fact in about
     assert "ocr-7 3 3" in page.section("holds")
     assert "k8 ocr-7 no ink" in page.section("worker-failures")
     assert "1 failed per hour" not in page.section("day")
@@ -121,7 +121,7 @@ def test_releasing_on_the_page_frees_exactly_what_this_worker_holds(lead: Any) -
     take(phase_of(job), 2, worker="other")
     page = lead.open(worker.get_absolute_url())
     back = lead.confirm(page.links()["Release 3 leases…"])
-    assert "It holds nothing." in back.section("holds")
+    assert "It has no leased items." in back.section("holds")
     held = Item.objects.filter(phase__job=job, status="processing")
     assert set(held.values_list("worker", flat=True)) == {"other"}
 

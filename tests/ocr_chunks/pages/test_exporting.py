@@ -55,8 +55,8 @@ def test_a_chunk_has_the_fields_of_rest() -> None:
 
 @pytest.mark.parametrize(("model", "most"), [(Document, 3), (Chunk, 3)])
 def test_a_portion_costs_the_same_whatever_is_in_it(monkeypatch: pytest.MonkeyPatch, model: Any, most: int) -> None:
-    monkeypatch.setattr(keyset_export, "FIRST_PORTION", 3)
-    monkeypatch.setattr(keyset_export, "PORTION", 6)
+    monkeypatch.setattr(keyset_export, "FIRST_BATCH", 3)
+    monkeypatch.setattr(keyset_export, "BATCH", 6)
     for _ in range(9):
         make_document(2)
     model_admin: Any = admin.site._registry[model]

@@ -99,7 +99,7 @@ def test_failed_chunks_of_ticked_documents_are_retried_through_the_page_that_ask
     assert "/admin/jobs/job/act/retry/" in response.url
     assert "phase=ocr" in response.url
     page = lead.confirm(response.url)
-    assert page.messages == ["4 items retried in 2 jobs. What was done to which job"]
+    assert page.messages == ["4 items retried in 2 jobs. Show the result of each job"]
     assert page.response.redirect_chain == [(LIST, 302)]
 
 
@@ -160,7 +160,7 @@ def test_ticked_chunks_are_retried_through_the_page_that_asks(lead: Any) -> None
     ids = [item_of(one, "0").pk, item_of(other, "2").pk]
     response = lead.client.post(f"{CHUNKS}?status=failed", {"action": "retry", "_selected_action": ids})
     page = lead.confirm(response.url)
-    assert page.messages == ["2 items retried in 2 jobs. What was done to which job"]
+    assert page.messages == ["2 items retried in 2 jobs. Show the result of each job"]
     assert list(Item.objects.failed().values_list("key", flat=True)) == ["1"]
 
 

@@ -70,8 +70,8 @@ def test_a_face_detection_has_the_figures_of_rest() -> None:
 
 @pytest.mark.parametrize(("model", "most"), [(TrainingSession, 9), (TrainingImage, 6), (FaceDetectionSession, 3)])
 def test_a_portion_costs_the_same_whatever_is_in_it(monkeypatch: pytest.MonkeyPatch, model: Any, most: int) -> None:
-    monkeypatch.setattr(keyset_export, "FIRST_PORTION", 2)
-    monkeypatch.setattr(keyset_export, "PORTION", 4)
+    monkeypatch.setattr(keyset_export, "FIRST_BATCH", 2)
+    monkeypatch.setattr(keyset_export, "BATCH", 4)
     for _ in range(6):
         make_session(images(2, 1))
     sessions = TrainingSession.objects.all()
