@@ -7,7 +7,7 @@ RUN := $(BIN)/python manage.py
 export PORT ?= 8000
 # Number of test processes; `make test WORKERS=0` uses a single one, for a debugger.
 WORKERS ?= auto
-MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet -f .ci/mkdocs.yml
+MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict -f .ci/mkdocs.yml
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 .PHONY: help demo test test-full lint docs screenshots bench e2e audit clean
