@@ -23,13 +23,13 @@ KEPT = {
 
 @cache
 def tables() -> tuple[str, ...]:
-    """Those that a test may fill."""
+    """Return the tables that a test may fill."""
     known = connection.introspection.django_table_names()
     return tuple(connection.ops.quote_name(table) for table in known if table not in KEPT)
 
 
 def filled() -> list[str]:
-    """Those that hold a row, found in one statement."""
+    """Return the tables that have a row, found in one statement."""
     asked = [f"SELECT {number} WHERE EXISTS (SELECT 1 FROM {table})" for number, table in enumerate(tables())]
     with connection.cursor() as cursor:
         cursor.execute(" UNION ALL ".join(asked))

@@ -15,7 +15,7 @@ FULL = os.environ.get("FULL") == "1"
 
 
 def size(quick: int, *, full: int) -> int:
-    """Return how many rows, rounds or examples a test uses: `full` under FULL=1."""
+    """Return the number of rows, rounds or examples of a test: `full` under FULL=1."""
     return full if FULL else quick
 
 
@@ -132,12 +132,12 @@ def path_of(item: pytest.Item) -> str:
 
 
 def runs_on_scale(path: str) -> bool:
-    """Does this file run on PostgreSQL, Redis and RabbitMQ too?"""
+    """Tell whether this file runs on PostgreSQL, Redis and RabbitMQ too."""
     return RUN_ON_SCALE.get(path, RUN_ON_SCALE[path.rpartition("/")[0]])
 
 
 def group_of(item: pytest.Item) -> str:
-    """Return what one process runs as a whole: a file, or everything that needs the broker."""
+    """Return the unit that one process runs: a file, or everything that needs the broker."""
     return "broker" if item.get_closest_marker("rabbitmq") else path_of(item)
 
 

@@ -27,12 +27,12 @@ APPS = {"documents": "ocr_chunks", "training": "training"}
 
 
 def found(pattern: str) -> list[str]:
-    """What the page says in code of this shape, each once."""
+    """Return the code of this shape on the page, each once."""
     return sorted(set(re.findall(pattern, PAGE)))
 
 
 def thing(name: str) -> object:
-    """What a dotted name means."""
+    """Return the object of a dotted name."""
     parts = name.split(".")
     for length in range(len(parts), 0, -1):
         try:

@@ -1,4 +1,4 @@
-"""manage.py jobs, as it is called from a shell: what it reads, what it does, and how it exits."""
+"""`manage.py jobs` in a shell: its output, its effects and its exit codes."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ pytestmark = pytest.mark.django_db
 
 
 def run(*words: object) -> str:
-    """What the command prints."""
+    """Run the command and return its output."""
     out = StringIO()
     call_command("jobs", *map(str, words), stdout=out, stderr=StringIO())
     return out.getvalue()
 
 
 def told(*words: object) -> Any:
-    """What the command prints as JSON."""
+    """Run the command and return its output as JSON."""
     return json.loads(run(*words, "--json"))
 
 
 def fails(*words: object) -> tuple[int, str]:
-    """The exit code of a command that fails, and its sentence."""
+    """Return the exit code and the message of a command that fails."""
     with pytest.raises((CommandError, SystemExit)) as caught:
         run(*words)
     error = caught.value
@@ -153,7 +153,7 @@ def test_what_workers_say_cannot_command_a_terminal() -> None:
 
 
 def waiting() -> Job:
-    """A job of two phases that has failed items."""
+    """Make a job of two phases that has failed items."""
     return make_job(items=5, done=1, failed=2)
 
 

@@ -1,4 +1,4 @@
-"""manage.py jobs watch: the states of a job until it is over, on a terminal, in a file, as JSON."""
+"""`manage.py jobs watch`: the states of a job until it is over, on a terminal, in a file, as JSON."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ pytestmark = pytest.mark.django_db
 
 
 class Terminal(StringIO):
-    """An output that a person looks at."""
+    """An output that is a terminal."""
 
     def isatty(self) -> bool:
-        """It is a terminal."""
+        """Claim to be a terminal."""
         return True
 
 
 def watch(
     job: Job, out: StringIO, monkeypatch: pytest.MonkeyPatch, *acts: Callable[[], object], json: bool = False
 ) -> int:
-    """Watch while these things happen, one in each pause; the exit code."""
+    """Watch a job while these acts run, one in each pause; return the exit code."""
     coming: Iterator[Callable[[], object]] = iter(acts)
     monkeypatch.setattr(job_watch.time, "sleep", lambda _: next(coming)())
     try:

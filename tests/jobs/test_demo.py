@@ -88,7 +88,7 @@ def wait_for(status: str, name: str, *, database: Path) -> None:
 
 
 def mend_and_retry(name: str, *, banner: str, port: int, database: Path) -> None:
-    """What the banner says to do about the document with a broken page."""
+    """Follow the banner's instructions for the document with a broken page."""
     [command] = re.findall(r"^ +(\S+ examples/make_pdf.py \S+ --mend)$", banner, flags=re.MULTILINE)
     subprocess.run(split(command), cwd=ROOT, check=True, capture_output=True)
     site = Connection(f"http://127.0.0.1:{port}", token=template()[1]["lead"], stop=Event())

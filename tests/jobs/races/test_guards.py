@@ -1,4 +1,4 @@
-"""The races would do damage if it were not for the guards: with a guard taken away, the damage is seen."""
+"""The guards against races: without a guard, the damage is visible."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def count_in_rounds(people: Crew, job: Job) -> None:
 
 
 def claim_often(job: Job, worker: str) -> int:
-    """Claim one item at a time; how often somebody else had been there in between."""
+    """Claim one item at a time and return the number of lost races."""
     lost = 0
     for _ in range(10):
         try:

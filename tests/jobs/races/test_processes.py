@@ -1,4 +1,4 @@
-"""Separate processes on one database: nothing twice, nothing lost, also when they are killed in the middle."""
+"""Separate processes on one database: no item twice and none lost, also when they are killed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PATIENCE = 60.0
 
 
 class Nursery:
-    """A process that forks a child for each thing to do; the children write to files in `where`."""
+    """A process that forks a child for each task; the children write to files in `where`."""
 
     def __init__(self, where: Path) -> None:
         self._where = where
@@ -38,7 +38,7 @@ class Nursery:
         )
 
     def fork(self, act: str, name: str, *, at: float = 0.0, **told: Any) -> tuple[int, Path]:
-        """A child that does this; its pid and the file that it writes to."""
+        """Fork a child for a task; return its pid and the file that it writes to."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         out = self._where / name
@@ -48,31 +48,31 @@ class Nursery:
         return int(self._process.stdout.readline()), out
 
     def at_once(self, *acts: dict[str, Any]) -> list[list[str]]:
-        """Children that begin together; the lines that each wrote once all are over."""
+        """Fork children that begin together; return the lines of each once all are over."""
         at = time.time() + 0.1
         outs = [self.fork(name=f"{n}-{at}", at=at, **act)[1] for n, act in enumerate(acts)]
         return [wait_for(out, lambda lines: lines[-1:] == ["over"])[:-1] for out in outs]
 
     def close(self) -> None:
-        """No more children."""
+        """End the process that forks."""
         self._process.communicate(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="module")
 def nursery(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
-    """Ready to fork, until the tests of this module are over."""
+    """Provide a process that forks, until the tests of this module are over."""
     made = Nursery(tmp_path_factory.mktemp("nursery"))
     yield made
     made.close()
 
 
 def at_least(number: int) -> Callable[[list[str]], bool]:
-    """Are there so many lines?"""
+    """Tell whether there are so many lines."""
     return lambda lines: len(lines) >= number
 
 
 def wait_for(out: Path, ready: Callable[[list[str]], bool]) -> list[str]:
-    """The complete lines of this file once they are as wanted; a child that raised fails the test."""
+    """Wait until this file is as wanted and return its complete lines; a child that raised fails the test."""
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
         lines = out.read_text().split("\n")[:-1] if out.exists() else []
@@ -155,7 +155,7 @@ def test_what_was_claimed_and_acknowledged_survives_the_killing_of_the_worker(nu
 
 
 def assert_nothing_is_half_done(phase: Phase, acknowledged: list[str]) -> None:
-    """All that was acknowledged is there, at most one portion of each child more, and the counters agree."""
+    """Check that all acknowledged work is stored, at most one portion of each child more, and equal counters."""
     completed = set(phase.items.filter(status="completed").values_list("key", flat=True))
     assert set(acknowledged) <= completed
     assert len(completed) - len(acknowledged) <= 5 * KILLS

@@ -1,4 +1,4 @@
-"""Fence and expiry: whose result counts, and what becomes of an item whose worker is gone."""
+"""Fence and expiry: the results that count, and the items of a lost worker."""
 
 from __future__ import annotations
 
