@@ -1,8 +1,8 @@
-"""How the tables are emptied after a test that commits: quickly, and down to what the migrations have made.
+"""The cleanup after a test that commits: quick, and down to the rows of the migrations.
 
-Django's own flush touches every table, full or not, and takes the roles, permissions and content types away; the
-latter it makes again under other numbers, which a server that runs through several tests would not learn. Numbers
-that have been given out are never given out again, as at a real site.
+Django's own flush touches every table, full or not, and deletes the roles, permissions and content types. It creates
+the content types again under other ids, which a server that runs through several tests would not notice. Ids are never
+given out twice, as at a real site.
 """
 
 from __future__ import annotations

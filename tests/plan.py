@@ -26,18 +26,18 @@ def size(quick: int, *, full: int) -> int:
 # A directory that is not listed stops the collection. The markers postgres, redis and rabbitmq are an answer, too.
 RUN_ON_SCALE = {
     "tests": False,  # documents and imports
-    "tests/test_emptying.py": True,
+    "tests/test_db_cleanup.py": True,
     "tests/client": False,  # each test has a server over an SQLite file
     "tests/e2e": False,  # browser
     "tests/examples": False,  # each test has a server over an SQLite file
     "tests/jobs": True,
     "tests/jobs/test_command_jobs_codes.py": False,  # exit codes of processes
-    "tests/jobs/test_command_jobs_drawing.py": False,  # text
+    "tests/jobs/test_command_jobs_tables.py": False,  # text
     "tests/jobs/test_command_jobs_watch.py": False,  # text
     "tests/jobs/test_demo.py": False,  # a server over an SQLite file
     "tests/jobs/test_progress.py": False,  # arithmetic
     "tests/jobs/test_progress_of_jobs.py": False,  # arithmetic
-    "tests/jobs/test_signatures.py": False,  # text
+    "tests/jobs/test_error_fingerprints.py": False,  # text
     "tests/jobs/api": True,  # bad input, pages of lists, conflicts
     "tests/jobs/api/test_badge_links.py": False,  # signatures
     "tests/jobs/api/test_schema.py": False,  # the OpenAPI document
@@ -100,7 +100,7 @@ LONGEST = [
     "tests/e2e/test_training.py",
     "tests/jobs/test_demo.py",
     "tests/examples/test_training_worker.py",
-    "tests/jobs/properties/test_machine.py",
+    "tests/jobs/properties/test_state_machine.py",
     "tests/jobs/test_sql_pins.py",
     "tests/progress_site/test_serve.py",
     "tests/jobs/tracker/test_workers.py",

@@ -41,8 +41,8 @@ def free_port() -> int:
 class Server:
     """`manage.py serve`, which can be ended and started again at the same address.
 
-    Its environment is all that it is given. What it says goes to a file that nobody has to read, so that it never
-    waits for a reader; `said()` is all of it.
+    It gets only the given environment. Its output goes to a file, so that it never waits for a reader; `said()`
+    returns all of it.
     """
 
     def __init__(self, environment: Mapping[str, str], *arguments: str) -> None:

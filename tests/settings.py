@@ -57,5 +57,5 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # As the site has it, but in a file of this process and without waiting for the disk.
     DATABASES["default"]["TEST"] = {"NAME": str(Path(tempfile.gettempdir()) / f"progress-test-{os.getpid()}.sqlite3")}
     DATABASES["default"]["OPTIONS"]["init_command"] += "; PRAGMA synchronous=OFF"
-else:  # nobody pulls the plug of the machine in the middle of a test
+else:  # a power failure in the middle of a test needs no durable rows
     DATABASES["default"]["OPTIONS"]["options"] = "-c synchronous_commit=off"

@@ -30,7 +30,7 @@ def test_an_entry_that_names_nothing_stops_the_collection(table: str, monkeypatc
         ("tests/jobs/rules/test_gates.py", True),
         ("tests/jobs/pages/test_roles.py", False),
         ("tests/jobs/pages/test_lists.py", True),
-        ("tests/jobs/properties/test_machine.py", True),
+        ("tests/jobs/properties/test_state_machine.py", True),
         ("tests/client/test_loop.py", False),
     ],
 )

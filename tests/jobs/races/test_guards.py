@@ -64,7 +64,7 @@ def test_without_the_lock_on_the_job_the_guard_of_the_items_stops_a_second_claim
             assert set(fresh(job).items.values_list("attempt", flat=True)) <= {0, 1}
             if lost and watchdog.recount():
                 return
-    raise AssertionError("Claims at once, and nobody was in anybody's way without a lock.")
+    raise AssertionError("Concurrent claims without a lock did no damage.")
 
 
 def test_without_immediate_transactions_sqlite_refuses_writers() -> None:

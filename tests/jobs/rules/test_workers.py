@@ -56,7 +56,7 @@ def test_the_tally_of_a_worker_counts_what_was_applied_and_no_repetition() -> No
         tracking.report(phase, worker="w1", results=results, by=Actor(name="w1"))
     tell(phase, "k1", "completed")
     tell(phase, "k0", "failed")
-    tell(phase, "nobody-has-this", "completed")
+    tell(phase, "unknown-key", "completed")
     assert counted() == (2, 1)
 
 

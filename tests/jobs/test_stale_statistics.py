@@ -1,7 +1,7 @@
-"""What a call reads of a large phase that is newer than the statistics of PostgreSQL's planner.
+"""Reads of calls on a large phase that is newer than the statistics of PostgreSQL's planner.
 
-The planner believes that such a phase has no items, so to it an index over the whole phase looks as good as the one
-that finds a single item. What is asserted is how many rows and index entries a call reads, not a plan.
+The planner expects no items in such a phase, so an index over the whole phase looks as good as the one that finds a
+single item. The tests check the number of rows and index entries that a call reads, not a plan.
 """
 
 from __future__ import annotations
