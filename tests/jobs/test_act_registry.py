@@ -35,7 +35,7 @@ pytestmark = pytest.mark.django_db
 
 
 class WeighInput(ActInput, kw_only=True, frozen=True):
-    """The arguments of an act that only this test has."""
+    """The arguments of an act that only this test knows."""
 
     weight: Percentage
 
@@ -74,7 +74,7 @@ class Weigh(Operation):
 
 @pytest.fixture(autouse=True)
 def weigh() -> Iterator[Weigh]:
-    """Provide the act, registered for one test."""
+    """The act, registered for one test."""
     act = register(Weigh())
     yield act
     del ACTS["weigh"]
@@ -82,7 +82,7 @@ def weigh() -> Iterator[Weigh]:
 
 @pytest.fixture
 def lead() -> User:
-    """Provide an account with every permission of operators."""
+    """An account with every permission of operators."""
     return make_user("lead")
 
 
