@@ -30,12 +30,12 @@ class Life(StrEnum):
     CLOSE_LIST = "close_list"  # the list gives the total
     ANNOUNCE = "announce"  # a worker or an event has given the total
     COMPLETE = "complete"
-    FORCE = "force"  # completed by an operator with what is there
+    FORCE = "force"  # completed by an operator with its present counts
     FAIL = "fail"
     CANCEL = "cancel"
     GO_ON = "go_on"  # a failed phase is open again in the same run
-    REOPEN = "reopen"  # new items begin a run that keeps what is settled
-    RESTART = "restart"  # a run that does everything again but what was skipped
+    REOPEN = "reopen"  # new items begin a run that keeps settled items
+    RESTART = "restart"  # a run that repeats everything but skipped items
     RESTART_FAILED = "restart_failed"  # a run that does only failed and held items again
 
 

@@ -81,7 +81,7 @@ _WHEN = {
     State.PAUSED: "once it is resumed",
 }
 _HINTS = {
-    Call.ADD: ' Send "reopen": true to start a new run that keeps what is settled.',
+    Call.ADD: ' Send "reopen": true to start a new run that keeps settled items.',
     Call.ADD_IMAGES: " Create a new session for them.",
 }
 

@@ -122,7 +122,7 @@ class InboxQuerySet(models.QuerySet["InboxMessage"]):
         return self.filter(status__in=(InboxStatus.DEAD, InboxStatus.REPLAYED))
 
     def visible_to(self, user: User | AnonymousUser) -> Self:
-        """Return all messages for an account without limits; dead letters have no project, so others see none."""
+        """Return all messages for an account without limits. Dead letters have no project: other accounts see none."""
         projects = projects_of(user)
         return self if projects is None else self.filter(phase__job__project__in=projects)
 

@@ -47,7 +47,7 @@ class ItemQuerySet(models.QuerySet["Item"]):
         return self.filter(status=ItemStatus.FAILED)
 
     def alike(self, error: str) -> Self:
-        """Return the failures of one group, by its signature or the error of one of them, with or without # for digits."""
+        """Return failures of one group, by its signature or the error of one of them, with or without # for digits."""
         return self.failed().filter(signature=signature(error))
 
     def keyed(self, phases: Iterable[int], digests: Iterable[str]) -> Self:

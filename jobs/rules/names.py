@@ -10,7 +10,7 @@ from unicodedata import normalize
 
 from jobs.rules.errors import BadInput
 
-# Control characters, line separators, and what is invisible or turns the direction of the text around it.
+# Control characters, line separators, invisible characters, and those that change the direction of text.
 FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060\u2066-\u2069\ufeff]")
 
 
@@ -23,7 +23,7 @@ def clean(text: str, *, field: str, most: int | None = None) -> str:
     if fault:
         raise BadInput({field: f"This {fault}; remove it."})
     if most is not None and len(name) > most:
-        raise BadInput({field: f"A name here has at most {most} characters."})
+        raise BadInput({field: f"Enter at most {most} characters."})
     return name
 
 

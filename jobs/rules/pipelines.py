@@ -93,7 +93,7 @@ def get(code: str) -> Kind:
         return _kinds[code]
     except KeyError:
         known = ", ".join(sorted(_kinds))
-        raise BadInput({"kind": f"There is no kind {code!r}; there are: {known}."}) from None
+        raise BadInput({"kind": f"There is no kind {code!r}. Choose one of: {known}."}) from None
 
 
 def find(code: str) -> Kind | None:
@@ -105,9 +105,7 @@ def check_open(code: str) -> None:
     """Raise BadInput, which names the endpoint to use, where jobs of this kind have an endpoint of their own."""
     kind = get(code)
     if not kind.open:
-        raise BadInput(
-            {"kind": f"A job of kind {code} comes with more than a job: create it by POST {kind.created_at}."}
-        )
+        raise BadInput({"kind": f"A job of kind {code} is created with data of its own: send POST {kind.created_at}."})
 
 
 def page_of(code: str) -> str:
@@ -137,7 +135,7 @@ def choices() -> list[tuple[str, str]]:
 
 def _generic_phases(options: KindOptions) -> list[PhaseSpec]:
     if options.asset_types:
-        raise BadInput({"asset_types": "Only a job of kind vision has asset types; name phases instead."})
+        raise BadInput({"asset_types": "A job of kind generic has no asset types. Name phases instead."})
     return list(options.phases) or [PhaseSpec(code="items", label="Items", stage="Processing {done}/{expected}")]
 
 

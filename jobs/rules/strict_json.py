@@ -56,12 +56,12 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
         double = next(name for name in names if names.count(name) > 1)
-        raise BadInput({_shown(double): "This key is given twice in one object."})
+        raise BadInput({_shown(double): "This key occurs twice in one object. Remove one of them."})
     return found
 
 
 def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not a number")
 
 
 def _finite(text: str) -> float:
@@ -108,10 +108,10 @@ def _scalars(value: Any, *, path: str) -> Iterator[tuple[str, Any]]:
 def _fault(value: Any) -> str:
     if isinstance(value, str):
         if "\0" in value:
-            return "The text holds a NUL character."
-        return "The text holds half a surrogate pair." if HALF_PAIR.search(value) else ""
+            return "Remove the NUL character from this text."
+        return "This text has half a surrogate pair. Remove it." if HALF_PAIR.search(value) else ""
     if type(value) is int and abs(value) > LARGEST_INTEGER:
-        return "The integer is beyond 2^53."
+        return "Enter an integer between -2^53 and 2^53."
     return ""
 
 

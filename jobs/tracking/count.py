@@ -28,7 +28,7 @@ def count(phase: Phase, *, done: int = 0, failed: int = 0, skipped: int = 0, eve
         require_open(locked, Call.COUNT)
         require_without_items(locked, "count")
         if locked.counts.settled + done + failed + skipped > LARGEST_INTEGER:
-            raise BadInput({"done": f"The sum would be over {LARGEST_INTEGER}."})
+            raise BadInput({"done": f"Enter numbers whose sum with the present counts is at most {LARGEST_INTEGER}."})
         change.begin(locked)
         locked.counted = True
         locked.done, locked.failed, locked.skipped = (

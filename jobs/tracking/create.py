@@ -74,7 +74,7 @@ def _existing_of(name: str) -> Job:
     """Return the job that has taken this name meanwhile. A job that is being deleted keeps its name until the end."""
     existing = Job.objects.filter(name=name).first()
     if existing is None:
-        raise Conflict(f"Job {name} is being deleted; create it again when that is over.", code="name_taken")
+        raise Conflict(f"Job {name} is being deleted. Create it again when the deletion is over.", code="name_taken")
     return existing
 
 
@@ -190,15 +190,17 @@ def _check_phases(specs: Sequence[PhaseSpec]) -> None:
     codes = [spec.code for spec in specs]
     for code in codes:
         if codes.count(code) > 1:
-            raise BadInput({"phases": f"Two phases have the code {code!r}; each code may occur once."})
+            raise BadInput({"phases": f"Two phases have the code {code!r}. Give each phase a code of its own."})
     if specs[0].gated:
-        raise BadInput({"phases[0].gated": "The first phase has no earlier one that could open its gate."})
+        raise BadInput({"phases[0].gated": "Remove the gate of the first phase: no earlier phase could open it."})
 
 
 def _check_project(by: Actor, project: str) -> None:
     projects = projects_of(by.account) if by.account else None
     if projects is not None and project not in projects:
-        raise NotPermitted(f"This account is limited to the projects {', '.join(projects)}; {project!r} is not one.")
+        raise NotPermitted(
+            f"This account is limited to the projects {', '.join(projects)}. Choose one of them instead of {project!r}."
+        )
 
 
 def _phases(specs: Sequence[PhaseSpec], *, job: Job, first: int = 0) -> list[Phase]:
@@ -249,7 +251,7 @@ def _insert(job: Job, phases: list[Phase], items: Sequence[NewItem] | None, *, f
 def _existing(job: Job, *, kind: str, items: Sequence[NewItem] | None, reopen: bool, by: Actor) -> Job:
     projects = projects_of(by.account) if by.account else None
     if projects is not None and job.project not in projects:
-        raise Conflict("A job of this name exists; choose another name.", code="name_taken")
+        raise Conflict("A job of this name exists. Choose another name.", code="name_taken")
     if job.kind != kind:
         raise Conflict(f"Job {job.name} exists and is of kind {job.kind}, not {kind}.", code="name_taken")
     if items is None:

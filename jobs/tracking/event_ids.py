@@ -24,7 +24,7 @@ def first_time(
         return True
     if known.digest != fingerprint and not any_body:
         raise Conflict(
-            f"event_id {event_id} was used for other numbers; send a new one with each new count.",
+            f"event_id {event_id} was used for other numbers. Send a new one with each new count.",
             code="event_id_reused",
         )
     return False

@@ -186,7 +186,7 @@ def _unknown(phase: Phase, result: Result, reporter: Reporter) -> ResultOutcome:
         return ResultOutcome(result.key, Outcome.CLOSED, "", reporter.closed)
     if result.attempt:
         return ResultOutcome(result.key, Outcome.INVALID, "", f"Attempt {result.attempt} was never given out.")
-    return ResultOutcome(result.key, Outcome.INVALID, "", f"Phase {phase.code} was given a list without this key.")
+    return ResultOutcome(result.key, Outcome.INVALID, "", f"Phase {phase.code} has a list of items without this key.")
 
 
 def _check(phase: Phase, item: ItemState, result: Result, check: ResultCheck | None) -> str | None:

@@ -113,8 +113,8 @@ def _settled(item: ItemState, result: Result, reporter: Reporter) -> Answer:
         return _settle(item, result, reporter)
     if item.status == ItemStatus.FAILED:
         return Outcome.STALE, f"The item is failed; it can become {result.status} only after a retry."
-    what = "another checksum" if item.status == result.status else result.status
-    return Outcome.STALE, f"The item is {item.status}; {what} cannot replace that, only a restart can."
+    replacement = "another checksum" if item.status == result.status else result.status
+    return Outcome.STALE, f"The item is {item.status}; {replacement} cannot replace that, only a restart can."
 
 
 def _begin(item: ItemState, reporter: Reporter) -> Answer:

@@ -2,7 +2,7 @@
 
 It runs with Django set up and DATABASE_URL naming the database of the test. A line is JSON:
 {"act": name, "at": time to begin, "out": file, ...}. The child writes what it did to that file, line by line, each
-after the commit. The nursery answers each line with the pid of the child.
+after the commit. The process answers each line with the pid of the child.
 """
 
 from __future__ import annotations
