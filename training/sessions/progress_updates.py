@@ -64,7 +64,7 @@ def tell_clustering(
 def _takes(change: Change, code: str) -> Phase:
     """The phase, if its workers may tell about it."""
     phase = change.phase_by_code(code)
-    require_open(phase, Call.TELL)
+    require_open(phase, Call.UPDATE)
     return phase
 
 
