@@ -18,7 +18,7 @@ from jobs.console.acts.selection import selected
 from jobs.console.acts.signed_selection import SignedSelection, load_selection, sign_selection
 from jobs.console.base import forbidden_page, not_found_page, render_page, visible_jobs
 from jobs.console.forms import ActForm
-from jobs.console.job_rows import Row, rows_of
+from jobs.console.job_rows import JobRow, rows_of
 from jobs.models import Job
 from jobs.operations import Act
 from jobs.operations.base import Confirmation, Operation
@@ -40,7 +40,7 @@ class Target:
 
     job: Job
     preview: Confirmation
-    row: Row
+    row: JobRow
 
 
 def confirm_one(request: HttpRequest, site: AdminSite, job_id: str, slug: str) -> HttpResponse:

@@ -26,7 +26,7 @@ from jobs.console.acts.signed_selection import SignedSelection, sign_selection
 from jobs.console.base import forbidden_page, render_page
 from jobs.console.bulk.summary_text import amount, headline, left_alone
 from jobs.console.forms import ActForm
-from jobs.console.job_rows import Row, rows_of
+from jobs.console.job_rows import JobRow, rows_of
 from jobs.models import BulkAct, Job
 from jobs.operations import bulk
 from jobs.operations.base import Confirmation
@@ -57,7 +57,7 @@ class Sample:
     """One job in full: its look, what would happen to it, and of that what is its own."""
 
     job: Job
-    row: Row
+    row: JobRow
     preview: Confirmation
     lines: Lines
 
@@ -120,7 +120,7 @@ def _summary(asked: ConfirmationRequest, found: list[ActEstimate]) -> Summary:
         changes=amount(asked.act, sum(each.changes for each in possible)),
         items=None if items is None else sum(map(len, items.values())),
         reasons=_reasons(refused),
-        statuses=sorted(states.items(), key=lambda state: (-state[1], state[0].word)),
+        statuses=sorted(states.items(), key=lambda state: (-state[1], state[0].label)),
         common=common,
         samples=_samples([each.job for each in shown], described, common),
     )

@@ -34,7 +34,7 @@ class Status(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Each status, and all."""
-        return [("all", "All"), *((status, status_styles.TOLD[status].word) for status in DeliveryStatus)]
+        return [("all", "All"), *((status, status_styles.DELIVERY_STYLES[status].label) for status in DeliveryStatus)]
 
     def choices(self, changelist: Any) -> Iterator[Any]:
         """The default says what it is."""
@@ -132,7 +132,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
     @admin.display(description="Status")
     def state(self, delivery: Delivery) -> SafeString:
         """The pill."""
-        return pill(status_styles.TOLD[delivery.status])
+        return pill(status_styles.DELIVERY_STYLES[delivery.status])
 
     @admin.display(description="Event")
     def name(self, delivery: Delivery) -> SafeString:

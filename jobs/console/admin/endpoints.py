@@ -49,7 +49,7 @@ class EndpointAdmin(ReadOnlyAdmin):
     @admin.display(description="State")
     def state(self, endpoint: Endpoint) -> SafeString:
         """Active or disabled."""
-        return pill(status_styles.TOLD["active" if endpoint.active else "disabled"])
+        return pill(status_styles.DELIVERY_STYLES["active" if endpoint.active else "disabled"])
 
     @admin.display(description="Endpoint", ordering="name")
     def link(self, endpoint: Endpoint) -> SafeString:
@@ -72,6 +72,8 @@ class EndpointAdmin(ReadOnlyAdmin):
         address = reverse("admin:jobs_delivery_changelist")
         there = {"waiting": endpoint.waits, "dead": endpoint.died}  # type: ignore[attr-defined]
         links = [
-            (address, status, endpoint.pk, pill(status_styles.TOLD[status])) for status, some in there.items() if some
+            (address, status, endpoint.pk, pill(status_styles.DELIVERY_STYLES[status]))
+            for status, some in there.items()
+            if some
         ]
         return format_html_join(" ", '<a href="{}?status={}&amp;endpoint={}">{}</a>', links) or DASH

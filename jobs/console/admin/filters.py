@@ -28,7 +28,7 @@ class Status(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Each status, and all."""
-        return [("all", "All"), *((status, status_styles.STYLES[status].word) for status in JobStatus)]
+        return [("all", "All"), *((status, status_styles.STYLES[status].label) for status in JobStatus)]
 
     def choices(self, changelist: Any) -> Iterator[_ListFilterChoices]:
         """The default says what it is."""
@@ -132,7 +132,7 @@ class Sign(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """The three states."""
-        return [(code, status_styles.STYLES[code].word) for code in ("alive", "silent", "gone")]
+        return [(code, status_styles.STYLES[code].label) for code in ("alive", "silent", "gone")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Narrow to the state as it is now."""

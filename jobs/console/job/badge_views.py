@@ -1,4 +1,4 @@
-"""The page that asks before the links of a job's badge are renewed, and the renewal."""
+"""Renewal of a job's badge links: the confirmation page and the act."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from jobs import operations
-from jobs.console.base import back_url, forbidden_page, not_found_page, render_page, visible_jobs
+from jobs.console.base import back_url, forbidden_page, not_found_page, not_visible, render_page, visible_jobs
 from jobs.console.forms import ReasonForm
 from jobs.models import Job
 from jobs.rules.errors import Refused
 
-NEEDED = "To renew the links of a badge an account needs jobs.view_job and jobs.share_job (role operator)."
-CHANGED = "Somebody has renewed the links since you looked. Look again and confirm."
+NEEDED = "To renew badge links, an account needs the permissions jobs.view_job and jobs.share_job (role operator)."
+CHANGED = "The links were renewed after you opened this page. Check and confirm again."
 
 
 def renew_badge(request: HttpRequest, site: AdminSite, job_id: str) -> HttpResponse:
-    """Ask, and on a confirmed form end the links that were given out."""
+    """Show the confirmation page; on a confirmed form revoke the current links."""
     jobs = visible_jobs(request)
     if jobs is None or not request.user.has_perm("jobs.share_job"):
         return forbidden_page(request, site, NEEDED)
     job = jobs.filter(pk=int(job_id)).first()
     if job is None:
-        return not_found_page(request, site, f"There is no job {job_id} in your sight. It may have been pruned.")
+        return not_found_page(request, site, not_visible("Job", job_id))
     form = ReasonForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         if request.POST.get("series") == str(job.badge_series):

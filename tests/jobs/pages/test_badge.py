@@ -232,7 +232,7 @@ def test_a_lead_renews_the_links_and_the_old_ones_end(browser: Any) -> None:
     old = link(job)
     look(old)
     place = page.links()["Renew the links…"]
-    assert "The links that were given out stop working" in lead.open(place).text
+    assert "The current links stop working" in lead.open(place).text
     told = lead.confirm(place, reason="it leaked")
     assert told.messages == [f"{job.name}: The badge has new links; those before show nothing."]
     look(old, status=404)
@@ -245,7 +245,7 @@ def test_links_that_somebody_has_renewed_meanwhile_stay(browser: Any) -> None:
     asked = lead.open(renewal(job))
     operations.renew_badge(job, actor=None)
     told = lead.confirm(renewal(job), page=asked)
-    assert "Somebody has renewed the links since you looked." in told.messages[0]
+    assert "The links were renewed after you opened this page." in told.messages[0]
     assert Job.objects.get(pk=job.pk).badge_series == int(asked.hidden()["series"]) + 1
 
 
