@@ -20,10 +20,10 @@ _numbers = count(1)
 
 
 class Browser:
-    """Somebody who is signed in to the admin."""
+    """A client that is signed in to the console."""
 
     def __init__(self, role: str, *, projects: Sequence[str] = ()) -> None:
-        self.account = User.objects.create(username=f"{role or 'nobody'}-{next(_numbers)}", is_staff=True)
+        self.account = User.objects.create(username=f"{role or 'none'}-{next(_numbers)}", is_staff=True)
         if role:
             self.account.groups.add(Group.objects.get(name=role))
         Membership.objects.bulk_create([Membership(user=self.account, project=project) for project in projects])
@@ -52,5 +52,5 @@ def browser(db: None) -> Callable[..., Browser]:
 
 @pytest.fixture
 def lead(db: None) -> Browser:
-    """Somebody who may do everything with every project."""
+    """A client with every permission for every project."""
     return Browser("lead")

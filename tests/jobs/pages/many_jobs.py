@@ -10,7 +10,7 @@ PHASE = ("code", "status", "position", "stage", "threshold", "trigger", "on_shor
 
 
 def make_crowd(number: int) -> None:
-    """That many pending jobs of one phase, crowd-0 and so on, without their events."""
+    """Create pending jobs with one phase, named crowd-0 and so on, without events."""
     model = make_job(name="crowd-0", items=1)
     phase = phase_of(model)
     given = {name: getattr(model, name) for name in JOB}

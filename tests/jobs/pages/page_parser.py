@@ -1,4 +1,4 @@
-"""Reading a page as a person does: its text, its links, its buttons."""
+"""Parser of rendered pages: text, links and buttons."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ UNSEEN = {"script", "style", "template", "noscript", "head"}
 
 
 class Node:
-    """One element."""
+    """One element of a page."""
 
     def __init__(self, tag: str, attributes: dict[str, str], parent: Node | None) -> None:
         self.tag, self.attributes, self.parent = tag, attributes, parent
         self.children: list[Node | str] = []
 
     def walk(self) -> Iterator[Node]:
-        """This element and all within."""
+        """Yield this element and all elements inside it."""
         yield self
         for child in self.children:
             if isinstance(child, Node):
@@ -29,7 +29,7 @@ class Node:
         return [node for node in self.walk() if (not tag or node.tag == tag) and node.is_like(wanted)]
 
     def is_like(self, wanted: dict[str, str]) -> bool:
-        """Does it have these attributes?"""
+        """Return whether the element has these attributes."""
         classes = self.attributes.get("class", "").split()
         return all(
             value in classes if name == "cls" else self.attributes.get(name.replace("_", "-")) == value
@@ -38,7 +38,7 @@ class Node:
 
     @property
     def text(self) -> str:
-        """What is written in it, with single spaces."""
+        """Visible text, with single spaces."""
         return " ".join("".join(self._texts()).split())
 
     def _texts(self) -> Iterator[str]:
@@ -55,25 +55,25 @@ class Node:
 
 
 class Builder(HTMLParser):
-    """Makes the tree."""
+    """Parser that builds the tree of elements."""
 
     def __init__(self) -> None:
         super().__init__()
         self.root = self.place = Node("", {}, None)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Go in."""
+        """Add an element and enter it."""
         node = Node(tag, {name: value or "" for name, value in attrs}, self.place)
         self.place.children.append(node)
         if tag not in VOID:
             self.place = node
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """An element without content."""
+        """Add an element without content."""
         self.place.children.append(Node(tag, {name: value or "" for name, value in attrs}, self.place))
 
     def handle_endtag(self, tag: str) -> None:
-        """Go out of the nearest open element of this tag."""
+        """Leave the nearest open element with this tag."""
         node: Node | None = self.place
         while node is not None and node.tag != tag:
             node = node.parent
@@ -81,12 +81,12 @@ class Builder(HTMLParser):
             self.place = node.parent
 
     def handle_data(self, data: str) -> None:
-        """Text."""
+        """Add text."""
         self.place.children.append(data)
 
 
 class Page:
-    """What a browser shows."""
+    """A rendered page."""
 
     def __init__(self, response: Any) -> None:
         self.response = response
@@ -97,7 +97,7 @@ class Page:
 
     @property
     def text(self) -> str:
-        """Everything that is written on it."""
+        """Visible text of the page."""
         return self.root.text
 
     def section(self, name: str) -> str:

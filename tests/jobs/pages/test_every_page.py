@@ -28,18 +28,18 @@ def world(db: None) -> World:
 
 
 def everything(lead: Any) -> Any:
-    """Somebody who may open every page, also those of accounts and groups."""
+    """Return a client with every permission, including accounts and groups."""
     lead.account.user_permissions.set(Permission.objects.all())
     return lead
 
 
 def answer(client: Any, address: str) -> Any:
-    """What a browser gets, redirects followed."""
+    """Load an address and follow redirects."""
     return client.get(address, follow=True)
 
 
 def faults(response: Any) -> list[str]:
-    """What would not hold under the content policy, or was written by a worker as more than text."""
+    """Return violations of the content policy, and markup from worker texts."""
     if not response.headers["Content-Type"].startswith("text/html"):
         return []
     page = Page(response)
