@@ -1,4 +1,4 @@
-"""What an operator sees while workers work and servers come and go."""
+"""Live pages while workers report and servers restart."""
 
 from __future__ import annotations
 
@@ -119,10 +119,10 @@ def test_a_ticked_item_is_retried_and_a_tick_holds_its_list_still(page: Page) ->
     job = make_job(name="ticks", items=6, done=1, failed=2)
     page.goto(f"/admin/jobs/job/{job.pk}/?status=failed")
     expect_mode(page, "Live")
-    page.get_by_label("Tick k1").check()
+    page.get_by_label("Select k1").check()
     settle(phase_of(job), ["failed"], start=3)
     expect(page.get_by_role("button", name="press r")).to_be_visible()
-    expect(page.get_by_label("Tick k1")).to_be_checked()
+    expect(page.get_by_label("Select k1")).to_be_checked()
     page.get_by_role("button", name="Retry selected…").click()
     page.get_by_role("button", name="Retry 1 item").click()
     expect(page.get_by_text("ticks: 1 retried.")).to_be_visible()
