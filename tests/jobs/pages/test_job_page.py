@@ -69,7 +69,7 @@ def test_where_nobody_is_needed_the_causes_are_folded(lead: Any) -> None:
     job = make_job(items=5, done=1)
     take(phase_of(job), 1)
     page = lead.open(address(job))
-    assert page.section("acts").startswith("What can be done It is running and needs nobody. Why it is not finished")
+    assert page.section("acts").startswith("What can be done It is running and needs no action. Why it is not finished")
     assert "open" not in page.root.find("details", id="diagnosis")[0].attributes
 
 
@@ -94,7 +94,9 @@ def test_buttons_carry_figures_and_say_what_they_would_do(lead: Any) -> None:
     section = lead.open(address(job)).section("acts")
     assert "Retry 3 failed… → 3 items pending again. It completes with 64 more successes." in section
     assert "Release 2 leases… → 2 items claimable again." in section
-    assert "Force-complete… → Sends items.completed (partial, 44 of 120), then job.completed; no way back." in section
+    assert (
+        "Force-complete… → Sends items.completed (partial, 44 of 120), then job.completed; cannot be undone." in section
+    )
     assert "Change threshold… items: 36 % is met now" in section
 
 
@@ -119,9 +121,9 @@ def test_what_is_not_permitted_or_not_possible_is_off_with_the_reason(browser: A
     found = {node.text: node.attributes["title"] for node in page.root.find("span", cls="off")}
     assert off <= set(found)
     assert found["Release leases…"] == (
-        "Needs the permission “Can release items from their workers”. A lead can give it to your account."
+        "Needs the permission “Can release items from their workers”. Ask an administrator for a role that has it."
         if role == "viewer"
-        else "Nobody holds an item."
+        else "No worker holds an item."
     )
     if role == "lead":
         assert set(found) == off
