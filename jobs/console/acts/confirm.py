@@ -108,7 +108,7 @@ def _act(asked: ConfirmationRequest, shown: SignedSelection) -> HttpResponse:
         act = execute(
             asked.order(asked.scope_of(job), form.cleaned_data),
             job.pk,
-            seen=seen if every_change_counts else ExpectedState(seen.states),
+            expected=seen if every_change_counts else ExpectedState(seen.states),
             actor=asked.user,
         )
     except StateChanged:
