@@ -27,7 +27,7 @@ def argument_field(act: Operation, name: str, phases: Sequence[Phase]) -> forms.
     """Return the form field of one argument of an act, from the argument's type and bounds."""
     if name == "phase":
         return forms.ChoiceField(choices=[(phase.code, phase.label) for phase in phases])
-    info = next(field for field in msgspec.inspect.type_info(act.Arguments).fields if field.name == name)
+    info = next(field for field in act.fields if field.name == name)
     label = LABELS.get(name, name.replace("_", " ").capitalize())
     match info.type:
         case msgspec.inspect.IntType(ge=least, le=most):

@@ -135,9 +135,16 @@ class Operation(ABC):
         return f"jobs.{self.codename}"
 
     @property
+    def fields(self) -> tuple[msgspec.inspect.Field, ...]:
+        """The arguments with their types and bounds, for forms and the command line."""
+        info = msgspec.inspect.type_info(self.Arguments)
+        assert isinstance(info, msgspec.inspect.StructType)
+        return info.fields
+
+    @property
     def required(self) -> tuple[str, ...]:
-        """The arguments that every call gives."""
-        return tuple(field.encode_name for field in msgspec.structs.fields(self.Arguments) if field.required)
+        """The names of the arguments that every call gives."""
+        return tuple(each.name for each in self.fields if each.required)
 
     # --- execution -----------------------------------------------------------------------------------
 

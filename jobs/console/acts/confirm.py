@@ -126,4 +126,5 @@ def _act(asked: ConfirmationRequest, shown: SignedSelection) -> HttpResponse:
 def outcome(spec: Operation, act: Act) -> str:
     """Say what was done and what was refused: `12 retried, 1 refused: is processing …`."""
     refused = Counter(refusal.detail.rstrip(".") for refusal in act.refused)
-    return f"{spec.outcome_text(act)}{''.join(f', {format_number(count)} refused: {why}' for why, count in refused.items())}."
+    refusals = "".join(f", {format_number(count)} refused: {why}" for why, count in refused.items())
+    return f"{spec.outcome_text(act)}{refusals}."

@@ -29,9 +29,9 @@ from jobs.console.forms import ActForm
 from jobs.console.job_rows import Row, rows_of
 from jobs.models import BulkAct, Job
 from jobs.operations import bulk
-from jobs.operations.base import Confirmation
+from jobs.operations.base import Confirmation, Lines
 from jobs.operations.bulk import TargetSelection, expected_state
-from jobs.operations.confirmation_text import Lines, confirmation
+from jobs.operations.confirmation_text import confirmation
 from jobs.operations.estimate import ActEstimate, estimates, snapshots_of
 from jobs.rules.errors import NotPermitted
 from jobs.rules.formatting import format_number, pluralize

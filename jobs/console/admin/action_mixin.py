@@ -52,7 +52,7 @@ class ActsOnRows:
 
 def in_words(request: HttpRequest, shown: ChangeList) -> str:
     """The filters of a list as a sentence: `jobs: status Failed, kind OCR documents, matching “matter”`."""
-    parts = [f"{spec.label} {said}" for spec in shown.filter_specs if (said := _said(spec, shown))]
+    parts = [f"{spec.title} {said}" for spec in shown.filter_specs if (said := _said(spec, shown))]
     if shown.query:
         parts.append(f"matching “{shown.query}”")
     name = str(shown.opts.verbose_name_plural)

@@ -1,4 +1,4 @@
-"""What the page that asks says of many jobs is what is done to them."""
+"""The estimate of a bulk act on the confirmation page equals its effect."""
 
 from __future__ import annotations
 

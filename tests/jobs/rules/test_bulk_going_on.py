@@ -1,4 +1,4 @@
-"""A bulk act goes on in portions, through restarts and until somebody stops it, at a cost that does not grow."""
+"""The runner of bulk acts: it continues in portions, through restarts, until it is stopped, at a constant cost."""
 
 from __future__ import annotations
 
