@@ -1,7 +1,8 @@
-"""Events that come in, by REST or from the broker: the same handlers, into the verbs of workers.
+"""Inbound events, over REST or from the broker.
 
-`take` applies one, all or nothing, and remembers its id in the transaction of its effect. `bury` keeps one that
-was refused as a dead letter, `replay` takes it again.
+`ingest_event` applies an event in one transaction and stores its id with the effect. `store_dead_letter` keeps a
+refused event as a dead letter; `replay` applies a dead letter again. The handlers of each type belong to the
+pipelines (`Kind.inbound`).
 """
 
 from jobs.inbox.dead_letters import replay, store_dead_letter

@@ -1,4 +1,4 @@
-"""A message of the broker, from its bytes to its effect or to a dead letter."""
+"""Messages from the broker: decoded, then applied as events or stored as dead letters."""
 
 from __future__ import annotations
 
@@ -20,25 +20,27 @@ MOST_BYTES = 1_048_576
 
 
 def receive(body: bytes, *, type: str) -> None:
-    """Take a message, or bury it with the reason. `type` is its routing key. Only faults of our own are raised.
+    """Apply a message, or store it as a dead letter with the reason. `type` is its routing key.
 
     The body is an event `{"type", "data"}`, with or without the other fields of an outward event, or its data alone.
+    Only errors of the site itself are raised.
     """
     message: dict[str, Any] | bytes = body
     routing_key = strict_json.storable(type)
     try:
         message = read(body, type=routing_key)
-        taken = ingest_event(message, source=SOURCE, by=BROKER)
+        ingested = ingest_event(message, source=SOURCE, by=BROKER)
     except (Refused, strict_json.Malformed) as refusal:
         reason = f"The body {refusal}." if isinstance(refusal, strict_json.Malformed) else str(refusal)
         letter = store_dead_letter(message, reason=reason, source=SOURCE, type=routing_key)
-        log.warning("message_buried", type=routing_key, letter=letter.pk, reason=reason)
+        log.warning("message_dead_lettered", type=routing_key, letter=letter.pk, reason=reason)
     else:
-        log.info("message_taken", type=routing_key, job=taken.job.name, applied=taken.applied, reason=taken.reason)
+        outcome = {"applied": ingested.applied, "reason": ingested.reason}
+        log.info("message_ingested", type=routing_key, job=ingested.job.name, **outcome)
 
 
 def give_up(body: bytes, *, type: str, reason: str) -> None:
-    """Bury a message that the broker gave up on."""
+    """Store a message that the broker gave up on as a dead letter."""
     message: dict[str, Any] | bytes = body
     routing_key = strict_json.storable(type)
     try:
@@ -46,11 +48,11 @@ def give_up(body: bytes, *, type: str, reason: str) -> None:
     except (Refused, strict_json.Malformed) as refusal:
         reason = f"{reason} {refusal}"
     letter = store_dead_letter(message, reason=reason, source=SOURCE, type=routing_key)
-    log.warning("message_buried", type=routing_key, letter=letter.pk, reason=reason)
+    log.warning("message_dead_lettered", type=routing_key, letter=letter.pk, reason=reason)
 
 
 def read(body: bytes, *, type: str) -> dict[str, Any]:
-    """The event that these bytes say; Malformed or BadInput where they say none."""
+    """Decode the event in these bytes; Malformed if they are not valid JSON."""
     if len(body) > MOST_BYTES:
         raise strict_json.Malformed("is larger than 1 MiB")
     found = strict_json.parsed(body)

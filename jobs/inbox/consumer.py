@@ -1,7 +1,7 @@
-"""Reading from RabbitMQ: acknowledged after the commit, again after every break.
+"""The consumer of RabbitMQ: acknowledges a message after the commit, and reconnects after every interruption.
 
-Several consumers may read one queue. A message that one of them does not acknowledge, because it died or because the
-database is away, is given to another; one that was given out too often ends among the dead letters.
+Several consumers may read one queue. A message that is not acknowledged, because a consumer died or the database is
+unavailable, is delivered to another consumer. After too many deliveries it becomes a dead letter.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ LOOK_UP_SECONDS = 0.5
 FAULT_SECONDS = 1.0
 Settle = Callable[[Any, Any, Any, bytes], None]
 AWAY = (OperationalError, InterfaceError)
-# How long a message is held while the database does not take it; then it goes back to its queue.
+# Pauses before a message is tried again while the database is unavailable; after them it returns to its queue.
 RETRY_AFTER = (0.5, 1.0, 2.0, 4.0)
 GIVEN_UP = {
-    "delivery_limit": f"It was delivered {DELIVERY_LIMIT} times without being taken.",
+    "delivery_limit": f"It was delivered {DELIVERY_LIMIT} times without being acknowledged.",
     "maxlen": "Its queue was full.",
     "expired": "It waited too long.",
 }
 
 
 class Unavailable(Exception):
-    """The database does not take a message that is in order."""
+    """The database is unavailable, so a valid message cannot be stored."""
 
 
 FAILURES = (AMQPError, OSError, Unavailable)
@@ -49,7 +49,7 @@ FAILURES = (AMQPError, OSError, Unavailable)
 
 @dataclass(slots=True)
 class Consumer:
-    """Reads the queue of this site, and that of its dead letters, until `stop` is set."""
+    """Consumer of the site's queue and of the queue of its dead letters, until `stop` is set."""
 
     url: str
     stop: Event
@@ -58,20 +58,20 @@ class Consumer:
     prefetch: int = PREFETCH
 
     def run(self, *, interval: float) -> None:
-        """Read. After a break, and while the database is away, begin again every `interval` seconds."""
+        """Consume messages; after an interruption, try again every `interval` seconds."""
         while not self.stop.is_set():
             try:
                 with self._channel() as channel:
                     self._listen(channel)
             except Unavailable:
                 log.error("database_unavailable", queue=self.queue)
-                self._wait_for_the_database(interval=interval)
+                self._wait_for_database(interval=interval)
             except (AMQPError, OSError) as error:
                 log.warning("broker_unavailable", queue=self.queue, error=repr(error))
                 self.stop.wait(interval)
 
     def drain(self) -> int:
-        """Take what waits now; how many messages. one of FAILURES where that does not work."""
+        """Consume the waiting messages; return their number. Raise one of FAILURES if that is impossible."""
         with self._channel() as channel:
             return sum(self._empty(channel, queue, settle) for queue, settle in self._queues())
 
@@ -99,14 +99,14 @@ class Consumer:
             channel.connection.process_data_events(time_limit=LOOK_UP_SECONDS)
 
     def _empty(self, channel: Any, queue: str, settle: Settle) -> int:
-        taken = 0
+        consumed = 0
         while not self.stop.is_set():
             method, properties, body = channel.basic_get(queue)
             if method is None:
                 break
             settle(channel, method, properties, body)
-            taken += 1
-        return taken
+            consumed += 1
+        return consumed
 
     # --- one message -----------------------------------------------------------------------------
 
@@ -115,16 +115,16 @@ class Consumer:
 
     def _settle_dead(self, channel: Any, method: Any, properties: Any, body: bytes) -> None:
         death = _death(properties)
-        reason = GIVEN_UP.get(death.get("reason", ""), "The broker gave it up.")
+        reason = GIVEN_UP.get(death.get("reason", ""), "The broker rejected it.")
         routing_key = next(iter(death.get("routing-keys", [])), "")
         self._commit(channel, method, lambda: give_up(body, type=routing_key, reason=reason))
 
     def _commit(self, channel: Any, method: Any, work: Callable[[], None]) -> None:
-        """Do what a message asks for and acknowledge it; one that a fault of our own stops goes back to its queue."""
+        """Process a message and acknowledge it; after an internal error it returns to its queue."""
         if self.stop.is_set():
             return
         try:
-            self._hold(channel, work)
+            self._process(channel, work)
         except Unavailable:
             raise
         except Exception:
@@ -134,8 +134,8 @@ class Consumer:
         else:
             channel.basic_ack(method.delivery_tag)
 
-    def _hold(self, channel: Any, work: Callable[[], None]) -> None:
-        """Do it, and again for a while where the database is away."""
+    def _process(self, channel: Any, work: Callable[[], None]) -> None:
+        """Process a message, with a few retries while the database is unavailable."""
         for seconds in (*RETRY_AFTER, None):
             try:
                 return work()
@@ -147,12 +147,12 @@ class Consumer:
         return None
 
     def _pause(self, channel: Any, seconds: float) -> None:
-        """Wait, while the broker's heartbeats are answered, at most until somebody wants this to stop."""
+        """Wait while answering the broker's heartbeats, at most until `stop` is set."""
         until = monotonic() + seconds
         while (left := until - monotonic()) > 0 and not self.stop.is_set():
             channel.connection.sleep(min(left, LOOK_UP_SECONDS))
 
-    def _wait_for_the_database(self, *, interval: float) -> None:
+    def _wait_for_database(self, *, interval: float) -> None:
         while not self.stop.wait(interval):
             close_old_connections()
             try:
@@ -171,7 +171,7 @@ def _parameters(url: str) -> pika.URLParameters:
 
 
 def _close(connection: Any) -> None:
-    """What is not acknowledged goes back to its queue, whether or not the broker still answers."""
+    """Close the connection; unacknowledged messages return to their queue, whether or not the broker responds."""
     try:
         connection.close()
     except (AMQPError, OSError):
@@ -179,6 +179,6 @@ def _close(connection: Any) -> None:
 
 
 def _death(properties: Any) -> dict[str, Any]:
-    """Where and why the broker gave a message up the last time."""
+    """Return the latest entry of the `x-death` header: the queue and the reason of the dead letter."""
     deaths = (properties.headers or {}).get("x-death") or [{}]
     return dict(deaths[0])

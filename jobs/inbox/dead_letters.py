@@ -1,4 +1,4 @@
-"""Dead letters: messages that were refused, with the reason, until somebody replays them."""
+"""Dead letters: refused messages with the reason, kept until an operator replays them."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ PERMISSION = "jobs.replay_event"
 
 
 def store_dead_letter(message: dict[str, Any] | bytes, *, reason: str, source: str, type: str = "") -> InboxMessage:
-    """Keep a refused message, or the bytes of one that is no JSON, as a dead letter; `type` where it names none.
+    """Store a refused message, or the bytes of one that is not JSON, as a dead letter.
 
-    The same message of the same source again is the same letter, so that one that comes twice is seen once.
+    `type` is used where the message has none. A repeated message of the same source is stored once.
     """
     if isinstance(message, bytes):
         payload, fingerprint = {"raw": _text(message)}, hashlib.sha256(message).hexdigest()
@@ -48,9 +48,10 @@ def store_dead_letter(message: dict[str, Any] | bytes, *, reason: str, source: s
 
 
 def replay(letter: InboxMessage, *, actor: User | None) -> Ingested:
-    """Take a dead letter again, as it came. It stays dead, with the new reason, where it is refused again.
+    """Apply a dead letter again, unchanged. It stays dead, with the new reason, if it is refused again.
 
-    It needs the permission to replay (the system, no actor, needs none); what the account may not see is refused.
+    It needs the permission to replay; the system (None) needs none. NotFound for a letter that is not visible to
+    the account.
     """
     if actor is not None and not actor.has_perm(PERMISSION):
         raise NotPermitted(f"Replay needs the permission {PERMISSION}.")
@@ -70,20 +71,20 @@ def _locked(letter: InboxMessage, actor: User | None) -> InboxMessage:
         letters = letters.visible_to(actor)
     found = letters.select_for_update(of=("self",)).filter(pk=letter.pk).first()
     if found is None:
-        raise NotFound("There is no such letter any more.")
+        raise NotFound("The dead letter no longer exists.")
     if found.status != InboxStatus.DEAD:
-        raise WrongState("The letter is replayed; replay is possible while it is dead.")
+        raise WrongState("The dead letter has been replayed already.")
     return found
 
 
 def _replay(letter: InboxMessage, *, actor: User | None) -> Ingested:
-    taken = ingest_event(letter.payload, source=letter.source, by=Actor(account=actor))
+    ingested = ingest_event(letter.payload, source=letter.source, by=Actor(account=actor))
     InboxMessage.objects.filter(pk=letter.pk).update(status=InboxStatus.REPLAYED)
-    outcome = "applied" if taken.applied else taken.reason
-    log_act(letter, f"replay: {outcome} to job {taken.job.name}.", account=actor)
-    return taken
+    outcome = "applied" if ingested.applied else ingested.reason
+    log_act(letter, f"replay: {outcome} to job {ingested.job.name}.", account=actor)
+    return ingested
 
 
 def _text(raw: bytes) -> str:
-    """As much of it as a person wants to see, in a form that every database can keep."""
+    """Decode the beginning of the bytes for display, without characters that a database refuses."""
     return raw[:RAW_LENGTH].decode(errors="replace").replace("\0", "\ufffd")

@@ -18,7 +18,7 @@ from jobs.rules.pipelines import Kind
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """Whether an event changed anything; if not, why. `phases` are the codes of those that it is about."""
+    """The result of an event: applied, or the reason why not. `phases` are the codes of its phases."""
 
     applied: bool
     reason: Unapplied | None
@@ -27,10 +27,10 @@ class Ingested:
 
 
 def ingest_event(message: dict[str, Any], *, source: str, by: Actor) -> Ingested:
-    """Apply one event `{"type", "data"}` to its job, which it creates where there is none of that name.
+    """Apply one event `{"type", "data"}` to its job, which is created if there is none of that name.
 
-    The same event_id from the same source changes nothing. Whatever is wrong is raised as one of the refusals of
-    `jobs.rules.errors`, BadInput with the fields where the event breaks its contract, and nothing is stored.
+    A repeated event_id from the same source changes nothing. A refused event raises one of `jobs.rules.errors`,
+    such as BadInput with the fields that break its contract, and nothing is stored.
     """
     event = parse_event(message)
     kind, handler = _accepting(event)
@@ -70,7 +70,7 @@ def _is_same(known: InboxMessage, event: Inbound, *, job: Job) -> bool:
 
 
 def _remember(change: Change, event: Inbound, effect: Effect, *, source: str) -> None:
-    """Keep the id, in the transaction of the effect; the constraint stands behind two jobs at the same moment."""
+    """Store the id in the transaction of the effect. The unique constraint decides between two jobs at once."""
     if event.event_id is None or not effect.kept:
         return
     phase: Phase = effect.phases[0]

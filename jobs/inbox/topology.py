@@ -1,6 +1,6 @@
-"""The queues of the broker: one for each consuming service, so that two services never take from each other.
+"""Queues of the broker: one for each consuming service, and one for its dead letters.
 
-Whatever a queue gives up on (delivered too often, or rejected) goes to the queue of its dead letters.
+A message that was delivered too often, or rejected, goes to the queue of the dead letters.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ QUORUM = {"x-queue-type": "quorum"}
 
 
 def dead_queue(queue: str) -> str:
-    """The name of the queue that takes the dead letters of another one."""
+    """Return the name of the queue for the dead letters of another queue."""
     return f"{queue}.dead"
 
 
 def dead_exchange(exchange: str) -> str:
-    """The name of the exchange through which dead letters go."""
+    """Return the name of the exchange for dead letters."""
     return f"{exchange}.dead"
 
 
 def declare_consumer(channel: Any, queue: str, types: Iterable[str], *, exchange: str = EXCHANGE) -> None:
-    """Make the exchange, a durable quorum queue bound to these types of events, and the queue of its dead letters.
+    """Declare the exchange, a durable quorum queue bound to these types of events, and the queue of its dead letters.
 
     `types` are routing keys of a topic exchange: `*` stands for one word, `#` for any number of words. `channel` is
-    a blocking channel of pika. What is there already is left as it is; other arguments than before are an error.
+    a blocking channel of pika. Existing queues stay as they are; other arguments than before are an error.
     """
     dead_letters = dead_exchange(exchange)
     channel.exchange_declare(exchange, "topic", durable=True)
@@ -42,7 +42,7 @@ def declare_consumer(channel: Any, queue: str, types: Iterable[str], *, exchange
 
 
 def _arguments(queue: str, *, dead_letters: str) -> dict[str, Any]:
-    """At-least-once dead-lettering needs the overflow to be told to the publisher."""
+    """Return the arguments of the queue. At-least-once dead-lettering requires `reject-publish` on overflow."""
     return {
         **QUORUM,
         "x-delivery-limit": DELIVERY_LIMIT,

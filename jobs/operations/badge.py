@@ -1,4 +1,4 @@
-"""The act that ends the links of a job's badge."""
+"""Renewal of the links to a job's badge."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 def renew_badge(job: Job, *, actor: By, reason: str = "", revision: int | None = None) -> Act:
-    """Begin a new series of links: those that were given out before show nothing any more."""
+    """Start a new series of links; the earlier ones show nothing any more."""
     with acting(job, "share", actor=actor, reason=reason, revision=revision) as change:
         change.job.badge_series += 1
-        detail = "The badge has new links; those before show nothing."
+        detail = "The badge has new links; the earlier ones show nothing."
         audit(change, "share", detail)
         return Act(1, change.job, detail)

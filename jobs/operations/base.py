@@ -22,13 +22,13 @@ from jobs.rules.statuses import ItemStatus, JobStatus
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-    from jobs.operations.confirmation_text import Lines
     from jobs.operations.estimate import EstimateQuery
     from jobs.operations.snapshot import JobSnapshot
 
-    # An account; or an actor with a name of its own; or None for the system, which needs no permission.
+    # An account, an actor with a name of its own, or None for the system, which needs no permission.
     By = User | Actor | None
 
+Lines = list[tuple[str, list[str]]]
 UNFINISHED = (JobStatus.PENDING, JobStatus.PROCESSING, JobStatus.PAUSED)
 NOT_CANCELLED = (*UNFINISHED, JobStatus.FAILED, JobStatus.COMPLETED)
 
@@ -43,7 +43,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """The result of an act: how much it changed, what it refused, and a sentence for the operator."""
+    """The result of an act: how much it changed, the rows that it refused, and a sentence for the operator."""
 
     changed: int
     job: Job
@@ -62,9 +62,9 @@ class ButtonText:
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """The body of a confirmation page: lines of (what, sentences), and how much would change.
+    """The body of a confirmation page: lines of (heading, sentences), and how much would change.
 
-    `why_not` says why nothing would; it is empty where the act is possible.
+    `why_not` says why the act is impossible; it is empty where it is possible.
     """
 
     lines: Lines
@@ -137,24 +137,32 @@ class Operation(ABC):
         return f"jobs.{self.codename}"
 
     @property
-    def required(self) -> tuple[str, ...]:
-        """The arguments that every call gives."""
-        return tuple(field.encode_name for field in msgspec.structs.fields(self.Arguments) if field.required)
+    def fields(self) -> tuple[msgspec.inspect.Field, ...]:
+        """The arguments with their types and bounds, for forms and the command line."""
+        info = msgspec.inspect.type_info(self.Arguments)
+        assert isinstance(info, msgspec.inspect.StructType)
+        return info.fields
 
-    # --- doing it ------------------------------------------------------------------------------------
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The names of the arguments that every call gives."""
+        return tuple(each.name for each in self.fields if each.required)
+
+    # --- execution -----------------------------------------------------------------------------------
 
     def __call__(self, job: Job, *, actor: By, reason: str = "", revision: int | None = None, **arguments: Any) -> Act:
-        """Check permission, arguments and state, then change the job; one transaction, all or nothing.
+        """Check permission, arguments and state, then change the job in one transaction.
 
-        NotPermitted, NotFound, BadInput, WrongState; with a `revision`, Conflict where the job has changed since.
+        Raise NotPermitted, NotFound, BadInput or WrongState. With a `revision`, raise Conflict if the job has
+        changed since.
         """
         required = self.reason_required
         with acting(job, self.verb, actor=actor, reason=reason, revision=revision, reason_required=required) as change:
-            given = self.parse(arguments)
-            if unchanged := self.unchanged(change, given):
+            parsed = self.parse(arguments)
+            if unchanged := self.unchanged(change, parsed):
                 return Act(0, change.job, unchanged)
             require_status(change, self)
-            return self.execute(change, given)
+            return self.execute(change, parsed)
 
     def parse(self, arguments: dict[str, Any]) -> Any:
         """Return the arguments as this act's type; BadInput names the field that does not fit."""
@@ -163,34 +171,35 @@ class Operation(ABC):
         try:
             return msgspec.convert(arguments, self.Arguments, from_attributes=False, strict=True)
         except msgspec.ValidationError as error:
-            text, _, place = str(error).partition(" - at `$.")
-            raise BadInput({place.rstrip("`").partition("[")[0] or "arguments": f"{text}."}) from None
+            sentence, _, path = str(error).partition(" - at `$.")
+            field_name = path.rstrip("`").partition("[")[0]
+            raise BadInput({field_name or "arguments": f"{sentence}."}) from None
 
     def arguments_of(self, scope: Scope) -> dict[str, Any]:
-        """Return those arguments of this act that a scope gives."""
+        """Return the arguments of this act that a scope gives."""
         values = scope.values()
         return {name: values[name] for name in self.Arguments.__struct_fields__ if values.get(name) is not None}
 
     def unchanged(self, change: Change, arguments: Any) -> str:
-        """Say that the job is as wanted already; empty where it is not. The act then changes 0 and is no error."""
+        """Say that the job is in the wanted state already, so that the act changes nothing; else return ""."""
         return ""
 
     @abstractmethod
     def execute(self, change: Change, arguments: Any) -> Act:
         """Change the locked job."""
 
-    # --- showing it ----------------------------------------------------------------------------------
+    # --- presentation --------------------------------------------------------------------------------
 
     def button(self, snapshot: JobSnapshot) -> ButtonText:
-        """Return the button with the numbers of now."""
+        """Return the button with the current numbers."""
         return ButtonText(f"{self.label}…")
 
     @abstractmethod
     def describe(self, snapshot: JobSnapshot, scope: Scope) -> Confirmation:
-        """Say line by line what the act would do now."""
+        """Describe the effect that the act would have now."""
 
     def estimate(self, query: EstimateQuery) -> list[int]:
-        """Count what would change in each of many jobs, in their order, with a constant number of queries."""
+        """Count the changes that the act would make in each job, in their order, in a constant number of queries."""
         return [1] * len(query.snapshots)
 
     def item_refusal(self, snapshot: JobSnapshot, item: Any) -> str:
@@ -198,27 +207,27 @@ class Operation(ABC):
         return ""
 
     def choosable_phases(self, snapshot: JobSnapshot) -> list[Phase]:
-        """Return the phases that the confirmation page lets choose."""
+        """Return the phases that the confirmation page offers for selection."""
         return snapshot.phases
 
-    def result(self, act: Act) -> str:
-        """Say what an act has changed, without what it refused: `12 retried`."""
+    def outcome_text(self, act: Act) -> str:
+        """Say how much was changed, without what was refused: `12 retried`."""
         return act.detail.rstrip(".")
 
     def confirm_label(self, changes: int) -> str:
         """Return the label of the confirming button."""
         return f"{self.label} {pluralize(changes, 'item')}" if self.counts == "item" else f"{self.label} job"
 
-    def bulk_result(self, changed: int, jobs: str) -> str:
-        """Say what a bulk act has changed: `12 items retried in 3 jobs`."""
+    def bulk_outcome_text(self, changed: int, jobs: str) -> str:
+        """Say how much was changed in many jobs: `12 items retried in 3 jobs`."""
         return f"{pluralize(changed, 'item')} {self.past} in {jobs}" if self.counts == "item" else f"{jobs} {self.past}"
 
 
-# --- the parts -----------------------------------------------------------------------------------------
+# --- checks and helpers --------------------------------------------------------------------------------
 
 
 def require_permission(actor: User | None, verb: str, *, permission: str = "") -> None:
-    """Refuse an account without the act's permission. The system, which is no account, needs none."""
+    """Refuse an account without the act's permission. The system (None) needs none."""
     permission = f"jobs.{permission or f'{verb}_job'}"
     if actor is not None and not actor.has_perm(permission):
         raise NotPermitted(f"{verb.replace('_', '-').capitalize()} needs the permission {permission}.")
@@ -267,12 +276,11 @@ def legal_states(act: Operation) -> str:
 def require_status(change: Change, act: Operation) -> None:
     """Refuse unless the job is in a state in which the act is legal; the sentence names both."""
     if change.job.status not in act.states:
-        again = ""
-        if change.job.status == JobStatus.CANCELLED and act.states == NOT_CANCELLED:
-            again = " A restart of a phase opens it again."
-        job = change.job
+        job, hint = change.job, ""
+        if job.status == JobStatus.CANCELLED and act.states == NOT_CANCELLED:
+            hint = " A restart of a phase opens it again."
         raise WrongState(
-            f"Job {job.name} is {job.status}; {act.name} is possible while it is {legal_states(act)}.{again}"
+            f"Job {job.name} is {job.status}; {act.name} is possible while it is {legal_states(act)}.{hint}"
         )
 
 
@@ -281,8 +289,8 @@ def chosen_phases(change: Change, code: str) -> list[Phase]:
     return [change.phase_by_code(code)] if code else change.phases[change.job.pk]
 
 
-def refuse_others(found: Sequence[int], asked: Sequence[int] | None, details: dict[int, str]) -> list[Refusal]:
-    """Return a refusal for each requested id that is not among those found."""
-    fit = set(found)
-    missing = "There is no such item in this job."
-    return [Refusal(pk, details.get(pk, missing)) for pk in dict.fromkeys(asked or ()) if pk not in fit]
+def refusals(requested: Sequence[int], *, accepted: Sequence[int], reasons: dict[int, str]) -> list[Refusal]:
+    """Return a refusal for each requested item that is not accepted, with its reason."""
+    fit = set(accepted)
+    unknown = "There is no such item in this job."
+    return [Refusal(pk, reasons.get(pk, unknown)) for pk in dict.fromkeys(requested) if pk not in fit]

@@ -1,4 +1,4 @@
-"""Buttons of a job: what each act would do with the numbers of now, or why it is disabled."""
+"""Buttons of a job, with the current numbers, or with the reason that disables them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ActButton:
 
     @property
     def possible(self) -> bool:
-        """May it be pressed?"""
+        """Tell whether the button is enabled."""
         return not self.why_not
 
 

@@ -1,4 +1,4 @@
-"""Lines of a confirmation page that the acts share."""
+"""Confirmation pages: their common lines."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from jobs.models import Phase
 from jobs.operations.arguments import Scope
-from jobs.operations.base import Confirmation, Operation
+from jobs.operations.base import Confirmation, Lines, Operation
 from jobs.operations.registry import refusal
 from jobs.operations.snapshot import JobSnapshot
 from jobs.rules import progress
@@ -18,11 +18,10 @@ if TYPE_CHECKING:
     from jobs.models.items import ItemQuerySet
 
 ITEMS_NAMED = 8
-Lines = list[tuple[str, list[str]]]
 
 
 def confirmation(act: Operation, snapshot: JobSnapshot, user: User | AnonymousUser, scope: Scope) -> Confirmation:
-    """Say what an act would do to a job, and why this account cannot do it."""
+    """Return the confirmation of an act on a job, with the reason if this account cannot do it."""
     described = act.describe(snapshot, scope)
     why_not = refusal(act, snapshot.job, user) or described.why_not
     now = ("Now", [_phase_now(phase) for phase in snapshot.chosen(scope.phase)])
@@ -53,15 +52,15 @@ def names_of(items: ItemQuerySet) -> str:
     return ", ".join(named[:ITEMS_NAMED]) + (" …" if len(named) > ITEMS_NAMED else "")
 
 
-def with_others(lines: Lines, others: int, state: str) -> Lines:
-    """Add a line about chosen items that the act refuses."""
-    if others > 0:
-        lines.insert(1, ("Will be refused", [f"{pluralize(others, 'item')}: {state}"]))
+def with_refused(lines: Lines, refused: int, state: str) -> Lines:
+    """Insert a line about selected items that the act refuses, if there are any."""
+    if refused > 0:
+        lines.insert(1, ("Will be refused", [f"{pluralize(refused, 'item')}: {state}"]))
     return lines
 
 
-def revoked(snapshot: JobSnapshot, phases: list[Phase]) -> tuple[str, list[str]]:
-    """Say whose leases the act revokes."""
+def revoked_leases(snapshot: JobSnapshot, phases: list[Phase]) -> tuple[str, list[str]]:
+    """Return the line about the leases that the act revokes."""
     held = sum(phase.processing for phase in phases if not phase.counted)
     holders = ", ".join(snapshot.holders) or "?"
     return "Leases revoked", [f"{pluralize(held, 'held item')} taken from {holders}" if held else "none"]

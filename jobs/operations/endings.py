@@ -11,8 +11,8 @@ from jobs.change.phase_life import Life
 from jobs.models import Phase
 from jobs.models.texts import fit
 from jobs.operations.arguments import ActInput, AnyCode, Scope
-from jobs.operations.base import UNFINISHED, Act, ButtonText, Confirmation, Operation, chosen_phases
-from jobs.operations.confirmation_text import Lines, revoked
+from jobs.operations.base import UNFINISHED, Act, ButtonText, Confirmation, Lines, Operation, chosen_phases
+from jobs.operations.confirmation_text import revoked_leases
 from jobs.operations.registry import register
 from jobs.rules.errors import WrongState
 from jobs.rules.formatting import format_number, pluralize, pluralize_with_verb
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class ForceInput(ActInput, kw_only=True, frozen=True):
-    """Which phase is completed with what it has; every open one where none is given."""
+    """The phase to complete with its current results; every open one where none is given."""
 
     phase: AnyCode = ""
 
@@ -76,16 +76,16 @@ class ForceComplete(Operation):
         return ButtonText("Force-complete…", f"Completes {effect}{more}; cannot be undone")
 
     def describe(self, snapshot: JobSnapshot, scope: Scope) -> Confirmation:
-        """Show the events with their figures, and what is left undone."""
+        """Show the events with their figures, and the items that stay undone."""
         closing = [phase for phase in snapshot.chosen(scope.phase) if not phase.is_completed]
         whole = all(phase in closing for phase in snapshot.unfinished)
-        events = [f"{phase.code}.completed once, {_figures_of_event(phase)}" for phase in closing]
+        events = [f"{phase.code}.completed once, {_event_figures(phase)}" for phase in closing]
         names = ", ".join(phase.label for phase in closing)
         lines: Lines = [
             ("Will complete", [f"{pluralize(len(closing), 'phase')}: {names}"]),
             ("Will be sent", events + (["job.completed, once"] if whole else [])),
             ("Left behind", [_left(phase) for phase in closing]),
-            revoked(snapshot, closing),
+            revoked_leases(snapshot, closing),
             (
                 "Undo",
                 ["Not possible: subscribers will have received the event. Only a restart opens a phase, as a new run."],
@@ -95,11 +95,12 @@ class ForceComplete(Operation):
 
     def estimate(self, query: EstimateQuery) -> list[int]:
         """Count the phases that would complete."""
-        return [sum(not phase.is_completed for phase in f.chosen(query.scope.phase)) for f in query.snapshots]
+        code = query.scope.phase
+        return [sum(not phase.is_completed for phase in each.chosen(code)) for each in query.snapshots]
 
-    def result(self, act: Act) -> str:
+    def outcome_text(self, act: Act) -> str:
         """Say how many phases were completed."""
-        return f"{pluralize(act.changed, 'phase')} force-completed" if act.changed else super().result(act)
+        return f"{pluralize(act.changed, 'phase')} force-completed" if act.changed else super().outcome_text(act)
 
 
 class FailJob(Operation):
@@ -137,7 +138,7 @@ class FailJob(Operation):
             ("Will fail", [f"the job and {pluralize(len(open_phases), 'open phase')}"]),
             ("Will be sent", [f"{phase.code}.failed" for phase in open_phases] + ["job.failed"]),
             ("Left behind", ["What is done stays counted; workers get the answer “closed”."]),
-            revoked(snapshot, open_phases),
+            revoked_leases(snapshot, open_phases),
             ("Undo", ["A restart of a phase opens it again; subscribers will have received the events."]),
         ]
         return Confirmation(lines, 1)
@@ -171,12 +172,12 @@ class Cancel(Operation):
         return ButtonText("Cancel…", "No more claims, reports or events; what is done stays counted")
 
     def describe(self, snapshot: JobSnapshot, scope: Scope) -> Confirmation:
-        """Say what ends and what stays."""
+        """Describe the effects of cancelling."""
         lines: Lines = [
             ("Will be cancelled", [f"the job and {pluralize(len(snapshot.unfinished), 'unfinished phase')}"]),
             ("Will be sent", ["job.cancelled, once; no completed event"]),
             ("Left behind", ["What is done stays counted; late reports get the answer “closed” and count nothing."]),
-            revoked(snapshot, snapshot.unfinished),
+            revoked_leases(snapshot, snapshot.unfinished),
             ("Undo", ["A restart of a phase opens the job again; subscribers will have received the event."]),
         ]
         return Confirmation(lines, 1)
@@ -187,7 +188,7 @@ def _done(phase: Phase) -> str:
     return f"{done} done" if phase.expected is None else f"{done} of {format_number(phase.expected)}"
 
 
-def _figures_of_event(phase: Phase) -> str:
+def _event_figures(phase: Phase) -> str:
     counts = phase.counts
     total = counts.settled if counts.expected is None else counts.expected
     partial = "true" if counts.processed < total else "false"

@@ -1,4 +1,4 @@
-"""Where outward events go: adding an endpoint, trying it, renewing its secret, removing it."""
+"""Acts on endpoints, the receivers of outward events: add, change, test, rotate the secret, disable, remove."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ ROTATION = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """A new endpoint, and the secret of its signatures, which is shown this once (empty for the broker)."""
+    """A new endpoint, and its signing secret, which is shown only once (empty for the broker)."""
 
     endpoint: Endpoint
     secret: str
@@ -58,8 +58,8 @@ def add_endpoint(
 ) -> Added:
     """Deliver outward events to a webhook from now on, or with the url `amqp` to the broker of AMQP_URL.
 
-    `types` are patterns such as `*.completed`; with a `project` only its jobs' events are sent. BadInput names what
-    is wrong, Conflict (`endpoint_exists`) is raised for an address that the project has already.
+    `types` are patterns such as `*.completed`. With a `project`, only the events of its jobs are sent. BadInput
+    names the wrong field; Conflict (`endpoint_exists`) if the project has an endpoint with this address.
     """
     _require(actor, project=names.plain(project))
     name, project = names.clean(name, field="name", most=200), names.clean(project, field="project", most=128)
@@ -68,7 +68,7 @@ def add_endpoint(
         check_url(url)
         secret = _checked(secret) if secret else new_secret()
     elif not settings.AMQP_URL:
-        raise BadInput({"url": "There is no broker: AMQP_URL is not given."})
+        raise BadInput({"url": "AMQP_URL is not set; set it to deliver to a broker."})
     endpoint = Endpoint(
         name=name,
         kind=kind,
@@ -81,17 +81,17 @@ def add_endpoint(
     )
     with _once_per_project():
         endpoint.save(force_insert=True)
-        _log(endpoint, actor, ADDITION, f"Told of {', '.join(endpoint.types)}.")
+        _log(endpoint, actor, ADDITION, f"Events: {', '.join(endpoint.types)}.")
     return Added(endpoint, endpoint.secret)
 
 
 def change_endpoint(
     endpoint: Endpoint, *, url: str, types: Sequence[str], name: str = "", actor: User | None
 ) -> Endpoint:
-    """Give an endpoint another name, other patterns or, where it is a webhook, another address.
+    """Change the name and patterns of an endpoint, and the address of a webhook.
 
-    What waits goes to the new address. BadInput names what is wrong, Conflict (`endpoint_exists`) an address that
-    the project has already.
+    Waiting deliveries go to the new address. BadInput names the wrong field; Conflict (`endpoint_exists`) if the
+    project has another endpoint with this address.
     """
     with transaction.atomic():
         locked = _locked(endpoint, actor)
@@ -101,20 +101,23 @@ def change_endpoint(
         with _once_per_project():
             locked.save(update_fields=["url", "types", "name"])
         end_rest([locked.pk])
-        _log(locked, actor, CHANGE, f"At {url}, told of {', '.join(locked.types)}.")
+        _log(locked, actor, CHANGE, f"Address {url}, events: {', '.join(locked.types)}.")
     return locked
 
 
 def _check_move(endpoint: Endpoint, url: str) -> None:
-    """May this endpoint go to this address?"""
+    """Refuse an address that this endpoint cannot have."""
     if endpoint.kind != EndpointKind.WEBHOOK:
-        raise BadInput({"url": "The address of the broker is the setting AMQP_URL."})
+        raise BadInput({"url": "The address of the broker is set by AMQP_URL."})
     check_url(url)
 
 
 @contextmanager
 def _once_per_project() -> Iterator[None]:
-    """Refuse an address that the project has already. Only the constraint knows: two may ask at the same moment."""
+    """Refuse an address that the project has already.
+
+    The unique constraint decides, because two requests may arrive at the same moment.
+    """
     try:
         with transaction.atomic():
             yield
@@ -123,10 +126,10 @@ def _once_per_project() -> Iterator[None]:
 
 
 def remove_endpoint(endpoint: Endpoint, *, actor: User | None, reason: str = "") -> int:
-    """Remove an endpoint with its deliveries; how many of those still waited.
+    """Remove an endpoint with its deliveries; return the number of waiting ones.
 
-    It is disabled first and its deliveries go in portions, so that no event waits for them. After an interruption
-    it is a disabled endpoint, which can be removed again.
+    It is disabled first, and its deliveries are deleted in portions, so that no event waits for them. After an
+    interruption a disabled endpoint is left, which can be removed again.
     """
     with transaction.atomic():
         locked = _locked(endpoint, actor)
@@ -139,11 +142,11 @@ def remove_endpoint(endpoint: Endpoint, *, actor: User | None, reason: str = "")
 
 
 def rotate_secret(endpoint: Endpoint, *, actor: User | None, keep: timedelta = ROTATION) -> str:
-    """Give a webhook a new secret, which is answered; the one before it signs too for as long as `keep`."""
+    """Give a webhook a new secret and return it. For as long as `keep`, the previous one signs too."""
     with transaction.atomic():
         locked = _locked(endpoint, actor)
         if locked.kind != EndpointKind.WEBHOOK:
-            raise BadInput({"endpoint": "Messages to the broker are not signed."})
+            raise BadInput({"endpoint": "Messages to the broker are not signed; only a webhook has a secret."})
         secret = new_secret()
         Endpoint.objects.filter(pk=locked.pk).update(
             secret=secret, previous_secret=locked.secret, previous_until=timezone.now() + keep
@@ -153,31 +156,31 @@ def rotate_secret(endpoint: Endpoint, *, actor: User | None, keep: timedelta = R
 
 
 def enable_endpoint(endpoint: Endpoint, *, actor: User | None) -> None:
-    """Deliver new events to it again; what died meanwhile waits for a replay."""
+    """Deliver new events to the endpoint again. Deliveries that died in the meantime need a replay."""
     _set_active(endpoint, actor=actor, active=True, reason="")
 
 
 def disable_endpoint(endpoint: Endpoint, *, actor: User | None, reason: str = "") -> None:
-    """Deliver nothing more to it; what waits is dead with the next pass of a deliverer."""
+    """Stop deliveries to the endpoint. The next pass of a deliverer marks its waiting ones as dead."""
     _set_active(endpoint, actor=actor, active=False, reason=reason or "Disabled by an operator.")
 
 
 def try_endpoint(endpoint: Endpoint, *, actor: User | None) -> Outcome:
-    """Send a test message now, which is no event and leaves nothing behind; what became of it."""
+    """Send a test message now and return its outcome. It is not an event and is not stored."""
     _require(actor, project=endpoint.project)
     return try_out(endpoint)
 
 
 def check_types(types: Sequence[str]) -> list[str]:
-    """Patterns over the types of events; BadInput if there are none or one is too long."""
+    """Return the patterns without repetitions; BadInput if there are none, too many, or one is too long."""
     found = list(dict.fromkeys(types))
     if not 0 < len(found) <= MOST_TYPES or not all(0 < len(each.strip()) <= EVENT_TYPE_LENGTH for each in found):
-        raise BadInput({"types": f"One to {MOST_TYPES} patterns of at most {EVENT_TYPE_LENGTH} characters."})
+        raise BadInput({"types": f"Enter 1 to {MOST_TYPES} patterns of at most {EVENT_TYPE_LENGTH} characters each."})
     return found
 
 
 def new_secret() -> str:
-    """A random secret, written as Standard Webhooks writes it."""
+    """Return a random secret in the format of Standard Webhooks."""
     return PREFIX + base64.b64encode(token_bytes(SECRET_BYTES[0])).decode()
 
 
@@ -187,7 +190,9 @@ def _checked(secret: str) -> str:
     except (binascii.Error, ValueError):
         raw = b""
     if len(raw) not in SECRET_BYTES:
-        raise BadInput({"secret": f"{PREFIX} and 24 to 64 bytes in base64, or nothing to have one made."})
+        raise BadInput(
+            {"secret": f"Enter {PREFIX} and 24 to 64 bytes in base64, or leave the secret empty to generate one."}
+        )
     return PREFIX + secret.removeprefix(PREFIX)
 
 
@@ -196,14 +201,14 @@ def _require(actor: User | None, *, project: str) -> None:
     projects = projects_of(actor) if actor else None
     if projects is not None and project not in projects:
         raise NotPermitted(
-            f"The project {project!r} is out of reach."
+            f"Your account has no access to the project {project!r}."
             if project
             else "An endpoint for all projects needs an account that is not limited to projects."
         )
 
 
 def _locked(endpoint: Endpoint, actor: User | None) -> Endpoint:
-    """The endpoint, while no event is written that would go to it; NotFound where it is gone."""
+    """Lock the endpoint, so that no event for it is written meanwhile; NotFound if it no longer exists."""
     require_permission(actor, "manage_endpoints", permission="manage_endpoints")
     locked = Endpoint.objects.select_for_update().filter(pk=endpoint.pk).first()
     if locked is None:

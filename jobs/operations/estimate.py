@@ -1,4 +1,4 @@
-"""Estimates of what an act would do to each of many jobs, in a constant number of queries."""
+"""Estimates of the effect of an act on each of many jobs, in a constant number of queries."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ Items = Mapping[int, tuple[int, ...]]
 
 @dataclass(frozen=True, slots=True)
 class ActEstimate:
-    """What an act would change in one job, counted as the act counts.
+    """The number of changes that an act would make in one job, counted as the act counts.
 
-    `why_not` is empty where the act is possible; its sentence is the same for every job of which it is true.
+    `why_not` is empty where the act is possible; its sentence is the same for every job that it applies to.
     """
 
     snapshot: JobSnapshot
@@ -44,35 +44,36 @@ class ActEstimate:
 
 @dataclass
 class EstimateQuery:
-    """Many jobs, the scope within each, and the chosen items by job (None: all)."""
+    """Many jobs, the scope within each, and the selected items by job (None: all)."""
 
     scope: Scope
     snapshots: list[JobSnapshot]
     items: Items | None
 
     def counted(self, rows: ItemQuerySet) -> Counter[int]:
-        """Count these items by phase, of the chosen ones."""
-        found = rows.filter(phase__job__in=[f.job.pk for f in self.snapshots])
+        """Count these items by phase; only the selected ones, where items are selected."""
+        counted = rows.filter(phase__job__in=[each.job.pk for each in self.snapshots])
         if self.items is not None:
-            found = found.with_ids(pk for ids in self.items.values() for pk in ids)
-        return Counter(dict(found.order_by().values_list("phase").annotate(number=Count("pk"))))
+            counted = counted.with_ids(pk for ids in self.items.values() for pk in ids)
+        return Counter(dict(counted.order_by().values_list("phase").annotate(number=Count("pk"))))
 
     def by_job(self, counts: Counter[int], phases: Callable[[JobSnapshot], list[Phase]]) -> list[int]:
         """Sum these counts over the phases that take part, for each job."""
-        return [sum(counts[p.pk] for p in phases(f) if self.scope.phase in ("", p.code)) for f in self.snapshots]
+        code = self.scope.phase
+        return [sum(counts[p.pk] for p in phases(each) if code in ("", p.code)) for each in self.snapshots]
 
 
 def estimates(
     act: Operation, jobs: Sequence[Job], user: User | AnonymousUser, scope: Scope, items: Items | None = None
 ) -> list[ActEstimate]:
-    """Estimate an act on each of these jobs, in their order; on `items` of them where such are chosen."""
+    """Estimate an act on each of these jobs, in their order; on `items` of them where items are selected."""
     snapshots = snapshots_of(jobs)
     counts = act.estimate(EstimateQuery(scope, snapshots, items))
-    found = []
+    estimated = []
     for snapshot, changes in zip(snapshots, counts, strict=True):
         why_not = _why_not(act, snapshot, user, scope, changes)
-        found.append(ActEstimate(snapshot, 0 if why_not else changes, why_not))
-    return found
+        estimated.append(ActEstimate(snapshot, 0 if why_not else changes, why_not))
+    return estimated
 
 
 def snapshots_of(jobs: Sequence[Job]) -> list[JobSnapshot]:

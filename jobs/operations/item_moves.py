@@ -1,4 +1,4 @@
-"""Parts that the acts on items share: choosing items, moving them with their counters, saying why others stay."""
+"""Moves of items between statuses, with the counters of their phases and the reasons of refused items."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jobs.change import Change, ConcurrentModification
 from jobs.change.refusals import Call, closed_to, require_open
 from jobs.models import Item, Phase
 from jobs.models.items import ItemQuerySet
-from jobs.operations.base import Refusal, chosen_phases, refuse_others
+from jobs.operations.base import Refusal, chosen_phases, refusals
 from jobs.operations.snapshot import JobSnapshot
 from jobs.rules.formatting import format_clock
 from jobs.rules.statuses import ItemStatus, PhaseStatus
@@ -25,17 +25,17 @@ def open_to_items(change: Change, code: str, call: Call) -> list[Phase]:
     return [phase for phase in phases if closed_to(phase, call) is None]
 
 
-def narrow(found: ItemQuerySet, *, items: Sequence[int] | None) -> ItemQuerySet:
+def narrow(rows: ItemQuerySet, *, items: Sequence[int] | None) -> ItemQuerySet:
     """Keep only the named items, where any are named."""
-    return found if items is None else found.with_ids(items)
+    return rows if items is None else rows.with_ids(items)
 
 
-def move(change: Change, found: ItemQuerySet, *, was: ItemStatus, now: ItemStatus, values: dict[str, Any]) -> int:
+def move(change: Change, rows: ItemQuerySet, *, was: ItemStatus, now: ItemStatus, values: dict[str, Any]) -> int:
     """Move items that all have the status `was`, together with the counters of their phases; return how many."""
-    per_phase = dict(found.order_by().values_list("phase").annotate(number=Count("pk")))
+    per_phase = dict(rows.order_by().values_list("phase").annotate(number=Count("pk")))
     if not per_phase:
         return 0
-    if found.update(**values) != sum(per_phase.values()):
+    if rows.update(**values) != sum(per_phase.values()):
         raise ConcurrentModification("item")
     for phase_id, number in per_phase.items():
         change.count(change.phase(phase_id), was=was, now=now, number=number)
@@ -52,28 +52,26 @@ def reopen_failed(change: Change, phases: Sequence[Phase]) -> None:
     change.job.watched_from = change.now
 
 
-def states(found: ItemQuerySet, participle: str) -> dict[int, str]:
-    """Say for each item which state forbids the act."""
-    rows = found.values_list("pk", "status", "worker", "lease_expires_at")
-    return {
-        pk: f"is {status}{_holder(worker, until)}; it cannot be {participle}." for pk, status, worker, until in rows
-    }
+def refusal_reasons(rows: ItemQuerySet, past: str) -> dict[int, str]:
+    """Return by item the status that forbids the act; `past` is the act's participle."""
+    columns = rows.values_list("pk", "status", "worker", "lease_expires_at")
+    return {pk: f"is {status}{_holder(worker, until)}; it cannot be {past}." for pk, status, worker, until in columns}
 
 
 def _holder(worker: str, until: Any) -> str:
     return f" by {worker or 'a worker'} until {until:%H:%M:%S} UTC" if until else ""
 
 
-def refuse_rest(change: Change, found: ItemQuerySet, items: Sequence[int] | None, participle: str) -> list[Refusal]:
-    """Return a refusal for each named item that was not found fit."""
+def refuse_rest(change: Change, accepted: ItemQuerySet, items: Sequence[int] | None, past: str) -> list[Refusal]:
+    """Return a refusal for each named item that is not accepted."""
     if items is None:
         return []
     every = Item.objects.filter(phase__in=change.phases[change.job.pk]).with_ids(items)
-    return refuse_others(list(found.values_list("pk", flat=True)), items, states(every, participle))
+    return refusals(items, accepted=list(accepted.values_list("pk", flat=True)), reasons=refusal_reasons(every, past))
 
 
-def only(phases: Sequence[Phase]) -> Phase | None:
-    """Return the phase where there is just one."""
+def single(phases: Sequence[Phase]) -> Phase | None:
+    """Return the phase if there is exactly one."""
     return phases[0] if len(phases) == 1 else None
 
 
@@ -81,13 +79,13 @@ def only(phases: Sequence[Phase]) -> Phase | None:
 
 
 def is_live(snapshot: JobSnapshot, item: Item) -> bool:
-    """Is the item held under a live lease?"""
+    """Tell whether the item is held under a live lease."""
     held = item.status == ItemStatus.PROCESSING
     return held and item.lease_expires_at is not None and item.lease_expires_at >= snapshot.now
 
 
-def live_until(item: Item) -> str:
-    """Say who holds the item and until when."""
+def lease_text(item: Item) -> str:
+    """Name the holder of the item and the end of its lease."""
     assert item.lease_expires_at is not None
     return f"{item.worker or 'A worker'} holds it under a live lease until {format_clock(item.lease_expires_at)} UTC."
 

@@ -1,4 +1,4 @@
-"""The acts `pause` and `resume`: whether items of a job can be claimed."""
+"""The acts `pause` and `resume`: claims of a job's items stop and start again."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from jobs.change import Change
 from jobs.change.audit import audit
 from jobs.operations.arguments import ActInput, Scope
-from jobs.operations.base import Act, ButtonText, Confirmation, Operation
-from jobs.operations.confirmation_text import Lines
+from jobs.operations.base import Act, ButtonText, Confirmation, Lines, Operation
 from jobs.operations.registry import register
 from jobs.rules.formatting import pluralize
 from jobs.rules.statuses import Held, JobStatus
@@ -30,7 +29,7 @@ class Pause(Operation):
         return f"Job {change.job.name} is paused already." if change.job.status == JobStatus.PAUSED else ""
 
     def execute(self, change: Change, arguments: ActInput) -> Act:
-        """Hold the job."""
+        """Pause the job."""
         change.job.held = Held.PAUSED
         audit(change, self.verb, "No new claims.")
         return Act(1, change.job, f"Job {change.job.name} is paused.")
@@ -40,7 +39,7 @@ class Pause(Operation):
         return ButtonText("Pause…", "No new claims; held items may still be reported")
 
     def describe(self, snapshot: JobSnapshot, scope: Scope) -> Confirmation:
-        """Say what stops and what does not."""
+        """Describe the effects of a pause."""
         lines: Lines = [
             ("Will stop", ["New claims; watermarks keep the time they have left."]),
             ("Will be sent", ["nothing"]),
@@ -75,7 +74,7 @@ class Resume(Operation):
         return ButtonText("Resume…", "Items can be claimed again; watermarks continue with the time they had left")
 
     def describe(self, snapshot: JobSnapshot, scope: Scope) -> Confirmation:
-        """Say what runs again."""
+        """Describe the effects of resuming."""
         lines: Lines = [
             ("Will run again", ["Items can be claimed; watermarks continue with the time they had left."]),
             ("Will be sent", ["nothing"]),

@@ -12,8 +12,8 @@ from jobs.change.item_columns import TAKEN_BACK
 from jobs.models import Item
 from jobs.operations import item_moves
 from jobs.operations.arguments import ActInput, AnyCode, Ids, Scope
-from jobs.operations.base import Act, ButtonText, Confirmation, Operation, chosen_phases
-from jobs.operations.confirmation_text import Lines, names_of, scoped
+from jobs.operations.base import Act, ButtonText, Confirmation, Lines, Operation, chosen_phases
+from jobs.operations.confirmation_text import names_of, scoped
 from jobs.operations.registry import register
 from jobs.rules.formatting import format_number, pluralize, pluralize_with_verb
 from jobs.rules.statuses import ItemStatus
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class ReleaseInput(ActInput, kw_only=True, frozen=True):
-    """Which held items; `all` also takes those whose lease is live."""
+    """The held items to release; with `all` also those under a live lease."""
 
     phase: AnyCode = ""
     items: Ids | None = None
@@ -49,7 +49,7 @@ class Release(Operation):
     nothing = "No worker holds an item without a live lease."
 
     def execute(self, change: Change, arguments: ReleaseInput) -> Act:
-        """Take the items back."""
+        """Make the items pending under a new attempt."""
         phases = chosen_phases(change, arguments.phase)
         held = Item.objects.held().filter(phase__in=phases)
         free = held if arguments.all else held.without_live_lease(change.now)
@@ -60,7 +60,7 @@ class Release(Operation):
             detail = "No item is held." if arguments.all else "No item is held without a live lease."
             return Act(0, change.job, detail, refused)
         detail = f"{pluralize_with_verb(moved, 'item')} claimable again."
-        audit(change, self.verb, detail, phase=item_moves.only(phases) if arguments.phase else None)
+        audit(change, self.verb, detail, phase=item_moves.single(phases) if arguments.phase else None)
         return Act(moved, change.job, detail, refused)
 
     def button(self, snapshot: JobSnapshot) -> ButtonText:
@@ -94,17 +94,17 @@ class Release(Operation):
         """Count held items."""
         held = Item.objects.held()
         free = held if query.scope.all else held.without_live_lease(timezone.now())
-        return query.by_job(query.counted(free), lambda f: f.phases)
+        return query.by_job(query.counted(free), lambda snapshot: snapshot.phases)
 
     def item_refusal(self, snapshot: JobSnapshot, item: Item) -> str:
         """Refuse an item that is not held, or held under a live lease."""
         if item.status != ItemStatus.PROCESSING:
             return "No worker holds it."
-        return item_moves.live_until(item) if item_moves.is_live(snapshot, item) else ""
+        return item_moves.lease_text(item) if item_moves.is_live(snapshot, item) else ""
 
-    def result(self, act: Act) -> str:
+    def outcome_text(self, act: Act) -> str:
         """Say how many were released."""
-        return f"{format_number(act.changed)} released" if act.changed else super().result(act)
+        return f"{format_number(act.changed)} released" if act.changed else super().outcome_text(act)
 
 
 release = register(Release())

@@ -1,4 +1,4 @@
-"""Delivering an event again."""
+"""Repeated delivery of an event."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ def replay(event: Event, *, endpoint: Endpoint | None = None, actor: User | None
             raise WrongState(f"Event {event.pk} ({event.type}) is not outward; only outward events are delivered.")
         found = Delivery.objects.filter(event=event).select_related("endpoint").order_by("pk")
         deliveries = list(found.filter(endpoint=endpoint) if endpoint else found)
-        wanted = [delivery for delivery in deliveries if delivery.endpoint.active]
+        possible = [delivery for delivery in deliveries if delivery.endpoint.active]
         refused = [
             Refusal(delivery.pk, f"The endpoint {delivery.endpoint} is disabled.")
             for delivery in deliveries
             if not delivery.endpoint.active
         ]
-        if not wanted:
+        if not possible:
             return Act(0, change.job, f"Event {event.pk} has no delivery to an active endpoint.", refused)
-        _begin_anew(wanted, now=change.now)
-        detail = f"{event.type} ({event.event_id}) is delivered again to {pluralize(len(wanted), 'endpoint')}."
+        _schedule_now(possible, now=change.now)
+        detail = f"{event.type} ({event.event_id}) is delivered again to {pluralize(len(possible), 'endpoint')}."
         audit(change, "replay", detail)
-        return Act(len(wanted), change.job, detail, refused)
+        return Act(len(possible), change.job, detail, refused)
 
 
-def _begin_anew(deliveries: list[Delivery], *, now: datetime) -> None:
-    """Due at once; so is what waits for them, later events of the job at the same endpoints."""
+def _schedule_now(deliveries: list[Delivery], *, now: datetime) -> None:
+    """Make these deliveries due at once, with the later events of the job that wait behind them."""
     Delivery.objects.filter(pk__in=[delivery.pk for delivery in deliveries]).update(
         status=DeliveryStatus.WAITING, tries=0, next_try_at=now, error="", response_status=None, sent_at=None
     )

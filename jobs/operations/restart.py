@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from jobs.change import Change
 from jobs.change.audit import audit
-from jobs.change.new_run import gated_after, rerun
+from jobs.change.new_run import gated_after, items_to_redo, rerun
 from jobs.models import Phase
 from jobs.operations.arguments import ActInput, Code, RestartScope, Scope
-from jobs.operations.base import Act, ButtonText, Confirmation, Operation
-from jobs.operations.confirmation_text import Lines, revoked
+from jobs.operations.base import Act, ButtonText, Confirmation, Lines, Operation
+from jobs.operations.confirmation_text import revoked_leases
 from jobs.operations.registry import register
 from jobs.rules.formatting import pluralize, pluralize_with_verb
 from jobs.rules.statuses import Held, PhaseStatus
@@ -47,7 +47,7 @@ class Restart(Operation):
     nothing = "No phase has started yet."
 
     def execute(self, change: Change, arguments: RestartInput) -> Act:
-        """Begin the new runs."""
+        """Start the new runs."""
         first = change.phase_by_code(arguments.phase)
         if _nothing_to_restart(first, only=arguments.only):
             return Act(0, change.job, f"Phase {first.code} has nothing to restart.")
@@ -76,28 +76,28 @@ class Restart(Operation):
             ("Pending again", [pluralize(count, "item")]),
             ("Will be sent", ["nothing now; each phase sends a new completed event when it completes again"]),
             ("Left behind", ["Totals and skipped items stay; results, watermarks and rates of the old run go."]),
-            revoked(snapshot, [*first, *later]),
+            revoked_leases(snapshot, [*first, *later]),
             ("Undo", ["Not possible: the results of the old run are gone."]),
         ]
         return Confirmation(lines, count, "" if snapshot.begun else self.nothing)
 
     def estimate(self, query: EstimateQuery) -> list[int]:
         """Count the items of the new runs."""
-        return [_redone_items(f, query.scope) if f.begun else 0 for f in query.snapshots]
+        return [_redone_items(each, query.scope) if each.begun else 0 for each in query.snapshots]
 
     def choosable_phases(self, snapshot: JobSnapshot) -> list[Phase]:
         """Return the phases that have started."""
         return snapshot.begun
 
-    def result(self, act: Act) -> str:
+    def outcome_text(self, act: Act) -> str:
         """Say how many items are pending again."""
-        return f"{pluralize(act.changed, 'item')} pending again" if act.changed else super().result(act)
+        return f"{pluralize(act.changed, 'item')} pending again" if act.changed else super().outcome_text(act)
 
     def confirm_label(self, changes: int) -> str:
         """Return the label of the confirming button."""
         return f"{self.label} job"
 
-    def bulk_result(self, changed: int, jobs: str) -> str:
+    def bulk_outcome_text(self, changed: int, jobs: str) -> str:
         """Say how many jobs and items."""
         return f"{jobs} restarted, {pluralize(changed, 'item')} pending again"
 
@@ -109,21 +109,15 @@ def _nothing_to_restart(phase: Phase, *, only: str) -> bool:
 
 
 def _restarted(snapshot: JobSnapshot, scope: Scope) -> tuple[list[Phase], list[Phase]]:
-    """The phase that is restarted (none where the job has no such phase), and the later gated ones."""
+    """Return the phase to restart (none where the job has no such phase), and the later gated ones."""
     first = (snapshot.chosen(scope.phase) if scope.phase else snapshot.begun or snapshot.phases)[:1]
-    later = [phase for phase in snapshot.phases if first and phase.position > first[0].position and phase.gated]
-    return first, later
+    return first, gated_after(snapshot.phases, first[0]) if first else []
 
 
 def _redone_items(snapshot: JobSnapshot, scope: Scope) -> int:
     first, later = _restarted(snapshot, scope)
-    return sum(_redone(phase, only=scope.only) for phase in first) + sum(_redone(phase, only="all") for phase in later)
-
-
-def _redone(phase: Phase, *, only: str) -> int:
-    if not phase.items_total:
-        return 1
-    return phase.failed + phase.processing + (phase.done if only == "all" else 0)
+    redone = [items_to_redo(phase, only=scope.only) for phase in first]
+    return sum(redone) + sum(items_to_redo(phase, only="all") for phase in later)
 
 
 restart = register(Restart())

@@ -11,8 +11,8 @@ from jobs.change.refusals import Call
 from jobs.models import Item, Phase
 from jobs.operations import item_moves
 from jobs.operations.arguments import ActInput, AnyCode, Fingerprint, Ids, Scope
-from jobs.operations.base import NOT_CANCELLED, Act, ButtonText, Confirmation, Operation
-from jobs.operations.confirmation_text import Lines, names_of, scoped, with_others
+from jobs.operations.base import NOT_CANCELLED, Act, ButtonText, Confirmation, Lines, Operation
+from jobs.operations.confirmation_text import names_of, scoped, with_refused
 from jobs.operations.registry import register
 from jobs.rules.formatting import format_number, pluralize, pluralize_with_verb
 from jobs.rules.statuses import ItemStatus
@@ -26,7 +26,7 @@ KEYS_IN_EVENT = 1000
 
 
 class RetryInput(ActInput, kw_only=True, frozen=True):
-    """Which failed items: by phase, by id, by error signature; every one of the job where none is given."""
+    """The failed items to retry: by phase, by id or by error signature; all of the job where none is given."""
 
     phase: AnyCode = ""
     items: Ids | None = None
@@ -56,14 +56,15 @@ class Retry(Operation):
         """Move the failed items, reopen their phases, send one `item.retry_requested`."""
         phases = item_moves.open_to_items(change, arguments.phase, Call.RETRY)
         failed = Item.objects.failed().filter(phase__in=phases)
-        alike = failed.alike(arguments.error_signature) if arguments.error_signature else failed
-        failed = item_moves.narrow(alike, items=arguments.items)
+        if arguments.error_signature:
+            failed = failed.alike(arguments.error_signature)
+        failed = item_moves.narrow(failed, items=arguments.items)
         keys = list(failed.order_by("pk").values_list("key", flat=True)[:KEYS_IN_EVENT])
         refused = item_moves.refuse_rest(change, failed, arguments.items, self.past)
         moved = item_moves.move(change, failed, was=ItemStatus.FAILED, now=ItemStatus.PENDING, values=RENEWED)
         if not moved:
             return Act(0, change.job, "There are no failed items to retry.", refused)
-        affected = item_moves.only([p for p in phases if change.has_moved(p)])
+        affected = item_moves.single([p for p in phases if change.has_moved(p)])
         item_moves.reopen_failed(change, phases)
         change.emit(event_factory.retry_requested(change.job, phase=affected, keys=keys, count=moved))
         detail = f"{pluralize_with_verb(moved, 'failed item')} pending again."
@@ -79,7 +80,7 @@ class Retry(Operation):
         return ButtonText(f"Retry {format_number(failed)} failed…", effect)
 
     def describe(self, snapshot: JobSnapshot, scope: Scope) -> Confirmation:
-        """Name the failed items, and what stays of them."""
+        """Name the failed items, and the traces of them that stay."""
         failed = _failed_items(snapshot, scope)
         counted = sum(phase.failed for phase in _takers(snapshot, scope))
         count = failed.count() if scope.items or scope.signature else counted
@@ -90,16 +91,17 @@ class Retry(Operation):
             ("Leases revoked", ["none"]),
             ("Undo", ["Not needed: an item that was retried can be skipped, or fails again."]),
         ]
-        others = len(scope.items) - count if scope.items else 0
-        return Confirmation(with_others(lines, others, "not failed"), count, "" if count else self.nothing)
+        refused = len(scope.items) - count if scope.items else 0
+        return Confirmation(with_refused(lines, refused, "not failed"), count, "" if count else self.nothing)
 
     def estimate(self, query: EstimateQuery) -> list[int]:
         """Count failed items: from the phases' counters, or by a query where items or a signature are chosen."""
         if query.items is None and not query.scope.signature:
-            return [sum(phase.failed for phase in _takers(f, query.scope)) for f in query.snapshots]
+            return [sum(phase.failed for phase in _takers(each, query.scope)) for each in query.snapshots]
         failed = Item.objects.failed()
-        alike = failed.alike(query.scope.signature) if query.scope.signature else failed
-        return query.by_job(query.counted(alike), lambda f: f.takers)
+        if query.scope.signature:
+            failed = failed.alike(query.scope.signature)
+        return query.by_job(query.counted(failed), lambda snapshot: snapshot.takers)
 
     def item_refusal(self, snapshot: JobSnapshot, item: Item) -> str:
         """Refuse an item that has not failed."""
@@ -108,9 +110,9 @@ class Retry(Operation):
         failed = item.status == ItemStatus.FAILED
         return "" if failed else f"It is {item.status}; only a failed item can be retried."
 
-    def result(self, act: Act) -> str:
+    def outcome_text(self, act: Act) -> str:
         """Say how many were retried."""
-        return f"{format_number(act.changed)} retried" if act.changed else super().result(act)
+        return f"{format_number(act.changed)} retried" if act.changed else super().outcome_text(act)
 
 
 def _takers(snapshot: JobSnapshot, scope: Scope) -> list[Phase]:

@@ -13,8 +13,8 @@ from jobs.change.refusals import Call
 from jobs.models import Item
 from jobs.operations import item_moves
 from jobs.operations.arguments import ActInput, Ids, Scope
-from jobs.operations.base import NOT_CANCELLED, Act, Confirmation, Operation, refuse_others
-from jobs.operations.confirmation_text import Lines, names_of, scoped, with_others
+from jobs.operations.base import NOT_CANCELLED, Act, Confirmation, Lines, Operation, refusals
+from jobs.operations.confirmation_text import names_of, scoped, with_refused
 from jobs.operations.registry import register
 from jobs.rules.formatting import format_number, pluralize, pluralize_with_verb
 from jobs.rules.statuses import ItemStatus
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class SkipInput(ActInput, kw_only=True, frozen=True):
-    """Which items count as done without work."""
+    """The items to skip."""
 
     items: Ids
 
@@ -57,7 +57,8 @@ class Skip(Operation):
         free = every.without_live_lease(change.now).with_ids(arguments.items).values_list("pk", flat=True)
         waiting = every.filter(status__in=(ItemStatus.PENDING, ItemStatus.FAILED)).with_ids(arguments.items)
         fit = [*waiting.values_list("pk", flat=True), *free]
-        refused = refuse_others(fit, arguments.items, item_moves.states(every.with_ids(arguments.items), self.past))
+        reasons = item_moves.refusal_reasons(every.with_ids(arguments.items), self.past)
+        refused = refusals(arguments.items, accepted=fit, reasons=reasons)
         values = CLEARED | {"status": ItemStatus.SKIPPED, "finished_at": change.now}
         moved = 0
         for was in self.item_states:
@@ -71,7 +72,7 @@ class Skip(Operation):
         return Act(moved, change.job, detail, refused)
 
     def describe(self, snapshot: JobSnapshot, scope: Scope) -> Confirmation:
-        """Name the items, and what skipping means."""
+        """Name the items, and the consequences of skipping."""
         if not scope.items:
             return Confirmation([], 0, "Select the items to skip in the list of the job.")
         open_items = scoped(Item.objects.filter(status__in=("pending", "failed")), snapshot.takers, scope)
@@ -84,8 +85,8 @@ class Skip(Operation):
             ("Leases revoked", [pluralize(free.count(), "abandoned lease")]),
             ("Undo", ["Not possible: a skipped item stays skipped, also in a restart."]),
         ]
-        others = len(scope.items) - count
-        return Confirmation(with_others(lines, others, "settled or held"), count, "" if count else self.nothing)
+        refused = len(scope.items) - count
+        return Confirmation(with_refused(lines, refused, "settled or held"), count, "" if count else self.nothing)
 
     def estimate(self, query: EstimateQuery) -> list[int]:
         """Count the chosen items that may be skipped."""
@@ -93,7 +94,7 @@ class Skip(Operation):
             return [0] * len(query.snapshots)
         waiting = Item.objects.filter(status__in=(ItemStatus.PENDING, ItemStatus.FAILED))
         free = Item.objects.without_live_lease(timezone.now())
-        return query.by_job(query.counted(waiting) + query.counted(free), lambda f: f.takers)
+        return query.by_job(query.counted(waiting) + query.counted(free), lambda snapshot: snapshot.takers)
 
     def item_refusal(self, snapshot: JobSnapshot, item: Item) -> str:
         """Refuse an item with success, or under a live lease."""
@@ -101,11 +102,11 @@ class Skip(Operation):
             return closed
         if item.status in (ItemStatus.COMPLETED, ItemStatus.SKIPPED):
             return f"It is {item.status}; only an item without success can be skipped."
-        return item_moves.live_until(item) if item_moves.is_live(snapshot, item) else ""
+        return item_moves.lease_text(item) if item_moves.is_live(snapshot, item) else ""
 
-    def result(self, act: Act) -> str:
+    def outcome_text(self, act: Act) -> str:
         """Say how many were skipped."""
-        return f"{format_number(act.changed)} skipped" if act.changed else super().result(act)
+        return f"{format_number(act.changed)} skipped" if act.changed else super().outcome_text(act)
 
 
 skip = register(Skip())

@@ -1,4 +1,4 @@
-"""The figures of one job that its acts are about, read once."""
+"""A snapshot of one job: its phases, leases and holders, read once for all acts and pages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HOLDERS_NAMED = 5
 
 @dataclass
 class JobSnapshot:
-    """A job with its phases in order, and who holds its items at `now`."""
+    """A job with its phases in order, and the holders of its items at `now`."""
 
     job: Job
     phases: list[Phase]
@@ -53,7 +53,7 @@ class JobSnapshot:
 
     @cached_property
     def holders(self) -> list[str]:
-        """The workers that hold items, at most a handful."""
+        """The first few workers that hold items."""
         names = self._held().exclude(worker="").order_by("worker").values_list("worker", flat=True)
         return list(names.distinct()[:HOLDERS_NAMED])
 
@@ -84,11 +84,16 @@ class JobSnapshot:
         return [p for p in self.phases if p.status != PhaseStatus.PENDING or p.started_at or p.counts.settled]
 
     def chosen(self, code: str) -> list[Phase]:
-        """The phase of this code, or all."""
+        """Return the phase of this code, or all phases where no code is given."""
         return [phase for phase in self.phases if phase.code == code] if code else self.phases
 
+    def claimable_items(self) -> int:
+        """Count the pending items of open phases."""
+        phases = [phase for phase in self.unfinished if phase.gate_open and phase.is_open]
+        return sum(max(0, phase.pending_items) for phase in phases)
+
     def out_of_reach(self) -> list[Phase]:
-        """Unfinished phases in which so much has failed that the threshold cannot be met any more."""
+        """Return the unfinished phases in which too many items have failed to meet the threshold."""
         return [p for p in self.unfinished if not progress.threshold_reachable(p.counts, p.threshold)]
 
     def _held(self) -> ItemQuerySet:
@@ -96,13 +101,13 @@ class JobSnapshot:
 
 
 def snapshot_of(job: Job, *, phases: list[Phase] | None = None, now: datetime | None = None) -> JobSnapshot:
-    """The figures of this job as it is stored now."""
+    """Return the snapshot of this job as it is stored now."""
     rows = phases_of([job])[job.pk] if phases is None else phases
     return JobSnapshot(job=job, phases=rows, now=now or timezone.now())
 
 
 def leases_of(phases: Iterable[Phase], *, now: datetime) -> dict[int, tuple[int, int, int]]:
-    """`Figures.leases` by job, in one query; only of jobs with held items."""
+    """Return `JobSnapshot.leases` by job, in one query; only for jobs with held items."""
     holding = [phase.pk for phase in phases if phase.processing]
     if not holding:
         return {}

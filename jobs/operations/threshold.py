@@ -1,4 +1,4 @@
-"""The act `threshold`: how many percent complete a phase."""
+"""The act `threshold`: the percentage of successful items that completes a phase."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from jobs.change import Change
 from jobs.change.audit import audit
 from jobs.models import Phase
 from jobs.operations.arguments import ActInput, Code, Percentage, Scope
-from jobs.operations.base import Act, ButtonText, Confirmation, Operation
-from jobs.operations.confirmation_text import Lines
+from jobs.operations.base import Act, ButtonText, Confirmation, Lines, Operation
 from jobs.operations.registry import register
 from jobs.rules import progress
 from jobs.rules.errors import WrongState
@@ -18,8 +17,6 @@ from jobs.rules.statuses import CompletedBy, PhaseStatus, Trigger
 if TYPE_CHECKING:
     from jobs.operations.estimate import EstimateQuery
     from jobs.operations.snapshot import JobSnapshot
-
-NOTHING = "Every phase is completed or cancelled; a threshold can change before that."
 
 
 class ThresholdInput(ActInput, kw_only=True, frozen=True):
@@ -42,11 +39,11 @@ class Threshold(Operation):
     Arguments = ThresholdInput
     example = {"phase": "items", "threshold": 80, "reason": "Storage is back."}
     form_fields = ("phase", "threshold")
-    nothing = NOTHING
+    nothing = "Every phase is completed or cancelled; a threshold can change before that."
 
     @property
     def verb(self) -> str:
-        """The name in permissions and timeline is older than the act's path."""
+        """The name in permissions and timeline, which is older than the path of the REST call."""
         return "set_threshold"
 
     def execute(self, change: Change, arguments: ThresholdInput) -> Act:
@@ -78,7 +75,7 @@ class Threshold(Operation):
         return ButtonText("Change threshold…", effect, why_not)
 
     def describe(self, snapshot: JobSnapshot, scope: Scope) -> Confirmation:
-        """Say which threshold is met now."""
+        """Show the threshold that each phase meets now."""
         lines: Lines = [
             ("Will change", ["How many percent complete the chosen phase; it is evaluated at once."]),
             ("Met now", [_met(phase) for phase in snapshot.judged]),
@@ -86,12 +83,12 @@ class Threshold(Operation):
             ("Leases revoked", ["none"]),
             ("Undo", ["Change it back, as long as the phase has not completed."]),
         ]
-        return Confirmation(lines, 1, "" if snapshot.judged else NOTHING)
+        return Confirmation(lines, 1, "" if snapshot.judged else self.nothing)
 
     def estimate(self, query: EstimateQuery) -> list[int]:
         """Count jobs with such a phase."""
-        wanted = query.scope.phase
-        return [int(any(wanted in ("", phase.code) for phase in f.judged)) for f in query.snapshots]
+        code = query.scope.phase
+        return [int(any(code in ("", phase.code) for phase in each.judged)) for each in query.snapshots]
 
     def choosable_phases(self, snapshot: JobSnapshot) -> list[Phase]:
         """Return the phases whose threshold can change."""
@@ -101,13 +98,13 @@ class Threshold(Operation):
         """Return the label of the confirming button."""
         return self.label
 
-    def bulk_result(self, changed: int, jobs: str) -> str:
+    def bulk_outcome_text(self, changed: int, jobs: str) -> str:
         """Say in how many jobs it changed."""
         return f"Threshold changed in {jobs}"
 
 
 def _complete_failed(change: Change, phase: Phase) -> None:
-    """Complete a failed phase whose threshold is met now, whatever its trigger waits for: it was over already."""
+    """Complete a failed phase whose threshold is met now. Its trigger is ignored, because the phase was over."""
     change.reopen(phase)
     if phase.gate_open:
         by_threshold = progress.completion(phase.counts, by=CompletedBy.THRESHOLD)

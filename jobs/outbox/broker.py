@@ -1,7 +1,7 @@
 """Messages to the topic exchange of RabbitMQ, with publisher confirms for many of them at a time.
 
-A message counts as sent when the broker has confirmed it and a queue was bound for it: one that no queue wants
-comes back (`mandatory`) before its confirm, and is tried again.
+A message counts as sent when the broker has confirmed it and a queue is bound for it. A message without a queue is
+returned (`mandatory`) before its confirm, and is tried again.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from jobs.outbox.messages import Message, Outcome
 EXCHANGE = "progress.events"
 AT_ONCE = 500
 SECONDS = 10.0
-# Between two waves nobody answers the broker's heartbeats; a connection that rested longer is not used again.
+# Heartbeats of the broker are not answered between two waves, so a connection that was idle for longer is replaced.
 RESTED_SECONDS = 15.0
 PERSISTENT = 2
 
 
 class BrokerSender:
-    """Publishes over one connection, which it opens when needed and replaces when it broke."""
+    """Sender of messages to the broker over one connection, which is opened when needed and replaced when broken."""
 
     width = AT_ONCE
 
@@ -42,7 +42,7 @@ class BrokerSender:
         self._tag = 0
 
     def send(self, endpoint: Endpoint, messages: Sequence[Message]) -> list[Outcome]:
-        """Publish these messages and wait for their confirms; once more if an old connection turns out dead."""
+        """Publish these messages and wait for their confirms; once more if an old connection turns out to be dead."""
         old = self._is_open()
         self._publish(messages)
         if old and not any(outcome and outcome.answered for outcome in self._outcomes):
@@ -70,7 +70,7 @@ class BrokerSender:
         self._used_at = monotonic()
 
     def _publish_all(self) -> None:
-        """All at once; the confirms are waited for together."""
+        """Publish all messages, then wait for their confirms together."""
         for place, message in enumerate(self._messages):
             properties = pika.BasicProperties(
                 content_type="application/json",
@@ -136,14 +136,14 @@ class BrokerSender:
         self._stop()
 
     def _failed(self, error: BaseException) -> None:
-        """The connection is of no use; what it has not confirmed is not sent."""
+        """Give up the connection; messages without a confirm are not sent."""
         sentence = f"The broker cannot be reached: {error!r}"
         self._outcomes = [outcome or Outcome(sentence, answered=False) for outcome in self._outcomes]
         self._unconfirmed, self._channel = {}, None
         self._stop()
 
     def _run(self) -> None:
-        """Let the connection work until somebody stops it, or for too long."""
+        """Run the connection's loop until it is stopped or the time limit is reached."""
         if self._connection:
             loop = self._connection.ioloop
             timer = loop.call_later(SECONDS, lambda: self._failed(TimeoutError(f"no answer within {SECONDS:.0f} s")))

@@ -1,8 +1,8 @@
-"""One endpoint's deliveries, sent wave by wave.
+"""A delivery run: the deliveries of one endpoint, sent in waves.
 
-A wave holds at most one event of each job: the next one of a job leaves only after the endpoint has taken the one
-before it, or refused it for good. When one fails, the later ones of its job at this endpoint wait; those of other
-jobs go on. An endpoint that asks for a pause, or cannot be reached, rests as a whole.
+A wave holds at most one event of each job. The next event of a job is sent only after the endpoint has accepted the
+one before it, or refused it for good. When one fails, the later ones of its job at this endpoint wait; those of
+other jobs continue. An endpoint that asks for a pause, or cannot be reached, gets no deliveries for a time.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Clock = Callable[[], datetime]
 
 
 class NoSender:
-    """Stands in where an endpoint cannot be reached from this installation, and says why."""
+    """Sender for an endpoint that this installation cannot reach; every outcome says why."""
 
     width = BATCH
 
@@ -47,17 +47,17 @@ class NoSender:
         self._outcome = Outcome(why, answered=False)
 
     def send(self, endpoint: Endpoint, messages: Sequence[Message]) -> list[Outcome]:
-        """The same answer for each."""
+        """Return the same outcome for each message."""
         return [self._outcome] * len(messages)
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no connection is open."""
 
 
 class Lane:
-    """The deliveries of one endpoint, for as long as this deliverer works for it.
+    """The deliveries of one endpoint, while this deliverer has its lease.
 
-    `next_wave` and `take` ask the database, `send` waits for the endpoint: so they may run in different threads.
+    `next_wave` and `take` use the database, `send` waits for the endpoint, so they may run in different threads.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Lane:
         self._over = False
 
     def run(self) -> dict[str, int]:
-        """Send what is due, wave after wave; how many were sent, will be retried, are dead."""
+        """Send the due deliveries in waves; return how many were sent, will be retried, are dead."""
         counts: Counter[str] = Counter()
         try:
             while messages := self.next_wave():
@@ -87,7 +87,7 @@ class Lane:
         return dict(counts)
 
     def next_wave(self) -> list[Message]:
-        """At most one event of each job, to be sent now; none when the lane is over."""
+        """Return at most one event of each job to send now; none when the lane is over."""
         if self._over or not self._hold():
             return []
         self._sender = self._sender or sender_for(self.endpoint)
@@ -97,12 +97,12 @@ class Lane:
         return [self._messages[due.event_id] for due in self._wave]
 
     def send(self, messages: Sequence[Message]) -> list[Outcome]:
-        """Send a wave and wait for its outcomes; the database is not asked."""
+        """Send a wave and wait for its outcomes, without using the database."""
         assert self._sender
         return self._sender.send(self.endpoint, messages)
 
     def take(self, outcomes: Sequence[Outcome]) -> dict[str, int]:
-        """Store the outcomes of a wave; how many deliveries were sent, will be retried, are dead."""
+        """Store the outcomes of a wave; return how many deliveries were sent, will be retried, are dead."""
         now = self._clock()
         marked = results.mark(self.endpoint, zip(self._wave, outcomes, strict=True), now=now)
         self._ready = {job: queue for job, queue in self._ready.items() if queue and job not in marked.held_back}
@@ -116,12 +116,12 @@ class Lane:
         return marked.counts
 
     def close(self) -> None:
-        """Close the connections to the endpoint; the database is not asked."""
+        """Close the connections to the endpoint, without using the database."""
         if self._sender:
             self._sender.close()
 
     def let_go(self) -> None:
-        """Leave the endpoint to the next deliverer."""
+        """Release the lease of the endpoint."""
         endpoint_leases.release_endpoint(self.endpoint, sender=self._name)
 
     def _load(self) -> None:
@@ -133,7 +133,7 @@ class Lane:
             self._left -= sum(map(len, queues))
 
     def _hold(self) -> bool:
-        """Is this still, or again, the deliverer that works for the endpoint, and not asked to stop?"""
+        """Renew the lease of the endpoint where needed; return False without a lease, or when asked to stop."""
         if self._stop.is_set():
             return False
         age = monotonic() - self._held_at
@@ -146,11 +146,11 @@ class Lane:
 
 
 def sender_for(endpoint: Endpoint) -> Sender:
-    """How this endpoint is reached."""
+    """Return the sender for this kind of endpoint."""
     if endpoint.kind == EndpointKind.WEBHOOK:
         return WebhookSender()
     if not settings.AMQP_URL:
-        return NoSender("AMQP_URL is not given.")
+        return NoSender("AMQP_URL is not set.")
     try:
         made: Sender = import_string(BROKER_SENDER)()
     except ImportError:
@@ -159,14 +159,17 @@ def sender_for(endpoint: Endpoint) -> Sender:
 
 
 def lanes_due(*, now: datetime | None = None, stop: Flag | None = None, limit: int | None = None) -> dict[int, Lane]:
-    """A lane for each endpoint, by its id, with something due and no deliverer; buries what cannot leave."""
-    results.bury_disabled()
+    """Return a lane for each endpoint, by its id, with due deliveries and no deliverer.
+
+    Deliveries to disabled endpoints are marked as dead.
+    """
+    results.mark_disabled_dead()
     due = endpoint_leases.endpoints_due(now or timezone.now())
     return {endpoint.pk: Lane(endpoint, clock=_clock(now), stop=stop, limit=limit) for endpoint in due}
 
 
 def try_out(endpoint: Endpoint, *, now: datetime | None = None) -> Outcome:
-    """Send a message of the type `endpoint.test` at once, which is no event and leaves nothing behind."""
+    """Send a message of the type `endpoint.test` at once. It is not an event and is not stored."""
     body = {"event_id": str(uuid4()), "type": "endpoint.test", "occurred_at": now or timezone.now(), "data": {}}
     message = Message(event_id=str(body["event_id"]), type="endpoint.test", body=encode(body))
     sender = sender_for(endpoint)
@@ -179,7 +182,7 @@ def try_out(endpoint: Endpoint, *, now: datetime | None = None) -> Outcome:
 
 
 def release_connection() -> None:
-    """Give the database connection back before a wait for an endpoint, unless a transaction needs it."""
+    """Close the database connection before waiting for an endpoint, unless a transaction needs it."""
     if not connection.in_atomic_block:
         close_old_connections()
 

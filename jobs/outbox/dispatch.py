@@ -1,8 +1,8 @@
-"""The lanes of all endpoints, side by side.
+"""Parallel delivery to all endpoints.
 
-One thread asks the database, the one that calls `turn`. Each wave is sent in a thread of its own, which holds no
-database connection. After each wave a lane goes to the end of the queue, so that endpoints take turns: a slow one
-holds one thread of many, and the database for as long as any other.
+Only the thread that calls `turn` uses the database. Each wave is sent in a thread of its own, without a database
+connection. After each wave a lane goes to the end of the queue, so that endpoints take turns: a slow one occupies
+one thread of many.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LANES = 48
 
 
 class Dispatcher:
-    """Sends what is due at every endpoint. `error` is the last one that ended a lane or a look."""
+    """Dispatcher of due deliveries to every endpoint. `error` is the latest one that ended a lane or a look."""
 
     def __init__(self, *, now: datetime | None = None, stop: Flag | None = None, limit: int | None = None) -> None:
         self.counts: Counter[str] = Counter()
@@ -41,11 +41,11 @@ class Dispatcher:
 
     @property
     def idle(self) -> bool:
-        """Has every lane ended?"""
+        """True when every lane has ended."""
         return not self._queue and not self._sending
 
     def look(self) -> bool:
-        """Look for endpoints with something due, and queue a lane for each; False if the look failed."""
+        """Queue a lane for each endpoint with due deliveries; return False if the query failed."""
         try:
             found = lanes_due(now=self._now, stop=self._stop, limit=self._limit)
         except Exception as error:
@@ -57,7 +57,7 @@ class Dispatcher:
         return True
 
     def turn(self, timeout: float | None) -> None:
-        """Send the next waves, and store the outcomes of those that were answered within `timeout` seconds."""
+        """Send the next waves, and store the outcomes of those that end within `timeout` seconds."""
         self._begin_waves()
         self._take(timeout)
 
@@ -82,7 +82,7 @@ class Dispatcher:
             self._queue[key] = lane
 
     def finish(self, timeout: float | None) -> bool:
-        """Store the outcomes of the waves under way; False if some take longer than `timeout` seconds."""
+        """Store the outcomes of the running waves; return False if some take longer than `timeout` seconds."""
         over = None if timeout is None else monotonic() + timeout
         self._begin_waves()
         while self._sending and (over is None or monotonic() < over):
@@ -92,7 +92,7 @@ class Dispatcher:
         return self.idle
 
     def _begin(self, key: int, lane: Lane) -> None:
-        """Send the next wave of this lane, or end it where there is none."""
+        """Send the next wave of this lane, or end the lane if there is none."""
         try:
             messages = lane.next_wave()
         except Exception as error:
@@ -108,7 +108,7 @@ class Dispatcher:
         return lane.send(messages)
 
     def _end(self, lane: Lane, error: Exception | None = None) -> None:
-        """Close a lane. Its connections are closed in a thread: that may wait for the endpoint."""
+        """Close a lane. Its connections are closed in a thread, because that may wait for the endpoint."""
         if error:
             self._failed(error, "lane_failed")
         self._threads.submit(lane.close)
@@ -123,10 +123,10 @@ class Dispatcher:
 
 
 def deliver(now: datetime | None = None, *, limit: int = BATCH) -> dict[str, int]:
-    """Send what is due at every endpoint; how many deliveries were sent, will be retried, are dead.
+    """Send the due deliveries to every endpoint; return how many were sent, will be retried, are dead.
 
-    At most `limit` deliveries are tried at each endpoint. `now` stands for the time in the place of the clock. An
-    error of one endpoint is raised when the others are done.
+    At most `limit` deliveries are tried at each endpoint. `now` replaces the clock. An error of one endpoint is
+    raised when the others are done.
     """
     dispatcher = Dispatcher(now=now, limit=limit)
     dispatcher.look()

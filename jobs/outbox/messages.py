@@ -1,4 +1,4 @@
-"""What is sent, and what a sender answers."""
+"""Messages to endpoints, and the outcomes of sending them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The result of sending one message. `error` is empty when the endpoint took it.
+    """The result of sending one message. `error` is empty when the endpoint accepted it.
 
     `status` is the HTTP status. `final` says that the endpoint refuses this message for good, `gone` that it refuses
     every message. `answered` is False where the endpoint was not reached: trying the next message at once is useless.
@@ -40,32 +40,32 @@ class Outcome:
 
     @property
     def sent(self) -> bool:
-        """Did the endpoint take the message?"""
+        """True if the endpoint accepted the message."""
         return not self.error
 
 
 class Sender(Protocol):
-    """Sends to one endpoint: at most `width` messages at a time, whose order among each other does not matter.
+    """A sender of messages to one endpoint: at most `width` at a time, in any order.
 
-    A sender never asks the database: it works in a thread that has no connection.
+    A sender never uses the database, because its thread has no connection.
     """
 
     width: int
 
     def send(self, endpoint: Endpoint, messages: Sequence[Message]) -> list[Outcome]:
-        """An outcome for each message, in their order, within SEND_SECONDS; it raises nothing."""
+        """Return an outcome for each message, in their order, within SECONDS; raise nothing."""
 
     def close(self) -> None:
-        """Give back connections."""
+        """Close the connections."""
 
 
 def message_of(event: Event) -> Message:
-    """The message of an outward event; load it with its job and phase."""
+    """Return the message of an outward event, which is loaded with its job and phase."""
     return Message(event_id=str(event.event_id), type=event.type, body=encode(event.body()))
 
 
 def messages_of(event_ids: Iterable[int]) -> dict[int, Message]:
-    """The messages of these outward events, by the id of the event's row; one query for nothing but their columns."""
+    """Return the messages of these outward events, by the id of the event's row, in one query."""
     columns = ("id", "event_id", "type", "job__name", "phase__code", "run", "at", "data")
     found = Event.objects.filter(pk__in=list(event_ids)).order_by().values_list(*columns)
     return {

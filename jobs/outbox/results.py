@@ -1,4 +1,4 @@
-"""What became of deliveries: sent, to be tried again, or dead."""
+"""Outcomes of deliveries: sent, waiting for a retry, or dead."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ log = structlog.get_logger(__name__)
 
 RETRY_AFTER = (5, 30, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600)
 JITTER = 0.1
-# A broker that cannot be reached has refused nothing: its messages are tried often, and never given up.
+# A broker that cannot be reached has refused nothing: its messages are retried often and never given up.
 BROKER_RETRY_AFTER = timedelta(seconds=30)
 MATCH = ("id", "tries", "status")
 FIELDS = ("status", "tries", "next_try_at", "error", "response_status", "sent_at")
-# A longer Retry-After is cut to this: an endpoint that is well again is not left alone for a day.
+# The limit for Retry-After, so that an endpoint that has recovered does not wait for a day.
 LONGEST_RETRY_AFTER = timedelta(hours=1)
 _chance = SystemRandom()
 
@@ -45,12 +45,12 @@ class Marked:
     next_try_at: datetime | None
 
 
-def mark(endpoint: Endpoint, told: Iterable[tuple[Due, Outcome]], *, now: datetime) -> Marked:
+def mark(endpoint: Endpoint, outcomes: Iterable[tuple[Due, Outcome]], *, now: datetime) -> Marked:
     """Store the outcomes of a wave in one statement.
 
-    A delivery that was marked or replayed meanwhile is left alone.
+    A delivery that was marked or replayed in the meantime is not changed.
     """
-    pairs = list(told)
+    pairs = list(outcomes)
     values = [
         (due.id, due.tries, DeliveryStatus.WAITING, *_after(endpoint, due, outcome, now=now)) for due, outcome in pairs
     ]
@@ -68,36 +68,36 @@ def mark(endpoint: Endpoint, told: Iterable[tuple[Due, Outcome]], *, now: dateti
         if due.id not in written or status == DeliveryStatus.WAITING:
             held_back.add(due.job_id)
             tries_at.append(next_try_at)
-    _tell(endpoint, [(due, outcome) for due, outcome in pairs if not outcome.sent])
+    _log_failures(endpoint, [(due, outcome) for due, outcome in pairs if not outcome.sent])
     return Marked(counts, held_back, min(tries_at, default=None))
 
 
 def wait_after(failures: int) -> timedelta | None:
-    """How long to wait after so many failures in a row, give or take a tenth; None where there is no further try."""
+    """Return the pause after this many failures in a row, with a tenth of jitter; None where no retry is left."""
     if failures > len(RETRY_AFTER):
         return None
     return timedelta(seconds=RETRY_AFTER[failures - 1] * _chance.uniform(1 - JITTER, 1 + JITTER))
 
 
-def bury_disabled() -> int:
-    """Deliveries that wait for an endpoint that is not active any more are dead; how many that were."""
+def mark_disabled_dead() -> int:
+    """Mark the waiting deliveries of disabled endpoints as dead; return their number."""
     waiting = Delivery.objects.waiting().filter(endpoint=OuterRef("pk"))
     disabled = Endpoint.objects.filter(Exists(waiting), active=False)
-    return sum(_bury(endpoint) for endpoint in disabled)
+    return sum(_mark_dead(endpoint) for endpoint in disabled)
 
 
-def _bury(endpoint: Endpoint) -> int:
-    """In portions: other writers wait for one of them at most."""
+def _mark_dead(endpoint: Endpoint) -> int:
+    """Mark them in portions, so that other writers wait for one portion at most."""
     error = f"The endpoint is disabled. {endpoint.disabled_reason}".strip()[:ERROR_LENGTH]
     waiting = Delivery.objects.waiting().filter(endpoint=endpoint)
-    buried = 0
+    marked = 0
     while ids := list(waiting.order_by("next_try_at", "event_id").values_list("pk", flat=True)[:PORTION]):
-        buried += waiting.filter(pk__in=ids).update(status=DeliveryStatus.DEAD, error=error)
-    return buried
+        marked += waiting.filter(pk__in=ids).update(status=DeliveryStatus.DEAD, error=error)
+    return marked
 
 
 def _after(endpoint: Endpoint, due: Due, outcome: Outcome, *, now: datetime) -> tuple[Any, ...]:
-    """The new values of FIELDS."""
+    """Return the new values of FIELDS."""
     if outcome.sent:
         return (DeliveryStatus.SENT, due.tries, due.next_try_at, "", outcome.status, now)
     wait = _wait(endpoint, due, outcome)
@@ -129,8 +129,8 @@ def _name(status: object) -> str:
     return "retried" if status == DeliveryStatus.WAITING else str(status)
 
 
-def _tell(endpoint: Endpoint, failed: list[tuple[Due, Outcome]]) -> None:
-    """One line per wave, with the ids and the sentence of the first that failed."""
+def _log_failures(endpoint: Endpoint, failed: list[tuple[Due, Outcome]]) -> None:
+    """Log one line per wave, with the ids and the error of the first failure."""
     if failed:
         due, outcome = failed[0]
         fields = {"endpoint_id": endpoint.pk, "delivery_id": due.id, "job_id": due.job_id, "tries": due.tries + 1}

@@ -1,4 +1,4 @@
-"""Which endpoints an event goes to."""
+"""Routing of events to endpoints by type and project."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FIELDS = ("event", "endpoint", "job", "next_try_at", "created_at")
 
 
 def route(events: Iterable[Event]) -> None:
-    """Write the deliveries of these new events, in their transaction; events that nobody asked for have none."""
+    """Write the deliveries of these new events, in their transaction; an event may have none."""
     outward = [event for event in events if event.outward]
     endpoints = _active() if outward else []
     deliveries = [
@@ -30,7 +30,7 @@ def route(events: Iterable[Event]) -> None:
 
 
 def wants(types: Sequence[str], *, project: str, event: Event) -> bool:
-    """Does an endpoint with these patterns, and this project if any, want to be told of the event?"""
+    """Tell whether an endpoint with these patterns, and this project if any, receives the event."""
     within = not project or project == event.job.project
     return within and any(fnmatchcase(event.type, pattern) for pattern in types)
 

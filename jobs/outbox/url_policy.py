@@ -1,4 +1,7 @@
-"""The address that a webhook may be sent to: looked up once, judged, and then connected to as it is."""
+"""The policy for webhook addresses: public hosts over HTTPS.
+
+A host is resolved once; the request goes to exactly the address that was checked.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,8 @@ from jobs.rules.errors import BadInput
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 UNICAST = ipaddress.ip_network("2000::/3")
-# Not for hosts of the internet, and global in the table of some version of Python: protocol assignments, relays of
-# 6to4, AS112, documentation.
+# Not for hosts of the internet, although some versions of Python call them global: protocol assignments, 6to4 relays,
+# AS112, documentation.
 SPECIAL = [
     ipaddress.ip_network(each)
     for each in (
@@ -37,32 +40,32 @@ PORTS = {"http": 80, "https": 443}
 
 
 class Unreachable(Exception):
-    """The address may not be used, or is not known; the sentence says why."""
+    """The host has no usable address; the message says why."""
 
 
 def check_url(url: str) -> SplitResult:
-    """A webhook's URL as it may be stored; BadInput says what is wrong with it."""
+    """Return the parts of a valid webhook URL; BadInput names the error."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
     except ValueError as error:
-        raise BadInput({"url": "This is no URL."}) from error
+        raise BadInput({"url": "Enter a valid URL."}) from error
     if parts.scheme not in ("https", "http") or not host or port == 0 or not url.isascii() or not url.isprintable():
-        raise BadInput({"url": "An address such as https://host/path, or amqp for the broker."})
+        raise BadInput({"url": "Enter a URL such as https://host/path, or amqp for the broker."})
     if parts.scheme != "https" and not settings.DEBUG:
-        raise BadInput({"url": "Events leave by HTTPS only."})
+        raise BadInput({"url": "Enter an https URL; events are sent over HTTPS only."})
     if parts.username is not None or parts.fragment or " " in url:
-        raise BadInput({"url": "No user, password, fragment or space."})
+        raise BadInput({"url": "Enter a URL without user, password, fragment or space."})
     _check_literal(host)
     return parts
 
 
 def resolve(host: str, port: int) -> str:
-    """The first address of a host; Unreachable if it has none, or one that is not public and not allowed."""
+    """Return the first address of a host; Unreachable if it has none, or one that is not allowed."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise Unreachable(f"The host {host} is not known.") from error
+        raise Unreachable(f"The host {host} cannot be resolved.") from error
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     private = [address for address in addresses if not is_allowed(address)]
     if private or not addresses:
@@ -71,12 +74,12 @@ def resolve(host: str, port: int) -> str:
 
 
 def is_allowed(address: str) -> bool:
-    """May a webhook be sent there? Addresses within the own network only where a setting says so."""
+    """Tell whether a webhook may be sent there. WEBHOOK_ALLOW_PRIVATE allows addresses of the private network."""
     return bool(settings.WEBHOOK_ALLOW_PRIVATE) or is_public(address)
 
 
 def is_public(address: str) -> bool:
-    """Is this an address of the public internet, also where it is an IPv4 address in the clothes of IPv6?"""
+    """Tell whether this is an address of the public internet; an IPv4 address within IPv6 counts as itself."""
     try:
         outer = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -85,7 +88,7 @@ def is_public(address: str) -> bool:
 
 
 def _is_of_internet(address: Address) -> bool:
-    """Python's table calls what it does not know global: of IPv6 only 2000::/3 is given out to hosts."""
+    """Check one address. Python calls unknown addresses global, but of IPv6 only 2000::/3 is assigned to hosts."""
     if address.version == 6 and address not in UNICAST:
         return False
     special = any(address in network for network in SPECIAL if network.version == address.version)
@@ -105,11 +108,11 @@ def _unwrapped(address: Address) -> list[Address]:
 
 
 def _check_literal(host: str) -> None:
-    """Judge a host that is an address, also in the older forms 127.1, 0x7f000001 and 2130706433."""
+    """Check a host that is an address, also in the older forms 127.1, 0x7f000001 and 2130706433."""
     written = host.partition("%")[0]
     with suppress(OSError):
         written = socket.inet_ntoa(socket.inet_aton(host))
     with suppress(ValueError):
         ipaddress.ip_address(written)
         if not is_allowed(written):
-            raise BadInput({"url": "This address is not public."})
+            raise BadInput({"url": "Enter a public address; this one is not public."})

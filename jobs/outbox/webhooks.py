@@ -1,8 +1,8 @@
-"""Signed HTTP requests, as Standard Webhooks describes them.
+"""Webhooks: signed HTTP requests as described by Standard Webhooks.
 
-The host is looked up once, and the request goes to the very address that was judged, with the host's name in the
-Host header, the TLS handshake and the check of the certificate. No redirect is followed, no proxy is used, and no
-more than 64 KiB of an answer are read.
+The host is resolved once, and the request goes to exactly the address that was checked. The host's name is in the
+Host header, the TLS handshake and the check of the certificate. No redirect is followed, no proxy is used, and at
+most 64 KiB of a response are read.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ from jobs.rules.strict_json import storable
 
 SECONDS = 10.0
 ANSWER_BYTES = 64 * 1024
-# The first wave, and each after one without an answer, is small: an endpoint that hangs costs few sockets.
+# The first wave, and each after one without a response, is small: an endpoint that hangs occupies few sockets.
 AT_ONCE, AT_FIRST = 16, 4
 GONE = 410
-# Of the 4xx only these may be answered otherwise later: a time-out, too early, too many requests.
+# The only 4xx that a retry can change: request timeout, too early, too many requests.
 TEMPORARY = (408, 425, 429)
 SHOWN = 300
-# Not asyncio's own threads: its end would wait for a look-up that hangs.
+# Not asyncio's own threads: closing its loop would wait for a hanging DNS query.
 _look_ups = ThreadPoolExecutor(64, thread_name_prefix="look-up")
 _looked_up: dict[tuple[str, int], Future[str]] = {}
 _lock = Lock()
 
 
 class WebhookSender:
-    """Sends to one webhook over connections that are kept for as long as there is something to send."""
+    """Sender of messages to one webhook, over connections that stay open while there is something to send."""
 
     def __init__(self) -> None:
         self.width = AT_FIRST
@@ -49,7 +49,7 @@ class WebhookSender:
         self._client: httpx.AsyncClient | None = None
 
     def send(self, endpoint: Endpoint, messages: Sequence[Message]) -> list[Outcome]:
-        """Send these messages side by side."""
+        """Send these messages in parallel."""
         try:
             url = check_url(endpoint.url)
             address = _address(url)
@@ -75,14 +75,14 @@ class WebhookSender:
 
 
 def new_client() -> httpx.AsyncClient:
-    """A client that takes nothing from its environment but the certificates that the system trusts."""
+    """Return a client that ignores its environment, except for the system's trusted certificates."""
     return httpx.AsyncClient(
         verify=ssl.create_default_context(), trust_env=False, follow_redirects=False, timeout=httpx.Timeout(SECONDS)
     )
 
 
 def signed(message: Message, *, secrets: Sequence[str], at: datetime) -> dict[str, str]:
-    """The headers of Standard Webhooks, with a signature by each of the secrets."""
+    """Return the headers of Standard Webhooks, with a signature by each secret."""
     body, utc = message.body.decode(), at.astimezone(UTC)
     return {
         "webhook-id": message.event_id,
@@ -92,7 +92,7 @@ def signed(message: Message, *, secrets: Sequence[str], at: datetime) -> dict[st
 
 
 def _address(url: SplitResult) -> str:
-    """Look the host up. A look-up cannot be ended: one that hangs is joined, so that a host holds one thread only."""
+    """Resolve the host. A DNS query cannot be cancelled, so a hanging one is shared and occupies one thread only."""
     key = str(url.hostname), url.port or PORTS[url.scheme]
     with _lock:
         found = _looked_up.get(key)
@@ -137,7 +137,7 @@ async def _outcome(client: httpx.AsyncClient, request: httpx.Request) -> Outcome
 
 
 async def _beginning(answer: httpx.Response) -> bytes:
-    """What fits into ANSWER_BYTES; the rest is not read."""
+    """Read at most ANSWER_BYTES of the response."""
     text = b""
     async for chunk in answer.aiter_raw(8192):
         text += chunk
@@ -161,7 +161,7 @@ def _judged(status: int, text: bytes, *, retry_after: timedelta | None) -> Outco
 
 
 def _pause(header: str) -> timedelta | None:
-    """Read a Retry-After: seconds, or a date; None where it is neither."""
+    """Parse a Retry-After header: seconds or a date; None if it is neither."""
     text = header.strip()
     if text.isdecimal() and text.isascii():
         return timedelta(seconds=int(text[:9]))

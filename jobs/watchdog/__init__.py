@@ -1,4 +1,4 @@
-"""The verbs of time: whatever happens because a moment has passed, in any process, any number of times."""
+"""The watchdog: changes that are due because time has passed. Each may run in any process, any number of times."""
 
 from jobs.watchdog.prune import Difference, Pruned, prune, recount
 from jobs.watchdog.sweep import expire_leases, find_stuck, pass_watermarks, sweep

@@ -1,7 +1,7 @@
-"""Heartbeats of the watchdog and the deliverer, and which of the two is silent.
+"""Heartbeats of the watchdog and the deliverer processes.
 
-Each loop calls `beat` after a pass that did not fail. The row in the database is written at most every ten
-seconds, so any number of processes costs next to nothing.
+Each loop calls `beat` after a successful pass. The row in the database is written at most every ten seconds, so the
+number of processes hardly matters.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _written: dict[str, datetime] = {}
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """A kind of process that was not heard for a minute; `seen_at` is None if it was never heard."""
+    """A kind of process without a heartbeat for a minute; `seen_at` is None if there never was one."""
 
     kind: str
     seen_at: datetime | None
@@ -47,14 +47,14 @@ class Silence:
 
     @property
     def sentence(self) -> str:
-        """`No watchdog process was heard for 5 min.`"""
+        """The silence in words: `No watchdog process was heard for 5 min.`"""
         if self.seen_at is None:
             return f"No {self.kind} process was ever heard."
         return f"No {self.kind} process was heard for {format_duration((self.now - self.seen_at).total_seconds())}."
 
     @property
     def consequence(self) -> str:
-        """What does not happen meanwhile."""
+        """The work that is not done in the meantime."""
         return CONSEQUENCES[self.kind]
 
     @property
@@ -64,7 +64,7 @@ class Silence:
 
 
 def serving_starts(now: datetime | None = None) -> None:
-    """Note that this process serves pages from now on: for its first minute it reports no process as silent."""
+    """Record the start of this web process; for its first minute it reports no process as silent."""
     global _serving_since
     _serving_since = now or timezone.now()
 
@@ -87,17 +87,17 @@ def beat(kind: str) -> None:
 
 
 def last_heard() -> dict[str, datetime | None]:
-    """When each kind of process was heard last, in one query."""
+    """Return the time of the latest heartbeat of each kind of process, in one query."""
     rows = ProcessHeartbeat.objects.order_by().values_list("kind").annotate(Max("seen_at"))
     stored: dict[str, datetime] = dict(rows)
     return {kind: _latest(stored.get(kind), _beats.get(kind)) for kind in KINDS}
 
 
 def silences(now: datetime | None = None) -> list[Silence]:
-    """The kinds of processes that were not heard for a minute.
+    """Return the kinds of processes without a heartbeat for a minute.
 
-    A kind that was never heard counts as silent only in a process that has served for a minute: before that, and in
-    a command, it may just not have started yet.
+    A kind without any heartbeat counts as silent only in a process that has served for a minute. Before that, and in
+    a command, it may not have started yet.
     """
     at = now or timezone.now()
     found = [(kind, seen_at, _latest(seen_at, _serving_since)) for kind, seen_at in last_heard().items()]

@@ -1,4 +1,4 @@
-"""Keeping the books: counters against items, and forgetting what is old."""
+"""Maintenance: recounting of counters from items, and deletion of old rows."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ COUNTER_FIELDS = ("items_total", *COUNTERS.values())
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A counter that does not equal the items: what the phase says and what its items say."""
+    """A counter that does not equal the items: the stored number and the number of items."""
 
     job: str
     phase: str
@@ -40,17 +40,17 @@ class Difference:
 
 
 def recount(*, repair: bool = False) -> list[Difference]:
-    """Compare the counters of every phase with its items; with `repair`, make them equal."""
+    """Compare the counters of every phase with its items; with `repair`, correct the counters."""
     differences: list[Difference] = []
-    act = _repair if repair else _compare
+    check = _repair if repair else _compare
     for job_id in list(Job.objects.order_by("pk").values_list("pk", flat=True)):
         with suppress(NotFound):
-            differences += act(job_id)
+            differences += check(job_id)
     return differences
 
 
 def _compare(job_id: int) -> list[Difference]:
-    """What differs in one job; nothing is written. Only where it seems so is it counted again under the job's lock."""
+    """Return the differences of one job without writing; a suspected one is confirmed under the job's lock."""
     if not _seems_different(job_id):
         return []
     with transaction.atomic():
@@ -101,7 +101,7 @@ def _counts_of_items(phases: list[Phase]) -> dict[int, dict[str, int]]:
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """The number of rows that were deleted, or would be; and what is kept though it is old."""
+    """The number of rows that were deleted, or would be, and of old rows that are kept."""
 
     jobs: int
     events: int
@@ -113,22 +113,24 @@ class Pruned:
 
 
 def prune(*, dry_run: bool = False, now: datetime | None = None) -> Pruned:
-    """Delete completed jobs after 30 days, others and bulk acts after 90, timeline rows and dead letters after 365;
-    workers that were not heard for 30 days and hold nothing, and what each settled in five minutes after 7.
+    """Delete old rows.
 
-    A job with undelivered events is kept; a dead delivery keeps it for 365 days. Everything is deleted in portions:
-    other writers wait for one of them at most, and after an interruption the next call continues.
+    Completed jobs go after 30 days, other finished jobs and bulk acts after 90, timeline rows and dead letters after
+    365. Workers go after 30 days without a sign of life if they hold nothing; their tallies go after 7.
+
+    A job with undelivered events is kept; a dead delivery keeps it for 365 days. Rows are deleted in portions, so
+    that other writers wait for one portion at most. After an interruption the next call continues.
     """
     at = now or timezone.now()
-    act = QuerySet.count if dry_run else delete
+    remove = QuerySet.count if dry_run else delete
     undelivered = _undelivered(at).filter(job__in=_old_jobs(at))
     kept = undelivered.aggregate(events=Count("event", distinct=True), jobs=Count("job", distinct=True))
     found = Pruned(
         jobs=_removed_jobs().count() + _prunable_jobs(at).count() if dry_run else _delete_jobs(at),
-        events=act(_old_events(at)),
-        bulk_acts=act(BulkAct.objects.filter(created_at__lt=at - KEEP_BULK_ACTS)),
-        letters=act(_old_letters(at)),
-        workers=act(_old_workers(at)),
+        events=remove(_old_events(at)),
+        bulk_acts=remove(BulkAct.objects.filter(created_at__lt=at - KEEP_BULK_ACTS)),
+        letters=remove(_old_letters(at)),
+        workers=remove(_old_workers(at)),
         undelivered_events=kept["events"],
         undelivered_jobs=kept["jobs"],
     )
@@ -139,7 +141,7 @@ def prune(*, dry_run: bool = False, now: datetime | None = None) -> Pruned:
 
 
 def _old_events(at: datetime) -> QuerySet[Event]:
-    """Old rows of the timelines of jobs that stay; not those that are still to be delivered."""
+    """Return old timeline rows of jobs that are kept, except undelivered ones."""
     waiting = Delivery.objects.waiting().filter(event=OuterRef("pk"))
     old = Event.objects.filter(~Exists(waiting), at__lt=at - KEEP_TIMELINE, job__removed_at__isnull=True)
     return old.exclude(job__in=_prunable_jobs(at))
@@ -163,7 +165,7 @@ def _old_jobs(at: datetime) -> QuerySet[Job]:
 
 
 def _undelivered(at: datetime) -> QuerySet[Delivery]:
-    """What an endpoint is still to get: it waits, or it is dead and an operator may replay it."""
+    """Return the deliveries that an endpoint may still get: waiting ones, and dead ones that can be replayed."""
     replayable = Q(status=DeliveryStatus.DEAD, endpoint__active=True, created_at__gte=at - KEEP_TIMELINE)
     return Delivery.objects.filter(Q(status=DeliveryStatus.WAITING) | replayable)
 
@@ -173,12 +175,12 @@ def _prunable_jobs(at: datetime) -> QuerySet[Job]:
 
 
 def _removed_jobs() -> QuerySet[Job]:
-    """Jobs whose deletion has begun."""
+    """Return the jobs whose deletion has started."""
     return Job._base_manager.filter(removed_at__isnull=False)
 
 
 def _delete_jobs(at: datetime) -> int:
-    """Delete the jobs, one after the other, each with all that is its own."""
+    """Delete the jobs one after the other, each with all its rows."""
     deleted = delete(_removed_jobs())
     for job_id in list(_prunable_jobs(at).order_by("pk").values_list("pk", flat=True)):
         if _mark_removed(job_id, at=at):
@@ -187,7 +189,7 @@ def _delete_jobs(at: datetime) -> int:
 
 
 def _mark_removed(job_id: int, *, at: datetime) -> bool:
-    """Begin to delete a job, unless it was opened again meanwhile: from now on every act and report misses it."""
+    """Mark a job as removed, unless it was reopened in the meantime. Acts and reports no longer find it."""
     with transaction.atomic():
         locked = Job.objects.select_for_update(no_key=True).filter(pk=job_id)
         return bool(locked) and _prunable_jobs(at).filter(pk=job_id).update(removed_at=at) == 1

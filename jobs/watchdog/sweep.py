@@ -1,8 +1,7 @@
-"""Expired leases, passed watermarks, stuck jobs.
+"""The sweep: expired leases, passed watermarks, stuck jobs.
 
-Each rule is one indexed query for what is due and then one change per job, in which everything is
-looked at again under the job's lock. So it is safe to run in several processes, and after any
-downtime the next sweep does what was missed.
+Each rule is one indexed query for the jobs that are due, then one change per job that checks again under the job's
+lock. So several processes may sweep, and after a downtime the next sweep catches up.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ EXPIRED_FIELDS = (*EXPIRED, "tries", "error", "signature", "finished_at")
 
 
 def sweep(now: datetime | None = None) -> dict[str, int]:
-    """Do everything that is due; how many leases and tickets expired, watermarks passed and jobs got stuck."""
+    """Apply every rule; return how many leases and tickets expired, watermarks passed and jobs got stuck."""
     return {
         "expired": expire_leases(now),
         "watermarks": pass_watermarks(now),
@@ -47,24 +46,24 @@ def sweep(now: datetime | None = None) -> dict[str, int]:
 
 
 def expire_leases(now: datetime | None = None) -> int:
-    """Items whose lease is over are pending again, or after ITEM_MAX_ATTEMPTS expiries failed."""
+    """Make items whose lease has expired pending, or failed after ITEM_MAX_ATTEMPTS expiries; return their number."""
     due = Item.objects.expired(now or timezone.now()).order_by().values_list("phase__job_id", flat=True)
     return _each_job(due.distinct()[:JOBS_PER_SWEEP], _expire, now)
 
 
 def pass_watermarks(now: datetime | None = None) -> int:
-    """Phases whose deadline has passed finish with what they have; how many did."""
+    """Finish the phases whose deadline has passed with their results so far; return their number."""
     due = Phase.objects.past_watermark(now or timezone.now()).order_by().values_list("job_id", flat=True)
     return _each_job(due.distinct()[:JOBS_PER_SWEEP], _pass_watermark, now)
 
 
 def find_stuck(now: datetime | None = None) -> int:
-    """Mark the jobs that will not finish by themselves; a sign of life clears the mark again."""
+    """Mark the jobs that will not finish by themselves; return their number. A sign of life clears the mark."""
     return _each_job(_suspects(now or timezone.now()), _mark_stuck, now)
 
 
 def _each_job(job_ids: Iterable[int], act: Callable[[Change], int], now: datetime | None) -> int:
-    """One change per job; a job that fails is logged and does not hold up the others."""
+    """Apply a rule in one change per job; a job that fails is logged and the others continue."""
     done = 0
     for job_id in with_pauses(list(job_ids)):
         try:
@@ -98,9 +97,9 @@ def _expire(change: Change) -> int:
 
 
 def _expire_item(change: Change, phase: Phase, item: Item) -> None:
-    """The item is free again; its last holder's result still counts until somebody claims it.
+    """Make the item pending; a result of its last holder still counts until the next claim.
 
-    An item that fails so is settled by the clock: neither progress of the job nor part of its rate.
+    An item that fails this way counts neither as progress of the job nor in its rate.
     """
     started = item.started_at
     expire(item)
@@ -126,7 +125,7 @@ def _record_expiry(change: Change, expired: list[Item]) -> None:
 
 
 def _pass_watermark(change: Change) -> int:
-    """Nothing to do but to settle: every change judges the deadlines of its job."""
+    """Count the passed deadlines; the commit of any change evaluates the deadlines of its job."""
     return sum(
         phase.is_open and phase.gate_open and phase.deadline_at is not None and phase.deadline_at <= change.now
         for phase in change.phases[change.job.pk]

@@ -14,7 +14,7 @@ from tests.e2e.test_live_pages import assert_not_reloaded, bar_of, expect_mode, 
 pytestmark = pytest.mark.e2e
 CAUSES = [
     "Silent 46 min: no report and no heartbeat.",
-    "Needs 11, has 5; 5 open, 3 of them held.",
+    "Needs 11, has 5; 5 open, 3 of them leased.",
     "The threshold is out of reach: it needs 11, at most 10 can still succeed: 2 failed.",
     "3 leases of w-7 expired.",
     "Waiting for a worker: 2 items pending, none under a live lease.",

@@ -174,7 +174,7 @@ class ActView(ConfirmView):
         expected = seen if self.act.grave and not self.again else ExpectedState(seen.states)
         request = self.act_request(self.scope_of(job), form.cleaned_data)
         try:
-            act = execute(request, job.pk, seen=expected, actor=self.user)
+            act = execute(request, job.pk, expected=expected, actor=self.user)
         except StateChanged:
             messages.warning(self.request, changed_sentence(f"{job.name} has changed"))
             job.refresh_from_db()
@@ -192,4 +192,4 @@ def outcome(act: Operation, result: Act) -> str:
     """Say what was done and what was refused: `12 retried, 1 refused: is processing …`."""
     reasons = Counter(refusal.detail.rstrip(".") for refusal in result.refused)
     refused = "".join(f", {format_number(count)} refused: {why}" for why, count in reasons.items())
-    return f"{act.result(result)}{refused}."
+    return f"{act.outcome_text(result)}{refused}."

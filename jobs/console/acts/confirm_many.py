@@ -27,9 +27,8 @@ from jobs.console.bulk.summary_text import amount, headline, left_alone, names_o
 from jobs.console.job_rows import JobRow, rows_of
 from jobs.models import BulkAct, Job
 from jobs.operations import bulk
-from jobs.operations.base import Confirmation
+from jobs.operations.base import Confirmation, Lines
 from jobs.operations.bulk import TargetSelection, expected_state
-from jobs.operations.confirmation_text import Lines, confirmation
 from jobs.operations.estimate import ActEstimate, estimates
 from jobs.rules.errors import NotPermitted
 from jobs.rules.formatting import format_number, pluralize

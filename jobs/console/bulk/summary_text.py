@@ -67,7 +67,7 @@ def amount(act: Operation, changes: int) -> str:
 
 def headline(bulk: BulkAct) -> str:
     """Return one sentence on a bulk act: `12 items retried in 3 jobs, 1 job refused.`"""
-    result = ACTS[bulk.act].bulk_result(bulk.changed, pluralize(bulk.done, "job"))
+    result = ACTS[bulk.act].bulk_outcome_text(bulk.changed, pluralize(bulk.done, "job"))
     refused = f", {format_number(bulk.refused)} refused" if bulk.refused else ""
     unchanged = f", {format_number(bulk.unchanged)} had nothing to change" if bulk.unchanged else ""
     left = f", {format_number(bulk.left)} not done" if bulk.left and not bulk.is_running else ""

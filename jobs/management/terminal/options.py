@@ -58,9 +58,7 @@ def _reader(verbs: _SubParsersAction[Any], name: str, what: str) -> CommandParse
 
 def _add_act(verbs: _SubParsersAction[Any], act: Operation) -> None:
     parser = _reader(verbs, act.name, act.help)
-    arguments = msgspec.inspect.type_info(act.Arguments)
-    assert isinstance(arguments, msgspec.inspect.StructType)
-    for field in arguments.fields:
+    for field in act.fields:
         _add_argument(parser, field)
     parser.add_argument("--as", dest="username", metavar="USERNAME", help="act as this account, with its permissions")
 

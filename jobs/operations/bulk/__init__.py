@@ -1,4 +1,4 @@
-"""One act upon many jobs: confirmed at once, done one job after the other, exactly once, through any restart."""
+"""Bulk acts: one confirmed act on many jobs, run job by job, exactly once, also after a restart of the server."""
 
 from jobs.operations.bulk.create import TargetSelection, create_bulk_act
 from jobs.operations.bulk.execute import ActRequest, ExpectedState, StateChanged, execute, expected_state

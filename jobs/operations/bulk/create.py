@@ -1,4 +1,4 @@
-"""Writing down what was confirmed: the act, and each job with what was seen of it."""
+"""Creation of a bulk act: the confirmed act, and each job with the state that the operator saw."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TargetSelection:
-    """One job of the set: its states as they were shown, and the chosen items; without any the job as a whole."""
+    """One selected job: a digest of the state that was shown, and the selected items (none: the whole job)."""
 
     job: Job
     states: str
@@ -30,45 +30,48 @@ class TargetSelection:
 
 
 def create_bulk_act(
-    order: ActRequest, marks: Sequence[TargetSelection], *, actor: User, words: str = "", back: str = ""
+    request: ActRequest, selections: Sequence[TargetSelection], *, actor: User, words: str = "", back: str = ""
 ) -> BulkAct:
-    """Store the act with its targets; nothing is done yet. NotPermitted where the account may not do such acts."""
-    operations.require_permission(actor, order.act.verb)
+    """Store the act with its targets; the runner executes it. NotPermitted without the permission of the act.
+
+    `words` describe the selection; `back` is the address of the list that the jobs were selected in.
+    """
+    operations.require_permission(actor, request.act.verb)
     with transaction.atomic():
         bulk = BulkAct.objects.create(
             account=actor,
             actor=actor.get_username(),
-            act=order.act.name,
-            scope=scope_body(order.scope),
+            act=request.act.name,
+            scope=scope_body(request.scope),
             chosen=fit(BulkAct, "chosen", words),
-            reason=order.reason,
+            reason=request.reason,
             back=back,
-            total=len(marks),
+            total=len(selections),
             created_at=timezone.now(),
         )
-        BulkTarget.objects.bulk_create(_target(bulk, mark) for mark in marks)
+        BulkTarget.objects.bulk_create(_target(bulk, selection) for selection in selections)
     return bulk
 
 
-def _target(bulk: BulkAct, mark: TargetSelection) -> BulkTarget:
+def _target(bulk: BulkAct, selection: TargetSelection) -> BulkTarget:
     return BulkTarget(
         bulk=bulk,
-        job_id=mark.job.pk,
-        name=mark.job.name,
-        states=mark.states,
-        items=list(mark.items) or None,
-        was=mark.job.status,
+        job_id=selection.job.pk,
+        name=selection.job.name,
+        states=selection.states,
+        items=list(selection.items) or None,
+        was=selection.job.status,
     )
 
 
 def scope_body(scope: Scope) -> dict[str, Any]:
-    """What is kept of a scope: everything but the items, which each job has of its own."""
+    """Return a scope as the bulk act stores it: without the items, which each target stores for itself."""
     named = ("phase", "signature", "all", "only", "threshold")
     extra = {"extra": dict(scope.extra)} if scope.extra else {}
     return {name: getattr(scope, name) for name in named} | extra
 
 
-def order_of(bulk: BulkAct, target: BulkTarget) -> ActRequest:
-    """What was confirmed, for this job."""
-    kept = {**bulk.scope, "extra": tuple(bulk.scope.get("extra", {}).items())}
-    return ActRequest(ACTS[bulk.act], Scope(**kept, items=tuple(target.items or ())), bulk.reason)
+def request_of(bulk: BulkAct, target: BulkTarget) -> ActRequest:
+    """Return the confirmed act for one target."""
+    stored = {**bulk.scope, "extra": tuple(bulk.scope.get("extra", {}).items())}
+    return ActRequest(ACTS[bulk.act], Scope(**stored, items=tuple(target.items or ())), bulk.reason)

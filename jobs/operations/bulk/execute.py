@@ -1,4 +1,4 @@
-"""One job of a bulk act: the act runs only if the job is still in the state that the operator saw."""
+"""Execution of a confirmed act on one job, only if the job is still in the state that the operator saw."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class StateChanged(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class ExpectedState:
-    """The shown state of a job: a digest of its states, and its revision where every change since counts."""
+    """The state of a job as it was shown: a digest of its statuses, and its revision where any change is refused."""
 
     states: str
     revision: int | None = None
@@ -53,14 +53,14 @@ def expected_state(snapshot: JobSnapshot) -> ExpectedState:
     return ExpectedState(blake2b("\n".join(states).encode(), digest_size=8).hexdigest(), job.revision)
 
 
-def execute(request: ActRequest, job_id: int, *, seen: ExpectedState, actor: User) -> Act:
-    """Run the act if the job is still in the expected state; StateChanged where it is not."""
+def execute(request: ActRequest, job_id: int, *, expected: ExpectedState, actor: User) -> Act:
+    """Run the act if the job is still in the expected state; otherwise raise StateChanged."""
     with transaction.atomic():
         job = Job.objects.select_for_update(no_key=True).filter(pk=job_id).first()
         if job is None:
-            raise NotFound("There is no such job any more.")
+            raise NotFound("The job no longer exists.")
         current = expected_state(snapshot_of(job))
-        if current.states != seen.states or seen.revision not in (None, current.revision):
+        if current.states != expected.states or expected.revision not in (None, current.revision):
             raise StateChanged
         act = request.act
         return act(job, actor=actor, reason=request.reason, **act.arguments_of(request.scope))

@@ -1,4 +1,4 @@
-"""Why a job is not finished, with the evidence, and what each remedy would do now: computed, not guessed."""
+"""The diagnosis of a job: the causes that keep it unfinished, and the effect of each remedy now."""
 
 from jobs.operations.diagnosis.causes import Cause
 from jobs.operations.diagnosis.diagnose import Diagnosis, diagnose, diagnosis_body

@@ -1,4 +1,4 @@
-"""What keeps a job from being finished, each cause with its figures in a sentence and with the help that it needs."""
+"""Causes that keep a job unfinished, each with its figures and the help that it needs."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from jobs.watchdog import process_heartbeats
 class Need(IntEnum):
     """The help that a job needs because of a cause."""
 
-    NONE = 0  # it goes on by itself
-    WORKER = 1  # it goes on when a worker comes, or is heard again
-    PERSON = 2  # a person has to look at it
+    NONE = 0  # it continues by itself
+    WORKER = 1  # it continues when a worker claims or reports again
+    PERSON = 2  # an operator has to act
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One reason; `code` is for programs, `detail` for people.
+    """One cause; `code` is for programs, `detail` for people.
 
-    `clause` is what a verdict says of it: `it waits for a worker: 12 items pending, none leased`.
+    `clause` is its part of the verdict: `it waits for a worker: 12 items pending, none leased`.
     """
 
     code: str
@@ -39,28 +39,30 @@ class Cause:
 
 
 def causes_of(evidence: Evidence) -> list[Cause]:
-    """Every cause: what an operator has set, the silence, the phases in their order, the leases, the workers."""
-    f = evidence.figures
-    found = [*_held(evidence), *_stuck(f.job, now=f.now)]
-    for phase in f.phases:
-        found += _phase(evidence, phase)
-    if not f.job.is_finished:
-        found += [*_leases(evidence), *_workers(evidence), *_waiting(evidence), *_watchdog(evidence)]
-    return found
+    """Return every cause: the act of an operator, silence, the phases in their order, leases, workers."""
+    snapshot = evidence.snapshot
+    causes = [*_held(evidence), *_stuck(snapshot.job, now=snapshot.now)]
+    for phase in snapshot.phases:
+        causes += _phase(evidence, phase)
+    if not snapshot.job.is_finished:
+        causes += [*_leases(evidence), *_workers(evidence), *_waiting(evidence), *_watchdog(evidence)]
+    return causes
 
 
 def stuck_since(job: Job, *, now: datetime) -> str:
-    """`silent 46 min: no report and no heartbeat`; empty where the job is not stuck."""
+    """Describe how long a job is stuck: `silent 46 min: no report and no heartbeat`; empty where it is not."""
     if job.stuck == Stuck.SILENT:
         return f"silent {format_duration((now - job.last_sign_of_life()).total_seconds())}: no report and no heartbeat"
     if job.stuck == Stuck.STALLED:
         moment = max(filter(None, (job.progress_at, job.started_at, job.watched_from)))
-        return f"stalled {format_duration((now - moment).total_seconds())}: heartbeats come, but nothing gets finished"
-    return "unannounced: items came, but nobody said how many there will be" if job.stuck else ""
+        return (
+            f"stalled {format_duration((now - moment).total_seconds())}: heartbeats arrive, but no item gets finished"
+        )
+    return "unannounced: items arrived, but their total was not announced" if job.stuck else ""
 
 
 def out_of_reach(phase: Phase) -> str:
-    """Why the threshold cannot be met any more, with the figures."""
+    """Explain with figures that the threshold cannot be met any more."""
     expected = phase.expected or 0
     needed = progress.needed(expected, phase.threshold)
     most = format_number(expected - phase.failed)
@@ -68,26 +70,27 @@ def out_of_reach(phase: Phase) -> str:
 
 
 def none_succeeded(phase: Phase) -> str:
-    """`none succeeded: 40 items have failed`."""
+    """Describe a phase in which nothing succeeded: `none succeeded: 40 items have failed`."""
     return f"none succeeded: {pluralize(phase.failed, 'item has', 'items have')} failed"
 
 
 def only_failing(phase: Phase, *, failed_lately: int) -> str:
-    """Why an open phase counts as one that only fails; empty where it does not."""
+    """Explain that an open phase only fails; empty where it does not."""
     if phase.failed >= FEW_FAILURES and not phase.counts.processed:
         return none_succeeded(phase)
     return f"the last {format_number(failed_lately)} items all failed within 10 min" if failed_lately else ""
 
 
 def _held(evidence: Evidence) -> Iterator[Cause]:
-    job, act = evidence.figures.job, evidence.held_by_operator if evidence.figures.job.held else None
+    job = evidence.snapshot.job
+    act = evidence.held_by_operator if job.held else None
     if act is None:
         return
-    how = "Paused" if job.held == Held.PAUSED else "Cancelled"
-    ago = format_duration((evidence.figures.now - act.at).total_seconds())
-    why = f": “{act.reason}”" if act.reason else ", without a reason"
+    participle = "Paused" if job.held == Held.PAUSED else "Cancelled"
+    ago = format_duration((evidence.snapshot.now - act.at).total_seconds())
+    reason = f": “{act.reason}”" if act.reason else ", without a reason"
     need = Need.PERSON if job.held == Held.PAUSED else Need.NONE
-    yield Cause(how.lower(), f"{how} by {act.actor} {ago} ago{why}.", need)
+    yield Cause(participle.lower(), f"{participle} by {act.actor} {ago} ago{reason}.", need)
 
 
 def _stuck(job: Job, *, now: datetime) -> Iterator[Cause]:
@@ -105,8 +108,8 @@ def _phase(evidence: Evidence, phase: Phase) -> Iterator[Cause]:
         yield from _completed(evidence, phase)
         return
     if phase.status == PhaseStatus.FAILED:
-        which = "It" if evidence.is_only(phase) else phase.label
-        yield Cause("failed", f"{which} failed: {phase.error.rstrip('.')}.", Need.PERSON)
+        subject = "It" if evidence.is_only(phase) else phase.label
+        yield Cause("failed", f"{subject} failed: {phase.error.rstrip('.')}.", Need.PERSON)
         return
     if not phase.gate_open:
         waits = ", ".join(f"{other.label} ({other.status})" for other in evidence.before(phase))
@@ -114,114 +117,116 @@ def _phase(evidence: Evidence, phase: Phase) -> Iterator[Cause]:
         return
     yield from _counts(evidence, phase)
     if phase.deadline_at:
-        said = f"finishes with what it has at {format_clock(phase.deadline_at)} UTC"
-        yield Cause("watermark", evidence.sentence(phase, said))
+        text = f"finishes with its results so far at {format_clock(phase.deadline_at)} UTC"
+        yield Cause("watermark", evidence.sentence(phase, text))
 
 
 def _completed(evidence: Evidence, phase: Phase) -> Iterator[Cause]:
-    """A completed phase is a cause only where nothing in it has succeeded and its items can still be retried."""
+    """Yield a cause for a completed phase only where nothing succeeded and its items can still be retried."""
     if phase.failed and not phase.counts.processed and not phase.forced:
-        said = none_succeeded(phase)
-        yield Cause("none_succeeded", evidence.sentence(phase, said), Need.PERSON, said)
+        text = none_succeeded(phase)
+        yield Cause("none_succeeded", evidence.sentence(phase, text), Need.PERSON, text)
 
 
 def _counts(evidence: Evidence, phase: Phase) -> Iterator[Cause]:
     counts = phase.counts
-    which = "it" if evidence.is_only(phase) else phase.label
+    subject = "it" if evidence.is_only(phase) else phase.label
     if counts.expected is None:
-        told = (
-            f"{format_number(counts.settled)} settled" if phase.counted or phase.items_total else "nothing is reported"
-        )
-        said = evidence.sentence(phase, f"{told}, and nobody has told the total")
-        yield Cause("total_unknown", said, Need.WORKER, f"{which} waits for its total")
+        reported = phase.counted or phase.items_total
+        settled = f"{format_number(counts.settled)} settled" if reported else "no reports yet"
+        sentence = evidence.sentence(phase, f"{settled}, and the total was not announced")
+        yield Cause("total_unknown", sentence, Need.WORKER, f"{subject} waits for its total")
     else:
-        yield from _announced(evidence, phase, which=which)
+        yield from _announced(evidence, phase, subject=subject)
     yield from _only_failing(evidence, phase)
 
 
 def _only_failing(evidence: Evidence, phase: Phase) -> Iterator[Cause]:
-    said = only_failing(phase, failed_lately=evidence.failing_now.get(phase.pk, 0))
-    if said:
-        yield Cause("only_failing", evidence.sentence(phase, said), Need.PERSON, said)
+    text = only_failing(phase, failed_lately=evidence.failing_now.get(phase.pk, 0))
+    if text:
+        yield Cause("only_failing", evidence.sentence(phase, text), Need.PERSON, text)
 
 
-def _announced(evidence: Evidence, phase: Phase, *, which: str) -> Iterator[Cause]:
+def _announced(evidence: Evidence, phase: Phase, *, subject: str) -> Iterator[Cause]:
     counts = phase.counts
     yield Cause("short", evidence.sentence(phase, _short(phase, counts)))
     if not phase.counted and phase.items_total < (counts.expected or 0):
-        seen = format_number(phase.items_total)
-        said = f"announced {format_number(counts.expected)}, but only {seen} were ever seen"
-        need = Need.NONE if evidence.is_heard else Need.WORKER
-        yield Cause("unseen", evidence.sentence(phase, said), need, f"{which} waits for items: {said}")
+        known = format_number(phase.items_total)
+        text = f"{format_number(counts.expected)} announced, but only {known} received"
+        need = Need.NONE if evidence.is_active else Need.WORKER
+        yield Cause("unseen", evidence.sentence(phase, text), need, f"{subject} waits for items: {text}")
     if not progress.threshold_reachable(counts, phase.threshold):
-        said = f"the threshold is out of reach: it {out_of_reach(phase)}"
-        yield Cause("out_of_reach", evidence.sentence(phase, said), Need.PERSON, _out_of_reach_clause(phase, which))
+        text = f"the threshold is out of reach: it {out_of_reach(phase)}"
+        clause = _out_of_reach_clause(phase, subject)
+        yield Cause("out_of_reach", evidence.sentence(phase, text), Need.PERSON, clause)
     elif counts.failed:
-        said = f"{pluralize(counts.failed, 'item has', 'items have')} failed"
-        yield Cause("failed_items", evidence.sentence(phase, said))
+        text = f"{pluralize(counts.failed, 'item has', 'items have')} failed"
+        yield Cause("failed_items", evidence.sentence(phase, text))
 
 
-def _out_of_reach_clause(phase: Phase, which: str) -> str:
+def _out_of_reach_clause(phase: Phase, subject: str) -> str:
     if phase.on_shortfall == Shortfall.FAIL:
-        return f"{which} will fail: too much has failed for its threshold"
-    return f"{which} will complete only in part: too much has failed for its threshold"
+        return f"{subject} will fail: too many items have failed for its threshold"
+    return f"{subject} will complete only partially: too many items have failed for its threshold"
 
 
 def _short(phase: Phase, counts: Counts) -> str:
-    """`needs 108, has 44; 73 open, 2 of them held`."""
+    """Compare the successes with the threshold: `needs 108, has 44; 73 open, 2 of them leased`."""
     needed = format_number(progress.needed(counts.expected, phase.threshold))
-    still = max(0, (counts.expected or 0) - counts.settled)
-    held = f", {format_number(counts.processing)} of them held" if counts.processing else ""
-    return f"needs {needed}, has {format_number(counts.processed)}; {format_number(still)} open{held}"
+    open_items = max(0, (counts.expected or 0) - counts.settled)
+    leased = f", {format_number(counts.processing)} of them leased" if counts.processing else ""
+    return f"needs {needed}, has {format_number(counts.processed)}; {format_number(open_items)} open{leased}"
 
 
 # --- leases and workers ------------------------------------------------------------------------------
 
 
 def _leases(evidence: Evidence) -> Iterator[Cause]:
-    f = evidence.figures
-    if f.expired:
-        whose = f" of {', '.join(f.holders)}" if f.holders else ""
-        expired = f"{pluralize(f.expired, 'lease')}{whose} expired"
+    snapshot = evidence.snapshot
+    if snapshot.expired:
+        holders = f" of {', '.join(snapshot.holders)}" if snapshot.holders else ""
+        expired = f"{pluralize(snapshot.expired, 'lease')}{holders} expired"
         yield Cause("expired_leases", f"{expired}.", Need.PERSON, expired)
-    if f.free > f.expired:
-        unleased = f"{pluralize(f.free - f.expired, 'item')} held without a lease; only a release frees them"
+    if snapshot.free > snapshot.expired:
+        items = pluralize(snapshot.free - snapshot.expired, "item")
+        unleased = f"{items} in progress without a lease; only a release makes them claimable again"
         yield Cause("unleased", f"{unleased}.", Need.PERSON, unleased)
-    if f.live:
-        yield Cause("live_leases", f"{pluralize(f.live, 'item')} under a live lease of {', '.join(f.holders)}.")
+    if snapshot.live:
+        items = pluralize(snapshot.live, "item")
+        yield Cause("live_leases", f"{items} under a live lease of {', '.join(snapshot.holders)}.")
 
 
 def _waiting(evidence: Evidence) -> Iterator[Cause]:
-    """Nothing is leased although something could be, or nothing is heard of a job that is under way."""
-    f = evidence.figures
-    if f.live or f.job.status not in (JobStatus.PENDING, JobStatus.PROCESSING):
+    """Yield a cause where no claimable item is leased, or where no worker reports on a running job."""
+    snapshot = evidence.snapshot
+    if snapshot.live or snapshot.job.status not in (JobStatus.PENDING, JobStatus.PROCESSING):
         return
-    pending = sum(max(0, phase.pending_items) for phase in f.unfinished if phase.gate_open and phase.is_open)
+    pending = snapshot.claimable_items()
     if pending:
-        said = f"{pluralize(pending, 'item')} pending, none {'under a live lease' if f.free else 'leased'}"
-        if evidence.is_heard:
-            said = f"{said}; the last report or heartbeat came {evidence.heard} ago"
-        clause = f"it waits for a worker: {said}"
-        yield Cause("waiting_for_worker", f"Waiting for a worker: {said}.", Need.WORKER, clause)
-    elif f.job.status == JobStatus.PROCESSING and not evidence.is_heard:
-        said = f"no worker was heard for {evidence.heard}"
-        yield Cause("unheard", f"{said.capitalize()}.", Need.WORKER, said)
+        text = f"{pluralize(pending, 'item')} pending, none {'under a live lease' if snapshot.free else 'leased'}"
+        if evidence.is_active:
+            text = f"{text}; the last report or heartbeat came {evidence.silent_for} ago"
+        clause = f"it waits for a worker: {text}"
+        yield Cause("waiting_for_worker", f"Waiting for a worker: {text}.", Need.WORKER, clause)
+    elif snapshot.job.status == JobStatus.PROCESSING and not evidence.is_active:
+        text = f"no report or heartbeat for {evidence.silent_for}"
+        yield Cause("unheard", f"{text.capitalize()}.", Need.WORKER, text)
 
 
 def _workers(evidence: Evidence) -> Iterator[Cause]:
-    f = evidence.figures
+    now = evidence.snapshot.now
     for worker in evidence.silent_workers:
-        silent = f"{worker.name} has been silent for {format_duration((f.now - worker.seen_at).total_seconds())}"
+        silent = f"{worker.name} has been silent for {format_duration((now - worker.seen_at).total_seconds())}"
         holds = worker.name in evidence.holder_names
         yield Cause("silent_worker", f"Worker {silent}.", Need.WORKER if holds else Need.NONE, f"worker {silent}")
     for worker in evidence.failing_workers:
-        said = f"worker {worker.name} failed its last {format_number(worker.failed_in_a_row)} items"
-        others = "; others succeed" if evidence.others_succeed else ""
-        yield Cause("failing_worker", f"{said[0].upper()}{said[1:]}{others}.", Need.PERSON, said)
+        text = f"worker {worker.name} failed its last {format_number(worker.failed_in_a_row)} items"
+        others = "; other workers succeed" if evidence.others_succeed else ""
+        yield Cause("failing_worker", f"{text[0].upper()}{text[1:]}{others}.", Need.PERSON, text)
 
 
 def _watchdog(evidence: Evidence) -> Iterator[Cause]:
-    for silence in process_heartbeats.silences(evidence.figures.now):
+    for silence in process_heartbeats.silences(evidence.snapshot.now):
         if silence.kind == process_heartbeats.WATCHDOG:
-            said = f"{silence.sentence} {silence.consequence}"
-            yield Cause("no_watchdog", said, Need.PERSON, "no watchdog process runs")
+            detail = f"{silence.sentence} {silence.consequence}"
+            yield Cause("no_watchdog", detail, Need.PERSON, "no watchdog process is running")

@@ -18,9 +18,9 @@ WAITING = "waiting_for_worker"
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """Whether a job finishes by itself, in a sentence; why it has not, and what would change that.
+    """A verdict, whether the job finishes by itself, with its causes and the remedies.
 
-    `question` is what it answers; it is `pressing` where somebody has to do something.
+    `question` is the heading of the diagnosis; `pressing` says that an operator has to act.
     """
 
     question: str
@@ -30,16 +30,15 @@ class Diagnosis:
     remedies: list[Remedy]
 
 
-def diagnose(figures: JobSnapshot) -> Diagnosis:
-    """The diagnosis of a job as it is stored now; a constant number of queries."""
-    evidence = Evidence(figures)
-    causes = causes_of(evidence)
+def diagnose(snapshot: JobSnapshot) -> Diagnosis:
+    """Diagnose a job as it is stored now, in a constant number of queries."""
+    causes = causes_of(Evidence(snapshot))
     pressing = any(cause.need == Need.PERSON for cause in causes)
-    return Diagnosis(_question(figures), pressing, verdict_of(figures.job, causes), causes, remedies_of(evidence))
+    return Diagnosis(_question(snapshot.job), pressing, verdict_of(snapshot.job, causes), causes, remedies_of(snapshot))
 
 
 def diagnosis_body(diagnosis: Diagnosis) -> DiagnosisBody:
-    """A diagnosis as the API says it."""
+    """Return a diagnosis as the API represents it."""
     return {
         "verdict": diagnosis.verdict,
         "causes": [{"code": cause.code, "detail": cause.detail} for cause in diagnosis.causes],
@@ -50,31 +49,33 @@ def diagnosis_body(diagnosis: Diagnosis) -> DiagnosisBody:
     }
 
 
-def _question(f: JobSnapshot) -> str:
-    return "Why stuck" if f.job.stuck else _QUESTIONS.get(JobStatus(f.job.status), "Why it is not finished")
+def _question(job: Job) -> str:
+    return "Why stuck" if job.stuck else _QUESTIONS.get(JobStatus(job.status), "Why it is not finished")
 
 
 def verdict_of(job: Job, causes: Sequence[Cause]) -> str:
-    """Whether the job finishes by itself, computed from its causes: the one that needs the most help speaks."""
+    """Say whether the job finishes by itself, from the cause that needs the most help."""
     worst = max(causes, key=lambda cause: (cause.need, cause.code == WAITING), default=None)
     clause = worst.clause if worst and worst.need else ""
     if job.status == JobStatus.COMPLETED:
         return _completed(job, clause)
     if job.stuck:
         return "It is stuck and will not finish by itself."
-    if job.status not in _GOING_ON:
+    if job.status not in _RUNNING:
         return _AT_REST[JobStatus(job.status)]
     if not clause:
-        return _GOING_ON[JobStatus(job.status)]
+        return _RUNNING[JobStatus(job.status)]
     if clause.startswith("it waits"):
         return f"{clause[0].upper()}{clause[1:]}."
-    return f"It is running, but {clause}." if job.status == JobStatus.PROCESSING else f"It has not begun, and {clause}."
+    return (
+        f"It is running, but {clause}." if job.status == JobStatus.PROCESSING else f"It has not started, and {clause}."
+    )
 
 
 def _completed(job: Job, clause: str) -> str:
     if clause:
         return f"It has completed, but {clause}."
-    return "It has completed, with something missing." if job.partial else "It has completed; nothing is missing."
+    return "It has completed partially." if job.partial else "It has completed; nothing is missing."
 
 
 _QUESTIONS = {
@@ -84,13 +85,13 @@ _QUESTIONS = {
     JobStatus.COMPLETED: "What can be done",
 }
 
-_GOING_ON = {
-    JobStatus.PENDING: "It waits for a worker to begin.",
-    JobStatus.PROCESSING: "It is running and needs nobody.",
+_RUNNING = {
+    JobStatus.PENDING: "It waits for a worker to start.",
+    JobStatus.PROCESSING: "It is running and needs no action.",
 }
 
 _AT_REST = {
-    JobStatus.PAUSED: "It is paused and goes on when somebody resumes it.",
-    JobStatus.FAILED: "It has failed and goes on only when somebody retries or restarts.",
-    JobStatus.CANCELLED: "It was cancelled; only a restart opens it again.",
+    JobStatus.PAUSED: "It is paused. Resume it to continue.",
+    JobStatus.FAILED: "It has failed. Retry failed items or restart a phase to continue.",
+    JobStatus.CANCELLED: "It was cancelled. Only a restart opens it again.",
 }

@@ -1,4 +1,4 @@
-"""What a diagnosis looks at: the figures of a job, the workers that were heard on it, and who paused it."""
+"""The evidence of a diagnosis: the snapshot of a job, its workers, and the operator who paused it."""
 
 from __future__ import annotations
 
@@ -20,73 +20,71 @@ FAILING_FOR = timedelta(minutes=10)
 
 @dataclass
 class Evidence:
-    """The figures of a job and, where a cause asks for it, what else is known. A constant number of queries."""
+    """The snapshot of a job, and further facts that are read when a cause needs them; a constant number of queries."""
 
-    figures: JobSnapshot
+    snapshot: JobSnapshot
 
     @cached_property
     def holder_names(self) -> list[str]:
-        """The workers that hold items, at most a handful."""
-        f = self.figures
-        return f.holders if f.live + f.free else []
+        """The first few workers that hold items."""
+        return self.snapshot.holders if self.snapshot.live + self.snapshot.free else []
 
     @cached_property
     def silent_workers(self) -> list[Worker]:
-        """Those that hold items or were heard on this job last, and have not been heard for two heartbeats."""
-        f = self.figures
-        workers = Worker.objects.filter(seen_at__lt=f.now - ALIVE).order_by("-seen_at")
-        return list(workers.filter(Q(job=f.job) | Q(name__in=self.holder_names))[:WORKERS_NAMED])
+        """Workers that hold items or worked on this job last, and have missed two heartbeats."""
+        workers = Worker.objects.filter(seen_at__lt=self.snapshot.now - ALIVE).order_by("-seen_at")
+        return list(workers.filter(Q(job=self.snapshot.job) | Q(name__in=self.holder_names))[:WORKERS_NAMED])
 
     @cached_property
     def failing_workers(self) -> list[Worker]:
-        """Those that were heard on this job last and only fail."""
-        failing = Worker.objects.only_failing(self.figures.now).filter(job=self.figures.job)
+        """Workers that worked on this job last and only fail."""
+        failing = Worker.objects.only_failing(self.snapshot.now).filter(job=self.snapshot.job)
         return list(failing.order_by("-failed_in_a_row")[:WORKERS_NAMED])
 
     @cached_property
     def others_succeed(self) -> bool:
-        """Does any worker that was heard on this job last succeed?"""
-        return Worker.objects.succeeding(self.figures.now).filter(job=self.figures.job).exists()
+        """True where a worker of this job succeeds."""
+        return Worker.objects.succeeding(self.snapshot.now).filter(job=self.snapshot.job).exists()
 
     @cached_property
     def failing_now(self) -> dict[int, int]:
-        """How many items failed within ten minutes in each open phase in which none succeeded meanwhile."""
-        return failing_now(self.figures.phases, now=self.figures.now)
+        """The number of items that failed within ten minutes in each open phase in which none succeeded."""
+        return failing_now(self.snapshot.phases, now=self.snapshot.now)
 
     @property
-    def is_heard(self) -> bool:
-        """Was a report or a heartbeat received within two heartbeats?"""
-        heard_at = self.figures.job.heartbeat_at
-        return heard_at is not None and self.figures.now - heard_at <= ALIVE
+    def is_active(self) -> bool:
+        """True where a report or a heartbeat was received within two heartbeats."""
+        heard_at = self.snapshot.job.heartbeat_at
+        return heard_at is not None and self.snapshot.now - heard_at <= ALIVE
 
     @property
-    def heard(self) -> str:
-        """How long ago the last report or heartbeat was received."""
-        return format_duration((self.figures.now - self.figures.job.last_sign_of_life()).total_seconds())
+    def silent_for(self) -> str:
+        """The time since the last report or heartbeat."""
+        return format_duration((self.snapshot.now - self.snapshot.job.last_sign_of_life()).total_seconds())
 
     @cached_property
     def held_by_operator(self) -> Event | None:
-        """The act that paused or cancelled the job, newest first."""
+        """The latest act that paused or cancelled the job."""
         acts = ("operator.pause", "operator.cancel")
-        return Event.objects.filter(job=self.figures.job, type__in=acts).order_by("-pk").first()
+        return Event.objects.filter(job=self.snapshot.job, type__in=acts).order_by("-pk").first()
 
     def before(self, phase: Phase) -> list[Phase]:
-        """The earlier phases for which this one waits."""
-        return [other for other in self.figures.unfinished if other.position < phase.position]
+        """Return the unfinished earlier phases that a gated one waits for."""
+        return [other for other in self.snapshot.unfinished if other.position < phase.position]
 
     def is_only(self, phase: Phase) -> bool:
-        """Is it the only phase of its job?"""
-        return len(self.figures.phases) == 1
+        """Tell whether this is the only phase of its job."""
+        return len(self.snapshot.phases) == 1
 
-    def sentence(self, phase: Phase, said: str) -> str:
-        """What is said of a phase as a sentence; the only phase of a job is not named."""
-        if len(self.figures.phases) > 1:
-            return f"{phase.label}: {said}."
-        return f"{said[0].upper()}{said[1:]}."
+    def sentence(self, phase: Phase, text: str) -> str:
+        """Make a sentence about a phase; the only phase of a job is not named."""
+        if self.is_only(phase):
+            return f"{text[0].upper()}{text[1:]}."
+        return f"{phase.label}: {text}."
 
 
 def failing_now(phases: Iterable[Phase], *, now: datetime) -> dict[int, int]:
-    """How many items failed within ten minutes, by phase, where they are many and none succeeded; in one query."""
+    """Count by phase the items that failed within ten minutes, where many failed and none succeeded; in one query."""
     failing = [phase.pk for phase in phases if phase.is_open and phase.failed >= MANY_FAILURES]
     if not failing:
         return {}

@@ -270,7 +270,7 @@ def test_the_diagnosis_says_why_and_what_would_help(worker: Api) -> None:
     job = make_job(items=10, done=4, failed=2, threshold=90, trigger="at_threshold")
     body = worker.get(f"/jobs/{job.pk}/diagnosis").json()
     assert body["verdict"] == (
-        "It is running, but it will complete only in part: too much has failed for its threshold."
+        "It is running, but it will complete only partially: too many items have failed for its threshold."
     )
     assert {"code": "short", "detail": "Needs 9, has 4; 4 open."} in body["causes"]
     threshold = {

@@ -42,11 +42,11 @@ class Producer:
         self.publish(type, event(type, **data))
 
     def waiting(self, queue: str) -> int:
-        """How many messages are ready in a queue."""
+        """Return the number of messages that are ready in a queue."""
         return int(self.channel.queue_declare(queue, passive=True).method.message_count)
 
     def take(self, queue: str) -> list[bytes]:
-        """What waits in a queue."""
+        """Return the messages that wait in a queue."""
         found = []
         while (got := self.channel.basic_get(queue, auto_ack=True))[0] is not None:
             found.append(got[2])

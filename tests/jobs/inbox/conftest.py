@@ -1,4 +1,4 @@
-"""What the tests of inbound events share."""
+"""Fixtures of the tests of inbound events."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def phase(code: str, *, of: str = "batch") -> Phase:
 
 
 def counts() -> tuple[int, ...]:
-    """How many rows there are of what an event may store."""
+    """Count the rows of every table that an event may write."""
     return tuple(model.objects.count() for model in (Job, Item, Event, InboxMessage))
 
 

@@ -97,12 +97,12 @@ class Load(Thread):
 
 
 def taken() -> int:
-    """How many items are done."""
+    """Return the number of items that are done."""
     return Item.objects.filter(status="completed").count()
 
 
 def assert_applied_once(assets: list[str]) -> None:
-    """What was confirmed was applied, nothing else was, and each of it once."""
+    """Check that the confirmed messages were applied, each once, and no others."""
     wait_until(lambda: taken() == len(assets), seconds=60)
     embeddings = assert_whole(Job.objects.get())
     assert set(embeddings.items.values_list("key", flat=True)) == set(assets)

@@ -125,7 +125,8 @@ def test_what_was_delivered_too_often_is_buried_with_that_reason(producer: Produ
         producer.channel.basic_nack(method.delivery_tag, requeue=True)
     wait_until(lambda: producer.waiting(dead_queue(producer.queue)) == 1, seconds=20)
     assert drain() == 1
-    assert letters() == [("image.embedding.ready", f"It was delivered {DELIVERY_LIMIT} times without being taken.")]
+    reason = f"It was delivered {DELIVERY_LIMIT} times without being acknowledged."
+    assert letters() == [("image.embedding.ready", reason)]
     assert InboxMessage.objects.dead().get().payload == body
 
 
@@ -137,7 +138,7 @@ def test_one_that_is_rejected_by_hand_is_a_dead_letter_too(producer: Producer, d
     drain()
     [(name, why)] = letters()
     assert name == "image.embedding.ready"
-    assert why.startswith("The broker gave it up.")
+    assert why.startswith("The broker rejected it.")
 
 
 def test_a_consumer_that_stops_leaves_the_rest_in_the_queue(producer: Producer) -> None:

@@ -20,7 +20,7 @@ SIZE = 4
 
 
 def at_once(*acts: Callable[[], Any]) -> list[Any]:
-    """What each act answers, all begun together."""
+    """Run the acts at the same moment and return their results."""
     with crew(len(acts)) as people:
         return people.at_once(*acts)
 

@@ -1,4 +1,4 @@
-"""What is refused of a producer's event, whole and by the name of its field."""
+"""Refused events: the whole event, with the name of the wrong field."""
 
 from __future__ import annotations
 

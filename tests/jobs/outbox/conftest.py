@@ -69,7 +69,7 @@ def handler_of(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
 
 
 class Patient(ThreadingHTTPServer):
-    """Lets many callers wait for their turn: a busy machine refuses nobody."""
+    """Lets many callers wait for their turn: a busy machine refuses no connection."""
 
     request_queue_size = 128
 
@@ -96,6 +96,6 @@ def local(settings: Any) -> None:
 
 
 def make_endpoint(url: str = "https://example.com/hook", **fields: Any) -> Endpoint:
-    """An endpoint that is told of everything."""
+    """An endpoint that receives every event."""
     given = {"types": ["*"], "secret": new_secret(), "created_at": timezone.now(), **fields}
     return Endpoint.objects.create(url=url, **given)

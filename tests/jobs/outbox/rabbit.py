@@ -36,7 +36,7 @@ class Queue:
         self._channel.queue_bind(self.name, exchange, binding)
 
     def take(self) -> list[tuple[str, Any, dict[str, Any]]]:
-        """What is in it: routing key, properties and body of each message."""
+        """Return the routing key, properties and body of each message."""
         found = []
         while True:
             method, properties, body = self._channel.basic_get(self.name, auto_ack=True)

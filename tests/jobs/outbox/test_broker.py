@@ -109,7 +109,7 @@ def test_without_a_broker_or_its_package_the_delivery_says_so(settings: Any, mon
     make_endpoint("amqp", kind="broker", types=["job.*"])
     make_job(items=1, done=1)
     outbox.deliver()
-    assert Delivery.objects.get().error == "AMQP_URL is not given."
+    assert Delivery.objects.get().error == "AMQP_URL is not set."
     settings.AMQP_URL = "amqp://127.0.0.1/"
     monkeypatch.setattr(delivery_run, "BROKER_SENDER", "no_such_package.BrokerSender")
     outbox.deliver(timezone.now() + timedelta(seconds=40))

@@ -157,7 +157,7 @@ def test_what_was_committed_is_received_though_broker_and_deliverers_are_killed(
 
 
 def hurry() -> int:
-    """What waits after the outage, and is not being marked at this moment, is due now; how many still wait."""
+    """Make the waiting deliveries due now, except those that are being marked; return the number of waiting ones."""
     with transaction.atomic():
         waiting = Delivery.objects.waiting().select_for_update(skip_locked=True).values_list("pk", flat=True)
         Delivery.objects.filter(pk__in=list(waiting)).update(next_try_at=timezone.now())

@@ -267,5 +267,5 @@ def test_what_waits_at_a_disabled_endpoint_is_buried_in_portions(monkeypatch: py
     for _ in range(4):
         make_job(items=1, done=1)
     operations.disable_endpoint(endpoint, actor=None)
-    assert results.bury_disabled() == 8
+    assert results.mark_disabled_dead() == 8
     assert Delivery.objects.dead().count() == 8

@@ -234,7 +234,7 @@ def test_a_worker_that_only_fails_is_attention_while_others_succeed(lead: Any, s
     assert "w-1" not in shown
     failures = lead.open(page.links()["Its failures"])
     assert "40" in failures.text
-    assert "Worker w-3 failed its last 40 items; others succeed." in lead.open(f"/admin/jobs/job/{job.pk}/").text
+    assert "Worker w-3 failed its last 40 items; other workers succeed." in lead.open(f"/admin/jobs/job/{job.pk}/").text
 
 
 def test_a_worker_that_succeeded_before_is_attention_after_ten_failures_in_a_row_and_no_more_after_a_success(

@@ -234,7 +234,7 @@ def test_a_lead_renews_the_links_and_the_old_ones_end(browser: Any) -> None:
     place = page.links()["Renew the links…"]
     assert "They stop working: pages that embed them show no image." in lead.open(place).text
     told = lead.confirm(place, reason="it leaked")
-    assert told.messages == [f"{job.name}: The badge has new links; those before show nothing."]
+    assert told.messages == [f"{job.name}: The badge has new links; the earlier ones show nothing."]
     look(old, status=404)
     event = job.events.get(type="operator.share")
     assert (event.account, event.reason) == (lead.account, "it leaked")

@@ -210,7 +210,7 @@ def test_it_is_stopped_by_a_button_and_leads_back_to_the_list(lead: Any, one_job
     assert not page.root.find("form", data_stop="")
     assert Job.objects.filter(status="paused").count() == 1
     late = lead.confirm(f"/admin/bulk/{act.pk}/stop/", page=page)
-    assert late.messages == ["This bulk act is over; one can be stopped while it runs."]
+    assert late.messages == ["This bulk act is over; it can be stopped only while it runs."]
 
 
 def test_stopping_needs_the_permission_of_the_act(lead: Any, browser: Any, one_job_per_request: None) -> None:

@@ -69,7 +69,7 @@ def test_where_nobody_is_needed_the_causes_are_folded(lead: Any) -> None:
     job = make_job(items=5, done=1)
     take(phase_of(job), 1)
     page = lead.open(address(job))
-    assert page.section("acts").startswith("Available acts It is running and needs nobody. Why it is not finished")
+    assert page.section("acts").startswith("Available acts It is running and needs no action. Why it is not finished")
     assert "open" not in page.root.find("details", id="diagnosis")[0].attributes
 
 
@@ -94,7 +94,9 @@ def test_buttons_carry_figures_and_say_what_they_would_do(lead: Any) -> None:
     section = lead.open(address(job)).section("acts")
     assert "Retry 3 failed… → 3 items pending again. It completes with 64 more successes." in section
     assert "Release 2 leases… → 2 items claimable again." in section
-    assert "Force-complete… → Sends items.completed (partial, 44 of 120), then job.completed; no way back." in section
+    assert (
+        "Force-complete… → Sends items.completed (partial, 44 of 120), then job.completed; cannot be undone." in section
+    )
     assert "Change threshold… items: 36 % is met now" in section
 
 

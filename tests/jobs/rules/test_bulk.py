@@ -120,7 +120,7 @@ def test_a_job_that_is_gone_is_refused() -> None:
     act = begun("pause", [a, b], actor=operator("pause"))
     b.delete()
     bulk.run_bulk_act(act, seconds=60)
-    assert (outcomes(act), details(act)) == ({"a": "changed", "b": "refused"}, {"There is no such job any more."})
+    assert (outcomes(act), details(act)) == ({"a": "changed", "b": "refused"}, {"The job no longer exists."})
 
 
 # --- permission ---------------------------------------------------------------------------------------
@@ -158,10 +158,10 @@ def _is_deleted(account: Any) -> None:
     ("event", "why"),
     [
         (_loses_the_permission, "needs the permission jobs.pause_job"),
-        (_is_switched_off, "is switched off"),
-        (_is_switched_off_as_superuser, "is switched off"),
+        (_is_switched_off, "is disabled"),
+        (_is_switched_off_as_superuser, "is disabled"),
         (_is_limited_to_another_project, "There is no job"),
-        (_is_deleted, "is switched off"),
+        (_is_deleted, "is disabled"),
     ],
 )
 def test_what_an_account_may_no_longer_do_is_refused_from_then_on(event: Any, why: str) -> None:

@@ -1,4 +1,4 @@
-"""The confirmation of a bulk act: its numbers are the numbers of the act."""
+"""The estimate of a bulk act on the confirmation page equals its effect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The run of a bulk act: in portions, through restarts and until stopped, at a cost that does not grow."""
+"""The runner of bulk acts: it continues in portions, through restarts, until it is stopped, at a constant cost."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def test_two_acts_of_many_jobs_progress_side_by_side(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(runner, "TURN_SECONDS", 0)
     acts = [begun("pause", [make_job(items=1) for _ in range(4)], actor=operator("pause")) for _ in range(2)]
     order: list[int] = []
-    real = runner._do_one
-    monkeypatch.setattr(runner, "_do_one", lambda act, *rest: order.append(act.pk) or real(act, *rest))
+    real = runner._process_next
+    monkeypatch.setattr(runner, "_process_next", lambda act, *rest: order.append(act.pk) or real(act, *rest))
     assert not bulk.run_bulk_acts(seconds=60)
     assert order[:8] == [acts[0].pk, acts[1].pk] * 4
 
@@ -63,7 +63,7 @@ def test_two_acts_of_many_jobs_progress_side_by_side(monkeypatch: pytest.MonkeyP
 def test_acts_whose_jobs_are_all_held_by_others_do_not_keep_the_loop_busy(monkeypatch: pytest.MonkeyPatch) -> None:
     begun("pause", [make_job(items=1)], actor=operator("pause"))
     turns: list[int] = []
-    monkeypatch.setattr(runner, "_do_one", lambda act, *rest: bool(turns.append(act.pk)))
+    monkeypatch.setattr(runner, "_process_next", lambda act, *rest: bool(turns.append(act.pk)))
     assert bulk.run_bulk_acts(seconds=60)
     assert len(turns) == 1
 
@@ -81,7 +81,7 @@ class Killed(BaseException):
     """The end of a process."""
 
 
-@pytest.mark.parametrize("step", ["_write", "_result"])
+@pytest.mark.parametrize("step", ["_store", "_outcome"])
 @pytest.mark.parametrize("after", [True, False])
 def test_a_job_is_done_exactly_once_whenever_the_process_dies(
     monkeypatch: pytest.MonkeyPatch, step: str, after: bool

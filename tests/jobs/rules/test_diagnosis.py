@@ -1,4 +1,4 @@
-"""Diagnoses: the causes with their numbers, and acts with exactly the described outcome."""
+"""The diagnosis of a job: causes with figures, and remedies whose acts do what was predicted."""
 
 from __future__ import annotations
 
@@ -67,11 +67,11 @@ def test_expired_leases_are_told_from_live_ones(clock: Clock) -> None:
     assert remedies(job)["release"] == ("Release 2 leases", "2 items claimable again. 1 live lease stays.")
 
 
-def test_what_was_announced_and_never_seen_is_said() -> None:
+def test_announced_items_that_never_came_are_a_cause() -> None:
     job = make_job()
     announce(job, 120)
     settle(phase_of(job), ["completed"] * 47)
-    assert causes(job)["unseen"] == "Announced 120, but only 47 were ever seen."
+    assert causes(job)["unseen"] == "120 announced, but only 47 received."
 
 
 def test_a_threshold_out_of_reach_names_how_many_failed() -> None:
@@ -79,7 +79,7 @@ def test_a_threshold_out_of_reach_names_how_many_failed() -> None:
     assert causes(job)["out_of_reach"] == (
         "The threshold is out of reach: it needs 108, at most 105 can still succeed: 15 failed."
     )
-    assert looked_at(job).verdict == "It is running, but it will fail: too much has failed for its threshold."
+    assert looked_at(job).verdict == "It is running, but it will fail: too many items have failed for its threshold."
 
 
 def test_a_phase_behind_a_failed_one_says_so() -> None:
@@ -91,7 +91,7 @@ def test_a_phase_behind_a_failed_one_says_so() -> None:
     assert looked_at(job).verdict.startswith("It has failed")
 
 
-def test_who_paused_it_and_why(clock: Clock) -> None:
+def test_a_pause_names_the_operator_and_the_reason(clock: Clock) -> None:
     job = make_job(items=3)
     alice = operator("pause")
     operations.pause(job, actor=alice, reason="storage is full")
@@ -100,18 +100,18 @@ def test_who_paused_it_and_why(clock: Clock) -> None:
     assert remedies(job)["resume"] == ("Resume", "3 items claimable again.")
 
 
-def test_a_total_that_nobody_told_is_a_cause_and_has_a_remedy() -> None:
+def test_a_total_that_was_not_announced_is_a_cause_and_has_a_remedy() -> None:
     job = make_job()
     settle(phase_of(job), ["completed"] * 44)
-    assert causes(job)["total_unknown"] == "44 settled, and nobody has told the total."
-    assert remedies(job)["announce"][1] == "With the 44 that were seen as the total, it completes with 44 of 44."
+    assert causes(job)["total_unknown"] == "44 settled, and the total was not announced."
+    assert remedies(job)["announce"][1] == "With the 44 received items as the total, it completes with 44 of 44."
 
 
 def test_a_watermark_is_a_remedy_that_comes_by_itself(clock: Clock) -> None:
     job = make_job(on_shortfall="fail")
     announce(job, 10)
     settle(phase_of(job), ["completed"] * 4)
-    assert causes(job)["watermark"] == "Finishes with what it has at 12:15:00 UTC."
+    assert causes(job)["watermark"] == "Finishes with its results so far at 12:15:00 UTC."
     assert remedies(job)["wait"][1] == "At 12:15:00 UTC it fails with 4 of 10."
 
 
@@ -132,7 +132,7 @@ def test_a_completed_job_needs_nothing() -> None:
 
 # --- a verdict follows from its causes ----------------------------------------------------------------
 
-WELL = ("needs nobody", "nothing is missing")
+WELL = ("needs no action", "nothing is missing")
 
 
 # The clock goes on from one example to the next; every example has a job of its own.
@@ -211,7 +211,7 @@ def test_expired_leases_are_in_the_verdict(clock: Clock) -> None:
 def test_a_lease_of_a_silent_worker_is_in_the_verdict(clock: Clock) -> None:
     job = make_job(items=3)
     take(phase_of(job), 2, worker="w-7", seconds=7200)
-    assert looked_at(job).verdict == "It is running and needs nobody."
+    assert looked_at(job).verdict == "It is running and needs no action."
     clock.forward(120)
     assert looked_at(job).verdict == "It is running, but worker w-7 has been silent for 2 min."
 
@@ -220,7 +220,7 @@ def test_without_a_watchdog_no_unfinished_job_is_well(clock: Clock) -> None:
     job = make_job(items=3)
     take(phase_of(job), 1)
     ProcessHeartbeat.objects.create(kind="watchdog", name="other:1", seen_at=clock.now - timedelta(minutes=5))
-    assert looked_at(job).verdict == "It is running, but no watchdog process runs."
+    assert looked_at(job).verdict == "It is running, but no watchdog process is running."
     assert causes(job)["no_watchdog"].startswith(
         "No watchdog process was heard for 5 min. Expired leases are not freed"
     )
@@ -230,8 +230,8 @@ def test_a_job_that_is_under_way_without_items_and_not_heard_says_so(clock: Cloc
     job = pipeline(PhaseSpec(code="clustering"))
     tracking.start(phase_of(job), by=WORKER)
     clock.forward(200)
-    assert "no worker was heard for 3 min" in causes(job)["unheard"].lower()
-    assert "needs nobody" not in looked_at(job).verdict
+    assert "no report or heartbeat for 3 min" in causes(job)["unheard"].lower()
+    assert "needs no action" not in looked_at(job).verdict
 
 
 # --- what a remedy promises is what its act does ------------------------------------------------------
@@ -270,8 +270,8 @@ def test_forcing_does_what_was_said(expected: int, done: int, failed: int) -> No
         return
     operations.force_complete(job, actor=None, reason="it is enough")
     event = job.events.get(type="items.completed", outward=True).data
-    said = f"{event['processed_assets']} of {event['total_assets']}"
-    assert f"({'partial, ' if event['has_partial_completion'] else ''}{said})" in promise.outcome
+    figures = f"{event['processed_assets']} of {event['total_assets']}"
+    assert f"({'partial, ' if event['has_partial_completion'] else ''}{figures})" in promise.outcome
 
 
 @settings(max_examples=30)
