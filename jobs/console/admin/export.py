@@ -19,7 +19,8 @@ from django.db.models import QuerySet
 from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
-from jobs.console.admin.keyset_export import batches, value_of
+from jobs.console.admin.keyset_export import batches
+from jobs.db.keyset import value_of
 from jobs.serializers import encode
 
 log = structlog.get_logger(__name__)
