@@ -39,7 +39,7 @@ def _path_of_text(chunk: Chunk) -> str:
 
 
 class OcrAdmin(ActionMixin, KindAdmin):
-    """What both lists have in common: their look."""
+    """Base of both lists: style sheet and acts on rows."""
 
     list_display_links = None
 
@@ -49,7 +49,7 @@ class OcrAdmin(ActionMixin, KindAdmin):
 
 @admin.register(Document)
 class DocumentAdmin(OcrAdmin):
-    """Documents, those that are not finished unless something else is asked for."""
+    """The list of documents; by default those that are not finished."""
 
     owner = (Job, "job_id", "project")
     rows_are, narrowed_to = "documents", {"retry": OCR}
@@ -57,7 +57,7 @@ class DocumentAdmin(OcrAdmin):
     list_display = ("state", "link", "project_link", "pages", "bar", "failed", "stage", "updated")
     list_filter = (DocumentStatus, DocumentStuck, DocumentPartial, Project)
     search_fields = ("name", "=project")
-    search_help_text = "Part of a name, or a whole project"
+    search_help_text = "Part of a name, or an exact project"
     ordering = ("-job__updated_at", "-job_id")
     exported = (
         Column("id", "pk"),
@@ -80,33 +80,33 @@ class DocumentAdmin(OcrAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Document]:
-        """In the order of their jobs, for which there is an index by kind."""
+        """Return the documents through the index of jobs by kind."""
         rows: QuerySet[Document] = super().get_queryset(request)
         return rows.filter(job__kind=PIPELINE.code)
 
     def called(self, act: Operation) -> str:
-        """A retry is about the chunks."""
+        """Return the name of the act's targets; a retry is about chunks."""
         return "failed chunks of these documents" if act.name == "retry" else self.rows_are
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """The page of the document instead of a form of columns."""
+        """Show the document page instead of a form."""
         return document_page(request, self.admin_site, object_id)
 
     @admin.display(description="Status")
     def state(self, document: Document) -> SafeString:
-        """The pill of its job."""
+        """Status of the job."""
         return pill(status_styles.style_of(document.job))
 
     @admin.display(description="Document", ordering="name")
     def link(self, document: Document) -> SafeString:
-        """The name, leading to its page."""
+        """Name, linked to the document page."""
         return format_html('<a href="{}">{}</a>', document.get_absolute_url(), document.name)
 
     @admin.display(description="Project", ordering="project")
     def project_link(self, document: Document) -> SafeString | str:
-        """The project, leading to all its documents."""
+        """Project, linked to all its documents."""
         if not document.project:
             return DASH
         query = urlencode({"status": "all", "project": document.project})
@@ -114,12 +114,12 @@ class DocumentAdmin(OcrAdmin):
 
     @admin.display(description="Pages", ordering="page_count")
     def pages(self, document: Document) -> str:
-        """How many it has."""
+        """Number of pages."""
         return format_number(document.page_count)
 
     @admin.display(description="Chunks")
     def bar(self, document: Document) -> SafeString:
-        """Chunks done and failed as a bar, its percent, and the figures."""
+        """Bar, percent and numbers of chunks."""
         ocr = _ocr(document)
         counts, completed = ocr.counts, ocr.is_completed
         body = {
@@ -136,28 +136,28 @@ class DocumentAdmin(OcrAdmin):
 
     @admin.display(description="Failed")
     def failed(self, document: Document) -> str:
-        """Failed chunks."""
+        """Number of failed chunks."""
         return format_number(_ocr(document).failed)
 
     @admin.display(description="Stage")
     def stage(self, document: Document) -> str:
-        """What its job is at."""
+        """Stage of the job."""
         return document.job.stage
 
     @admin.display(description="Updated", ordering="job__updated_at")
     def updated(self, document: Document) -> SafeString | str:
-        """When anything about it changed."""
+        """Time of the last change."""
         return ago(document.job.updated_at)
 
 
 def _ocr(document: Document) -> Phase:
-    """The phase of its chunks, among the phases that the list has fetched for all its rows."""
+    """Return the phase of the chunks from the prefetched phases."""
     return next(phase for phase in document.job.phases.all() if phase.code == OCR)
 
 
 @admin.register(Chunk)
 class ChunkAdmin(OcrAdmin):
-    """Chunks of all documents, the newest first."""
+    """The list of chunks of all documents, newest first."""
 
     owner = (Job, "document_id", "project")
     job_path, item_path, rows_are = "document_id", "pk", "these chunks"
@@ -182,7 +182,7 @@ class ChunkAdmin(OcrAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Chunk], search_term: str
     ) -> tuple[QuerySet[Chunk], bool]:
-        """Chunks of the documents of this name, or that failed with this error."""
+        """Find chunks by document name, or failed chunks by error."""
         if not search_term:
             return queryset, False
         documents = Document.objects.filter(name__icontains=search_term)
@@ -192,7 +192,7 @@ class ChunkAdmin(OcrAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """The page of its item, which has everything but the pages."""
+        """Redirect to the page of the chunk's item."""
         chunk = self.get_object(request, object_id)
         if chunk is None:
             return HttpResponseRedirect(reverse("admin:ocr_chunks_chunk_changelist"))
@@ -200,46 +200,46 @@ class ChunkAdmin(OcrAdmin):
 
     @admin.display(description="Status")
     def state(self, chunk: Chunk) -> SafeString:
-        """The pill of its item."""
+        """Status of the item."""
         return pill(status_styles.STYLES[chunk.item.status])
 
     @admin.display(description="Chunk", ordering="chunk_index")
     def name(self, chunk: Chunk) -> SafeString:
-        """Its number, leading to the page of its item."""
+        """Number, linked to the item page."""
         address = reverse("admin:jobs_item_change", args=[chunk.pk])
         return format_html('<a href="{}">Chunk {}</a>', address, format_number(chunk.chunk_index + 1))
 
     @admin.display(description="Pages", ordering="page_start")
     def pages(self, chunk: Chunk) -> str:
-        """From the first to the last."""
+        """First and last page."""
         return f"{chunk.page_start}-{chunk.page_end}"
 
     @admin.display(description="Document")
     def link(self, chunk: Chunk) -> SafeString:
-        """The document."""
+        """Document, linked to its page."""
         return format_html('<a href="{}">{}</a>', chunk.document.get_absolute_url(), chunk.document.name)
 
     @admin.display(description="Attempt")
     def attempt(self, chunk: Chunk) -> str:
-        """The number of its claim."""
+        """Number of the claim."""
         return format_number(chunk.item.attempt)
 
     @admin.display(description="Tries")
     def tries(self, chunk: Chunk) -> str:
-        """Leases that expired since the last retry."""
+        """Leases that have expired since the last retry."""
         return format_number(chunk.item.tries)
 
     @admin.display(description="Worker")
     def worker(self, chunk: Chunk) -> str:
-        """Who has it or had it last."""
+        """Worker that holds the chunk or held it last."""
         return chunk.item.worker or DASH
 
     @admin.display(description="Error")
     def error(self, chunk: Chunk) -> str:
-        """Why it failed."""
+        """Error of the last failure."""
         return chunk.item.error or DASH
 
     @admin.display(description="Finished")
     def finished(self, chunk: Chunk) -> SafeString | str:
-        """When it was settled."""
+        """Time of the outcome."""
         return clock(chunk.item.finished_at)

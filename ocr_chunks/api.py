@@ -1,4 +1,4 @@
-"""The doors of documents."""
+"""REST API of documents."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ class DocumentPage(TypedDict):
 
 
 class DocumentBaseView(APIBaseView):
-    """A door of documents; who may see a document's job may see it."""
+    """Base view of documents. A document is visible to accounts that may see its job."""
 
     def document_jobs(self) -> JobQuerySet:
-        """The jobs within sight that are those of a document, with it."""
+        """Return the visible jobs that belong to a document, with the document."""
         return self.access.jobs().filter(document__isnull=False).select_related("document")
 
     def document(self, document_id: int) -> Document:
-        """The document with its job; NotFound where it is missing or out of sight."""
+        """Return the document with its job; raise NotFound if it does not exist or is not visible."""
         job = self.document_jobs().filter(pk=document_id).first()
         if job is None:
             raise NotFound(f"There is no document {document_id}.")
@@ -48,28 +48,28 @@ class DocumentBaseView(APIBaseView):
 
 
 class Documents(DocumentBaseView):
-    """All documents within sight."""
+    """All visible documents."""
 
     writes: ClassVar[str] = "add_job"
 
     @operation(summary="List documents", tag=TAG, answer=DocumentPage, errors=(400,), query=requests.DocumentQuery)
     def get(self, request: Request) -> HttpResponse:
-        """One page of the documents within sight, newest first."""
-        wanted = decode_query(request, requests.DocumentQuery)
-        exact = {name: value for name in ("status", "project") if (value := getattr(wanted, name))}
+        """Return one page of the visible documents, newest first."""
+        query = decode_query(request, requests.DocumentQuery)
+        exact = {name: value for name in ("status", "project") if (value := getattr(query, name))}
         return json_response(
             page(
                 request,
                 self.document_jobs().filter(**exact),
                 field="-created_at",
-                limit=wanted.limit,
-                cursor=wanted.cursor,
+                limit=query.limit,
+                cursor=query.cursor,
                 bodies=lambda jobs: document_bodies([job.document for job in jobs], now=timezone.now()),
             )
         )
 
     @operation(
-        summary="Create a document, or find the one of this project and name",
+        summary="Create a document, or get the one with this project and name",
         tag=TAG,
         body=requests.DocumentInput,
         answer=DocumentBody,
@@ -81,7 +81,7 @@ class Documents(DocumentBaseView):
     def post(self, request: Request) -> HttpResponse:
         """Create a document with its job, its chunks and their merge."""
         given = decode_body(request, requests.DocumentInput)
-        made = documents.create_document(
+        result = documents.create_document(
             name=given.name,
             page_count=given.page_count,
             project=given.project,
@@ -89,8 +89,8 @@ class Documents(DocumentBaseView):
             chunks=given.ranges(),
             by=self.actor(),
         )
-        body = document_body(made.document)
-        if not made.created:
+        body = document_body(result.document)
+        if not result.created:
             return json_response(body)
         return json_response(body, status=201, headers={"Location": reverse("api-document", args=[body["id"]])})
 
@@ -98,15 +98,15 @@ class Documents(DocumentBaseView):
 class DocumentDetail(DocumentBaseView):
     """One document."""
 
-    @operation(summary="Look at a document", tag=TAG, answer=DocumentBody, errors=(400, 404))
+    @operation(summary="Get a document", tag=TAG, answer=DocumentBody, errors=(400, 404))
     def get(self, request: Request, document_id: int) -> HttpResponse:
-        """The document with its job and all of its chunks."""
+        """Return the document with its job and all of its chunks."""
         decode_query(request, Query)
         return json_response(document_body(self.document(document_id)))
 
 
 class RetryChunks(DocumentBaseView, ActView):
-    """Failed chunks to pending."""
+    """Retry of failed chunks."""
 
     writes: ClassVar[str] = "retry_job"
 

@@ -1,4 +1,4 @@
-"""OCR documents: page ranges, an honest percent, one merge."""
+"""App configuration of OCR documents."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ from jobs.rules import pipelines
 
 
 class OcrChunksConfig(AppConfig):
-    """App configuration."""
-
     name = "ocr_chunks"
     verbose_name = "OCR documents"
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the pipeline; it stands on the models, which can be loaded only now."""
+        """Register the pipeline, which imports the models and therefore cannot be imported earlier."""
         pipelines.register(import_string("ocr_chunks.documents.pipeline.PIPELINE"))

@@ -1,4 +1,4 @@
-"""The filters of the lists of documents and of chunks."""
+"""Filters of the document and chunk lists."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ if TYPE_CHECKING:
 
 
 class OfJob(admin.SimpleListFilter):
-    """Documents by what a filter of jobs says of their jobs."""
+    """Mix-in that applies a job filter to the jobs of documents."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Narrow to the documents whose jobs the kernel's filter keeps."""
+        """Return the documents whose jobs pass the filter."""
         every = Job.objects.all()
         jobs = super().queryset(request, every)
         return queryset if jobs is every else queryset.filter(job__in=jobs)
 
 
 class DocumentStatus(OfJob, Status):
-    """Not finished, unless something else is asked for."""
+    """Filter by job status; by default jobs that are not finished."""
 
 
 class DocumentStuck(OfJob, StuckFilter):
-    """Documents that do not finish by themselves."""
+    """Filter by stuck jobs."""
 
 
 class DocumentPartial(OfJob, PartialFilter):
-    """Documents that were completed with something missing."""
+    """Filter by partially completed jobs."""
 
 
 class Project(admin.SimpleListFilter):
-    """The documents of one project, which is typed: nobody asks the database which projects there are."""
+    """Filter by an entered project. Listing all projects would scan the whole table."""
 
     title = parameter_name = "project"
     template = "ocr_chunks/project_filter.html"
@@ -52,15 +52,15 @@ class Project(admin.SimpleListFilter):
         self.others = [(name, value) for name, value in request.GET.items() if name not in ("project", "p", "e")]
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """None: it is typed."""
+        """Return no choices: the project is entered as text."""
         return []
 
     def has_output(self) -> bool:
-        """There is always the field to type into."""
+        """Return true, because the text field is always shown."""
         return True
 
     def choices(self, changelist: Any) -> Iterator[_ListFilterChoices]:
-        """The way back to every project."""
+        """Yield the link that removes the filter."""
         yield {
             "selected": not self.value(),
             "query_string": changelist.get_query_string(remove=[self.parameter_name]),
@@ -68,20 +68,20 @@ class Project(admin.SimpleListFilter):
         }
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Narrow to exactly this project."""
+        """Return the documents of exactly this project."""
         project = names.plain(self.value() or "")
         return queryset.filter(project=project) if project else queryset
 
 
 class ChunkStatus(admin.SimpleListFilter):
-    """The state of a chunk's item."""
+    """Filter by the status of a chunk's item."""
 
     title = parameter_name = "status"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Each state."""
-        return [(status, status_styles.STYLES[status].word) for status in ItemStatus]
+        """Return every item status."""
+        return [(status, status_styles.STYLES[status].label) for status in ItemStatus]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Narrow to the state."""
+        """Return the chunks with this status."""
         return queryset.filter(item__status=self.value()) if self.value() in list(ItemStatus) else queryset

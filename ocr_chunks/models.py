@@ -1,6 +1,6 @@
-"""What OCR has of its own: documents, and the page ranges of their chunks.
+"""Models of OCR: documents, and the page ranges of their chunks.
 
-Statuses, attempts and counts are those of the job's phases and items; nothing of them is kept here.
+Statuses, attempts and counts are stored with the job's phases and items only.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MERGE = "merge"
 
 
 class Document(models.Model):
-    """A document to be read; its id is its job's. `pages_per_chunk` is null where its creator gave the ranges."""
+    """A document; its id is that of its job. `pages_per_chunk` is null if its creator gave the page ranges."""
 
     job = models.OneToOneField(Job, primary_key=True, on_delete=models.CASCADE, related_name="document")
     project = models.CharField(max_length=128, blank=True, default="")
@@ -42,12 +42,12 @@ class Document(models.Model):
         return self.name
 
     def get_absolute_url(self) -> str:
-        """The page that shows this document."""
+        """Return the address of the document page."""
         return reverse("admin:ocr_chunks_document_change", args=[self.pk])
 
 
 class Chunk(models.Model):
-    """A range of pages, the first and the last of them included; its id is that of its item in the phase `ocr`."""
+    """A range of pages, both ends included; its id is that of its item in the phase `ocr`."""
 
     item = models.OneToOneField(Item, primary_key=True, on_delete=models.CASCADE, related_name="chunk")
     document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="chunks", db_index=False)
@@ -70,5 +70,5 @@ class Chunk(models.Model):
 
 
 def label(index: int, *, start: int, end: int) -> str:
-    """What people call a chunk: `Chunk 12 (pages 276-300)`."""
+    """Return the label of a chunk: `Chunk 12 (pages 276-300)`."""
     return f"Chunk {index + 1} (pages {start}-{end})"

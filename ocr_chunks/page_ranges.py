@@ -1,4 +1,4 @@
-"""The page ranges of a document: every page from the first to the last in exactly one chunk. Pure: no database."""
+"""Page ranges of a document: every page belongs to exactly one chunk. Pure: no database."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ CODE = "invalid_page_range"
 
 
 class PageRange(NamedTuple):
-    """The pages of one chunk, the first and the last of them included; a document begins with page 1."""
+    """The pages of one chunk, both ends included; the first page of a document is 1."""
 
     start: int
     end: int
 
 
 def split(page_count: int, *, pages_per_chunk: int) -> list[PageRange]:
-    """Ranges of so many pages, the last with what is left; BadInput where they would be more than MOST_CHUNKS."""
+    """Split pages into ranges of `pages_per_chunk`, the last one shorter; raise BadInput above MOST_CHUNKS ranges."""
     number = -(-page_count // pages_per_chunk)
     if number > MOST_CHUNKS:
         raise BadInput({"pages_per_chunk": _too_many(number, page_count=page_count)}, code=CODE)
@@ -31,13 +31,13 @@ def split(page_count: int, *, pages_per_chunk: int) -> list[PageRange]:
 def _too_many(number: int, *, page_count: int) -> str:
     least = -(-page_count // MOST_CHUNKS)
     return (
-        f"These would be {number:,} chunks; a document has at most {MOST_CHUNKS:,},"
-        f" so {page_count:,} pages take at least {least:,} pages per chunk."
+        f"{number:,} chunks are too many; a document has at most {MOST_CHUNKS:,}."
+        f" Use at least {least:,} pages per chunk for {page_count:,} pages."
     )
 
 
 def check(ranges: Sequence[PageRange], *, page_count: int) -> None:
-    """BadInput, which names the place, unless these ranges in their order cover 1…page_count without gap or overlap."""
+    """Raise BadInput unless the ranges, in order, cover 1…page_count without gap or overlap."""
     if len(ranges) > MOST_CHUNKS:
         raise BadInput({"chunks": f"A document has at most {MOST_CHUNKS:,} chunks."}, code=CODE)
     last = 0
@@ -52,10 +52,10 @@ def _check_one(pages: PageRange, *, after: int, field: str) -> None:
     if pages.start < 1:
         raise BadInput({f"{field}.page_start": "The first page of a document is 1."}, code=CODE)
     if pages.end < pages.start:
-        sentence = f"Page {pages.end} comes before page {pages.start}, with which the chunk begins."
+        sentence = f"Enter a last page of at least {pages.start}, the first page of the chunk."
         raise BadInput({f"{field}.page_end": sentence}, code=CODE)
     if pages.start != after + 1:
-        sentence = f"This must be {after + 1}: every page belongs to exactly one chunk, in their order."
+        sentence = f"Enter {after + 1}: every page must belong to exactly one chunk, in order."
         raise BadInput({f"{field}.page_start": sentence}, code=CODE)
 
 

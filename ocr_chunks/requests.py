@@ -1,4 +1,4 @@
-"""What callers may send about documents: the shapes, and the bounds of every field."""
+"""Request bodies and query parameters of documents, with the limits of every field."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class ChunkInput(Input, frozen=True):
 
 
 class DocumentInput(Input, frozen=True):
-    """A new document; the same project and name again answers the existing one.
+    """A new document; the same project and name again return the existing one.
 
-    `chunks` are ranges of the creator's own, in order, that cover 1…page_count; then `pages_per_chunk` does not matter.
+    `chunks` gives explicit ranges, in order, that cover 1…page_count; then `pages_per_chunk` is ignored.
     """
 
     name: Name
@@ -37,19 +37,19 @@ class DocumentInput(Input, frozen=True):
     chunks: Annotated[list[ChunkInput], Meta(max_length=MOST_CHUNKS)] | None = None
 
     def ranges(self) -> list[PageRange] | None:
-        """The ranges of the creator's own, as `create_document` takes them."""
+        """Return the explicit ranges for `create_document`; None if there are none."""
         return None if self.chunks is None else [PageRange(chunk.page_start, chunk.page_end) for chunk in self.chunks]
 
 
 class RetryChunksInput(ActInput, kw_only=True, frozen=True):
-    """Which failed chunks: by index, by error signature; all of the document where none is given."""
+    """Selection of failed chunks: by index, by error signature, or all of the document by default."""
 
     chunks: Ids | None = None
     error_signature: Signature = ""
 
 
 class DocumentQuery(PageQuery, kw_only=True, frozen=True):
-    """Which documents."""
+    """Filters of the document list."""
 
     status: Annotated[JobStatus | None, Meta(description="Only documents whose job is in this status.")] = None
     project: Annotated[NameText, Meta(description="Only documents of this project.")] = ""

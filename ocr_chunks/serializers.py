@@ -1,4 +1,4 @@
-"""What others get to see of documents: their bodies, loaded for many with a constant number of queries."""
+"""JSON representations of documents, loaded in a constant number of queries."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ocr_chunks.models import OCR, Chunk, Document
 
 CHUNK_FIELDS = ("pk", "chunk_index", "page_start", "page_end")
 ITEM_FIELDS = ("status", "attempt", "tries", "error", "worker", "checksum", "result", "started_at", "finished_at")
-Place = tuple[int, int, int]
+ChunkLocation = tuple[int, int, int]
 
 
 class PageRangeBody(TypedDict):
@@ -29,9 +29,9 @@ class PageRangeBody(TypedDict):
 
 
 class ChunkProcessing(TypedDict):
-    """How far the chunks are; skipped ones count as completed.
+    """Progress of the chunks; skipped ones count as completed.
 
-    The current chunk is the first that a worker holds, else the one that was settled last, else null.
+    The current chunk is the first one that a worker holds, else the last settled one, else null.
     """
 
     total_chunks: int
@@ -47,7 +47,7 @@ class ChunkProcessing(TypedDict):
 
 
 class ChunkBody(TypedDict):
-    """One chunk of a document; checksum and path are what its worker told of its text."""
+    """One chunk of a document; its worker reported checksum and path of the text."""
 
     id: int
     chunk_index: int
@@ -65,7 +65,7 @@ class ChunkBody(TypedDict):
 
 
 class DocumentRow(TypedDict):
-    """A document in a list, with its job; `pages_per_chunk` is null where its creator gave the ranges."""
+    """A document in a list, with its job; `pages_per_chunk` is null if its creator gave the ranges."""
 
     id: int
     name: str
@@ -84,9 +84,9 @@ class DocumentBody(DocumentRow):
 
 
 def document_bodies(documents: Sequence[Document], *, now: datetime) -> list[DocumentRow]:
-    """The bodies of these documents in their order, without chunks; five queries for any number of documents.
+    """Return the bodies of these documents in order, without chunks; five queries for any number of documents.
 
-    `now` is the moment that rates are measured at. Load the documents with their `job`.
+    Rates are measured at `now`. The documents must be loaded with their `job`.
     """
     current = _current([document.pk for document in documents])
     bodies = job_bodies([document.job for document in documents], now=now)
@@ -94,13 +94,13 @@ def document_bodies(documents: Sequence[Document], *, now: datetime) -> list[Doc
 
 
 def document_body(document: Document, *, now: datetime | None = None) -> DocumentBody:
-    """The body of one document with its chunks; one query more."""
+    """Return the body of one document with its chunks; one more query."""
     [row] = document_bodies([document], now=now or timezone.now())
     return {**row, "chunks": chunk_bodies(document)}
 
 
-def chunk_processing(ocr: PhaseBody, current: Place | None = None) -> ChunkProcessing:
-    """The counts of the phase of chunks in the words of OCR; `current` is a chunk's index, first and last page."""
+def chunk_processing(ocr: PhaseBody, current: ChunkLocation | None = None) -> ChunkProcessing:
+    """Return the phase counts under their OCR names; `current` is the chunk's index, first and last page."""
     expected = ocr["expected"] or 0
     completed = ocr["done"] + ocr["skipped"]
     return {
@@ -118,12 +118,12 @@ def chunk_processing(ocr: PhaseBody, current: Place | None = None) -> ChunkProce
 
 
 def chunk_bodies(document: Document) -> list[ChunkBody]:
-    """The chunks of a document in their order; one query."""
+    """Return the chunks of a document in order; one query."""
     fields = (*CHUNK_FIELDS, *(f"item__{name}" for name in ITEM_FIELDS))
     return [_chunk(row) for row in Chunk.objects.filter(document=document).order_by("chunk_index").values(*fields)]
 
 
-def _row(document: Document, body: JobBody, current: Place | None) -> DocumentRow:
+def _row(document: Document, body: JobBody, current: ChunkLocation | None) -> DocumentRow:
     ocr = next(phase for phase in body["phases"] if phase["code"] == OCR)
     return {
         "id": document.pk,
@@ -137,8 +137,8 @@ def _row(document: Document, body: JobBody, current: Place | None) -> DocumentRo
     }
 
 
-def _current(document_ids: Sequence[int]) -> dict[int, Place]:
-    """By document: index, first and last page of its current chunk; two queries."""
+def _current(document_ids: Sequence[int]) -> dict[int, ChunkLocation]:
+    """Return index, first and last page of the current chunk by document; two queries."""
     phases = Phase.objects.filter(job__in=document_ids, code=OCR).order_by()
     chosen = phases.annotate(chunk=Coalesce(_first_held(), _last_settled())).values_list("chunk", flat=True)
     chunks = Chunk.objects.filter(pk__in=[pk for pk in chosen if pk])
@@ -147,12 +147,12 @@ def _current(document_ids: Sequence[int]) -> dict[int, Place]:
 
 
 def _first_held() -> Subquery:
-    """A phase's first chunk that somebody works on: chunks have their ids in the order of their indexes."""
+    """Return the first leased chunk of a phase; item ids follow the chunk indexes."""
     return _one(Item.objects.held().order_by("pk"))
 
 
 def _last_settled() -> Subquery:
-    """A phase's chunk with the latest outcome."""
+    """Return the last settled chunk of a phase."""
     return _one(Item.objects.filter(finished_at__isnull=False).order_by("-finished_at", "-pk"))
 
 

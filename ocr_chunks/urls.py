@@ -1,4 +1,4 @@
-"""The addresses of documents under /api/v1."""
+"""URLs of documents under /api/v1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The doors of training sessions."""
+"""REST API of training sessions."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class SessionPage(TypedDict):
 
 
 class ImagesAnswer(TypedDict):
-    """How many images were new, how many were there already, how many of the new ones are skipped as duplicates."""
+    """Numbers of new images, of existing ones, and of new ones that are skipped as duplicates."""
 
     added: int
     existing: int
@@ -53,22 +53,22 @@ class ImagesAnswer(TypedDict):
 
 
 class SessionBaseView(APIBaseView):
-    """A door of one session; who may see its job may see it."""
+    """Base view of one session. A session is visible to accounts that may see its job."""
 
     def session_job(self, session_id: int) -> Job:
-        """The job of a session with its session; NotFound where it is missing or out of sight."""
+        """Return the job with its session; raise NotFound if it does not exist or is not visible."""
         job = _jobs(self).filter(pk=session_id).first()
         if job is None:
             raise NotFound(f"There is no training session {session_id}.")
         return job
 
     def session(self, session_id: int) -> TrainingSession:
-        """The session; NotFound where it is missing or out of sight."""
+        """Return the session; raise NotFound if it does not exist or is not visible."""
         return self.session_job(session_id).training_session
 
 
 class Sessions(APIBaseView):
-    """All sessions within sight."""
+    """All visible sessions."""
 
     writes: ClassVar[str] = "add_job"
 
@@ -76,39 +76,39 @@ class Sessions(APIBaseView):
         summary="List training sessions", tag="training", answer=SessionPage, errors=(400,), query=requests.SessionQuery
     )
     def get(self, request: Request) -> HttpResponse:
-        """One page of the sessions within sight, newest first."""
-        wanted = decode_query(request, requests.SessionQuery)
-        jobs = _chosen(_jobs(self), wanted)
+        """Return one page of the visible sessions, newest first."""
+        query = decode_query(request, requests.SessionQuery)
+        jobs = _filtered(_jobs(self), query)
         return json_response(
             page(
                 request,
                 jobs,
                 field="-created_at",
-                limit=wanted.limit,
-                cursor=wanted.cursor,
+                limit=query.limit,
+                cursor=query.cursor,
                 bodies=lambda rows: session_bodies(rows, now=timezone.now()),
             )
         )
 
     @operation(
-        summary="Create a training session, or find the one of this name",
+        summary="Create a training session, or get the one with this name",
         tag="training",
         body=requests.SessionInput,
         answer=SessionBody,
         status=201,
-        also={200: "The session existed; its new images were added and the rest was ignored."},
+        also={200: "The session existed. Its new images were added; the other fields were ignored."},
         errors=(409,),
         send=examples.SESSION,
     )
     def post(self, request: Request) -> HttpResponse:
-        """Create a session with its job and images; duplicates are skipped at once."""
+        """Create a session with its job and images; duplicates are skipped immediately."""
         given = decode_body(request, requests.SessionInput)
         given.check()
-        made = sessions.create_session(
+        result = sessions.create_session(
             name=given.name, images=given.new(), project=given.project, metadata=given.metadata, by=self.actor()
         )
-        body = session_body(_parts(made.session.job))
-        if not made.created:
+        body = session_body(_parts(result.session.job))
+        if not result.created:
             return json_response(body)
         return json_response(body, status=201, headers={"Location": reverse("api-training-session", args=[body["id"]])})
 
@@ -116,9 +116,9 @@ class Sessions(APIBaseView):
 class SessionDetail(SessionBaseView):
     """One session."""
 
-    @operation(summary="Look at a training session", tag="training", answer=SessionBody, errors=(400, 404))
+    @operation(summary="Get a training session", tag="training", answer=SessionBody, errors=(400, 404))
     def get(self, request: Request, session_id: int) -> HttpResponse:
-        """The session with its job, images, faces and clustering."""
+        """Return the session with its job, images, faces and clustering."""
         decode_query(request, Query)
         return json_response(session_body(_parts(self.session_job(session_id))))
 
@@ -135,7 +135,7 @@ class Images(SessionBaseView):
         shows={"added": 3, "existing": 0, "skipped": 1},
     )
     def post(self, request: Request, session_id: int) -> HttpResponse:
-        """Add images; a path that is there already is left as it is. With `complete` no more will come."""
+        """Add images; existing paths stay unchanged. `complete` closes the list of images."""
         session = self.session(session_id)
         given = decode_body(request, requests.ImagesInput)
         given.check()
@@ -145,47 +145,50 @@ class Images(SessionBaseView):
 
 
 class Unified(SessionBaseView):
-    """The progress of all phases as one."""
+    """The unified progress of a session."""
 
-    @operation(summary="Progress of a session as one", tag="training", answer=UnifiedBody, errors=(400, 404))
+    @operation(summary="Get the unified progress of a session", tag="training", answer=UnifiedBody, errors=(400, 404))
     def get(self, request: Request, session_id: int) -> HttpResponse:
-        """Three phases under one percentage, in camelCase."""
+        """Return all three phases and one overall percentage, in camelCase."""
         decode_query(request, Query)
         return json_response(unified_body(_parts(self.session_job(session_id))))
 
 
 class UnifiedAlias(Unified):
-    """The same under the address that its first client knows."""
+    """The unified progress at the address that its first client uses."""
 
     @operation(
-        summary="Progress of a session as one (older address)", tag="training", answer=UnifiedBody, errors=(400, 404)
+        summary="Get the unified progress of a session (older address)",
+        tag="training",
+        answer=UnifiedBody,
+        errors=(400, 404),
     )
     def get(self, request: Request, session_id: int) -> HttpResponse:
-        """Three phases under one percentage, in camelCase."""
+        """Return all three phases and one overall percentage, in camelCase."""
         return super().get(request, session_id)
 
 
 class Faces(SessionBaseView):
     """The detection session of the current run."""
 
-    @operation(summary="Look at the detection of faces", tag="training", answer=FacesBody, errors=(400, 404))
+    @operation(summary="Get the progress of face detection", tag="training", answer=FacesBody, errors=(400, 404))
     def get(self, request: Request, session_id: int) -> HttpResponse:
-        """What workers told in this run; zeros and nulls where they told nothing."""
+        """Return the values reported in this run; zeros and nulls for values not reported."""
         decode_query(request, Query)
         return json_response(faces_body(_parts(self.session_job(session_id))))
 
     @operation(
         **SESSION,
-        summary="Tell how far the detection of faces is",
+        summary="Report the progress of face detection",
         body=requests.FacesInput,
         answer=FacesBody,
         send=examples.FACES,
     )
     def patch(self, request: Request, session_id: int) -> HttpResponse:
-        """Keep absolute values; a lower count than before changes nothing."""
+        """Store absolute values; a lower count than before changes nothing."""
         session = self.session(session_id)
         given = decode_body(request, requests.FacesInput)
-        sessions.tell_faces(session, given.told(), by=self.actor())
+        sessions.update_faces(session, given.values(), by=self.actor())
         return json_response(faces_body(_parts(self.session_job(session_id))))
 
 
@@ -194,16 +197,16 @@ class Clustering(SessionBaseView):
 
     @operation(
         **SESSION,
-        summary="Tell how far clustering is",
+        summary="Report the progress of clustering",
         body=requests.ClusteringInput,
         answer=ClusteringBody,
         send=examples.CLUSTERING,
     )
     def post(self, request: Request, session_id: int) -> HttpResponse:
-        """Running, completed or failed; telling again changes nothing."""
+        """Report running, completed or failed; repeating a report changes nothing."""
         session = self.session(session_id)
         given = decode_body(request, requests.ClusteringInput)
-        sessions.tell_clustering(
+        sessions.update_clustering(
             session,
             status=given.status,
             current=given.current,
@@ -216,7 +219,7 @@ class Clustering(SessionBaseView):
 
 
 class RestartSession(SessionBaseView, ActView):
-    """A part of a session that begins anew."""
+    """Restart of a part of a session."""
 
     writes: ClassVar[str] = "restart_job"
 
@@ -229,24 +232,24 @@ class RestartSession(SessionBaseView, ActView):
         send=examples.RESTART,
     )
     def post(self, request: Request, session_id: int) -> HttpResponse:
-        """The failed images, or a whole phase with those after it."""
+        """Restart the failed images, or a whole phase and the phases after it."""
         session = self.session(session_id)
         given = decode_body(request, requests.RestartSessionInput)
         return act_response(sessions.restart(session, what=given.what, reason=given.reason, actor=self.account))
 
 
-def _jobs(door: APIBaseView) -> JobQuerySet:
-    """The jobs within sight that are sessions, with their sessions."""
-    return door.access.jobs().filter(training_session__isnull=False).select_related("training_session")
+def _jobs(view: APIBaseView) -> JobQuerySet:
+    """Return the visible jobs that belong to a session, with their sessions."""
+    return view.access.jobs().filter(training_session__isnull=False).select_related("training_session")
 
 
-def _chosen(jobs: JobQuerySet, wanted: requests.SessionQuery) -> JobQuerySet:
-    if wanted.status:
-        jobs = jobs.filter(status=wanted.status)
-    return jobs.filter(project=wanted.project) if wanted.project else jobs
+def _filtered(jobs: JobQuerySet, query: requests.SessionQuery) -> JobQuerySet:
+    if query.status:
+        jobs = jobs.filter(status=query.status)
+    return jobs.filter(project=query.project) if query.project else jobs
 
 
 def _parts(job: Job) -> Parts:
-    """What the bodies of this session are made of."""
+    """Load the parts of one session."""
     [parts] = parts_of([job], now=timezone.now())
     return parts

@@ -1,4 +1,4 @@
-"""Training sessions: training, face detection and clustering under one honest number."""
+"""App configuration of training sessions."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ from jobs.rules import pipelines
 
 
 class TrainingConfig(AppConfig):
-    """App configuration."""
-
     name = "training"
     verbose_name = "Training"
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the pipeline; it stands on the models, which can be loaded only now."""
+        """Register the pipeline, which imports the models and therefore cannot be imported earlier."""
         pipelines.register(import_string("training.sessions.pipeline.PIPELINE"))

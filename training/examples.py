@@ -1,4 +1,4 @@
-"""Requests as a reader of the OpenAPI document may send them."""
+"""Request examples of the OpenAPI document."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What training has of its own: sessions, images with their hashes, and what workers told of faces and clusters.
+"""Models of training: sessions, images with their hashes, and reported values of faces and clusters.
 
-Statuses and counts are those of the job's phases and items; nothing of them is kept here.
+Statuses and counts are stored with the job's phases and items only.
 """
 
 from __future__ import annotations
@@ -35,22 +35,22 @@ class TrainingSession(models.Model):
 
 
 class TrainingImageQuerySet(models.QuerySet["TrainingImage"]):
-    """Images, in the words of an operator."""
+    """Query set of images."""
 
     def duplicates(self) -> Self:
-        """Images that look like an older one, which stands for them."""
+        """Return images with the hash of an older image, which represents them."""
         return self.filter(duplicate_of__isnull=False)
 
     def representatives(self) -> Self:
-        """The images that stand for all of their hash."""
+        """Return the images that represent their hash."""
         return self.filter(duplicate_of__isnull=True).exclude(hash="")
 
 
 class TrainingImage(models.Model):
-    """What only training knows of an image; its id is that of its item in the phase `training`.
+    """An image; its id is that of its item in the phase `training`.
 
-    `hash` is the perceptual hash, empty where there is none: such an image is like no other. The oldest of a hash
-    represents the others for good; `created_at` is when the image was taken, as its worker said.
+    `hash` is the perceptual hash; an image without a hash has no duplicates. The oldest image of a hash represents
+    the others permanently. `created_at` is the time when the image was taken, as reported.
     """
 
     item = models.OneToOneField(Item, primary_key=True, on_delete=models.CASCADE, related_name="training_image")
@@ -84,10 +84,10 @@ class TrainingImage(models.Model):
 
 
 class FaceDetectionQuerySet(models.QuerySet["FaceDetectionSession"]):
-    """Face detections, in the words of an operator."""
+    """Query set of face detections."""
 
     def current(self, session_ids: Sequence[int]) -> Self:
-        """Those of these sessions that belong to the run that their phase is in."""
+        """Return the rows of these sessions that belong to the current run of the phase."""
         return self.filter(
             session__in=session_ids,
             session__job__phases__code=FACE_DETECTION,
@@ -96,7 +96,7 @@ class FaceDetectionQuerySet(models.QuerySet["FaceDetectionSession"]):
 
 
 class FaceDetectionSession(models.Model):
-    """What workers told of one run of face detection: absolute values, the counts never lower within the run."""
+    """Reported values of one face detection run: absolute; counts never decrease within the run."""
 
     session = models.ForeignKey(TrainingSession, on_delete=models.CASCADE, related_name="face_detections")
     run = models.PositiveIntegerField()
@@ -128,10 +128,10 @@ class FaceDetectionSession(models.Model):
 
 
 class ClusteringRunQuerySet(models.QuerySet["ClusteringRun"]):
-    """Runs of clustering, in the words of an operator."""
+    """Query set of clustering runs."""
 
     def current(self, session_ids: Sequence[int]) -> Self:
-        """Those of these sessions that belong to the run that their phase is in."""
+        """Return the rows of these sessions that belong to the current run of the phase."""
         return self.filter(
             session__in=session_ids,
             session__job__phases__code=CLUSTERING,
@@ -140,9 +140,9 @@ class ClusteringRunQuerySet(models.QuerySet["ClusteringRun"]):
 
 
 class ClusteringRun(models.Model):
-    """What workers told of one run of clustering.
+    """Reported values of one clustering run.
 
-    `total` is kept here and not as what the phase expects: there it would complete the phase before its worker does.
+    `total` is not stored as the phase's expected count: that would complete the phase before its worker does.
     """
 
     session = models.ForeignKey(TrainingSession, on_delete=models.CASCADE, related_name="clustering_runs")

@@ -1,6 +1,6 @@
-"""The percentages of the unified answer: exact until they are rounded once. Pure: no Django, no database.
+"""Percentages of the unified progress: exact fractions, rounded once. Pure: no Django, no database.
 
-Two decimals, half up, and never 100 while something is open.
+Two decimals, half up, and never 100 while a phase is open.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ ALMOST = 9_999
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One phase: `current` of `total` (None or 0: unknown), and how much it weighs against the others."""
+    """One phase: `current` of `total` (None or 0: unknown), and its weight."""
 
     current: int
     total: int | None
@@ -25,7 +25,7 @@ class Part:
 
 
 def share(part: Part) -> Fraction:
-    """What is done of a part, from 0 to 1: all of a completed one, nothing where the total is unknown."""
+    """Return the completed share of a part, 0 to 1; 1 for a completed part, 0 while the total is unknown."""
     if part.completed:
         return Fraction(1)
     if not part.total:
@@ -34,12 +34,12 @@ def share(part: Part) -> Fraction:
 
 
 def percentage(part: Part) -> float:
-    """The percent of one part: 49.7, 33.33, 100.0; at most 99.99 while it is open."""
+    """Return the percent of one part: 49.7, 33.33, 100.0; at most 99.99 while it is open."""
     return _rounded(share(part), completed=part.completed)
 
 
 def overall(parts: Sequence[Part]) -> float:
-    """The percent of all parts by their weights, from what is not rounded; at most 99.99 while one is open."""
+    """Return the weighted percent of all parts from unrounded shares; at most 99.99 while one is open."""
     total = sum(part.weight for part in parts)
     weighted = sum((part.weight * share(part) for part in parts), start=Fraction(0))
     return _rounded(weighted / total if total else Fraction(0), completed=all(part.completed for part in parts))

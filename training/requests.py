@@ -1,4 +1,4 @@
-"""What callers may send about sessions: the shapes, and the bounds of every field."""
+"""Request bodies and query parameters of sessions, with the limits of every field."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from jobs.operations.arguments import ActInput
 from jobs.rules.errors import BadInput
 from jobs.rules.limits import MOST_ITEMS
 from jobs.rules.statuses import JobStatus
-from training.sessions.types import FacesTold, NewImage
+from training.sessions.types import FacesUpdate, NewImage
 
 Taken = Annotated[datetime, Meta(tz=True, description="When the image was taken, with its time zone.")]
 Confidence = Annotated[float, Meta(ge=0, le=1)]
@@ -34,9 +34,9 @@ Images = Annotated[list[ImageInput], Meta(max_length=MOST_ITEMS)]
 
 
 class SessionInput(Input, frozen=True):
-    """A new session; the same name again answers the existing one with its new images added.
+    """A new session; the same name again returns the existing one with its new images added.
 
-    With `images` their list is complete, also when it is empty; left out, they come by `/images`.
+    `images`, even empty, is the complete list. Without it, add images with `/images`.
     """
 
     name: Name
@@ -45,30 +45,30 @@ class SessionInput(Input, frozen=True):
     metadata: Blob = {}
 
     def check(self) -> None:
-        """The bounds that need more than one look."""
+        """Check the limits that the field types cannot express."""
         check_blob(self.metadata, field="metadata")
         check_images(self.images or [])
 
     def new(self) -> list[NewImage] | None:
-        """What `create_session` takes."""
+        """Return the images for `create_session`; None if the list stays open."""
         return None if self.images is None else new_images(self.images)
 
 
 class ImagesInput(Input, frozen=True):
-    """More images of a session; with `complete` no more will come."""
+    """More images of a session; `complete` closes the list."""
 
     images: Images
     complete: bool = False
 
     def check(self) -> None:
-        """The bounds that need more than one look."""
+        """Check the limits that the field types cannot express."""
         check_images(self.images)
 
 
 class FacesInput(Input, frozen=True):
-    """How far face detection is, in absolute values; what is left out stays.
+    """Progress of face detection in absolute values; omitted fields stay unchanged.
 
-    The first four never get lower within a run.
+    The first four fields never decrease within a run.
     """
 
     faces_detected: Number | UnsetType = UNSET
@@ -79,13 +79,13 @@ class FacesInput(Input, frozen=True):
     min_confidence: Confidence | UnsetType | None = UNSET
     batch_size: Number | UnsetType | None = UNSET
 
-    def told(self) -> FacesTold:
-        """What `tell_faces` takes."""
+    def values(self) -> FacesUpdate:
+        """Return the given fields for `update_faces`."""
         return {name: value for name, value in asdict(self).items() if value is not UNSET}  # type: ignore[return-value]
 
 
 class ClusteringInput(Input, frozen=True):
-    """How far clustering is; `current` and `total` are absolute."""
+    """Progress of clustering; `current` and `total` are absolute."""
 
     status: Literal["running", "completed", "failed"]
     current: Number | None = None
@@ -95,27 +95,29 @@ class ClusteringInput(Input, frozen=True):
 
 
 class RestartSessionInput(ActInput, kw_only=True, frozen=True):
-    """What begins anew: the failed images, or a whole phase with those after it."""
+    """Part to restart: the failed images, or a whole phase and the phases after it."""
 
     what: What
 
 
 class SessionQuery(PageQuery, kw_only=True, frozen=True):
-    """Which sessions."""
+    """Filters of the session list."""
 
     status: Annotated[JobStatus | None, Meta(description="Only sessions whose job is in this status.")] = None
     project: Annotated[NameText, Meta(description="Only sessions of this project.")] = ""
 
 
 def new_images(images: list[ImageInput]) -> list[NewImage]:
-    """Images as the verbs take them."""
+    """Convert images of a request for `create_session` and `add_images`."""
     return [NewImage(image.path, image.hash, image.created_at) for image in images]
 
 
 def check_images(images: list[ImageInput]) -> None:
-    """Refuse a time that is none in UTC, as the first hours of the year 1 further east."""
+    """Refuse times that do not exist in UTC, such as the first hours of year 1 in eastern time zones."""
     for place, image in enumerate(images):
         try:
             _ = image.created_at and image.created_at.astimezone(UTC)
         except OverflowError as error:
-            raise BadInput({f"images[{place}].created_at": "This is before the year 1 or after 9999."}) from error
+            raise BadInput(
+                {f"images[{place}].created_at": "Enter a time between the years 1 and 9999 in UTC."}
+            ) from error

@@ -1,4 +1,4 @@
-"""What others get to see of sessions: their bodies, loaded for many with a constant number of queries."""
+"""JSON representations of sessions, loaded in a constant number of queries."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PART_STATUS: dict[PhaseStatus, PartStatus] = {
 
 
 class ImagesBody(TypedDict):
-    """The images of a session; `skipped` ones need no work (duplicates, and what an operator skipped)."""
+    """The images of a session; `skipped` counts duplicates and images that an operator skipped."""
 
     total: int
     unique: int
@@ -40,7 +40,7 @@ class ImagesBody(TypedDict):
 
 
 class FacesBody(TypedDict):
-    """One detection session, told apart by its `run`; `current_asset_index` is at least what is settled."""
+    """One detection session, identified by its `run`; `current_asset_index` is at least the settled count."""
 
     run: int
     faces_detected: int
@@ -53,7 +53,7 @@ class FacesBody(TypedDict):
 
 
 class ClusteringBody(TypedDict):
-    """The clustering of the faces; `total` is null while it is not known, `clusters_created` until it is told."""
+    """The clustering of the faces; `total` and `clusters_created` are null until they are known."""
 
     status: PartStatus
     current: int
@@ -65,7 +65,7 @@ class ClusteringBody(TypedDict):
 
 
 class SessionBody(TypedDict):
-    """A training session, with its job; `faces` is null until a worker has told of them in this run."""
+    """A training session, with its job; `faces` is null until a worker reports on them in this run."""
 
     id: int
     name: str
@@ -77,7 +77,7 @@ class SessionBody(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Everything that the bodies of one session are made of."""
+    """The loaded data of one session."""
 
     session: TrainingSession
     job: JobBody
@@ -86,14 +86,14 @@ class Parts:
     clustering: ClusteringRun | None
 
     def body(self, code: str) -> PhaseBody:
-        """The body of the phase of this code."""
+        """Return the body of the phase with this code."""
         return next(phase for phase in self.job["phases"] if phase["code"] == code)
 
 
 def parts_of(jobs: Sequence[Job], *, now: datetime) -> list[Parts]:
-    """The parts of the sessions of these jobs in their order, job and phases of one moment; six queries for any number.
+    """Load the sessions of these jobs in order, with jobs and phases of one moment; six queries for any number.
 
-    `now` is the moment that rates are measured at.
+    Rates are measured at `now`.
     """
     ids = [job.pk for job in jobs]
     sessions, phases = TrainingSession.objects.in_bulk(ids), phases_of(jobs)
@@ -106,17 +106,17 @@ def parts_of(jobs: Sequence[Job], *, now: datetime) -> list[Parts]:
 
 
 def by_code(phases: Iterable[Phase]) -> dict[str, Phase]:
-    """Phases by their codes."""
+    """Return phases by code."""
     return {phase.code: phase for phase in phases}
 
 
 def session_bodies(jobs: Sequence[Job], *, now: datetime) -> list[SessionBody]:
-    """The bodies of the sessions of these jobs in their order."""
+    """Return the bodies of the sessions of these jobs in order."""
     return [session_body(parts) for parts in parts_of(jobs, now=now)]
 
 
 def session_body(parts: Parts) -> SessionBody:
-    """The body of one session; no query."""
+    """Return the body of one session; no query."""
     return {
         "id": parts.job["id"],
         "name": parts.job["name"],
@@ -128,29 +128,29 @@ def session_body(parts: Parts) -> SessionBody:
 
 
 def images_body(parts: Parts) -> ImagesBody:
-    """How many images there are, and how many of them need no work."""
+    """Return the numbers of images."""
     phase = parts.phases[TRAINING]
     return {"total": phase.items_total, "unique": phase.items_total - phase.skipped, "skipped": phase.skipped}
 
 
 def faces_body(parts: Parts) -> FacesBody:
-    """The detection session of this run; zeros and nulls where nobody has told of it."""
+    """Return the detection session of this run; zeros and nulls before the first report."""
     phase = parts.phases[FACE_DETECTION]
-    told = parts.detection or FaceDetectionSession(run=phase.run)
+    reported = parts.detection or FaceDetectionSession(run=phase.run)
     return {
-        "run": told.run,
-        "faces_detected": told.faces_detected,
-        "faces_assigned": told.faces_assigned,
-        "current_asset_index": max(told.current_asset_index, phase.counts.settled),
-        "current_batch": told.current_batch,
-        "total_batches": told.total_batches,
-        "min_confidence": told.min_confidence,
-        "batch_size": told.batch_size,
+        "run": reported.run,
+        "faces_detected": reported.faces_detected,
+        "faces_assigned": reported.faces_assigned,
+        "current_asset_index": max(reported.current_asset_index, phase.counts.settled),
+        "current_batch": reported.current_batch,
+        "total_batches": reported.total_batches,
+        "min_confidence": reported.min_confidence,
+        "batch_size": reported.batch_size,
     }
 
 
 def clustering_body(parts: Parts) -> ClusteringBody:
-    """How far the clustering of this run is."""
+    """Return the clustering of this run."""
     phase = parts.phases[CLUSTERING]
     return {
         "status": part_status(parts.job, phase),
@@ -164,13 +164,13 @@ def clustering_body(parts: Parts) -> ClusteringBody:
 
 
 def clustering_total(parts: Parts) -> int | None:
-    """What the worker told it to be, else what was counted in the end; None while nobody knows."""
-    told = parts.clustering.total if parts.clustering else None
-    return parts.phases[CLUSTERING].expected if told is None else told
+    """Return the total that the worker reported, else the counted one; None while it is unknown."""
+    reported = parts.clustering.total if parts.clustering else None
+    return parts.phases[CLUSTERING].expected if reported is None else reported
 
 
 def clusters_created(parts: Parts) -> int | None:
-    """The number of clusters: 0 where a worker completed without a number, None where none has told anything."""
+    """Return the number of clusters: 0 if the worker completed without a number, None before any report."""
     if parts.clustering is None:
         return None
     phase = parts.phases[CLUSTERING]
@@ -179,7 +179,7 @@ def clusters_created(parts: Parts) -> int | None:
 
 
 def part_status(job: JobBody, phase: Phase) -> PartStatus:
-    """The status of a phase in the words of training; one that has begun pauses with its job."""
+    """Return the status of a phase in the terms of training; a started phase is paused with its job."""
     if phase.is_open and job["status"] == JobStatus.PAUSED and phase.started_at is not None:
         return "paused"
     return PART_STATUS[PhaseStatus(phase.status)]

@@ -1,4 +1,4 @@
-"""The unified answer: three phases under one honest number. Its keys are camelCase because its client exists."""
+"""The unified progress: three phases and one overall percentage. An existing client requires the camelCase keys."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from training.serializers import (
 OverallStatus = Literal["pending", "discovering", "running", "paused", "completed", "failed", "cancelled"]
 CurrentPhase = Literal["training", "face_detection", "clustering", "completed"]
 ORDER: tuple[CurrentPhase, ...] = ("training", "face_detection", "clustering")
-HELD: dict[JobStatus, OverallStatus] = {
+FIXED_STATUS: dict[JobStatus, OverallStatus] = {
     JobStatus.COMPLETED: "completed",
     JobStatus.FAILED: "failed",
     JobStatus.CANCELLED: "cancelled",
@@ -29,7 +29,7 @@ HELD: dict[JobStatus, OverallStatus] = {
 
 
 class OverallProgress(TypedDict):
-    """The whole session: percent with two decimals, seconds left where the rates are known."""
+    """The whole session: percent with two decimals; seconds left if the rates are known."""
 
     percentage: float
     etaSeconds: int | None
@@ -46,7 +46,7 @@ class PartProgress(TypedDict):
 
 
 class TrainingProgress(PartProgress):
-    """The phase of images: `current` counts the skipped ones, which need no work, as processed."""
+    """The phase of images; `current` includes skipped images."""
 
     imagesPerMinute: float | None
     unique: int
@@ -76,7 +76,7 @@ class FaceDetectionPart(TypedDict):
 
 
 class ClusteringPart(TypedDict):
-    """Clustering of the faces; `clustersCreated` is null until it is told."""
+    """Clustering of the faces; `clustersCreated` is null until it is reported."""
 
     name: Literal["clustering"]
     status: PartStatus
@@ -95,7 +95,7 @@ class UnifiedPhases(TypedDict):
 
 
 class UnifiedBody(TypedDict):
-    """A session as one progress; clients stop asking at completed, failed and cancelled only."""
+    """The progress of a session; clients stop polling at completed, failed and cancelled only."""
 
     sessionId: int
     overallStatus: OverallStatus
@@ -104,7 +104,7 @@ class UnifiedBody(TypedDict):
 
 
 def unified_body(parts: Parts) -> UnifiedBody:
-    """The unified answer of one session; no query."""
+    """Return the unified progress of one session; no query."""
     return {
         "sessionId": parts.job["id"],
         "overallStatus": overall_status(parts),
@@ -122,17 +122,17 @@ def unified_body(parts: Parts) -> UnifiedBody:
 
 
 def overall_status(parts: Parts) -> OverallStatus:
-    """What an operator has set or what is over comes first, then an open list of images, then the work."""
+    """Return the status: the job's end or pause first, then an open list of images, then the work."""
     status = JobStatus(parts.job["status"])
-    if status in HELD:
-        return HELD[status]
+    if status in FIXED_STATUS:
+        return FIXED_STATUS[status]
     if not parts.session.complete and parts.phases[TRAINING].is_open:
         return "discovering"
     return "running" if status == JobStatus.PROCESSING else "pending"
 
 
 def current_phase(parts: Parts) -> CurrentPhase:
-    """The first phase that is not completed."""
+    """Return the first phase that is not completed."""
     return next((code for code in ORDER if not parts.phases[code].is_completed), "completed")
 
 

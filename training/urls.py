@@ -1,4 +1,4 @@
-"""The addresses of training sessions under /api/v1."""
+"""URLs of training sessions under /api/v1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every page has in common: the site's context, the jobs in sight, the way back."""
+"""Helpers that every console page uses: rendering, visible jobs, query parameters, the return address."""
 
 from __future__ import annotations
 
@@ -20,46 +20,54 @@ LONGEST_ID = 18
 def render_page(
     request: HttpRequest, site: AdminSite, template: str, context: dict[str, Any], *, status: int = 200
 ) -> TemplateResponse:
-    """A page in the admin's shell."""
+    """Render a template inside the admin layout."""
     return TemplateResponse(request, template, {**site.each_context(request), **context}, status=status)
 
 
 def not_found_page(request: HttpRequest, site: AdminSite, detail: str) -> TemplateResponse:
-    """404 in the admin's clothes."""
+    """Render a 404 page inside the admin layout."""
     context = {"title": "Not found", "detail": detail}
     return render_page(request, site, "jobs/message.html", context, status=404)
 
 
 def forbidden_page(request: HttpRequest, site: AdminSite, detail: str) -> TemplateResponse:
-    """403 in the admin's clothes, with the permission that is missing."""
+    """Render a 403 page inside the admin layout; `detail` names the missing permission."""
     context = {"title": "Not permitted", "detail": detail}
     return render_page(request, site, "jobs/message.html", context, status=403)
 
 
+def not_visible(noun: str, pk: str) -> str:
+    """Return the sentence of a 404 page for a job or an item."""
+    return f"{noun} {pk} does not exist or is not visible to you. It may have been pruned."
+
+
 def visible_jobs(request: HttpRequest) -> JobQuerySet | None:
-    """The jobs in this account's sight, or None where it may not see jobs at all."""
+    """Return the jobs that the account may see, or None without the permission to view jobs."""
     access = access_of(request.user)
     return access.jobs() if access.may("view_job") else None
 
 
 def query_text(request: HttpRequest, name: str) -> str:
-    """A text of the address, without the NUL that no database keeps."""
+    """Return a query parameter without NUL characters, which PostgreSQL cannot store."""
     return request.GET.get(name, "").replace("\0", "")
 
 
 def back_url(request: HttpRequest, *, otherwise: str = "") -> str:
-    """The page of this site that one came from, with its filters."""
-    wish = request.POST.get("back") or request.GET.get("back") or ""
-    safe = url_has_allowed_host_and_scheme(wish, allowed_hosts={request.get_host()}, require_https=request.is_secure())
-    return wish if wish.startswith("/") and safe else otherwise or reverse("admin:index")
+    """Return the address to go back to, with its filters: a path of this site, else `otherwise`, else the overview."""
+    url = request.POST.get("back") or request.GET.get("back") or ""
+    safe = url_has_allowed_host_and_scheme(url, allowed_hosts={request.get_host()}, require_https=request.is_secure())
+    return url if url.startswith("/") and safe else otherwise or reverse("admin:index")
 
 
 def numbers(query: QueryDict, name: str, *, most: int) -> list[int]:
-    """The ids given under this name in an address, at most so many."""
+    """Return the ids given under this query parameter, at most `most`; ignore values that are not numbers."""
     texts = [text for text in query.getlist(name) if text.isascii() and text.isdigit() and len(text) <= LONGEST_ID]
     return [int(text) for text in texts[:most]]
 
 
 def live(*, now: datetime, socket: str, poll: str, single: bool, over: bool = False) -> dict[str, Any]:
-    """What the browser needs to keep a page current; one that is `over` is not loaded again without scripts."""
+    """Return the template context of a live page.
+
+    A page that is `over` shows a finished job: without scripts the browser does not reload it.
+    """
     return {"live": {"socket": socket, "poll": poll, "single": single, "over": over}, "now": now}

@@ -1,4 +1,4 @@
-"""A picture of items per minute: done upwards from a line, failed downwards, on one scale."""
+"""Chart of items per minute or hour: done above the base line, failed below it, on one scale."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ WIDTH, HEIGHT, EDGE = 600, 96, 2
 LEAST_BELOW = 12
 TICKS = 2
 LEAST_USUAL = 5
-TOO_HIGH, ROOM_LEFT = 4, 2  # above four times of what is usual a column is cut, at twice of it
+# A column above 4 times the 90th percentile is an outlier. It is cut at 2 times, so that the others stay readable.
+OUTLIER, OUTLIER_CUT = 4, 2
 Minute = tuple[datetime, int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: done upwards, failed downwards; `cut` where it is higher than the picture."""
+    """One column in chart units; `cut` when its value exceeds the scale."""
 
     x: float
     width: float
@@ -31,7 +32,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class RateChart:
-    """Items per minute or hour over a time; `top` is what the upper edge stands for, `ticks` the times of the axis."""
+    """Columns and figures of one chart; `top` is the value at the upper edge."""
 
     columns: list[Column]
     base: float
@@ -47,37 +48,38 @@ class RateChart:
 
     @property
     def cut(self) -> int:
-        """How many columns are higher than the picture."""
+        """Number of columns that exceed the scale."""
         return sum(column.cut for column in self.columns)
 
     @property
-    def cut_said(self) -> str:
-        """What is cut off, how high it really is and when that was; empty where nothing is."""
-        return f"{self.cut_words} {format_clock(self.peak_at)[:5]} UTC" if self.cut else ""
+    def cut_description(self) -> str:
+        """`1 column is cut off; the highest is 1,248 at 12:07 UTC`; empty without such columns."""
+        return f"{self.cut_text} {format_clock(self.peak_at)[:5]} UTC" if self.cut else ""
 
     @property
-    def cut_words(self) -> str:
-        """`1 column is cut off; the highest is 1,248 at`, for the page to go on with the time."""
+    def cut_text(self) -> str:
+        """The same without the time, which the page renders in the browser's time zone."""
         return f"{pluralize_with_verb(self.cut, 'column')} cut off; the highest is {format_number(self.peak)} at"
 
     @property
-    def said(self) -> str:
-        """The picture in words."""
+    def description(self) -> str:
+        """Text alternative of the chart."""
         figures = (
-            f"Items per {self.per}: {format_number(self.now)} in the last full {self.per}, peak {format_number(self.peak)};"
-            f" {format_number(self.done)} done and {format_number(self.failed)} failed altogether"
+            f"Items per {self.per}: {format_number(self.now)} in the last full {self.per},"
+            f" peak {format_number(self.peak)}; {format_number(self.done)} done"
+            f" and {format_number(self.failed)} failed in total"
         )
-        return f"{figures}; {self.cut_said}" if self.cut else figures
+        return f"{figures}; {self.cut_description}" if self.cut else figures
 
     @property
     def ticks(self) -> Iterator[datetime]:
-        """The times below the picture, evenly spread."""
+        """Moments of the time axis, evenly spaced."""
         return (self.first_at + (self.last_at - self.first_at) * n / TICKS for n in range(TICKS + 1))
 
 
 @dataclass(frozen=True, slots=True)
 class _Scale:
-    """How many pixels an item per minute has, where the line is, and what the two edges stand for."""
+    """Vertical scale: chart units per item, height of the base line, and the values at both edges."""
 
     unit: float
     base: float
@@ -85,38 +87,38 @@ class _Scale:
     bottom: float
 
     def height(self, value: float) -> float:
-        """Upwards; whatever there is can be seen."""
+        """Height above the base line; at least 2, so that small values stay visible."""
         return round(min(self.base - EDGE, max(2.0, value * self.unit)), 1) if value else 0.0
 
     def depth(self, value: float) -> float:
-        """Downwards."""
+        """Depth below the base line; at least 3, so that single failures stay visible."""
         return round(min(HEIGHT - self.base - EDGE, max(3.0, value * self.unit)), 1) if value else 0.0
 
 
 def rate_chart(minutes: Sequence[Minute], *, first: datetime, last: datetime) -> RateChart:
-    """The picture of these minutes from `first` to `last`; a column holds several where they are many."""
+    """Build a chart from `first` to `last`; over long periods a column averages several minutes."""
     length = int((last - first).total_seconds()) // 60 + 1
-    return _drawn(minutes, first=first, last=last, per_column=-(-length // MOST_COLUMNS))
+    return _chart(minutes, first=first, last=last, per_column=-(-length // MOST_COLUMNS))
 
 
 def hourly(minutes: Sequence[Minute], *, first: datetime, last: datetime) -> RateChart:
-    """The same with a column for each hour; `first` and `last` are the beginnings of hours."""
-    drawn = _drawn(minutes, first=first, last=last + timedelta(minutes=59), per_column=60, divisor=1)
+    """Build a chart with one column per hour; `first` and `last` are full hours."""
+    drawn = _chart(minutes, first=first, last=last + timedelta(minutes=59), per_column=60, divisor=1)
     return replace(drawn, last_at=last, per="hour")
 
 
-def _drawn(
+def _chart(
     minutes: Sequence[Minute], *, first: datetime, last: datetime, per_column: int, divisor: int | None = None
 ) -> RateChart:
-    """Columns of so many minutes; each value is the sum of its column through `divisor`, else through its minutes."""
+    """Build a chart of `per_column` minutes a column. A value is its sum divided by `divisor`, else by the minutes."""
     length = int((last - first).total_seconds()) // 60 + 1
     count = max(-(-length // per_column), LEAST_COLUMNS)
-    shared = divisor or per_column
+    per_column_divisor = divisor or per_column
     sums = [[0.0, 0.0] for _ in range(count)]
     for minute, done, failed in minutes:
         place = min(int((minute - first).total_seconds()) // 60 // per_column, count - 1)
-        sums[place][0] += done / shared
-        sums[place][1] += failed / shared
+        sums[place][0] += done / per_column_divisor
+        sums[place][1] += failed / per_column_divisor
     both = [done + failed for done, failed in sums]
     scale = _scale(sums)
     highest = max(range(count), key=both.__getitem__)
@@ -136,9 +138,9 @@ def _drawn(
 
 
 def _scale(sums: Sequence[Sequence[float]]) -> _Scale:
-    """One scale for both sides of the line; failures have room wherever there are any."""
+    """Choose one scale for both sides; failures always get a minimum height."""
     above, below = (_highest(values) for values in zip(*sums, strict=True))
-    top = _even(max(1.0, above))
+    top = _round_up(max(1.0, above))
     room = HEIGHT - EDGE
     unit = (room - (EDGE if below else 0)) / (top + below)
     if below and below * unit < LEAST_BELOW:
@@ -147,17 +149,17 @@ def _scale(sums: Sequence[Sequence[float]]) -> _Scale:
 
 
 def _highest(values: Sequence[float]) -> float:
-    """How high the picture must be: as the highest column, unless that towers above what is usual."""
+    """Return the value that the scale must reach: the highest one, unless it is an outlier."""
     some = sorted(value for value in values if value)
     if not some:
         return 0.0
     usual = some[(len(some) - 1) * 9 // 10]
-    towers = len(some) >= LEAST_USUAL and some[-1] > TOO_HIGH * usual
-    return ROOM_LEFT * usual if towers else some[-1]
+    is_outlier = len(some) >= LEAST_USUAL and some[-1] > OUTLIER * usual
+    return OUTLIER_CUT * usual if is_outlier else some[-1]
 
 
-def _even(value: float) -> int:
-    """The next number that reads well: 1, 2, 3, 4, 5, 6, 8 or 10 times a power of ten."""
+def _round_up(value: float) -> int:
+    """Round up to 1, 2, 3, 4, 5, 6, 8 or 10 times a power of ten."""
     power = 1
     while value > 10 * power:
         power *= 10

@@ -1,4 +1,4 @@
-"""A job as a row of the pages: its body, and what its phases add up to."""
+"""A job as a table row: its JSON body and the totals of its phases."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from jobs.serializers import JobBody, PhaseBody, job_bodies
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A job in a list. `mark` is the percent at which it completes, `expected` None while any total is unknown."""
+class JobRow:
+    """One job in a list.
+
+    `mark` is the percent at which the job completes. `expected` is None while the total of any phase is unknown.
+    """
 
     body: JobBody
     mark: int | None
@@ -22,21 +25,21 @@ class Row:
 
     @property
     def open(self) -> int | None:
-        """Items without an outcome; None while any total is unknown."""
+        """Number of items without an outcome; None while any total is unknown."""
         return None if self.expected is None else max(0, self.expected - self.done - self.failed)
 
 
-def rows_of(jobs: Iterable[Job], *, now: datetime) -> dict[int, Row]:
-    """The rows of these jobs by id, in a constant number of queries."""
+def rows_of(jobs: Iterable[Job], *, now: datetime) -> dict[int, JobRow]:
+    """Return the row of each job by its id, in a constant number of queries."""
     unique = {job.pk: job for job in jobs}
     return {body["id"]: row_of(body) for body in job_bodies(list(unique.values()), now=now)}
 
 
-def row_of(body: JobBody) -> Row:
-    """The row of one body."""
+def row_of(body: JobBody) -> JobRow:
+    """Return the row of one job body."""
     phases = body["phases"]
     totals = [phase["expected"] for phase in phases if phase["expected"] is not None]
-    return Row(
+    return JobRow(
         body=body,
         mark=_mark(phases),
         done=sum(phase["done"] + phase["skipped"] for phase in phases),
@@ -46,7 +49,7 @@ def row_of(body: JobBody) -> Row:
 
 
 def _mark(phases: Sequence[PhaseBody]) -> int | None:
-    """The percent that a job shows when each phase has just reached its threshold; None without phases."""
+    """Return the job's percent when each phase has just reached its threshold; None without phases."""
     weights = [phase["weight"] for phase in phases]
     if not any(weights):
         weights = [1] * len(weights)

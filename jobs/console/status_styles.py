@@ -1,4 +1,4 @@
-"""How a state looks: its word, and the name of its icon and colours. One place for server and browser."""
+"""Label, icon and colour of each status, for the server and the browser."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from jobs.rules.statuses import ItemStatus, JobStatus
 
 @dataclass(frozen=True, slots=True)
 class StatusStyle:
-    """A state as people see it; `code` names the icon and the style."""
+    """Display form of a status; `code` names the icon and the CSS class."""
 
     code: str
-    word: str
+    label: str
 
 
 STUCK = StatusStyle("stuck", "Stuck")
@@ -30,12 +30,13 @@ STYLES: dict[str, StatusStyle] = {
     "silent": StatusStyle("silent", "Silent"),
     "gone": StatusStyle("gone", "Gone"),
 }
-# Workers and endpoints that need attention borrow the looks of jobs; only the server draws them.
+# Attention rows of workers and endpoints. They reuse icons and colours of job statuses.
 FAILING = StatusStyle("failed", "Failing")
 LATE = StatusStyle("stuck", "Late")
+# Every style that the browser can switch to; `live.html` renders one template for each.
 ALL = [*STYLES.values(), STUCK, PARTIAL]
-# Endpoints, deliveries and letters borrow the looks of jobs; only the server draws them.
-TOLD: dict[str, StatusStyle] = {
+# Endpoints, deliveries and dead letters. They reuse icons and colours of job statuses.
+DELIVERY_STYLES: dict[str, StatusStyle] = {
     "active": StatusStyle("alive", "Active"),
     "disabled": StatusStyle("gone", "Disabled"),
     "waiting": StatusStyle("pending", "Waiting"),
@@ -44,7 +45,7 @@ TOLD: dict[str, StatusStyle] = {
     "replayed": StatusStyle("completed", "Replayed"),
 }
 
-BULK: dict[str, StatusStyle] = {
+BULK_STYLES: dict[str, StatusStyle] = {
     "running": StatusStyle("running", "Running"),
     "finished": StatusStyle("completed", "Finished"),
     "stopped": StatusStyle("cancelled", "Stopped"),
@@ -52,7 +53,7 @@ BULK: dict[str, StatusStyle] = {
 
 
 def style(status: str, *, stuck: str | None = "", partial: bool = False) -> StatusStyle:
-    """The face of a job, a phase or an item in this state."""
+    """Return the style of a job, phase or item. Stuck wins over the status, partial over completed."""
     if stuck:
         return STUCK
     if partial and status == JobStatus.COMPLETED:
@@ -61,5 +62,5 @@ def style(status: str, *, stuck: str | None = "", partial: bool = False) -> Stat
 
 
 def style_of(job: Job) -> StatusStyle:
-    """The face of a job's row."""
+    """Return the style of a job."""
     return style(job.status, stuck=job.stuck, partial=job.partial)

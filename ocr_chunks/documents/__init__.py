@@ -1,4 +1,4 @@
-"""The verbs of OCR: each is one transaction, and repeating it is harmless."""
+"""Operations on documents; each is one idempotent transaction."""
 
 from ocr_chunks.documents.create import Created, create_document
 from ocr_chunks.documents.retry import retry_chunks

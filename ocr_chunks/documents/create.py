@@ -1,4 +1,4 @@
-"""Creating documents: idempotent by project and name, with their job and all of their chunks at once."""
+"""Creation of documents with their job and chunks, idempotent by project and name."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CHUNK_FIELDS = ("item", "chunk_index", "page_start", "page_end")
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """A document with its job, and whether it is new."""
+    """A document with its job; `created` is false if it existed."""
 
     document: Document
     created: bool
@@ -36,23 +36,23 @@ def create_document(
     chunks: Sequence[PageRange] | None = None,
     by: Actor,
 ) -> Created:
-    """Create a document with its job and chunks, or find the one of this project and name as it is.
+    """Create a document with its job and chunks, or return the existing one with this project and name unchanged.
 
-    Its chunks have `pages_per_chunk` pages each (25 where nobody says how many), or the ranges that are given. Refused
-    like `create_job`, and: ranges that do not cover 1…page_count (BadInput `invalid_page_range`), another number of
-    pages (Conflict `document_differs`).
+    Chunks have `pages_per_chunk` pages each (default 25), or the ranges in `chunks`. Raises the errors of `create_job`;
+    BadInput `invalid_page_range` if the ranges do not cover 1…page_count; Conflict `document_differs` if the existing
+    document has another number of pages.
     """
     per_chunk = None if chunks is not None else pages_per_chunk or PAGES_PER_CHUNK
     pages = _ranges(page_count, per_chunk=per_chunk, chunks=chunks or ())
     document = Document(project=project, name=name, page_count=page_count, pages_per_chunk=per_chunk)
     with unit_of_work():
-        made = tracking.create_job(
+        result = tracking.create_job(
             name=_job_name(document), kind=KIND, project=project, fill=lambda job: _items(job, pages), by=by
         )
-        if made.created:
-            _insert(document, made.job, pages)
+        if result.created:
+            _insert(document, result.job, pages)
             return Created(document, True)
-    return Created(_existing(made.job, document), False)
+    return Created(_existing(result.job, document), False)
 
 
 def _ranges(page_count: int, *, per_chunk: int | None, chunks: Sequence[PageRange]) -> Sequence[PageRange]:
@@ -63,7 +63,7 @@ def _ranges(page_count: int, *, per_chunk: int | None, chunks: Sequence[PageRang
 
 
 def _job_name(document: Document) -> str:
-    """What its job is called: `project/name`, or `name` without a project."""
+    """Return the job name: `project/name`, or `name` without a project."""
     name = f"{document.project}/{document.name}" if document.project else document.name
     if len(name) > NAME_LENGTH:
         raise BadInput({"name": f"Project and name have at most {NAME_LENGTH - 1} characters together."})
@@ -71,7 +71,7 @@ def _job_name(document: Document) -> str:
 
 
 def _items(job: Job, pages: Sequence[PageRange]) -> dict[str, list[NewItem]]:
-    """The items of both phases; a chunk's key is its index."""
+    """Return the items of both phases; a chunk's key is its index."""
     chunks = [
         NewItem(str(index), label(index, start=start, end=end), payload=_payload(job, index, PageRange(start, end)))
         for index, (start, end) in enumerate(pages)
@@ -84,7 +84,7 @@ def _payload(job: Job, index: int, pages: PageRange) -> dict[str, int]:
 
 
 def _insert(document: Document, job: Job, pages: Sequence[PageRange]) -> None:
-    """Write what only OCR knows, beside a new job and its items."""
+    """Store the document and its chunks for a new job."""
     document.job, document.created_at = job, job.created_at
     document.save(force_insert=True)
     items = Item.objects.filter(phase__job=job, phase__code=OCR).order_by("pk").values_list("pk", "key")
@@ -92,14 +92,14 @@ def _insert(document: Document, job: Job, pages: Sequence[PageRange]) -> None:
     bulk_sql.insert(Chunk, values, fields=CHUNK_FIELDS, constants={"document": document.pk})
 
 
-def _existing(job: Job, wanted: Document) -> Document:
+def _existing(job: Job, requested: Document) -> Document:
     document = Document.objects.select_related("job").filter(pk=job.pk).first()
-    if document is None or (document.project, document.name) != (wanted.project, wanted.name):
-        raise Conflict(f"Job {job.name} exists and is not this document's; choose another name.", code="name_taken")
-    if document.page_count != wanted.page_count:
+    if document is None or (document.project, document.name) != (requested.project, requested.name):
+        raise Conflict(f"The job name {job.name} is used by another job. Choose another name.", code="name_taken")
+    if document.page_count != requested.page_count:
         raise Conflict(
-            f"Document {job.name} exists and has {document.page_count} pages, not {wanted.page_count};"
-            " choose another name for another file.",
+            f"Document {job.name} exists and has {document.page_count} pages, not {requested.page_count}."
+            " Choose another name for another file.",
             code="document_differs",
         )
     return document

@@ -1,4 +1,4 @@
-"""What a merge says that it has merged, against the chunks that are there."""
+"""Check of a merge result against the completed chunks."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ CODE = "checksum_mismatch"
 
 
 def check_result(job: Job, phase: Phase, result: dict[str, Any]) -> str | None:
-    """Why this result of a merge is refused, or None; one query.
+    """Return why a merge result is refused, or None; one query.
 
-    A result may list the chunks that it was made of, in any order. Then it must name each completed one once with
-    its checksum (null, empty or left out where the chunk has none); skipped ones may be left out. Where the list is
-    more than a result may hold, `chunks_digest` stands for it: the SHA-256 of the lines `index:checksum` of every
-    completed chunk in their order, each line with its end.
+    A result may list the merged chunks in any order. The list must name each completed chunk once with its checksum
+    (null, empty or omitted if the chunk has none); skipped chunks may be omitted. A result that is too large for the
+    list gives `chunks_digest` instead: the SHA-256 of the lines `index:checksum` of all completed chunks in order,
+    each line with its newline.
     """
     if phase.code != MERGE or not result.keys() & {"chunks", "chunks_digest"}:
         return None
-    known = Known(job)
+    known = DocumentChunks(job)
     problem = _problem(result["chunks"], known) if "chunks" in result else None
     if problem is None and "chunks_digest" in result and result["chunks_digest"] != known.digest():
         problem = "chunks_digest is not that of the completed chunks."
     return f"{CODE}: {problem}" if problem else None
 
 
-class Known:
+class DocumentChunks:
     """The chunks of a document by their index: status and checksum."""
 
     def __init__(self, job: Job) -> None:
@@ -37,37 +37,37 @@ class Known:
         fields = ("chunk_index", "item__status", "item__checksum")
         self.chunks = {index: (status, checksum) for index, status, checksum in rows.values_list(*fields)}
 
-    def problem(self, index: int, told: str) -> str | None:
-        """What is wrong with one entry of the list."""
+    def problem(self, index: int, merged_checksum: str) -> str | None:
+        """Return the problem of one entry of the list, or None."""
         if index not in self.chunks:
             return f"the document has no chunk_index {index}."
         status, checksum = self.chunks[index]
         if status not in (ItemStatus.COMPLETED, ItemStatus.SKIPPED):
             return f"chunk_index {index} is {status}, so it cannot have been merged."
-        if told != checksum:
-            return f"chunk_index {index} has the checksum {checksum or 'none'}, not {told or 'none'}."
+        if merged_checksum != checksum:
+            return f"chunk_index {index} has the checksum {checksum or 'none'}, not {merged_checksum or 'none'}."
         return None
 
     def digest(self) -> str:
-        """What stands for a list of all completed chunks."""
+        """Return the digest of all completed chunks."""
         lines = "".join(f"{index}:{self.chunks[index][1]}\n" for index in self.completed())
         return hashlib.sha256(lines.encode()).hexdigest()
 
     def completed(self) -> list[int]:
-        """The indexes that a list must name."""
+        """Return the indexes that a list must name."""
         return [index for index, (status, _) in self.chunks.items() if status == ItemStatus.COMPLETED]
 
 
-def _problem(listed: Any, known: Known) -> str | None:
-    if not isinstance(listed, list):
+def _problem(chunks: Any, known: DocumentChunks) -> str | None:
+    if not isinstance(chunks, list):
         return "chunks must be a list of objects with chunk_index and checksum."
     named: set[int] = set()
-    for place, entry in enumerate(listed):
+    for position, entry in enumerate(chunks):
         pair = _entry(entry)
         if pair is None:
-            return f"chunks[{place}] must be an object with a whole number as chunk_index and a text as checksum."
-        index, told = pair
-        problem = f"chunk_index {index} is named twice." if index in named else known.problem(index, told)
+            return f"chunks[{position}] must be an object with a whole number as chunk_index and a text as checksum."
+        index, checksum = pair
+        problem = f"chunk_index {index} is named twice." if index in named else known.problem(index, checksum)
         if problem:
             return problem
         named.add(index)
@@ -76,7 +76,7 @@ def _problem(listed: Any, known: Known) -> str | None:
 
 
 def _entry(entry: Any) -> tuple[int, str] | None:
-    """Index and checksum; None where the entry has another shape."""
+    """Return index and checksum; None if the entry has another shape."""
     if not isinstance(entry, dict):
         return None
     index, checksum = entry.get("chunk_index"), entry.get("checksum")

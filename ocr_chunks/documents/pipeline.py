@@ -1,4 +1,4 @@
-"""The pipeline of OCR: chunks of pages, and behind them one merge that waits until every chunk is there."""
+"""The OCR pipeline: a phase of chunks and a gated merge."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PHASES = (
 
 def _phases(options: KindOptions) -> list[PhaseSpec]:
     if options.phases or options.asset_types:
-        raise BadInput({"phases": "A document has its own phases; leave them out."})
+        raise BadInput({"phases": "Leave phases out: a document has fixed phases."})
     return list(PHASES)
 
 

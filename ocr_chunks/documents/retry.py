@@ -1,4 +1,4 @@
-"""Retrying the failed chunks of a document."""
+"""Retry of failed chunks."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def retry_chunks(
     reason: str = "",
     revision: int | None = None,
 ) -> Act:
-    """Failed chunks become pending: by their indexes, by error signature, or all of the document.
+    """Set failed chunks to pending: by index, by error signature, or all of the document.
 
-    `changed` is the number of chunks, and a refusal has the id of its chunk. NotFound for an index that the document
-    does not have; otherwise refused like `operations.retry`.
+    `changed` is the number of chunks; a refusal has the id of its chunk. Raises NotFound for an unknown index, and the
+    errors of `operations.retry`.
     """
     operations.require_permission(actor, "retry")
     act = operations.retry(

@@ -1,1 +1,1 @@
-"""What the templates of documents use."""
+"""Template tags of the document page."""

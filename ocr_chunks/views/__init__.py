@@ -1,4 +1,4 @@
-"""The page of operators for one document."""
+"""The document page of the console."""
 
 from ocr_chunks.views.document import document_page
 

@@ -1,4 +1,4 @@
-"""The page of one document: the page of its job, with its chunks, their failures and the merge."""
+"""The document page: the job page with chunks, their failures and the merge."""
 
 from __future__ import annotations
 
@@ -14,21 +14,27 @@ from jobs.serializers import JobBody
 from ocr_chunks.documents.pipeline import PIPELINE
 from ocr_chunks.models import Document
 from ocr_chunks.views.chunks import counts_of, current_of, failed_of, grid_of
-from ocr_chunks.views.failures import retry_all, sentences_of
+from ocr_chunks.views.failures import failures_by_error, retry_all
 from ocr_chunks.views.merge_bar import merge_of
 
 
 def document_page(request: HttpRequest, site: AdminSite, document_id: str) -> HttpResponse:
-    """Everything about one document; 404 where it is out of sight. A job without a document has the plain page."""
+    """Show one document; 404 if it is not visible to the account. A job without a document has the plain job page."""
     document = _document(document_id)
     if document is None:
         return show_job(request, site, document_id, kind=PIPELINE.code)
 
-    def adding(request: HttpRequest, figures: JobSnapshot, body: JobBody) -> dict[str, Any]:
-        return _parts(request, figures, body, document=document)
+    def extra_context(request: HttpRequest, snapshot: JobSnapshot, body: JobBody) -> dict[str, Any]:
+        return _extra_context(request, snapshot, body, document=document)
 
     return show_job(
-        request, site, document_id, template="ocr_chunks/document.html", kind=PIPELINE.code, adding=adding, grid=False
+        request,
+        site,
+        document_id,
+        template="ocr_chunks/document.html",
+        kind=PIPELINE.code,
+        extra_context=extra_context,
+        grid=False,
     )
 
 
@@ -37,9 +43,9 @@ def _document(document_id: str) -> Document | None:
     return Document.objects.filter(pk=int(document_id)).first() if is_id else None
 
 
-def _parts(request: HttpRequest, figures: JobSnapshot, body: JobBody, *, document: Document) -> dict[str, Any]:
-    """What the blocks of the document's template need, by five queries whatever the number of chunks."""
-    ocr, merge = figures.phases
+def _extra_context(request: HttpRequest, snapshot: JobSnapshot, body: JobBody, *, document: Document) -> dict[str, Any]:
+    """Return the context of the document's blocks; five queries for any number of chunks."""
+    ocr, merge = snapshot.phases
     failed = failed_of(document.pk) if ocr.failed else []
     return {
         "document": document,
@@ -49,7 +55,7 @@ def _parts(request: HttpRequest, figures: JobSnapshot, body: JobBody, *, documen
         "states_only": request.headers.get("X-Grid") == "states",
         "grid": grid_of(document.pk, errors={row.pk: row.error for row in failed}),
         "chunk_counts": counts_of(ocr),
-        "retry_all": retry_all(ocr, figures, request.user),
-        "chunk_failures": sentences_of(failed, figures, request.user),
-        "merge": merge_of(figures, request.user, ocr=ocr, merge=merge),
+        "retry_all": retry_all(ocr, snapshot, request.user),
+        "chunk_failures": failures_by_error(failed, snapshot, request.user),
+        "merge": merge_of(snapshot, request.user, ocr=ocr, merge=merge),
     }

@@ -1,4 +1,4 @@
-"""What has failed in a document, chunk by chunk, each with the button that retries it."""
+"""Failed chunks of a document by error, each with its retry button."""
 
 from __future__ import annotations
 
@@ -13,58 +13,60 @@ from jobs.operations.registry import refusal
 from jobs.operations.snapshot import JobSnapshot
 from jobs.rules.formatting import format_number
 from ocr_chunks.models import OCR
-from ocr_chunks.views.chunks import Row
+from ocr_chunks.views.chunks import ChunkRow
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
 
-MOST_SENTENCES = 5
+LISTED = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One failed chunk: `Chunk 5 (pages 101-125) failed: …`, and the button that retries it alone."""
+    """One failed chunk and the button that retries it alone."""
 
-    row: Row
-    offer: ActButton
+    row: ChunkRow
+    button: ActButton
 
     @property
     def sentence(self) -> str:
-        """What the job says of it."""
+        """The failure as the job reports it: `Chunk 5 (pages 101-125) failed: …`."""
         return f"{self.row.label} failed: {self.row.error}"
 
 
 @dataclass(frozen=True, slots=True)
-class Sentences:
-    """The first few failed chunks of one error; `others` are only in the list of items."""
+class ErrorFailures:
+    """The first failed chunks with one error; `more` is the number of those in the item list only."""
 
-    told: list[Failure]
-    others: int
+    failures: list[Failure]
+    more: int
 
 
-def sentences_of(failed: Iterable[Row], figures: JobSnapshot, user: User | AnonymousUser) -> dict[str, Sentences]:
-    """The failed chunks of each error, by its signature."""
-    alike: dict[str, list[Row]] = defaultdict(list)
+def failures_by_error(
+    failed: Iterable[ChunkRow], snapshot: JobSnapshot, user: User | AnonymousUser
+) -> dict[str, ErrorFailures]:
+    """Return the failed chunks by error signature."""
+    by_signature: dict[str, list[ChunkRow]] = defaultdict(list)
     for row in failed:
-        alike[row.signature].append(row)
-    return {signature: _sentences(rows, figures, user) for signature, rows in alike.items()}
+        by_signature[row.signature].append(row)
+    return {signature: _failures(rows, snapshot, user) for signature, rows in by_signature.items()}
 
 
-def _sentences(rows: Sequence[Row], figures: JobSnapshot, user: User | AnonymousUser) -> Sentences:
-    told = [_failure(row, figures, user) for row in rows[:MOST_SENTENCES]]
-    return Sentences(told, len(rows) - len(told))
+def _failures(rows: Sequence[ChunkRow], snapshot: JobSnapshot, user: User | AnonymousUser) -> ErrorFailures:
+    failures = [_failure(row, snapshot, user) for row in rows[:LISTED]]
+    return ErrorFailures(failures, len(rows) - len(failures))
 
 
-def _failure(row: Row, figures: JobSnapshot, user: User | AnonymousUser) -> Failure:
-    button = act_button("retry", figures, user, item=str(row.pk))
+def _failure(row: ChunkRow, snapshot: JobSnapshot, user: User | AnonymousUser) -> Failure:
+    button = act_button("retry", snapshot, user, item=str(row.pk))
     return Failure(row, replace(button, label=f"Retry chunk {format_number(row.index + 1)}…"))
 
 
-def retry_all(ocr: Phase, figures: JobSnapshot, user: User | AnonymousUser) -> ActButton:
-    """The button for every failed chunk; the merge is not among them."""
-    button = act_button("retry", figures, user, phase=OCR)
+def retry_all(ocr: Phase, snapshot: JobSnapshot, user: User | AnonymousUser) -> ActButton:
+    """Return the button that retries every failed chunk, without the merge."""
+    button = act_button("retry", snapshot, user, phase=OCR)
     if not ocr.failed:
-        why_not = refusal(button.act, figures.job, user) or "No chunk has failed."
+        why_not = refusal(button.act, snapshot.job, user) or "No chunk has failed."
         return replace(button, label="Retry failed…", why_not=why_not)
     return replace(button, label=f"Retry {format_number(ocr.failed)} failed…")

@@ -1,4 +1,4 @@
-"""The merge of a document as a bar of its own, with its state in words."""
+"""The merge of a document: its bar, status text and retry button."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jobs.operations.snapshot import JobSnapshot
 from jobs.rules.formatting import pluralize
 from jobs.rules.statuses import ItemStatus, JobStatus, PhaseStatus
 from ocr_chunks.models import MERGE
-from ocr_chunks.views.chunks import missing
+from ocr_chunks.views.chunks import missing_chunks
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -21,81 +21,81 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """The merge: its look, its state in words, and where it has failed the button that retries it.
+    """The merge phase of a document. The page adds start, worker and attempt to the text."""
 
-    The page adds to the words since when it runs, who has it and which attempt it is.
-    """
-
-    face: status_styles.StatusStyle
-    said: str
+    style: status_styles.StatusStyle
+    text: str
     item: Item
     path: str
     retry: ActButton | None
 
     @property
     def is_running(self) -> bool:
-        """Somebody holds it; how far they are nobody knows."""
+        """Whether a worker holds the merge; its progress is unknown."""
         return self.item.status == ItemStatus.PROCESSING
 
     @property
     def percent(self) -> int:
-        """It is one piece of work: nothing of it is done, or all."""
+        """0 or 100: the merge is one item."""
         return 100 if self.item.status in (ItemStatus.COMPLETED, ItemStatus.SKIPPED) else 0
 
 
-def merge_of(figures: JobSnapshot, user: User | AnonymousUser, *, ocr: Phase, merge: Phase) -> Merge:
-    """The merge behind the chunks of this document, by one query."""
+def merge_of(snapshot: JobSnapshot, user: User | AnonymousUser, *, ocr: Phase, merge: Phase) -> Merge:
+    """Return the merge of a document; one query."""
     item = Item.objects.keyed([merge.pk], [digest(MERGE)]).get()
     return Merge(
-        face=status_styles.style(merge.status, partial=merge.partial),
-        said=_words(figures, item, ocr=ocr, merge=merge),
+        style=status_styles.style(merge.status, partial=merge.partial),
+        text=_text(snapshot, item, ocr=ocr, merge=merge),
         item=item,
         path=_path(item),
-        retry=_retry(figures, user, merge) if item.status == ItemStatus.FAILED else None,
+        retry=_retry(snapshot, user, merge) if item.status == ItemStatus.FAILED else None,
     )
 
 
-def _words(figures: JobSnapshot, item: Item, *, ocr: Phase, merge: Phase) -> str:
+def _text(snapshot: JobSnapshot, item: Item, *, ocr: Phase, merge: Phase) -> str:
     if merge.status == PhaseStatus.CANCELLED:
-        return "cancelled before it was merged"
+        return "cancelled before the merge"
     if merge.status == PhaseStatus.FAILED:
-        return f"not merged: {item.error or merge.error}"
+        return f"merge failed: {item.error or merge.error}"
     if merge.is_completed:
         return _end(item)
     if not merge.gate_open:
-        return f"waits for {_awaited(ocr)}"
+        return f"waiting for {_missing(ocr)}"
     if item.status == ItemStatus.PROCESSING:
         return "merging"
-    paused = figures.job.status == JobStatus.PAUSED
-    return "every chunk is there, but the job is paused" if paused else "every chunk is there; waits for a worker"
+    paused = snapshot.job.status == JobStatus.PAUSED
+    return "all chunks are done, but the job is paused" if paused else "all chunks are done; waiting for a worker"
 
 
 def _end(item: Item) -> str:
     if item.status == ItemStatus.COMPLETED:
         return "merged"
-    return "skipped, nothing was merged" if item.status == ItemStatus.SKIPPED else "completed by force without a merge"
+    return "skipped, nothing was merged" if item.status == ItemStatus.SKIPPED else "force-completed without a merge"
 
 
-def _awaited(ocr: Phase) -> str:
-    """`7 chunks, 1 of them failed`; with a lower threshold the failed ones need not be among those."""
+def _missing(ocr: Phase) -> str:
+    """Describe the missing chunks: `7 chunks, 1 of them failed`.
+
+    Below a threshold of 100 % the failed chunks are not necessarily among the missing ones.
+    """
     counts = ocr.counts
-    awaited = pluralize(missing(ocr), "chunk")
+    missing_text = pluralize(missing_chunks(ocr), "chunk")
     if not counts.failed:
-        return awaited
+        return missing_text
     if counts.settled == counts.expected:
-        return pluralize(missing(ocr), "failed chunk")
+        return pluralize(missing_chunks(ocr), "failed chunk")
     return (
-        f"{awaited}, {counts.failed:,} of them failed"
+        f"{missing_text}, {counts.failed:,} of them failed"
         if ocr.threshold == 100
-        else f"{awaited}; {counts.failed:,} failed"
+        else f"{missing_text}; {counts.failed:,} failed"
     )
 
 
 def _path(item: Item) -> str:
-    """Where the worker has put the merged text, if it said so; any other value is shown with the item."""
+    """Return the path of the merged text if the worker reported one as text."""
     path = item.result.get("path")
     return path if isinstance(path, str) else ""
 
 
-def _retry(figures: JobSnapshot, user: User | AnonymousUser, merge: Phase) -> ActButton:
-    return replace(act_button("retry", figures, user, phase=merge.code), label="Retry the merge…")
+def _retry(snapshot: JobSnapshot, user: User | AnonymousUser, merge: Phase) -> ActButton:
+    return replace(act_button("retry", snapshot, user, phase=merge.code), label="Retry the merge…")

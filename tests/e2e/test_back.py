@@ -55,11 +55,11 @@ def test_after_back_to_the_items_of_a_job_no_other_row_is_ticked(page: Page, com
     job = make_job(name="frames", items=6, failed=3)
     address = f"/admin/jobs/job/{job.pk}/?status=failed#items"
     page.goto(address)
-    page.get_by_label("Tick k1", exact=True).check()
+    page.get_by_label("Select k1", exact=True).check()
     page.locator("button:visible", has_text="Retry selected").first.click()
     expect(page.get_by_role("button", name="Retry", exact=False).first).to_be_visible()
     Item.objects.filter(phase__job=job, key="k0").delete()  # the others move up
     page.go_back()
-    expect(page.get_by_label("Tick k2", exact=True)).to_be_visible()
+    expect(page.get_by_label("Select k2", exact=True)).to_be_visible()
     assert ticked(page) in ([], [str(Item.objects.get(phase__job=job, key="k1").pk)])
     assert complaints == []

@@ -38,7 +38,7 @@ def test_a_chunk_fails_is_retried_by_keyboard_and_the_document_is_merged(page: P
     tell(job, [12], "failed", error="Document AI timeout")
     expect(cell(page, 12)).to_have_accessible_name("Failed, chunk 12, pages 276 to 300")
     expect(page.locator("[data-section=head]")).to_contain_text("10 of 17 chunks, 1 failed")
-    expect(page.locator("[data-section=merge]")).to_contain_text("waits for 7 chunks, 1 of them failed")
+    expect(page.locator("[data-section=merge]")).to_contain_text("waiting for 7 chunks, 1 of them failed")
     assert_not_reloaded(page)
 
     page.get_by_role("link", name="Retry chunk 12…").focus()
@@ -57,7 +57,7 @@ def test_a_chunk_fails_is_retried_by_keyboard_and_the_document_is_merged(page: P
 
     tell(job, ALL, "completed")
     expect(cell(page, 12)).to_have_accessible_name("Completed, chunk 12, pages 276 to 300")
-    expect(page.locator("[data-section=merge]")).to_contain_text("every chunk is there; waits for a worker")
+    expect(page.locator("[data-section=merge]")).to_contain_text("all chunks are done; waiting for a worker")
     tell_merge(job, "processing")
     expect(page.locator("[data-section=merge]")).to_contain_text("merging since")
     tell_merge(job, "completed", path="/texts/contract-4711.txt")

@@ -63,12 +63,12 @@ def test_a_selection_by_pointer_ticks_the_list_and_is_cleared(page: Page, compla
     page.goto(f"/admin/jobs/job/{job.pk}/")
     expect_mode(page, "Live")
     cell(page, 2).click(modifiers=["ControlOrMeta"])
-    expect(page.get_by_label("Tick k1", exact=True)).to_be_checked()
+    expect(page.get_by_label("Select k1", exact=True)).to_be_checked()
     cell(page, 4).click(modifiers=["Shift"])
     assert selected(page) == [2, 3, 4]
     cell(page, 3).click()
     assert selected(page) == [2, 4]
-    page.get_by_label("Tick k4", exact=True).check()
+    page.get_by_label("Select k4", exact=True).check()
     assert selected(page) == [2, 4, 5]
     page.keyboard.press("Escape")
     assert selected(page) == []

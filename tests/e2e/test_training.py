@@ -52,7 +52,7 @@ def test_a_session_is_watched_from_its_first_image_to_the_last_cluster(page: Pag
     clustering(session, "running")
     expect(page.locator("svg.overall .moving")).to_have_count(1)
     clustering(session, "completed", clusters_created=0)
-    expect_head(page, "All phases complete.")
+    expect_head(page, "All phases are completed.")
     expect_part(page, "clustering", "0 clusters created")
     expect_mode(page, "Done")
     assert_not_reloaded(page)
@@ -87,7 +87,7 @@ def test_clustering_alone_is_begun_anew_through_the_page_that_asks(page: Page, c
     expect_head(page, "95.00 %")
     expect_mode(page, "Live")
     clustering(session, "completed", clusters_created=7)
-    expect_head(page, "All phases complete.")
+    expect_head(page, "All phases are completed.")
     expect_part(page, "clustering", "7 clusters created")
     assert complaints == []
 

@@ -81,12 +81,12 @@ def finish(session: TrainingSession, *codes: str) -> None:
 
 def faces(session: TrainingSession, **told: Any) -> None:
     """Tell of faces."""
-    sessions.tell_faces(session, told, by=WORKER)  # type: ignore[arg-type]
+    sessions.update_faces(session, told, by=WORKER)  # type: ignore[arg-type]
 
 
 def clustering(session: TrainingSession, status: str, **told: Any) -> None:
     """Tell of clustering."""
-    sessions.tell_clustering(session, status=status, by=WORKER, **told)  # type: ignore[arg-type]
+    sessions.update_clustering(session, status=status, by=WORKER, **told)  # type: ignore[arg-type]
 
 
 def completed_session(number: int = 3, *, clusters: int = 5) -> TrainingSession:

@@ -1,4 +1,4 @@
-"""The lists of training. Workers own what they show, so that they only read."""
+"""Read-only admin lists of training; workers own the data."""
 
 from training.admin import images, sessions
 

@@ -1,4 +1,4 @@
-"""What the lists of training have in common."""
+"""Shared parts of the training lists."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from django.utils.safestring import SafeString
 from jobs.models import Item
 
 
-class Looks:
-    """The `Media` of the lists."""
+class ListMedia:
+    """`Media` of the lists."""
 
     css = {"all": ["training/session.css"]}
 
 
 def item_link(item: Item) -> SafeString:
-    """The path of an image, leading to its item."""
+    """Return the path of an image, linked to its item."""
     return format_html('<a href="{}">{}</a>', reverse("admin:jobs_item_change", args=[item.pk]), item)

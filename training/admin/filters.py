@@ -1,4 +1,4 @@
-"""Filters with choices that are known beforehand."""
+"""Filters of the training lists."""
 
 from __future__ import annotations
 
@@ -15,53 +15,53 @@ from jobs.rules.statuses import ItemStatus
 
 
 class OfJob(admin.SimpleListFilter):
-    """A filter of jobs, for the sessions that have one."""
+    """Mix-in that applies a job filter to the jobs of sessions."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Only sessions whose job it lets through."""
+        """Return the sessions whose jobs pass the filter."""
         jobs = super().queryset(request, Job.objects.all())
         return queryset.filter(job__in=jobs) if jobs is not None and jobs.query.where else queryset
 
 
 class SessionStatus(OfJob, Status):
-    """Not finished, unless something else is asked for."""
+    """Filter by job status; by default jobs that are not finished."""
 
 
 class SessionStuck(OfJob, StuckFilter):
-    """Sessions that do not finish by themselves."""
+    """Filter by stuck jobs."""
 
 
 class SessionPartial(OfJob, PartialFilter):
-    """Sessions that completed with something missing."""
+    """Filter by partially completed jobs."""
 
 
 class ImageStatus(admin.SimpleListFilter):
-    """The status of an image in training."""
+    """Filter by the status of an image's item."""
 
     title = parameter_name = "status"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Each status of an item."""
-        return [(status, status_styles.STYLES[status].word) for status in ItemStatus]
+        """Return every item status."""
+        return [(status, status_styles.STYLES[status].label) for status in ItemStatus]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Narrow to the status."""
+        """Return the images with this status."""
         if self.value() not in list(ItemStatus):
             return queryset
         return queryset.filter(Exists(Item.objects.filter(pk=OuterRef("pk"), status=self.value())))
 
 
 class Duplicate(admin.SimpleListFilter):
-    """Images that another one stands for, or those that stand for themselves."""
+    """Filter by duplicates."""
 
     title = parameter_name = "duplicate"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Both."""
+        """Return yes and no."""
         return [("yes", "Yes"), ("no", "No")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Narrow to one of them."""
+        """Return only duplicates, or only other images."""
         if self.value() not in ("yes", "no"):
             return queryset
         return queryset.filter(duplicate_of__isnull=self.value() == "no")

@@ -1,4 +1,4 @@
-"""The lists of images and of face detections."""
+"""The lists of images and face detections."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from jobs.console.templatetags.progress_pages import ago
 from jobs.models import Job
 from jobs.models.items import digest
 from jobs.rules.formatting import DASH, format_number
-from training.admin.columns import Looks, item_link
+from training.admin.columns import ListMedia, item_link
 from training.admin.filters import Duplicate, ImageStatus
 from training.models import FaceDetectionSession, TrainingImage
 
@@ -27,7 +27,7 @@ OWNER = (Job, "session_id", "project")
 
 @admin.register(TrainingImage)
 class ImageAdmin(KindAdmin):
-    """Images of all sessions, the newest first."""
+    """The list of images of all sessions, newest first."""
 
     owner = OWNER
     follows = ("item", "session__job", "duplicate_of__item")
@@ -35,7 +35,7 @@ class ImageAdmin(KindAdmin):
     list_display_links = None
     list_filter = (ImageStatus, Duplicate)
     search_fields = ("item__key",)
-    search_help_text = "A path or its beginning, or the whole name of a session"
+    search_help_text = "A path or its beginning, or the exact name of a session"
     ordering = ("-pk",)
     exported = (
         Column("id", "pk"),
@@ -47,12 +47,12 @@ class ImageAdmin(KindAdmin):
         *(Column(name, f"item.{name}") for name in ("status", "attempt", "worker", "error", "finished_at")),
     )
     exported_as = "images"
-    Media = Looks
+    Media = ListMedia
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[TrainingImage], search_term: str
     ) -> tuple[QuerySet[TrainingImage], bool]:
-        """The images of exactly this path, else of the session of this name, else whose path begins so."""
+        """Find images by exact path, else by session name, else by the beginning of the path."""
         if not search_term:
             return queryset, False
         exactly = queryset.filter(item__key_digest=digest(search_term))
@@ -63,47 +63,47 @@ class ImageAdmin(KindAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """The item that an image is."""
+        """Redirect to the page of the image's item."""
         image = self.get_object(request, object_id)
         name, args = ("jobs_item_change", [image.pk]) if image else ("training_trainingimage_changelist", [])
         return HttpResponseRedirect(reverse(f"admin:{name}", args=args))
 
     @admin.display(description="Status")
     def state(self, image: TrainingImage) -> SafeString:
-        """The pill of its item in training."""
+        """Status of the item in the training phase."""
         return pill(status_styles.STYLES[image.item.status])
 
     @admin.display(description="Image")
     def path(self, image: TrainingImage) -> SafeString:
-        """Its path, leading to the item."""
+        """Path, linked to the item."""
         return item_link(image.item)
 
     @admin.display(description="Session")
     def link(self, image: TrainingImage) -> SafeString | str:
-        """The session."""
+        """Session, linked to its page."""
         return job_link(image.session.job)
 
     @admin.display(description="Hash")
     def short_hash(self, image: TrainingImage) -> str:
-        """The perceptual hash, if any."""
+        """Perceptual hash, if any."""
         return image.hash or DASH
 
     @admin.display(description="Duplicate of")
     def of(self, image: TrainingImage) -> SafeString | str:
-        """The image that stands for it."""
+        """Image that represents this duplicate."""
         return item_link(image.duplicate_of.item) if image.duplicate_of else DASH
 
 
 @admin.register(FaceDetectionSession)
 class FaceDetectionAdmin(KindAdmin):
-    """What was told of each run of face detection, the newest first."""
+    """The list of face detection runs, newest first."""
 
     owner = OWNER
     follows = ("session__job",)
     list_display = ("run_number", "link", "detected", "assigned", "batch", "confidence", "began", "updated")
     list_display_links = ("run_number",)
     search_fields = ("=session__job__name",)
-    search_help_text = "The whole name of a session"
+    search_help_text = "The exact name of a session"
     ordering = ("-pk",)
     exported = (
         Column("id"),
@@ -114,44 +114,44 @@ class FaceDetectionAdmin(KindAdmin):
     )
     exported_as = "face-detections"
     raw_id_fields = ("session",)
-    Media = Looks
+    Media = ListMedia
 
     @admin.display(description="Run", ordering="run")
     def run_number(self, detection: FaceDetectionSession) -> str:
-        """The run of the phase that it belongs to."""
+        """Run of the phase."""
         return f"Detection session {detection.run}"
 
     @admin.display(description="Session")
     def link(self, detection: FaceDetectionSession) -> SafeString | str:
-        """The session."""
+        """Session, linked to its page."""
         return job_link(detection.session.job)
 
     @admin.display(description="Faces", ordering="faces_detected")
     def detected(self, detection: FaceDetectionSession) -> str:
-        """Faces that were detected."""
+        """Number of detected faces."""
         return format_number(detection.faces_detected)
 
     @admin.display(description="Assigned", ordering="faces_assigned")
     def assigned(self, detection: FaceDetectionSession) -> str:
-        """Faces that were assigned to somebody."""
+        """Number of faces assigned to a person."""
         return format_number(detection.faces_assigned)
 
     @admin.display(description="Batch")
     def batch(self, detection: FaceDetectionSession) -> str:
-        """The batch it is at, of how many."""
+        """Current batch and number of batches."""
         return f"{format_number(detection.current_batch)} of {format_number(detection.total_batches)}"
 
-    @admin.display(description="Confidence from")
+    @admin.display(description="Min. confidence")
     def confidence(self, detection: FaceDetectionSession) -> str:
-        """The least confidence that counts."""
+        """Minimum confidence of a detected face."""
         return format_number(detection.min_confidence)
 
-    @admin.display(description="Began", ordering="created_at")
+    @admin.display(description="Started", ordering="created_at")
     def began(self, detection: FaceDetectionSession) -> SafeString | str:
-        """When it was told of first."""
+        """Time of the first report."""
         return ago(detection.created_at)
 
     @admin.display(description="Updated", ordering="updated_at")
     def updated(self, detection: FaceDetectionSession) -> SafeString | str:
-        """When it was told of last."""
+        """Time of the last report."""
         return ago(detection.updated_at)

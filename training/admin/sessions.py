@@ -1,4 +1,4 @@
-"""The list of training sessions, and their page."""
+"""The list of training sessions."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ from jobs.console.admin.lists import KindAdmin
 from jobs.console.templatetags.progress_pages import ago
 from jobs.models import Job
 from jobs.rules.formatting import DASH, format_number
-from training.admin.columns import Looks
+from training.admin.columns import ListMedia
 from training.admin.filters import SessionPartial, SessionStatus, SessionStuck
 from training.models import TrainingSession
 from training.serializers import Parts, clusters_created, images_body, parts_of
-from training.templatetags.training_pages import LOOKS, phase_name
+from training.templatetags.training_pages import STATUS_STYLES, phase_name
 from training.unified_progress import current_phase, overall_status, unified_body
 from training.views import drawn_bar, session_page
 
 
 class SessionList(ChangeList):
-    """A page of sessions, each with the parts that its columns are made of."""
+    """Change list that loads the parts of each session once per page."""
 
     def get_results(self, request: HttpRequest) -> None:
-        """The rows, and what the bodies of all of them are made of."""
+        """Load the rows and the parts of their columns."""
         super().get_results(request)
         with_parts(self.result_list)
 
 
 def with_parts(sessions: Sequence[Any]) -> Sequence[Any]:
-    """These sessions, each with the parts that its columns are made of."""
+    """Attach to each session the parts of its columns."""
     for session, parts in zip(sessions, parts_of([row.job for row in sessions], now=timezone.now()), strict=True):
         session.parts = parts
     return sessions
@@ -55,7 +55,7 @@ def _of_faces(name: str) -> Column:
 
 @admin.register(TrainingSession)
 class SessionAdmin(ActionMixin, KindAdmin):
-    """Sessions, those that are not finished unless something else is asked for."""
+    """The list of sessions; by default those that are not finished."""
 
     owner = (Job, "job_id", "project")
     rows_are = "sessions"
@@ -88,70 +88,70 @@ class SessionAdmin(ActionMixin, KindAdmin):
     )
     exported_as = "sessions"
 
-    Media = Looks
+    Media = ListMedia
 
     def exported_rows(self, rows: Sequence[Any]) -> Sequence[Any]:
-        """With their parts."""
+        """Return the rows with their parts."""
         return with_parts(rows)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        """One that knows the figures of its rows."""
+        """Return the change list with parts."""
         return SessionList
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """The page of the session instead of a form of columns."""
+        """Show the session page instead of a form."""
         return session_page(request, self.admin_site, object_id)
 
     @admin.display(description="Status")
     def state(self, session: TrainingSession) -> SafeString:
-        """The pill of the job; a session whose images are still being listed says so."""
+        """Status of the job, or `Discovering` while images are being listed."""
         status = overall_status(_parts(session))
-        return pill(LOOKS[status] if status == "discovering" else status_styles.style_of(session.job))
+        return pill(STATUS_STYLES[status] if status == "discovering" else status_styles.style_of(session.job))
 
     @admin.display(description="Session", ordering="job__name")
     def link(self, session: TrainingSession) -> SafeString | str:
-        """The name."""
+        """Name, linked to the session page."""
         return job_link(session.job)
 
     @admin.display(description="Project", ordering="job__project")
     def project(self, session: TrainingSession) -> str:
-        """The project, if any."""
+        """Project, if any."""
         return session.job.project or DASH
 
     @admin.display(description="Overall progress")
     def bar(self, session: TrainingSession) -> SafeString:
-        """The bar with its three parts, and the overall percent."""
+        """Overall progress bar and percent."""
         return drawn_bar(_parts(session))
 
     @admin.display(description="Images / unique / skipped")
     def images(self, session: TrainingSession) -> SafeString:
-        """total / unique / skipped."""
+        """Numbers of images: total, unique and skipped."""
         body = images_body(_parts(session))
-        figures = (format_number(body["total"]), format_number(body["unique"]), format_number(body["skipped"]))
-        return format_html('<span class="num">{} / {} / {}</span>', *figures)
+        snapshot = (format_number(body["total"]), format_number(body["unique"]), format_number(body["skipped"]))
+        return format_html('<span class="num">{} / {} / {}</span>', *snapshot)
 
     @admin.display(description="Current phase")
     def phase(self, session: TrainingSession) -> str:
-        """The first phase that is not completed."""
+        """First phase that is not completed."""
         current = current_phase(_parts(session))
         return DASH if current == "completed" else phase_name(current)
 
     @admin.display(description="Faces")
     def faces_found(self, session: TrainingSession) -> str:
-        """Faces detected in the run of now."""
+        """Faces detected in the current run."""
         detection = _parts(session).detection
         return format_number(detection.faces_detected if detection else None)
 
     @admin.display(description="Clusters")
     def clusters(self, session: TrainingSession) -> str:
-        """Clusters created in the run of now."""
+        """Clusters created in the current run."""
         return format_number(clusters_created(_parts(session)))
 
     @admin.display(description="Updated", ordering="job__updated_at")
     def updated(self, session: TrainingSession) -> SafeString | str:
-        """When anything about it changed."""
+        """Time of the last change."""
         return ago(session.job.updated_at)
 
 

@@ -1,7 +1,7 @@
-"""The verbs of training: each is one transaction, and repeating it is harmless."""
+"""Operations on training sessions; each is one idempotent transaction."""
 
 from training.sessions.create import add_images, create_session
-from training.sessions.progress_updates import tell_clustering, tell_faces
+from training.sessions.progress_updates import update_clustering, update_faces
 from training.sessions.restart import restart
 from training.sessions.types import Created, ImagesAdded, NewImage
 
@@ -12,6 +12,6 @@ __all__ = [
     "add_images",
     "create_session",
     "restart",
-    "tell_clustering",
-    "tell_faces",
+    "update_clustering",
+    "update_faces",
 ]

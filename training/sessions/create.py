@@ -1,4 +1,4 @@
-"""Creating sessions and adding images: idempotent by name and by path, one representative of each hash."""
+"""Creation of sessions and images: idempotent by name and path, one representative per hash."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ def create_session(
     metadata: dict[str, Any] | None = None,
     by: Actor,
 ) -> Created:
-    """Create a session with its job, or find the one of this name and add its new images.
+    """Create a session with its job, or get the one with this name and add its new images.
 
-    With `images` the list is complete, also with none; None: they come by `add_images`. Refused like `create_job`.
+    `images`, even empty, is the complete list; None leaves it open for `add_images`. Raises the errors of `create_job`.
     """
     with unit_of_work():
         job, created = _job(name=name, project=project, metadata=metadata, by=by)
         with change_jobs([job.pk], by=by) as change:
             session = _begin(change) if created else _session(change.job)
             if images is not None:
-                _add(change, session, images)
+                _add_new(change, session, images)
                 _complete(change, session)
     return Created(session, created)
 
@@ -49,15 +49,15 @@ def create_session(
 def add_images(
     session: TrainingSession, *, images: Sequence[NewImage], complete: bool = False, by: Actor
 ) -> ImagesAdded:
-    """Add images to a session; with `complete` no more will come, and both lists are closed.
+    """Add images to a session; `complete` closes the lists of both image phases.
 
-    A path that is there already is left as it is. Of the images of one hash in this call the oldest represents
-    the others, unless an earlier call has brought a representative; the others are skipped at once. WrongState
-    for new images of a finished phase or a cancelled job.
+    Existing paths stay unchanged. Of the images with one hash in this call, the oldest represents the others unless
+    an earlier call added a representative; the others are skipped immediately. Raises WrongState for new images of a
+    finished phase or a cancelled job.
     """
     with change_jobs([session.pk], by=by) as change:
         locked = _session(change.job)
-        added = _add(change, locked, images)
+        added = _add_new(change, locked, images)
         if complete:
             _complete(change, locked)
         return added
@@ -67,12 +67,12 @@ def add_images(
 
 
 def _job(*, name: str, project: str, metadata: dict[str, Any] | None, by: Actor) -> tuple[Job, bool]:
-    made = tracking.create_job(name=name, kind=PIPELINE.code, project=project, metadata=metadata, by=by)
-    return made.job, made.created
+    result = tracking.create_job(name=name, kind=PIPELINE.code, project=project, metadata=metadata, by=by)
+    return result.job, result.created
 
 
 def _begin(change: Change) -> TrainingSession:
-    """A session whose lists are open and empty."""
+    """Create a session with open, empty lists."""
     for code in (TRAINING, FACE_DETECTION):
         list_items(change, change.phase_by_code(code), [])
     return TrainingSession.objects.create(job=change.job, created_at=change.now)
@@ -81,13 +81,13 @@ def _begin(change: Change) -> TrainingSession:
 def _session(job: Job) -> TrainingSession:
     session = TrainingSession.objects.filter(pk=job.pk).first()
     if session is None:
-        raise Conflict(f"Job {job.name} exists and is no training session; choose another name.", code="name_taken")
+        raise Conflict(f"The job name {job.name} is used by another job. Choose another name.", code="name_taken")
     session.job = job
     return session
 
 
 def _complete(change: Change, session: TrainingSession) -> None:
-    """No more images will come."""
+    """Close the lists of images."""
     if session.complete:
         return
     not_cancelled(change.job, "completing its list of images")
@@ -100,9 +100,9 @@ def _complete(change: Change, session: TrainingSession) -> None:
 # --- images ------------------------------------------------------------------------------------------
 
 
-def _add(change: Change, session: TrainingSession, images: Sequence[NewImage]) -> ImagesAdded:
+def _add_new(change: Change, session: TrainingSession, images: Sequence[NewImage]) -> ImagesAdded:
     training = change.phase_by_code(TRAINING)
-    new = _unknown(training, images)
+    new = _new_images(training, images)
     if not new:
         return ImagesAdded(0, len(images), 0)
     _check_open(change)
@@ -113,8 +113,8 @@ def _add(change: Change, session: TrainingSession, images: Sequence[NewImage]) -
     return ImagesAdded(len(new), len(images) - len(new), skipped)
 
 
-def _unknown(training: Phase, images: Sequence[NewImage]) -> dict[str, NewImage]:
-    """The images that the phase does not hold yet by the digest of their path; of a path that comes twice the first."""
+def _new_images(training: Phase, images: Sequence[NewImage]) -> dict[str, NewImage]:
+    """Return the new images by the digest of their path; of a repeated path the first one."""
     given: dict[str, NewImage] = {}
     for image in images:
         given.setdefault(digest(image.path), image)
@@ -123,7 +123,7 @@ def _unknown(training: Phase, images: Sequence[NewImage]) -> dict[str, NewImage]
 
 
 def _ids(training: Phase, fingerprints: Iterable[str]) -> dict[str, int]:
-    """The ids of the items of the phase by the digest of their path."""
+    """Return the item ids of the phase by the digest of their path."""
     keys = [(training.pk, fingerprint) for fingerprint in fingerprints]
     found = bulk_sql.lookup(Item, keys, match=("phase", "key_digest"), fields=("key_digest", "id"))
     return dict(found)
@@ -135,7 +135,7 @@ def _check_open(change: Change) -> None:
 
 
 def _insert(change: Change, session: TrainingSession, new: Mapping[str, NewImage]) -> int:
-    """Write what only training knows of these images, and skip the duplicates; how many those are."""
+    """Store new images, skip the duplicates, and return the number of duplicates."""
     training = change.phase_by_code(TRAINING)
     ids = _ids(training, new)
     images = {ids[fingerprint]: image for fingerprint, image in new.items()}
@@ -148,14 +148,14 @@ def _insert(change: Change, session: TrainingSession, new: Mapping[str, NewImage
 
 
 def _duplicates(session: TrainingSession, images: Mapping[int, NewImage]) -> dict[int, int]:
-    """By the id of each duplicate: the id of the image that represents it."""
+    """Return the id of the representative by the id of each duplicate."""
     by_hash: dict[str, list[int]] = defaultdict(list)
     for pk, image in images.items():
         if image.hash:
             by_hash[image.hash].append(pk)
     known = _representatives(session, by_hash)
-    chosen = {look: known.get(look) or _oldest(pks, images) for look, pks in by_hash.items()}
-    return {pk: chosen[look] for look, pks in by_hash.items() for pk in pks if pk != chosen[look]}
+    chosen = {hash_value: known.get(hash_value) or _oldest(pks, images) for hash_value, pks in by_hash.items()}
+    return {pk: chosen[hash_value] for hash_value, pks in by_hash.items() for pk in pks if pk != chosen[hash_value]}
 
 
 def _representatives(session: TrainingSession, hashes: Iterable[str]) -> dict[str, int]:
@@ -164,5 +164,5 @@ def _representatives(session: TrainingSession, hashes: Iterable[str]) -> dict[st
 
 
 def _oldest(pks: Sequence[int], images: Mapping[int, NewImage]) -> int:
-    """The one taken first; times that nobody knows come last, ties go by the order of the list."""
+    """Return the image taken first; unknown times come last, ties follow the order of the list."""
     return min(pks, key=lambda pk: (images[pk].created_at is None, images[pk].created_at or OLDEST))

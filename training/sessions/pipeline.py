@@ -1,4 +1,4 @@
-"""The pipeline of training: three phases, of which the later ones wait for the earlier."""
+"""The training pipeline: three phases; the later ones wait for the earlier."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ PHASES = (
 
 def _phases(options: KindOptions) -> list[PhaseSpec]:
     if options.phases or options.asset_types:
-        raise BadInput({"phases": "A training session has its own phases; leave them out."})
+        raise BadInput({"phases": "Leave phases out: a training session has fixed phases."})
     return list(PHASES)
 
 

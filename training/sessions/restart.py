@@ -1,4 +1,4 @@
-"""Beginning a part of a session anew."""
+"""Restart of a part of a session."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def restart(
     reason: str = "",
     revision: int | None = None,
 ) -> Act:
-    """A new run of one phase and of the gated ones after it: over all of its items, or with `failed` the failed images.
+    """Start a new run of one phase and of the gated ones after it, over all items or only the failed images.
 
-    `failed` means those of training; where it has none, those of face detection.
+    `failed` restarts the failed images of training; if there are none, those of face detection.
     """
     only: Scope = "failed" if what == "failed" else "all"
     phase = _failed(session) if what == "failed" else PHASE_OF[what]
@@ -36,7 +36,7 @@ def restart(
 
 
 def _failed(session: TrainingSession) -> str:
-    """The code of the phase whose failed images are meant."""
+    """Return the code of the phase whose failed images are restarted."""
     phases = Phase.objects.filter(job=session.pk, code__in=(TRAINING, FACE_DETECTION)).order_by("position")
     over = (PhaseStatus.FAILED, PhaseStatus.CANCELLED)
     return next((phase.code for phase in phases if phase.failed or phase.status in over), TRAINING)

@@ -1,4 +1,4 @@
-"""What workers give the verbs of training, and what they get back."""
+"""Argument and result types of the operations on sessions."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Literal, TypedDict
 from training.models import TrainingSession
 
 RestartWhat = Literal["failed", "training", "faces", "clustering"]
-Told = Literal["running", "completed", "failed"]
+ClusteringStatus = Literal["running", "completed", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
 class NewImage:
-    """An image to train with; `path` is unique within its session, `hash` empty where there is none.
+    """An image to train with; `path` is unique within its session, `hash` is empty if there is none.
 
-    `created_at` is when the image was taken, an aware time, or None where nobody knows.
+    `created_at` is the time when the image was taken, with time zone; None if unknown.
     """
 
     path: str
@@ -26,7 +26,7 @@ class NewImage:
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """A session, and whether it is new."""
+    """A session; `created` is false if it existed."""
 
     session: TrainingSession
     created: bool
@@ -34,15 +34,15 @@ class Created:
 
 @dataclass(frozen=True, slots=True)
 class ImagesAdded:
-    """How many paths were new, how many were there already (or came twice), and how many of the new are duplicates."""
+    """Numbers of new paths, of existing or repeated ones, and of duplicates among the new ones."""
 
     added: int
     existing: int
     skipped: int
 
 
-class FacesTold(TypedDict, total=False):
-    """What a worker tells of face detection: absolute values, what is left out stays as it is."""
+class FacesUpdate(TypedDict, total=False):
+    """Reported values of face detection: absolute; omitted keys stay unchanged."""
 
     faces_detected: int
     faces_assigned: int

@@ -1,1 +1,1 @@
-"""Template tags of the pages of training."""
+"""Template tags of the session page."""

@@ -1,4 +1,4 @@
-"""How the states of the unified answer look and read on the pages."""
+"""Styles and labels of the unified progress."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from jobs.console import status_styles
 from jobs.rules.statuses import JobStatus
 
 register = template.Library()
-# The unified answer has words of its own for the states of a session and its phases.
-LOOKS: dict[str, status_styles.StatusStyle] = {
+# The unified progress has its own status names; its client requires them.
+STATUS_STYLES: dict[str, status_styles.StatusStyle] = {
     "pending": status_styles.STYLES[JobStatus.PENDING],
     "discovering": status_styles.StatusStyle("running", "Discovering"),
     "running": status_styles.STYLES[JobStatus.PROCESSING],
@@ -18,22 +18,22 @@ LOOKS: dict[str, status_styles.StatusStyle] = {
     "failed": status_styles.STYLES[JobStatus.FAILED],
     "cancelled": status_styles.STYLES[JobStatus.CANCELLED],
 }
-PHASES = {"training": "Training", "face_detection": "Face detection", "clustering": "Clustering"}
+PHASE_LABELS = {"training": "Training", "face_detection": "Face detection", "clustering": "Clustering"}
 
 
 @register.filter
-def look(status: str) -> status_styles.StatusStyle:
-    """The face of a status of the unified answer."""
-    return LOOKS[status]
+def part_style(status: str) -> status_styles.StatusStyle:
+    """Return the style of a status of the unified progress."""
+    return STATUS_STYLES[status]
 
 
 @register.filter
 def phase_name(code: str) -> str:
-    """What people call a phase."""
-    return PHASES[code]
+    """Return the label of a phase."""
+    return PHASE_LABELS[code]
 
 
 @register.filter
 def hundredths(percentage: float) -> str:
-    """A percentage with its two decimals: `31.56`."""
+    """Format a percentage with two decimals: `31.56`."""
     return f"{percentage:.2f}"

@@ -1,4 +1,4 @@
-"""The page of a training session, inside the admin."""
+"""The training session page of the console."""
 
 from training.views.bars import drawn_bar
 from training.views.session import session_page

@@ -1,4 +1,4 @@
-"""The overall bar: one part for each phase, as wide as its weight and filled by its own progress."""
+"""The overall progress bar: one segment per phase, as wide as its weight."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 
 from jobs.serializers import JobBody, PhaseBody
 from training.serializers import Parts
-from training.templatetags.training_pages import LOOKS, hundredths
+from training.templatetags.training_pages import STATUS_STYLES, hundredths
 from training.unified_progress import unified_body
 
 KEYS = {"training": "training", "face_detection": "faceDetection", "clustering": "clustering"}
@@ -19,25 +19,25 @@ KEYS = {"training": "training", "face_detection": "faceDetection", "clustering":
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One phase of the bar. `x` and `width` are percent of the bar, `percent`, `lost` and `mark` of the part.
+    """One phase of the bar. `x` and `width` are percent of the bar; `percent`, `lost` and `mark` of the segment.
 
-    `mark` is the threshold (None where no items are counted); `moving` is work towards a total that nobody knows.
+    `mark` is the threshold, None for phases without items. `indeterminate` means running with an unknown total.
     """
 
     key: str
     label: str
-    said: str
-    face: str
+    description: str
+    style_code: str
     x: float
     width: float
     percent: float
     lost: float
     mark: int | None
-    moving: bool
+    indeterminate: bool
 
 
 def segments_of(unified: Mapping[str, Any], body: JobBody) -> list[Segment]:
-    """The parts of a session's bar in the order of its phases."""
+    """Return the segments of a session's bar in the order of its phases."""
     total = sum(phase["weight"] for phase in body["phases"]) or 1
     segments, x = [], 0.0
     for phase in body["phases"]:
@@ -52,33 +52,38 @@ def _segment(shown: Mapping[str, Any], phase: PhaseBody, *, x: float, width: flo
     return Segment(
         key=KEYS[phase["code"]],
         label=phase["label"],
-        said=f"{phase['label']} {LOOKS[status].word.lower()}, {hundredths(percent)} %",
-        face=LOOKS[status].code,
+        description=f"{phase['label']} {STATUS_STYLES[status].label.lower()}, {hundredths(percent)} %",
+        style_code=STATUS_STYLES[status].code,
         x=x,
         width=width,
         percent=percent,
         lost=_lost(phase, status=status, percent=percent, total=total),
         mark=phase["threshold"] if phase["code"] != "clustering" else None,
-        moving=status == "running" and not total,
+        indeterminate=status == "running" and not total,
     )
 
 
 def _lost(phase: PhaseBody, *, status: str, percent: float, total: int) -> float:
-    """The failed images behind what is done; all the rest where a phase without images has failed."""
+    """Return the percent of failed images; the whole remainder if a phase without images has failed."""
     if status == "failed" and not phase["failed"]:
         return round(100 - percent, 2)
     return round(min(100 - percent, phase["failed"] * 100 / total), 2) if total else 0
 
 
-def said(unified: Mapping[str, Any], segments: list[Segment]) -> str:
-    """The whole bar in words, for those who cannot see it."""
+def description(unified: Mapping[str, Any], segments: list[Segment]) -> str:
+    """Return the text alternative of the bar, for screen readers."""
     overall = hundredths(unified["overallProgress"]["percentage"])
-    return f"{overall} % overall: {'; '.join(each.said for each in segments)}"
+    return f"{overall} % overall: {'; '.join(each.description for each in segments)}"
 
 
 def drawn_bar(parts: Parts) -> SafeString:
-    """The bar of a session with its percent, for lists."""
+    """Render the bar of a session with its percent, for lists."""
     unified = unified_body(parts)
     segments = segments_of(unified, parts.job)
-    context = {"job": parts.job, "unified": unified, "segments": segments, "said": said(unified, segments)}
+    context = {
+        "job": parts.job,
+        "unified": unified,
+        "segments": segments,
+        "description": description(unified, segments),
+    }
     return render_to_string("training/list_bar.html", context)

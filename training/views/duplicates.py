@@ -1,4 +1,4 @@
-"""Which images are duplicates of which: a page of the list at a time."""
+"""The duplicates section of the session page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PLACE = "duplicates_after"
 
 
 def duplicates_section(request: HttpRequest, session: TrainingSession) -> dict[str, Any]:
-    """The context of the section: the duplicates behind the last one of the page before, in their order."""
+    """Return the context of one page of duplicates; the address gives the last one of the previous page."""
     after = next(iter(numbers(request.GET, PLACE, most=1)), 0)
     found = TrainingImage.objects.filter(session=session, duplicate_of__isnull=False, pk__gt=after)
     rows = list(found.select_related("item", "duplicate_of__item").order_by("pk")[: LISTED + 1])

@@ -1,4 +1,4 @@
-"""How the percentages of a session come about, with their figures."""
+"""Explanation of a session's percentages."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from training.templatetags.training_pages import hundredths
 from training.views.bars import KEYS
 
 SKIPPED = (
-    " Skipped images are duplicates of another image of this session, or were skipped by an operator:"
-    " there is nothing to train, so they are counted as processed."
+    " Skipped images are duplicates of another image of this session, or were skipped by an operator."
+    " They need no training and count as processed."
 )
 
 
-def why(unified: Mapping[str, Any], body: JobBody) -> list[str]:
-    """Sentences for the whole and for each phase."""
+def formula(unified: Mapping[str, Any], body: JobBody) -> list[str]:
+    """Return a sentence for the overall percentage and one for each phase."""
     return [_overall(unified, body), *(_phase(unified, phase) for phase in body["phases"])]
 
 
@@ -27,7 +27,7 @@ def _overall(unified: Mapping[str, Any], body: JobBody) -> str:
         f"{phase['weight'] / total:.2f} · {hundredths(_percentage(unified, phase))}" for phase in body["phases"]
     )
     overall = hundredths(unified["overallProgress"]["percentage"])
-    return f"Overall: {shares} = {overall} %, reckoned with the unrounded parts. A completed phase counts as 100."
+    return f"Overall: {shares} = {overall} %, computed from unrounded values. A completed phase counts as 100 %."
 
 
 def _percentage(unified: Mapping[str, Any], phase: PhaseBody) -> float:
@@ -44,17 +44,18 @@ def _phase(unified: Mapping[str, Any], phase: PhaseBody) -> str:
 def _images(phase: PhaseBody, shown: Mapping[str, Any]) -> str:
     label, percentage = phase["label"], hundredths(shown["progress"]["percentage"])
     if phase["expected"] is None:
-        return f"{label}: images are still being listed, so there is no total yet and it counts as 0."
+        return f"{label}: images are still being listed, so there is no total yet and the phase counts as 0 %."
     done = f"{format_number(phase['done'])} done + {format_number(phase['skipped'])} skipped"
     return (
         f"{label}: ({done}) of {pluralize(phase['expected'], 'image')} = {percentage} %."
-        f"{SKIPPED if phase['skipped'] else ''} Failed images are not counted. When each has an outcome it is completed"
-        f" if at least {format_number(phase['needed'])} ({phase['threshold']} %) are counted, else it has failed."
+        f"{SKIPPED if phase['skipped'] else ''} Failed images do not count."
+        " When every image has an outcome, the phase completes"
+        f" if at least {format_number(phase['needed'])} ({phase['threshold']} %) count; otherwise it fails."
     )
 
 
 def _clustering(label: str, progress: Mapping[str, Any]) -> str:
     if progress["total"]:
-        told = f"{format_number(progress['current'])} of {format_number(progress['total'])}"
-        return f"{label}: {told} as the worker told = {hundredths(progress['percentage'])} %."
-    return f"{label}: it has no percent before it is over, unless its worker tells how much there is."
+        reported = f"{format_number(progress['current'])} of {format_number(progress['total'])}"
+        return f"{label}: {reported} as reported by the worker = {hundredths(progress['percentage'])} %."
+    return f"{label}: no percent until it ends, unless the worker reports a total."

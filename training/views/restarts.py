@@ -1,4 +1,4 @@
-"""The buttons that begin a part of a session anew, each leading to the page that asks before."""
+"""Restart buttons of the session page; each opens a confirmation page."""
 
 from __future__ import annotations
 
@@ -14,44 +14,44 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
 LATER = {
-    "training": "; face detection and clustering begin anew",
-    "face_detection": "; clustering begins anew",
+    "training": "; face detection and clustering restart",
+    "face_detection": "; clustering restarts",
     "clustering": "",
 }
 WHOLE = {
-    "training": ("Restart training…", "Every image but the skipped ones is trained again"),
-    "face_detection": ("Restart faces…", "A new detection session looks at every image again"),
-    "clustering": ("Restart clustering…", "The faces are clustered again"),
+    "training": ("Restart training…", "Trains every image again, except skipped ones"),
+    "face_detection": ("Restart faces…", "Starts a new detection session over every image"),
+    "clustering": ("Restart clustering…", "Clusters the faces again"),
 }
 
 
-def restarts(figures: JobSnapshot, user: User | AnonymousUser) -> list[ActButton]:
-    """Failed images, training, faces, clustering: what each would do, or why it is not possible now."""
-    return [_failed(figures, user), *(_whole(figures, user, phase) for phase in figures.phases)]
+def restarts(snapshot: JobSnapshot, user: User | AnonymousUser) -> list[ActButton]:
+    """Return the buttons for failed images, training, faces and clustering."""
+    return [_failed(snapshot, user), *(_whole(snapshot, user, phase) for phase in snapshot.phases)]
 
 
-def _failed(figures: JobSnapshot, user: User | AnonymousUser) -> ActButton:
-    """The failed images of training; where it has none, those of face detection."""
-    failing = [phase for phase in figures.phases if phase.failed and phase.items_total]
-    phase = (failing or figures.phases)[0]
-    effect = f"{pluralize(phase.failed, 'failed image')} of {phase.label.lower()} pending again{LATER[phase.code]}"
-    made = act_button("restart", figures, user, phase=phase.code, only="failed")
-    return _named(made, "Restart failed images…", effect, "" if failing else "No image has failed.")
+def _failed(snapshot: JobSnapshot, user: User | AnonymousUser) -> ActButton:
+    """Return the button for the failed images of training; if there are none, for those of face detection."""
+    failing = [phase for phase in snapshot.phases if phase.failed and phase.items_total]
+    phase = (failing or snapshot.phases)[0]
+    effect = f"Sets {pluralize(phase.failed, 'failed image')} of {phase.label.lower()} to pending{LATER[phase.code]}"
+    button = act_button("restart", snapshot, user, phase=phase.code, only="failed")
+    return _with_texts(button, "Restart failed images…", effect, "" if failing else "No image has failed.")
 
 
-def _whole(figures: JobSnapshot, user: User | AnonymousUser, phase: Phase) -> ActButton:
+def _whole(snapshot: JobSnapshot, user: User | AnonymousUser, phase: Phase) -> ActButton:
     label, effect = WHOLE[phase.code]
-    made = act_button("restart", figures, user, phase=phase.code)
-    return _named(made, label, effect + LATER[phase.code], _why_not(phase))
+    button = act_button("restart", snapshot, user, phase=phase.code)
+    return _with_texts(button, label, effect + LATER[phase.code], _why_not(phase))
 
 
 def _why_not(phase: Phase) -> str:
-    """A phase of which only duplicates are settled has not begun."""
+    """Return why a phase cannot restart; empty if it can. Skipped duplicates alone do not start a phase."""
     if not phase.gate_open:
-        return f"{phase.label} waits until the phases before it are completed."
-    begun = phase.started_at or phase.done or phase.failed or not phase.is_open
-    return "" if begun else f"{phase.label} has not begun yet."
+        return f"{phase.label} waits until the earlier phases are completed."
+    started = phase.started_at or phase.done or phase.failed or not phase.is_open
+    return "" if started else f"{phase.label} has not started yet."
 
 
-def _named(made: ActButton, label: str, effect: str, why_not: str) -> ActButton:
-    return replace(made, label=label, effect=f"{effect}.", why_not=made.why_not or why_not)
+def _with_texts(button: ActButton, label: str, effect: str, why_not: str) -> ActButton:
+    return replace(button, label=label, effect=f"{effect}.", why_not=button.why_not or why_not)

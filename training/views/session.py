@@ -1,4 +1,4 @@
-"""The page of a training session: the page of its job with a head of its own."""
+"""The training session page: the job page with its own head and phases."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from jobs.serializers import JobBody
 from training.models import ClusteringRun, FaceDetectionSession, TrainingSession
 from training.serializers import Parts, by_code, faces_body
 from training.unified_progress import unified_body
-from training.views.bars import said, segments_of
+from training.views.bars import description, segments_of
 from training.views.duplicates import duplicates_section
-from training.views.formula import why
+from training.views.formula import formula
 from training.views.restarts import restarts
 
 
 def session_page(request: HttpRequest, site: AdminSite, session_id: str) -> HttpResponse:
-    """Everything about one session; 404 where it is out of sight."""
+    """Show one session; 404 if it is not visible to the account."""
     return show_job(
         request,
         site,
         session_id,
         template="training/session.html",
         kind="training",
-        adding=_adding,
-        without=["restart"],
+        extra_context=_extra_context,
+        exclude=["restart"],
     )
 
 
-def _adding(request: HttpRequest, figures: JobSnapshot, body: JobBody) -> dict[str, Any]:
-    """What the page shows besides its job: the unified answer, and what its figures are about."""
-    parts = _parts(figures, body)
+def _extra_context(request: HttpRequest, snapshot: JobSnapshot, body: JobBody) -> dict[str, Any]:
+    """Return the context of the session's blocks."""
+    parts = _parts(snapshot, body)
     unified = unified_body(parts)
     segments = segments_of(unified, body)
     return {
@@ -43,20 +43,20 @@ def _adding(request: HttpRequest, figures: JobSnapshot, body: JobBody) -> dict[s
         "segment": {segment.key: segment for segment in segments},
         "phase": parts.phases,
         "of_phase": {phase["code"]: phase for phase in body["phases"]},
-        "said": said(unified, segments),
-        "why": why(unified, body),
+        "description": description(unified, segments),
+        "formula": formula(unified, body),
         "faces": faces_body(parts) if parts.detection else None,
-        "restarts": restarts(figures, request.user),
+        "restarts": restarts(snapshot, request.user),
         **duplicates_section(request, parts.session),
     }
 
 
-def _parts(figures: JobSnapshot, body: JobBody) -> Parts:
-    pk = figures.job.pk
+def _parts(snapshot: JobSnapshot, body: JobBody) -> Parts:
+    pk = snapshot.job.pk
     return Parts(
         session=TrainingSession.objects.get(pk=pk),
         job=body,
-        phases=by_code(figures.phases),
+        phases=by_code(snapshot.phases),
         detection=FaceDetectionSession.objects.current([pk]).first(),
         clustering=ClusteringRun.objects.current([pk]).first(),
     )

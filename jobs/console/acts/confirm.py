@@ -19,7 +19,7 @@ from jobs.console.acts.selection import Selection, selected
 from jobs.console.acts.signed_selection import SignedSelection, load_selection, sign_selection
 from jobs.console.base import back_url, visible_jobs
 from jobs.console.confirm_view import CHECK_AGAIN, ConfirmView, changed_sentence
-from jobs.console.job_rows import Row, rows_of
+from jobs.console.job_rows import JobRow, rows_of
 from jobs.models import Job, Phase
 from jobs.operations import Act
 from jobs.operations.arguments import Scope
@@ -42,7 +42,7 @@ class Target:
 
     job: Job
     preview: Confirmation
-    row: Row
+    row: JobRow
 
 
 class ActView(ConfirmView):

@@ -24,7 +24,7 @@ from jobs.console.acts.forms import ActForm
 from jobs.console.acts.selection import MOST_ITEMS, MOST_JOBS
 from jobs.console.base import forbidden_page
 from jobs.console.bulk.summary_text import amount, headline, left_alone, names_of
-from jobs.console.job_rows import Row, rows_of
+from jobs.console.job_rows import JobRow, rows_of
 from jobs.models import BulkAct, Job
 from jobs.operations import bulk
 from jobs.operations.base import Confirmation
@@ -58,7 +58,7 @@ class Sample:
     """One job in full: its row, its confirmation text, and the lines that differ from the other jobs."""
 
     job: Job
-    row: Row
+    row: JobRow
     preview: Confirmation
     lines: Lines
 
@@ -115,7 +115,7 @@ def _summary(view: ActView, found: list[ActEstimate]) -> Summary:
         changes=amount(view.act, sum(each.changes for each in possible)),
         items=None if items is None else sum(map(len, items.values())),
         reasons=_reasons(refused),
-        statuses=sorted(states.items(), key=lambda state: (-state[1], state[0].word)),
+        statuses=sorted(states.items(), key=lambda state: (-state[1], state[0].label)),
         common=common,
         samples=_samples([each.job for each in shown], described, common),
     )

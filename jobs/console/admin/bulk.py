@@ -61,7 +61,7 @@ class BulkActAdmin(ReadOnlyAdmin):
     @admin.display(description="Status")
     def state(self, bulk: BulkAct) -> SafeString:
         """The status."""
-        return pill(status_styles.BULK[bulk.status])
+        return pill(status_styles.BULK_STYLES[bulk.status])
 
     @admin.display(description="Act")
     def link(self, bulk: BulkAct) -> SafeString:

@@ -13,9 +13,9 @@ from jobs.console.templatetags import progress_pages as tags
 from jobs.models import Job
 
 
-def pill(face: status_styles.StatusStyle) -> SafeString:
+def pill(style: status_styles.StatusStyle) -> SafeString:
     """Render the pill of a status: icon and label."""
-    return render_to_string("jobs/parts/pill.html", {"face": face})
+    return render_to_string("jobs/parts/pill.html", {"style": style})
 
 
 def bar(body: dict[str, Any], label: str, *, mark: int | None = None) -> SafeString:

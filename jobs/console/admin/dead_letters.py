@@ -80,7 +80,7 @@ class LetterAdmin(ReadOnlyAdmin):
     @admin.display(description="Status")
     def state(self, letter: InboxMessage) -> SafeString:
         """The status: dead or replayed."""
-        return pill(status_styles.TOLD[letter.status])
+        return pill(status_styles.DELIVERY_STYLES[letter.status])
 
     @admin.display(description="Type", ordering="type")
     def name(self, letter: InboxMessage) -> SafeString:

@@ -36,7 +36,7 @@ class Status(DefaultFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Return every status, and all."""
-        return [("all", "All"), *((status, status_styles.TOLD[status].word) for status in DeliveryStatus)]
+        return [("all", "All"), *((status, status_styles.DELIVERY_STYLES[status].label) for status in DeliveryStatus)]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> QuerySet[Delivery]:
         """Narrow to the status."""
@@ -115,7 +115,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
     @admin.display(description="Status")
     def state(self, delivery: Delivery) -> SafeString:
         """The status."""
-        return pill(status_styles.TOLD[delivery.status])
+        return pill(status_styles.DELIVERY_STYLES[delivery.status])
 
     @admin.display(description="Event")
     def name(self, delivery: Delivery) -> SafeString:

@@ -42,7 +42,7 @@ class EndpointAdmin(ReadOnlyAdmin):
     @admin.display(description="State")
     def state(self, endpoint: Endpoint) -> SafeString:
         """The state: active or disabled."""
-        return pill(status_styles.TOLD["active" if endpoint.active else "disabled"])
+        return pill(status_styles.DELIVERY_STYLES["active" if endpoint.active else "disabled"])
 
     @admin.display(description="Endpoint", ordering="name")
     def link(self, endpoint: Endpoint) -> SafeString:
@@ -65,7 +65,7 @@ class EndpointAdmin(ReadOnlyAdmin):
         address = reverse("admin:jobs_delivery_changelist")
         unsent = {"waiting": endpoint.waits, "dead": endpoint.died}  # type: ignore[attr-defined]
         links = [
-            (address, status, endpoint.pk, pill(status_styles.TOLD[status]))
+            (address, status, endpoint.pk, pill(status_styles.DELIVERY_STYLES[status]))
             for status, exists in unsent.items()
             if exists
         ]

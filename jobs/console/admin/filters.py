@@ -43,7 +43,7 @@ class Status(DefaultFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Return every status, and all."""
-        return [("all", "All"), *((status, status_styles.STYLES[status].word) for status in JobStatus)]
+        return [("all", "All"), *((status, status_styles.STYLES[status].label) for status in JobStatus)]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Narrow to the status. A filter by stuck, partial or end includes every status."""
@@ -140,7 +140,7 @@ class WorkerState(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Return the three states."""
-        return [(code, status_styles.STYLES[code].word) for code in ("alive", "silent", "gone")]
+        return [(code, status_styles.STYLES[code].label) for code in ("alive", "silent", "gone")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Narrow to the current state."""

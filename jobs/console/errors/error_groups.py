@@ -1,4 +1,4 @@
-"""Failures that are alike, as the pages show them: what they say, what varies, whom they concern, how to retry them."""
+"""Groups of failed items with the same error signature, as the pages show them."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ WORKERS_LISTED = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where failures of a group are: a phase or a job, and the list of exactly those items."""
+class GroupLocation:
+    """A phase or job with failures of a group, and the list of exactly these items."""
 
     name: str
     count: int
@@ -28,64 +28,64 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class FailureGroup:
-    """One group, and the button that retries it."""
+class ErrorGroupRow:
+    """One group, its retry button, and the phases or jobs with its failures."""
 
     group: ErrorGroup
-    offer: ActButton
-    places: Sequence[Place]
+    button: ActButton
+    locations: Sequence[GroupLocation]
 
     @property
     def pattern(self) -> str:
-        """What its errors have in common, where they differ; else empty."""
+        """The signature, if the error texts of the group differ; else empty."""
         several = self.group["count"] > 1 and self.group["signature"] != self.group["sample"]
         return self.group["signature"] if several else ""
 
     @property
     def workers(self) -> list[str]:
-        """The workers with the most of them."""
+        """The workers with the most failures of this group."""
         return self.group["workers"][:WORKERS_LISTED]
 
     @property
     def more_workers(self) -> int:
-        """How many more there are."""
+        """Number of further workers."""
         return self.group["worker_count"] - len(self.workers)
 
 
 @dataclass(frozen=True, slots=True)
-class FailureGroups:
-    """What has failed in a job, the most frequent error first; `others` items have errors that are not among them."""
+class ErrorGroupRows:
+    """The failures of a job in groups, the most frequent error first; `count` is the number of all failed items."""
 
-    groups: list[FailureGroup]
+    groups: list[ErrorGroupRow]
     count: int
 
     @property
     def others(self) -> int:
-        """How many failures are in none of the groups."""
-        return max(0, self.count - sum(alike.group["count"] for alike in self.groups))
+        """Number of failed items whose error is in none of the listed groups."""
+        return max(0, self.count - sum(row.group["count"] for row in self.groups))
 
 
-def error_groups_in(figures: JobSnapshot, request: HttpRequest) -> FailureGroups:
-    """The failures of a job in groups, for its page."""
-    count = sum(phase.failed for phase in figures.phases if not phase.counted)
-    groups = error_groups(figures.job, most=GROUPS_LISTED) if count else []
-    return FailureGroups([_alike(group, figures, request) for group in groups], count)
+def error_groups_in(snapshot: JobSnapshot, request: HttpRequest) -> ErrorGroupRows:
+    """Return the failures of a job in groups, for its page."""
+    count = sum(phase.failed for phase in snapshot.phases if not phase.counted)
+    groups = error_groups(snapshot.job, most=GROUPS_LISTED) if count else []
+    return ErrorGroupRows([_row(group, snapshot, request) for group in groups], count)
 
 
-def _alike(group: ErrorGroup, figures: JobSnapshot, request: HttpRequest) -> FailureGroup:
-    button = act_button("retry", figures, request.user, signature=group["signature"])
+def _row(group: ErrorGroup, snapshot: JobSnapshot, request: HttpRequest) -> ErrorGroupRow:
+    button = act_button("retry", snapshot, request.user, signature=group["signature"])
     label = f"Retry these {format_number(group['count'])}…" if group["count"] > 1 else "Retry this one…"
-    return FailureGroup(group, replace(button, label=label), _places(group, figures.phases))
+    return ErrorGroupRow(group, replace(button, label=label), _locations(group, snapshot.phases))
 
 
-def _places(group: ErrorGroup, phases: Sequence[Phase]) -> list[Place]:
+def _locations(group: ErrorGroup, phases: Sequence[Phase]) -> list[GroupLocation]:
     labels = {phase.code: phase.label for phase in phases}
     return [
-        Place(labels.get(at["phase"], at["phase"]), at["count"], items_of(group, phase=at["phase"]))
+        GroupLocation(labels.get(at["phase"], at["phase"]), at["count"], items_url(group, phase=at["phase"]))
         for at in group["phases"]
     ]
 
 
-def items_of(group: ErrorGroup, *, phase: str) -> str:
-    """The list of the failed items of a group, on the page of a job."""
+def items_url(group: ErrorGroup, *, phase: str) -> str:
+    """Return the address of the group's failed items within a job page."""
     return f"?{urlencode({'phase': phase, 'signature': group['signature']})}#items"

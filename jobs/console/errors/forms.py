@@ -22,7 +22,7 @@ class ErrorFilterForm(FilterForm):
 
     status = forms.ChoiceField(
         required=False,
-        choices=[("", "Every status"), *((status, status_styles.STYLES[status].word) for status in JobStatus)],
+        choices=[("", "Every status"), *((status, status_styles.STYLES[status].label) for status in JobStatus)],
     )
     since = forms.ChoiceField(required=False, choices=SINCE)
     order = forms.ChoiceField(required=False, choices=ORDERS)

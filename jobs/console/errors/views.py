@@ -1,4 +1,4 @@
-"""The errors of all jobs in sight, grouped by signature: what fails most, where, since when, and how to retry it."""
+"""The errors page: failures of all visible jobs, grouped by error signature."""
 
 from __future__ import annotations
 
@@ -14,18 +14,17 @@ from django.utils import timezone
 
 from jobs.access import Access, access_of
 from jobs.console.acts.selection import ListMatch, source
-from jobs.console.base import forbidden_page as not_permitted
-from jobs.console.base import live, render_page
-from jobs.console.errors.error_groups import FailureGroup, Place, items_of
+from jobs.console.base import forbidden_page, live, render_page
+from jobs.console.errors.error_groups import ErrorGroupRow, GroupLocation, items_url
 from jobs.console.errors.filters import (
+    ALL_TIME,
     DEFAULT,
-    EVER,
     NEWEST,
     Filters,
     failed_items,
     filters_of,
     in_words,
-    length_in_words,
+    period_in_words,
 )
 from jobs.console.errors.forms import ErrorFilterForm
 from jobs.operations.buttons import ActButton
@@ -39,23 +38,23 @@ JOBS_LISTED = 4
 
 
 @dataclass(frozen=True, slots=True)
-class AlikeInJobs(FailureGroup):
-    """One group of several jobs; `more_jobs` are those that are not named."""
+class JobsErrorGroupRow(ErrorGroupRow):
+    """One group across several jobs."""
 
     group: JobsErrorGroup
 
     @property
     def more_jobs(self) -> int:
-        """How many jobs are not named."""
-        return self.group["job_count"] - len(self.places)
+        """Number of jobs that are not listed."""
+        return self.group["job_count"] - len(self.locations)
 
 
 def errors_page(request: HttpRequest, site: AdminSite) -> HttpResponse:
-    """All errors in sight, within the filters of the address."""
+    """Show the failures of visible jobs that match the filters of the address."""
     access = access_of(request.user)
     if not access.may("view_job"):
-        return not_permitted(
-            request, site, "To see errors an account needs the permission jobs.view_job (role viewer)."
+        return forbidden_page(
+            request, site, "To see errors, an account needs the permission jobs.view_job (role viewer)."
         )
     filters, now = filters_of(request.GET), timezone.now()
     found = errors_found(filters, access, now=now, most=GROUPS_LISTED + 1)
@@ -63,7 +62,7 @@ def errors_page(request: HttpRequest, site: AdminSite) -> HttpResponse:
 
 
 def errors_found(filters: Filters, access: Access, *, now: datetime, most: int) -> Failures:
-    """The groups of the failures that these filters leave, in the order that is asked for."""
+    """Return the groups of failures that match these filters, in the requested order."""
     failed = failed_items(filters, access, now=now)
     return errors_across(failed, newest_first=filters.get("order") == NEWEST, most=most)
 
@@ -79,9 +78,9 @@ def _context(request: HttpRequest, filters: Filters, found: Failures, *, now: da
         "orders": [
             (word, _address(filters, order=order), filters.get("order", "") == order) for order, word in form.ORDERS
         ],
-        "ever": _address(filters, since=EVER) if length_in_words(filters) else "",
-        "length": length_in_words(filters),
-        "groups": [_alike(group, filters, request) for group in found.groups[:GROUPS_LISTED]],
+        "ever": _address(filters, since=ALL_TIME) if period_in_words(filters) else "",
+        "length": period_in_words(filters),
+        "groups": [_row(group, filters, request) for group in found.groups[:GROUPS_LISTED]],
         "more": len(found.groups) > GROUPS_LISTED,
         "found": found,
         "query": urlencode(filters),
@@ -91,39 +90,39 @@ def _context(request: HttpRequest, filters: Filters, found: Failures, *, now: da
 
 
 def _address(filters: Filters, **changes: str) -> str:
-    wanted = {name: value for name, value in (filters | changes).items() if value}
-    return f"?{urlencode(wanted)}"
+    kept = {name: value for name, value in (filters | changes).items() if value}
+    return f"?{urlencode(kept)}"
 
 
-def _alike(group: JobsErrorGroup, filters: Filters, request: HttpRequest) -> AlikeInJobs:
+def _row(group: JobsErrorGroup, filters: Filters, request: HttpRequest) -> JobsErrorGroupRow:
     phase = group["phases"][0]["phase"] if group["phases"] else ""
-    places = [
-        Place(job["name"], job["count"], _page_of(job["kind"], job["id"]) + items_of(group, phase=phase))
+    locations = [
+        GroupLocation(job["name"], job["count"], _job_url(job["kind"], job["id"]) + items_url(group, phase=phase))
         for job in group["jobs"][:JOBS_LISTED]
     ]
-    return AlikeInJobs(group, _offer(group, filters, request), places)
+    return JobsErrorGroupRow(group, _retry_button(group, filters, request), locations)
 
 
-def _page_of(kind: str, job_id: int) -> str:
+def _job_url(kind: str, job_id: int) -> str:
     return reverse(pipelines.page_of(kind), args=[job_id])
 
 
-def _offer(group: JobsErrorGroup, filters: Filters, request: HttpRequest) -> ActButton:
-    """The button that retries exactly these, through the page that shows first what it does to each job."""
-    wanted = {name: filters[name] for name in filters if name != "order"} | {"signature": group["signature"]}
-    query = {"match": "errors", "query": urlencode(wanted), "signature": group["signature"]}
+def _retry_button(group: JobsErrorGroup, filters: Filters, request: HttpRequest) -> ActButton:
+    """Return the button that opens the confirmation page for retrying exactly these items."""
+    kept = {name: filters[name] for name in filters if name != "order"} | {"signature": group["signature"]}
+    query = {"match": "errors", "query": urlencode(kept), "signature": group["signature"]}
     act = ACTS["retry"]
-    these = f"these {format_number(group['count'])}" if group["count"] > 1 else "this one"
+    items_text = f"these {format_number(group['count'])}" if group["count"] > 1 else "this one"
     where = f" in {pluralize(group['job_count'], 'job')}" if group["job_count"] > 1 else ""
     url = f"{reverse('admin:jobs-act', kwargs={'slug': act.name})}?{urlencode(query)}"
-    return ActButton(act, f"Retry {these}{where}…", "", url, forbidden(act, request.user))
+    return ActButton(act, f"Retry {items_text}{where}…", "", url, forbidden(act, request.user))
 
 
 @source("errors")
-def alike_items(request: HttpRequest, site: AdminSite, query: QueryDict) -> ListMatch:
-    """The failed items of one group, under the filters of the page."""
+def matching_items(request: HttpRequest, site: AdminSite, query: QueryDict) -> ListMatch:
+    """Return the failed items of one group under the filters of the page."""
     filters, error = filters_of(query), query.get("signature", "").replace("\0", "")
     failed = failed_items(filters, access_of(request.user), now=timezone.now())
-    said = f"failed items with the error “{error}”"
-    words = ", ".join(filter(None, [said, in_words(filters)]))
+    subject = f"failed items with the error “{error}”"
+    words = ", ".join(filter(None, [subject, in_words(filters)]))
     return ListMatch(words=words, rows=failed.alike(error), job="phase__job_id", item="pk")

@@ -1,4 +1,4 @@
-"""The filters of a job's items, the same for the list on its page and for an act on all that it shows."""
+"""Filters of a job's items, shared by the list on its page and by acts on all matching items."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ Filters = dict[str, str]
 
 
 def filters_of(query: QueryDict) -> Filters:
-    """What an address asks for, by name; empty where it does not."""
+    """Return the value of every filter in an address; empty when it is not set."""
     return {name: query.get(name, "").replace("\0", "")[:LONGEST] for name in NAMES}
 
 
 def narrowed(items: ItemQuerySet, filters: Filters) -> ItemQuerySet:
-    """The items that these filters leave."""
+    """Return the items that match these filters."""
     found = items.filter(status=filters["status"]) if filters["status"] in list(ItemStatus) else items
     for name in ("split", "worker"):
         found = found.filter(**{name: filters[name]}) if filters[name] else found
@@ -37,16 +37,16 @@ def narrowed(items: ItemQuerySet, filters: Filters) -> ItemQuerySet:
 
 
 def _ends(text: str) -> tuple[int, int]:
-    """`101-125`, the first and the last id; nothing matches where it is something else."""
+    """Parse `101-125` into the first and the last id; anything else becomes a range that matches nothing."""
     ends = [end if end.isascii() and end.isdigit() and len(end) < LONGEST_ID else "" for end in text.split("-")]
     return (int(ends[0]), int(ends[1])) if len(ends) == 2 and all(ends) else (1, 0)
 
 
 def in_words(filters: Filters) -> str:
-    """`status Failed, split train, matching “page 7”`; empty without filters."""
-    status = status_styles.STYLES[filters["status"]].word if filters["status"] in list(ItemStatus) else ""
-    said = {"status": status, "split": filters["split"], "worker": filters["worker"], "ids": filters["range"]}
-    parts = [f"{name} {value}" for name, value in said.items() if value]
+    """Format the filters: `status Failed, split train, matching “page 7”`; empty without filters."""
+    status = status_styles.STYLES[filters["status"]].label if filters["status"] in list(ItemStatus) else ""
+    values = {"status": status, "split": filters["split"], "worker": filters["worker"], "ids": filters["range"]}
+    parts = [f"{name} {value}" for name, value in values.items() if value]
     parts += [
         f"{word} “{filters[name]}”" for name, word in (("signature", "error"), ("q", "matching")) if filters[name]
     ]

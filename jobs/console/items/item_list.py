@@ -1,4 +1,4 @@
-"""One page of the items of a phase, the worst first, and what may be done to all that its filters match."""
+"""The filtered list of a phase's items, worst status first, with the acts on all matching items."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ WORST_FIRST = (ItemStatus.FAILED, ItemStatus.PROCESSING, ItemStatus.PENDING, Ite
 
 @dataclass(frozen=True, slots=True)
 class Tab:
-    """A state of items with its list; `count` is None where other filters leave it unknown."""
+    """Link to the items of one status; `count` is None when other filters make it unknown."""
 
-    face: status_styles.StatusStyle | None
+    style: status_styles.StatusStyle | None
     count: int | None
     address: str
     current: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """An item in the order of the list: by its state, the worst first, then by its id."""
+class ListPosition:
+    """Sort position of an item: its status, worst first, then its id."""
 
     status: ItemStatus
     pk: int
@@ -49,7 +49,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class ItemPage:
-    """The items of one page; `previous` and `following` are addresses, empty where there is none."""
+    """One page of items; `previous` and `following` are addresses, empty when there is no such page."""
 
     rows: list[Item]
     previous: str
@@ -58,17 +58,17 @@ class ItemPage:
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """How many items the filters match, and the acts on all of them; more than an act takes have none.
+    """The number of matching items as text, and the acts on all of them.
 
-    Nothing is said where no filter is set: the acts on a whole job are those of its panel.
+    Both are empty without filters: acts on the whole job are in its panel.
     """
 
-    said: str
-    offers: list[ActButton]
+    text: str
+    buttons: list[ActButton]
 
 
 class ItemList:
-    """The list of a phase under the filters of an address."""
+    """The items of a phase under the filters of an address."""
 
     def __init__(self, phase: Phase, filters: Filters, query: QueryDict) -> None:
         self.phase, self.filters, self.query = phase, filters, query
@@ -76,18 +76,18 @@ class ItemList:
         self.counts = counts_of(phase)
 
     def page(self) -> ItemPage:
-        """The page that the address asks for; the first one where it asks for none."""
-        before, after = place_of(self.query.get("before", "")), place_of(self.query.get("after", ""))
+        """Return the page that the address names, else the first page."""
+        before, after = parse_position(self.query.get("before", "")), parse_position(self.query.get("after", ""))
         if before is not None:
-            rows = self._take(before, backwards=True)
+            rows = self._fetch(before, backwards=True)
             if len(rows) > LISTED:
                 return self._page(rows[:LISTED][::-1], is_first=False, is_last=False)
             after = None
-        rows = self._take(after)
+        rows = self._fetch(after)
         return self._page(rows[:LISTED], is_first=after is None, is_last=len(rows) <= LISTED)
 
     def tabs(self) -> list[Tab]:
-        """Every state, and all of them."""
+        """Return a tab for all items and one per status."""
         alone = not any(value for name, value in self.filters.items() if name != "status")
         shown = self.filters["status"]
         every = Tab(None, self.phase.items_total if alone else None, self.address(status=""), shown not in self.counts)
@@ -97,67 +97,70 @@ class ItemList:
             if count or shown == status
         ]
 
-    def matching(self, figures: JobSnapshot, user: User | AnonymousUser, *, back: str) -> Matching:
-        """What may be done to everything that the filters match."""
+    def matching(self, snapshot: JobSnapshot, user: User | AnonymousUser, *, back: str) -> Matching:
+        """Return the acts on all items that match the filters."""
         if not any(self.filters.values()):
             return Matching("", [])
         count = self._count()
-        concerned = [each for each in item_buttons(figures, user) if self._concerns(each.act)]
-        query = {"match": "items", "phase": self.phase.code, **_given(self.filters), "back": back}
+        applicable = [each for each in item_buttons(snapshot, user) if self._applies(each.act)]
+        query = {"match": "items", "phase": self.phase.code, **_nonempty(self.filters), "back": back}
         return Matching(
             f"All {format_number(count)} that match"
             if count <= MOST_ITEMS
             else f"The first {format_number(MOST_ITEMS)} that match",
             [
                 replace(each, label=f"{each.act.label} all…", url=f"{each.url}?{urlencode(query)}")
-                for each in concerned
+                for each in applicable
                 if count
             ],
         )
 
     def address(self, **changes: str) -> str:
-        """This list under other filters, or at another place."""
+        """Return the address of this list with changed filters or another position."""
         kept = {"phase": self.phase.code, **self.filters, **changes}
-        return f"?{urlencode(_given(kept))}#items"
+        return f"?{urlencode(_nonempty(kept))}#items"
 
     def _count(self) -> int:
-        if self.filters["status"] in self.counts and len(_given(self.filters)) == 1:
+        if self.filters["status"] in self.counts and len(_nonempty(self.filters)) == 1:
             return self.counts[ItemStatus(self.filters["status"])]
         return self.items.order_by()[: MOST_ITEMS + 1].count()
 
-    def _concerns(self, act: Operation) -> bool:
-        """Could this act change an item of a state that is shown?"""
+    def _applies(self, act: Operation) -> bool:
+        """Return whether this act can change an item of a status that is shown."""
         shown = [status for status in self._statuses() if self.counts[status]]
         return any(status in act.item_states for status in shown)
 
     def _statuses(self) -> Sequence[ItemStatus]:
-        asked = self.filters["status"]
-        return [ItemStatus(asked)] if asked in self.counts else WORST_FIRST
+        status = self.filters["status"]
+        return [ItemStatus(status)] if status in self.counts else WORST_FIRST
 
-    def _take(self, place: Place | None, *, backwards: bool = False) -> list[Item]:
-        """One more than a page behind this place, or before it, the nearest first: by a query for each state."""
+    def _fetch(self, position: ListPosition | None, *, backwards: bool = False) -> list[Item]:
+        """Return up to one page and one item after this position (or before it), nearest first.
+
+        One query per status: a single query in this order could not use the index (phase, status, id).
+        """
         found: list[Item] = []
-        for rows in self._portions(place, backwards=backwards):
+        for rows in self._by_status(position, backwards=backwards):
             found += rows[: LISTED + 1 - len(found)]
             if len(found) > LISTED:
                 break
         return found
 
-    def _portions(self, place: Place | None, *, backwards: bool) -> Iterator[ItemQuerySet]:
+    def _by_status(self, position: ListPosition | None, *, backwards: bool) -> Iterator[ItemQuerySet]:
         order = [status for status in self._statuses() if self.counts[status]]
         for status in reversed(order) if backwards else order:
             rows = self.items.in_status(status).order_by("-pk" if backwards else "pk")
-            if place is None:
+            if position is None:
                 yield rows
-            elif status == place.status:
-                yield rows.filter(pk__lt=place.pk) if backwards else rows.filter(pk__gt=place.pk)
-            elif (WORST_FIRST.index(status) < WORST_FIRST.index(place.status)) == backwards:
+            elif status == position.status:
+                yield rows.filter(pk__lt=position.pk) if backwards else rows.filter(pk__gt=position.pk)
+            elif (WORST_FIRST.index(status) < WORST_FIRST.index(position.status)) == backwards:
                 yield rows
 
     def _page(self, rows: list[Item], *, is_first: bool, is_last: bool) -> ItemPage:
         if not rows:
             return ItemPage([], "" if is_first else self.address(), "")
-        first, last = (Place(ItemStatus(row.status), row.pk) for row in (rows[0], rows[-1]))
+        first, last = (ListPosition(ItemStatus(row.status), row.pk) for row in (rows[0], rows[-1]))
         return ItemPage(
             rows,
             previous="" if is_first else self.address(before=str(first)),
@@ -166,7 +169,7 @@ class ItemList:
 
 
 def counts_of(phase: Phase) -> dict[ItemStatus, int]:
-    """How many items of a phase are in each state, the worst first."""
+    """Return the number of items in each status, worst first."""
     return {
         ItemStatus.FAILED: phase.failed,
         ItemStatus.PROCESSING: phase.processing,
@@ -176,12 +179,12 @@ def counts_of(phase: Phase) -> dict[ItemStatus, int]:
     }
 
 
-def place_of(text: str) -> Place | None:
-    """`pending-1234`; None where it is nothing of the kind."""
+def parse_position(text: str) -> ListPosition | None:
+    """Parse `pending-1234`; return None if the text has another form."""
     status, _, pk = text.partition("-")
     known = status in list(ItemStatus) and pk.isascii() and pk.isdigit() and len(pk) < 19
-    return Place(ItemStatus(status), int(pk)) if known else None
+    return ListPosition(ItemStatus(status), int(pk)) if known else None
 
 
-def _given(values: Mapping[str, str]) -> dict[str, str]:
+def _nonempty(values: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in values.items() if value}

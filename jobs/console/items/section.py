@@ -1,4 +1,4 @@
-"""The items of a job: a grid that shows all of them, and a list that can be filtered and ticked."""
+"""The items section of the job page: a grid of all items, and a list with filters and checkboxes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from jobs.rules.formatting import format_number
 CELLS = 400
 MOST_PICKED = 400
 
-# The lowest and the highest item of a phase, by one look into the index (phase, status, id) for each status.
+# The lowest and the highest item id of a phase: one look-up in the index (phase, status, id) per status.
 ENDS = """
     SELECT MIN(low), MAX(high) FROM (
         SELECT (SELECT MIN(id) FROM jobs_item WHERE phase_id = %(phase)s AND status = s.name) AS low,
@@ -28,8 +28,8 @@ ENDS = """
               UNION ALL SELECT 'completed' UNION ALL SELECT 'skipped') AS s
     ) AS ends
 """
-# Which statuses occur in each of the blocks between them, the worst first. Each status stands in a subquery: as a
-# constant it would let PostgreSQL take a partial index over the whole site while its statistics are old.
+# Which statuses occur in each block of ids, worst first. Each status is written as a subquery: with a constant and
+# stale statistics PostgreSQL would choose a partial index over the items of all jobs.
 BLOCKS = """
     WITH RECURSIVE block(low) AS (
         SELECT CAST(%(first)s AS bigint)
@@ -52,29 +52,29 @@ BLOCKS = """
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One item, or a block of neighbours with the worst status among them."""
+    """One item, or a block of neighbouring items with their worst status."""
 
-    face: status_styles.StatusStyle
-    said: str
+    style: status_styles.StatusStyle
+    description: str
     item_id: int | None = None
     address: str = ""
 
 
-def items_section(request: HttpRequest, figures: JobSnapshot, *, grid: bool = True) -> dict[str, Any]:
-    """The context of the section: the phase whose items are shown, its grid if it is wanted, one page of its list."""
-    phase = _phase(figures, request.GET.get("phase", ""))
+def items_section(request: HttpRequest, snapshot: JobSnapshot, *, grid: bool = True) -> dict[str, Any]:
+    """Return the context of the section: the shown phase, its grid (unless disabled), and one page of its list."""
+    phase = _phase(snapshot, request.GET.get("phase", ""))
     if phase is None:
         return {"items_phase": None}
     filters = filters_of(request.GET)
     listed = ItemList(phase, filters, request.GET)
     return {
         "items_phase": phase,
-        "items_phases": [other for other in figures.phases if other.items_total],
+        "items_phases": [other for other in snapshot.phases if other.items_total],
         "cells": _cells(phase) if grid else None,
         "cell_size": max(1, -(-phase.items_total // CELLS)),
         "items": listed.page(),
         "items_tabs": listed.tabs(),
-        "items_matching": listed.matching(figures, request.user, back=request.get_full_path()),
+        "items_matching": listed.matching(snapshot, request.user, back=request.get_full_path()),
         "items_filters": filters,
         "items_narrowed": in_words({**filters, "status": ""}),
         "items_unfiltered": listed.address(**dict.fromkeys(filters, "")),
@@ -82,12 +82,12 @@ def items_section(request: HttpRequest, figures: JobSnapshot, *, grid: bool = Tr
     }
 
 
-def _phase(figures: JobSnapshot, code: str) -> Phase | None:
-    """The asked phase, else the first unfinished one that has begun, else the first that holds items."""
-    holding = [phase for phase in figures.phases if phase.items_total]
-    asked = [phase for phase in holding if phase.code == code]
+def _phase(snapshot: JobSnapshot, code: str) -> Phase | None:
+    """Return the requested phase, else the first running one, else the first one with items."""
+    holding = [phase for phase in snapshot.phases if phase.items_total]
+    requested = [phase for phase in holding if phase.code == code]
     current = [phase for phase in holding if phase.is_open and phase.started_at]
-    return next(iter(asked + current + holding), None)
+    return next(iter(requested + current + holding), None)
 
 
 def _cells(phase: Phase) -> list[Cell]:
@@ -98,12 +98,12 @@ def _cells(phase: Phase) -> list[Cell]:
 
 
 def _cell(pk: int, status: str, label: str, key: str, error: str) -> Cell:
-    face = status_styles.STYLES[status]
-    return Cell(face, f"{label or key}: {face.word}" + (f", {error}" if error else ""), pk)
+    style = status_styles.STYLES[status]
+    return Cell(style, f"{label or key}: {style.label}" + (f", {error}" if error else ""), pk)
 
 
 def _blocks(phase: Phase) -> list[Cell]:
-    """Neighbours in the order of listing. Each asks the index only whether a status occurs, however many there are."""
+    """Return blocks of neighbouring ids. A block costs one index look-up per status, whatever its size."""
     with connection.cursor() as cursor:
         cursor.execute(ENDS, {"phase": phase.pk})
         first, last = cursor.fetchone()
@@ -120,8 +120,8 @@ def _blocks(phase: Phase) -> list[Cell]:
 
 
 def _block(phase: Phase, row: tuple[Any, ...], place: int, *, ids: str) -> Cell:
-    """A block; it leads to the list of its items."""
+    """Return the cell of a block, linked to the list of its items."""
     worst = next(status for status, occurs in zip(WORST_FIRST, row, strict=True) if occurs)
-    face = status_styles.STYLES[worst]
+    style = status_styles.STYLES[worst]
     address = f"?{urlencode({'phase': phase.code, 'range': ids})}#items"
-    return Cell(face, f"Block {format_number(place + 1)}: worst is {face.word.lower()}", address=address)
+    return Cell(style, f"Block {format_number(place + 1)}: worst is {style.label.lower()}", address=address)

@@ -1,4 +1,4 @@
-"""The badge of a job: an image for pages of others, by a signed link and without an account."""
+"""The badge of a job: an SVG image for other sites, by a signed link and without an account."""
 
 from __future__ import annotations
 
@@ -22,25 +22,28 @@ from jobs.console.templatetags.progress_pages import bar, percent
 from jobs.models import Job
 from jobs.serializers import job_body
 
-Door = Callable[[HttpRequest, str], HttpResponseBase]
+View = Callable[[HttpRequest, str], HttpResponseBase]
 MEDIA_TYPE = "image/svg+xml"
-# As an image it loads nothing and runs nothing, and neither as a page of its own.
-framed_nowhere = cast("Callable[[Door], Door]", csp({"default-src": ["'none'"], "frame-ancestors": ["'none'"]}))
+# The SVG needs no resources and no scripts, also when it is opened as a page.
+never_framed = cast("Callable[[View], View]", csp({"default-src": ["'none'"], "frame-ancestors": ["'none'"]}))
 HEADERS = {"Cache-Control": "no-cache", "Cross-Origin-Resource-Policy": "cross-origin"}
 TEMPLATES = {"bar": "jobs/badge/bar.svg"}
 PILL = "jobs/badge/pill.svg"
 UNKNOWN = status_styles.StatusStyle("unknown", "Unknown")
 
-UNFIT = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-SHOWN = 40
-THIN = frozenset(" .,:;!|'()[]fijlrtI")
-THIN_WIDTH, WIDTH, WIDE_WIDTH = 4.2, 7.0, 11.5
-AROUND, SHORTEST = 16, 240
+NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+NAME_LENGTH = 40
+NARROW = frozenset(" .,:;!|'()[]fijlrtI")
+NARROW_WIDTH, WIDTH, WIDE_WIDTH = 4.2, 7.0, 11.5
+PADDING, SHORTEST = 16, 240
 
 
 @dataclass(frozen=True, slots=True)
 class Colours:
-    """The light colours of a face in `colours.css`: of text and bar, and of the ground below them."""
+    """Light colours of a style in `colours.css`: text and bar, and the background.
+
+    An SVG image cannot use the style sheet of the page that embeds it.
+    """
 
     ink: str
     ground: str
@@ -54,19 +57,22 @@ COLOURS = {"running": RUN, "completed": OK, "partial": OK, "failed": BAD, "stuck
 
 
 @require_safe
-@framed_nowhere
+@never_framed
 def badge(request: HttpRequest, signed: str) -> HttpResponseBase:
-    """The job of this link as a pill, or with `?style=bar` as a bar; 404 shows “Unknown”. The ETag is the revision."""
+    """Return the job of this link as a pill, or with `?style=bar` as a bar; 404 shows “Unknown”.
+
+    The ETag is the job's revision.
+    """
     job = badge_links.job_of(signed)
     if job is None:
         return _image(PILL, _unknown(), status=404)
     etag = f'"{job.revision}"'
     unchanged = HttpResponse(headers={**HEADERS, "ETag": etag})
-    answer = get_conditional_response(request, etag=etag, response=unchanged)
-    if answer is not None and answer is not unchanged:
-        return answer
-    shown = _shown(job)
-    return _image(TEMPLATES.get(request.GET.get("style", ""), PILL), shown, etag=f'"{job.revision}"')
+    response = get_conditional_response(request, etag=etag, response=unchanged)
+    if response is not None and response is not unchanged:
+        return response
+    context = _context(job)
+    return _image(TEMPLATES.get(request.GET.get("style", ""), PILL), context, etag=f'"{job.revision}"')
 
 
 def _image(template: str, context: dict[str, Any], *, status: int = 200, etag: str = "") -> HttpResponse:
@@ -74,35 +80,35 @@ def _image(template: str, context: dict[str, Any], *, status: int = 200, etag: s
     return HttpResponse(render_to_string(template, context), content_type=MEDIA_TYPE, status=status, headers=headers)
 
 
-def _shown(job: Job) -> dict[str, Any]:
-    """What the images say of a job, which is brought up to date."""
-    body, face = job_body(job), status_styles.style_of(job)
-    drawn, colours = bar(body, job.name, row_of(body).mark), COLOURS.get(face.code, QUIET)
+def _context(job: Job) -> dict[str, Any]:
+    """Return the template context of a job's image."""
+    body, style = job_body(job), status_styles.style_of(job)
+    bar_context, colours = bar(body, job.name, row_of(body).mark), COLOURS.get(style.code, QUIET)
     return {
-        **_texts(fit(job.name), f"{face.word} {percent(body)} %"),
-        "title": f"{fit(job.name)}: {face.word}, {drawn['said']}",
+        **_texts(xml_safe(job.name), f"{style.label} {percent(body)} %"),
+        "title": f"{xml_safe(job.name)}: {style.label}, {bar_context['description']}",
         "colours": colours,
-        "pill": SOLID if face.code == "failed" else colours,
-        "fill": QUIET.ink if face.code == "failed" else colours.ink,
-        "bar": drawn,
-        "dashed": face == status_styles.STUCK,
+        "pill": SOLID if style.code == "failed" else colours,
+        "fill": QUIET.ink if style.code == "failed" else colours.ink,
+        "bar": bar_context,
+        "dashed": style == status_styles.STUCK,
     }
 
 
 def _unknown() -> dict[str, Any]:
-    return {**_texts("badge", UNKNOWN.word), "title": "This link shows no job.", "pill": QUIET}
+    return {**_texts("badge", UNKNOWN.label), "title": "This badge link is not valid.", "pill": QUIET}
 
 
-def _texts(name: str, word: str) -> dict[str, Any]:
-    """The two texts of an image, and the room that they need in pixels: `left` and `right` with what is around them."""
-    short = name if len(name) <= SHOWN else f"{name[: SHOWN - 1]}…"
-    left, right = width(short) + AROUND, width(word) + AROUND
+def _texts(name: str, text: str) -> dict[str, Any]:
+    """Return both texts and their widths in pixels; `left` and `right` include the padding."""
+    short = name if len(name) <= NAME_LENGTH else f"{name[: NAME_LENGTH - 1]}…"
+    left, right = width(short) + PADDING, width(text) + PADDING
     return {
         "name": short,
-        "name_width": left - AROUND,
-        "word": word,
-        "word_width": right - AROUND,
-        "word_at": left + AROUND // 2,
+        "name_width": left - PADDING,
+        "word": text,
+        "word_width": right - PADDING,
+        "word_at": left + PADDING // 2,
         "left": left,
         "right": right,
         "whole": left + right,
@@ -110,17 +116,17 @@ def _texts(name: str, word: str) -> dict[str, Any]:
     }
 
 
-def fit(text: str) -> str:
-    """The text with a sign for each character that XML cannot hold."""
-    return UNFIT.sub("\ufffd", text)
+def xml_safe(text: str) -> str:
+    """Replace each character that XML does not allow."""
+    return NOT_IN_XML.sub("\ufffd", text)
 
 
 def width(text: str) -> int:
-    """About how many pixels a text of 11 px takes; the image then fits the text to exactly that."""
+    """Estimate the width of a text at 11 px; the SVG then stretches the text to exactly this width."""
     return round(sum(map(_width, text)))
 
 
-def _width(sign: str) -> float:
-    if unicodedata.east_asian_width(sign) in "WF":
+def _width(character: str) -> float:
+    if unicodedata.east_asian_width(character) in "WF":
         return WIDE_WIDTH
-    return THIN_WIDTH if sign in THIN else WIDTH
+    return NARROW_WIDTH if character in NARROW else WIDTH

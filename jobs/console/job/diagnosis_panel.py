@@ -1,4 +1,4 @@
-"""Why a job is not finished and what may be pressed about it: one panel, the remedies before the other acts."""
+"""The diagnosis panel of the job page: causes, remedies, and the other acts."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RemedyButton:
-    """One remedy with its button; without one where it is not an operator's act."""
+    """One remedy; `button` is None when the remedy is not an operator's act."""
 
     remedy: Remedy
-    offer: ActButton | None
+    button: ActButton | None
 
 
 @dataclass(frozen=True, slots=True)
 class DiagnosisPanel:
-    """The diagnosis as the page shows it; the causes are in sight where it is `pressing`."""
+    """The diagnosis as the page shows it; the causes are folded unless it is `pressing`."""
 
     question: str
     pressing: bool
     verdict: str
     causes: list[Cause]
-    helps: list[RemedyButton]
-    others: list[ActButton]
+    remedies: list[RemedyButton]
+    other_acts: list[ActButton]
 
 
 def diagnosis_panel(
-    figures: JobSnapshot, user: User | AnonymousUser, *, without: Collection[str] = ()
+    snapshot: JobSnapshot, user: User | AnonymousUser, *, exclude: Collection[str] = ()
 ) -> DiagnosisPanel:
-    """The panel of a job. An act that a remedy offers is not offered again, nor those of `without`.
+    """Return the panel of a job, without the acts in `exclude`.
 
-    Of a job that needs nobody the acts are all in the quiet row.
+    A remedy's act is not repeated among the other acts. A job that needs no attention has no remedies with buttons.
     """
-    found = diagnose(figures)
+    found = diagnose(snapshot)
     remedies = found.remedies if found.pressing else [each for each in found.remedies if each.action not in ACTS]
     offered = Counter(remedy.action for remedy in remedies)
     return DiagnosisPanel(
@@ -51,22 +51,25 @@ def diagnosis_panel(
         pressing=found.pressing,
         verdict=found.verdict,
         causes=found.causes,
-        helps=[RemedyButton(remedy, _button(remedy, figures, user)) for remedy in remedies],
-        others=[
-            each for each in act_buttons(figures, user) if each.act.name not in without and _is_other(each, offered)
+        remedies=[RemedyButton(remedy, _button(remedy, snapshot, user)) for remedy in remedies],
+        other_acts=[
+            each for each in act_buttons(snapshot, user) if each.act.name not in exclude and _is_other(each, offered)
         ],
     )
 
 
 def _is_other(each: ActButton, offered: Counter[str]) -> bool:
-    """Several phases with failed items have a remedy each; all of them at once is another act."""
+    """Return whether an act belongs among the other acts.
+
+    With several failed phases each has its own retry, so retrying all of them at once is offered besides.
+    """
     return offered[each.act.name] == 0 or (each.act.name == "retry" and offered["retry"] > 1)
 
 
-def _button(remedy: Remedy, figures: JobSnapshot, user: User | AnonymousUser) -> ActButton | None:
+def _button(remedy: Remedy, snapshot: JobSnapshot, user: User | AnonymousUser) -> ActButton | None:
     if remedy.action not in ACTS:
         return None
     scope = {"phase": remedy.phase} if remedy.phase else {}
     if remedy.threshold is not None:
         scope["threshold"] = str(remedy.threshold)
-    return replace(act_button(remedy.action, figures, user, **scope), label=f"{remedy.detail}…")
+    return replace(act_button(remedy.action, snapshot, user, **scope), label=f"{remedy.detail}…")

@@ -1,4 +1,4 @@
-"""The timeline of a job, the newest first, a page at a time; outward events with what became of them."""
+"""The timeline of a job, newest first, in pages; outward events with their deliveries."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ PLACE = "events_before"
 
 @dataclass(frozen=True, slots=True)
 class EventDeliveries:
-    """A delivery of an event, and what its endpoint is called."""
+    """A delivery of an event, and the name of its endpoint."""
 
     delivery: Delivery
     place: str
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
-    """One row of the timeline, and the deliveries of an outward one."""
+class TimelineEntry:
+    """One event of the timeline; an outward one with its deliveries."""
 
     event: Event
     deliveries: list[EventDeliveries]
 
 
 def timeline_section(request: HttpRequest, job: Job) -> dict[str, Any]:
-    """The context of the section: one page of events; deliveries where the account may see them."""
+    """Return the context of the section: one page of events, with deliveries if the account may see them."""
     before = next(iter(numbers(request.GET, PLACE, most=1)), 0)
     events = Event.objects.filter(job=job, **({"pk__lt": before} if before else {})).select_related("phase")
     if request.user.has_perm("jobs.view_delivery"):
@@ -43,20 +43,20 @@ def timeline_section(request: HttpRequest, job: Job) -> dict[str, Any]:
     rows = list(events.order_by("-id")[: EVENTS_LISTED + 1])
     shown = rows[:EVENTS_LISTED]
     return {
-        "timeline": [Moment(event, _told(request, event)) for event in shown],
+        "timeline": [TimelineEntry(event, _deliveries(request, event)) for event in shown],
         "timeline_older": _address(request, shown[-1].pk) if len(rows) > EVENTS_LISTED else "",
         "timeline_newest": _address(request, None) if before else "",
         "may_replay": request.user.has_perms(["jobs.view_delivery", "jobs.replay_event"]),
     }
 
 
-def _told(request: HttpRequest, event: Event) -> list[EventDeliveries]:
+def _deliveries(request: HttpRequest, event: Event) -> list[EventDeliveries]:
     if not request.user.has_perm("jobs.view_delivery"):
         return []
     return [EventDeliveries(each, place(each.endpoint)) for each in event.deliveries.all()]
 
 
 def _address(request: HttpRequest, before: int | None) -> str:
-    """This page with another part of the timeline; its filters stay."""
+    """Return the address of another page of the timeline, with the filters of this page."""
     kept = {name: value for name, value in request.GET.items() if name != PLACE}
     return f"?{urlencode(kept | ({PLACE: str(before)} if before else {}))}#timeline"

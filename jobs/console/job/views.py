@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from jobs.api import badge_links
-from jobs.console.base import LONGEST_ID, forbidden_page, live, not_found_page, render_page, visible_jobs
+from jobs.console.base import LONGEST_ID, forbidden_page, live, not_found_page, not_visible, render_page, visible_jobs
 from jobs.console.errors.error_groups import error_groups_in
 from jobs.console.items.section import items_section
 from jobs.console.job.diagnosis_panel import diagnosis_panel
@@ -27,12 +27,12 @@ from jobs.rules.formatting import format_duration, format_number
 from jobs.rules.progress import RATE_WINDOW_MINUTES
 from jobs.serializers import JobBody, PhaseBody, job_body
 
-NO_LINKS = f"Needs the permission “{MEANING['share_job']}”. A lead can give it to your account."
-Adding = Callable[[HttpRequest, JobSnapshot, JobBody], dict[str, Any]]
+NO_LINKS = f"Needs the permission “{MEANING['share_job']}”. Ask an administrator for a role that has it."
+ExtraContext = Callable[[HttpRequest, JobSnapshot, JobBody], dict[str, Any]]
 
 
 def job_page(request: HttpRequest, site: AdminSite, job_id: str) -> HttpResponse:
-    """Everything about one job, on the page of its kind; 404 where it is out of sight."""
+    """Show one job, or redirect to the page of its kind; 404 if it is not visible to the account."""
     kind = Job.objects.filter(pk=int(job_id)).values_list("kind", flat=True).first()
     if kind is not None and pipelines.page_of(kind) != pipelines.JOB_PAGE:
         query = f"?{request.GET.urlencode()}" if request.GET else ""
@@ -47,66 +47,68 @@ def show_job(
     *,
     template: str = "jobs/job.html",
     kind: str = "",
-    adding: Adding | None = None,
+    extra_context: ExtraContext | None = None,
     grid: bool = True,
-    without: Collection[str] = (),
+    exclude: Collection[str] = (),
 ) -> HttpResponse:
-    """The page of a job in a template that extends `jobs/job.html`; 404 where it is out of sight.
+    """Show a job in a template that extends `jobs/job.html`; 404 if it is not visible to the account.
 
-    Apps show their kind of job by it: `kind` narrows to theirs, `adding` answers what their blocks need besides,
-    and without `grid` the items are a list alone, where the app draws a grid of its own. The acts of `without` are
-    those that its blocks offer themselves.
+    Pipeline apps show their jobs with it. `kind` restricts the page to jobs of that kind. `extra_context` returns the
+    context of the app's own blocks. Without `grid` the page has the list of items only, for apps with their own grid.
+    `exclude` names the acts that the app's blocks offer themselves.
     """
     jobs = visible_jobs(request)
     if jobs is None:
-        return forbidden_page(request, site, "To see jobs an account needs the permission jobs.view_job (role viewer).")
+        return forbidden_page(
+            request, site, "To see jobs, an account needs the permission jobs.view_job (role viewer)."
+        )
     number = int(job_id) if job_id.isascii() and job_id.isdigit() and len(job_id) <= LONGEST_ID else 0
     job = jobs.filter(pk=number, **({"kind": kind} if kind else {})).first()
     if job is None:
-        return not_found_page(request, site, f"There is no job {job_id} in your sight. It may have been pruned.")
-    figures = snapshot_of(job)
-    context = _context(request, figures, grid=grid, without=without)
-    more = adding(request, figures, context["body"]) if adding else {}
+        return not_found_page(request, site, not_visible("Job", job_id))
+    snapshot = snapshot_of(job)
+    context = _context(request, snapshot, grid=grid, exclude=exclude)
+    more = extra_context(request, snapshot, context["body"]) if extra_context else {}
     return render_page(request, site, template, {**context, **more})
 
 
-def _context(request: HttpRequest, figures: JobSnapshot, *, grid: bool, without: Collection[str]) -> dict[str, Any]:
-    job = figures.job
-    body = job_body(job, now=figures.now, phases=figures.phases)
+def _context(request: HttpRequest, snapshot: JobSnapshot, *, grid: bool, exclude: Collection[str]) -> dict[str, Any]:
+    job = snapshot.job
+    body = job_body(job, now=snapshot.now, phases=snapshot.phases)
     return {
         "title": job.name,
         "job": job,
         "body": body,
         "kind": pipelines.label_of(job.kind),
         "row": row_of(body),
-        "phases": list(zip(figures.phases, body["phases"], strict=True)),
-        "panel": diagnosis_panel(figures, request.user, without=without),
+        "phases": list(zip(snapshot.phases, body["phases"], strict=True)),
+        "panel": diagnosis_panel(snapshot, request.user, exclude=exclude),
         "worker": worker_of(job),
-        "failures": error_groups_in(figures, request),
+        "failures": error_groups_in(snapshot, request),
         "formula": [*formula(body), *eta_formula(body)],
-        "rate": rate_of(job, now=figures.now),
-        "item_offers": item_buttons(figures, request.user),
+        "rate": rate_of(job, now=snapshot.now),
+        "item_buttons": item_buttons(snapshot, request.user),
         "back": request.get_full_path(),
         "links": _links(request, job),
         "links_why_not": NO_LINKS,
-        **items_section(request, figures, grid=grid),
+        **items_section(request, snapshot, grid=grid),
         **timeline_section(request, job),
-        **_live(job, figures),
+        **_live(job, snapshot),
     }
 
 
 def _links(request: HttpRequest, job: Job) -> badge_links.Links | None:
-    """The addresses of the badge; None where the account may not give them out."""
+    """Return the badge links; None if the account may not share them."""
     return badge_links.links(job, at=request.build_absolute_uri) if request.user.has_perm("jobs.share_job") else None
 
 
-def _live(job: Job, figures: JobSnapshot) -> dict[str, Any]:
+def _live(job: Job, snapshot: JobSnapshot) -> dict[str, Any]:
     poll = reverse("api-job", args=[job.pk])
-    return live(now=figures.now, socket=f"/ws/jobs/{job.pk}", poll=poll, single=True, over=job.is_finished)
+    return live(now=snapshot.now, socket=f"/ws/jobs/{job.pk}", poll=poll, single=True, over=job.is_finished)
 
 
 def formula(body: JobBody) -> list[str]:
-    """How the percent of this job comes about, with its figures."""
+    """Explain the percent of each phase and of the job, with the numbers."""
     phases = body["phases"]
     lines = [_phase_formula(phase) for phase in phases]
     if len(phases) > 1:
@@ -117,7 +119,7 @@ def formula(body: JobBody) -> list[str]:
 
 
 def eta_formula(body: JobBody) -> list[str]:
-    """How the time left comes about: of each open phase that has begun, or why there is none."""
+    """Explain the ETA of each running phase, or why it has none."""
     working = [phase for phase in body["phases"] if phase["status"] == "processing"]
     return [f"ETA of {phase['label']}: {_phase_eta(phase)}" for phase in working]
 
@@ -128,10 +130,13 @@ def _phase_eta(phase: PhaseBody) -> str:
     rate = phase["rate_per_minute"]
     left = max(0, phase["expected"] - phase["done"] - phase["skipped"] - phase["failed"])
     if not rate:
-        return f"unknown, because nothing was settled in the last {RATE_WINDOW_MINUTES} minutes; {format_number(left)} open."
+        return (
+            f"unknown, because no item was settled in the last {RATE_WINDOW_MINUTES} minutes;"
+            f" {format_number(left)} open."
+        )
     return (
-        f"{format_number(left)} open / {format_number(rate)} settled per minute (the last {RATE_WINDOW_MINUTES} minutes)"
-        f" = {format_duration(phase['eta_seconds'])}."
+        f"{format_number(left)} open / {format_number(rate)} settled per minute"
+        f" (the last {RATE_WINDOW_MINUTES} minutes) = {format_duration(phase['eta_seconds'])}."
     )
 
 
@@ -148,11 +153,12 @@ def _share(phase: PhaseBody) -> str:
 def _phase_formula(phase: PhaseBody) -> str:
     processed, expected = phase["done"] + phase["skipped"], phase["expected"]
     if expected is None:
-        return f"{phase['label']}: the total is not announced yet, so there is no percent and it counts as 0."
+        return f"{phase['label']}: the total is not announced yet, so there is no percent and the phase counts as 0 %."
     if expected == 0:
         return f"{phase['label']}: nothing was expected."
     return (
         f"{phase['label']}: ({format_number(phase['done'])} done + {format_number(phase['skipped'])} skipped) · 100 /"
-        f" {format_number(expected)}, rounded down = {phase['percent']} %. It completes when {format_number(processed)} · 100"
-        f" reaches {format_number(expected)} · {phase['threshold']}, that is at {format_number(phase['needed'])}."
+        f" {format_number(expected)}, rounded down = {phase['percent']} %."
+        f" It completes when {format_number(processed)} · 100 reaches"
+        f" {format_number(expected)} · {phase['threshold']}, that is at {format_number(phase['needed'])}."
     )

@@ -1,4 +1,4 @@
-"""What needs a person: in which order, why, since when, and what to press."""
+"""Jobs that need attention, worst first, each with cause, details and the button that helps."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from jobs.console.job_rows import Row
-from jobs.console.overview.silent_workers import SilentWorker, release_offer, silent_workers
+from jobs.console.job_rows import JobRow
+from jobs.console.overview.silent_workers import SilentWorker, release_button, silent_workers
 from jobs.console.workers.worker_queries import Holding
 from jobs.models import Job, Phase
 from jobs.models.phases import phases_of
@@ -27,23 +27,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """A job that needs somebody; the lowest rank first. `absent` are the workers that the row is about, if any."""
+    """A job that needs attention; the lowest rank comes first. `silent` is set when the row is about its workers."""
 
     rank: int
     job: Job
-    row: Row
+    row: JobRow
     cause: str
     detail: str
-    offer: ActButton
-    absent: SilentWorker | None = None
+    button: ActButton
+    silent: SilentWorker | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """What is known of a job before it is judged."""
+    """Input of the assessment of one job."""
 
-    figures: JobSnapshot
-    row: Row
+    snapshot: JobSnapshot
+    row: JobRow
     holding: Holding | None
     user: User | AnonymousUser
     failing_now: Mapping[int, int]
@@ -53,11 +53,15 @@ def attention(
     jobs: Iterable[Job],
     user: User | AnonymousUser,
     *,
-    rows: Mapping[int, Row],
+    rows: Mapping[int, JobRow],
     holdings: Sequence[Holding],
     now: datetime,
 ) -> list[Attention]:
-    """Stuck without a live worker, stuck, out of reach or only failing, failed and retryable, held by the absent."""
+    """Return the jobs that need attention by rank.
+
+    0: stuck without a live worker; 1: stuck; 2: threshold out of reach, or everything fails; 3: failed items can be
+    retried; 5: silent workers hold items.
+    """
     unique = {job.pk: job for job in jobs}
     phases = phases_of(unique.values())
     leases = leases_of((phase for of in phases.values() for phase in of), now=now)
@@ -65,72 +69,80 @@ def attention(
     held = {holding.job_id: holding for holding in holdings}
     found = []
     for job in unique.values():
-        figures = snapshot_of(job, phases=phases[job.pk], now=now)
-        figures.leases = leases.get(job.pk, (0, 0, 0))
-        found.append(_judge(_Case(figures, rows[job.pk], held.get(job.pk), user, failing)))
+        snapshot = snapshot_of(job, phases=phases[job.pk], now=now)
+        snapshot.leases = leases.get(job.pk, (0, 0, 0))
+        found.append(_judge(_Case(snapshot, rows[job.pk], held.get(job.pk), user, failing)))
     return sorted((row for row in found if row), key=lambda row: row.rank)
 
 
 def _judge(case: _Case) -> Attention | None:
-    f, job = case.figures, case.figures.job
+    snapshot, job = case.snapshot, case.snapshot.job
     if job.stuck:
-        rank = 1 if _has_live_worker(f) else 0
+        rank = 1 if _has_live_worker(snapshot) else 0
         return _row(
-            case, rank, stuck_since(job, now=f.now), _who_holds(case), "release" if f.free else "force-complete"
+            case,
+            rank,
+            stuck_since(job, now=snapshot.now),
+            _holders(case),
+            "release" if snapshot.free else "force-complete",
         )
     if job.status == JobStatus.FAILED:
-        cause = f"{_failed_since(f)}: {job.error}" if job.error else _failed_since(f)
-        return _row(case, 3 if f.failed else 2, cause, _missing(f), "retry" if f.failed else "restart")
+        cause = f"{_failed_since(snapshot)}: {job.error}" if job.error else _failed_since(snapshot)
+        return _row(
+            case, 3 if snapshot.failed else 2, cause, _missing(snapshot), "retry" if snapshot.failed else "restart"
+        )
     if job.status == JobStatus.PROCESSING:
         failing = list(_failing(case))
         if failing:
             return _row(case, 2, failing[0], job.error, "retry")
     if job.status == JobStatus.COMPLETED:
-        fruitless = [phase for phase in f.phases if phase.failed and not phase.counts.processed]
+        fruitless = [phase for phase in snapshot.phases if phase.failed and not phase.counts.processed]
         return _row(case, 3, none_succeeded(fruitless[0]), job.error, "retry") if fruitless else None
-    return _held(case, case.holding) if case.holding else None
+    return _silent(case, case.holding) if case.holding else None
 
 
 def _failing(case: _Case) -> Iterator[str]:
-    """The open phases whose threshold is out of reach, then those that only fail, each in a sentence."""
-    f = case.figures
-    yield from (out_of_reach(phase) for phase in f.out_of_reach() if phase.is_open)
-    for phase in f.phases:
-        said = only_failing(phase, failed_lately=case.failing_now.get(phase.pk, 0)) if phase.is_open else ""
-        if said:
-            yield said if len(f.phases) == 1 else f"{phase.label}: {said}"
+    """Yield a sentence for each open phase whose threshold is out of reach, then for those that only fail."""
+    snapshot = case.snapshot
+    yield from (out_of_reach(phase) for phase in snapshot.out_of_reach() if phase.is_open)
+    for phase in snapshot.phases:
+        text = only_failing(phase, failed_lately=case.failing_now.get(phase.pk, 0)) if phase.is_open else ""
+        if text:
+            yield text if len(snapshot.phases) == 1 else f"{phase.label}: {text}"
 
 
 def _row(case: _Case, rank: int, cause: str, detail: str, act: str) -> Attention:
-    return Attention(rank, case.figures.job, case.row, cause, detail, act_button(act, case.figures, case.user))
+    return Attention(rank, case.snapshot.job, case.row, cause, detail, act_button(act, case.snapshot, case.user))
 
 
-def _held(case: _Case, holding: Holding) -> Attention:
-    """A row that is about the workers: after everything that is about the job itself."""
-    f = case.figures
-    absent = SilentWorker(holding, now=f.now)
-    return Attention(5, f.job, case.row, absent.since, absent.detail, release_offer(f, holding, case.user), absent)
+def _silent(case: _Case, holding: Holding) -> Attention:
+    """Build a row about silent workers; it ranks after the rows about jobs themselves."""
+    snapshot = case.snapshot
+    silent = SilentWorker(holding, now=snapshot.now)
+    return Attention(
+        5, snapshot.job, case.row, silent.since, silent.detail, release_button(snapshot, holding, case.user), silent
+    )
 
 
-def _has_live_worker(f: JobSnapshot) -> bool:
-    return f.job.heartbeat_at is not None and f.job.heartbeat_at > f.now - ALIVE
+def _has_live_worker(snapshot: JobSnapshot) -> bool:
+    return snapshot.job.heartbeat_at is not None and snapshot.job.heartbeat_at > snapshot.now - ALIVE
 
 
-def _who_holds(case: _Case) -> str:
-    held = sum(phase.processing for phase in case.figures.phases)
+def _holders(case: _Case) -> str:
+    held = sum(phase.processing for phase in case.snapshot.phases)
     if not held:
         return "no worker holds an item"
-    by = f" by {silent_workers(case.holding, now=case.figures.now)}" if case.holding else ""
+    by = f" by {silent_workers(case.holding, now=case.snapshot.now)}" if case.holding else ""
     return f"{pluralize(held, 'item')} still held{by}"
 
 
-def _failed_since(f: JobSnapshot) -> str:
-    at = f.job.finished_at
-    return f"failed {format_duration((f.now - at).total_seconds())} ago" if at else "failed"
+def _failed_since(snapshot: JobSnapshot) -> str:
+    at = snapshot.job.finished_at
+    return f"failed {format_duration((snapshot.now - at).total_seconds())} ago" if at else "failed"
 
 
-def _missing(f: JobSnapshot) -> str:
-    return "; ".join(_shortfalls(phase for phase in f.phases if phase.status == "failed"))
+def _missing(snapshot: JobSnapshot) -> str:
+    return "; ".join(_shortfalls(phase for phase in snapshot.phases if phase.status == "failed"))
 
 
 def _shortfalls(phases: Iterable[Phase]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Deliveries that were given up, as rows of what needs attention."""
+"""Attention rows of endpoints with dead deliveries."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from jobs.rules.formatting import format_number
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
-WHY_NOT = "Needs the permission “Can deliver outward events again”. A lead can give it to your account."
+WHY_NOT = "Needs the permission “Can deliver outward events again”. Ask an administrator for a role that has it."
 DISABLED = "The endpoint is disabled: {}"
 
 
 @dataclass(frozen=True, slots=True)
 class DeadDelivery:
-    """What was given up for one endpoint: how many, whom it was for, the last error, and the button."""
+    """Dead deliveries of one endpoint: their number, the newest one, and the replay button."""
 
     count: str
     plural: bool
@@ -35,7 +35,7 @@ class DeadDelivery:
 
 
 def dead_deliveries(given_up: Sequence[GivenUp], user: User | AnonymousUser) -> list[DeadDelivery]:
-    """A row for each endpoint, the one with the most first."""
+    """Return one row per endpoint, the one with the most dead deliveries first."""
     may = user.has_perm("jobs.replay_event")
     return [_row(each, may=may) for each in given_up]
 
@@ -59,4 +59,4 @@ def _row(each: GivenUp, *, may: bool) -> DeadDelivery:
 def _why_not(each: GivenUp, *, may: bool) -> str:
     if not may:
         return WHY_NOT
-    return "" if each.endpoint.active else DISABLED.format(each.endpoint.disabled_reason or "switch it on first.")
+    return "" if each.endpoint.active else DISABLED.format(each.endpoint.disabled_reason or "enable it first.")

@@ -1,4 +1,4 @@
-"""Workers that were not heard any more and still hold items, as a row of what needs attention."""
+"""Attention rows of workers that are silent or gone and still hold items."""
 
 from __future__ import annotations
 
@@ -17,75 +17,80 @@ from jobs.rules.formatting import format_duration, pluralize
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
-OTHERS_WORK = "Workers that are alive hold items of this job too; tick on its page those that are to be released."
+OTHER_LIVE_LEASES = "Live workers hold items of this job too. Open the job and tick the items to release."
 
 
 @dataclass(frozen=True, slots=True)
 class SilentWorker:
-    """The workers of one job that are silent or gone, and what becomes of what they hold."""
+    """The silent or gone workers of one job, and the items that they hold."""
 
     holding: Holding
     now: datetime
 
     @property
     def worker(self) -> Worker:
-        """The one that was silent longest."""
+        """The worker that has been silent the longest."""
         return self.holding.workers[0]
 
     @property
-    def others(self) -> int:
-        """How many more there are."""
+    def other_count(self) -> int:
+        """Number of further workers."""
         return len(self.holding.workers) - 1
 
     @property
-    def face(self) -> StatusStyle:
-        """Silent or gone."""
+    def style(self) -> StatusStyle:
+        """Style of `silent` or `gone`."""
         return worker_style(self.worker.seen_at, now=self.now)
 
     @property
     def since(self) -> str:
         """`silent 46 min, holds 5 items`."""
-        holds = f"{'hold' if self.others else 'holds'} {pluralize(self.holding.items, 'item')}"
+        holds = f"{'hold' if self.other_count else 'holds'} {pluralize(self.holding.items, 'item')}"
         return f"silent {_silent(self.worker, now=self.now)}, {holds}"
 
     @property
     def detail(self) -> str:
-        """When the items come back by themselves, or that they do not."""
+        """When the items become claimable without an operator, or that they never do."""
         holding = self.holding
         if holding.live and holding.until:
             left = format_duration((holding.until - self.now).total_seconds())
-            return f"{pluralize(holding.live, 'live lease')}, the last over in {left}; then claimable by themselves"
+            leases = pluralize(holding.live, "live lease")
+            return f"{leases}, the last expires in {left}; then the items can be claimed again"
         if holding.leaseless:
-            return f"{pluralize(holding.leaseless, 'item')} without a lease; only a release frees them"
-        return "the leases are over; the watchdog frees the items with its next pass"
+            return f"{pluralize(holding.leaseless, 'item')} without a lease; release them to free them"
+        return "the leases have expired; the watchdog frees the items in its next pass"
 
 
 def silent_workers(holding: Holding, *, now: datetime) -> str:
-    """`w-7 (silent 46 min) and 2 more`."""
+    """Format the silent workers of a job: `w-7 (silent 46 min) and 2 more`."""
     worker, *others = holding.workers
     more = f" and {len(others)} more" if others else ""
     return f"{worker.name} (silent {_silent(worker, now=now)}){more}"
 
 
-def release_offer(f: JobSnapshot, holding: Holding, user: User | AnonymousUser) -> ActButton:
-    """Release what one worker holds; of several, what is held without a live lease, else all if it is all theirs."""
+def release_button(snapshot: JobSnapshot, holding: Holding, user: User | AnonymousUser) -> ActButton:
+    """Return the button that releases the items of the silent workers.
+
+    For one worker: exactly its items. For several: items without a live lease; if there are none, all items, which is
+    possible only while no live worker holds any.
+    """
     if len(holding.workers) == 1:
-        return release_of(holding.workers[0], f, user, items=holding.items)
-    if f.free or not f.live:
-        return act_button("release", f, user)
-    pressed = _called(act_button("release", f, user, all="1"), f.live)
-    return pressed if f.live == holding.live else replace(pressed, why_not=pressed.why_not or OTHERS_WORK)
+        return release_of(holding.workers[0], snapshot, user, items=holding.items)
+    if snapshot.free or not snapshot.live:
+        return act_button("release", snapshot, user)
+    button = _labelled(act_button("release", snapshot, user, all="1"), snapshot.live)
+    return button if snapshot.live == holding.live else replace(button, why_not=button.why_not or OTHER_LIVE_LEASES)
 
 
-def release_of(worker: Worker, f: JobSnapshot, user: User | AnonymousUser, *, items: int) -> ActButton:
-    """Release what exactly this worker holds in a job, live leases too."""
+def release_of(worker: Worker, snapshot: JobSnapshot, user: User | AnonymousUser, *, items: int) -> ActButton:
+    """Return the button that releases everything this worker holds in a job, live leases included."""
     held = {"match": "items", "worker": worker.name, "status": "processing", "all": "1"}
-    pressed = act_button("release", f, user, **held)
-    return replace(_called(pressed, items), why_not=refusal(pressed.act, f.job, user))
+    button = act_button("release", snapshot, user, **held)
+    return replace(_labelled(button, items), why_not=refusal(button.act, snapshot.job, user))
 
 
-def _called(pressed: ActButton, leases: int) -> ActButton:
-    return replace(pressed, label=f"Release {pluralize(leases, 'lease')}…")
+def _labelled(button: ActButton, leases: int) -> ActButton:
+    return replace(button, label=f"Release {pluralize(leases, 'lease')}…")
 
 
 def _silent(worker: Worker, *, now: datetime) -> str:

@@ -1,4 +1,4 @@
-"""Attention rows about the site as a whole: silent processes, workers that only fail, jobs without any worker."""
+"""Attention rows about the whole site: silent processes, failing workers, late deliveries, jobs without a worker."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ MOST_LOOKED_AT = 200
 
 @dataclass(frozen=True, slots=True)
 class SiteRow:
-    """One row: the state, the name of what it is about, why it needs attention, and where to look."""
+    """One row: status, subject, cause, detail and a link."""
 
-    face: StatusStyle
+    style: StatusStyle
     name: str
     about: str
     cause: str
@@ -44,10 +44,10 @@ class SiteRow:
 
 
 def silent_processes(now: datetime) -> list[SiteRow]:
-    """Watchdog and deliverer, where none was heard for a minute."""
+    """Return a row for the watchdog and the deliverer when no such process sent a heartbeat for a minute."""
     return [
         SiteRow(
-            face=STYLES["silent"],
+            style=STYLES["silent"],
             name=silence.kind,
             about="process",
             cause=silence.sentence,
@@ -58,7 +58,7 @@ def silent_processes(now: datetime) -> list[SiteRow]:
 
 
 def failing_workers(jobs: JobQuerySet, user: User | AnonymousUser, *, now: datetime) -> list[SiteRow]:
-    """Workers that only fail in these jobs, the longest row of failures first."""
+    """Return the workers that only fail in these jobs, the most failures in a row first."""
     failing = Worker.objects.only_failing(now).select_related("job").order_by("-failed_in_a_row", "name")
     if jobs.query.where:
         failing = failing.filter(job__in=jobs.order_by())
@@ -71,12 +71,13 @@ def failing_workers(jobs: JobQuerySet, user: User | AnonymousUser, *, now: datet
 
 
 def _failing(worker: Worker, *, others_succeed: bool, may_open: bool) -> SiteRow:
+    others = ", others succeed" if others_succeed else ""
     items = urlencode({"worker": worker.name, "status__exact": "failed"})
     return SiteRow(
-        face=FAILING,
+        style=FAILING,
         name=worker.name,
         about=f"worker of {worker.job.name}" if worker.job else "worker",
-        cause=f"failed its last {format_number(worker.failed_in_a_row)} items{', others succeed' if others_succeed else ''}",
+        cause=f"failed its last {format_number(worker.failed_in_a_row)} items{others}",
         detail="Stop this worker, then retry its items.",
         url=worker.get_absolute_url() if may_open else "",
         label="Its failures",
@@ -85,13 +86,13 @@ def _failing(worker: Worker, *, others_succeed: bool, may_open: bool) -> SiteRow
 
 
 def late_deliveries(request: HttpRequest, jobs: JobQuerySet, *, now: datetime) -> list[SiteRow]:
-    """Active endpoints for which an event of these jobs has waited for ten minutes, the longest wait first."""
+    """Return active endpoints with an event of these jobs that has waited for ten minutes, the longest wait first."""
     deliveries = visible_deliveries(request)
     if deliveries is None:
         return []
     since = now - LATE_AFTER
     late = deliveries.waiting().filter(created_at__lt=since, endpoint__active=True)
-    late = late.filter(Q(tries__gt=0) | Q(next_try_at__lt=since))  # a replay begins to wait anew
+    late = late.filter(Q(tries__gt=0) | Q(next_try_at__lt=since))  # a replay restarts the waiting time
     if jobs.query.where:
         late = late.filter(job__in=jobs.order_by())
     oldest: dict[int, Delivery] = {}
@@ -106,10 +107,10 @@ def _late(delivery: Delivery, *, now: datetime) -> SiteRow:
         f"after {pluralize(delivery.tries, 'try', 'tries')}: {delivery.error}" if delivery.tries else "not tried yet"
     )
     return SiteRow(
-        face=LATE,
+        style=LATE,
         name=place(delivery.endpoint),
         about="endpoint",
-        cause=f"its oldest event has waited for {format_duration((now - delivery.created_at).total_seconds())}",
+        cause=f"oldest event waiting for {format_duration((now - delivery.created_at).total_seconds())}",
         detail=tried,
         label="Its deliveries",
         label_url=f"{reverse('admin:jobs_delivery_changelist')}?{query}",
@@ -117,7 +118,7 @@ def _late(delivery: Delivery, *, now: datetime) -> SiteRow:
 
 
 def unattended_jobs(jobs: JobQuerySet, *, now: datetime) -> list[SiteRow]:
-    """One row where jobs wait for a worker and no worker was heard lately."""
+    """Return one row when jobs wait for a worker and no worker sent a heartbeat lately."""
     since = now - SILENT
     if Worker.objects.filter(seen_at__gte=since).exists():
         return []
@@ -137,10 +138,10 @@ def unattended_jobs(jobs: JobQuerySet, *, now: datetime) -> list[SiteRow]:
     silent = format_duration(SILENT.total_seconds())
     return [
         SiteRow(
-            face=STYLES["silent"],
+            style=STYLES["silent"],
             name="No worker",
             about="site",
-            cause=f"{pluralize(count, 'job')}{more} {wait} for a worker, and none was heard for {silent}.",
+            cause=f"{pluralize(count, 'job')}{more} {wait} for a worker. No worker has sent a heartbeat for {silent}.",
             detail="Items are pending and none is leased. Start a worker.",
             label="Waiting jobs",
             label_url=reverse("admin:jobs_job_changelist"),

@@ -1,4 +1,4 @@
-"""How many items are settled per minute, drawn from the tallies."""
+"""Throughput charts: items settled per minute, from the tallies."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MINUTES = 60
 
 
 def throughput(jobs: JobQuerySet, filters: dict[str, str], *, now: datetime) -> RateChart:
-    """The last sixty minutes of the jobs of this kind and project."""
+    """Return the chart of the last 60 minutes for the jobs of this kind and project."""
     first = _minute(now) - timedelta(minutes=MINUTES - 1)
     tallies = Tally.objects.filter(minute__gte=first)
     for name in ("kind", "project"):
@@ -26,7 +26,7 @@ def throughput(jobs: JobQuerySet, filters: dict[str, str], *, now: datetime) -> 
 
 
 def rate_of(job: Job, *, now: datetime) -> RateChart | None:
-    """A job since its first minute to its end; None where nothing was settled in this run."""
+    """Return the chart of one job from its first minute to its end; None when this run has settled nothing."""
     minutes = _minutes(Tally.objects.filter(phase__job=job))
     if not minutes:
         return None

@@ -1,4 +1,4 @@
-"""The overview: what is broken, worst first, what runs, and how quickly."""
+"""The overview page: attention list, running, waiting and finished jobs, throughput, workers, deliveries."""
 
 from __future__ import annotations
 
@@ -35,27 +35,27 @@ MOST_COUNTED = 1000
 LISTED, RUNNING_LISTED, WAITING_LISTED, FINISHED_LISTED = 25, 30, 10, 10
 RECENT = 300
 DAY = timedelta(hours=24)
-SUSPECT = ("stuck", "failed", "doomed", "failing", "fruitless", "held")
+SUSPECT = ("stuck", "failed", "out_of_reach", "failing", "without_success", "held")
 Filters = dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """How many jobs are in a state, as a link to their list; counted up to a thousand."""
+    """Number of jobs in a status, linked to their list; counted up to 1,000."""
 
-    face: status_styles.StatusStyle
-    word: str
+    style: status_styles.StatusStyle
+    label: str
     count: str
     url: str
 
 
 def overview_page(request: HttpRequest, site: AdminSite) -> TemplateResponse:
-    """The first page after signing in."""
+    """Show the first page after signing in."""
     jobs = visible_jobs(request)
     filters = _filters(request)
     context: dict[str, Any] = {"title": "Overview", "app_list": site.get_app_list(request), "filters": filters}
     if jobs is not None:
-        context |= _figures(request, jobs, filters=filters, now=timezone.now())
+        context |= _context(request, jobs, filters=filters, now=timezone.now())
     return render_page(request, site, "admin/index.html", context)
 
 
@@ -65,31 +65,31 @@ def _filters(request: HttpRequest) -> Filters:
     return {name: value for name, value in form.cleaned_data.items() if value}
 
 
-def _figures(request: HttpRequest, visible: JobQuerySet, *, filters: Filters, now: datetime) -> dict[str, Any]:
+def _context(request: HttpRequest, visible: JobQuerySet, *, filters: Filters, now: datetime) -> dict[str, Any]:
     jobs = _narrowed(visible, filters)
     lists = _lists(jobs, now=now)
     held = holdings(jobs, now=now)
     lists["held"] = list(jobs.filter(pk__in=[holding.job_id for holding in held[:LISTED]]))
     rows = rows_of((job for listed in lists.values() for job in listed), now=now)
     suspects = [job for name in SUSPECT for job in lists[name][:LISTED]]
-    trouble = attention(suspects, request.user, rows=rows, holdings=held, now=now)
-    troubled = {row.job.pk for row in trouble if row.job.status == JobStatus.PROCESSING}
-    shown = {name: [rows[job.pk] for job in listed if job.pk not in troubled] for name, listed in lists.items()}
+    attention_rows = attention(suspects, request.user, rows=rows, holdings=held, now=now)
+    attention_ids = {row.job.pk for row in attention_rows if row.job.status == JobStatus.PROCESSING}
+    shown = {name: [rows[job.pk] for job in listed if job.pk not in attention_ids] for name, listed in lists.items()}
     dead = given_up(request, jobs)
     processes = [*silent_processes(now), *unattended_jobs(jobs, now=now)]
     late = late_deliveries(request, jobs, now=now)
     failing = failing_workers(jobs, request.user, now=now)
     return {
         "tiles": _tiles(jobs, filters=filters, now=now),
-        "told": delivery_summary(request),
-        "attention": [row for row in trouble if not row.absent],
-        "absent": [row for row in trouble if row.absent],
-        "dead": dead_deliveries(dead, request.user),
+        "deliveries": delivery_summary(request),
+        "attention": [row for row in attention_rows if not row.silent],
+        "silent_workers": [row for row in attention_rows if row.silent],
+        "dead_deliveries": dead_deliveries(dead, request.user),
         "more": _more(lists, filters),
         "processes": processes,
-        "late": late,
+        "late_deliveries": late,
         "failing_workers": failing,
-        "needing": len(trouble) + len(dead) + len(processes) + len(late) + len(failing),
+        "attention_count": len(attention_rows) + len(dead) + len(processes) + len(late) + len(failing),
         "running": shown["running"],
         "waiting": shown["waiting"],
         "finished": shown["finished"],
@@ -110,27 +110,27 @@ def _narrowed(jobs: JobQuerySet, filters: Filters) -> JobQuerySet:
 
 
 def _lists(jobs: JobQuerySet, *, now: datetime) -> dict[str, list[Job]]:
-    """The jobs of each section; failed and running ones that are stuck come first, once."""
+    """Return the jobs of each section; a stuck job is listed as stuck only."""
     ok = jobs.filter(stuck="")
     return {
         "stuck": list(jobs.stuck().order_by("stuck_since", "-id")[: LISTED + 1]),
         "failed": list(ok.filter(status=JobStatus.FAILED).order_by("-updated_at", "-id")[: LISTED + 1]),
-        "doomed": list(_doomed(ok).order_by("-updated_at", "-id")[: LISTED + 1]),
+        "out_of_reach": list(_out_of_reach(ok).order_by("-updated_at", "-id")[: LISTED + 1]),
         "failing": list(_failing(ok, now=now).order_by("-updated_at", "-id")[: LISTED + 1]),
-        "fruitless": list(_fruitless(jobs, now=now).order_by("-finished_at", "-id")[: LISTED + 1]),
+        "without_success": list(_without_success(jobs, now=now).order_by("-finished_at", "-id")[: LISTED + 1]),
         "running": list(ok.filter(status=JobStatus.PROCESSING).order_by("-updated_at", "-id")[:RUNNING_LISTED]),
         "waiting": _waiting(ok),
         "finished": list(jobs.filter(finished_at__isnull=False).order_by("-finished_at", "-id")[:FINISHED_LISTED]),
     }
 
 
-def _doomed(jobs: JobQuerySet) -> JobQuerySet:
-    """Running jobs with a phase whose threshold is out of reach."""
+def _out_of_reach(jobs: JobQuerySet) -> JobQuerySet:
+    """Return running jobs with a phase whose threshold is out of reach."""
     return jobs.filter(status=JobStatus.PROCESSING, pk__in=Phase.objects.doomed().values("job"))
 
 
 def _failing(jobs: JobQuerySet, *, now: datetime) -> JobQuerySet:
-    """Running jobs with a phase that only fails: from its beginning, or for ten minutes."""
+    """Return running jobs with a phase that only fails: from its start, or for ten minutes."""
     tallies = Tally.objects.filter(minute__gt=now - FAILING_FOR).order_by().values("phase")
     lately = tallies.annotate(successes=Sum("done"), failures=Sum("failed"))
     phases = Phase.objects.filter(
@@ -140,21 +140,24 @@ def _failing(jobs: JobQuerySet, *, now: datetime) -> JobQuerySet:
     return jobs.filter(Q(pk__in=always.values("job")) | Q(pk__in=phases.values("job")), status=JobStatus.PROCESSING)
 
 
-def _fruitless(jobs: JobQuerySet, *, now: datetime) -> JobQuerySet:
-    """Jobs completed within a day with a phase in which items have failed and none has succeeded."""
+def _without_success(jobs: JobQuerySet, *, now: datetime) -> JobQuerySet:
+    """Return jobs completed within a day with a phase in which items failed and none succeeded."""
     phases = Phase.objects.filter(job=OuterRef("pk"), failed__gt=0, done=0, skipped=0, forced=False)
     return jobs.filter(Exists(phases), partial=True, status=JobStatus.COMPLETED, finished_at__gte=now - DAY)
 
 
 def _more(lists: dict[str, list[Job]], filters: Filters) -> list[tuple[str, str]]:
-    """What does not fit into the rows: a sentence, and the list that has all."""
+    """Return a sentence and a link to the full list for each section that was cut."""
     address = reverse("admin:jobs_job_changelist")
     cut = {
-        "stuck": (f"Only the {LISTED} jobs that are stuck longest are shown", {"stuck": "yes"}),
-        "failed": (f"Only the {LISTED} jobs that failed last are shown", {"status": "failed"}),
-        "doomed": (f"Only {LISTED} of the jobs that cannot meet a threshold are shown", {"status": "processing"}),
-        "failing": (f"Only {LISTED} of the jobs in which everything fails are shown", {"status": "processing"}),
-        "fruitless": (f"Only {LISTED} of the jobs without any success are shown", {"status": "completed"}),
+        "stuck": (f"Only the {LISTED} longest stuck jobs are shown", {"stuck": "yes"}),
+        "failed": (f"Only the {LISTED} most recently failed jobs are shown", {"status": "failed"}),
+        "out_of_reach": (f"Only {LISTED} of the jobs that cannot meet a threshold are shown", {"status": "processing"}),
+        "failing": (f"Only {LISTED} of the jobs in which every item fails are shown", {"status": "processing"}),
+        "without_success": (
+            f"Only {LISTED} of the completed jobs without any success are shown",
+            {"status": "completed"},
+        ),
     }
     return [
         (sentence, f"{address}?{urlencode({**query, **filters})}")
@@ -164,7 +167,7 @@ def _more(lists: dict[str, list[Job]], filters: Filters) -> list[tuple[str, str]
 
 
 def _waiting(jobs: JobQuerySet) -> list[Job]:
-    """Paused ones before pending ones, the newest first."""
+    """Return paused jobs, then pending ones, the newest first."""
     paused = list(jobs.filter(status=JobStatus.PAUSED).order_by("-updated_at", "-id")[:WAITING_LISTED])
     return paused + list(jobs.filter(status=JobStatus.PENDING).order_by("-updated_at", "-id")[:WAITING_LISTED])
 
@@ -192,8 +195,8 @@ def _tiles(jobs: JobQuerySet, *, filters: Filters, now: datetime) -> list[Tile]:
     ]
     address = reverse("admin:jobs_job_changelist")
     return [
-        Tile(face, word, _up_to_a_thousand(found), f"{address}?{urlencode({**query, **filters})}")
-        for face, word, found, query in counted
+        Tile(style, label, _up_to_a_thousand(found), f"{address}?{urlencode({**query, **filters})}")
+        for style, label, found, query in counted
     ]
 
 
@@ -203,7 +206,7 @@ def _up_to_a_thousand(found: JobQuerySet) -> str:
 
 
 def _projects(jobs: JobQuerySet) -> list[str]:
-    """The projects of the jobs that changed last."""
+    """Return the projects of recently changed jobs, for the suggestions of the filter."""
     return sorted({*jobs.order_by("-updated_at", "-id").values_list("project", flat=True)[:RECENT]} - {""})
 
 

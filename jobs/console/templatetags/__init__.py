@@ -1,1 +1,1 @@
-"""Template tags of the operators' pages."""
+"""Template tags of the console."""

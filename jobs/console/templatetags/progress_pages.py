@@ -1,4 +1,4 @@
-"""Pills, bars, buttons, times and figures for the operators' pages."""
+"""Template tags and filters of the console: pills, bars, buttons, times and numbers."""
 
 from __future__ import annotations
 
@@ -24,73 +24,73 @@ register.filter("exact", formatting.format_datetime)
 
 
 @register.filter
-def face(body: Mapping[str, Any]) -> status_styles.StatusStyle:
-    """The face of a job body, a phase body or an item body."""
+def status_style(body: Mapping[str, Any]) -> status_styles.StatusStyle:
+    """Return the style of a job, phase or item body."""
     return status_styles.style(body["status"], stuck=body.get("stuck"), partial=body.get("partial", False))
 
 
 @register.filter
-def face_code(body: Mapping[str, Any]) -> str:
-    """The name of its colours."""
-    return face(body).code
+def style_code(body: Mapping[str, Any]) -> str:
+    """Return the CSS class of a body's status."""
+    return status_style(body).code
 
 
 @register.filter
 def page_of(body: Mapping[str, Any]) -> str:
-    """The address of the page that shows the job of this body."""
+    """Return the address of the page that shows this job."""
     return reverse(pipelines.page_of(body["kind"]), args=[body["id"]])
 
 
 @register.simple_tag
 def kinds_with_lists() -> list[pipelines.Kind]:
-    """The kinds of job that have a list of their own, for the navigation."""
+    """Return the kinds of job that have their own list, for the navigation."""
     return pipelines.listed()
 
 
 @register.filter
-def told(status: str) -> status_styles.StatusStyle:
-    """The face of an endpoint, a delivery or a letter."""
-    return status_styles.TOLD[status]
+def delivery_style(status: str) -> status_styles.StatusStyle:
+    """Return the style of an endpoint, a delivery or a dead letter."""
+    return status_styles.DELIVERY_STYLES[status]
 
 
 @register.filter
 def pretty(value: Any) -> str:
-    """JSON over several lines, as people read it; to be escaped like any text."""
+    """Format a value as indented JSON. The result is not marked safe: the template escapes it."""
     return json.dumps(value, indent=2, ensure_ascii=False, default=str)
 
 
 @register.simple_tag
-def all_faces() -> list[status_styles.StatusStyle]:
-    """Every face there is, for the browser to copy."""
+def all_styles() -> list[status_styles.StatusStyle]:
+    """Return every style that a live page can switch to."""
     return status_styles.ALL
 
 
 @register.inclusion_tag("jobs/parts/pill.html")
 def pill(shown: status_styles.StatusStyle | str) -> dict[str, Any]:
-    """Icon and word of a state."""
-    return {"face": status_styles.STYLES[shown] if isinstance(shown, str) else shown}
+    """Render icon and label of a status."""
+    return {"style": status_styles.STYLES[shown] if isinstance(shown, str) else shown}
 
 
 @register.inclusion_tag("jobs/parts/bar.html")
 def bar(body: Mapping[str, Any], label: str, mark: int | None = None) -> dict[str, Any]:
-    """The bar of a job body or phase body: done, failed hatched behind it, and where it completes."""
+    """Render the progress bar of a job or phase: done, failed (hatched), and the mark where it completes."""
     percent, settled = body["percent"], body["settled_percent"]
     known = is_known(body)
     return {
-        "face": face(body).code,
+        "style": status_style(body).code,
         "label": label,
         "known": known,
         "percent": percent or 0,
         "lost": max(0, (settled or 0) - (percent or 0)),
         "mark": mark,
-        "said": bar_text(percent, settled, mark=mark) if known else "total unknown",
+        "description": bar_text(percent, settled, mark=mark) if known else "total unknown",
         "indeterminate": not known and body["status"] == "processing",
     }
 
 
 @register.filter
 def is_known(body: Mapping[str, Any]) -> bool:
-    """Has a total been announced, in the phase or in any phase of the job? Without one there is no percent."""
+    """Return whether a percent can be shown: a total is announced for the phase, or for any phase of the job."""
     if body["percent"] is None:
         return False
     return "phases" not in body or any(phase["expected"] is not None for phase in body["phases"])
@@ -98,31 +98,31 @@ def is_known(body: Mapping[str, Any]) -> bool:
 
 @register.filter
 def percent(body: Mapping[str, Any]) -> str:
-    """`58`, or `?` while no total is known."""
+    """Format the percent: `58`, or `?` while no total is known."""
     return str(body["percent"]) if is_known(body) else "?"
 
 
 def bar_text(percent: int, settled: int, *, mark: int | None) -> str:
-    """What a bar says to those who cannot see it."""
+    """Return the text alternative of a bar, for screen readers."""
     lost = f", {settled - percent} % failed" if settled > percent else ""
     return f"{percent} % done{lost}" + (f", completes at {mark} %" if mark is not None else "")
 
 
 @register.inclusion_tag("jobs/parts/button.html")
-def act_button(offer: ActButton, back: str = "") -> dict[str, Any]:
-    """The button of an act, or the act and why it is not possible."""
-    return {"offer": offer, "back": back}
+def act_button(button: ActButton, back: str = "") -> dict[str, Any]:
+    """Render the button of an act; a disabled one gives the reason."""
+    return {"button": button, "back": back}
 
 
 @register.simple_tag
 def server_time() -> str:
-    """Now, for the browser to know how far its own clock is off."""
+    """Return the server's time, from which the browser computes the offset of its own clock."""
     return timezone.now().isoformat()
 
 
 @register.simple_tag
 def ago(moment: datetime | None, never: str = "never") -> SafeString | str:
-    """A moment as `46 min ago`, exact in its title; the browser keeps it current."""
+    """Render a moment as `46 min ago`, with the exact time as title; the browser keeps it current."""
     if moment is None:
         return never
     text = formatting.format_ago(moment, now=timezone.now())
@@ -136,13 +136,13 @@ def ago(moment: datetime | None, never: str = "never") -> SafeString | str:
 
 @register.simple_tag
 def clock(moment: datetime | None, missing: str = formatting.DASH) -> SafeString | str:
-    """A moment as `13:34:51 UTC`, with its date when that is not today's; the browser says it in its own zone."""
+    """Render a moment as `13:34:51 UTC`, with the date unless it is today; the browser shows its own time zone."""
     return missing if moment is None else _clock(moment, seconds=True)
 
 
 @register.simple_tag
 def minute(moment: datetime) -> SafeString:
-    """A moment as `13:34 UTC`, for the axis of a picture; the browser says it in its own zone."""
+    """Render a moment as `13:34 UTC`, for the axis of a chart; the browser shows its own time zone."""
     return _clock(moment, seconds=False)
 
 
@@ -158,18 +158,18 @@ def _clock(moment: datetime, *, seconds: bool) -> SafeString:
 
 @register.simple_tag
 def until(moment: datetime | None, missing: str = formatting.DASH) -> SafeString | str:
-    """A moment ahead as `in 5 min`; the browser keeps it current."""
+    """Render a future moment as `in 5 min`; the browser keeps it current."""
     return ago(moment, never=missing)
 
 
 @register.simple_tag
 def due(moment: datetime) -> SafeString | str:
-    """The next try of a delivery: `in 5 min`, or `now` once that has come."""
+    """Render the next try of a delivery: `in 5 min`, or `now` once it is due."""
     return until(moment) if moment > timezone.now() else "now"
 
 
 class ForgetTicks(template.Node):
-    """The list of the admin, in a form that a browser does not fill in again."""
+    """The form of an admin list, with `autocomplete="off"`."""
 
     form = '<form id="changelist-form"'
 
@@ -177,14 +177,17 @@ class ForgetTicks(template.Node):
         self.nodes = nodes
 
     def render(self, context: template.Context) -> SafeString:
-        """After Back a browser restores boxes by their position, which would tick the rows that are there now."""
+        """Render the list.
+
+        After Back a browser restores checkboxes by position, although other rows may be there now.
+        """
         html = self.nodes.render(context)
         return mark_safe(html.replace(self.form, f'{self.form} autocomplete="off"', 1))  # noqa: S308  rendered above
 
 
 @register.tag
 def forget_ticks(parser: template.base.Parser, token: template.base.Token) -> ForgetTicks:
-    """Keep the browser from restoring what was ticked in the list inside."""
+    """Keep the browser from restoring ticked checkboxes in the enclosed list."""
     nodes = parser.parse(("endforget_ticks",))
     parser.delete_first_token()
     return ForgetTicks(nodes)

@@ -73,7 +73,7 @@ def test_dead_deliveries_say_how_many_for_whom_and_why_and_lead_to_the_replay(le
     endpoint = make_dead(3)
     page = lead.open("/admin/")
     shown = page.section("attention")
-    assert "Dead billing endpoint 3 deliveries given up HTTP 503 the newest of 2 h ago , after 8 tries" in shown
+    assert "Dead billing endpoint 3 dead deliveries HTTP 503 newest 2 h ago , after 8 tries" in shown
     asked = lead.open(page.links()["Replay 3…"])
     assert "Deliver again: 3 deliveries" in asked.text
     lead.confirm(page.links()["Replay 3…"], page=asked)
@@ -114,7 +114,7 @@ def test_a_worker_that_is_silent_and_holds_items_is_named_with_what_it_holds(lea
     page = lead.open("/admin/")
     shown = page.section("attention")
     assert "Silent w-quiet worker of ocr-7" in shown
-    assert "silent 3 min, holds 3 items 3 live leases, the last over in 1 h 59 min" in shown
+    assert "silent 3 min, holds 3 items 3 live leases, the last expires in 1 h 59 min" in shown
     assert "ocr-7" not in page.section("running")
     lead.confirm(page.links()["Release 3 leases…"])
     assert Item.objects.filter(phase__job=job, status="pending").count() == 8
@@ -126,7 +126,7 @@ def test_one_that_is_gone_and_holds_items_without_a_lease_is_freed_by_a_release_
     Item.objects.filter(phase__job=job, status="processing").update(lease_expires_at=None, lease_seconds=None)
     shown = section(lead)
     assert "Gone w-gone" in shown
-    assert "2 items without a lease; only a release frees them" in shown
+    assert "2 items without a lease; release them to free them" in shown
     assert "Release 2 leases…" in shown
 
 
@@ -151,7 +151,7 @@ def test_those_of_several_silent_ones_only_where_nobody_else_holds_any(lead: Any
     assert "Release 3 leases…" in lead.open("/admin/").links()
     take(phase_of(job), 1, worker="w-alive", seconds=600)
     [off] = lead.open("/admin/").root.find("span", cls="off")
-    assert "alive hold items of this job too" in off.attributes["title"]
+    assert "Live workers hold items of this job too" in off.attributes["title"]
 
 
 def test_several_silent_workers_of_a_job_are_one_row(lead: Any) -> None:
@@ -192,9 +192,9 @@ def test_rows_that_do_not_fit_are_said_and_are_in_the_list(lead: Any) -> None:
     for place in range(LISTED + 1):
         make_job(name=f"failed-{place}", items=2, done=1, failed=1, on_shortfall="fail", project="a")
     page = lead.open("/admin/?project=a")
-    assert f"Only the {LISTED} jobs that failed last are shown" in page.section("attention")
+    assert f"Only the {LISTED} most recently failed jobs are shown" in page.section("attention")
     assert page.section("attention").count("Retry 1 failed…") == LISTED
-    assert page.links()["all are in the list"] == "/admin/jobs/job/?status=failed&project=a"
+    assert page.links()["Open the full list"] == "/admin/jobs/job/?status=failed&project=a"
 
 
 @pytest.mark.parametrize("many", [1, 6])
@@ -307,7 +307,7 @@ def test_an_endpoint_whose_oldest_event_has_waited_for_ten_minutes_is_attention(
     Delivery.objects.update(created_at=timezone.now() - timedelta(minutes=46))
     shown = section(lead)
     assert shown.startswith("Needs attention 1 ")
-    assert "Late billing endpoint its oldest event has waited for 46 min after 3 tries: HTTP 503" in shown
+    assert "Late billing endpoint oldest event waiting for 46 min after 3 tries: HTTP 503" in shown
     Endpoint.objects.filter(pk=endpoint.pk).update(active=False)
     assert "Nothing needs attention." in section(lead)
 
@@ -323,6 +323,6 @@ def test_jobs_that_wait_while_no_worker_was_heard_are_attention(lead: Any) -> No
     job = make_job(items=3)
     assert "Nothing needs attention." in section(lead)
     Job.objects.filter(pk=job.pk).update(created_at=hours_ago(1))
-    assert "1 job waits for a worker, and none was heard for 5 min." in section(lead)
+    assert "1 job waits for a worker. No worker has sent a heartbeat for 5 min." in section(lead)
     Worker.objects.create(name="w-1", seen_at=timezone.now())
     assert "Nothing needs attention." in section(lead)

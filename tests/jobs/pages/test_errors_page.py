@@ -44,7 +44,7 @@ def test_a_group_says_how_often_what_is_in_common_since_when_whom_and_where(lead
     assert page.links()["Errors"] == ERRORS
     said = shown(page)
     assert said.startswith("3 items have failed in the last 24 hours. Errors that differ only in")
-    assert "3\u00d7 no /in/3.png in common: no … first" in said
+    assert "3\u00d7 no /in/3.png pattern: no … first" in said
     assert f"w7, w8 in 2 jobs: {one.name} (2), {other.name} (1)" in said
     assert page.links()[one.name] == f"/admin/jobs/job/{one.pk}/?phase=items&signature=no+%E2%80%A6#items"
 
@@ -114,9 +114,9 @@ def test_the_filter_and_the_order_are_kept_by_each_other_and_in_the_files(lead: 
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
-        ("", "No item has failed in the last 24 hours. Look at all time"),
+        ("", "No item has failed in the last 24 hours. Show all time"),
         ("?since=all", "No item has failed."),
-        ("?since=1h&project=alpha", "No item of these jobs has failed in the last hour. Look at all time"),
+        ("?since=1h&project=alpha", "No item of these jobs has failed in the last hour. Show all time"),
     ],
 )
 def test_without_failures_it_says_so(lead: Any, query: str, sentence: str) -> None:
@@ -127,7 +127,7 @@ def test_without_failures_it_says_so(lead: Any, query: str, sentence: str) -> No
 def test_of_very_many_failures_the_newest_are_looked_at_and_it_is_said(lead: Any, monkeypatch: Any) -> None:
     fail(["a", "b", "c"])
     monkeypatch.setattr(failures, "MOST_LOOKED_AT", 2)
-    assert "There are more: these are the newest 2." in shown(lead.open(ERRORS))
+    assert "Only the newest 2 failures are included." in shown(lead.open(ERRORS))
 
 
 def test_of_many_errors_the_first_are_shown_and_it_is_said(lead: Any, monkeypatch: Any) -> None:
@@ -135,7 +135,7 @@ def test_of_many_errors_the_first_are_shown_and_it_is_said(lead: Any, monkeypatc
     monkeypatch.setattr(views, "GROUPS_LISTED", 2)
     page = lead.open(ERRORS)
     assert len(page.root.find("li", data_row="")) == 2
-    assert "These are the first 2 errors" in shown(page)
+    assert "Only the first 2 errors are shown" in shown(page)
 
 
 def test_more_workers_and_jobs_than_are_named_are_counted(lead: Any) -> None:

@@ -47,8 +47,8 @@ def test_the_overview_counts_what_waits_and_what_is_dead(lead: Any) -> None:
     job_with_events()
     kill(event__type="items.completed")
     page = lead.open("/admin/")
-    assert page.section("told").startswith("Deliveries 1 waiting 1 dead The oldest that waits was written")
-    assert "1 dead" in page.section("told")
+    assert page.section("deliveries").startswith("Deliveries 1 waiting 1 dead The oldest waiting delivery was created")
+    assert "1 dead" in page.section("deliveries")
     assert page.links()["1 dead"] == f"{DELIVERIES}?status=dead"
 
 
@@ -56,7 +56,7 @@ def test_the_overview_counts_only_deliveries_of_visible_jobs(browser: Any) -> No
     make_endpoint(types=["job.completed"])
     job_with_events(project="a")
     job_with_events(project="b")
-    assert "1 waiting" in browser("viewer", projects=["a"]).open("/admin/").section("told")
+    assert "1 waiting" in browser("viewer", projects=["a"]).open("/admin/").section("deliveries")
 
 
 # --- the timeline --------------------------------------------------------------------------------------

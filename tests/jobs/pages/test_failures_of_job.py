@@ -17,11 +17,11 @@ def test_a_group_shows_its_newest_error_what_is_in_common_and_its_items(lead: An
     job = fail(["no /in/1.png", "no /in/2.png", "disk full"], worker="w7")
     page = lead.open(job.get_absolute_url())
     said = page.section("failures")
-    assert said.startswith("Errors 3 2\u00d7 no /in/2.png in common: no … first")
+    assert said.startswith("Errors 3 2\u00d7 no /in/2.png pattern: no … first")
     assert "w7 2 items Retry these 2…" in said
     assert "1\u00d7 disk full" in said
     assert "Retry this one…" in said
-    assert "in common: disk" not in said
+    assert "pattern: disk" not in said
     listed = lead.open(job.get_absolute_url() + page.links()["2 items"])
     assert len(listed.root.find("input", name="item")) == 2
 

@@ -36,9 +36,9 @@ def test_it_says_where_it_belongs_who_had_it_and_its_whole_error(lead: Any) -> N
     assert head.startswith("Item of Items in vision-8 Running · Generic · project alpha")
     assert "no such file: a/b.png" in head
     assert "Key a/b.png Label Picture 1 Split train Worker w-7 last seen" in head
-    assert "Lease nobody holds it Attempt 1 grows with every claim Expired leases 0 of 3" in head
+    assert "Lease not leased Attempt 1 increases with every claim Expired leases 0 of 3" in head
     assert '"width": 640' in page.section("payload")
-    assert page.section("result") == "Result what a worker has reported Nothing."
+    assert page.section("result") == "Result reported by the worker No result yet."
     assert lead.open(page.links()["Failed items of this phase with the same error"]).root.find("input", name="item")
 
 
@@ -46,7 +46,7 @@ def test_a_failed_item_is_retried_from_its_page(lead: Any) -> None:
     job = make_job(items=3, done=1, failed=1)
     item = item_of(job, "k1")
     page = lead.open(address(item))
-    assert reasons(page) == {"Release…": "Nobody holds it."}
+    assert reasons(page) == {"Release…": "No worker holds it."}
     told = lead.confirm(page.links()["Retry…"], reason="the service is back")
     assert told.messages == [f"{job.name}: 1 retried."]
     assert told.response.redirect_chain[-1][0] == address(item)
@@ -79,7 +79,7 @@ def test_a_held_item_is_released_when_its_lease_is_over(lead: Any, clock: Clock)
     take(phase_of(job), 1, worker="w-7", seconds=90)
     item = item_of(job, "k0")
     page = lead.open(address(item))
-    assert "held for another 90 s" in page.section("head")
+    assert "leased for another 90 s" in page.section("head")
     assert reasons(page)["Release…"] == "w-7 holds it under a live lease until 12:01:30 UTC."
     assert reasons(page)["Skip…"] == reasons(page)["Release…"]
     clock.forward(timedelta(minutes=5).total_seconds())
@@ -88,7 +88,7 @@ def test_a_held_item_is_released_when_its_lease_is_over(lead: Any, clock: Clock)
     assert set(reasons(page)) == {"Retry…"}
     Item.objects.filter(pk=item.pk).update(lease_expires_at=None)
     page = lead.open(address(item))
-    assert "held without a lease; only a release frees it" in page.section("head")
+    assert "held without a lease; release the item to free it" in page.section("head")
     assert set(reasons(page)) == {"Retry…"}
 
 

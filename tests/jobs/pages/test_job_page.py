@@ -69,13 +69,13 @@ def test_where_nobody_is_needed_the_causes_are_folded(lead: Any) -> None:
     job = make_job(items=5, done=1)
     take(phase_of(job), 1)
     page = lead.open(address(job))
-    assert page.section("acts").startswith("What can be done It is running and needs nobody. Why it is not finished")
+    assert page.section("acts").startswith("Available acts It is running and needs nobody. Why it is not finished")
     assert "open" not in page.root.find("details", id="diagnosis")[0].attributes
 
 
 def test_a_job_that_waits_for_a_worker_says_so_in_its_verdict(lead: Any) -> None:
     panel = lead.open(address(make_job(items=12))).section("acts")
-    assert panel.startswith("What can be done It waits for a worker: 12 items pending, none leased.")
+    assert panel.startswith("Available acts It waits for a worker: 12 items pending, none leased.")
 
 
 def test_the_eta_says_why_it_is_unknown_or_how_it_comes_about(lead: Any, clock: Clock) -> None:
@@ -83,7 +83,7 @@ def test_the_eta_says_why_it_is_unknown_or_how_it_comes_about(lead: Any, clock: 
     clock.forward(60)
     assert "ETA of Items: 20 open / 20.0 settled per minute (the last 5 minutes)" in lead.open(address(job)).text
     clock.forward(3600)
-    unknown = "ETA of Items: unknown, because nothing was settled in the last 5 minutes; 20 open."
+    unknown = "ETA of Items: unknown, because no item was settled in the last 5 minutes; 20 open."
     assert unknown in lead.open(address(job)).text
 
 
@@ -119,9 +119,9 @@ def test_what_is_not_permitted_or_not_possible_is_off_with_the_reason(browser: A
     found = {node.text: node.attributes["title"] for node in page.root.find("span", cls="off")}
     assert off <= set(found)
     assert found["Release leases…"] == (
-        "Needs the permission “Can release items from their workers”. A lead can give it to your account."
+        "Needs the permission “Can release items from their workers”. Ask an administrator for a role that has it."
         if role == "viewer"
-        else "Nobody holds an item."
+        else "No worker holds an item."
     )
     if role == "lead":
         assert set(found) == off
@@ -175,7 +175,7 @@ def test_above_that_a_cell_is_a_block_with_the_worst_status(lead: Any) -> None:
     assert cells[166].text == "Block 167: worst is running"
     assert cells[166].find("use")[0].attributes["href"] == "#i-running"
     assert {cell.attributes["class"] for cell in cells[168:]} == {"cell pending"}
-    assert "Each cell is a block of about 3 items" in page.section("items")
+    assert "Each cell stands for about 3 items" in page.section("items")
 
 
 def test_a_block_leads_to_the_list_of_exactly_its_items(lead: Any) -> None:
@@ -327,7 +327,7 @@ def test_the_timeline_says_who_what_when_and_why(lead: Any) -> None:
         in section
     )
     assert "item.retry_requested" in section
-    assert "told to others" in section
+    assert "sent to subscribers" in section
 
 
 def test_the_timeline_goes_back_as_far_as_there_is(lead: Any) -> None:
@@ -343,7 +343,7 @@ def test_the_timeline_goes_back_as_far_as_there_is(lead: Any) -> None:
     assert "Older" not in older.links()
     assert older.root.find("input", name="status")[0].attributes["value"] == "pending"
     assert "Older" in lead.open(address(job) + older.links()["Newest"]).links()
-    assert "Nothing older." in lead.open(address(job) + "?events_before=1").section("timeline")
+    assert "No older events." in lead.open(address(job) + "?events_before=1").section("timeline")
 
 
 def test_the_rate_is_drawn_from_the_minutes(lead: Any) -> None:
@@ -352,7 +352,7 @@ def test_the_rate_is_drawn_from_the_minutes(lead: Any) -> None:
     assert "Done 12" in page.section("rate")
     assert page.root.find("rect", cls="up")
     assert page.root.find("rect", cls="down")
-    assert "Nothing was settled" in lead.open(address(make_job(items=1))).section("rate")
+    assert "No item has been settled" in lead.open(address(make_job(items=1))).section("rate")
 
 
 def test_a_job_without_items_counts_without_a_grid(lead: Any) -> None:

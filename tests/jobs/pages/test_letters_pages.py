@@ -110,13 +110,13 @@ def test_an_account_that_is_limited_to_projects_sees_no_letters(browser: Any) ->
     assert not limited.open(LETTERS).root.find("td", cls="field-name")
     limited.open(f"{LETTERS}{dead.pk}/", status=404)
     assert limited.client.post(replay(dead)).status_code == 404
-    assert "dead letter" not in limited.open("/admin/").section("told")
+    assert "dead letter" not in limited.open("/admin/").section("deliveries")
 
 
 def test_the_overview_counts_dead_letters(lead: Any) -> None:
     letter()
     page = lead.open("/admin/")
-    assert "1 dead letter" in page.section("told")
+    assert "1 dead letter" in page.section("deliveries")
     assert page.links()["1 dead letter"] == LETTERS
 
 

@@ -167,7 +167,7 @@ def test_a_limited_account_sees_only_its_projects(browser: Any) -> None:
     page = browser("viewer", projects=["a"]).open("/admin/")
     assert "mine" in page.text
     assert "theirs" not in page.text
-    assert "No worker was heard" in page.section("workers")
+    assert "No worker has sent a heartbeat" in page.section("workers")
     assert "1" in page.section("throughput")
 
 
@@ -178,7 +178,7 @@ def test_silent_workers_are_named(lead: Any) -> None:
     Worker.objects.filter(name="w-quiet").update(seen_at=timezone.now() - timedelta(seconds=80))
     section = lead.open("/admin/").section("workers")
     assert "2 of 3 alive" in section
-    assert "w-quiet heard 80 s ago" in section
+    assert "w-quiet last heartbeat 80 s ago" in section
 
 
 def test_throughput_says_what_was_settled(lead: Any) -> None:

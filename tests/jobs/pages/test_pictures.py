@@ -40,8 +40,8 @@ def test_one_huge_column_is_cut_and_said_instead_of_flattening_the_others() -> N
     assert [column.cut for column in usual] == [False] * 40
     assert huge.cut
     assert usual[0].done_height > HEIGHT / 3
-    assert shown.cut_said == "1 column is cut off; the highest is 12,000 at 12:40 UTC"
-    assert shown.cut_said in shown.said
+    assert shown.cut_description == "1 column is cut off; the highest is 12,000 at 12:40 UTC"
+    assert shown.cut_description in shown.description
 
 
 def test_a_huge_column_of_failures_is_cut_too() -> None:
@@ -68,6 +68,6 @@ def test_the_axis_has_the_beginning_the_middle_and_the_end() -> None:
 
 
 def test_the_picture_is_said_with_its_figures() -> None:
-    assert drawn((5, 1), (3, 0), length=3).said == (
-        "Items per minute: 3 in the last full minute, peak 6; 8 done and 1 failed altogether"
+    assert drawn((5, 1), (3, 0), length=3).description == (
+        "Items per minute: 3 in the last full minute, peak 6; 8 done and 1 failed in total"
     )

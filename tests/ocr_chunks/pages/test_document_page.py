@@ -124,7 +124,7 @@ def test_the_states_are_counted_and_lead_to_their_list(lead: Any) -> None:
     assert page.links()["1 failed"] == "?phase=ocr&status=failed#items"
     listed = lead.open(address(job) + page.links()["1 failed"])
     assert [box.attributes["aria-label"] for box in listed.root.find("input", name="item")] == [
-        "Tick Chunk 11 (pages 251-275)"
+        "Select Chunk 11 (pages 251-275)"
     ]
 
 
@@ -150,13 +150,13 @@ def bar(page: Any) -> Any:
 @pytest.mark.parametrize(
     ("done", "failed", "said"),
     [
-        ((), (), "waits for 17 chunks"),
-        (TEN, (), "waits for 7 chunks"),
-        (TEN, [11], "waits for 7 chunks, 1 of them failed"),
-        (range(1, 17), (), "waits for 1 chunk"),
-        (range(1, 17), [17], "waits for 1 failed chunk"),
-        (range(1, 16), [16, 17], "waits for 2 failed chunks"),
-        (ALL, (), "every chunk is there; waits for a worker"),
+        ((), (), "waiting for 17 chunks"),
+        (TEN, (), "waiting for 7 chunks"),
+        (TEN, [11], "waiting for 7 chunks, 1 of them failed"),
+        (range(1, 17), (), "waiting for 1 chunk"),
+        (range(1, 17), [17], "waiting for 1 failed chunk"),
+        (range(1, 16), [16, 17], "waiting for 2 failed chunks"),
+        (ALL, (), "all chunks are done; waiting for a worker"),
     ],
 )
 def test_the_merge_says_what_it_waits_for(lead: Any, done: Any, failed: Any, said: str) -> None:
@@ -168,12 +168,12 @@ def test_the_merge_says_what_it_waits_for(lead: Any, done: Any, failed: Any, sai
 def test_a_lower_threshold_waits_for_fewer_chunks(lead: Any) -> None:
     job = make_document(done=TEN)
     operations.set_threshold(job, phase="ocr", threshold=70, actor=None, reason="enough")
-    assert words(lead, job).endswith("waits for 2 chunks")
+    assert words(lead, job).endswith("waiting for 2 chunks")
     assert "merged when 12 chunks (70 %) are done" in lead.open(address(job)).section("head")
     tell(job, range(11, 15), "failed", error="no text")
-    assert words(lead, job).endswith("waits for 2 chunks; 4 failed")
+    assert words(lead, job).endswith("waiting for 2 chunks; 4 failed")
     tell(job, range(15, 18), "failed", error="no text")
-    assert words(lead, job).endswith("waits for 2 failed chunks")
+    assert words(lead, job).endswith("waiting for 2 failed chunks")
 
 
 def test_a_merge_that_runs_says_since_when_and_whose_it_is(lead: Any) -> None:
@@ -207,11 +207,11 @@ def test_a_merge_that_failed_says_why_and_is_retried_from_there(lead: Any) -> No
     job = make_document(done=ALL)
     tell_merge(job, "failed", error="Disk full")
     page = lead.open(address(job))
-    assert "not merged: Disk full" in page.section("merge")
+    assert "merge failed: Disk full" in page.section("merge")
     assert "merger-1" in page.section("merge")
     page = lead.confirm(page.links()["Retry the merge…"])
     assert page.messages == [f"{job.name}: 1 retried."]
-    assert page.section("merge").endswith("every chunk is there; waits for a worker")
+    assert page.section("merge").endswith("all chunks are done; waiting for a worker")
 
 
 def test_a_merge_that_operators_end_says_so(lead: Any) -> None:
@@ -221,11 +221,11 @@ def test_a_merge_that_operators_end_says_so(lead: Any) -> None:
     operations.force_complete(forced, actor=None, reason="enough")
     operations.skip(skipped, items=[Item.objects.get(phase=phase_of(skipped, "merge")).pk], actor=None)
     operations.pause(paused, actor=None)
-    assert words(lead, cancelled).endswith("cancelled before it was merged")
-    assert words(lead, failed).endswith("not merged: wrong file")
-    assert words(lead, forced).endswith("completed by force without a merge")
+    assert words(lead, cancelled).endswith("cancelled before the merge")
+    assert words(lead, failed).endswith("merge failed: wrong file")
+    assert words(lead, forced).endswith("force-completed without a merge")
     assert words(lead, skipped).endswith("skipped, nothing was merged")
-    assert words(lead, paused).endswith("every chunk is there, but the job is paused")
+    assert words(lead, paused).endswith("all chunks are done, but the job is paused")
 
 
 # --- who sees it ---------------------------------------------------------------------------------------
@@ -239,12 +239,12 @@ def test_the_address_of_the_job_leads_to_the_page_of_the_document(lead: Any) -> 
 
 @pytest.mark.parametrize("number", ["x", "9" * 40, "0", "-1", "1_2"])
 def test_an_address_without_a_document_says_so(lead: Any, number: str) -> None:
-    assert "in your sight" in lead.open(f"/admin/ocr_chunks/document/{number}/change/", status=404).text
+    assert "not visible to you" in lead.open(f"/admin/ocr_chunks/document/{number}/change/", status=404).text
 
 
 def test_a_job_of_another_kind_is_no_document(lead: Any) -> None:
     job = make_job(items=3)
-    assert "in your sight" in lead.open(address(job), status=404).text
+    assert "not visible to you" in lead.open(address(job), status=404).text
 
 
 def test_a_document_out_of_sight_is_not_there(browser: Any) -> None:

@@ -55,7 +55,7 @@ def test_failures_with_the_same_error_stand_together_with_a_button_for_them(lead
     tell_errors(job, ["no text", *(f"timeout after {n} s" for n in range(12))])
     page = lead.open(address(job))
     section = page.section("failures")
-    assert "12\u00d7 timeout after 11 s in common: timeout after # s" in section
+    assert "12\u00d7 timeout after 11 s pattern: timeout after # s" in section
     assert section.index("timeout after 11 s") < section.index("Chunk 1 (pages 1-25) failed: no text")
     asked = page.links()["Retry these 12…"]
     assert "?signature=timeout+after+%23+s" in asked
@@ -108,7 +108,7 @@ def test_without_a_failed_chunk_its_button_is_off_and_says_so(lead: Any) -> None
 def test_who_may_not_retry_sees_every_button_off_with_the_reason(browser: Any) -> None:
     job = make_document(failed=[5, 12])
     found = reasons(browser("viewer").open(address(job)))
-    needed = "Needs the permission “Can retry failed items”. A lead can give it to your account."
+    needed = "Needs the permission “Can retry failed items”. Ask an administrator for a role that has it."
     for label in ("Retry 2 failed…", "Retry these 2…", "Retry chunk 5…", "Retry chunk 12…"):
         assert found[label] == needed
 

@@ -20,7 +20,7 @@ FAILED, TRAINING, FACES, CLUSTERING = (
     "Restart clustering…",
 )
 MOST_PAGES = 5
-NOT_PERMITTED = "off: Needs the permission “Can restart phases”. A lead can give it to your account."
+NOT_PERMITTED = "off: Needs the permission “Can restart phases”. Ask an administrator for a role that has it."
 
 
 # --- restarts ------------------------------------------------------------------------------------------
@@ -30,32 +30,32 @@ def test_each_restart_says_what_it_would_do(lead: Any) -> None:
     session = make_in("unclustered")
     assert offers(lead.open(address(session))) == {
         FAILED: "off: No image has failed.",
-        TRAINING: "Every image but the skipped ones is trained again; face detection and clustering begin anew.",
-        FACES: "A new detection session looks at every image again; clustering begins anew.",
-        CLUSTERING: "The faces are clustered again.",
+        TRAINING: "Trains every image again, except skipped ones; face detection and clustering restart.",
+        FACES: "Starts a new detection session over every image; clustering restarts.",
+        CLUSTERING: "Clusters the faces again.",
     }
 
 
 @pytest.mark.parametrize("state", ["pending", "discovering"])
 def test_what_has_not_begun_cannot_be_restarted(lead: Any, state: str) -> None:
     said = offers(lead.open(address(make_in(state))))
-    assert said[TRAINING] == "off: Training has not begun yet."
-    assert said[FACES] == "off: Face detection waits until the phases before it are completed."
+    assert said[TRAINING] == "off: Training has not started yet."
+    assert said[FACES] == "off: Face detection waits until the earlier phases are completed."
 
 
 def test_a_phase_whose_gate_has_opened_has_to_begin_first(lead: Any) -> None:
     session = make_session(3)
     report(session, "training", ["completed"] * 3)
     said = offers(lead.open(address(session)))
-    assert said[FACES] == "off: Face detection has not begun yet."
+    assert said[FACES] == "off: Face detection has not started yet."
     assert not said[TRAINING].startswith("off")
 
 
 @pytest.mark.parametrize(
     ("state", "said"),
     [
-        ("failed", "6 failed images of training pending again; face detection and clustering begin anew."),
-        ("faces", "1 failed image of face detection pending again; clustering begins anew."),
+        ("failed", "Sets 6 failed images of training to pending; face detection and clustering restart."),
+        ("faces", "Sets 1 failed image of face detection to pending; clustering restarts."),
     ],
 )
 def test_failed_images_are_those_of_training_else_those_of_faces(lead: Any, state: str, said: str) -> None:

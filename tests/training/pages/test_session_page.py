@@ -33,7 +33,7 @@ HEADS = {
 }
 CLUSTERING = {
     "pending": f"Clustering Pending weight 5 · waits for the earlier phases 0.00 % Counted 0 Clusters {DASH}",
-    "clustering": "Clustering Running weight 5 running began",
+    "clustering": "Clustering Running weight 5 running started",
     "counted": f"30.93 % Counted 30 of 97 Clusters {DASH}",
     "completed": "Clustering Completed weight 5 5 clusters created",
     "no_clusters": "0 clusters created",
@@ -48,14 +48,14 @@ def test_the_head_says_percent_status_phase_and_time(lead: Any, state: str) -> N
 
 @pytest.mark.parametrize("state", STATES)
 def test_only_the_end_says_that_all_phases_are_complete(lead: Any, state: str) -> None:
-    said = "All phases complete." in lead.open(address(make_in(state))).text
+    said = "All phases are completed." in lead.open(address(make_in(state))).text
     assert said is (state in ("completed", "no_clusters"))
 
 
 def test_the_end_of_a_partial_session_says_that_something_is_missing(lead: Any) -> None:
     page = address(make_in("completed"))
     Job.objects.update(partial=True)
-    assert "All phases complete, with something missing." in lead.open(page).text
+    assert "All phases are completed; some items are missing." in lead.open(page).text
 
 
 @pytest.mark.parametrize("state", CLUSTERING)
@@ -110,7 +110,7 @@ def test_training_says_counts_rate_and_that_skipped_images_count(lead: Any, cloc
     report(session, "training", ["completed"] * 71 + ["failed"] * 2, start=1)
     shown = part(lead.open(address(session)), "training")
     assert "41.82 % 92 of 220 images 74.0 images per minute ETA" in shown
-    assert "Unique 200 Skipped 20 counted as processed Failed 2 Needed 198 90 % Held 0" in shown
+    assert "Unique 200 Skipped 20 counted as processed Failed 2 Needed 198 90 % Leased 0" in shown
 
 
 def test_faces_say_faces_batch_and_the_number_of_the_detection_session(lead: Any) -> None:
@@ -169,17 +169,17 @@ def test_a_silent_session_says_why_it_is_stuck(lead: Any, clock: Clock) -> None:
 
 
 def test_why_these_numbers_explains_the_skipped_ones(lead: Any) -> None:
-    why = lead.open(address(make_in("faces"))).section("why")
+    why = lead.open(address(make_in("faces"))).section("formula")
     assert "Overall: 0.30 · 100.00 + 0.65 · 25.00 + 0.05 · 0.00 = 46.25 %" in why
     assert "Training: (12 done + 8 skipped) of 20 images = 100.00 %. Skipped images are duplicates" in why
-    assert "they are counted as processed" in why
-    assert "Face detection: (5 done + 0 skipped) of 20 images = 25.00 %. Failed images are not counted." in why
-    assert "Clustering: it has no percent before it is over" in why
+    assert "They need no training and count as processed" in why
+    assert "Face detection: (5 done + 0 skipped) of 20 images = 25.00 %. Failed images do not count." in why
+    assert "Clustering: no percent until it ends" in why
 
 
 def test_why_names_an_open_list_and_a_told_total(lead: Any) -> None:
     assert "images are still being listed, so there is no total" in lead.open(address(make_in("discovering"))).text
-    assert "Clustering: 30 of 97 as the worker told = 30.93 %." in lead.open(address(make_in("counted"))).text
+    assert "Clustering: 30 of 97 as reported by the worker = 30.93 %." in lead.open(address(make_in("counted"))).text
 
 
 def test_an_empty_session_waits_for_nothing_but_clustering(lead: Any) -> None:

@@ -1,4 +1,4 @@
-/** Follows a bulk act: its sections are asked for again until it is over. */
+/** Follows a bulk act: reloads its sections until it has ended. */
 
 import { showAges } from "./figures.js";
 import { Sections } from "./sections.js";

@@ -1,14 +1,14 @@
 /**
- * Shows the figures of a job body in the page that the server has rendered. It changes text and the widths
- * of bars, and nothing else: `data-job` and `data-phase` say whose figures they are, `data-field` which.
+ * Updates the figures of a job in the rendered page. It changes texts and bar widths only. `data-job` and
+ * `data-phase` mark the place, `data-field` names the figure.
  */
 
 const DASH = "\u2013";
-const FACES = { processing: "running" };
+const STYLE_CODES = { processing: "running" };
 
 export const number = (value) => (value === null || value === undefined ? DASH : value.toLocaleString("en-US"));
 
-/** A length of time in at most two units, as the server says it. */
+/** Format a duration in at most two units, like `format_duration` on the server. */
 export function span(seconds) {
   if (seconds === null || seconds === undefined) return "unknown";
   const whole = Math.max(0, Math.floor(seconds));
@@ -22,19 +22,19 @@ function twoUnits(whole, [unit, name], [part, partName]) {
   return `${Math.floor(whole / unit)} ${name}` + (rest ? ` ${rest} ${partName}` : "");
 }
 
-/** Without a total, in the phase or in any phase of the job, there is no percent. */
+/** Return whether a percent can be shown: a total is announced for the phase, or for any phase of the job. */
 function isKnown(body) {
   return body.percent !== null && (!body.phases?.length || body.phases.some((phase) => phase.expected !== null));
 }
 
-/** The code of a state's look. */
-export function faceOf(body) {
+/** Return the style code of a job or phase; mirrors `status_styles.style`. */
+export function styleOf(body) {
   if (body.stuck) return "stuck";
   if (body.partial && body.status === "completed") return "partial";
-  return FACES[body.status] ?? body.status;
+  return STYLE_CODES[body.status] ?? body.status;
 }
 
-/** Show a job wherever the page has it. */
+/** Update a job everywhere on the page. */
 export function showJob(job, root = document) {
   for (const place of root.querySelectorAll(`[data-job="${job.id}"]`)) {
     showFields(place, { ...job, ...totals(job.phases) });
@@ -59,7 +59,7 @@ function phaseFields(phase) {
   return { ...phase, done: phase.done + phase.skipped, current };
 }
 
-const SAY = {
+const FORMATS = {
   percent: (body) => (isKnown(body) ? String(body.percent) : "?"),
   rate: (body) => number(body.rate_per_minute),
   eta: (body) => span(body.eta_seconds),
@@ -71,13 +71,13 @@ const SAY = {
 function showFields(place, body) {
   for (const element of own(place, "[data-field]")) {
     const name = element.dataset.field;
-    if (name === "pill") showPill(element, faceOf(body));
-    else setText(element, SAY[name] ? SAY[name](body) : number(body[name]));
+    if (name === "pill") showPill(element, styleOf(body));
+    else setText(element, FORMATS[name] ? FORMATS[name](body) : number(body[name]));
   }
   for (const bar of own(place, "[data-bar]")) showBar(bar, body);
 }
 
-/** What belongs to this job or phase itself, not to a phase within it. */
+/** Return the elements of this job or phase, without those of a phase inside it. */
 function own(place, selector) {
   const nearest = place.dataset.phase === undefined ? "[data-phase], [data-job]" : "[data-phase]";
   return [...place.querySelectorAll(selector)].filter((element) => element.parentElement.closest(nearest) === place);
@@ -87,31 +87,31 @@ function setText(element, text) {
   if (text !== null && text !== undefined && element.textContent !== text) element.textContent = text;
 }
 
-function showPill(element, face) {
-  if (element.querySelector(`[data-face="${face}"]`)) return;
-  const template = document.querySelector(`template[data-pill="${face}"]`);
+function showPill(element, style) {
+  if (element.querySelector(`[data-style="${style}"]`)) return;
+  const template = document.querySelector(`template[data-pill="${style}"]`);
   if (template) element.replaceChildren(template.content.cloneNode(true));
 }
 
 function showBar(bar, body) {
-  bar.setAttribute("class", `bar ${faceOf(body)}${isKnown(body) || body.status !== "processing" ? "" : " indeterminate"}`);
+  bar.setAttribute("class", `bar ${styleOf(body)}${isKnown(body) || body.status !== "processing" ? "" : " indeterminate"}`);
   if (!isKnown(body)) return;
   const lost = Math.max(0, body.settled_percent - body.percent);
   bar.setAttribute("aria-valuenow", body.percent);
-  bar.setAttribute("aria-valuetext", said(bar, body, lost));
+  bar.setAttribute("aria-valuetext", barText(bar, body, lost));
   bar.querySelector(".moving")?.remove();
   bar.querySelector(".done").setAttribute("width", `${body.percent}%`);
   bar.querySelector(".lost").setAttribute("x", `${body.percent}%`);
   bar.querySelector(".lost").setAttribute("width", `${lost}%`);
 }
 
-function said(bar, body, lost) {
+function barText(bar, body, lost) {
   const failed = lost ? `, ${lost} % failed` : "";
   const mark = bar.dataset.mark ? `, completes at ${bar.dataset.mark} %` : "";
   return `${body.percent} % done${failed}${mark}`;
 }
 
-/** Keep `46 min ago` and `in 5 min` current; `now` is the server's time in milliseconds. */
+/** Update `46 min ago` and `in 5 min`; `now` is the server's time in milliseconds. */
 export function showAges(now, root = document) {
   for (const element of root.querySelectorAll("time[data-ago]")) {
     const seconds = (now - Date.parse(element.dateTime)) / 1000;

@@ -1,9 +1,9 @@
 /**
- * The grid of a page's items: arrows walk it, and cells are selected one by one, as a range, or all.
+ * The items grid: arrow keys move through it; cells are selected one by one, as a range, or all.
  *
- * What is selected is known by the ids of the items, so that a newer copy of the page keeps it, and the boxes of the
- * list below are ticked with it. The buttons of the bar send the form `pick` with every selected item. Without
- * scripts the cells are links, and the boxes alone do the same.
+ * The selection holds item ids, so that it survives a refresh, and it ticks the checkboxes of the list below. The
+ * buttons of the selection bar submit the form `pick` with every selected item. Without scripts the cells are links
+ * and the checkboxes alone do the same.
  */
 
 import { bind, describe } from "./keys.js";
@@ -25,21 +25,21 @@ const most = Number(bar?.dataset.most ?? 0);
 const number = (count) => count.toLocaleString("en-US");
 const cellsOf = (grid) => [...grid.querySelectorAll("[data-cell]")];
 const idOf = (cell) => cell.dataset.cell;
-const say = (text) => void (document.getElementById("said").textContent = text);
+const announce = (text) => void (document.getElementById("announcement").textContent = text);
 
-// --- what a copy of the page shows -------------------------------------------------------------------
+// --- rendering -------------------------------------------------------------------
 
-/** Give the grids, the boxes and the buttons below `root` the state of the selection. */
-export function dress(root = document) {
+/** Apply the selection to the grids and buttons below `root`. */
+export function decorate(root = document) {
   if (!bar) return;
-  for (const grid of root.querySelectorAll("[data-grid]")) dressGrid(grid);
+  for (const grid of root.querySelectorAll("[data-grid]")) decorateGrid(grid);
   for (const button of root.querySelectorAll("[data-select]")) {
     button.hidden = false;
     button.setAttribute("aria-pressed", String(isSelecting));
   }
 }
 
-function dressGrid(grid) {
+function decorateGrid(grid) {
   const cells = cellsOf(grid);
   if (!cells.length) return;
   grid.setAttribute("role", "listbox");
@@ -52,8 +52,8 @@ function dressGrid(grid) {
 }
 
 /**
- * A large grid comes as one letter for each cell, `data-states`: give it the cells of the shown grid in these states.
- * False where they are not as many, so that the whole page is to be asked for.
+ * Expand a large grid that was sent as one letter per cell (`data-states`) with the cells of the shown grid.
+ * Return false if the number of cells differs; then the whole page must be loaded.
  */
 export function unfold(fresh) {
   const shown = document.querySelector("[data-grid]");
@@ -73,16 +73,16 @@ function setState(cell, state) {
   cell.title = word + cell.title.slice(cell.title.indexOf(","));
 }
 
-/** Show the selection after it has changed; `text` is said instead of the count. */
+/** Show the changed selection; announce `text`, by default the count. */
 function show(text = selected.size ? `${number(selected.size)} selected` : "Nothing selected") {
-  dress();
+  decorate();
   for (const box of document.querySelectorAll(BOX)) box.checked = selected.has(box.value);
   bar.hidden = selected.size === 0;
   bar.querySelector("[data-picked-count]").textContent = number(selected.size);
-  say(text);
+  announce(text);
 }
 
-/** What is newly in the list has the ticks of the selection. */
+/** Tick the checkboxes of selected items after the list has changed. */
 export function tickAgain() {
   for (const box of document.querySelectorAll(BOX)) box.checked = selected.has(box.value);
   for (const box of document.querySelectorAll("[data-all]")) box.hidden = false;
@@ -93,7 +93,7 @@ export function tickAgain() {
 function add(ids) {
   const more = ids.filter((id) => !selected.has(id));
   if (selected.size + more.length > most) {
-    return show(`At most ${number(most)} at once. Narrow the list below, and choose everything that matches.`);
+    return show(`Select at most ${number(most)} items, or filter the list below and act on all matching items.`);
   }
   for (const id of more) selected.add(id);
   return show();
@@ -105,7 +105,7 @@ function toggle(cell) {
   return show();
 }
 
-/** Everything from the cell that was chosen last to this one. */
+/** Select all cells from the last selected one to this one. */
 function addRange(cell) {
   const cells = cellsOf(cell.closest("[data-grid]"));
   const ends = [cells.findIndex((other) => idOf(other) === anchor), cells.indexOf(cell)];
@@ -125,7 +125,7 @@ document.addEventListener("click", (event) => {
   const cell = event.target.closest?.(CELL);
   if (event.target.closest?.("[data-select]")) {
     isSelecting = !isSelecting;
-    dress();
+    decorate();
   } else if (event.target.closest?.("[data-picked-clear]")) clear();
   else if (cell && bar && (isSelecting || selected.size || event.ctrlKey || event.metaKey || event.shiftKey)) {
     event.preventDefault();
@@ -147,7 +147,7 @@ document.addEventListener("change", (event) => {
   }
 });
 
-/** The form carries what has no ticked box on this page of the list. */
+/** Add hidden inputs for selected items that are not on this page of the list. */
 form?.addEventListener("submit", () => {
   for (const input of form.querySelectorAll("[data-carried]")) input.remove();
   const ticked = new Set([...document.querySelectorAll(`${BOX}:checked`)].map((box) => box.value));
@@ -163,10 +163,10 @@ form?.addEventListener("submit", () => {
 document.addEventListener("keydown", (event) => {
   const cell = event.target.closest?.("[data-grid] a");
   if (event.key === "Escape" && (selected.size || isSelecting) && !event.target.closest?.("dialog")) clear();
-  else if (cell && !event.altKey) hearInGrid(event, cell);
+  else if (cell && !event.altKey) onGridKey(event, cell);
 });
 
-function hearInGrid(event, cell) {
+function onGridKey(event, cell) {
   const isCell = cell.matches(CELL) && bar;
   if (event.ctrlKey || event.metaKey) {
     if (!isCell || event.key.toLowerCase() !== "a") return;
@@ -179,7 +179,7 @@ function hearInGrid(event, cell) {
   } else move(event, cell, isCell && event.shiftKey);
 }
 
-/** To the cell of this key; only one cell is a tab stop. */
+/** Move to the cell of this key; only one cell is a tab stop. */
 function move(event, cell, isRange) {
   const grid = cell.closest("[data-grid]");
   const cells = [...grid.querySelectorAll("a")];
@@ -194,7 +194,7 @@ function move(event, cell, isRange) {
   addRange(next);
 }
 
-/** Arrows go one cell, PageUp and PageDown some rows within the column, Home and End to the first and the last. */
+/** Arrows move one cell, PageUp and PageDown several rows in the column, Home and End to the first and last cell. */
 function placeInGrid(key, place, cells) {
   const secondRow = cells.findIndex((cell) => cell.offsetTop !== cells[0].offsetTop);
   const columns = secondRow < 0 ? cells.length : secondRow;
@@ -216,20 +216,20 @@ const hasGrid = () => document.querySelector("[data-grid] a") !== null;
 const hasCells = () => bar !== null && document.querySelector(CELL) !== null;
 const hasSelection = () => selected.size > 0;
 
-describe({ keys: ["←", "→", "↑", "↓"], does: "from item to item in the grid", when: hasGrid });
-describe({ keys: ["Home", "End", "PgUp", "PgDn"], does: "further in the grid", when: hasGrid });
+describe({ keys: ["←", "→", "↑", "↓"], does: "move between items in the grid", when: hasGrid });
+describe({ keys: ["Home", "End", "PgUp", "PgDn"], does: "jump in the grid", when: hasGrid });
 describe({ keys: ["Space"], does: "select the item in the grid", when: hasCells });
 describe({ keys: ["Shift", "←", "→", "↑", "↓"], does: "select a range", when: hasCells });
 describe({ keys: ["Ctrl", "a"], does: "select all items of the grid", when: hasCells });
 bind({
   key: "s",
-  does: "to the acts on what is selected",
+  does: "go to the acts on the selection",
   when: hasSelection,
   act: () => bar.querySelector("button:not(:disabled)")?.focus(),
 });
-describe({ keys: ["Esc"], does: "select nothing", when: hasSelection });
+describe({ keys: ["Esc"], does: "clear the selection", when: hasSelection });
 
 for (const box of document.querySelectorAll(`${BOX}:checked`)) selected.add(box.value);
 if (selected.size) show();
-dress();
+decorate();
 tickAgain();

@@ -1,12 +1,12 @@
 /**
- * The keys of every page, and the list of them that `?` opens. A page binds what is its own; the list shows what
- * does something on the page at hand, and nothing else.
+ * Keyboard shortcuts, and the list of them that `?` opens. Pages bind their own keys; the list shows only keys that
+ * work on the current page.
  *
- *   bind({ key: "p", does: "pause the page, and go on", act: pauseOrGoOn });
- *   describe({ keys: ["Shift", "Space"], does: "tick a range", when: () => document.querySelector("[data-grid]") });
+ *   bind({ key: "p", does: "pause or resume updates", act: togglePause });
+ *   describe({ keys: ["Shift", "Space"], does: "select a range", when: () => document.querySelector("[data-grid]") });
  *
- * Keys are off inside fields, but for boxes to tick, and beside Ctrl, Alt and Meta. What another module has already
- * acted on (`event.preventDefault()`) is left alone.
+ * Keys are off inside fields (except checkboxes) and with Ctrl, Alt and Meta. Events that another module has handled
+ * (`event.preventDefault()`) are ignored.
  */
 
 const FIELD = "input, select, textarea, dialog, [contenteditable]";
@@ -19,26 +19,26 @@ const bindings = new Map();
 const described = [];
 let goingSince = 0;
 
-/** `key` does `act` where `when()` holds; one without `does` is left out of the list. */
+/** Call `act` on `key` while `when()` is true; a key without `does` is not listed. */
 export function bind({ key, does, act, when = () => true }) {
   bindings.set(key, { keys: [key], does, act, when });
 }
 
-/** Keys that another module listens to, for the list. `keys` are pressed together, or are alternatives of it. */
+/** List keys that another module handles. `keys` are pressed together or are alternatives. */
 export function describe({ keys, does, when = () => true }) {
   described.push({ keys, does, when });
 }
 
-/** Listen, on any page. */
+/** Start listening. */
 export function start() {
-  document.addEventListener("keydown", hear);
+  document.addEventListener("keydown", onKey);
   for (const button of document.querySelectorAll("[data-keys-button]")) {
     button.hidden = false;
     button.addEventListener("click", showList);
   }
 }
 
-function hear(event) {
+function onKey(event) {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
   const field = event.target.closest?.(FIELD);
   if (field && !field.matches(TICK_BOX)) return void (event.key === "Escape" && !field.matches("dialog") && leave(field));
@@ -53,12 +53,12 @@ function actOf(key) {
   return binding?.when() ? binding.act : null;
 }
 
-/** Out of a field, so that the keys work again; not out of an open dialog. */
+/** Leave a field, so that the keys work again; stay inside an open dialog. */
 function leave(field) {
   if (!field.closest("dialog")) field.blur();
 }
 
-// --- going to another page: g, and a letter ----------------------------------------------------------
+// --- navigation: g and a letter ----------------------------------------------------------
 
 const places = () => [...document.querySelectorAll("nav a[data-go]")];
 
@@ -81,7 +81,7 @@ const opener = (row) => row.querySelector(OPENS) ?? row.querySelector("input[typ
 const rowAt = (element) => element?.closest?.(ROW);
 const rowHere = () => rowAt(document.activeElement);
 
-/** To the next row or the one before; from elsewhere to the first. */
+/** Move to the next or previous row; from elsewhere to the first row. */
 function move(step) {
   const all = rows();
   const here = all.indexOf(rowHere());
@@ -91,7 +91,7 @@ function move(step) {
   target?.scrollIntoView({ block: "nearest" });
 }
 
-/** Arrows move among the rows once the focus is there; elsewhere they scroll. */
+/** Arrows move between rows while the focus is in one; elsewhere they scroll. */
 function actInRow(event) {
   if (!rowAt(event.target) || event.shiftKey) return null;
   return { ArrowDown: () => move(1), ArrowUp: () => move(-1) }[event.key] ?? null;
@@ -121,7 +121,7 @@ function entry({ keys, does }) {
 const searchField = () => document.querySelector("main [data-search], #searchbar");
 const hasRows = () => rows().length > 0;
 
-bind({ key: "?", does: "this list", when: () => document.getElementById("keys") !== null, act: showList });
+bind({ key: "?", does: "show this list", when: () => document.getElementById("keys") !== null, act: showList });
 bind({
   key: "/",
   does: "search",
@@ -131,9 +131,9 @@ bind({
     searchField().select();
   },
 });
-bind({ key: "j", does: "to the next row", when: hasRows, act: () => move(1) });
-bind({ key: "k", does: "to the row before", when: hasRows, act: () => move(-1) });
+bind({ key: "j", does: "next row", when: hasRows, act: () => move(1) });
+bind({ key: "k", does: "previous row", when: hasRows, act: () => move(-1) });
 describe({ keys: ["Enter"], does: "open the row", when: hasRows });
-bind({ key: "x", does: "tick the row", when: hasBoxes, act: () => boxHere()?.click() });
+bind({ key: "x", does: "select the row", when: hasBoxes, act: () => boxHere()?.click() });
 bind({ key: "g", when: () => places().length > 0, act: () => (goingSince = Date.now()) });
-describe({ keys: ["Esc"], does: "out of a field; close this list" });
+describe({ keys: ["Esc"], does: "leave a field; close this list" });

@@ -1,5 +1,5 @@
 /**
- * The live connection of a page: a websocket, and polling where websockets do not get through.
+ * Live connection of a page: a websocket, with polling as fallback where websockets are blocked.
  *
  *   const feed = new LiveFeed({ wsUrl: "/ws/jobs/7", pollUrl: "/api/v1/jobs/7", single: true });
  *   feed.addEventListener("job", (event) => render(event.detail.job));
@@ -7,20 +7,20 @@
  *
  * Events, each with its `detail`:
  *   mode      {mode, since}  the connection changed; `since` is the Date of the newest data, null before any
- *   snapshot  {jobs}         these are all jobs now; whatever else is shown has to go
- *   job       {job}          one job, new or newer than before; it replaces the former body
+ *   snapshot  {jobs}         the complete list of jobs; remove all others
+ *   job       {job}          one new or newer job; it replaces the former body
  *   gone      {id}           the job was deleted or has left the list
  *
  * Modes:
- *   connecting    nothing has arrived yet
- *   live          the socket brings every change
- *   reconnecting  the socket is lost and tried again, at random within growing pauses of up to 30 s
- *   polling       the socket does not get through, but requests every 2 to 5 s do; it is still tried
- *   resting       a single job has failed where the socket does not get through; nothing is asked until somebody
- *                 looks at the page again, for it may have been retried
- *   done          a single job was completed, cancelled or deleted; nothing is asked any more
- *   signedout     the session has ended; nothing is asked any more
- *   denied        the account may not see this; nothing is asked any more
+ *   connecting    no data yet
+ *   live          the socket delivers every change
+ *   reconnecting  the socket is lost; retries at random within growing pauses of up to 30 s
+ *   polling       the socket is blocked; requests every 2 to 5 s work; the socket is still retried
+ *   resting       a single job has failed and the socket is blocked; no requests until the page is shown again,
+ *                 because the job may have been retried
+ *   done          a single job was completed, cancelled or deleted; no more requests
+ *   signedout     the session has ended; no more requests
+ *   denied        the account may not see the job; no more requests
  */
 
 const OVER = new Set(["completed", "cancelled"]);
@@ -37,7 +37,7 @@ const POLL_MS = [2_000, 5_000];
 const FAILURES_BEFORE_POLLING = 3;
 
 export class LiveFeed extends EventTarget {
-  /** Addresses may be relative; `pollUrl` may be left out; `single`: it is about one job, and ends with it. */
+  /** Addresses may be relative. `pollUrl` is optional. With `single` the feed is about one job and ends with it. */
   constructor({ wsUrl, pollUrl = null, single = false }) {
     super();
     this.wsUrl = socketAddress(wsUrl);
@@ -54,7 +54,7 @@ export class LiveFeed extends EventTarget {
     this.ended = new AbortController();
   }
 
-  /** Connect, and stay connected. */
+  /** Connect and stay connected. */
   start() {
     const { signal } = this.ended;
     const comeBack = () => document.hidden || this.hurry();
@@ -65,7 +65,7 @@ export class LiveFeed extends EventTarget {
     this.connect();
   }
 
-  /** End for good, in this mode. */
+  /** Stop for good in this mode. */
   stop(mode = "done") {
     this.ended.abort();
     for (const name of Object.keys(this.timers)) this.cancel(name);
@@ -77,11 +77,11 @@ export class LiveFeed extends EventTarget {
     return this.ended.signal.aborted;
   }
 
-  /** The network or the reader is back: do not wait for the next try. */
+  /** Retry at once: the network is back or the page is shown again. */
   hurry() {
     if (this.isStopped) return;
     if (this.mode === "resting") this.wake();
-    else if (this.socket?.readyState === OPEN) this.askForNewer();
+    else if (this.socket?.readyState === OPEN) this.requestNewer();
     else if (!this.socket) this.connect();
   }
 
@@ -97,7 +97,7 @@ export class LiveFeed extends EventTarget {
     }
     this.socket = socket;
     this.after("quiet", CONNECT_MS, () => this.lost());
-    socket.onmessage = (event) => this.socket === socket && this.hear(JSON.parse(event.data));
+    socket.onmessage = (event) => this.socket === socket && this.onMessage(JSON.parse(event.data));
     socket.onclose = (event) => this.socket === socket && this.closed(event.code);
   }
 
@@ -107,7 +107,7 @@ export class LiveFeed extends EventTarget {
     else this.lost();
   }
 
-  /** Try again soon, at a random moment, so that many pages do not come back all at once. */
+  /** Retry after a random pause, so that many pages do not reconnect at the same moment. */
   lost() {
     this.drop();
     this.failures += 1;
@@ -128,21 +128,21 @@ export class LiveFeed extends EventTarget {
     if (this.socket?.readyState === OPEN) this.socket.send(JSON.stringify(message));
   }
 
-  /** Nothing was heard for a while, though pings should have come: ask, and give up without an answer. */
-  askForNewer() {
+  /** Check a silent socket (pings are missing): request newer data and reconnect if there is no response. */
+  requestNewer() {
     this.send({ type: "sync", revisions: Object.fromEntries(this.revisions) });
     this.after("quiet", ANSWER_MS, () => this.lost());
   }
 
-  hear(message) {
-    this.after("quiet", QUIET_MS, () => this.askForNewer());
-    if (message.type === "snapshot") this.hearSnapshot(message.jobs);
-    else if (message.type === "job") this.hearJob(message.job);
-    else if (message.type === "gone") this.hearGone(message.id);
+  onMessage(message) {
+    this.after("quiet", QUIET_MS, () => this.requestNewer());
+    if (message.type === "snapshot") this.onSnapshot(message.jobs);
+    else if (message.type === "job") this.onJob(message.job);
+    else if (message.type === "gone") this.onGone(message.id);
     else if (message.type === "ping") this.send({ type: "pong" });
   }
 
-  hearSnapshot(jobs) {
+  onSnapshot(jobs) {
     this.failures = 0;
     this.cancel("poll");
     this.revisions = new Map(jobs.map((job) => [job.id, job.revision]));
@@ -153,20 +153,20 @@ export class LiveFeed extends EventTarget {
     if (this.single) jobs.forEach((job) => this.endWith(job));
   }
 
-  hearJob(job) {
+  onJob(job) {
     this.show(job);
     this.send({ type: "ack", id: job.id, revision: job.revision });
     if (this.single) this.endWith(job);
   }
 
-  hearGone(id) {
+  onGone(id) {
     this.revisions.delete(id);
     this.since = new Date();
     this.emit("gone", { id });
     if (this.single) this.stop();
   }
 
-  /** Render a job unless what is shown is as new. */
+  /** Emit a job unless the shown revision is as new. */
   show(job) {
     this.since = new Date();
     if (job.revision <= (this.revisions.get(job.id) ?? -1)) return;
@@ -174,13 +174,13 @@ export class LiveFeed extends EventTarget {
     this.emit("job", { job });
   }
 
-  /** A failed job can be retried by somebody: the socket stays, polling for that would go on for ever. */
+  /** Stop with a finished job. A failed job can be retried: keep the socket, but do not poll for ever. */
   endWith(job) {
     this.isSettled = job.status === "failed";
     if (OVER.has(job.status)) this.stop();
   }
 
-  /** It has failed and no socket would tell that it goes on: ask for nothing until somebody looks. */
+  /** Stop polling for a failed job until the page is shown again. */
   rest() {
     for (const name of ["poll", "retry"]) this.cancel(name);
     this.drop();
@@ -203,32 +203,32 @@ export class LiveFeed extends EventTarget {
       const headers = this.etag ? { "If-None-Match": this.etag } : {};
       const response = await fetch(this.pollUrl, { headers, signal, cache: "no-store", credentials: "same-origin" });
       const body = response.status === 200 ? await response.json() : null;
-      if (!this.isStopped && this.mode !== "live") this.hearPolled(response, body);
+      if (!this.isStopped && this.mode !== "live") this.onPolled(response, body);
     } catch {
       if (!this.isStopped && this.mode !== "live") this.setMode("reconnecting");
     }
   }
 
-  hearPolled(response, body) {
+  onPolled(response, body) {
     const mode = REFUSED.get(response.status);
     if (mode) return void this.stop(mode);
     if (!body && response.status !== 304) return void this.setMode("reconnecting");
     this.etag = response.headers.get("ETag") ?? this.etag;
     this.since = new Date();
-    if (body) this.hearBodies(body.results ?? [body]);
+    if (body) this.onBodies(body.results ?? [body]);
     if (this.isStopped) return;
     if (this.isSettled) this.rest();
     else this.setMode("polling");
   }
 
-  hearBodies(jobs) {
+  onBodies(jobs) {
     jobs.forEach((job) => this.show(job));
     if (this.single) jobs.forEach((job) => this.endWith(job));
   }
 
   // --- helpers ------------------------------------------------------------------------------------
 
-  /** Say so when the mode changes; while polling also that the data are newer. */
+  /** Emit a changed mode; while polling also emit newer data. */
   setMode(mode) {
     if (mode === this.mode && mode !== "polling") return;
     this.mode = mode;

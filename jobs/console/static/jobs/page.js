@@ -1,10 +1,10 @@
 /**
- * Keeps an operators' page current: figures by the live connection, lists by asking for the page again,
- * the badge, the clock of the data, and the keys of a live page.
+ * Keeps a live page current: figures over the live connection, lists by loading the page again. It also
+ * updates the connection badge and the data clock, and binds the keys of a live page.
  */
 
 import { LiveFeed } from "./live.js";
-import { faceOf, showAges, showJob } from "./figures.js";
+import { styleOf, showAges, showJob } from "./figures.js";
 import { tickAgain } from "./grid.js";
 import { bind } from "./keys.js";
 import { Sections } from "./sections.js";
@@ -33,12 +33,12 @@ const live = document.getElementById("live");
 const badge = document.getElementById("badge");
 const clock = document.getElementById("data-clock");
 const held = document.getElementById("held");
-const said = document.getElementById("said");
+const announcement = document.getElementById("announcement");
 const isSingle = live.dataset.single === "yes";
 const known = new Map();
 const waiting = new Map();
 let isPaused = false;
-let endIsSaid = false;
+let isEndAnnounced = false;
 let mode = "connecting";
 
 const sections = new Sections({
@@ -55,15 +55,15 @@ const sections = new Sections({
 
 const feed = new LiveFeed({ wsUrl: live.dataset.socket, pollUrl: live.dataset.poll, single: isSingle });
 
-// --- what arrives ------------------------------------------------------------------------------------
+// --- incoming data ------------------------------------------------------------------------------------
 
 feed.addEventListener("mode", ({ detail }) => {
   const wasAway = ["reconnecting", "polling", "resting"].includes(mode);
   const changed = mode !== detail.mode;
   mode = detail.mode;
   showBadge();
-  const isKnown = mode === "connecting" || (mode === "live" && !wasAway) || (mode === "done" && endIsSaid);
-  if (changed && !isKnown) say(saidMode());
+  const isKnown = mode === "connecting" || (mode === "live" && !wasAway) || (mode === "done" && isEndAnnounced);
+  if (changed && !isKnown) announce(modeText());
   if (wasAway && mode === "live") refresh();
   if (mode === "signedout" || mode === "denied" || mode === "done") sections.stop();
 });
@@ -71,39 +71,40 @@ feed.addEventListener("mode", ({ detail }) => {
 feed.addEventListener("snapshot", ({ detail }) => {
   const ids = new Set(detail.jobs.map((job) => job.id));
   const isNew = known.size > 0 && [...known.keys()].some((id) => !ids.has(id));
-  detail.jobs.forEach((job) => take(job, { first: known.size === 0 }));
+  detail.jobs.forEach((job) => receive(job, { first: known.size === 0 }));
   if (isNew) refresh();
 });
 
-feed.addEventListener("job", ({ detail }) => take(detail.job));
+feed.addEventListener("job", ({ detail }) => receive(detail.job));
 
 feed.addEventListener("gone", ({ detail }) => {
   known.delete(detail.id);
   refresh();
 });
 
-/** A job, new or newer: its figures at once, the lists soon if it has another state or more than figures. */
-function take(job, { first = false } = {}) {
+/** Show the figures of a new or newer job at once; refresh the lists if its status changed. */
+function receive(job, { first = false } = {}) {
   showClock();
   if (isPaused) return void waiting.set(job.id, job);
   const before = known.get(job.id);
-  known.set(job.id, { face: faceOf(job), revision: job.revision });
+  known.set(job.id, { style: styleOf(job), revision: job.revision });
   showJob(job);
-  if (before && before.face !== faceOf(job) && ENDS[faceOf(job)]) sayEnd(job);
+  if (before && before.style !== styleOf(job) && ENDS[styleOf(job)]) announceEnd(job);
   if (isSingle) refreshSingle(job, before, first);
-  else if (first ? !isShown(job) : before?.face !== faceOf(job)) refresh();
+  else if (first ? !isShown(job) : before?.style !== styleOf(job)) refresh();
 }
 
 function refreshSingle(job, before, first) {
-  const isNews = first ? String(job.revision) !== revisionShown : before?.revision !== job.revision;
-  if (isNews && ENDS[faceOf(job)]) sections.now();
-  else if (isNews) refresh();
+  const isNewer = first ? String(job.revision) !== revisionShown : before?.revision !== job.revision;
+  if (isNewer && ENDS[styleOf(job)]) sections.now();
+  else if (isNewer) refresh();
 }
 
 const revisionShown = document.querySelector("[data-section] [data-field=revision]")?.textContent;
-const isShown = (job) => document.querySelector(`[data-job="${job.id}"]`) !== null || faceOf(job) === "completed";
+const isShown = (job) => document.querySelector(`[data-job="${job.id}"]`) !== null || styleOf(job) === "completed";
 const refresh = () => isPaused || sections.later();
-const isAtRest = () => isSingle && [...known.values()].some((job) => ENDS[job.face]); // the socket tells when it goes on
+// The socket reports when an ended job continues.
+const isAtRest = () => isSingle && [...known.values()].some((job) => ENDS[job.style]);
 
 // --- badge, clock, announcements ---------------------------------------------------------------------
 
@@ -113,9 +114,9 @@ function showBadge() {
   badge.querySelector("[data-mode-word]").textContent = WORDS[shown] ?? shown;
 }
 
-function saidMode() {
-  if (mode === "polling") return "Polling, the live connection does not get through";
-  if (mode === "resting") return "Resting. Nothing more is asked until somebody looks at this page again.";
+function modeText() {
+  if (mode === "polling") return "Polling: the live connection is blocked";
+  if (mode === "resting") return "Resting. The page loads new data when you return to it.";
   return mode === "signedout" ? "Signed out. Load the page again to sign in." : WORDS[mode];
 }
 
@@ -123,28 +124,28 @@ function showClock() {
   showMoment(clock, new Date(serverNow() - (feed.since ? Date.now() - feed.since.getTime() : 0)));
 }
 
-function say(text) {
-  said.textContent = text;
+function announce(text) {
+  announcement.textContent = text;
 }
 
-/** That a job is over; the end of the connection that follows from it is no news after that. */
-function sayEnd(job) {
-  say(`${job.name} ${ENDS[faceOf(job)]}`);
-  endIsSaid = true;
+/** Announce that a job has ended; the end of the connection that follows is not announced again. */
+function announceEnd(job) {
+  announce(`${job.name} ${ENDS[styleOf(job)]}`);
+  isEndAnnounced = true;
 }
 
 // --- keys --------------------------------------------------------------------------------------------
 
-bind({ key: "p", does: "pause the page, and go on", act: pauseOrGoOn });
-bind({ key: "r", does: "show what has changed now", act: showNow });
+bind({ key: "p", does: "pause or resume updates", act: togglePause });
+bind({ key: "r", does: "show held changes now", act: showNow });
 
 held.addEventListener("click", () => sections.apply());
 
-function pauseOrGoOn() {
+function togglePause() {
   isPaused = !isPaused;
   showBadge();
   if (isPaused) return;
-  for (const job of waiting.values()) take(job);
+  for (const job of waiting.values()) receive(job);
   waiting.clear();
   if (mode !== "done") refresh();
 }

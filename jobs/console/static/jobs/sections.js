@@ -1,10 +1,10 @@
 /**
- * Keeps the lists of a page current. The server renders each `data-section`; here the page is asked for again
- * and the sections that have changed are replaced. One with `data-hold` waits while the pointer or the focus
- * is inside or something is ticked, so that no row moves under a hand; `apply` shows it then.
+ * Keeps the lists of a page current: loads the page again and replaces each changed `data-section`. A section with
+ * `data-hold` waits while the pointer or the focus is inside or a box is ticked, so that no row moves while an
+ * operator uses it; `apply` shows it.
  */
 
-import { dress, unfold } from "./grid.js";
+import { decorate, unfold } from "./grid.js";
 import { localise } from "./times.js";
 
 const LEAST_MS = 2000;
@@ -12,47 +12,47 @@ const MOST_MS = 30_000;
 const SLOWNESS = 10;
 
 export class Sections {
-  /** `onHeld(count)` hears how many sections wait, `onLost()` that the session has ended. */
+  /** `onHeld(count)` gets the number of waiting sections; `onLost()` is called when the session has ended. */
   constructor({ onHeld, onShown, onLost }) {
     this.onHeld = onHeld;
     this.onShown = onShown;
     this.onLost = onLost;
     this.held = new Map();
     this.timer = null;
-    this.asking = null;
+    this.loading = null;
     this.pause = LEAST_MS;
-    this.askedAt = 0;
+    this.loadedAt = 0;
     this.isWhole = false;
     for (const event of ["pointerout", "focusout", "change"]) {
-      document.addEventListener(event, () => this.held.size && setTimeout(() => this.letGo(), 50));
+      document.addEventListener(event, () => this.held.size && setTimeout(() => this.applyUnused(), 50));
     }
   }
 
-  /** Something has changed: ask soon, and never more often than the server answers easily. */
+  /** Load the page soon. The pause grows with the response time, so that a slow server is not overloaded. */
   later() {
     if (this.timer !== null) return;
-    const wait = Math.max(0, this.askedAt + this.pause - Date.now());
+    const wait = Math.max(0, this.loadedAt + this.pause - Date.now());
     this.timer = setTimeout(() => this.now(), wait);
   }
 
-  /** Ask at once. */
+  /** Load the page now. */
   async now() {
     clearTimeout(this.timer);
     this.timer = null;
-    this.asking?.abort();
-    const asking = (this.asking = new AbortController());
-    this.askedAt = Date.now();
+    this.loading?.abort();
+    const loading = (this.loading = new AbortController());
+    this.loadedAt = Date.now();
     try {
       const headers = this.isWhole ? {} : { "X-Grid": "states" };
-      const how = { signal: asking.signal, headers, cache: "no-store", credentials: "same-origin" };
+      const how = { signal: loading.signal, headers, cache: "no-store", credentials: "same-origin" };
       const response = await fetch(location.href, how);
       if (response.redirected && response.url.includes("/login/")) return void this.onLost();
       if (!response.ok) return;
       this.receive(await response.text());
     } catch {
-      // The connection is the feed's business; it asks again when it is back.
+      // The live feed handles lost connections and refreshes after reconnecting.
     } finally {
-      this.pause = Math.min(MOST_MS, Math.max(LEAST_MS, SLOWNESS * (Date.now() - this.askedAt)));
+      this.pause = Math.min(MOST_MS, Math.max(LEAST_MS, SLOWNESS * (Date.now() - this.loadedAt)));
     }
   }
 
@@ -70,8 +70,8 @@ export class Sections {
       const newer = fresh.querySelector(`[data-section="${name}"]`);
       if (!newer) continue;
       localise(newer);
-      dress(newer);
-      mendGrid(section, newer);
+      decorate(newer);
+      updateGrid(section, newer);
       keepAges(section, newer);
       if (section.isEqualNode(newer)) this.held.delete(name);
       else if (isBusy(section)) this.held.set(name, newer);
@@ -81,8 +81,8 @@ export class Sections {
     this.onShown();
   }
 
-  /** Show what was held back, where nobody is in the way any more. */
-  letGo() {
+  /** Show held sections that are no longer in use. */
+  applyUnused() {
     for (const [name] of this.held) {
       const section = document.querySelector(`[data-section="${name}"]`);
       if (section && !isBusy(section)) this.apply(name);
@@ -90,7 +90,7 @@ export class Sections {
     this.onHeld(this.held.size);
   }
 
-  /** Show what was held back: of this section, or all. */
+  /** Show the held version of this section, or of all sections. */
   apply(only = null) {
     for (const [name, newer] of [...this.held]) {
       if (only !== null && name !== only) continue;
@@ -114,7 +114,7 @@ export class Sections {
   }
 }
 
-/** How to find what has the focus again: a cell of a grid, a link, a box to tick; null where the focus is elsewhere. */
+/** Return a selector for the focused grid cell, link or checkbox; null if the focus is elsewhere. */
 function focusWithin(section) {
   const focused = document.activeElement;
   if (!section.contains(focused)) return null;
@@ -123,7 +123,7 @@ function focusWithin(section) {
   return focused.matches("input[value]") ? `input[value="${CSS.escape(focused.value)}"]` : null;
 }
 
-/** `46 min ago` of the same moment is the same, whoever counted: the page itself keeps it current. */
+/** Keep the shown age of an unchanged moment, so that the age alone does not count as a change. */
 function keepAges(section, newer) {
   const [shown, fresh] = [section, newer].map((place) => [...place.querySelectorAll("time[data-ago]")]);
   fresh.forEach((time, place) => {
@@ -132,18 +132,18 @@ function keepAges(section, newer) {
 }
 
 /**
- * A section whose grid has the same cells as before takes over their states one by one, wherever the focus is:
- * an operator who walks the grid sees it live and keeps the place.
+ * Update the cells of an unchanged grid in place, whatever has the focus. An operator who moves through the grid
+ * sees live statuses and keeps the position.
  */
-function mendGrid(section, newer) {
+function updateGrid(section, newer) {
   const [cells, fresh] = [section, newer].map((place) => [...place.querySelectorAll("[data-grid] [data-cell]")]);
   if (!cells.length || cells.length !== fresh.length) return;
   if (cells.some((cell, place) => cell.dataset.cell !== fresh[place].dataset.cell)) return;
-  cells.forEach((cell, place) => mendCell(cell, fresh[place]));
+  cells.forEach((cell, place) => updateCell(cell, fresh[place]));
 }
 
-/** The cell keeps its being and whether it is the tab stop; the rest it takes over. */
-function mendCell(cell, fresh) {
+/** Update a cell; the element and its tab stop stay. */
+function updateCell(cell, fresh) {
   copyAttribute("tabindex", { from: cell, to: fresh });
   if (cell.isEqualNode(fresh)) return;
   for (const name of ["class", "title", "aria-label", "aria-selected"]) copyAttribute(name, { from: fresh, to: cell });

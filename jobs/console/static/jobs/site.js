@@ -1,4 +1,4 @@
-/** What every page has: times in the zone of its reader, ages that go on, and keys. */
+/** Features of every page: local times, current ages, and keys. */
 
 import { showAges } from "./figures.js";
 import { start } from "./keys.js";

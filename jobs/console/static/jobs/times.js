@@ -1,8 +1,7 @@
 /**
- * Shows the moments of a page in the zone of whoever reads it. The server writes them in UTC, and says so:
- * `<time datetime title data-clock>` is a clock time (`data-clock="minutes"`: without seconds), `data-ago` an age.
- * The title gives both, UTC first. What is shown depends on the moment and on today's date only, so that the same
- * moment of a newer copy of the page is the same text.
+ * Shows times in the browser's time zone. The server renders them in UTC: `<time datetime title data-clock>` is a
+ * clock time (`data-clock="minutes"`: without seconds), `data-ago` an age. The title gives both zones, UTC first.
+ * The text depends only on the moment and on today's date, so that a newer copy of the page has the same text.
  */
 
 const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -17,14 +16,14 @@ const FORMAT = new Intl.DateTimeFormat("en-US", {
   hourCycle: "h23",
   timeZoneName: "short",
 });
-const said = document.querySelector("meta[name=server-time]")?.content;
-const skew = said ? Date.parse(said) - Date.now() : 0;
+const serverTime = document.querySelector("meta[name=server-time]")?.content;
+const skew = serverTime ? Date.parse(serverTime) - Date.now() : 0;
 const UNREADABLE = { year: "" };
 
-/** The server's time, in milliseconds, whatever the clock of this machine says. */
+/** Return the server's time in milliseconds; independent of the clock of this machine. */
 export const serverNow = () => Date.now() + skew;
 
-/** Year, month, day, hour, minute, second and zone of a moment, as texts. */
+/** Return year, month, day, hour, minute, second and zone of a moment as texts. */
 function parts(moment) {
   if (Number.isNaN(moment.getTime())) return UNREADABLE;
   return Object.fromEntries(FORMAT.formatToParts(moment).map(({ type, value }) => [type, value]));
@@ -33,7 +32,7 @@ function parts(moment) {
 const dayOf = ({ year, month, day }) => `${year}-${month}-${day}`;
 const utc = (moment) => `${moment.toISOString().slice(0, 10)} ${moment.toISOString().slice(11, 19)} UTC`;
 
-/** `13:34:51`; with its date when that is not today's, with its year when that is not this one. */
+/** Format `13:34:51`, with the date unless it is today, with the year unless it is this year. */
 function shown(at, today, withSeconds) {
   const time = `${at.hour}:${at.minute}`;
   if (dayOf(at) === dayOf(today)) return withSeconds ? `${time}:${at.second}` : time;
@@ -41,14 +40,14 @@ function shown(at, today, withSeconds) {
   return at.year === today.year ? `${date} ${time}` : `${date} ${at.year} ${time}`;
 }
 
-/** The exact moment, in UTC and in this zone: `2026-11-21 13:34:51 UTC`, and below it the same here. */
+/** Format the exact moment in UTC, and on a second line in the local zone. */
 export function exact(moment) {
   const at = parts(moment);
   const here = `${dayOf(at)} ${at.hour}:${at.minute}:${at.second} ${at.timeZoneName}`;
   return here === utc(moment) ? here : `${utc(moment)}\n${here}`;
 }
 
-/** Say every moment below `root` in the zone of the browser. */
+/** Show every time below `root` in the browser's zone. */
 export function localise(root = document, now = new Date()) {
   const today = parts(now);
   for (const element of root.querySelectorAll("time[data-clock], time[data-ago]")) show(element, today);
@@ -67,7 +66,7 @@ function show(element, today) {
   set(element, "textContent", shown(at, today, element.dataset.clock !== "minutes"));
 }
 
-/** The clock of the data: this moment. */
+/** Set the data clock to this moment. */
 export function showMoment(element, moment) {
   element.dateTime = moment.toISOString();
   show(element, parts(moment));
@@ -79,7 +78,7 @@ function set(element, name, text) {
 
 let day = new Date().getDate();
 
-/** Yesterday's times get their date at midnight. */
+/** Add dates to yesterday's times after midnight. */
 export function turnTheDay() {
   if (new Date().getDate() === day) return;
   day = new Date().getDate();
