@@ -7,6 +7,7 @@ RUN useradd --system --uid 10001 --home-dir /srv/progress --create-home progress
 WORKDIR /srv/progress
 
 COPY requirements.txt requirements-scale.txt ./
+COPY client client
 RUN pip install -r requirements-scale.txt
 
 COPY manage.py ./

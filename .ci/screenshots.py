@@ -1,7 +1,7 @@
 """Screenshots of the demo for README and docs, in light and dark: `make screenshots`.
 
-Starts `manage.py demo` over a database of its own, waits until its jobs are under way, and takes the overview and
-the page of a document in headless Chromium. The pictures go to docs/images.
+Starts `manage.py demo` over a database of its own, waits until one of its jobs is stuck and one has failed, and takes
+the overview and the page of the document in headless Chromium. The pictures go to docs/images.
 """
 
 from __future__ import annotations
@@ -18,17 +18,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from typing import Literal
 
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
-THEMES = ("light", "dark")
-SIZE = {"width": 1280, "height": 860}
+Theme = Literal["light", "dark"]
+THEMES: tuple[Theme, ...] = ("light", "dark")
+SIZE: ViewportSize = {"width": 1280, "height": 860}
 COLOURS = 192  # a palette keeps a picture of flat colours below 150 kB
 START_SECONDS = 180
-WORK_SECONDS = 22  # until phases are filled, the broken page has failed, and the silent job is stuck
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync", "--no-first-run"]
 
 
@@ -56,11 +57,10 @@ def demo() -> Iterator[tuple[str, str]]:
         }
         manage = [sys.executable, "manage.py"]
         subprocess.run([*manage, "migrate", "--verbosity", "0"], cwd=ROOT, env=variables, check=True)  # noqa: S603
-        arguments = ["demo", "--port", str(port), "--count", "400", "--data", str(data)]
+        arguments = ["demo", "--port", str(port), "--portraits", "150", "--data", str(data)]
         process = subprocess.Popen([*manage, *arguments], cwd=ROOT, env=variables)  # noqa: S603
         try:
             wait_for(lambda: (data / "trainer-1.log").exists(), process=process)
-            time.sleep(WORK_SECONDS)
             yield f"http://127.0.0.1:{port}", (data / "password").read_text()
         finally:
             process.send_signal(signal.SIGTERM)
@@ -83,10 +83,9 @@ def wait_for(condition: Callable[[], bool], *, process: subprocess.Popen[bytes])
         time.sleep(0.2)
 
 
-def signed_in(browser: Browser, *, url: str, password: str, theme: str) -> Page:
+def signed_in(browser: Browser, *, url: str, password: str, theme: Theme) -> Page:
     """Open the overview of the demo's account in a theme."""
-    scheme = "dark" if theme == "dark" else "light"
-    page = browser.new_context(base_url=url, viewport=SIZE, color_scheme=scheme, reduced_motion="reduce").new_page()
+    page = browser.new_context(base_url=url, viewport=SIZE, color_scheme=theme, reduced_motion="reduce").new_page()
     page.goto("/admin/login/?next=/admin/")
     page.fill("#id_username", "demo")
     page.fill("#id_password", password)
@@ -95,8 +94,10 @@ def signed_in(browser: Browser, *, url: str, password: str, theme: str) -> Page:
     return page
 
 
-def take(page: Page, *, theme: str) -> None:
-    """Save the overview and the page of a document."""
+def take(page: Page, *, theme: Theme) -> None:
+    """Save the overview and the page of a document, as soon as a job is stuck and the document has failed."""
+    for text in ("unannounced", "failed: page"):
+        page.get_by_text(text).first.wait_for(timeout=START_SECONDS * 1000)
     save(page, name=f"overview-{theme}")
     page.get_by_role("link", name="contract.pdf").first.click()
     page.wait_for_load_state()

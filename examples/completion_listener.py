@@ -1,13 +1,13 @@
-"""A listener of Progress Site: it prints each completion once, also after it was restarted.
+"""Listener for completion events of Progress Site: print each completion once, even after a restart.
 
-    completion_listener.py --url http://127.0.0.1:8000 --token SECRET             the feed, followed over HTTP
-    completion_listener.py --amqp amqp://guest:guest@127.0.0.1:5672/ --queue q.me    a queue of its own at RabbitMQ
+    completion_listener.py --url http://127.0.0.1:8000 --token SECRET             read the event feed over HTTP
+    completion_listener.py --amqp amqp://guest:guest@127.0.0.1:5672/ --queue q.me    read its own RabbitMQ queue
 
-The feed needs the standard library only; Python 3.9 is enough. RabbitMQ needs pika, and somebody who has told the site
-to send its events there (POST /api/v1/endpoints {"url": "amqp"}).
+The feed needs Python 3.9 and the standard library only. RabbitMQ needs pika, and an endpoint on the site that sends
+events to it (POST /api/v1/endpoints {"url": "amqp"}).
 
-Both ways tell an event at least once, always under the same event_id. So a listener remembers the ids of what it has
-dealt with, in a file here; a service with a database writes the id in the transaction of what it does.
+Both ways deliver an event at least once, always with the same event_id. So this listener stores the ids of handled
+events in a file. A service with a database stores the id in the transaction of its own work.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from urllib.parse import urlsplit
 try:
     import pika
     from pika.exceptions import AMQPError
-except ImportError:  # the feed does without
+except ImportError:  # the feed does not need it
     pika, AMQPError = None, OSError
 
 log = logging.getLogger("listener")
@@ -40,15 +40,15 @@ ENDING = ".completed"
 REMEMBERED = 10_000
 PREFETCH = 50
 PAUSE = 2.0
-# The site says something every 15 seconds.
-SILENCE = 60.0
+# The site sends a comment at least every 15 seconds.
+READ_TIMEOUT = 60.0
 TRY_AGAIN = {429, 500, 502, 503, 504}
 
 Event = dict[str, Any]
 
 
 class Memory:
-    """The events that were dealt with, in a file with a line for each: its place in the feed (0: none) and its id."""
+    """Handled events, stored in a file: one line with feed position (0: none) and event id for each."""
 
     def __init__(self, file: Path) -> None:
         lines = [line.split() for line in file.read_text().splitlines()] if file.exists() else []
@@ -62,15 +62,15 @@ class Memory:
         return event["event_id"] in self._ids
 
     def add(self, event: Event) -> None:
-        """Remember it, on the disk."""
+        """Store the id of a handled event on disk."""
         self._ids.add(event["event_id"])
         self._file.write(f"{event.get('id', 0)} {event['event_id']}\n")
         self._file.flush()
         os.fsync(self._file.fileno())
 
 
-def deal_with(event: Event, memory: Memory) -> None:
-    """Print a completion unless that was done before."""
+def handle(event: Event, memory: Memory) -> None:
+    """Print a completion event, unless it was handled before."""
     if event["type"].endswith(ENDING) and event not in memory:
         sys.stdout.write(f"{sentence(event)}\n")
         sys.stdout.flush()
@@ -78,7 +78,7 @@ def deal_with(event: Event, memory: Memory) -> None:
 
 
 def sentence(event: Event) -> str:
-    """`2026-11-21T03:44:22Z batch_001: video.embeddings.completed, 18 of 20, partial`."""
+    """Format an event: `2026-11-21T03:44:22Z batch_001: video.embeddings.completed, 18 of 20, partial`."""
     data = event["data"]
     parts = [f"{event['occurred_at']} {event['job_id']}: {event['type']}"]
     if "total_assets" in data:
@@ -92,30 +92,30 @@ def sentence(event: Event) -> str:
 
 
 def follow_feed(url: str, token: str, memory: Memory) -> None:
-    """Follow the feed until interrupted; after a break from where it ended."""
+    """Read the feed until interrupted; after a lost connection, continue after the last event."""
     while True:
         try:
             for event in feed(url, token, after=memory.last):
-                deal_with(event, memory)
+                handle(event, memory)
                 memory.last = event["id"]
-            log.info("the stream ended, again in %.0f s", PAUSE)
+            log.info("the stream ended, next try in %.0f s", PAUSE)
         except (OSError, http.client.HTTPException) as error:
-            log.warning("no answer (%s), again in %.0f s", error or type(error).__name__, PAUSE)
+            log.warning("no answer (%s), next try in %.0f s", error or type(error).__name__, PAUSE)
         time.sleep(PAUSE)
 
 
 def feed(url: str, token: str, *, after: int) -> Iterator[Event]:
-    """The events after this id as they come, until the connection ends."""
+    """Yield the events after this id until the connection ends."""
     parts = urlsplit(url)
     make = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     headers = {"Authorization": f"Bearer {token}", "Accept": "text/event-stream"}
-    with closing(make(parts.netloc, timeout=SILENCE)) as connection:
+    with closing(make(parts.netloc, timeout=READ_TIMEOUT)) as connection:
         connection.request("GET", f"{parts.path.rstrip('/')}/api/v1/events?after={after}", headers=headers)
         response = connection.getresponse()
         if response.status in TRY_AGAIN:
             raise http.client.HTTPException(f"HTTP {response.status}")
         if response.status != http.client.OK:
-            raise SystemExit(f"refused: {response.read().decode(errors='replace')}")
+            raise SystemExit(f"The site rejected the request: {response.read().decode(errors='replace')}")
         while line := response.readline():
             name, _, value = line.partition(b": ")
             if name == b"data":
@@ -126,33 +126,33 @@ def feed(url: str, token: str, *, after: int) -> Iterator[Event]:
 
 
 def listen_to_broker(url: str, queue: str, memory: Memory) -> None:
-    """Take from the queue until interrupted; acknowledged once it is remembered."""
+    """Consume the queue until interrupted; acknowledge each message after its id is stored."""
     while True:
         try:
             with closing(pika.BlockingConnection(pika.URLParameters(url))) as connection:
                 channel = connection.channel()
                 declare(channel, queue)
-                take(channel, queue, memory)
+                consume(channel, queue, memory)
         except (AMQPError, OSError) as error:
-            log.warning("no broker (%r), again in %.0f s", error, PAUSE)
+            log.warning("no broker (%r), next try in %.0f s", error, PAUSE)
         time.sleep(PAUSE)
 
 
-def take(channel: Any, queue: str, memory: Memory) -> None:
-    """Deal with each message; what is no event goes to the dead letters."""
+def consume(channel: Any, queue: str, memory: Memory) -> None:
+    """Handle each message; reject a message that is not an event to the dead letter queue."""
     channel.basic_qos(prefetch_count=PREFETCH)
     for method, _, body in channel.consume(queue):
         try:
-            deal_with(json.loads(body), memory)
+            handle(json.loads(body), memory)
         except (ValueError, KeyError, TypeError):
-            log.warning("no event: %r", body[:200])
+            log.warning("not an event: %r", body[:200])
             channel.basic_reject(method.delivery_tag, requeue=False)
         else:
             channel.basic_ack(method.delivery_tag)
 
 
 def declare(channel: Any, queue: str) -> None:
-    """A durable queue of our own, which nobody else takes from, and a second one for its dead letters."""
+    """Declare a durable queue for this listener alone, and a second one for its dead letters."""
     dead_letters, dead_queue = f"{EXCHANGE}.dead", f"{queue}.dead"
     quorum = {"x-queue-type": "quorum"}
     limits = {
@@ -174,25 +174,27 @@ def declare(channel: Any, queue: str) -> None:
 
 
 def _replace(file: Path, text: str) -> None:
-    """Write a file so that a crash leaves the old one or the new one."""
+    """Replace a file atomically: a crash leaves the old file or the new one."""
     new = file.with_suffix(".new")
     new.write_text(text)
     new.replace(file)
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
-    """The options; the environment gives what is left out."""
+    """Parse the options; the environment has the defaults."""
     parser = argparse.ArgumentParser(description="Print each completion once.")
     parser.add_argument("--url", default=os.environ.get("PROGRESS_URL", "http://127.0.0.1:8000"))
     parser.add_argument("--token", default=os.environ.get("PROGRESS_TOKEN", ""))
-    parser.add_argument("--amqp", default=os.environ.get("AMQP_URL", ""), help="RabbitMQ; without it the feed is read")
-    parser.add_argument("--queue", default="q.completion_listener", help="the queue of this listener alone")
-    parser.add_argument("--seen", type=Path, default=Path("completions.seen"), help="the file that remembers")
+    parser.add_argument(
+        "--amqp", default=os.environ.get("AMQP_URL", ""), help="URL of RabbitMQ; without it, read the feed"
+    )
+    parser.add_argument("--queue", default="q.completion_listener", help="the queue, used by this listener only")
+    parser.add_argument("--seen", type=Path, default=Path("completions.seen"), help="the file of handled events")
     options = parser.parse_args(arguments)
     if options.amqp and pika is None:
-        parser.error("RabbitMQ needs pika")
+        parser.error("RabbitMQ needs pika; install it with pip install pika")
     if not options.amqp and not options.token:
-        parser.error("the feed needs --token or PROGRESS_TOKEN")
+        parser.error("the feed needs a token: set --token or PROGRESS_TOKEN")
     return options
 
 

@@ -1,4 +1,4 @@
-"""JSON over one kept-alive connection to Progress Site, tried again for as long as it takes."""
+"""JSON client for Progress Site over one persistent connection, with retries until the site answers."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ jitter = SystemRandom()
 
 
 def worker_name() -> str:
-    """Return a name that no other worker has."""
-    # In containers host and process id are often alike.
+    """Return a unique worker name."""
+    # Containers often have the same host name and process id.
     return f"{socket.gethostname()[:100]}-{os.getpid()}-{token_hex(4)}"
 
 
 class Refused(Exception):
-    """The server understood and refused; the text is its sentence, `status` the HTTP status."""
+    """The site rejected the request. The message is its `detail`, `status` the HTTP status."""
 
     def __init__(self, status: int, detail: str) -> None:
         super().__init__(detail)
@@ -41,13 +41,13 @@ class Refused(Exception):
 
 
 class GaveUp(Exception):
-    """There was no answer, and the worker was asked to stop before one came."""
+    """The worker was stopped before the site answered."""
 
 
 class Connection:
-    """Calls of one thread. Every call of the API may be repeated, so a lost answer is simply asked for again.
+    """A connection for one thread. Every call of the API may be repeated, so a lost response is requested again.
 
-    `stop` ends the waiting between tries; `last_tries` is how often a call is still tried after that.
+    `stop` ends the waits between tries. `last_tries` is the number of tries after that.
     """
 
     def __init__(self, url: str, *, token: str, stop: Event, last_tries: int = 3) -> None:
@@ -60,15 +60,15 @@ class Connection:
         self._last_tries = last_tries
 
     def get(self, path: str) -> Any:
-        """The body at this address below /api/v1."""
+        """Fetch a path below /api/v1."""
         return self._call("GET", path, None)
 
     def post(self, path: str, body: dict[str, Any]) -> Any:
-        """The answer to this body. Refused where the site refuses, GaveUp when stopped while there is no answer."""
+        """Post a body and return the response. Refused if the site rejects it, GaveUp if stopped before a response."""
         return self._call("POST", path, json.dumps(body).encode())
 
     def patch(self, path: str, body: dict[str, Any]) -> Any:
-        """The same for values that replace others."""
+        """Patch values and return the response."""
         return self._call("PATCH", path, json.dumps(body).encode())
 
     def _call(self, method: str, path: str, body: bytes | None) -> Any:
@@ -108,8 +108,8 @@ class Connection:
         response = self._http.getresponse()
         answer = _json(response.read())
         if response.status < 300 and answer is None:
-            raise http.client.HTTPException("the answer is no JSON")
-        # What a proxy or a login page answers says nothing about the call: only a problem with a code is the site's.
+            raise http.client.HTTPException("the response is not JSON")
+        # An error of a proxy or a login page says nothing about the call. Only a problem with a code is the site's.
         if response.headers.get_content_type() != PROBLEM or not isinstance(answer, dict) or "code" not in answer:
             answer = answer if response.status < 300 else {}
         retry_after = response.headers.get("Retry-After", "")
@@ -117,7 +117,7 @@ class Connection:
 
 
 def _json(raw: bytes) -> Any:
-    """The decoded body; None where it is not JSON, as from a proxy between us and the server."""
+    """Decode a JSON body; None if it is not JSON, as from a proxy."""
     try:
         return json.loads(raw)
     except ValueError:

@@ -1,9 +1,9 @@
-"""A worker that is given no list: it reports frames as they come, and announces the total if it knows one.
+"""Worker without an item list: it reports frames as they arrive, and announces the total if it is known.
 
     frame_worker.py FOLDER --job NAME [--frames 8] [--announce 12]
 
 The pictures of the folder stand for the frames of a video, and a colour signature for their embedding. With
---announce the job's phase completes at its threshold; without, nobody ever tells the total, and the phase waits.
+--announce the phase completes at its threshold. Without it the total stays unknown, and the phase waits.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PHASE = "video.embeddings"
 
 
 def signature(image: Image.Image) -> list[float]:
-    """The mean colours of sixteen fields of a picture, as a vector of length one."""
+    """Compute the mean colours of sixteen fields of a picture, as a vector of length one."""
     small = image.convert("RGB").resize((4, 4), Image.Resampling.BOX)
     values = [value + 1 for value in small.tobytes()]
     length = math.sqrt(sum(value * value for value in values))
@@ -32,7 +32,7 @@ def signature(image: Image.Image) -> list[float]:
 
 
 def outcome(path: Path) -> dict[str, Any]:
-    """What became of one frame."""
+    """Process one frame and return its outcome."""
     try:
         return {"status": "completed", "result": {"embedding": signature(images.opened(path))}}
     except images.Unreadable as error:
@@ -40,7 +40,7 @@ def outcome(path: Path) -> dict[str, Any]:
 
 
 def send_frames(server: Connection, options: argparse.Namespace) -> None:
-    """Create the job, report each frame, announce the total where there is one; then this worker leaves."""
+    """Create the job, announce the total if it is given, and report each frame."""
     phase: dict[str, Any] = {"code": PHASE, "watermark_ttl": options.ttl}
     body = {"name": options.job, "kind": "vision", "phases": [phase], "metadata": {"story": options.story}}
     job = server.post("/jobs", body)
@@ -53,17 +53,17 @@ def send_frames(server: Connection, options: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    """The command."""
+    """Run the command."""
     parser = argparse.ArgumentParser(description="Report frames of a video as they come.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--job", required=True)
     parser.add_argument("--url", default=os.environ.get("PROGRESS_URL", "http://127.0.0.1:8000"), help="PROGRESS_URL")
     parser.add_argument("--token", default=os.environ.get("PROGRESS_TOKEN", ""), help="PROGRESS_TOKEN")
-    parser.add_argument("--worker", default=worker_name(), help="a name that no other worker has")
-    parser.add_argument("--frames", type=int, default=8, help="how many to report before it leaves (default: 8)")
-    parser.add_argument("--announce", type=int, help="the total to tell; without it nobody knows the total")
+    parser.add_argument("--worker", default=worker_name(), help="a unique worker name")
+    parser.add_argument("--frames", type=int, default=8, help="number of frames to report (default: 8)")
+    parser.add_argument("--announce", type=int, help="the total to announce; without it the total stays unknown")
     parser.add_argument("--ttl", type=int, default=900, help="seconds until the phase stops waiting (default: 900)")
-    parser.add_argument("--story", default="", help="a remark that is kept with the job")
+    parser.add_argument("--story", default="", help="a remark stored with the job")
     options = parser.parse_args()
     send_frames(Connection(options.url, token=options.token, stop=Event()), options)
 

@@ -1,17 +1,17 @@
-"""A worker of Progress Site: it hashes the pictures of a folder and reports each one.
+"""Worker for Progress Site that hashes the pictures of a folder and reports each one.
 
     image_worker.py FOLDER --job NAME --url http://127.0.0.1:8000 --token SECRET --worker w1
 
-Start as many as you like over the same folder and the same job: each one takes other pictures. Kill one, and its
-pictures come back when their lease ends. Only Pillow and the standard library are needed; Python 3.9 is enough.
+Start any number of workers with the same folder and job: each one claims different pictures. If you kill one, its
+pictures become pending again when their leases end. It needs Python 3.9 or newer and Pillow.
 
-A worker's day, in the order of the calls:
+The calls of a worker, in order:
 
-    POST /jobs                            the job with its items, by name: whoever is second finds it
-    POST /jobs/7/phases/images/claim      some items, mine until their lease ends
-    POST /jobs/7/heartbeat                from a thread: still here, keep these items for me
-    POST /jobs/7/phases/images/report     what became of an item; "pending" gives it back
-    GET  /jobs/7                          nothing to claim: is the job over, or do others still work?
+    POST /jobs                            create the job with its items, or find it by its name
+    POST /jobs/7/phases/images/claim      claim some items under a lease
+    POST /jobs/7/heartbeat                renew the leases, from a thread
+    POST /jobs/7/phases/images/report     report the outcome of an item; "pending" gives it back
+    GET  /jobs/7                          nothing to claim: has the job ended, or are other workers still busy?
 """
 
 from __future__ import annotations
@@ -43,34 +43,37 @@ Item = dict[str, Any]
 
 
 class Worker:
-    """One process that works on one job."""
+    """Worker process of one job."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
         self.folder: Path = options.folder
         self.stop = Event()
-        self.gone = Event()
+        self.ended = Event()
         self.server = Connection(options.url, token=options.token, stop=self.stop)
         self.job = ""
         self.phase = ""
-        self.seen = -1
-        self.held: dict[int, Item] = {}
+        self.last_revision = -1
+        self.leased: dict[int, Item] = {}
         self.lock = Lock()
 
     def run(self) -> None:
-        """Work until the job is over or somebody stops this worker."""
+        """Work until the job has ended or the worker is stopped."""
         self.open_job()
-        heart = Thread(target=self.beat, daemon=True)
+        heart = Thread(target=self.send_heartbeats, daemon=True)
         heart.start()
         try:
             self.work()
         finally:
             self.give_back()
-            self.gone.set()
+            self.ended.set()
             heart.join(timeout=5)
 
     def open_job(self) -> None:
-        """Create the job with one item a file, or find it. The total is told first, so it cannot finish half listed."""
+        """Create the job with one item for each file, or find it.
+
+        The first request sets the expected total, so that the job cannot complete before all items are listed.
+        """
         items = [{"key": name} for name in images.find(self.folder)]
         if not items:
             raise SystemExit(f"There are no pictures in {self.folder}.")
@@ -85,7 +88,7 @@ class Worker:
         log.info("job %s (id %s): %d pictures in %s", job["name"], job["id"], len(items), self.folder)
 
     def work(self) -> None:
-        """Claim, process, report, until there is nothing more to come."""
+        """Claim, process and report items until the job has ended."""
         while not self.stop.is_set():
             items = self.claim()
             for item in items:
@@ -99,20 +102,20 @@ class Worker:
                 self.stop.wait(IDLE_SECONDS)
 
     def claim(self) -> list[Item]:
-        """Take some items. If the answer is lost, those items come back when their lease ends."""
+        """Claim some items. If the response is lost, they become pending again when their leases end."""
         wanted = {"worker": self.options.worker, "limit": self.options.batch, "lease_seconds": self.options.lease}
         items: list[Item] = self.server.post(f"{self.phase}/claim", wanted)["items"]
         with self.lock:
-            self.held.update({item["id"]: item for item in items})
+            self.leased.update({item["id"]: item for item in items})
         return items
 
     def holds(self, item: Item) -> bool:
-        """False once a heartbeat was told that the item is no longer ours."""
+        """Return False if a heartbeat has found that the lease was lost."""
         with self.lock:
-            return item["id"] in self.held
+            return item["id"] in self.leased
 
     def process(self, item: Item) -> None:
-        """Do the work of one item and report what became of it."""
+        """Process one item and report its outcome."""
         key = item["key"]
         try:
             path = images.inside(self.folder, key)
@@ -126,31 +129,31 @@ class Worker:
             self.report(item, status="completed", result=facts)
 
     def report(self, item: Item, **result: Any) -> None:
-        """Tell what became of an item. The attempt of the claim is the fence: who lost the item changes nothing."""
+        """Report an outcome. The site ignores it if the attempt is outdated, because another worker has the item."""
         result.update(key=item["key"], attempt=item["attempt"])
         answer = self.server.post(f"{self.phase}/report", {"worker": self.options.worker, "results": [result]})
         with self.lock:
-            self.held.pop(item["id"], None)
+            self.leased.pop(item["id"], None)
         outcome = answer["results"][0]
         if outcome["outcome"] not in ("applied", "duplicate"):
             log.warning("not counted %s: %s, %s", item["key"], outcome["outcome"], outcome.get("detail", ""))
 
     def give_back(self) -> None:
-        """Return what was claimed and not begun, so that nobody has to wait for the leases."""
+        """Give back claimed items that were not started, so that other workers need not wait for the leases to end."""
         with self.lock:
-            items, self.held = list(self.held.values()), {}
+            items, self.leased = list(self.leased.values()), {}
         if not items:
             return
         results = [{"key": item["key"], "attempt": item["attempt"], "status": "pending"} for item in items]
         self.server.post(f"{self.phase}/report", {"worker": self.options.worker, "results": results})
-        log.info("gave %d pictures back", len(items))
+        log.info("gave back %d pictures", len(items))
 
-    def beat(self) -> None:
-        """Keep the leases, three times within each; runs in a thread of its own, on its own connection."""
-        server = Connection(self.options.url, token=self.options.token, stop=self.gone, last_tries=0)
-        while not self.gone.wait(self.options.lease / 3):
+    def send_heartbeats(self) -> None:
+        """Renew the leases three times within their length, in a thread with its own connection."""
+        server = Connection(self.options.url, token=self.options.token, stop=self.ended, last_tries=0)
+        while not self.ended.wait(self.options.lease / 3):
             with self.lock:
-                mine = list(self.held)
+                mine = list(self.leased)
             try:
                 answer = server.post(f"{self.job}/heartbeat", {"worker": self.options.worker, "items": mine})
             except (GaveUp, Refused) as error:
@@ -159,18 +162,18 @@ class Worker:
             self.forget(mine if answer["cancel_requested"] else answer["lost"])
 
     def forget(self, ids: list[int]) -> None:
-        """Somebody else has these items, or nobody needs them any more."""
+        """Drop items whose leases were lost or whose job was cancelled."""
         with self.lock:
-            lost = [self.held.pop(number)["key"] for number in ids if number in self.held]
+            lost = [self.leased.pop(number)["key"] for number in ids if number in self.leased]
         for key in lost:
-            log.warning("lost %s", key)
+            log.warning("lost the lease of %s", key)
 
     def is_over(self) -> bool:
-        """Is the job finished? Then write its hashes. With --stay go on: an operator may retry what failed."""
+        """Check whether the job has ended, and write its hashes. With --stay, wait for retried items."""
         job = self.server.get(self.job)
-        if job["revision"] == self.seen:
+        if job["revision"] == self.last_revision:
             return False
-        self.seen = job["revision"]
+        self.last_revision = job["revision"]
         log.info("nothing to do, job %s at %s %%: %s", job["status"], job["percent"], job["stage"])
         if job["status"] not in FINISHED:
             return False
@@ -178,7 +181,7 @@ class Worker:
         return not self.options.stay
 
     def write_hashes(self) -> None:
-        """Write the hashes of the whole job, whichever worker found them, as a CSV file."""
+        """Write the hashes of the whole job, from all workers, as a CSV file."""
         out: Path = self.options.out
         unfinished = out.with_name(f".{out.name}.{os.getpid()}")
         rows = sorted(self.results(), key=lambda row: str(row["key"]))
@@ -187,11 +190,11 @@ class Worker:
             writer.writeheader()
             writer.writerows(rows)
         unfinished.replace(out)
-        alike = len(rows) - len({row["hash"] for row in rows})
-        log.info("%d hashes in %s; %d pictures have the hash of another one", len(rows), out, alike)
+        duplicates = len(rows) - len({row["hash"] for row in rows})
+        log.info("%d hashes in %s; %d pictures have the hash of another one", len(rows), out, duplicates)
 
     def results(self) -> Iterator[dict[str, Any]]:
-        """The result of every completed item, page by page."""
+        """Yield the result of every completed item, one request per page."""
         query = "status=completed&limit=200"
         while query:
             page = self.server.get(f"{self.phase}/items?{query}")
@@ -201,26 +204,26 @@ class Worker:
 
 
 def options() -> argparse.Namespace:
-    """What the command line and the environment say."""
+    """Parse the options; the environment has the defaults."""
     parser = argparse.ArgumentParser(description="Hash the pictures of a folder and report each one to Progress Site.")
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--job", required=True, help="the job's name; workers with the same name share the work")
+    parser.add_argument("--job", required=True, help="job name; workers with the same job share the work")
     parser.add_argument("--url", default=os.environ.get("PROGRESS_URL", "http://127.0.0.1:8000"), help="PROGRESS_URL")
     parser.add_argument("--token", default=os.environ.get("PROGRESS_TOKEN", ""), help="PROGRESS_TOKEN")
-    parser.add_argument("--worker", default=worker_name(), help="a name that no other worker has")
+    parser.add_argument("--worker", default=worker_name(), help="a unique worker name")
     parser.add_argument("--batch", type=int, default=8, help="pictures to claim at once (default: 8)")
-    parser.add_argument("--lease", type=int, default=30, help="seconds until they come back if it dies (default: 30)")
+    parser.add_argument("--lease", type=int, default=30, help="lease in seconds (default: 30)")
     parser.add_argument("--out", type=Path, default=Path("hashes.csv"), help="the file of hashes (default: hashes.csv)")
     parser.add_argument("--thumbs", type=Path, help="a folder for thumbnails")
     parser.add_argument("--stay", action="store_true", help="wait for retried pictures after the job is finished")
     given = parser.parse_args()
     if not given.token:
-        parser.error("a token is needed: --token or PROGRESS_TOKEN")
+        parser.error("a token is required: set --token or PROGRESS_TOKEN")
     return given
 
 
 def main() -> None:
-    """The command. SIGTERM and Ctrl-C end it after the picture in hand; a second one ends it at once."""
+    """Run the command. SIGTERM and Ctrl-C end it after the current picture; a second one ends it at once."""
     worker = Worker(options())
 
     def end(number: int, frame: object) -> None:

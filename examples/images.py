@@ -1,4 +1,4 @@
-"""What is done with one picture: its perceptual hash, its checksum, a thumbnail."""
+"""Processing of one picture: perceptual hash, checksum and thumbnail."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ THUMBNAIL = (256, 256)
 
 
 class Unreadable(Exception):
-    """The file is no picture that can be opened; the text says why."""
+    """The file cannot be opened as a picture; the message says why."""
 
 
 log = logging.getLogger(__name__)
 
 
 def find(folder: Path) -> list[str]:
-    """The picture files below a folder, as paths relative to it, sorted; hidden ones are left out.
+    """List the picture files below a folder as sorted relative paths, without hidden files.
 
-    A name that is not UTF-8 cannot be sent: it is left out with a line in the log.
+    A name that is not UTF-8 cannot be sent: it is skipped with a line in the log.
     """
     found = (path.relative_to(folder) for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
     names = sorted(path.as_posix() for path in found if not any(part.startswith(".") for part in path.parts))
     for name in names:
         if not _is_utf8(name):
-            log.warning("left out: the name %a is not UTF-8; rename the file", name)
+            log.warning("skipped: the name %a is not UTF-8; rename the file", name)
     return [name for name in names if _is_utf8(name)]
 
 
@@ -44,7 +44,7 @@ def _is_utf8(name: str) -> bool:
 
 
 def inside(folder: Path, name: str) -> Path:
-    """The file of this name below the folder; Unreadable where the name leads out of it."""
+    """Return the path of a name below the folder. Unreadable if the name leads out of the folder."""
     path = (folder / name).resolve()
     if folder.resolve() not in path.parents:
         raise Unreadable("the name leads out of the folder")
@@ -52,7 +52,7 @@ def inside(folder: Path, name: str) -> Path:
 
 
 def examine(path: Path, *, thumbnail: Path | None = None) -> dict[str, Any]:
-    """The facts about one picture, to be reported; Unreadable where there is none."""
+    """Return the result of one picture. Unreadable if it cannot be opened."""
     data = _read(path)
     image = _decoded(data)
     if thumbnail:
@@ -67,14 +67,14 @@ def examine(path: Path, *, thumbnail: Path | None = None) -> dict[str, Any]:
 
 
 def opened(path: Path) -> Image.Image:
-    """The picture of a file, decoded; Unreadable where there is none."""
+    """Open and decode a picture. Unreadable if that fails."""
     return _decoded(_read(path))
 
 
 def dhash(image: Image.Image) -> str:
-    """The difference hash: 64 bits in hexadecimal, each telling whether a spot is darker than its right neighbour.
+    """Compute the difference hash: 64 bits in hexadecimal, 1 where a spot is darker than its right neighbour.
 
-    Pictures that look alike have hashes that differ in few bits, whatever their size and quality.
+    Hashes of similar pictures differ in few bits, whatever their size and quality.
     """
     small = image.convert("L").resize((9, 8), Image.Resampling.LANCZOS)
     grey = small.tobytes()
@@ -87,7 +87,7 @@ def dhash(image: Image.Image) -> str:
 
 
 def distance(one: str, other: str) -> int:
-    """In how many of the 64 bits two hashes differ; up to about 10 the pictures look alike."""
+    """Count the bits in which two hashes differ; pictures with at most about 10 look similar."""
     return bin(int(one, 16) ^ int(other, 16)).count("1")
 
 
@@ -112,7 +112,7 @@ def _decoded(data: bytes) -> Image.Image:
 
 
 def _save_thumbnail(image: Image.Image, path: Path) -> None:
-    """Write the file whole or not at all, so that two workers that do it twice do no harm."""
+    """Write the file atomically, so that two workers can write it without harm."""
     small = image.convert("RGB")
     small.thumbnail(THUMBNAIL)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,8 @@
-"""Draw a folder of pictures of people for the training worker: `make_faces.py FOLDER [--count 40] [--people 6]`.
+"""Generator of pictures of people for the training worker: `make_faces.py FOLDER [--count 40] [--people 6]`.
 
-The same numbers draw the same pictures, taken a minute after each other. Most show one of a few people, some two of
-them, some nobody; some are copies under another name, exact or saved anew and smaller, and one file ends in the middle.
-Files that are there already are kept.
+The same numbers draw the same pictures, with times a minute apart. Most show one of a few people, some two of them,
+some a landscape. Some are copies under another name, exact or smaller, and one file is truncated. Existing files are
+kept.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ WIDTH, HEIGHT = 400, 300
 BROKEN = "camera/ends-in-the-middle.jpg"
 FIRST_TAKEN = datetime(2026, 5, 1, 9, tzinfo=UTC)
 MOST_PEOPLE = 12
-# By the last digit of a picture's number; the others are portraits.
+# Chosen by the last digit of a picture's number; all others are portraits.
 EXACT_COPY, GROUP, SAVED_ANEW, LANDSCAPE = 3, 5, 7, 9
 
 Field = portraits.Field
@@ -33,7 +33,7 @@ Field = portraits.Field
 
 @dataclass(frozen=True)
 class Shot:
-    """One file: who is in it, or which other one it is a copy of."""
+    """One file: the people in it, or the number of the picture that it copies."""
 
     number: int
     people: tuple[int, ...] = ()
@@ -41,7 +41,7 @@ class Shot:
 
     @property
     def name(self) -> str:
-        """Its path below the folder."""
+        """The path below the folder."""
         if self.copy_of is None:
             return f"camera/img-{self.number:04d}.jpg"
         place = "backup" if self.number % 10 == EXACT_COPY else "shared"
@@ -49,7 +49,7 @@ class Shot:
 
 
 def shots(count: int, *, people: int) -> list[Shot]:
-    """What is on each of `count` pictures."""
+    """Plan the content of `count` pictures."""
     made: list[Shot] = []
     seen = 0
     for number in range(count):
@@ -64,7 +64,7 @@ def shots(count: int, *, people: int) -> list[Shot]:
 
 
 def picture(shot: Shot) -> Image.Image:
-    """The drawn picture."""
+    """Draw a picture."""
     draws = Random(f"shot {shot.number}")
     image = _landscape(draws)
     places = [(WIDTH / 2, HEIGHT / 2)] if len(shot.people) == 1 else [(WIDTH * 0.27, 154), (WIDTH * 0.73, 154)]
@@ -76,7 +76,7 @@ def picture(shot: Shot) -> Image.Image:
 
 
 def _landscape(draws: Random) -> Field:
-    """A sky over some rows of hills."""
+    """Draw a sky over rows of hills."""
     sky, ground = _colour(draws, low=130, high=230), _colour(draws, low=50, high=140)
     down = np.linspace(0, 1, HEIGHT, dtype=np.float32)[:, None, None]
     image = np.broadcast_to(sky * (0.75 + 0.35 * down), (HEIGHT, WIDTH, 3)).astype(np.float32)
@@ -96,7 +96,7 @@ def _colour(draws: Random, *, low: int, high: int) -> Field:
 
 
 def make(folder: Path, *, count: int, people: int) -> Iterator[str]:
-    """Write what is missing of `count` files, of which the last one is broken; yield the name of each file written."""
+    """Write the missing ones of `count` files, of which the last one is broken; yield the name of each written file."""
     planned = shots(count - 1, people=people)
     for shot in planned:
         if _write(folder / shot.name, _maker(folder, shot, planned), number=shot.number):
@@ -106,7 +106,7 @@ def make(folder: Path, *, count: int, people: int) -> Iterator[str]:
 
 
 def _maker(folder: Path, shot: Shot, planned: list[Shot]) -> Callable[[Path], None]:
-    """How the file of a picture comes to be."""
+    """Return the function that writes the file of a picture."""
     if shot.copy_of is None:
         return lambda path: picture(shot).save(path, format="JPEG", quality=90)
     source = folder / planned[shot.copy_of].name
@@ -118,7 +118,7 @@ def _exact(source: Path, path: Path) -> None:
 
 
 def _anew(source: Path, path: Path) -> None:
-    """The same picture, smaller and saved worse."""
+    """Save a smaller copy of lower quality."""
     with Image.open(source) as image:
         image.resize((WIDTH * 4 // 5, HEIGHT * 4 // 5), Image.Resampling.LANCZOS).save(path, format="JPEG", quality=75)
 
@@ -129,7 +129,7 @@ def _half(source: Path, path: Path) -> None:
 
 
 def _write(path: Path, make_file: Callable[[Path], None], *, number: int) -> bool:
-    """Write a file whole or not at all, with the time at which it was taken; False where it is there already."""
+    """Write a file atomically with its time; False if it exists already."""
     if path.exists():
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -142,7 +142,7 @@ def _write(path: Path, make_file: Callable[[Path], None], *, number: int) -> boo
 
 
 def main() -> None:
-    """The command."""
+    """Run the command."""
     parser = argparse.ArgumentParser(description="Draw a folder of pictures of people for the training worker.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--count", type=int, default=40, help="how many files, at least 2 (default: 40)")

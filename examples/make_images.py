@@ -1,8 +1,8 @@
-"""Draw a folder of pictures for the image worker: `make_images.py FOLDER [--count 240] [--width 2400]`.
+"""Generator of pictures for the image worker: `make_images.py FOLDER [--count 240] [--width 2400]`.
 
-The same count draws the same pictures. Most are different from each other; some are exact copies,
-some are near duplicates (smaller, brighter, saved worse), and three files are no readable picture: a JPEG that
-ends in the middle, a text that calls itself PNG, and an empty file. Files that are there already are kept.
+The same count draws the same pictures. Most are different from each other; some are exact copies, and some are near
+duplicates (smaller, brighter, of lower quality). Three files cannot be read: a truncated JPEG, a text with the name of
+a PNG, and an empty file. Existing files are kept.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Colour = tuple[int, int, int]
 
 
 def picture(number: int, *, width: int = WIDTH) -> Image.Image:
-    """The picture of this number, three quarters as high as wide: a gradient, shapes, grain and a caption."""
+    """Draw the picture of this number, in the format 4:3: a gradient, shapes, grain and a caption."""
     draws = Random(f"picture {number}")
     sketch = _gradient(draws)
     _shapes(sketch, draws)
@@ -38,13 +38,13 @@ def picture(number: int, *, width: int = WIDTH) -> Image.Image:
 
 
 def file_names(count: int) -> list[str]:
-    """The names of the drawn pictures, in folders of fifty."""
+    """Return the names of the pictures, in folders of fifty."""
     suffixes = {7: "png"}
     return [f"{number // 50:02d}/picture-{number:04d}.{suffixes.get(number % 40, 'jpg')}" for number in range(count)]
 
 
 def make(folder: Path, *, count: int, width: int = WIDTH) -> Iterator[str]:
-    """Write what is missing of `count` pictures and of the broken files; yield the name of each file written."""
+    """Write the missing ones of `count` pictures and of the broken files; yield the name of each written file."""
     names = file_names(max(count - len(BROKEN), 1))
     drawn = [(number, name) for number, name in enumerate(names) if not _is_copy(number)]
     missing = [(folder / name, number, width) for number, name in drawn if not (folder / name).exists()]
@@ -65,7 +65,7 @@ def _write(task: tuple[Path, int, int]) -> Path:
 
 
 def _save(image: Image.Image, path: Path) -> None:
-    """Write the file whole or not at all."""
+    """Write a file atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}")
     image.save(unfinished, format="PNG" if path.suffix == ".png" else "JPEG", quality=80)
@@ -134,7 +134,7 @@ def _caption(image: Image.Image, number: int, draws: Random) -> None:
 
 
 def main() -> None:
-    """The command."""
+    """Run the command."""
     parser = argparse.ArgumentParser(description="Draw a folder of pictures for the image worker.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--count", type=int, default=240, help="how many files (default: 240)")

@@ -1,7 +1,7 @@
-"""Write a contract of many pages for the OCR worker: `make_pdf.py FILE.pdf [--pages 84] [--break PAGE]`.
+"""Generator of a long contract for the OCR worker: `make_pdf.py FILE.pdf [--pages 84] [--break PAGE]`.
 
-The same number of pages writes the same file. With --break the object of one page is overwritten, as a bad disk does
-it: that page cannot be read, all others can. `make_pdf.py FILE.pdf --mend` makes it whole again.
+The same number of pages writes the same file. With --break the object of one page is overwritten, as by a bad disk:
+that page cannot be read, all others can. `make_pdf.py FILE.pdf --mend` repairs the file.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ FIRST_PAGE = 5  # the objects before are the catalogue, the list of pages, and t
 
 
 def title(page: int) -> str:
-    """What stands at the top of a page, which begins with 1."""
+    """Return the title of a page; the first page is 1."""
     return f"Article {page}"
 
 
 def paragraphs(page: int) -> Iterator[str]:
-    """The text of a page, the same for the same page, without end."""
+    """Yield the paragraphs of a page, the same for the same page."""
     draws = Random(f"page {page}")
     for number in range(1, LINES):
         sentences = draws.sample(SENTENCES, 2)
@@ -48,7 +48,7 @@ def paragraphs(page: int) -> Iterator[str]:
 
 
 def lines(page: int) -> list[str]:
-    """The text of a page as it is broken into lines, an empty one between two paragraphs."""
+    """Wrap the text of a page into lines, with an empty line between two paragraphs."""
     broken: list[str] = []
     for paragraph in paragraphs(page):
         block = [*textwrap.wrap(paragraph, COLUMNS), ""]
@@ -59,7 +59,7 @@ def lines(page: int) -> list[str]:
 
 
 def pdf(pages: int, *, broken: int | None = None) -> bytes:
-    """The whole file; the object of the page `broken` is overwritten, and nothing else differs."""
+    """Build the file. If `broken` is a page, its object is overwritten and everything else is the same."""
     objects = [_catalogue(), _list_of_pages(pages), *map(_font, FONTS)]
     for page in range(1, pages + 1):
         objects += [_page(page), _content(page, pages=pages)]
@@ -71,7 +71,7 @@ def pdf(pages: int, *, broken: int | None = None) -> bytes:
 
 
 def mended(data: bytes) -> bytes:
-    """The file as it was written before a page was broken; ValueError where it is none of ours."""
+    """Return the file without a broken page. ValueError if this script did not write it."""
     found = re.search(rb"/Type /Pages /Count (\d+)", data)
     if not found or not data.startswith(HEADER):
         raise ValueError("this file was not written by make_pdf.py")
@@ -79,7 +79,7 @@ def mended(data: bytes) -> bytes:
 
 
 def write(path: Path, data: bytes) -> None:
-    """Write the file whole or not at all: a worker may be reading it."""
+    """Write the file atomically, because a worker may be reading it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}")
     unfinished.write_bytes(data)
@@ -96,7 +96,7 @@ def _filled(sentence: str, draws: Random) -> str:
 
 
 def _number_of(page: int) -> int:
-    """The number of a page's object; the one of its content follows."""
+    """Return the number of a page's object; its content has the next number."""
     return FIRST_PAGE + 2 * (page - 1)
 
 
@@ -132,7 +132,7 @@ def _text(line: str) -> bytes:
 
 
 def _file(objects: list[bytes]) -> bytes:
-    """The objects, with the table that says where each begins."""
+    """Join the objects and add the table of their offsets."""
     places, end = [], len(HEADER)
     for written in objects:
         places.append(b"%010d 00000 n \n" % end)
@@ -146,12 +146,12 @@ def _file(objects: list[bytes]) -> bytes:
 
 
 def options() -> argparse.Namespace:
-    """What the command line says."""
+    """Parse the options."""
     parser = argparse.ArgumentParser(description="Write a contract of many pages for the OCR worker.")
     parser.add_argument("file", type=Path)
     parser.add_argument("--pages", type=int, default=PAGES, help=f"how many, 1-{MOST_PAGES} (default: {PAGES})")
-    parser.add_argument("--break", type=int, dest="broken", metavar="PAGE", help="the page that cannot be read")
-    parser.add_argument("--mend", action="store_true", help="make a file with a broken page whole again")
+    parser.add_argument("--break", type=int, dest="broken", metavar="PAGE", help="the page to damage")
+    parser.add_argument("--mend", action="store_true", help="repair a file with a broken page")
     given = parser.parse_args()
     if not 1 <= given.pages <= MOST_PAGES:
         parser.error(f"--pages must be 1-{MOST_PAGES}")
@@ -161,7 +161,7 @@ def options() -> argparse.Namespace:
 
 
 def main() -> None:
-    """The command."""
+    """Run the command."""
     given = options()
     try:
         data = mended(given.file.read_bytes()) if given.mend else pdf(given.pages, broken=given.broken)

@@ -1,4 +1,4 @@
-"""Which chunk or merge a worker takes next: the oldest of any document whose file it has."""
+"""Claims of chunks and merges: the oldest item of any document whose file this worker has."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Body = dict[str, Any]
 
 @dataclass(frozen=True)
 class Work:
-    """One item that this worker holds, with the file of its document."""
+    """One item leased to this worker, with the file of its document."""
 
     document: int
     phase: str
@@ -34,64 +34,65 @@ class Work:
 
     @property
     def phase_address(self) -> str:
-        """Where its phase is reported to."""
+        """The path of its phase."""
         return f"/jobs/{self.document}/phases/{self.phase}"
 
 
 class Documents:
-    """The documents of the PDFs that were named on the command line, and of all in the folders that were."""
+    """Documents of the PDFs on the command line, which may name files and folders."""
 
     def __init__(self, paths: list[Path], *, project: str) -> None:
         self.project = project
         self.paths = paths
         self.own: list[int] = []
-        self._asked: dict[int, Body] = {}
+        self._facts: dict[int, Body] = {}
 
     def files(self) -> list[Path]:
-        """The PDFs, sorted within each folder."""
+        """List the PDFs, sorted within each folder."""
         found = [sorted(path.glob("*.pdf")) if path.is_dir() else [path] for path in self.paths]
         return [path for paths in found for path in paths]
 
     def create(self, server: Connection, *, pages_per_chunk: int) -> None:
-        """Create the document of each file, or find it; a file that is no PDF, or a refusal, is logged."""
+        """Create the document of each file, or find it. Log a file that is not a PDF or that the site rejects."""
         for path in self.files():
             body = {"name": path.name, "project": self.project, "pages_per_chunk": pages_per_chunk}
             try:
                 document = server.post("/documents", {**body, "page_count": page_count(path)})
             except (Unreadable, Refused) as error:
-                log.warning("left out %s: %s", path, error)
+                log.warning("skipped %s: %s", path, error)
                 continue
             self.own.append(document["id"])
             log.info("document %s (id %s): %d pages", path.name, document["id"], document["page_count"])
 
     def file(self, server: Connection, document: int) -> Path | None:
-        """The file of a document; None where this worker has none of that project, name and number of pages."""
-        if document not in self._asked:
+        """Return the file of a document; None if no file here has its project, name and number of pages."""
+        if document not in self._facts:
             body = server.get(f"/documents/{document}")
-            self._asked[document] = {name: body[name] for name in ("project", "name", "page_count")}
-        facts = self._asked[document]
+            self._facts[document] = {name: body[name] for name in ("project", "name", "page_count")}
+        facts = self._facts[document]
         if facts["project"] != self.project:
             return None
         return next((path for path in self.files() if is_file_of(path, facts)), None)
 
     def forget(self, document: int) -> None:
-        """It is not there any more."""
+        """Forget a deleted document."""
         self.own = [number for number in self.own if number != document]
 
 
 def is_file_of(path: Path, facts: Body) -> bool:
-    """Is this the file of the document? One of the same name with other pages is not."""
+    """Check whether a file belongs to a document: the same name and the same number of pages."""
     try:
         return path.name == facts["name"] and page_count(path) == facts["page_count"]
     except Unreadable:
-        return True  # it was the file when the document was created; its chunks fail with the reason
+        return True  # it was readable when the document was created; now its chunks fail with the reason
 
 
 class Claims:
-    """Takes one item at a time.
+    """Claims one item at a time.
 
-    The common claim hands out the oldest item of any document, also of one whose file is elsewhere. Such an item is
-    given back, and for a while only documents of our own are asked for, so that nobody passes it to and fro.
+    The common claim returns the oldest item of any document, even of one whose file is on another machine. Such an item
+    is given back. For a while this worker then claims only from its own documents, so that it does not get the same
+    item again.
     """
 
     def __init__(self, server: Connection, documents: Documents, options: argparse.Namespace) -> None:
@@ -101,7 +102,7 @@ class Claims:
         self._common_from = 0.0
 
     def next(self) -> Work | None:
-        """A merge, or else a chunk; None where nothing can be had now."""
+        """Claim a merge, or else a chunk; None if there is neither."""
         for phase in PHASES:
             ask = self._common if time.monotonic() >= self._common_from else self._own
             work = ask(phase)
@@ -110,7 +111,7 @@ class Claims:
         return None
 
     def give_back(self, document: int, *, phase: str, item: Body) -> None:
-        """Return an item, so that nobody has to wait for its lease."""
+        """Give an item back, so that other workers need not wait for its lease to end."""
         result = {"key": item["key"], "attempt": item["attempt"], "status": "pending"}
         body = {"worker": self._wanted["worker"], "results": [result]}
         self.server.post(f"/jobs/{document}/phases/{phase}/report", body)
@@ -136,7 +137,7 @@ class Claims:
         file = self.documents.file(self.server, document)
         if file:
             return Work(document, phase, item, file)
-        log.warning("gave %s of document %s back: its file is not here", item["label"], document)
+        log.warning("gave back %s of document %s: its file is not here", item["label"], document)
         self.give_back(document, phase=phase, item=item)
         self._common_from = time.monotonic() + FOREIGN_SECONDS
         return None

@@ -1,4 +1,4 @@
-"""The text of the pages of a PDF: by tesseract where it is installed, else what the PDF itself says."""
+"""Text of PDF pages: by tesseract if it is installed, else from the text layer of the PDF."""
 
 from __future__ import annotations
 
@@ -18,41 +18,41 @@ PAGE_SECONDS = 600.0
 
 
 class Unreadable(Exception):
-    """A file or a page that cannot be read; the text says which and why."""
+    """A file or a page cannot be read; the message says which and why."""
 
 
 class Reader(Protocol):
-    """A way to get at the text of a page."""
+    """Interface of a text reader."""
 
     name: str
 
     def text(self, page: pypdfium2.PdfPage) -> str:
-        """The text of this page; Unreadable says why there is none."""
+        """Read the text of a page. Unreadable if that fails."""
 
 
 class TextLayer:
-    """What the PDF says itself; a scanned page says nothing."""
+    """Reader of the text layer of the PDF; a scanned page has none."""
 
     name = "text layer"
 
     def text(self, page: pypdfium2.PdfPage) -> str:
-        """The text of this page, empty where it has none."""
+        """Return the text layer of a page, empty if it has none."""
         with closing(page.get_textpage()) as layer:
             return str(layer.get_text_bounded())
 
 
 class Tesseract:
-    """The command `tesseract`, which looks at a picture of the page."""
+    """Reader by the command `tesseract`, from a picture of the page."""
 
     def __init__(self, command: str, *, language: str = "eng") -> None:
         self._command = [command, "stdin", "stdout", "-l", language, "--dpi", str(DPI)]
         self.name = version(command)
 
     def text(self, page: pypdfium2.PdfPage) -> str:
-        """The text of this page as tesseract reads it."""
+        """Read the text of a page with tesseract."""
         try:
-            # One thread each, because there are several workers; a session of its own, so that a signal for this
-            # worker lets the page in hand be finished.
+            # One thread, because several workers share the machine. A new session, so that a signal to this worker
+            # does not end tesseract in the middle of a page.
             done = subprocess.run(
                 self._command,
                 input=picture(page),
@@ -69,29 +69,29 @@ class Tesseract:
 
 
 def reader(name: str, *, language: str) -> Reader:
-    """The reader of this name; `auto` is tesseract if it is installed. Unreadable where it is not but is asked for."""
+    """Create a reader by name; `auto` is tesseract if it is installed. Unreadable if tesseract is missing."""
     command = shutil.which("tesseract")
     if name == "text-layer" or (name == "auto" and not command):
         return TextLayer()
     if not command:
-        raise Unreadable("tesseract is not installed; install it, or take --reader text-layer")
+        raise Unreadable("tesseract is not installed; install it, or use --reader text-layer")
     return Tesseract(command, language=language)
 
 
 def version(command: str) -> str:
-    """`tesseract 5.3.0`, as the command calls itself."""
+    """Return the version that the command prints: `tesseract 5.3.0`."""
     said = subprocess.run([command, "--version"], capture_output=True, text=True)
     return (said.stdout or said.stderr).partition("\n")[0].strip()
 
 
 def page_count(path: Path) -> int:
-    """How many pages a PDF has; Unreadable where it is none."""
+    """Count the pages of a PDF. Unreadable if it is not a PDF."""
     with opened(path) as document:
         return len(document)
 
 
 def texts(path: Path, *, first: int, last: int, reader: Reader) -> Iterator[tuple[int, str]]:
-    """The number and the text of each page from `first` to `last`, beginning with 1; Unreadable names the page."""
+    """Yield number and text of the pages `first` to `last`, counted from 1. Unreadable names the page."""
     with opened(path) as document:
         for number in range(first, last + 1):
             try:
@@ -101,7 +101,7 @@ def texts(path: Path, *, first: int, last: int, reader: Reader) -> Iterator[tupl
 
 
 def picture(page: pypdfium2.PdfPage) -> bytes:
-    """The page in shades of grey, as a PGM file."""
+    """Render a page as a grey PGM file."""
     with closing(page.render(scale=DPI / POINTS_AN_INCH, grayscale=True)) as bitmap:
         rows = memoryview(bytes(bitmap.buffer))
         starts = range(0, bitmap.stride * bitmap.height, bitmap.stride)
@@ -111,9 +111,9 @@ def picture(page: pypdfium2.PdfPage) -> bytes:
 
 @contextmanager
 def opened(path: Path) -> Iterator[pypdfium2.PdfDocument]:
-    """The PDF of this file; Unreadable where it cannot be opened."""
+    """Open a PDF. Unreadable if that fails."""
     try:
-        with path.open("rb"):  # says better than PDFium why a file cannot be opened
+        with path.open("rb"):  # its error is clearer than the one of PDFium
             document = pypdfium2.PdfDocument(path)
     except (OSError, pypdfium2.PdfiumError) as error:
         raise Unreadable(f"{path.name} cannot be opened: {_sentence(error)}") from error
@@ -122,18 +122,18 @@ def opened(path: Path) -> Iterator[pypdfium2.PdfDocument]:
 
 
 def _text(document: pypdfium2.PdfDocument, number: int, *, reader: Reader) -> str:
-    """The text of one page, its lines without what only moved the head of a printer."""
+    """Read one page, without form feeds and trailing white space."""
     with closing(document[number - 1]) as page:
         lines = reader.text(page).replace("\f", "").splitlines()
     return "\n".join(line.rstrip() for line in lines).strip()
 
 
 def _sentence(error: Exception) -> str:
-    """What an error says, without the full stop of another sentence's end."""
+    """Return the text of an error without a full stop, for use inside a sentence."""
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return text.rstrip(".")
 
 
 def _last_line(said: bytes) -> str:
     lines = said.decode(errors="replace").strip().splitlines()
-    return lines[-1] if lines else "it said nothing"
+    return lines[-1] if lines else "no message"

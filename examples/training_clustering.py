@@ -1,4 +1,4 @@
-"""The end of a session: all faces of all its images, put together by how they look, and the tables of it all."""
+"""Last phase of a session: clusters of similar faces, and the tables of the results."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ IMAGE_COLUMNS = ("row", "path", "hash")
 
 @dataclass(frozen=True)
 class Outcome:
-    """How many faces there are, how many of them belong to a cluster, and how many clusters."""
+    """Counts of faces, of faces in a cluster, and of clusters."""
 
     faces: int
     assigned: int
@@ -29,7 +29,7 @@ class Outcome:
 
 
 def packed(faces: list[training_faces.Face], descriptors: list[Numbers]) -> Numbers:
-    """The faces of one image as rows of numbers: the box, the confidence, and what the face looks like."""
+    """Pack the faces of one image as rows of numbers: box, confidence and descriptor."""
     width = len(BOX) + training_faces.DIMENSIONS
     rows = [
         np.concatenate([[getattr(face, name) for name in BOX], descriptor])
@@ -39,9 +39,9 @@ def packed(faces: list[training_faces.Face], descriptors: list[Numbers]) -> Numb
 
 
 def cluster(session: Session, results: Results) -> Outcome:
-    """Cluster the faces of a session and write its tables; Lost where something that was reported is missing."""
+    """Cluster the faces of a session and write its tables. Lost if a reported file is missing."""
     found, descriptors = _faces(session, results)
-    session.tell_clustering("running", total=len(found))
+    session.update_clustering("running", total=len(found))
     labels = training_faces.clusters(descriptors)
     for face, label in zip(found, labels, strict=True):
         face["cluster"] = "" if label < 0 else label
@@ -53,7 +53,7 @@ def cluster(session: Session, results: Results) -> Outcome:
 
 
 def _faces(session: Session, results: Results) -> tuple[list[Body], Numbers]:
-    """Every face as a row of its table, and what it looks like."""
+    """Return all faces as table rows, and their descriptors."""
     rows: list[Body] = []
     packs = [np.empty((0, len(BOX) + training_faces.DIMENSIONS), np.float32)]
     for item in session.items(FACES, status="completed"):
@@ -69,7 +69,7 @@ def _box(numbers: Numbers) -> Body:
 
 
 def _clusters(found: list[Body], descriptors: Numbers) -> list[Body]:
-    """Every cluster as a row of its table."""
+    """Return all clusters as table rows."""
     members: dict[int, list[int]] = defaultdict(list)
     for place, face in enumerate(found):
         if face["cluster"] != "":
@@ -78,7 +78,7 @@ def _clusters(found: list[Body], descriptors: Numbers) -> list[Body]:
 
 
 def _cluster(label: int, places: list[int], found: list[Body], descriptors: Numbers) -> Body:
-    """A cluster, and the face in the middle of it as its example."""
+    """Build the row of a cluster, with the face nearest to its centre as the example."""
     distances = np.linalg.norm(descriptors - descriptors.mean(axis=0), axis=1)
     example = found[places[int(distances.argmin())]]
     return {
@@ -91,7 +91,7 @@ def _cluster(label: int, places: list[int], found: list[Body], descriptors: Numb
 
 
 def _write_embeddings(session: Session, results: Results) -> None:
-    """The embeddings as one matrix, and which image each row of it is; duplicates have none of their own."""
+    """Write the embeddings as one matrix, and the image of each row; duplicates have no row."""
     items = list(session.items(TRAINING, status="completed"))
     if not items:
         return

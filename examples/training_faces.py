@@ -1,8 +1,8 @@
-"""Faces: where they are in a picture, what each one looks like as numbers, and which of them belong together.
+"""Faces: detection in a picture, numeric descriptors, and clusters of similar faces.
 
-OpenCV's Haar cascade finds frontal faces; its file comes with the wheels of OpenCV 4, those of OpenCV 5 have none.
-Gradients and colours describe a face, HDBSCAN puts those together that look alike. These are classical methods that
-need no download: good enough for pictures taken alike, no match for a trained network.
+OpenCV's Haar cascade finds frontal faces; the wheels of OpenCV 4 contain its file, those of OpenCV 5 do not. Gradients
+and colours describe a face, and HDBSCAN clusters similar faces. These classical methods need no download. They are good
+enough for similar pictures, and worse than a trained network.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ class Face:
 
 
 class Detector:
-    """Finds the faces of which it is sure enough."""
+    """Detector of faces above a minimum confidence."""
 
     def __init__(self, *, min_confidence: float) -> None:
         self.min_confidence = min_confidence
         self._cascade = cv2.CascadeClassifier(str(CASCADE))
 
     def faces(self, picture: Pixels) -> list[Face]:
-        """The faces of an RGB picture from left to right."""
+        """Return the faces of an RGB picture from left to right."""
         scale = min(1.0, LONGEST_SIDE / max(picture.shape[:2]))
         grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
         small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else grey
@@ -63,13 +63,13 @@ class Detector:
 
 
 def face(box: Any, votes: int, *, scale: float) -> Face:
-    """A face of the full picture. The more windows have voted for it the surer it is; five are 0.5, twenty are 0.8."""
+    """Scale a face to the full picture. Confidence grows with the votes: five are 0.5, twenty are 0.8."""
     left, top, width, height = (round(float(value) / scale) for value in box)
     return Face(left, top, width, height, round(int(votes) / (int(votes) + HALF_SURE), 3))
 
 
 def descriptor(picture: Pixels, of: Face) -> Vectors:
-    """What the middle of a face looks like, however bright it is: its gradients, and the colours of sixteen fields."""
+    """Describe the middle of a face, whatever its brightness: gradients and the colours of sixteen fields."""
     crop = cv2.resize(_middle(picture, of), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     grey = cv2.equalizeHist(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY))
     gradients = cv2.HOGDescriptor((SIDE, SIDE), (16, 16), (8, 8), (8, 8), 9).compute(grey).ravel()
@@ -79,7 +79,7 @@ def descriptor(picture: Pixels, of: Face) -> Vectors:
 
 
 def clusters(descriptors: Vectors) -> list[int]:
-    """For each face the number of its cluster, from 0; -1 for a face that looks like too few others."""
+    """Return the cluster number of each face, from 0; -1 for a face similar to too few others."""
     if len(descriptors) < SMALLEST_CLUSTER:
         return [-1] * len(descriptors)
     found = HDBSCAN(min_cluster_size=SMALLEST_CLUSTER, min_samples=NEIGHBOURS, copy=True).fit(descriptors)
@@ -87,13 +87,13 @@ def clusters(descriptors: Vectors) -> list[int]:
 
 
 def _unit(vector: NDArray[Any]) -> NDArray[Any]:
-    """The same direction at length one; nothing stays nothing."""
+    """Scale a vector to length one; a zero vector stays zero."""
     length = float(np.linalg.norm(vector))
     return vector / length if length else vector
 
 
 def _middle(picture: Pixels, of: Face) -> Pixels:
-    """A face without the margin of its square, where the background begins."""
+    """Crop a face without the margin of its square, which shows background."""
     margin = round(of.width * MARGIN)
     rows, columns = (
         slice(of.top + margin, of.top + of.height - margin),

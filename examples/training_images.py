@@ -1,4 +1,4 @@
-"""What is learnt from one picture: the perceptual hash by which duplicates are found, and its embedding."""
+"""Perceptual hash and embedding of a picture; the hash finds duplicates."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Vector = NDArray[np.float32]
 
 HASH_SIDE = 32
 FREQUENCIES = 8
-# Saving a picture anew, smaller and worse, changed at most 2 of its bits; two shots of one scene differ in 4 and more.
+# A smaller copy of lower quality differs in at most 2 bits; two shots of one scene differ in 4 or more.
 ALIKE = 2
 EMBEDDING_SIDE = 64
 COLOUR_BINS = (8, 4, 4)
@@ -25,15 +25,15 @@ DIMENSIONS = 3 * 3 * 4 * 9 + 8 * 4 * 4
 
 
 def read(path: Path) -> Pixels:
-    """The RGB dots of a file, upright; Unreadable where it is no picture."""
+    """Read the RGB pixels of a file, upright. Unreadable if it is not a picture."""
     upright = ImageOps.exif_transpose(images.opened(path))
     return np.asarray(upright.convert("RGB"))
 
 
 def phash(picture: Pixels) -> str:
-    """The perceptual hash in hexadecimal: 63 bits, each telling whether a low frequency is above their median.
+    """Compute the perceptual hash: 63 bits in hexadecimal, 1 where a low frequency is above the median.
 
-    It hardly depends on size, format and quality: see `Looks`.
+    It hardly depends on size, format and quality: see `KnownHashes`.
     """
     grey = Image.fromarray(picture).convert("L").resize((HASH_SIDE, HASH_SIDE), Image.Resampling.LANCZOS)
     frequencies = cv2.dct(np.asarray(grey, np.float32))[:FREQUENCIES, :FREQUENCIES].ravel()[1:]
@@ -41,18 +41,18 @@ def phash(picture: Pixels) -> str:
     return f"{int(bits, 2):016x}"
 
 
-class Looks:
-    """The hashes that were seen so far.
+class KnownHashes:
+    """Hashes found so far.
 
-    The site takes pictures of the same hash for duplicates, and a copy that was saved anew may differ in a bit or two.
-    So a picture is told under the hash of the first one that it looks like.
+    The site treats pictures with the same hash as duplicates, but a copy of lower quality may differ in one or two
+    bits. So a picture is reported with the hash of the first similar picture.
     """
 
     def __init__(self, known: Iterable[str] = ()) -> None:
         self._known = list(dict.fromkeys(known))
 
-    def like(self, own: str) -> str:
-        """The first known hash that differs in at most ALIKE bits; else this one, which is known from now on."""
+    def nearest(self, own: str) -> str:
+        """Return the first known hash that differs in at most ALIKE bits; else add this hash and return it."""
         for other in self._known:
             if images.distance(own, other) <= ALIKE:
                 return other
@@ -61,7 +61,7 @@ class Looks:
 
 
 def embedding(picture: Pixels) -> Vector:
-    """A picture as a vector of length one: its gradients (324 numbers) and its colours (128)."""
+    """Compute a vector of length one from gradients (324 numbers) and colours (128)."""
     small = cv2.resize(picture, (EMBEDDING_SIDE, EMBEDDING_SIDE), interpolation=cv2.INTER_AREA)
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
     gradients = cv2.HOGDescriptor(grey.shape, (32, 32), (16, 16), (16, 16), 9).compute(grey).ravel()

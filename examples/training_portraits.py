@@ -1,6 +1,6 @@
-"""Drawn people, shaded so that a detector of faces finds them: eyes in their hollows, a lit nose, cheeks, a mouth.
+"""Drawn portraits with enough shading for a face detector: eyes, nose, cheeks and mouth.
 
-A person is a handful of measures; a picture of one varies light, angle, place and expression, as photographs do.
+A person is a set of measures. Pictures of a person vary light, angle, position and expression, as photographs do.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 SKINS = [(222, 190, 164), (141, 94, 62), (214, 165, 126), (176, 126, 88), (228, 200, 182), (108, 72, 50)]
 HAIRS = [(52, 36, 26), (22, 20, 22), (176, 132, 66), (120, 58, 30), (128, 126, 124), (88, 62, 40)]
 LIPS = (150, 64, 62)
-# Every person is another mixture of these measures, so that six of them never look alike.
+# Each person is a different combination of these measures, so that six people are never similar.
 ASPECTS = [1.36, 1.22, 1.48, 1.28, 1.42, 1.20]
 EYES = [0.40, 0.47, 0.36, 0.43, 0.45, 0.38]
 BROWS = [0.05, 0.09, 0.07, 0.11, 0.045, 0.08]
@@ -28,7 +28,7 @@ Colour = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Person:
-    """What stays the same in every picture of somebody; lengths in half widths of the face."""
+    """Measures of a person, the same in every picture; lengths in half widths of the face."""
 
     skin: Colour
     hair: Colour
@@ -46,7 +46,7 @@ class Person:
 
 
 def person(number: int) -> Person:
-    """The person of this number: always the same one."""
+    """Create the person of this number, always the same one."""
     draws = Random(f"person {number}")
     turn, place = divmod(number, len(SKINS))
     return Person(
@@ -68,7 +68,7 @@ def person(number: int) -> Person:
 
 @dataclass(frozen=True)
 class Pose:
-    """What differs between pictures of the same person; `x`, `y` and `width` are in pixels."""
+    """Variation between pictures of one person; `x`, `y` and `width` are in pixels."""
 
     x: float
     y: float
@@ -81,7 +81,7 @@ class Pose:
 
 
 def pose(draws: Random, *, x: float, y: float, width: float) -> Pose:
-    """A pose near this place."""
+    """Create a random pose near this position."""
     return Pose(
         x=x + draws.uniform(-12, 12),
         y=y + draws.uniform(-8, 8),
@@ -95,7 +95,7 @@ def pose(draws: Random, *, x: float, y: float, width: float) -> Pose:
 
 
 class Canvas:
-    """A picture that is painted in the measures of one face: (0, 0) between the eyes' height and the mouth."""
+    """A picture in the coordinates of one face: (0, 0) is between the eyes and the mouth."""
 
     def __init__(self, image: Field, at: Pose) -> None:
         self.image = image
@@ -105,24 +105,24 @@ class Canvas:
         self.x, self.y = across * turn + down * tilt, down * turn - across * tilt
 
     def spot(self, x: float, y: float, wide: float, high: float, *, soft: float = 0.15, tilt: float = 0.0) -> Field:
-        """How much of each dot lies in an ellipse; `soft` is the width of its edge, 1 a mere glow."""
+        """Return the mask of an ellipse; `soft` is the width of its edge."""
         across, down = self.x - x, self.y - y - tilt * (self.x - x)
         distance = np.sqrt((across / wide) ** 2 + (down / high) ** 2)
         inside: Field = 1 / (1 + np.exp(np.clip((distance - 1) * 4 / soft, -30, 30)))
         return inside
 
     def paint(self, mask: Field, colour: Colour, strength: float = 1.0) -> None:
-        """Cover what the mask says."""
+        """Paint a colour through a mask."""
         cover = (mask * strength)[..., None]
         self.image += cover * (np.array(colour, np.float32) - self.image)
 
     def shade(self, mask: Field, amount: float) -> None:
-        """Make it lighter or darker."""
+        """Make the masked area lighter or darker."""
         self.image *= (1 + mask * amount)[..., None]
 
 
 def draw(image: Field, who: Person, at: Pose) -> None:
-    """Draw somebody into a picture."""
+    """Draw a person into a picture."""
     canvas = Canvas(image, at)
     _body(canvas, who, clothes=at.clothes)
     head = canvas.spot(0, 0, 1, who.aspect, soft=0.08)
@@ -148,7 +148,7 @@ def _body(canvas: Canvas, who: Person, *, clothes: Colour) -> None:
 
 
 def _light(canvas: Canvas, who: Person, *, head: Field, light: float) -> None:
-    """A round head under a lamp: bright cheeks and forehead, hollows around the eyes, a shadow under the chin."""
+    """Shade a head: bright cheeks and forehead, dark areas around the eyes and under the chin."""
     rim = np.clip(canvas.x**2 + (canvas.y / who.aspect) ** 2, 0, 1)
     canvas.shade(head * rim**2, -0.38)
     canvas.shade(head * np.clip(canvas.x, -1, 1), light)

@@ -1,4 +1,4 @@
-"""What training workers share on the disk: the numbers of each image, and the tables of the whole session."""
+"""Shared files of training workers: the numbers of each image and the tables of the session."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ Numbers = NDArray[np.float32]
 
 
 class Lost(Exception):
-    """Numbers that were reported are not there, or were changed; the text says what to do."""
+    """A reported file is missing or was changed; the message says what to do."""
 
 
 class Results:
-    """The folder of one session below the folder that its workers share."""
+    """Folder of one session below the folder that its workers share."""
 
     def __init__(self, shared: Path, *, session: int) -> None:
         self.shared = shared
         self.folder = shared / f"session-{session}"
 
     def keep(self, phase: str, item: Body, numbers: Numbers) -> Body:
-        """Write the numbers of an image; their path and checksum, to be reported.
+        """Write the numbers of an image; return path and checksum for the report.
 
-        The attempt is in the name: who has lost an image does not write over what its successor reports.
+        The file name contains the attempt, so that a worker that lost its lease never overwrites a later file.
         """
         content = io.BytesIO()
         np.save(content, numbers, allow_pickle=False)
@@ -44,19 +44,19 @@ class Results:
         return {"path": path.relative_to(self.shared).as_posix(), "checksum": checksum}
 
     def load(self, phase: str, item: Body) -> Numbers:
-        """The numbers that were reported of an image; Lost where they are not there as reported."""
-        told = item["result"] or {}
+        """Load the reported numbers of an image. Lost if the file is missing or differs from the report."""
+        result = item["result"] or {}
         try:
-            content = images.inside(self.shared, str(told.get("path", ""))).read_bytes()
+            content = images.inside(self.shared, str(result.get("path", ""))).read_bytes()
         except (OSError, images.Unreadable) as error:
             raise Lost(_lost(phase, item, f"is not in {self.shared}")) from error
-        if hashlib.sha256(content).hexdigest() != told.get("checksum"):
+        if hashlib.sha256(content).hexdigest() != result.get("checksum"):
             raise Lost(_lost(phase, item, "does not have the reported checksum"))
         numbers: Numbers = np.load(io.BytesIO(content), allow_pickle=False)
         return numbers
 
     def write_table(self, name: str, rows: Iterable[Body], *, columns: Iterable[str]) -> Path:
-        """Write a CSV file with a line for each row."""
+        """Write rows as a CSV file."""
         text = io.StringIO()
         writer = csv.DictWriter(text, list(columns))
         writer.writeheader()
@@ -70,8 +70,8 @@ class Results:
         return _write(self.folder / name, content.getvalue())
 
     @contextmanager
-    def alone(self) -> Iterator[bool]:
-        """Is this the one process that may do what only one has to? The system frees it when that process dies."""
+    def exclusive(self) -> Iterator[bool]:
+        """Yield True in one process at a time. The system releases the lock if that process dies."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "clustering.lock").open("w") as file:
             try:
@@ -84,11 +84,11 @@ class Results:
 
 def _lost(phase: str, item: Body, why: str) -> str:
     remedy = f"start all workers with the same --out and restart the phase {phase}"
-    return f"What was reported of {item['key']} {why}; {remedy}."
+    return f"The result file of {item['key']} {why}; {remedy}."
 
 
 def _write(path: Path, content: bytes) -> Path:
-    """Write the file whole or not at all."""
+    """Write a file atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     unfinished.write_bytes(content)

@@ -1,4 +1,4 @@
-"""A training session as its workers see it: its images, its three phases, and what is told of them."""
+"""Client of a training session: its images, its three phases and their updates."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Body = dict[str, Any]
 
 
 class Session:
-    """One session of the site, found by its name or created."""
+    """One session of the site, created or found by its name."""
 
     def __init__(self, server: Connection, options: argparse.Namespace) -> None:
         self.server = server
@@ -35,59 +35,59 @@ class Session:
         self.address, self.job = f"/training/{self.id}", f"/jobs/{self.id}"
 
     def add_images(self, folder: Path, *, stop: Event) -> None:
-        """List what is new in the folder, the oldest first, which is the one that copies are duplicates of.
+        """Add the new images of the folder, the oldest first, so that copies become its duplicates.
 
-        A worker that comes later finds all listed and reads nothing; two that come at once find the same hashes.
+        A later worker finds all images listed and reads none. Two workers that start at once compute the same hashes.
         """
         known = {item["key"]: item["payload"].get("hash", "") for item in self.items(TRAINING)}
         names = [name for name in by_age(folder, images.find(folder)) if name not in known]
-        looks = training_images.Looks(look for look in known.values() if look)
+        hashes = training_images.KnownHashes(found for found in known.values() if found)
         log.info("session %d: %d images, of which %d are new", self.id, len(known) + len(names), len(names))
         for start in range(0, len(names), LISTED_AT_ONCE):
             if stop.is_set():
                 return
             batch = names[start : start + LISTED_AT_ONCE]
-            self._tell_images([described(folder, name, looks=looks) for name in batch], complete=False)
-        self._tell_images([], complete=True)
+            self._add_images([described(folder, name, hashes=hashes) for name in batch], complete=False)
+        self._add_images([], complete=True)
 
-    def _tell_images(self, told: Sequence[Body], *, complete: bool) -> None:
+    def _add_images(self, rows: Sequence[Body], *, complete: bool) -> None:
         try:
-            self.server.post(f"{self.address}/images", {"images": told, "complete": complete})
+            self.server.post(f"{self.address}/images", {"images": rows, "complete": complete})
         except Refused as error:
-            log.warning("images are not added: %s", error)
+            log.warning("images were not added: %s", error)
 
     def items(self, phase: str, *, status: str = "") -> Iterator[Body]:
-        """The items of a phase, page by page."""
+        """Iterate over the items of a phase, one request per page."""
         query = f"limit=200&status={status}" if status else "limit=200"
         while query:
             page = self.server.get(f"{self.job}/phases/{phase}/items?{query}")
             yield from page["results"]
             query = urlsplit(page["next"] or "").query
 
-    def look(self) -> Body:
-        """The job as it is now."""
+    def job_body(self) -> Body:
+        """Fetch the job."""
         return dict(self.server.get(self.job))
 
-    def tell_faces(self, **values: int | float) -> None:
-        """Tell absolute numbers of face detection."""
-        self._tell("PATCH", "faces", values)
+    def update_faces(self, **values: int | float) -> None:
+        """Update the absolute counts of face detection."""
+        self._update("PATCH", "faces", values)
 
-    def tell_clustering(self, status: str, **values: int | str) -> bool:
-        """Tell of clustering; False where the site refuses, as after a cancel."""
-        return self._tell("POST", "clustering", {"status": status, **values})
+    def update_clustering(self, status: str, **values: int | str) -> bool:
+        """Update the status of clustering; False if the site rejects it, as after a cancel."""
+        return self._update("POST", "clustering", {"status": status, **values})
 
-    def _tell(self, method: str, what: str, body: Body) -> bool:
+    def _update(self, method: str, what: str, body: Body) -> bool:
         send = self.server.patch if method == "PATCH" else self.server.post
         try:
             send(f"{self.address}/{what}", body)
         except Refused as error:
-            log.warning("%s not told: %s", what, error)
+            log.warning("%s not updated: %s", what, error)
             return False
         return True
 
 
 def is_due(job: Body, phase: str) -> bool:
-    """Can this phase be worked on: is it unfinished, and everything before it completed?"""
+    """Check that a phase is unfinished and all earlier phases are completed."""
     if job["status"] in ("paused", "cancelled"):
         return False
     this = phase_of(job, phase)
@@ -96,28 +96,28 @@ def is_due(job: Body, phase: str) -> bool:
 
 
 def phase_of(job: Body, code: str) -> Body:
-    """The phase of this code in the body of a job."""
+    """Return the phase of this code from the body of a job."""
     return next(phase for phase in job["phases"] if phase["code"] == code)
 
 
 def by_age(folder: Path, names: Sequence[str]) -> list[str]:
-    """These files of a folder, the oldest first."""
+    """Sort files of a folder by age, the oldest first."""
     return sorted(names, key=lambda name: (taken(folder / name), name))
 
 
 def taken(path: Path) -> float:
-    """When a file was last written; 0 where it is gone."""
+    """Return the modification time of a file; 0 if it is missing."""
     try:
         return path.stat().st_mtime
     except OSError:
         return 0.0
 
 
-def described(folder: Path, name: str, *, looks: training_images.Looks) -> Body:
-    """An image as the site lists it. One that cannot be read has no hash, and fails when it is trained with."""
-    told: Body = {"path": name, "created_at": datetime.fromtimestamp(taken(folder / name), UTC).isoformat()}
+def described(folder: Path, name: str, *, hashes: training_images.KnownHashes) -> Body:
+    """Describe an image for the site. An unreadable image has no hash and fails in the phase training."""
+    image: Body = {"path": name, "created_at": datetime.fromtimestamp(taken(folder / name), UTC).isoformat()}
     try:
         picture = training_images.read(images.inside(folder, name))
     except images.Unreadable:
-        return told
-    return {**told, "hash": looks.like(training_images.phash(picture))}
+        return image
+    return {**image, "hash": hashes.nearest(training_images.phash(picture))}

@@ -1,4 +1,4 @@
-"""Who may do what: roles, permissions, and the projects that an account is limited to."""
+"""Access: roles, permissions, and the projects that an account is limited to."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from jobs.models.jobs import JobQuerySet
 
 PERMISSION, PROJECT = "permission", "project"
-# Whoever manages tokens may give these without having them: reporting is what tokens are for.
+# Managers of tokens may grant these without having them: tokens are made for reporting.
 REPORTING = frozenset(f"jobs.{name}" for name in ("view_job", "view_phase", "view_item", "add_job", "report_job"))
-# Written out because every request asks it: to build it through the ORM takes ten times as long as to run it.
+# Plain SQL because every request runs it: to build it through the ORM takes ten times as long as to run it.
 GRANTED = """
     SELECT 'permission', p.codename
       FROM auth_permission p
@@ -45,7 +45,7 @@ GRANTED = """
 
 
 class Role(StrEnum):
-    """The groups that a migration makes. Operator and lead include viewer; worker stands beside them."""
+    """The groups that a migration creates. Operator and lead include viewer; worker is separate."""
 
     VIEWER = "viewer"
     OPERATOR = "operator"
@@ -55,13 +55,13 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What one account may do and see: code names of the kernel's permissions, and projects. None means all."""
+    """The access of an account: code names of the kernel's permissions, and projects. None means all."""
 
     permissions: frozenset[str] | None
     projects: frozenset[str] | None
 
     def may(self, permission: str) -> bool:
-        """Does the account have this permission, such as `view_job`?"""
+        """Tell whether the account has this permission, such as `view_job`."""
         return self.permissions is None or permission in self.permissions
 
     def require(self, permission: str) -> None:
@@ -70,16 +70,17 @@ class Access:
             raise NotPermitted(f"This needs the permission jobs.{permission}.")
 
     def sees(self, project: str) -> bool:
-        """Is a job of this project within the account's sight?"""
+        """Tell whether jobs of this project are visible to the account."""
         return self.projects is None or project in self.projects
 
     def jobs(self) -> JobQuerySet:
-        """The jobs within the account's sight."""
-        return Job.objects.all() if self.projects is None else Job.objects.filter(project__in=self.projects)
+        """Return the jobs visible to the account."""
+        found: JobQuerySet = Job.objects.all()
+        return found if self.projects is None else found.filter(project__in=self.projects)
 
 
 def access_of(user: User | AnonymousUser) -> Access:
-    """What this account may do and see, in one query; nothing where it is anonymous or switched off."""
+    """Read the access of this account in one query; none where it is anonymous or inactive."""
     if not user.is_active:
         return Access(frozenset(), frozenset())
     if user.is_superuser:
@@ -87,8 +88,8 @@ def access_of(user: User | AnonymousUser) -> Access:
     found: dict[str, set[str]] = {PERMISSION: set(), PROJECT: set()}
     with connection.cursor() as cursor:
         cursor.execute(GRANTED, [user.pk] * 3)
-        for what, name in cursor.fetchall():
-            found[what].add(name)
+        for column, name in cursor.fetchall():
+            found[column].add(name)
     return Access(frozenset(found[PERMISSION]), frozenset(found[PROJECT]) or None)
 
 
@@ -97,28 +98,22 @@ def require(user: User | AnonymousUser, permission: str) -> None:
     access_of(user).require(permission)
 
 
-def visible_jobs(user: User | AnonymousUser) -> JobQuerySet:
-    """The jobs that this account sees: none without the permission to view, else those of its projects."""
-    access = access_of(user)
-    return access.jobs() if access.may("view_job") else Job.objects.none()
-
-
 def lock_account(pk: int) -> User:
-    """The account as it is now, locked until the transaction ends: nobody changes its roles or projects meanwhile.
+    """Lock an account until the transaction ends, so that its roles and projects stay; return its present row.
 
     NotFound where it was deleted.
     """
     account: User | None = get_user_model().objects.select_for_update(no_key=True).filter(pk=pk).first()
     if account is None:
-        raise NotFound("This account does not exist any more.")
+        raise NotFound("This account no longer exists.")
     return account
 
 
 def check_account(account: User, *, by: User) -> None:
-    """Raise NotPermitted unless `by` may act for this account: it may nothing and sees nothing that `by` does not.
+    """Raise NotPermitted unless `by` may act for this account, which must not have more access than `by`.
 
-    Call it with the account locked, before a change and after it: an account that is taken over as it is would keep
-    what it has, and one that is changed must not get more.
+    Call it with the account locked, before a change and after it: an existing account keeps its access, and a changed
+    one must not get more.
     """
     if by.is_superuser:
         return
@@ -128,7 +123,7 @@ def check_account(account: User, *, by: User) -> None:
     more = sorted(granted(account) - granted(by) - REPORTING)
     if more:
         raise NotPermitted(
-            f"You cannot give the permission {more[0]} or act for {name}; your account does not have it."
+            f"You cannot grant the permission {more[0]} or act for {name}; your account does not have it."
         )
     own = projects_of(account)
     if limits is not None and (own is None or not set(own) <= set(limits)):
@@ -139,13 +134,13 @@ def check_account(account: User, *, by: User) -> None:
 
 
 def granted(account: User) -> set[str]:
-    """The permissions that an account has been given, also while it is switched off."""
+    """Return the permissions of an account, also while it is inactive."""
     given = Permission.objects.filter(Q(user=account) | Q(group__user=account))
     return {f"{app}.{code}" for app, code in given.values_list("content_type__app_label", "codename")}
 
 
 def limited_to(accounts: QuerySet[User], projects: Collection[str]) -> QuerySet[User]:
-    """The accounts whose projects lie within these; neither superusers nor accounts that see every project."""
+    """Return the accounts that are limited to these projects; no superusers and none that see every project."""
     inside = Membership.objects.filter(project__in=projects).values("user")
     outside = Membership.objects.exclude(project__in=projects).values("user")
     return accounts.filter(pk__in=inside, is_superuser=False).exclude(pk__in=outside)

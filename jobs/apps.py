@@ -6,7 +6,7 @@ from django.apps import AppConfig
 
 
 class JobsConfig(AppConfig):
-    """Jobs, phases and items, and everything that counts them."""
+    """The kernel: jobs, phases and items."""
 
     name = "jobs"
     default_auto_field = "django.db.models.BigAutoField"

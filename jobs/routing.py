@@ -1,4 +1,4 @@
-"""The addresses of the websockets."""
+"""URLs of the websockets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jobs.live.socket import JobSocket, unknown_address
 
 
 def addresses(limits: SocketLimits | None = None) -> list[URLPattern]:
-    """The list of jobs, the jobs of a project, one job."""
+    """Return the URL patterns: the list of jobs, the jobs of a project, one job."""
     watch: Any = JobSocket(limits)
     nothing: Any = unknown_address
     return [

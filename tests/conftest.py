@@ -1,4 +1,4 @@
-"""What every test may use, and what a test needs around it."""
+"""Fixtures of all tests, and the services that a test needs."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ REQUIRED = os.environ.get("REQUIRE_SERVICES") == "1"
 
 
 def missing_browser() -> str:
-    """Why no browser test can run here; empty where one can."""
+    """Return why no browser test can run here; empty where one can."""
     return "" if shutil.which("chromium") else "there is no Chromium on the PATH"
 
 
 def missing_postgres() -> str:
-    """Why no test of PostgreSQL can run here; empty where one can."""
+    """Return why no test of PostgreSQL can run here; empty where one can."""
     on_postgres = settings.DATABASES["default"]["ENGINE"].endswith("postgresql")
     return "" if on_postgres else "DATABASE_URL names no PostgreSQL database"
 
 
 def missing_redis() -> str:
-    """Why no test of Redis can run here; empty where one can."""
+    """Return why no test of Redis can run here; empty where one can."""
     return "" if settings.REDIS_URL else "REDIS_URL is not given"
 
 
 def missing_rabbitmq() -> str:
-    """Why no test of RabbitMQ can run here; empty where one can."""
+    """Return why no test of RabbitMQ can run here; empty where one can."""
     return "" if settings.AMQP_URL else "AMQP_URL is not given"
 
 
@@ -76,7 +76,7 @@ NEEDS = {"e2e": missing_browser, "postgres": missing_postgres, "rabbitmq": missi
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip, or where services are required fail, what lacks its service."""
+    """Skip a test whose service is missing, or fail it where services are required."""
     for marker, missing in NEEDS.items():
         reason = missing() if item.get_closest_marker(marker) else ""
         if reason:
@@ -92,7 +92,7 @@ def _empty_cache() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _no_process_has_served_for_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The processes of the site are silent only where a test says so, however long the test run takes."""
+    """Keep the site's processes from being silent unless a test says so, however long the run takes."""
     monkeypatch.setattr("jobs.watchdog.process_heartbeats._serving_since", None)
     monkeypatch.setattr("jobs.watchdog.process_heartbeats._beats", {})
     monkeypatch.setattr("jobs.watchdog.process_heartbeats._written", {})
@@ -107,7 +107,7 @@ def _tables_are_emptied_quickly() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _static_files_are_found_once() -> Iterator[None]:
-    """Every test client builds the middleware anew; looking for the static files is half of what that costs."""
+    """Find the static files once: every test client builds the middleware again, and this is half of its cost."""
     found: dict[tuple[str, int], dict[str, Any]] = {}
     search = WhiteNoiseMiddleware.add_files_from_finders
 

@@ -1,8 +1,8 @@
-"""How the tables are emptied after a test that commits: quickly, and down to what the migrations have made.
+"""The cleanup after a test that commits: quick, and down to the rows of the migrations.
 
-Django's own flush touches every table, full or not, and takes the roles, permissions and content types away; the
-latter it makes again under other numbers, which a server that runs through several tests would not learn. Numbers
-that have been given out are never given out again, as at a real site.
+Django's own flush touches every table, full or not, and deletes the roles, permissions and content types. It creates
+the content types again under other ids, which a server that runs through several tests would not notice. Ids are never
+given out twice, as at a real site.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ KEPT = {
 
 @cache
 def tables() -> tuple[str, ...]:
-    """Those that a test may fill."""
+    """Return the tables that a test may fill."""
     known = connection.introspection.django_table_names()
     return tuple(connection.ops.quote_name(table) for table in known if table not in KEPT)
 
 
 def filled() -> list[str]:
-    """Those that hold a row, found in one statement."""
+    """Return the tables that have a row, found in one statement."""
     asked = [f"SELECT {number} WHERE EXISTS (SELECT 1 FROM {table})" for number, table in enumerate(tables())]
     with connection.cursor() as cursor:
         cursor.execute(" UNION ALL ".join(asked))

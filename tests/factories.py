@@ -1,4 +1,4 @@
-"""Jobs in the state that a test needs, made by the same verbs that workers call."""
+"""Jobs in the state that a test needs, made by the same calls that workers make."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _numbers = count(1)
 
 
 def keys(number: int, *, start: int = 0) -> list[str]:
-    """`number` item keys: k0, k1, …"""
+    """Return `number` item keys: k0, k1, …"""
     return [f"k{n}" for n in range(start, start + number)]
 
 
 def new_items(number: int, *, start: int = 0) -> list[NewItem]:
-    """`number` items to add."""
+    """Return `number` items to add."""
     return [NewItem(key) for key in keys(number, start=start)]
 
 
@@ -41,7 +41,7 @@ def make_job(
     expected: int | None = None,
     **fields: Any,
 ) -> Job:
-    """A generic job of one phase `items`, with that many items listed and settled."""
+    """Make a generic job of one phase `items`, with that many items listed and settled."""
     spec = PhaseSpec(
         code="items",
         stage="Processing {done}/{expected}",
@@ -62,13 +62,13 @@ def make_job(
 
 
 def phase_of(job: Job, code: str = "") -> Phase:
-    """The phase of this code, or the first one, fresh from the database."""
+    """Return the phase of this code, or the first one, fresh from the database."""
     phases = Phase.objects.select_related("job").filter(job=job)
     return phases.get(code=code) if code else phases.order_by("position")[0]
 
 
 def settle(phase: Phase, statuses: Sequence[str], *, start: int = 0) -> tracking.Reported:
-    """Report one status after the other for the items k0, k1, … in one call."""
+    """Report these statuses for the items k0, k1, … in one call."""
     results = [Result(f"k{n}", status) for n, status in enumerate(statuses, start)]
     return tracking.report(phase, worker="w1", results=results, by=WORKER)
 
@@ -79,23 +79,23 @@ def complete(phase: Phase, number: int, *, start: int = 0) -> tracking.Reported:
 
 
 def item_of(job: Job, key: str) -> Item:
-    """The item of this key, fresh from the database."""
+    """Return the item of this key, fresh from the database."""
     return Item.objects.get(phase__job=job, key=key)
 
 
 def outward(job: Job, type: str = "") -> list[dict[str, Any]]:
-    """The data of the outward events of a job, oldest first."""
+    """Return the data of the outward events of a job, oldest first."""
     events = job.events.filter(outward=True).order_by("pk")
     return [event.data for event in (events.filter(type=type) if type else events)]
 
 
 def pipeline(*phases: PhaseSpec, **fields: Any) -> Job:
-    """A job of these phases (generic unless `kind` says otherwise)."""
+    """Make a job of these phases (generic unless `kind` says otherwise)."""
     return tracking.create_job(name=f"job-{next(_numbers)}", phases=phases, by=WORKER, **fields).job
 
 
 def listed(job: Job, number: int, *, code: str = "", start: int = 0, reopen: bool = False) -> Phase:
-    """Add that many items to a phase; the phase as it is then."""
+    """Add that many items to a phase and return it."""
     tracking.add_items(phase_of(job, code), items=new_items(number, start=start), reopen=reopen, by=WORKER)
     return phase_of(job, code)
 
@@ -106,19 +106,19 @@ def take(phase: Phase, number: int = 100, *, worker: str = "w1", seconds: int | 
 
 
 def tell(phase: Phase, key: str, status: str, *, worker: str = "w1", **fields: Any) -> tracking.ResultOutcome:
-    """Report one result as a worker; its outcome."""
+    """Report one result as a worker and return its outcome."""
     result = Result(key, status, **fields)
     [outcome] = tracking.report(phase, worker=worker, results=[result], by=Actor(name=worker)).results
     return outcome
 
 
 def outcomes(reported: tracking.Reported) -> list[str]:
-    """The outcomes of a report, in order."""
+    """Return the outcomes of a report, in order."""
     return [str(result.outcome) for result in reported.results]
 
 
 def operator(*verbs: str, projects: Sequence[str] = ()) -> User:
-    """An account with the permissions of exactly these acts, limited to these projects."""
+    """Make an account with the permissions of exactly these acts, limited to these projects."""
     user = User.objects.create(username=f"operator-{next(_numbers)}", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__in=[f"{verb}_job" for verb in verbs]))
     Membership.objects.bulk_create([Membership(user=user, project=project) for project in projects])
@@ -126,7 +126,7 @@ def operator(*verbs: str, projects: Sequence[str] = ()) -> User:
 
 
 def types(job: Job, *, outward: bool | None = None) -> list[str]:
-    """The types of the rows of a job's timeline, oldest first."""
+    """Return the types of the rows of a job's timeline, oldest first."""
     events = job.events.order_by("pk")
     found = events if outward is None else events.filter(outward=outward)
     return list(found.values_list("type", flat=True))
@@ -138,7 +138,7 @@ def announce(job: Job, expected: int, **fields: Any) -> tracking.Announced:
 
 
 def working_job() -> Job:
-    """A job of five items: one completed, one failed, one held, two pending."""
+    """Make a job of five items: one completed, one failed, one held, two pending."""
     job = make_job(items=5, done=1)
     settle(phase_of(job), ["failed", "processing"], start=1)
     job.refresh_from_db()
@@ -146,7 +146,7 @@ def working_job() -> Job:
 
 
 def job_in(status: str) -> Job:
-    """A job of three items in this status."""
+    """Make a job of three items in this status."""
     if status in ("pending", "completed"):
         return make_job(items=3, done=3 if status == "completed" else 0)
     if status == "failed":
@@ -159,7 +159,7 @@ def job_in(status: str) -> Job:
 
 
 def finished_job(how: str) -> Job:
-    """A job of two items whose one phase is over: completed, failed, forced or cancelled."""
+    """Make a job of two items whose one phase is over: completed, failed, forced or cancelled."""
     if how == "completed":
         return make_job(items=2, done=2)
     if how == "failed":

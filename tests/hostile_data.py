@@ -1,4 +1,4 @@
-"""One of everything, written by workers who mean no good; and the address of every page that shows it."""
+"""Rows of every model with hostile texts, and the address of every page that shows them."""
 
 from __future__ import annotations
 
@@ -40,20 +40,20 @@ HOSTILE = {
     "emoji": "\U0001f469\u200d\U0001f469\u200d\U0001f467 e\u0301\u0301\u0301 \U0001d4b3",
     "long": "W" * 2000,
 }
-# Doors of Django that show no page: they answer a script, or lead elsewhere.
+# Entry points of Django without a page: they answer a script, or redirect.
 NO_PAGES = {"autocomplete", "bulk-stop", "jsi18n", "logout", "view_on_site"}
 
 
 @dataclass
 class World:
-    """What there is to look at: values of the parameters in addresses."""
+    """Values of the parameters in addresses."""
 
     jobs: list[Job]
     values: dict[str, list[Any]] = field(default_factory=dict)
 
 
 def make_world() -> World:
-    """A job for each hostile text, with that text wherever a worker may write; a document, a session, and the rest."""
+    """Make a job for each hostile text in every field of a worker, and a document, a session and the rest."""
     user = User.objects.create(username="world-worker")
     endpoint = Endpoint.objects.create(
         url="https://example.com/hook", name=HOSTILE["attribute"][:200], types=["*"], created_at=timezone.now()
@@ -95,7 +95,7 @@ def make_world() -> World:
 
 
 def make_hostile(text: str) -> Job:
-    """A job of a worker that writes this text wherever it may."""
+    """Make a job of a worker that writes this text wherever it may."""
     by = Actor(name=text[:128])
     name = f"{text[:180]} {uuid4()}"[:200]
     spec = PhaseSpec(code="items", label=text[:200], stage=f"{text[:400]} {{done}}", threshold=100)
@@ -117,12 +117,12 @@ def make_hostile(text: str) -> Job:
 
 
 def make_small(text: str) -> Job:
-    """Another job of that name, for what ends a job."""
+    """Make another job of that name, for acts that end a job."""
     return tracking.create_job(name=f"{text[:150]} small {uuid4()}"[:200], items=[NewItem("k")], by=Actor(name="w")).job
 
 
 def done_in_bulk(jobs: list[Job], text: str) -> BulkAct:
-    """A bulk act on these jobs: some are changed, one is refused."""
+    """Make a bulk act on these jobs: some are changed, one is refused."""
     order = ActRequest(ACTS["retry"], Scope(), text)
     marks = [
         TargetSelection(each.job, bulk.expected_state(each).states if n else "changed", ())
@@ -134,7 +134,7 @@ def done_in_bulk(jobs: list[Job], text: str) -> BulkAct:
 
 
 def badge_of(job: Job) -> str:
-    """The signed part of the address of the job's badge."""
+    """Return the signed part of the address of the job's badge."""
     return badge_links.links(job, at=lambda path: path)["badge"].rpartition("/")[2].removesuffix(".svg")
 
 
@@ -158,14 +158,14 @@ def pages(world: World) -> Iterator[str]:
 
 
 def resolvers(root: URLResolver, prefix: str = "") -> Iterator[tuple[str, URLResolver]]:
-    """This resolver and all within, with their namespaces."""
+    """Yield this resolver and all within, with their namespaces."""
     yield prefix, root
     for name, (_, inner) in root.namespace_dict.items():
         yield from resolvers(inner, f"{prefix}{name}:")
 
 
 def addresses(namespace: str, name: str, resolver: URLResolver, world: World) -> Iterator[str]:
-    """Where a page of this name is, for each value of each parameter; of the jobs the first has all its acts."""
+    """Yield the addresses of a page by name, for each value of each parameter; the first job has all acts."""
     for possibilities, *_ in resolver.reverse_dict.getlist(name):
         parameters = possibilities[0][1]
         values = [values_of(parameter, name, world) for parameter in parameters]
@@ -176,7 +176,7 @@ def addresses(namespace: str, name: str, resolver: URLResolver, world: World) ->
 
 
 def values_of(parameter: str, name: str, world: World) -> list[Any]:
-    """The values that a parameter has in the addresses of this name."""
+    """Return the values that a parameter has in the addresses of this name."""
     if parameter == "slug":
         return list(ENDPOINT_ACTS if name.startswith("endpoint") else ACTS)
     if parameter == "object_id":

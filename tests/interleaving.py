@@ -1,4 +1,4 @@
-"""Commits that come between two statements of a reader."""
+"""Commits between two statements of a reader."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.db import connection
 
 @contextmanager
 def before_the_phases_are_read(act: Callable[[], object]) -> Iterator[None]:
-    """Do something at the moment at which phases are asked for: whoever read their job before has an older one."""
+    """Run an act just before phases are read: a reader that has read their job before has an older one."""
     waiting = [act]
 
     def wrapper(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:

@@ -15,7 +15,7 @@ FULL = os.environ.get("FULL") == "1"
 
 
 def size(quick: int, *, full: int) -> int:
-    """Return how many rows, rounds or examples a test uses: `full` under FULL=1."""
+    """Return the number of rows, rounds or examples of a test: `full` under FULL=1."""
     return full if FULL else quick
 
 
@@ -26,19 +26,17 @@ def size(quick: int, *, full: int) -> int:
 # A directory that is not listed stops the collection. The markers postgres, redis and rabbitmq are an answer, too.
 RUN_ON_SCALE = {
     "tests": False,  # documents and imports
-    "tests/test_emptying.py": True,
+    "tests/test_db_cleanup.py": True,
     "tests/client": False,  # each test has a server over an SQLite file
     "tests/e2e": False,  # browser
     "tests/examples": False,  # each test has a server over an SQLite file
     "tests/jobs": True,
     "tests/jobs/test_command_jobs_codes.py": False,  # exit codes of processes
-    "tests/jobs/test_command_jobs_drawing.py": False,  # text
     "tests/jobs/test_command_jobs_watch.py": False,  # text
-    "tests/jobs/test_demo.py": False,  # a server over an SQLite file
     "tests/jobs/test_documented_code.py": False,  # code of documents
     "tests/jobs/test_progress.py": False,  # arithmetic
     "tests/jobs/test_progress_of_jobs.py": False,  # arithmetic
-    "tests/jobs/test_signatures.py": False,  # text
+    "tests/jobs/test_error_fingerprints.py": False,  # text
     "tests/jobs/api": True,  # bad input, pages of lists, conflicts
     "tests/jobs/api/test_badge_links.py": False,  # signatures
     "tests/jobs/api/test_schema.py": False,  # the OpenAPI document
@@ -99,9 +97,9 @@ LONGEST = [
     "broker",
     "tests/e2e/test_accessible_pages.py",
     "tests/e2e/test_training.py",
-    "tests/jobs/test_demo.py",
+    "tests/examples/test_demo.py",
     "tests/examples/test_training_worker.py",
-    "tests/jobs/properties/test_machine.py",
+    "tests/jobs/properties/test_state_machine.py",
     "tests/jobs/test_sql_pins.py",
     "tests/progress_site/test_serve.py",
     "tests/jobs/tracker/test_workers.py",
@@ -133,12 +131,12 @@ def path_of(item: pytest.Item) -> str:
 
 
 def runs_on_scale(path: str) -> bool:
-    """Does this file run on PostgreSQL, Redis and RabbitMQ too?"""
+    """Tell whether this file runs on PostgreSQL, Redis and RabbitMQ too."""
     return RUN_ON_SCALE.get(path, RUN_ON_SCALE[path.rpartition("/")[0]])
 
 
 def group_of(item: pytest.Item) -> str:
-    """Return what one process runs as a whole: a file, or everything that needs the broker."""
+    """Return the unit that one process runs: a file, or everything that needs the broker."""
     return "broker" if item.get_closest_marker("rabbitmq") else path_of(item)
 
 

@@ -23,7 +23,7 @@ LISTENS = re.compile(rb"listens on http://([\d.]+):(\d+)/")
 
 
 def database_url() -> str:
-    """The address of the database that this test run uses."""
+    """Return the address of the database that this test run uses."""
     told = connection.settings_dict
     if connection.vendor == "sqlite":
         return f"sqlite:///{told['NAME']}"
@@ -32,7 +32,7 @@ def database_url() -> str:
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """Return a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -41,8 +41,8 @@ def free_port() -> int:
 class Server:
     """`manage.py serve`, which can be ended and started again at the same address.
 
-    Its environment is all that it is given. What it says goes to a file that nobody has to read, so that it never
-    waits for a reader; `said()` is all of it.
+    It gets only the given environment. Its output goes to a file, so that it never waits for a reader; `said()`
+    returns all of it.
     """
 
     def __init__(self, environment: Mapping[str, str], *arguments: str) -> None:
@@ -54,16 +54,16 @@ class Server:
 
     @property
     def address(self) -> str:
-        """Where it listens: host and port."""
+        """The host and port of the server."""
         return f"{self.host}:{self.port}"
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The URL of the server."""
         return f"http://{self.address}"
 
     def start(self) -> None:
-        """Returns when it listens; AssertionError with what it said if it ended instead."""
+        """Start the server and wait until it listens; AssertionError with its output if it ended instead."""
         begin = self._output.seek(0, os.SEEK_END)
         command = [sys.executable, "manage.py", "serve", "--port", str(self.port), *self._arguments]
         self.process = subprocess.Popen(
@@ -77,23 +77,23 @@ class Server:
         self.host, self.port = found[1].decode(), int(found[2])
 
     def said(self) -> str:
-        """Everything that it has said."""
+        """The output so far."""
         return self._said(0).decode()
 
     def _said(self, begin: int) -> bytes:
         return os.pread(self._output.fileno(), 1 << 24, begin)
 
     def kill(self) -> None:
-        """The process is gone at once, as after a crash."""
+        """Kill the process, as in a crash."""
         self.process.kill()
         self.process.wait()
 
     def terminate(self) -> None:
-        """Ask it to end."""
+        """Ask the server to end."""
         self.process.send_signal(signal.SIGTERM)
 
     def stop(self) -> None:
-        """It ends by itself when told to, or the test fails."""
+        """Ask the server to end; the test fails if it does not."""
         self.terminate()
         try:
             self.process.wait(timeout=20)
@@ -103,18 +103,18 @@ class Server:
 
     @property
     def is_running(self) -> bool:
-        """Has it neither been ended nor died?"""
+        """Tell whether the process has neither been ended nor died."""
         return self.process.poll() is None
 
 
 def on_test_database(**more: str) -> dict[str, str]:
-    """The environment of a process that works on the database of the test run."""
+    """Return the environment of a process that works on the database of the test run."""
     return os.environ | {"DATABASE_URL": database_url(), "LOG_LEVEL": "WARNING", **more}
 
 
 @contextmanager
 def started(server: Server) -> Iterator[Server]:
-    """A server until the end of the block."""
+    """Run a server until the end of the block."""
     server.start()
     try:
         yield server

@@ -1,4 +1,4 @@
-"""The settings of the test run: nothing of a developer's own, only the services that the environment names."""
+"""The settings of the test run: only the services that the environment names."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ os.environ.update(GIVEN)
 
 
 def redis_of_process(url: str) -> str:
-    """The address of a Redis database of this process's own, where several share the run."""
+    """Return the address of a Redis database of this process's own, where several share the run."""
     number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     server, _, database = url.rpartition("/")
     return f"{server}/{(int(database) + number) % 16}" if database.isdigit() else url
@@ -57,5 +57,5 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # As the site has it, but in a file of this process and without waiting for the disk.
     DATABASES["default"]["TEST"] = {"NAME": str(Path(tempfile.gettempdir()) / f"progress-test-{os.getpid()}.sqlite3")}
     DATABASES["default"]["OPTIONS"]["init_command"] += "; PRAGMA synchronous=OFF"
-else:  # nobody pulls the plug of the machine in the middle of a test
+else:  # a power failure in the middle of a test needs no durable rows
     DATABASES["default"]["OPTIONS"]["options"] = "-c synchronous_commit=off"

@@ -40,14 +40,14 @@ AVOIDED = {
 
 
 def documents(place: str) -> list[Path]:
-    """Every text of a top-level folder whose sentences people read."""
+    """Return every text of a top-level folder with sentences for people."""
     found = sorted((ROOT / place).rglob("*"))
     kinds = (".py", ".html", ".md", ".js")
     return [path for path in found if path.suffix in kinds and not {"migrations", "node_modules"} & set(path.parts)]
 
 
 def docstrings(path: Path) -> Iterator[tuple[int, str]]:
-    """Each docstring of a module with its line."""
+    """Yield each docstring of a module with its line."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             text = ast.get_docstring(node)
@@ -56,7 +56,7 @@ def docstrings(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def sentences(path: Path) -> Iterator[tuple[int, str]]:
-    """The texts of a file by line: of Python its strings and comments, of others every line."""
+    """Yield the texts of a file by line: of Python its strings and comments, of others every line."""
     source = path.read_text()
     if path.suffix != ".py":
         yield from enumerate(source.splitlines(), start=1)

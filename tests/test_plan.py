@@ -1,4 +1,4 @@
-"""The plan of the test run: each directory says where it runs, and what has two sizes can be selected."""
+"""The plan of the test run: the place of each directory, and the marker of tests with two sizes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_an_entry_that_names_nothing_stops_the_collection(table: str, monkeypatc
         ("tests/jobs/rules/test_gates.py", True),
         ("tests/jobs/pages/test_roles.py", False),
         ("tests/jobs/pages/test_lists.py", True),
-        ("tests/jobs/properties/test_machine.py", True),
+        ("tests/jobs/properties/test_state_machine.py", True),
         ("tests/client/test_loop.py", False),
     ],
 )
@@ -49,7 +49,7 @@ def test_what_has_two_sizes_has_the_marker_full() -> None:
 
 @pytest.fixture
 def changed() -> Any:
-    """The script that says whose large sizes run."""
+    """Run the script that names the tests whose large sizes run."""
     spec = spec_from_file_location("changed", plan.ROOT / ".ci" / "changed.py")
     assert spec
     assert spec.loader

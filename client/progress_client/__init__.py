@@ -1,4 +1,4 @@
-"""Workers of Progress Site: claim, do, report; nothing is lost and nothing is counted twice.
+"""Python client for Progress Site: claim items, process them and report each result exactly once.
 
 with Client("http://127.0.0.1:8000", token=secret) as client:
     job = client.job("batch_001", items=paths)

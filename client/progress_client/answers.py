@@ -1,7 +1,7 @@
-"""Answers of a Progress Site, told apart from those of proxies, login pages and load balancers. Pure.
+"""Response checks: a response of a Progress Site, or one of a proxy, login page or load balancer. Pure.
 
-An answer may end an outcome only when it comes from the site itself: a 2xx of the expected shape, or a problem
-(RFC 9457) whose code is a verdict on the request. Everything else says nothing about the request.
+Only a response of the site itself settles an outcome: a 2xx response of the expected shape, or a problem (RFC 9457)
+whose code rejects the request. Any other response says nothing about the request, so the client tries again.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from progress_client.errors import Refused, refusal
 
 PROBLEM = "application/problem+json"
 
-# The site's codes that judge a request. Its other codes are about the moment or the route to the site:
+# Problem codes that reject the request itself. Other codes concern a temporary state or the route to the site:
 # host_not_allowed, malformed_request, method_not_allowed, not_acceptable, unsupported_media_type, throttled,
 # server_error, unavailable and error.
 VERDICTS = frozenset(
@@ -71,7 +71,7 @@ SHAPES: tuple[tuple[str, Shape | None], ...] = (
 
 
 def decode(content: bytes) -> Any:
-    """The decoded body; None where it is not JSON."""
+    """Decode a JSON body; None if it is not JSON."""
     try:
         return json.loads(content)
     except (ValueError, RecursionError):
@@ -79,7 +79,7 @@ def decode(content: bytes) -> Any:
 
 
 def is_expected(method: str, path: str, body: Any) -> bool:
-    """Whether a 2xx answer to this call has the shape that a Progress Site gives it. None as a shape is a list."""
+    """Check that the body of a 2xx response has the shape of this call. A shape of None stands for a list."""
     called = f"{method} {path.partition('?')[0]}"
     for pattern, shape in SHAPES:
         if re.fullmatch(pattern, called):
@@ -88,17 +88,17 @@ def is_expected(method: str, path: str, body: Any) -> bool:
 
 
 def fits(body: Any, shape: Shape) -> bool:
-    """Whether a body is an object with values of these kinds; it may have more."""
+    """Check that a body is an object with fields of these types; more fields are allowed."""
     return isinstance(body, dict) and all(isinstance(body.get(name, ...), kind) for name, kind in shape.items())
 
 
 def are_results(rows: Any, *, number: int) -> bool:
-    """Whether these answer for so many outcomes."""
+    """Check that these are the results of exactly `number` outcomes."""
     return len(rows) == number and all(fits(row, {"key": str, "outcome": str}) for row in rows)
 
 
 def verdict(status: int, content_type: str | None, body: Any) -> Refused | None:
-    """The site's refusal, or None where the answer is not its verdict on the request."""
+    """Return the error of a request that the site rejects, or None if the response is no such rejection."""
     if (content_type or "").partition(";")[0].strip().lower() != PROBLEM or not isinstance(body, dict):
         return None
     code = body.get("code")

@@ -1,4 +1,4 @@
-"""When to try again: full jitter, and never before the server asks for it. Pure."""
+"""Retry delays: exponential backoff with full jitter, never shorter than the server's Retry-After. Pure."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ TRY_AGAIN = frozenset({408, 425, 429, *range(500, 600)})
 _uniform = SystemRandom().uniform
 
 
-def pause(tries: int, *, asked: float = 0.0, uniform: Callable[[float, float], float] = _uniform) -> float:
-    """Seconds to wait after so many failed tries (0: the first has failed), on top of what the server asked for."""
-    return asked + uniform(0, min(LONGEST, FIRST * 2 ** min(tries, MOST_DOUBLINGS)))
+def pause(tries: int, *, retry_after: float = 0.0, uniform: Callable[[float, float], float] = _uniform) -> float:
+    """Return the seconds to wait after this many earlier failures (0: the first failure), plus `retry_after`."""
+    return retry_after + uniform(0, min(LONGEST, FIRST * 2 ** min(tries, MOST_DOUBLINGS)))
 
 
 def retry_after(header: str | None, *, now: Callable[[], float] = time.time) -> float:
-    """The seconds of a Retry-After header, which is a number or a date; 0 where there is none that makes sense."""
+    """Parse a Retry-After header, a number or a date, into seconds; 0 if it is missing or not valid."""
     text = (header or "").strip()
     if text.isascii() and text.isdigit():
         return min(float(text), LONGEST_ASKED)

@@ -1,4 +1,4 @@
-"""A progress bar of a phase on the terminal: tqdm's where it is installed, else a line of our own."""
+"""Progress bar of a phase on the terminal: tqdm if it is installed, else a plain line."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ Phase = dict[str, Any]
 
 
 class Bar:
-    """What has become of a phase, whoever did it."""
+    """Progress of a whole phase, including the work of other workers."""
 
     def show(self, phase: Phase) -> None:
-        """Draw this state."""
+        """Draw this state of the phase."""
 
     def close(self) -> None:
         """Leave the terminal as it was."""
 
 
 class TqdmBar(Bar):
-    """tqdm, told the numbers of the phase."""
+    """A tqdm bar with the counts of the phase."""
 
     def __init__(self, name: str) -> None:
         self._bar = tqdm(desc=name, unit="", dynamic_ncols=True)
 
     def show(self, phase: Phase) -> None:
-        """Set its numbers."""
+        """Update the counts."""
         self._bar.total = phase["expected"]
         self._bar.n = settled(phase)
         if phase["failed"]:
@@ -44,12 +44,12 @@ class TqdmBar(Bar):
         self._bar.refresh()
 
     def close(self) -> None:
-        """Leave its last line."""
+        """Leave the last state on the terminal."""
         self._bar.close()
 
 
 class LineBar(Bar):
-    """One line that is written over, at most ten times a second."""
+    """A single line, redrawn at most ten times a second."""
 
     def __init__(self, name: str, out: TextIO) -> None:
         self._name, self._out = name, out
@@ -59,14 +59,14 @@ class LineBar(Bar):
         self._closed = False
 
     def show(self, phase: Phase) -> None:
-        """Write the line anew."""
+        """Redraw the line."""
         with self._lock:
             self._phase = phase
             if not self._closed and time.monotonic() - self._drawn_at >= EVERY_SECONDS:
                 self._draw(phase)
 
     def close(self) -> None:
-        """Write the last state and leave the line."""
+        """Draw the last state and end the line."""
         with self._lock:
             if self._phase and not self._closed:
                 self._draw(self._phase)
@@ -81,7 +81,7 @@ class LineBar(Bar):
 
 
 def bar(name: str, *, wanted: bool | None) -> Bar | None:
-    """A bar where one is wanted; by default where stderr is a terminal."""
+    """Create a bar if one is wanted; by default only if stderr is a terminal."""
     is_terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
     if not (is_terminal if wanted is None else wanted):
         return None
@@ -89,12 +89,12 @@ def bar(name: str, *, wanted: bool | None) -> Bar | None:
 
 
 def settled(phase: Phase) -> int:
-    """How many items need nothing any more."""
+    """Count the settled items."""
     return int(phase["done"] + phase["skipped"] + phase["failed"])
 
 
 def line(name: str, phase: Phase, *, width: int) -> str:
-    """`batch_001  58% ━━━━━━──── 58/100 · 1 failed · 24/min · 1:45`, in at most so many columns."""
+    """Format one line of at most `width` columns: `batch_001  58% ━━━━━━──── 58/100 · 1 failed · 24/min · 1:45`."""
     percent = phase["percent"]
     head = f"{name} {'  ?' if percent is None else format(percent, '3d')}% "
     tail = " " + " · ".join(_facts(phase))
@@ -103,7 +103,7 @@ def line(name: str, phase: Phase, *, width: int) -> str:
 
 
 def track(percent: int, *, width: int, full: str = FULL, empty: str = EMPTY) -> str:
-    """The bar itself."""
+    """Draw the bar itself."""
     filled = percent * width // 100
     return full * filled + empty * (width - filled)
 
@@ -120,7 +120,7 @@ def _facts(phase: Phase) -> list[str]:
 
 
 def clock(seconds: float) -> str:
-    """`1:45` or `2:03:09`."""
+    """Format seconds as `1:45` or `2:03:09`."""
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,4 +1,4 @@
-"""Outcomes that wait to be told, and how many of them go into one call. Pure: no clock, no network, no disk."""
+"""Buffer of outcomes that wait to be sent, grouped into requests. Pure: no clock, no network, no disk."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Body = dict[str, Any]
 
 @dataclass(frozen=True)
 class Address:
-    """Where outcomes are told: a phase of a job, under the name of a worker."""
+    """Destination of outcomes: a phase of a job and the name of the worker."""
 
     job: int
     phase: str
@@ -24,13 +24,13 @@ class Address:
 
     @property
     def path(self) -> str:
-        """The phase below /api/v1."""
+        """The path of the phase below /api/v1."""
         return f"/jobs/{self.job}/phases/{quote(self.phase, safe='')}"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What is told of one item (`result`) or of a phase without items (`count`), under its number in the journal."""
+    """The result of one item, or the counts of a phase without items, with its number in the journal."""
 
     number: int
     address: Address
@@ -38,72 +38,72 @@ class Outcome:
     is_count: bool = False
 
     def entry(self) -> Body:
-        """What the journal keeps of it."""
+        """Return the journal entry of this outcome."""
         where = self.address
         what = "count" if self.is_count else "result"
         return {"job": where.job, "phase": where.phase, "worker": where.worker, what: self.body}
 
     @classmethod
     def of(cls, number: int, entry: Body) -> Outcome:
-        """The outcome that an entry of the journal says. ValueError where it says none."""
+        """Read an outcome from a journal entry. ValueError if the entry is not valid."""
         job, phase, worker = entry.get("job"), entry.get("phase"), entry.get("worker", "")
         is_count = "count" in entry
         body = entry.get("count" if is_count else "result")
         if not (isinstance(job, int) and isinstance(phase, str) and isinstance(worker, str) and isinstance(body, dict)):
-            raise ValueError("This entry says no outcome.")
+            raise ValueError("The journal entry is not valid.")
         return cls(number, Address(job, phase, worker), body, is_count)
 
 
 @dataclass(frozen=True)
 class Portion:
-    """The outcomes of one call."""
+    """The outcomes of one request."""
 
     address: Address
     outcomes: tuple[Outcome, ...]
 
     @property
     def path(self) -> str:
-        """Where it is sent."""
+        """The path of the request."""
         return f"{self.address.path}/{'count' if self.outcomes[0].is_count else 'report'}"
 
     @property
     def body(self) -> Body:
-        """What is sent."""
+        """The body of the request."""
         if self.outcomes[0].is_count:
             return self.outcomes[0].body
         return {"worker": self.address.worker, "results": [outcome.body for outcome in self.outcomes]}
 
     @property
     def numbers(self) -> list[int]:
-        """Their numbers in the journal."""
+        """The journal numbers of the outcomes."""
         return [outcome.number for outcome in self.outcomes]
 
 
 @dataclass
 class Buffer:
-    """Outcomes in the order in which they came, by address: those of one item are never told out of order."""
+    """Outcomes by address in the order of arrival, so that outcomes of one item are never sent out of order."""
 
     size: int = 0
     _waiting: dict[Address, deque[Outcome]] = field(default_factory=dict)
 
     def add(self, outcome: Outcome) -> None:
-        """Put one at the end."""
+        """Append an outcome."""
         self._waiting.setdefault(outcome.address, deque()).append(outcome)
         self.size += 1
 
     def put_back(self, portion: Portion) -> None:
-        """Put outcomes that were not told before those of their address; it is the turn of the others then."""
+        """Return unsent outcomes to the front of their address. Other addresses are sent first."""
         queue = self._waiting.pop(portion.address, deque())
         queue.extendleft(reversed(portion.outcomes))
         self._waiting[portion.address] = queue
         self.size += len(portion.outcomes)
 
     def addresses(self) -> list[Address]:
-        """The addresses at which something waits, in the order of their turns."""
+        """List the addresses with waiting outcomes, the next one first."""
         return list(self._waiting)
 
     def number(self, job: int | None) -> int:
-        """How many outcomes of a job wait; None: of all jobs."""
+        """Count the waiting outcomes of a job, or of all jobs for None."""
         if job is None:
             return self.size
         return sum(len(queue) for address, queue in self._waiting.items() if address.job == job)
@@ -112,7 +112,7 @@ class Buffer:
         return address in self._waiting
 
     def portion(self, address: Address, *, most: int = MOST_RESULTS) -> Portion:
-        """Take as many of the oldest of an address as fit into one call, at most so many."""
+        """Take the oldest outcomes of an address that fit into one request, at most `most`."""
         queue = self._waiting[address]
         taken = [queue.popleft()]
         size = _bytes(taken[0])
@@ -128,6 +128,6 @@ class Buffer:
 
 
 def _bytes(outcome: Outcome) -> int:
-    """About how long it is as JSON."""
+    """Estimate the size of the outcome as JSON."""
     result = outcome.body.get("result")
     return 200 + len(outcome.body.get("key", "")) * 2 + (len(json.dumps(result)) if result else 0)

@@ -1,4 +1,7 @@
-"""The loop of a worker: claim, hand out, wait, and know when it is over. The twins differ in how they wait only."""
+"""Claim loop of a worker: claim items, hand them out, wait for more and detect the end.
+
+`Client` and `AsyncClient` share it; they differ only in how they wait.
+"""
 
 from __future__ import annotations
 
@@ -13,18 +16,18 @@ from progress_client.bar import Bar
 from progress_client.buffer import Address
 from progress_client.errors import NotFound, Unavailable
 from progress_client.items import Item
-from progress_client.session import Core
+from progress_client.session import Session
 
 log = logging.getLogger(__name__)
 
-SHORTEST_REST = 0.2
-LONGEST_REST = 2.0
+SHORTEST_WAIT = 0.2
+LONGEST_WAIT = 2.0
 OVER = ("completed", "failed", "cancelled")
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What a loop wants: so many items together, for so long; with `wait` also those that come later."""
+class ClaimOptions:
+    """Options of a claim loop: worker, batch size, lease in seconds, and whether to wait for later items."""
 
     worker: str
     batch: int
@@ -32,39 +35,39 @@ class Wish:
     wait: bool
 
     def body(self) -> dict[str, Any]:
-        """As a claim says it."""
+        """Return the body of a claim request."""
         return {"worker": self.worker, "limit": self.batch, "lease_seconds": self.lease}
 
 
-class Work:
-    """The items of one loop; one thread asks for them."""
+class ClaimLoop:
+    """The items of one claim loop, for use from one thread."""
 
-    def __init__(self, core: Core, wish: Wish, *, bar: Bar | None = None) -> None:
-        self._core, self._wish, self._bar = core, wish, bar
+    def __init__(self, session: Session, options: ClaimOptions, *, bar: Bar | None = None) -> None:
+        self._session, self._options, self._bar = session, options, bar
         self._ready: deque[Item] = deque()
-        self._rest = SHORTEST_REST
+        self._pause = SHORTEST_WAIT
         self._ended = False
         self._process = os.getpid()
 
     def arm(self) -> None:
-        """SIGTERM gives items back from now on; called from the thread that the program began with."""
-        self._core.end_on_term()
+        """Give items back on SIGTERM from now on. Call it from the main thread."""
+        self._session.end_on_term()
 
     def begin(self) -> None:
-        """Before the first item: what others left behind is told."""
-        self._core.outbox.adopt()
+        """Take over the outcomes that dead processes left in the journal, before the first claim."""
+        self._session.outbox.adopt()
 
     def ready(self) -> Item | None:
-        """The next item that is at hand and still ours. ProgressError in a process that was forked from the loop's."""
+        """Return the next claimed item whose lease is valid, or None. ProgressError in a forked child."""
         forks.check(self._process, "This loop over claim() began", instead="call claim() here")
-        while self._ready and not self._core.stop.is_set():
+        while self._ready and not self._session.stop.is_set():
             item = self._ready.popleft()
-            if not item.lost and item.job not in self._core.cancelled:
+            if not item.lost and item.job not in self._session.cancelled:
                 return item
         return None
 
     def next(self) -> Item | None:
-        """The next item, waited for; None when it is over."""
+        """Wait for the next item; None when the loop has ended."""
         forks.check(self._process, "This loop over claim() began", instead="call claim() here")
         while not self._is_stopped():
             item = self.ready()
@@ -73,93 +76,93 @@ class Work:
             try:
                 self._fill()
             except Unavailable:
-                if not self._core.stop.is_set():
+                if not self._session.stop.is_set():
                     raise
         return None
 
     def close(self) -> None:
-        """Give back what was not handed out."""
+        """Give back the claimed items that were not handed out."""
         self._ended = True
         if self._process != os.getpid():
             return
         while self._ready:
             item = self._ready.popleft()
-            if not item.lost and item.job not in self._core.cancelled:
+            if not item.lost and item.job not in self._session.cancelled:
                 item.give_back()
         if self._bar:
             self._bar.close()
 
-    # --- what the kinds of loops differ in ---------------------------------------------------------
+    # --- for subclasses ----------------------------------------------------------------------------
 
     def claim(self) -> dict[str, Any]:
-        """The answer to a claim, its items as `Item`."""
+        """Claim items; return the response with its items as `Item`."""
         raise NotImplementedError
 
     def is_over(self) -> bool:
-        """Will nothing come any more?"""
+        """Check that no more items can come."""
         return False
 
     def flush(self) -> None:
-        """Report what waits, for as long as that takes."""
-        self._core.outbox.flush(stop=self._core.stop)
+        """Report all waiting outcomes, without a time limit."""
+        self._session.outbox.flush(stop=self._session.stop)
 
     def is_cancelled(self) -> bool:
-        """Does nobody want it any more?"""
+        """Check whether the job was cancelled."""
         return False
 
-    # --- the parts -------------------------------------------------------------------------------
+    # --- private -----------------------------------------------------------------------------------
 
     def _is_stopped(self) -> bool:
-        return self._ended or self._core.stop.is_set() or self.is_cancelled()
+        return self._ended or self._session.stop.is_set() or self.is_cancelled()
 
     def _ends(self, answer: dict[str, Any]) -> bool:
-        """Whether an empty answer is the last one of this loop."""
-        if not self._wish.wait or answer["reason"] == "closed":
+        """Check whether an empty claim ends this loop."""
+        if not self._options.wait or answer["reason"] == "closed":
             self.flush()
             return True
         return self.is_over()
 
     def _fill(self) -> None:
-        """Claim; where there is nothing, find out whether something will come, and wait for it."""
-        if self._core.outbox.error:
-            raise self._core.outbox.error
+        """Claim items. If there are none, end the loop or wait before the next claim."""
+        if self._session.outbox.error:
+            raise self._session.outbox.error
         answer = self.claim()
         self._ready.extend(answer["items"])
         if self._ready:
-            self._rest = SHORTEST_REST
+            self._pause = SHORTEST_WAIT
             if self._ended:
                 self.close()
             return
         if self._ends(answer):
             self._ended = True
             return
-        if not self._core.outbox.adopt():
-            self._core.stop.wait(self._rest)
-            self._rest = min(LONGEST_REST, self._rest * 2)
+        if not self._session.outbox.adopt():
+            self._session.stop.wait(self._pause)
+            self._pause = min(LONGEST_WAIT, self._pause * 2)
 
 
-class PhaseWork(Work):
-    """Items of one phase; over when the phase is."""
+class PhaseClaimLoop(ClaimLoop):
+    """Claim loop over one phase; it ends with the phase."""
 
-    def __init__(self, core: Core, wish: Wish, *, job: int, phase: str, bar: Bar | None) -> None:
-        super().__init__(core, wish, bar=bar)
-        self._address = Address(job, phase, wish.worker)
+    def __init__(self, session: Session, options: ClaimOptions, *, job: int, phase: str, bar: Bar | None) -> None:
+        super().__init__(session, options, bar=bar)
+        self._address = Address(job, phase, options.worker)
         if bar:
-            core.listeners.setdefault((job, phase), []).append(bar.show)
+            session.listeners.setdefault((job, phase), []).append(bar.show)
 
     def claim(self) -> dict[str, Any]:
-        """Items of this phase; none, and the phase is closed, where the job was deleted."""
-        address, wish = self._address, self._wish
+        """Claim items of this phase. A deleted job counts as a closed phase."""
+        address, options = self._address, self._options
         try:
-            answer = self._core.claim(f"{address.path}/claim", wish.body(), job=address.job, lease=wish.lease)
+            answer = self._session.claim(f"{address.path}/claim", options.body(), job=address.job, lease=options.lease)
         except NotFound:
             if self._job() is not None:
                 raise
             return {"items": [], "reason": "closed"}
-        return {**answer, "items": self._core.hold(answer["items"], address=address, lease=wish.lease)}
+        return {**answer, "items": self._session.lease_items(answer["items"], address=address, lease=options.lease)}
 
     def is_over(self) -> bool:
-        """Has the phase or the job ended?"""
+        """Check whether the phase or the job has ended."""
         self.flush()
         job = self._job()
         if job is None:
@@ -170,33 +173,38 @@ class PhaseWork(Work):
         return job["status"] in OVER or phase["status"] in OVER
 
     def flush(self) -> None:
-        """Report what waits for this job."""
-        self._core.outbox.flush(job=self._address.job, stop=self._core.stop)
+        """Report the waiting outcomes of this job."""
+        self._session.outbox.flush(job=self._address.job, stop=self._session.stop)
 
     def _job(self) -> dict[str, Any] | None:
-        """The job; None, and a line in the log, where it was deleted."""
+        """Fetch the job; log and return None if it was deleted."""
         try:
-            job: dict[str, Any] = self._core.call("GET", f"/jobs/{self._address.job}", patient=True)
+            job: dict[str, Any] = self._session.call("GET", f"/jobs/{self._address.job}", retry_forever=True)
         except NotFound:
-            log.warning("job %d was deleted, or is out of sight now: its loop ends", self._address.job)
+            log.warning(
+                "job %d was deleted or is no longer visible to this token; its claim loop ends", self._address.job
+            )
             return None
         return job
 
     def is_cancelled(self) -> bool:
-        """Was the job cancelled?"""
-        return self._address.job in self._core.cancelled
+        """Check whether the job was cancelled."""
+        return self._address.job in self._session.cancelled
 
 
-class AnyWork(Work):
-    """The oldest items of any job; such a loop does not end by itself while it waits."""
+class CommonClaimLoop(ClaimLoop):
+    """Claim loop over the oldest items of any job. With `wait` it never ends by itself."""
 
-    def __init__(self, core: Core, wish: Wish, *, phase: str, kind: str) -> None:
-        super().__init__(core, wish)
-        self._which = {"phase": phase, "kind": kind}
+    def __init__(self, session: Session, options: ClaimOptions, *, phase: str, kind: str) -> None:
+        super().__init__(session, options)
+        self._filter = {"phase": phase, "kind": kind}
 
     def claim(self) -> dict[str, Any]:
-        """Items of unfinished phases of this code."""
-        body = {**self._wish.body(), **self._which}
-        answer = self._core.claim("/claim", body, job=None, lease=self._wish.lease)
-        nowhere = Address(0, self._which["phase"], self._wish.worker)
-        return {**answer, "items": self._core.hold(answer["items"], address=nowhere, lease=self._wish.lease)}
+        """Claim items of unfinished phases with this code."""
+        body = {**self._options.body(), **self._filter}
+        answer = self._session.claim("/claim", body, job=None, lease=self._options.lease)
+        fallback = Address(0, self._filter["phase"], self._options.worker)
+        return {
+            **answer,
+            "items": self._session.lease_items(answer["items"], address=fallback, lease=self._options.lease),
+        }

@@ -1,4 +1,4 @@
-"""The door to a Progress Site."""
+"""The client of a Progress Site."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from types import TracebackType
 from typing import Any
 
 from progress_client import file_listing, forks
-from progress_client.claim_loop import AnyWork, Wish
+from progress_client.claim_loop import ClaimOptions, CommonClaimLoop
 from progress_client.cursor_pages import pages
 from progress_client.errors import NotFound
 from progress_client.file_listing import NewItem
 from progress_client.items import Item
-from progress_client.job import LEASE_SECONDS, Job, handed_out
+from progress_client.job import LEASE_SECONDS, Job, claimed_items
 from progress_client.job_calls import Answer
-from progress_client.session import PATIENCE, Core, default_journal
+from progress_client.session import RETRY_SECONDS, Session, default_journal
 
 JOURNAL = "PROGRESS_JOURNAL"
 
@@ -24,15 +24,16 @@ JOURNAL = "PROGRESS_JOURNAL"
 class Client(forks.Unpicklable):
     """A connection to a site, for one process and any number of threads.
 
-    `url` and `token` come from PROGRESS_URL and PROGRESS_TOKEN where they are left out. `worker` is the name of this
-    client among workers (host, process id and a random end); a name of your own must be used by no other process, or
-    the two are one worker to the site. `version` is that of its program (PROGRESS_VERSION), which operators see beside
-    it. `patience` is for how many seconds a call is tried again while there is no answer; loops over `claim` and
-    outcomes go on for ever. `journal` is the folder where outcomes wait until they are told, PROGRESS_JOURNAL or one in
-    the user's state; None: in memory only.
+    `url` and `token` default to PROGRESS_URL and PROGRESS_TOKEN. `worker` is the worker name of this client, by default
+    host, process id and a random suffix. A name of your own must be unique: the site treats two processes with one name
+    as one worker. `version` is the version of your program (PROGRESS_VERSION), shown to operators beside the name.
+    `retry_for` is how many seconds a call is retried while the site does not answer; `patience` is its older name.
+    Claim loops and outcomes are retried without limit. `journal` is the folder of outcomes that the site has not
+    confirmed yet: PROGRESS_JOURNAL, else a folder in the user's state directory. None keeps them in memory only.
 
-    Leaving `with` (or `close`) gives back what is not done and tells what waits. A forked child may use the same client
-    and its jobs: it has its own connections, threads and journal there, and its worker's name ends in its process id.
+    Leaving `with` (or `close`) gives back unfinished items and reports waiting outcomes. A forked child may use the
+    same client and its jobs. There it has its own connections, threads and journal, and its worker name ends in its
+    process id.
     """
 
     def __init__(
@@ -42,16 +43,18 @@ class Client(forks.Unpicklable):
         token: str | None = None,
         worker: str | None = None,
         version: str | None = None,
-        patience: float = PATIENCE,
+        retry_for: float = RETRY_SECONDS,
         journal: Path | str | None = JOURNAL,
+        patience: float | None = None,
     ) -> None:
+        retry_for = retry_for if patience is None else patience
         folder = default_journal() if journal == JOURNAL else journal
-        self._core = Core(url, token, worker=worker, version=version, patience=patience, journal=folder)
+        self._session = Session(url, token, worker=worker, version=version, retry_for=retry_for, journal=folder)
 
     @property
     def worker(self) -> str:
-        """The name of this process among workers."""
-        return self._core.worker
+        """The worker name of this process."""
+        return self._session.worker
 
     def job(
         self,
@@ -66,11 +69,11 @@ class Client(forks.Unpicklable):
         asset_types: Iterable[str] | None = None,
         reopen: bool = False,
     ) -> Job:
-        """Create a job, or find the one of this name and add the items that are new to its first phase.
+        """Create a job, or find the job of this name and add new items to its first phase.
 
-        An item is its key or {"key", "label"?, "split"?, "payload"?}. Without items nobody has said yet how many there
-        are; `items=[]` says that there are none. An item whose name is not UTF-8 is listed with escapes and fails
-        at once, with a sentence that names it. `reopen`: new items of a finished job begin a new run.
+        An item is its key or {"key", "label"?, "split"?, "payload"?}. Without `items` the expected total is unknown
+        until it is announced; `items=[]` means a total of 0. An item whose name is not UTF-8 is listed with escapes and
+        fails at once, with an error that names it. `reopen`: new items of a finished job start a new run.
         """
         options = {
             "phases": None if phases is None else list(phases),
@@ -83,7 +86,7 @@ class Client(forks.Unpicklable):
         }
         bodies, unreadable = file_listing.readable(items or ())
         body, rest = file_listing.creation(name, None if items is None else bodies, options)
-        job = Job(self._core, self._core.call("POST", "/jobs", body))
+        job = Job(self._session, self._session.call("POST", "/jobs", body))
         for portion in rest:
             job.add_items(portion, reopen=reopen)
         if unreadable:
@@ -91,15 +94,15 @@ class Client(forks.Unpicklable):
         return job.refresh() if rest or unreadable else job
 
     def find(self, name: str) -> Job | None:
-        """The job of exactly this name, None where there is none within sight."""
+        """Find the job of exactly this name; None if the token can see no such job."""
         return next(self.jobs(name=name), None)
 
     def open(self, job_id: int) -> Job:
-        """The job of this id. NotFound where there is none within sight."""
-        return Job(self._core, self._core.call("GET", f"/jobs/{int(job_id)}"))
+        """Fetch the job of this id. NotFound if the token can see no such job."""
+        return Job(self._session, self._session.call("GET", f"/jobs/{int(job_id)}"))
 
     def named(self, id_or_name: int | str) -> Job:
-        """The job that people mean by an id or by a name; a number is an id first."""
+        """Find a job by its id or its name. A number is tried as an id first. NotFound if there is no such job."""
         text = str(id_or_name)
         if text.isascii() and text.isdigit():
             with contextlib.suppress(NotFound):
@@ -110,9 +113,12 @@ class Client(forks.Unpicklable):
         return found
 
     def jobs(self, **query: Any) -> Iterator[Job]:
-        """Jobs within sight: `status`, `kind`, `project`, `stuck`, `partial`, `name`, `q`, `ordering`."""
+        """Iterate over the visible jobs.
+
+        Filters: `status`, `kind`, `project`, `stuck`, `partial`, `name`, `q`, `ordering`.
+        """
         texts = {name: str(value).lower() if isinstance(value, bool) else value for name, value in query.items()}
-        return (Job(self._core, body) for body in pages(self._core.call, "/jobs", **texts))
+        return (Job(self._session, body) for body in pages(self._session.call, "/jobs", **texts))
 
     def claim(
         self,
@@ -124,42 +130,48 @@ class Client(forks.Unpicklable):
         lease_seconds: int = LEASE_SECONDS,
         wait: bool = True,
     ) -> Iterator[Item]:
-        """The oldest items of any job that has this phase. It waits for more until it is stopped, or with `wait`
-        False ends when there is nothing."""
-        wish = Wish(worker or self._core.worker, batch, lease_seconds, wait)
-        return handed_out(AnyWork(self._core, wish, phase=phase, kind=kind))
+        """Iterate over the oldest items of any job that has this phase.
+
+        The loop waits for more items until it is stopped. With `wait=False` it ends when there is none.
+        """
+        options = ClaimOptions(worker or self._session.worker, batch, lease_seconds, wait)
+        return claimed_items(CommonClaimLoop(self._session, options, phase=phase, kind=kind))
 
     @property
     def refused(self) -> list[Answer]:
-        """The outcomes that the site has refused for good, the oldest first; of all processes with this journal.
+        """The outcomes that the site has rejected, the oldest first, of all processes with this journal.
 
         They are in the dead file beside the journal: {"at", "job", "phase", "worker", "key", "status", "code",
-        "detail"} and what was sent, as `result` or `count`. `code` is `closed` or `invalid` where the answer to the
-        item said so. Delete the file when they are of no use, or `replay(refused=True)` when the cause is mended.
+        "detail"} and the sent body, as `result` or `count`. `code` is `closed` or `invalid` if the site rejected this
+        item in a report that it accepted. Fix the cause and call `replay(refused=True)`, or delete the file.
         """
-        return self._core.dead.rows()
+        return self._session.dead.rows()
 
-    def replay(self, *, refused: bool = False, patience: float = PATIENCE) -> bool:
-        """Tell what earlier processes could not; True when nothing waits any more.
+    def replay(self, *, refused: bool = False, timeout: float = RETRY_SECONDS, patience: float | None = None) -> bool:
+        """Send the outcomes that earlier processes left in the journal; True when the site has confirmed all.
 
-        With `refused` the outcomes of the dead file are sent once more; it keeps what is refused again.
+        With `refused`, send the outcomes of the dead file once more; those that are rejected again stay in it.
+        `timeout` is in seconds; `patience` is its older name.
         """
-        self._core.outbox.adopt()
+        self._session.outbox.adopt()
         if refused:
-            self._core.outbox.retry_refused()
-        return self._core.outbox.flush(patience=patience)
+            self._session.outbox.retry_refused()
+        return self.flush(timeout=timeout, patience=patience)
 
-    def flush(self, *, patience: float = PATIENCE) -> bool:
-        """Tell what waits now rather than soon; True when everything was answered."""
-        return self._core.outbox.flush(patience=patience)
+    def flush(self, *, timeout: float = RETRY_SECONDS, patience: float | None = None) -> bool:
+        """Send all waiting outcomes now; True when the site has confirmed all within `timeout` seconds.
+
+        `patience` is the older name of `timeout`.
+        """
+        return self._session.outbox.flush(timeout=timeout if patience is None else patience)
 
     def stop(self) -> None:
-        """End every loop after the item in hand; may be called from any thread and from a signal handler."""
-        self._core.stop.set()
+        """End every claim loop after its current item. Call it from any thread or from a signal handler."""
+        self._session.stop.set()
 
     def close(self) -> None:
-        """Give back what is not done, tell what waits; what cannot be told stays in the journal."""
-        self._core.close()
+        """Give back unfinished items and send waiting outcomes; unsent ones stay in the journal."""
+        self._session.close()
 
     def __enter__(self) -> Client:
         return self

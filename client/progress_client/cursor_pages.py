@@ -1,4 +1,4 @@
-"""Lists that come a page at a time."""
+"""Cursor pagination of lists."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ PAGE = 200
 
 
 def pages(call: Callable[[str, str], Any], path: str, **query: Any) -> Iterator[dict[str, Any]]:
-    """Every row of a list; each page is asked for when the one before it is used up."""
+    """Iterate over all rows of a list, one request per page."""
     given = urlencode({"limit": PAGE, **{name: value for name, value in query.items() if value not in (None, "")}})
     while given:
         page = call("GET", f"{path}?{given}")

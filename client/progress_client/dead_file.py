@@ -1,7 +1,7 @@
-"""The dead file: outcomes that the site has refused for good, kept beside the journal until somebody looks at them.
+"""The dead file: outcomes that the site has rejected, kept beside the journal for an operator.
 
-One file for each server, shared by all processes, JSON lines, synced before the journal forgets the outcome. Without a
-journal they are kept in memory.
+One file of JSON lines for each server, shared by all processes. A row is synced before the journal drops the outcome.
+Without a journal the rows are kept in memory.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from progress_client.buffer import Outcome
-from progress_client.journal import path_bytes
+from progress_client.journal import read_all
 
 try:
     import fcntl
@@ -30,7 +30,7 @@ Row = dict[str, Any]
 
 
 class DeadFile:
-    """Refused outcomes for one server, in the journal's folder or in memory."""
+    """Rejected outcomes of one server, in the journal's folder or in memory."""
 
     def __init__(self, folder: Path | None, *, server: str) -> None:
         mark = blake2b(server.encode(), digest_size=4).hexdigest()
@@ -41,20 +41,20 @@ class DeadFile:
         return str(self.path or "client.refused")
 
     def add(self, rows: Sequence[Row]) -> None:
-        """Keep refused outcomes durably. OSError where they cannot be written."""
+        """Store rejected outcomes durably. OSError if they cannot be written."""
         if not rows:
             return
         if self.path is None:
             self._memory += rows
             return
         with self._locked(self.path) as file:
-            content = path_bytes(file)
+            content = read_all(file)
             text = b"".join(_line(row) for row in rows)
             _write_all(file, b"\n" + text if content and not content.endswith(b"\n") else text)
             os.fsync(file)
 
     def rows(self) -> list[Row]:
-        """Everything in it, the oldest first."""
+        """Read all rows, the oldest first."""
         if self.path is None:
             return list(self._memory)
         try:
@@ -64,7 +64,7 @@ class DeadFile:
 
     @contextmanager
     def emptied(self) -> Iterator[list[Row]]:
-        """Everything in it; it is empty afterwards, unless the body of `with` raises."""
+        """Yield all rows and empty the file, unless the body of `with` raises."""
         if self.path is None:
             yield list(self._memory)
             self._memory.clear()
@@ -72,7 +72,7 @@ class DeadFile:
             yield []
         else:
             with self._locked(self.path) as file:
-                yield _rows(path_bytes(file))
+                yield _rows(read_all(file))
                 os.ftruncate(file, 0)
 
     @contextmanager
@@ -87,14 +87,14 @@ class DeadFile:
 
 
 def dead_row(outcome: Outcome, *, status: int, code: str, detail: str) -> Row:
-    """What is kept of a refused outcome: the outcome, and why it was refused."""
+    """Build the row of a rejected outcome: the outcome and the reason."""
     at = datetime.now(timezone.utc).isoformat(timespec="seconds")
     why = {"status": status, "code": code, "detail": detail}
     return {"at": at, "key": outcome.body.get("key", ""), **why, **outcome.entry()}
 
 
 def _rows(content: bytes) -> list[Row]:
-    """The whole lines; a line that was cut off or damaged is passed over."""
+    """Parse the valid lines; skip a line that was cut off or damaged."""
     found = []
     for line in content.split(b"\n"):
         try:
@@ -111,7 +111,7 @@ def _line(row: Row) -> bytes:
 
 
 def _write_all(file: int, text: bytes) -> None:
-    """Write everything, or take back what was written."""
+    """Write everything, or restore the previous size."""
     size = os.fstat(file).st_size
     left = text
     try:

@@ -1,4 +1,4 @@
-"""What can go wrong, in words a person can act on."""
+"""Exceptions of this package."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ class ProgressError(Exception):
 
 
 class Unavailable(ProgressError):
-    """No answer came within the patience of the call. Every call may be repeated; nothing is counted twice."""
+    """The site did not answer within `retry_for` seconds. Every call may be repeated; nothing is counted twice."""
 
 
 class CertificateError(ProgressError):
-    """The server's certificate is not trusted; the sentence says what to do. Outcomes wait in the journal."""
+    """The server's certificate is not trusted; the message says what to do. Outcomes stay in the journal."""
 
 
 class LeaseLost(ProgressError):
-    """The item is no longer ours: its lease ran out, or an operator took it back."""
+    """The lease of the item has ended: it expired, or an operator released the item."""
 
 
 class Refused(ProgressError):
-    """The server understood and refused. The text is its sentence.
+    """The site rejected the request. The message is the site's `detail`.
 
-    `status` is the HTTP status, `code` the server's word for the reason, `errors` what is wrong with which field.
+    `status` is the HTTP status and `code` the problem code. `errors` lists (field, detail) pairs.
     """
 
     def __init__(self, status: int, problem: dict[str, Any]) -> None:
@@ -36,33 +36,33 @@ class Refused(ProgressError):
         super().__init__(self.detail)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Arrive whole in another process: a pool that cannot unpickle the error of its child hangs."""
+        """Pickle with all attributes: a process pool hangs if it cannot unpickle the error of a child."""
         return type(self), (self.status, self._problem)
 
 
 class NotPermitted(Refused):
-    """The token is not valid (401), or its account lacks the permission that the sentence names (403)."""
+    """The token is not valid (401), or its account lacks the permission that the message names (403)."""
 
 
 class NotFound(Refused):
-    """There is no such job, phase or item within the token's sight (404)."""
+    """The token can see no such job, phase or item (404)."""
 
 
 class WrongState(Refused):
-    """Not possible in this state; the sentence names both states (409)."""
+    """The current status does not allow the request; the message names both states (409)."""
 
 
 class Skip(Exception):
-    """Raise it inside an item: the item is skipped, for the reason that is given."""
+    """Raised inside `with item:` to skip the item, with a reason."""
 
 
 class Fail(Exception):
-    """Raise it inside an item: the item has failed with exactly this sentence."""
+    """Raised inside `with item:` to fail the item with exactly this error text."""
 
 
 KINDS = {401: NotPermitted, 403: NotPermitted, 404: NotFound, 409: WrongState}
 
 
 def refusal(status: int, problem: Any) -> Refused:
-    """The error that an answer of this status means."""
+    """Create the exception for a rejection of this status."""
     return KINDS.get(status, Refused)(status, problem if isinstance(problem, dict) else {})

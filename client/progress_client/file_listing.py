@@ -1,4 +1,4 @@
-"""Listing items: in bodies that the server takes, and so that no job can finish half listed. Pure."""
+"""Item lists of new jobs: request bodies, and their split into several requests. Pure."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ Body = dict[str, Any]
 
 
 def bodies(items: Iterable[NewItem]) -> list[Body]:
-    """Items as the server takes them, each key once: a key, or a mapping with `key`, `label`, `split`, `payload`."""
+    """Return item bodies, each key once. An item is a key or a mapping with `key`, `label`, `split`, `payload`."""
     return readable(items)[0]
 
 
 def readable(items: Iterable[NewItem]) -> tuple[list[Body], dict[str, str]]:
-    """Items as the server takes them, and why some of them fail, by their keys.
+    """Return item bodies, and by key the error of each item whose name is not UTF-8.
 
-    No site can keep a name that is not UTF-8 (file names of older systems have such bytes), and no worker could open
-    the file by an escaped one. So the item is listed with escapes, and fails with a sentence, and the others go on.
+    The site cannot store a name that is not UTF-8 (file names of older systems), and a worker cannot open the file by
+    an escaped name. So the item is listed with escapes and fails with an error, and the other items are processed.
     """
     found: dict[str, Body] = {}
     reasons: dict[str, str] = {}
@@ -33,14 +33,14 @@ def readable(items: Iterable[NewItem]) -> tuple[list[Body], dict[str, str]]:
             reasons.pop(body["key"], None)
             continue
         body = utf8(body)
-        # Of two items with one key the one that needs no escapes is meant.
+        # If two items have one key, the one without escapes wins.
         if found.setdefault(body["key"], body) is body:
             reasons[body["key"]] = f"The name or payload of {body['key']} is not UTF-8; rename it and add it again."
     return list(found.values()), reasons
 
 
 def is_utf8(value: Any) -> bool:
-    """Whether every text in it can be sent."""
+    """Check that every text in the value is valid UTF-8."""
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
@@ -49,7 +49,7 @@ def is_utf8(value: Any) -> bool:
 
 
 def utf8(value: Any) -> Any:
-    """The same with the bytes and surrogates that are not UTF-8 as escapes: `caf\\xe9.jpg`."""
+    """Escape the bytes and surrogates that are not UTF-8: `caf\\xe9.jpg`."""
     if isinstance(value, str):
         return _escaped(value)
     if isinstance(value, Mapping):
@@ -65,7 +65,7 @@ def _escaped(text: str) -> str:
 
 
 def portions(items: Sequence[Body]) -> list[list[Body]]:
-    """The items of each call: at most 5000, and less than 1 MiB of JSON."""
+    """Split items into requests of at most 5000 items and less than 1 MiB of JSON."""
     found: list[list[Body]] = []
     room = 0
     for item in items:
@@ -79,23 +79,25 @@ def portions(items: Sequence[Body]) -> list[list[Body]]:
 
 
 def creation(name: str, items: Sequence[Body] | None, options: Mapping[str, Any]) -> tuple[Body, list[list[Body]]]:
-    """The body that creates a job, and the items of the calls after it.
+    """Return the body that creates a job, and the items of each later request.
 
-    Where more than one call is needed the first phase is told the total at once, so that the job cannot finish
-    before everything is listed.
+    If more than one request is needed, the first one sets the expected total, so that the job cannot complete before
+    all items are listed.
     """
     body = {"name": name, **{key: value for key, value in options.items() if value is not None}}
     if items is None:
         return body, []
     first, *rest = portions(items) or [[]]
     if rest:
-        body["phases"] = _told_the_total(body, len(items))
+        body["phases"] = _with_total(body, len(items))
     return {**body, "items": first}, rest
 
 
-def _told_the_total(body: Body, total: int) -> list[Body]:
+def _with_total(body: Body, total: int) -> list[Body]:
     phases = [dict(phase) for phase in body.get("phases") or ()]
     if not phases and body.get("kind", "generic") != "generic":
-        raise ValueError(f"{total} items need more than one call; name the phases of the job, so that it knows of all.")
+        raise ValueError(
+            f"{total} items need more than one request; give `phases`, so that the total can be set first."
+        )
     first, *others = phases or [{"code": "items", "label": "Items", "stage": "Processing {done}/{expected}"}]
     return [{**first, "expected": max(total, first.get("expected") or 0)}, *others]

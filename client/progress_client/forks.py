@@ -1,4 +1,4 @@
-"""Forked children: the files, sockets and objects of the client that a child must not share with its parent."""
+"""Fork handling: files, sockets and objects that a forked child must not share with its parent."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from progress_client.errors import ProgressError
 
 
 class Renewable(Protocol):
-    """An object that can begin anew in a forked child."""
+    """An object that can reset itself in a forked child."""
 
     def _after_fork(self) -> None:
-        """Replace locks, threads, connections and files, and forget what the parent holds."""
+        """Replace locks, threads, connections and files, and drop the parent's leases."""
 
 
 class Unpicklable:
-    """An object that lives in one process; pickling it raises ProgressError with the sentence `instead`."""
+    """An object of one process; pickling it raises ProgressError with the advice `instead`."""
 
     instead = "create a Client there: Client(url, token=…)"
 
@@ -33,7 +33,7 @@ class Unpicklable:
 
 _renewables: WeakSet[Renewable] = WeakSet()
 _files: set[int] = set()
-# Held while a file is opened or closed, and by the thread that forks: the child knows every file that it inherits.
+# Leased while a file is opened or closed, and by the thread that forks: the child knows every file that it inherits.
 _lock = threading.RLock()
 
 
@@ -58,12 +58,12 @@ def close_file(file: int) -> None:
 
 
 def silence(inherited: socket.socket) -> None:
-    """Detach an inherited socket from its connection without a word to the server, which talks to the parent."""
+    """Detach an inherited socket without closing the parent's connection to the server."""
     if inherited.fileno() < 0:
         return
     nothing = os.open(os.devnull, os.O_RDWR)
     try:
-        # The number stays in use, so nothing that still refers to it can reach a later connection.
+        # The descriptor number stays in use, so a stale reference to it cannot reach a later connection.
         os.dup2(nothing, inherited.fileno(), inheritable=False)
     finally:
         os.close(nothing)
@@ -76,9 +76,9 @@ def check(process: int, what: str, *, instead: str) -> None:
 
 
 def at_child_exit(call: Callable[[], None]) -> Callable[[], None]:
-    """Run `call` when this child of `multiprocessing` ends, which skips `atexit`; returns how to cancel it.
+    """Run `call` when this `multiprocessing` child ends, because such a child skips `atexit`.
 
-    Does nothing in other processes.
+    Return a function that cancels it. In other processes this does nothing.
     """
     multiprocessing = sys.modules.get("multiprocessing")
     util = sys.modules.get("multiprocessing.util")

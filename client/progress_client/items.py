@@ -1,4 +1,4 @@
-"""One claimed item: done inside `with`, told when it is left."""
+"""Claimed item: processed inside `with`, reported when the block ends."""
 
 from __future__ import annotations
 
@@ -17,28 +17,29 @@ log = logging.getLogger(__name__)
 LONGEST_ERROR = 2000
 
 
-class Teller(Protocol):
-    """Who takes the outcome of an item."""
+class OutcomeSink(Protocol):
+    """Receiver of the outcome of an item."""
 
-    def tell(self, item: Item, outcome: dict[str, Any]) -> None:
-        """Take it; TypeError or ValueError where it is no JSON."""
+    def report_later(self, item: Item, outcome: dict[str, Any]) -> None:
+        """Store the outcome for a later report; TypeError or ValueError if it is not JSON."""
 
-    def let_go(self, item: Item) -> None:
-        """Nothing is to be told of this item."""
+    def discard(self, item: Item) -> None:
+        """Stop tracking the item, without a report."""
 
 
 class Item(forks.Unpicklable):
-    """An item that this worker holds; `with item:` or `async with item:` tells what became of it.
+    """An item leased to this worker; `with item:` or `async with item:` reports its outcome.
 
-    Left normally it is completed, with `item.result`. An exception makes it failed with the exception's sentence and
-    goes no further, so that the loop goes on; `Skip` and `Fail` say it in your words. Ctrl-C, SIGTERM and a cancelled
-    task give the item back and go on as usual. `complete`, `fail`, `skip` and `give_back` tell it earlier; the first
-    one counts. All of it happens in the process that has claimed the item: in a forked child it raises ProgressError.
+    A block that ends normally completes the item, with `item.result`. An exception fails it with the text of the
+    exception and is not raised further, so the loop continues. `Skip` and `Fail` carry a text of your own. Ctrl-C,
+    SIGTERM and a cancelled task give the item back and are raised further. `complete`, `fail`, `skip` and `give_back`
+    report earlier; the first report counts. Use an item only in the process that claimed it: a forked child gets
+    ProgressError.
     """
 
     instead = "send its key, and report it in the process that has claimed it"
 
-    def __init__(self, body: dict[str, Any], *, job: int, phase: str, worker: str, teller: Teller) -> None:
+    def __init__(self, body: dict[str, Any], *, job: int, phase: str, worker: str, sink: OutcomeSink) -> None:
         self.id: int = body["id"]
         self.key: str = body["key"]
         self.label: str = body["label"]
@@ -50,37 +51,37 @@ class Item(forks.Unpicklable):
         self.lost = False
         self.renewed_at = time.monotonic()
         self.outcome = ""
-        self._teller = teller
+        self._sink = sink
         self._process = os.getpid()
 
     def __repr__(self) -> str:
         return f"<Item {self.key!r} of job {self.job}, attempt {self.attempt}, {self.outcome or 'open'}>"
 
     def check(self) -> None:
-        """Raise LeaseLost when the item is no longer ours, so that long work can end early."""
+        """Raise LeaseLost if the lease has ended, so that long work can stop early."""
         self._check_process()
         if self.lost:
-            raise LeaseLost(f"{self.label or self.key} is no longer ours; what it would give is not counted.")
+            raise LeaseLost(f"The lease of {self.label or self.key} has ended; its result would not be counted.")
 
     def complete(self, result: Any = None) -> None:
-        """It is done. A result is a JSON object of at most 16 KiB; anything else is kept as {"value": it}."""
-        body = {"result": as_object(result)} if result is not None else {}
+        """Report success. A result is a JSON object of at most 16 KiB; another value is stored as {"value": …}."""
+        body = {"result": as_json_object(result)} if result is not None else {}
         try:
-            self._tell("completed", body)
+            self._report("completed", body)
         except (TypeError, ValueError) as error:
-            self.fail(f"The result is no JSON: {error}")
+            self.fail(f"The result is not JSON: {error}")
 
     def fail(self, error: str) -> None:
-        """It has failed, for the reason that the sentence gives (500 characters of it are kept)."""
-        self._tell("failed", {"error": sayable(error)})
+        """Report a failure. The site keeps 500 characters of the error."""
+        self._report("failed", {"error": clean_sentence(error)})
 
     def skip(self, reason: str = "") -> None:
-        """It need not be done; that counts as done."""
-        self._tell("skipped", {"error": sayable(reason)})
+        """Report that the item needs no work; it counts as done."""
+        self._report("skipped", {"error": clean_sentence(reason)})
 
     def give_back(self) -> None:
-        """Somebody else may do it."""
-        self._tell("pending", {})
+        """Return the item, so that another worker can claim it."""
+        self._report("pending", {})
 
     def __enter__(self) -> Item:
         self._check_process()
@@ -90,7 +91,7 @@ class Item(forks.Unpicklable):
         if error is None:
             self.complete(self.result)
             return True
-        return self._raised(error)
+        return self._report_exception(error)
 
     async def __aenter__(self) -> Item:
         return self.__enter__()
@@ -100,13 +101,13 @@ class Item(forks.Unpicklable):
     ) -> bool:
         return self.__exit__(kind, error, at)
 
-    def _raised(self, error: BaseException) -> bool:
-        """Tell what an exception means; True where it ends here."""
+    def _report_exception(self, error: BaseException) -> bool:
+        """Report the outcome that an exception means; True if it is not raised further."""
         if self._process != os.getpid():
             return False
         if isinstance(error, LeaseLost):
             log.warning("%s", error)
-            self._leave("lost")
+            self._discard("lost")
         elif isinstance(error, Skip):
             self.skip(str(error))
         elif isinstance(error, Fail):
@@ -122,28 +123,28 @@ class Item(forks.Unpicklable):
     def _check_process(self) -> None:
         forks.check(self._process, f"{self.key!r} was claimed", instead="report it there, or claim items here")
 
-    def _tell(self, status: str, body: dict[str, Any]) -> None:
+    def _report(self, status: str, body: dict[str, Any]) -> None:
         self._check_process()
         if not self.outcome:
-            self._teller.tell(self, {"key": self.key, "status": status, "attempt": self.attempt, **body})
+            self._sink.report_later(self, {"key": self.key, "status": status, "attempt": self.attempt, **body})
             self.outcome = status
 
-    def _leave(self, outcome: str) -> None:
+    def _discard(self, outcome: str) -> None:
         if not self.outcome:
             self.outcome = outcome
-            self._teller.let_go(self)
+            self._sink.discard(self)
 
 
-def as_object(result: Any) -> dict[str, Any]:
+def as_json_object(result: Any) -> dict[str, Any]:
     return dict(result) if isinstance(result, Mapping) else {"value": result}
 
 
-def sayable(sentence: str) -> str:
-    """As much of a sentence as is worth sending, in characters that can be sent."""
+def clean_sentence(sentence: str) -> str:
+    """Cut an error text to 2000 characters and escape characters that cannot be sent."""
     return sentence[:LONGEST_ERROR].replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
 
 
 def _sentence(error: Exception) -> str:
-    """`ValueError: no such file`."""
+    """Format an exception: `ValueError: no such file`."""
     text = str(error)
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -1,4 +1,4 @@
-"""A job, as a worker or an operator sees it."""
+"""A job and the calls on it."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import Any
 from progress_client import file_listing, forks, job_watch
 from progress_client.bar import bar
 from progress_client.buffer import MOST_RESULTS, Address
-from progress_client.claim_loop import PhaseWork, Wish, Work
+from progress_client.claim_loop import ClaimLoop, ClaimOptions, PhaseClaimLoop
 from progress_client.cursor_pages import pages
 from progress_client.file_listing import NewItem
-from progress_client.items import Item, as_object, sayable
-from progress_client.job_calls import Answer, Verbs
-from progress_client.session import Core
+from progress_client.items import Item, as_json_object, clean_sentence
+from progress_client.job_calls import Answer, JobCalls
+from progress_client.session import Session
 
 log = logging.getLogger(__name__)
 
 LEASE_SECONDS = 90
 
 
-class Job(Verbs[Any], forks.Unpicklable):
-    """One job. `body` is what the server said of it last, the shape of GET /jobs/{id}."""
+class Job(JobCalls[Any], forks.Unpicklable):
+    """One job. `body` is its latest state from the server, in the shape of GET /jobs/{id}."""
 
-    def __init__(self, core: Core, body: Answer) -> None:
-        self._core = core
+    def __init__(self, session: Session, body: Answer) -> None:
+        self._session = session
         self.id: int = body["id"]
         self.name: str = body["name"]
         self.body = body
@@ -35,7 +35,7 @@ class Job(Verbs[Any], forks.Unpicklable):
 
     @property
     def status(self) -> str:
-        """pending, processing, paused, completed, failed or cancelled, when it was looked at last."""
+        """The status in `body`: pending, processing, paused, completed, failed or cancelled."""
         return str(self.body["status"])
 
     @property
@@ -44,15 +44,15 @@ class Job(Verbs[Any], forks.Unpicklable):
         return str(self.body["phases"][0]["code"])
 
     def refresh(self) -> Job:
-        """Look again."""
+        """Fetch the current state."""
         self.body = self._call("GET", f"/jobs/{self.id}")
         return self
 
     def add_items(self, items: Iterable[NewItem], *, phase: str | None = None, reopen: bool = False) -> Answer:
-        """Add items to a phase, those that it has are left alone. → {"added", "existing"}
+        """Add items to a phase; existing items stay as they are. → {"added", "existing"}
 
-        An item whose name is not UTF-8 is listed with escapes (`caf\\xe9.jpg`) and fails at once, and the others go on.
-        `reopen`: new items of a finished phase begin a new run of it; without they are refused (WrongState).
+        An item whose name is not UTF-8 is listed with escapes (`caf\\xe9.jpg`) and fails at once.
+        `reopen`: new items of a finished phase start a new run of it. Without it they are rejected (WrongState).
         """
         bodies, unreadable = file_listing.readable(items)
         total = self._add(bodies, phase=phase, reopen=reopen)
@@ -60,8 +60,8 @@ class Job(Verbs[Any], forks.Unpicklable):
         return total
 
     def items(self, *, phase: str | None = None, status: str = "", split: str = "", q: str = "") -> Iterator[Answer]:
-        """The items of a phase as the server lists them, page by page."""
-        return pages(self._core.call, f"{self._phase(phase)}/items", status=status, split=split, q=q)
+        """Iterate over the items of a phase, one request per page."""
+        return pages(self._session.call, f"{self._phase(phase)}/items", status=status, split=split, q=q)
 
     def claim(
         self,
@@ -73,34 +73,36 @@ class Job(Verbs[Any], forks.Unpicklable):
         wait: bool = True,
         progress: bool | None = None,
     ) -> Iterator[Item]:
-        """Items to do, each once, `batch` claimed together; use each with `with item:`.
+        """Iterate over items to process, claimed `batch` at a time; use each with `with item:`.
 
-        It ends when the phase or the job is over, or was cancelled; until then it waits for items that others hold
-        and that come later, unless `wait` is False. The leases are renewed meanwhile. `progress` asks for a progress
-        bar, or for none; without it there is one where stderr is a terminal.
+        The loop ends when the phase or the job has ended. Until then it waits for items that are added later or that
+        other workers give back; with `wait=False` it ends when no item is pending. Leases of `lease_seconds` are
+        renewed in the background. `progress` shows or hides a progress bar, by default shown if stderr is a terminal.
         """
-        wish = Wish(worker or self._core.worker, batch, lease_seconds, wait)
+        options = ClaimOptions(worker or self._session.worker, batch, lease_seconds, wait)
         shown = bar(self.name, wanted=progress)
         code = self.first_phase if phase is None else phase
-        return handed_out(PhaseWork(self._core, wish, job=self.id, phase=code, bar=shown))
+        return claimed_items(PhaseClaimLoop(self._session, options, job=self.id, phase=code, bar=shown))
 
     def tell(
         self, key: str, *, status: str = "completed", error: str = "", result: Any = None, phase: str | None = None
     ) -> None:
-        """Say what became of an item that nobody claimed; it is written down now and told soon, with others.
+        """Store the outcome of an item now and report it soon, together with others; the item needs no claim.
 
-        For services that get their work elsewhere: again under the same key it is counted once.
+        For services that get their work elsewhere. A repeated outcome of the same key is counted once.
         """
         body: Answer = {"key": file_listing.utf8(key), "status": status}
         if error:
-            body["error"] = sayable(error)
+            body["error"] = clean_sentence(error)
         if result is not None:
-            body["result"] = as_object(result)
-        self._core.outbox.tell(Address(self.id, self._code(phase), self._core.worker), body)
+            body["result"] = as_json_object(result)
+        self._session.outbox.report_later(Address(self.id, self._code(phase), self._session.worker), body)
 
     def watch(self) -> Iterator[Answer]:
-        """The job's body now and after every change, until it is completed, failed or cancelled."""
-        for body in job_watch.watch(self._core.transport, self.id, patience=self._core.patience, stop=self._core.stop):
+        """Yield the job's body now and after every change, until it is completed, failed or cancelled."""
+        for body in job_watch.watch(
+            self._session.transport, self.id, retry_for=self._session.retry_for, stop=self._session.stop
+        ):
             self.body = body
             yield body
 
@@ -112,7 +114,7 @@ class Job(Verbs[Any], forks.Unpicklable):
         return total
 
     def _fail_unreadable(self, reasons: Mapping[str, str], *, phase: str | None = None) -> None:
-        """Items whose names no site can keep fail at once, each with its reason."""
+        """Report items whose names are not UTF-8 as failed, each with its error."""
         results = [{"key": key, "status": "failed", "error": reason} for key, reason in reasons.items()]
         for reason in reasons.values():
             log.warning("job %d: %s", self.id, reason)
@@ -120,25 +122,25 @@ class Job(Verbs[Any], forks.Unpicklable):
             self.report(results[start : start + MOST_RESULTS], phase=phase)
 
     def _call(self, method: str, path: str, body: Answer | None = None) -> Any:
-        return self._core.call(method, path, body)
+        return self._session.call(method, path, body)
 
     def _count(self, address: Address, body: Answer) -> Any:
-        return self._core.count(address, body)
+        return self._session.count(address, body)
 
     @property
     def _worker(self) -> str:
-        return self._core.worker
+        return self._session.worker
 
 
-def handed_out(work: Work) -> Iterator[Item]:
-    """The items of a loop; who leaves it gives back what it was not handed."""
-    work.arm()
-    work.begin()
+def claimed_items(loop: ClaimLoop) -> Iterator[Item]:
+    """Yield the items of a claim loop. When the caller leaves it, give back the other claimed items."""
+    loop.arm()
+    loop.begin()
     try:
         while True:
-            item = work.next()
+            item = loop.next()
             if item is None:
                 return
             yield item
     finally:
-        work.close()
+        loop.close()

@@ -1,4 +1,4 @@
-"""Every call on a job, once for both twins: `A` is the answer itself, or an awaitable of it."""
+"""Calls on a job, shared by `Job` and `AsyncJob`: `A` is the response, or an awaitable of it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ A = TypeVar("A")
 Answer = dict[str, Any]
 
 
-class Verbs(Generic[A]):
-    """The wire's verbs under the wire's names. Every one may be repeated after a lost answer.
+class JobCalls(Generic[A]):
+    """The REST calls on a job under their REST names. Each may be repeated after a lost response.
 
-    `phase` is a phase's code; left out it is the first one of the job. Each answers the body of the server; Refused
-    (NotFound, NotPermitted, WrongState) carries its sentence, Unavailable says that no answer came in time.
+    `phase` is the code of a phase, by default the first one. Each call returns the body of the response. It raises
+    Refused (NotFound, NotPermitted, WrongState) if the site rejects it, and Unavailable if the site does not answer.
     """
 
     id: int
@@ -37,15 +37,15 @@ class Verbs(Generic[A]):
     def _worker(self) -> str:
         raise NotImplementedError
 
-    # --- what workers say ------------------------------------------------------------------------
+    # --- workers ---------------------------------------------------------------------------------
 
     def announce(self, expected: int, *, phase: str | None = None, event_id: UUID | str | None = None) -> A:
-        """Tell how many items there will be in all. → {"applied", "reason", "phase"}"""
+        """Announce the expected total. → {"applied", "reason", "phase"}"""
         body = {"expected": expected, "event_id": str(event_id or uuid4())}
         return self._call("POST", f"{self._phase(phase)}/announce", body)
 
     def report(self, results: Sequence[Mapping[str, Any]], *, phase: str | None = None, worker: str | None = None) -> A:
-        """Tell outcomes of named items now, at most 1000: {"key", "status", "attempt"?, "error"?, "result"?}.
+        """Report outcomes of items now, at most 1000: {"key", "status", "attempt"?, "error"?, "result"?}.
 
         → {"results": [{"key", "outcome", "status", "detail"?}], "phase", "cancel_requested"}
         """
@@ -61,10 +61,10 @@ class Verbs(Generic[A]):
         phase: str | None = None,
         event_id: UUID | str | None = None,
     ) -> A:
-        """Add to the numbers of a phase without items. → {"applied", "phase"}
+        """Add to the counts of a phase without items. → {"applied", "phase"}
 
-        The numbers are in the journal under their `event_id` before they are sent: after Unavailable they are told
-        later, also by the next process, and never twice.
+        The counts are stored in the journal with their `event_id` before they are sent. After Unavailable they are sent
+        later, if need be by the next process, and are never counted twice.
         """
         body = {"done": done, "failed": failed, "skipped": skipped, "event_id": str(event_id or uuid4())}
         return self._count(Address(self.id, self._code(phase)), body)
@@ -72,42 +72,42 @@ class Verbs(Generic[A]):
     def heartbeat(
         self, *, worker: str | None = None, items: Iterable[int] | None = None, message: str | None = None
     ) -> A:
-        """A sign of life; it renews the leases of these items, or of all that the worker holds in the job.
+        """Send a heartbeat that renews the leases of these items, or of all items of the worker in the job.
 
-        Without `items` it speaks for everything under this worker's name, so the name must be used by one process only:
-        of two with one name the living one would keep the items of the dead one. Loops over `claim` name their items
-        and do this by themselves. → {"job_status", "cancel_requested", "leases", "lost"}
+        Without `items` it renews every lease under this worker's name, so only one process may use the name: otherwise
+        a live process keeps the leases of a dead one. Claim loops send heartbeats for their items by themselves.
+        → {"job_status", "cancel_requested", "leases", "lost"}
         """
         body = {"worker": worker or self._worker, "items": None if items is None else list(items), "message": message}
         return self._call("POST", f"{self._path}/heartbeat", _given(body))
 
     def start(self, *, phase: str | None = None) -> A:
-        """A phase without items is being worked on. → the phase"""
+        """Start a phase without items. → the phase"""
         return self._call("POST", f"{self._phase(phase)}/start", {})
 
     def finish(self, *, phase: str | None = None) -> A:
-        """A phase is finished with what was counted; on a phase with items: the list is complete. → the phase"""
+        """Finish a phase with its current counts; on a phase with items, declare its list complete. → the phase"""
         return self._call("POST", f"{self._phase(phase)}/finish", {})
 
     def fail(self, error: str = "", *, phase: str | None = None) -> A:
-        """A phase without items has failed. → the phase"""
+        """Fail a phase without items. → the phase"""
         return self._call("POST", f"{self._phase(phase)}/fail", {"error": error})
 
-    # --- what everybody may look at ----------------------------------------------------------------
+    # --- reading -----------------------------------------------------------------------------------
 
     def progress(self, *, phase: str | None = None) -> A:
-        """Live counts of the job or of one phase. → {"total", "processed", "error", …, "by_split"}"""
+        """Fetch the live counts of the job or of one phase. → {"total", "processed", "error", …, "by_split"}"""
         return self._call("GET", f"{self._path}/progress{_query(phase=phase)}")
 
     def errors(self) -> A:
-        """Failures by their sentence, the most frequent first. → [{"signature", "sample", "count", …}]"""
+        """Fetch the failures grouped by error, the most frequent first. → [{"signature", "sample", "count", …}]"""
         return self._call("GET", f"{self._path}/errors")
 
     def timeline(self, *, limit: int = 50, cursor: str = "") -> A:
-        """What happened, newest first. → {"results", "next"}"""
+        """Fetch the timeline, the newest event first. → {"results", "next"}"""
         return self._call("GET", f"{self._path}/timeline{_query(limit=limit, cursor=cursor)}")
 
-    # --- what operators do; each needs a permission, and keeps who, when and why ----------------------
+    # --- operators; each act needs a permission and is recorded with account, time and reason ----------
 
     def retry(
         self,
@@ -117,50 +117,50 @@ class Verbs(Generic[A]):
         error_signature: str | None = None,
         reason: str = "",
     ) -> A:
-        """Failed items are pending again. → {"changed", "refused", "detail", "job"}, as for every act"""
+        """Make failed items pending again. Every act returns {"changed", "refused", "detail", "job"}."""
         which = {"phase": phase, "items": None if items is None else list(items), "error_signature": error_signature}
         return self._act("retry", reason, **which)
 
     def release(
         self, *, phase: str | None = None, items: Iterable[int] | None = None, all: bool = False, reason: str = ""
     ) -> A:
-        """Make held items without a live lease pending; with `all` also those with one."""
+        """Make processing items without a valid lease pending again; with `all`, also leased ones."""
         named = None if items is None else list(items)
         return self._act("release", reason, phase=phase, items=named, all=all)
 
     def skip(self, items: Iterable[int], *, reason: str = "") -> A:
-        """These items count as done without work."""
+        """Count these items as done without processing them."""
         return self._act("skip", reason, items=list(items))
 
     def force_complete(self, *, phase: str | None = None, reason: str) -> A:
-        """Every open phase, or this one, is finished with what it has."""
+        """Complete every open phase, or this one, with its current counts."""
         return self._act("force-complete", reason, phase=phase)
 
     def give_up(self, *, reason: str = "") -> A:
-        """The job has failed (the server's `fail` of a job; `fail` here is that of a phase)."""
+        """Fail the job: `POST /jobs/{id}/fail`. (`fail` is the call on a phase.)"""
         return self._act("fail", reason)
 
     def cancel(self, *, reason: str = "") -> A:
-        """Nobody wants the job any more."""
+        """Cancel the job."""
         return self._act("cancel", reason)
 
     def pause(self, *, reason: str = "") -> A:
-        """Nothing more is handed out until it is resumed."""
+        """Pause the job: no items are leased until it is resumed."""
         return self._act("pause", reason)
 
     def resume(self, *, reason: str = "") -> A:
-        """A paused job goes on."""
+        """Resume a paused job."""
         return self._act("resume", reason)
 
     def threshold(self, threshold: int, *, phase: str | None = None, reason: str = "") -> A:
-        """The percent that completes a phase."""
+        """Set the percentage of successes that completes a phase."""
         return self._act("threshold", reason, phase=self._code(phase), threshold=threshold)
 
     def restart(self, *, phase: str | None = None, only: str = "all", reason: str = "") -> A:
-        """A new run of a phase, over all of its items or over the "failed" ones."""
+        """Start a new run of a phase, over all of its items or only the "failed" ones."""
         return self._act("restart", reason, phase=self._code(phase), only=only)
 
-    # --- the parts -------------------------------------------------------------------------------
+    # --- private -----------------------------------------------------------------------------------
 
     @property
     def _path(self) -> str:

@@ -1,14 +1,13 @@
-"""The file in which outcomes wait until the server has answered for them.
+"""Journal file: outcomes that the server has not confirmed yet.
 
-Every outcome is a line, written before anybody tries to tell it: a process that is killed has lost nothing that it
-handed over. `sync` brings what was written to the disk itself, for the day when the machine loses power. A line is
-forgotten by a second line that names its number; the file is rewritten when it has grown, and deleted when its owner
-leaves with nothing left in it.
+Each outcome is a line, written before the first attempt to send it, so that a killed process loses no outcome. `sync`
+flushes the file to disk, against a power failure. A second line with its number marks an outcome as confirmed. The file
+is rewritten when it has grown, and deleted if it is empty when its process ends.
 
-A line ends in a checksum. A damaged one is moved to a file beside the journal (`.damaged`), and all others count.
+Each line ends in a checksum. A damaged line is moved to a file beside the journal (`.damaged`); the others are used.
 
-The owner holds a lock on its file. A file that nobody holds belonged to a process that is dead, and whoever comes next
-takes over what is in it. Without `fcntl` (Windows) a process takes over the files of its own name only.
+The process holds a lock on its file. A file without a lock belongs to a dead process, and the next process takes over
+its outcomes. Without `fcntl` (Windows) a process takes over only the files of its own name.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ __all__ = ["Journal", "waiting"]
 
 
 class Journal:
-    """The file of one process for one server, in a folder that processes share."""
+    """Journal file of one process for one server, in a folder that processes share."""
 
     def __init__(self, folder: Path, *, name: str, server: str) -> None:
         self._folder = folder
@@ -58,8 +57,8 @@ class Journal:
             self.path, self._file = self._own(name)
         except OSError as error:
             raise ProgressError(
-                f"The journal in {folder} cannot be written ({error.strerror}); set PROGRESS_JOURNAL to a folder that"
-                f" can, or give the client journal=None and lose what is not told yet when the process dies."
+                f"The journal folder {folder} is not writable ({error.strerror}). Set PROGRESS_JOURNAL to a writable"
+                f" folder, or use journal=None: then outcomes that are not sent yet are lost when the process dies."
             ) from error
         try:
             self.left = self._load()
@@ -68,7 +67,7 @@ class Journal:
             raise
 
     def append(self, entry: Entry) -> int:
-        """Write an outcome down; its number. It is in the hands of the operating system when this returns."""
+        """Write an outcome to the operating system and return its number."""
         with self._lock:
             self._last += 1
             text = self._waiting[self._last] = line({"n": self._last, "entry": entry})
@@ -76,7 +75,7 @@ class Journal:
             return self._last
 
     def forget(self, numbers: Iterable[int]) -> None:
-        """These outcomes need not be told any more."""
+        """Mark outcomes as confirmed."""
         gone = list(numbers)
         with self._lock:
             for number in gone:
@@ -86,19 +85,19 @@ class Journal:
                 self._rewrite()
 
     def reject(self, number: int) -> None:
-        """Move an outcome that makes no sense to the file of damaged lines."""
+        """Move an invalid outcome to the file of damaged lines."""
         self._set_aside(self.path, [self._waiting[number].rstrip()])
         self.forget([number])
 
     def sync(self) -> None:
-        """Bring what was written to the disk."""
+        """Flush the file to disk."""
         if self._dirty:
             self._dirty = False
             with contextlib.suppress(OSError):
                 os.fsync(self._file)
 
     def adopt(self) -> list[tuple[int, Entry]]:
-        """Take over what processes that are dead have left: each outcome with its new number, in this file."""
+        """Take over the outcomes of dead processes; return each with its new number in this file."""
         found = []
         for path in sorted(self._folder.glob(f"*-{self._mark}*.jsonl")) if fcntl else ():
             if path != self.path:
@@ -106,7 +105,7 @@ class Journal:
         return found
 
     def close(self) -> None:
-        """Give the file up; it is deleted when nothing waits in it."""
+        """Release the file; delete it if it is empty."""
         with self._lock:
             if not self._waiting:
                 with contextlib.suppress(OSError):
@@ -116,18 +115,20 @@ class Journal:
     # --- the file --------------------------------------------------------------------------------
 
     def _own(self, name: str) -> tuple[Path, int]:
-        """The first file of this name that no living process holds, and our lock on it."""
+        """Open and lock the first file of this name that no live process has locked."""
         plain = re.sub(r"[^A-Za-z0-9._]+", "_", name)[:80] or "worker"
         for number in range(1, MOST_NAMES):
             path = self._folder / f"{plain}-{self._mark}{f'.{number}' if number > 1 else ''}.jsonl"
             file = opened(path, create=True)
             if file is not None:
                 return path, file
-        raise ProgressError(f"All names like {path.name} are taken in {self._folder}.")
+        raise ProgressError(
+            f"All journal names like {path.name} are in use in {self._folder}. Give the client another worker name."
+        )
 
     def _load(self) -> list[tuple[int, Entry]]:
-        """What a process of this name has left behind in the file that is ours now."""
-        raw = path_bytes(self._file)
+        """Load the outcomes that an earlier process left in this file."""
+        raw = read_all(self._file)
         content = parse(raw)
         self._size = len(raw) - content.torn
         if content.torn:
@@ -152,17 +153,17 @@ class Journal:
         try:
             found = self._moved(path, file)
         except OSError as error:
-            log.error("the outcomes in %s cannot be taken over: %s", path, error)
+            log.error("cannot take over the outcomes in %s: %s", path, error)
             return []
         finally:
             forks.close_file(file)
         if found:
-            log.info("took over %d outcomes that %s had not told", len(found), path.stem)
+            log.info("took over %d unsent outcomes of %s", len(found), path.stem)
         return found
 
     def _moved(self, path: Path, file: int) -> list[tuple[int, Entry]]:
-        """Move what waits in the file of a dead process to our own, or nothing if there is no room for it."""
-        content = parse(path_bytes(file))
+        """Move the outcomes of a dead process to our file; none if they do not fit on the disk."""
+        content = parse(read_all(file))
         if content.server not in ("", self._server):
             return []
         with self._lock:
@@ -181,9 +182,9 @@ class Journal:
         return list(entries.items())
 
     def _set_aside(self, path: Path, lines: list[bytes]) -> bool:
-        """Append damaged lines of a file to the one beside it; False where that cannot be written."""
+        """Append damaged lines to the `.damaged` file; False if it cannot be written."""
         beside = damaged_of(path)
-        log.error("the journal %s is damaged: lines moved to %s: %d", path, beside, len(lines))
+        log.error("the journal %s is damaged; lines moved to %s: %d", path, beside, len(lines))
         try:
             with open(beside, "ab", opener=_private) as file:
                 file.write(b"".join(text + b"\n" for text in lines))
@@ -196,7 +197,7 @@ class Journal:
         return line({"progress_client": VERSION, "server": self._server})
 
     def _write(self, lines: bytes) -> bool:
-        """Append; a full disk must not stop the work, so it is logged and the outcome waits in memory alone."""
+        """Append lines. A full disk must not stop the worker: log it and keep the outcome in memory."""
         text = b"\n" + lines if self._torn else lines
         try:
             written = os.write(self._file, text)
@@ -212,20 +213,20 @@ class Journal:
         return True
 
     def _cut_off(self) -> None:
-        """Remove a half-written line from the end of the file, or begin a new line after it."""
+        """Remove a half-written line from the end of the file, or start a new line after it."""
         try:
             os.ftruncate(self._file, self._size)
         except OSError:
             self._torn = True
 
     def _rewrite(self) -> None:
-        """Begin the file anew with what waits; a crash leaves the old one or the new one."""
+        """Rewrite the file with the waiting outcomes only; a crash leaves the old file or the new one."""
         new = self.path.with_suffix(f".{os.getpid()}.new")
         content = self._header() + b"".join(self._waiting.values())
         file = -1
         try:
             file = forks.open_file(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
-            _hold(file)
+            _lock_file(file)
             if os.write(file, content) != len(content):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(file)
@@ -242,10 +243,10 @@ class Journal:
 
 
 def opened(path: Path, *, create: bool) -> int | None:
-    """The file with our lock on it, None if a living process holds it. OSError where there is none to open."""
+    """Open and lock a file; None if a live process has locked it. OSError if it cannot be opened."""
     while True:
         file = forks.open_file(path, os.O_RDWR | os.O_APPEND | (os.O_CREAT if create else 0))
-        if not _hold(file):
+        if not _lock_file(file):
             forks.close_file(file)
             return None
         if _is_at(path, file):
@@ -253,8 +254,8 @@ def opened(path: Path, *, create: bool) -> int | None:
         forks.close_file(file)
 
 
-def path_bytes(file: int) -> bytes:
-    """Everything in an open file."""
+def read_all(file: int) -> bytes:
+    """Read an open file from its start."""
     return os.pread(file, os.fstat(file).st_size, 0) if hasattr(os, "pread") else _read_slowly(file)
 
 
@@ -263,7 +264,7 @@ def _read_slowly(file: int) -> bytes:
     return os.read(file, os.fstat(file).st_size)
 
 
-def _hold(file: int) -> bool:
+def _lock_file(file: int) -> bool:
     if fcntl is None:
         return True
     try:
@@ -274,7 +275,7 @@ def _hold(file: int) -> bool:
 
 
 def _is_at(path: Path, file: int) -> bool:
-    """Is this still the file of that name? Its owner may have replaced or deleted it before we had the lock."""
+    """Check that the path still names this file: another process may have replaced it before we got the lock."""
     try:
         return os.path.samestat(path.stat(), os.fstat(file))
     except OSError:
@@ -282,10 +283,10 @@ def _is_at(path: Path, file: int) -> bool:
 
 
 def damaged_of(path: Path) -> Path:
-    """The file beside a journal that keeps its damaged lines."""
+    """Return the path of the damaged lines of a journal."""
     return path.with_suffix(".damaged")
 
 
 def _private(path: str, flags: int) -> int:
-    """Open a file that only its owner may read."""
+    """Open a file with permissions for its owner only."""
     return os.open(path, flags, 0o600)

@@ -1,4 +1,4 @@
-"""Renews the leases of what is held, in the background."""
+"""Background renewal of leases."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any, Callable, Protocol
 from progress_client import backoff
 from progress_client.errors import CertificateError, Refused
 from progress_client.leases import Group, Leases
-from progress_client.transport import Transport, Trouble, encode
+from progress_client.transport import RetryableError, Transport, encode
 
 log = logging.getLogger(__name__)
 
 
-class Held(Protocol):
-    """What can be held: something of a job that a worker has, until it is lost. `renewed_at`: when its lease began."""
+class Leased(Protocol):
+    """An item leased to a worker, until it is `lost`. `renewed_at`: start of the current lease, monotonic."""
 
     id: int
     key: str
@@ -27,13 +27,13 @@ class Held(Protocol):
     renewed_at: float
 
     def give_back(self) -> None:
-        """Somebody else may do it."""
+        """Return the item, so that another worker can claim it."""
 
 
-class Keeper:
-    """Every item that is held, and the thread that says so to the server three times within each lease.
+class LeaseRenewer:
+    """All leased items, and the thread that renews each lease three times within its length.
 
-    `cancelled` is called with the id of a job that nobody wants any more, from that thread.
+    The thread calls `cancelled` with the id of each cancelled job.
     """
 
     def __init__(self, transport: Transport, *, cancelled: Callable[[int], None]) -> None:
@@ -42,11 +42,11 @@ class Keeper:
         self._changed = threading.Condition()
         self._closing = False
         self._tries = 0
-        self._thread = threading.Thread(target=self._run, name="progress-keeper", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="progress-lease_renewer", daemon=True)
         self._thread.start()
 
-    def take(self, items: Sequence[Held], *, lease: float) -> None:
-        """These were claimed."""
+    def take(self, items: Sequence[Leased], *, lease: float) -> None:
+        """Add claimed items."""
         groups: dict[Group, dict[int, Any]] = {}
         for item in items:
             groups.setdefault(_group(item), {})[item.id] = item
@@ -55,20 +55,20 @@ class Keeper:
                 self._leases.take(group, members, lease=lease, now=time.monotonic())
             self._changed.notify()
 
-    def drop(self, item: Held) -> None:
-        """The outcome of this one is known."""
+    def drop(self, item: Leased) -> None:
+        """Stop renewing the lease of an item."""
         with self._changed:
             self._leases.drop(_group(item), [item.id])
 
-    def held(self) -> list[Held]:
-        """What is held now."""
+    def leased(self) -> list[Leased]:
+        """Return the leased items."""
         with self._changed:
-            return self._leases.held()
+            return self._leases.leased()
 
     def lose_job(self, job: int) -> None:
-        """Nothing of this job is ours any more."""
+        """Mark all items of a job as lost."""
         with self._changed:
-            lost = [item for item in self._leases.held() if item.job == job]
+            lost = [item for item in self._leases.leased() if item.job == job]
             for item in lost:
                 self._leases.drop(_group(item), [item.id])
         _lose(lost)
@@ -102,12 +102,12 @@ class Keeper:
         began = time.monotonic()
         try:
             answer = self._transport.once("POST", f"/jobs/{job}/heartbeat", encode({"worker": worker, "items": ids}))
-        except (Trouble, CertificateError) as trouble:
-            pause = backoff.pause(self._tries, asked=getattr(trouble, "asked", 0.0))
-            log.warning("no heartbeat for job %d (%s), next try in %.1f s", job, trouble, pause)
+        except (RetryableError, CertificateError) as failure:
+            pause = backoff.pause(self._tries, retry_after=getattr(failure, "retry_after", 0.0))
+            log.warning("no heartbeat for job %d (%s), next try in %.1f s", job, failure, pause)
             self._tries += 1
             with self._changed:
-                self._leases.again(group, at=time.monotonic() + pause)
+                self._leases.retry_at(group, at=time.monotonic() + pause)
             return
         except Refused as error:
             log.warning("no heartbeat for job %d: %s", job, error)
@@ -116,7 +116,7 @@ class Keeper:
         with self._changed:
             lost = self._leases.drop(group, answer["lost"])
             renewed = set(ids)
-            for item in self._leases.held(group):
+            for item in self._leases.leased(group):
                 if item.id in renewed:
                     item.renewed_at = began
         _lose(lost)
@@ -124,11 +124,11 @@ class Keeper:
             self._cancelled(job)
 
 
-def _group(item: Held) -> Group:
+def _group(item: Leased) -> Group:
     return item.job, item.worker
 
 
-def _lose(items: Sequence[Held]) -> None:
+def _lose(items: Sequence[Leased]) -> None:
     for item in items:
-        log.warning("lost %s of job %d", item.key, item.job)
+        log.warning("lost the lease of %s of job %d", item.key, item.job)
         item.lost = True

@@ -1,4 +1,4 @@
-"""Reports outcomes in the background: together, in order per item, again until the site has answered for them."""
+"""Background reporting of outcomes: in batches, in order per item, retried until the site confirms them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from progress_client.dead_file import DeadFile, dead_row
 from progress_client.errors import CertificateError, NotPermitted, ProgressError, Refused, Unavailable
 from progress_client.journal import Journal
 from progress_client.outcome_queue import OutcomeQueue
-from progress_client.transport import Transport, Trouble, encode
+from progress_client.transport import RetryableError, Transport, encode
 
 log = logging.getLogger(__name__)
 
@@ -31,11 +31,10 @@ Answered = Callable[[Address, Body], None]
 
 
 class Outbox:
-    """Outcomes on their way: told when there are 100 of them or the oldest is a second old.
+    """Outcomes that wait for a report. A batch is sent when there are 100 outcomes or the oldest is a second old.
 
-    `answered` is called with every answer to a report, from the thread of the outbox. `error` is why nothing can be
-    told any more (a token that is not valid); what waits stays in the journal. What the site refuses for good goes to
-    the dead file.
+    The thread calls `answered` with each response to a report. `error` is set when no more reports are possible, such
+    as with an invalid token; the outcomes stay in the journal. Rejected outcomes go to the dead file.
     """
 
     def __init__(self, transport: Transport, journal: Journal | None, dead: DeadFile, *, answered: Answered) -> None:
@@ -54,16 +53,18 @@ class Outbox:
 
     # --- from any thread -------------------------------------------------------------------------
 
-    def tell(self, address: Address, result: Body, *, since: float | None = None) -> None:
-        """Store the outcome of an item, leased `since` then, and report it soon. TypeError or ValueError where
-        it is no JSON."""
+    def report_later(self, address: Address, result: Body, *, since: float | None = None) -> None:
+        """Store the outcome of an item whose lease began at `since`, and report it soon.
+
+        TypeError or ValueError if it is not JSON.
+        """
         self._add(self._written(Outcome(0, address, result)), since=since)
 
-    def count(self, address: Address, body: Body, *, patience: float, stop: threading.Event) -> Any:
-        """Write numbers down and tell them at once. Unavailable: they are told later, also by the next process."""
+    def count(self, address: Address, body: Body, *, retry_for: float, stop: threading.Event) -> Any:
+        """Store counts and send them at once. After Unavailable they are sent later, if need be by the next process."""
         outcome = self._written(Outcome(0, address, body, is_count=True))
         try:
-            answer = self._transport.call("POST", f"{address.path}/count", body, patience=patience, stop=stop)
+            answer = self._transport.call("POST", f"{address.path}/count", body, retry_for=retry_for, stop=stop)
         except (Unavailable, NotPermitted, CertificateError):
             self._add(outcome)
             raise
@@ -74,11 +75,11 @@ class Outbox:
         return answer
 
     def adopt(self) -> int:
-        """Take over what processes that died had not told; how many outcomes that were."""
+        """Take over the unsent outcomes of dead processes; return their number."""
         return self._add_all(self._journal.adopt()) if self._journal else 0
 
     def retry_refused(self) -> int:
-        """Report the outcomes of the dead file once more; how many these are."""
+        """Queue the outcomes of the dead file once more; return their number."""
         with self._dead.emptied() as rows:
             outcomes = [self._written(Outcome.of(0, row)) for row in rows]
             if self._journal:
@@ -87,10 +88,10 @@ class Outbox:
         return len(outcomes)
 
     def flush(
-        self, *, job: int | None = None, patience: float = float("inf"), stop: threading.Event | None = None
+        self, *, job: int | None = None, timeout: float = float("inf"), stop: threading.Event | None = None
     ) -> bool:
-        """Wait until everything (of this job) is answered; False if that took too long. Raises why it is impossible."""
-        deadline = time.monotonic() + patience
+        """Wait until the site has confirmed all outcomes (of this job); False after `timeout` seconds."""
+        deadline = time.monotonic() + timeout
         with self._changed, self._hurry():
             self._queue.wake(job)
             while self._queue.number(job) and self.error is None:
@@ -102,42 +103,41 @@ class Outbox:
             raise self.error
         return True
 
-    def tell_first(self, job: int | None, *, older_than: float, stop: threading.Event) -> None:
-        """Before a claim: report outcomes of this job (None: of any) whose leases may have run out meanwhile.
+    def report_overdue(self, job: int | None, *, older_than: float, stop: threading.Event) -> None:
+        """Before a claim, report the outcomes of this job (None: of any job) whose leases may have expired.
 
-        Without this a claim after an outage brings our own finished items again. It waits for 30 seconds after the
-        last success at most, and ends with a failed try, so that a claim never overtakes the outcomes when the server
-        comes back. Raises what made telling impossible.
+        Without this, a claim after an outage returns our own finished items. It waits at most 30 seconds after the last
+        success and ends with a failed try, so that no claim is sent before the outcomes when the server comes back.
         """
         with self._changed:
-            if self._queue.is_late(job, older_than=older_than, now=time.monotonic()):
+            if self._queue.is_overdue(job, older_than=older_than, now=time.monotonic()):
                 with self._hurry():
-                    self._wait_while_late(job, older_than, stop=stop)
+                    self._wait_while_overdue(job, older_than, stop=stop)
         if self.error:
             raise self.error
 
-    def close(self, *, patience: float) -> int:
-        """Tell what waits, for so many seconds at most; how many outcomes are left for the next process."""
+    def close(self, *, timeout: float) -> int:
+        """Send waiting outcomes for at most `timeout` seconds; return how many are left for the next process."""
         with self._changed:
-            self._deadline = time.monotonic() + patience
+            self._deadline = time.monotonic() + timeout
             self._closing.set()
             self._queue.wake(None)
             self._changed.notify_all()
-        self._thread.join(patience + 1)
+        self._thread.join(timeout + 1)
         with self._changed:
             left = self._queue.number(None)
         if self._journal and not self._thread.is_alive():
             self._journal.close()
         if left:
-            where = "they wait in the journal" if self._journal else "they are lost"
-            log.warning("%d outcomes could not be told; %s", left, where)
+            where = "they stay in the journal" if self._journal else "they are lost"
+            log.warning("%d outcomes could not be reported; %s", left, where)
         return left
 
     # --- waiting -----------------------------------------------------------------------------------
 
     @contextmanager
     def _hurry(self) -> Iterator[None]:
-        """Let outcomes not wait for more of them."""
+        """Send outcomes without waiting for a larger batch."""
         self._hurried += 1
         self._changed.notify_all()
         try:
@@ -145,19 +145,19 @@ class Outbox:
         finally:
             self._hurried -= 1
 
-    def _wait_while_late(self, job: int | None, older_than: float, *, stop: threading.Event) -> None:
+    def _wait_while_overdue(self, job: int | None, older_than: float, *, stop: threading.Event) -> None:
         least, deadline, failures = self._queue.number(job) + 1, 0.0, -1
         while self.error is None and not stop.is_set():
             now, waiting = time.monotonic(), self._queue.number(job)
-            if not self._queue.is_late(job, older_than=older_than, now=now):
+            if not self._queue.is_overdue(job, older_than=older_than, now=now):
                 return
             if waiting < least:
-                least, deadline, failures = waiting, now + outcome_queue.TELL_FIRST_SECONDS, -1
+                least, deadline, failures = waiting, now + outcome_queue.OVERDUE_WAIT_SECONDS, -1
             elif now >= deadline and failures < 0:
                 failures = self._queue.failures
                 self._queue.wake(job)
                 self._changed.notify_all()
-            elif now >= deadline and (failures != self._queue.failures or self._queue.must_rest(now=now)):
+            elif now >= deadline and (failures != self._queue.failures or self._queue.must_wait(now=now)):
                 return
             self._changed.wait(0.2)
 
@@ -170,7 +170,7 @@ class Outbox:
             self._journal.sync()
 
     def _next(self) -> Portion | None:
-        """The next outcomes, when it is time to tell them; None when we are closing and no more can be told."""
+        """Wait for the next batch; None when the outbox closes and no more can be sent."""
         with self._changed:
             while True:
                 now, closing = time.monotonic(), self._closing.is_set()
@@ -183,20 +183,20 @@ class Outbox:
                 self._changed.wait(None if at is None else max(0.0, at - now))
 
     def _deliver(self, portion: Portion) -> None:
-        """Tell these once: they are answered for, or wait for their next turn, or nothing can be told any more."""
+        """Send a batch once. It is confirmed, waits for a retry, or sets `error`."""
         if self._journal:
             self._journal.sync()
         try:
             self._try(portion)
-        except Trouble as trouble:
-            self._again(portion, trouble)
+        except RetryableError as failure:
+            self._again(portion, failure)
         except (NotPermitted, CertificateError) as error:
             self.error = error
             self._put_back(portion, then=self._queue.put_back)
         except Exception as error:
-            # A defect must not end the reports without a word: the outcomes stay in the journal.
-            log.exception("%d outcomes for %s cannot be told", len(portion.outcomes), portion.address)
-            self._again(portion, Trouble(repr(error), status=UNKNOWN))
+            # A bug must not stop the reports silently: log it and keep the outcomes in the journal.
+            log.exception("%d outcomes for %s cannot be reported", len(portion.outcomes), portion.address)
+            self._again(portion, RetryableError(repr(error), status=UNKNOWN))
 
     def _try(self, portion: Portion) -> None:
         try:
@@ -206,9 +206,9 @@ class Outbox:
         except Refused as error:
             self._refused(portion, error)
         else:
-            # What is not answered for must not be forgotten.
+            # Only a result for each outcome confirms the batch.
             if not portion.outcomes[0].is_count and not are_results(answer["results"], number=len(portion.outcomes)):
-                raise Trouble("the answer is not that of a Progress Site", status=UNKNOWN)
+                raise RetryableError("the response is not from a Progress Site", status=UNKNOWN)
             self._answer(portion, answer)
 
     def _answer(self, portion: Portion, answer: Body) -> None:
@@ -217,39 +217,41 @@ class Outbox:
             if result["outcome"] not in SETTLED:
                 code, detail = result["outcome"], str(result.get("detail", ""))
                 log.warning("not counted: %s is %s. %s", result["key"], code, detail)
-                # Nothing is lost with a stale outcome (a later attempt counts) or with one that gives an item back.
+                # A stale outcome (a later attempt counts) and a given back item need no dead file row.
                 if code != "stale" and outcome.body.get("status") != "pending":
                     refused.append(dead_row(outcome, status=200, code=code, detail=detail))
-        self._bury(refused)
+        self._keep_refused(refused)
         self._settled(portion)
         if "results" in answer:
             try:
                 self._answered(portion.address, answer)
             except Exception:
-                # A progress bar that cannot be drawn must not end the reports.
-                log.exception("the answer for %s could not be shown", portion.address.path)
+                # A progress bar that cannot be drawn must not stop the reports.
+                log.exception("the progress of %s could not be shown", portion.address.path)
 
     def _refused(self, portion: Portion, error: Refused) -> None:
-        """A refusal concerns every outcome of the call: find the one that is meant, and keep it in the dead file."""
+        """Handle a rejected request: split the batch to find the bad outcome, and put it into the dead file."""
         if error.status in TOO_MUCH and len(portion.outcomes) > 1:
             self._put_back(portion, then=self._queue.too_large)
             return
         status, code, detail = error.status, error.code, error.detail
-        self._bury([dead_row(outcome, status=status, code=code, detail=detail) for outcome in portion.outcomes])
+        self._keep_refused([dead_row(outcome, status=status, code=code, detail=detail) for outcome in portion.outcomes])
         outcome = portion.outcomes[0]
         number, where = len(portion.outcomes), portion.address.path
-        log.error("%d outcomes for %s are refused, and kept in %s: %s", number, where, self._dead, error)
+        log.error("%d outcomes for %s were rejected and stored in %s: %s", number, where, self._dead, error)
         if error.status in TOO_MUCH and outcome.body.get("result") is not None:
             kept = {name: value for name, value in outcome.body.items() if name != "result"}
-            self.tell(outcome.address, {**kept, "status": "failed", "error": f"The result is refused: {detail}"})
+            self.report_later(
+                outcome.address, {**kept, "status": "failed", "error": f"The result was rejected: {detail}"}
+            )
         self._settled(portion)
 
-    def _bury(self, rows: Sequence[Body]) -> None:
-        """Keep refused outcomes; Trouble where they cannot be written, so that they stay in the journal."""
+    def _keep_refused(self, rows: Sequence[Body]) -> None:
+        """Store rejected outcomes; RetryableError if they cannot be written, so that they stay in the journal."""
         try:
             self._dead.add(rows)
         except OSError as error:
-            raise Trouble(f"{self._dead} cannot be written: {error}", status=UNKNOWN) from error
+            raise RetryableError(f"{self._dead} cannot be written: {error}", status=UNKNOWN) from error
 
     def _settled(self, portion: Portion) -> None:
         self._forget(portion.numbers)
@@ -257,16 +259,17 @@ class Outbox:
             self._queue.settled(portion, now=time.monotonic())
             self._changed.notify_all()
 
-    def _again(self, portion: Portion, trouble: Trouble) -> None:
-        """Put outcomes that brought trouble back, for the next try."""
-        if trouble.status == TOO_LARGE and len(portion.outcomes) > 1:
+    def _again(self, portion: Portion, failure: RetryableError) -> None:
+        """Return the outcomes of a failed request to the queue."""
+        if failure.status == TOO_LARGE and len(portion.outcomes) > 1:
             self._put_back(portion, then=self._queue.too_large)
             return
         with self._changed:
-            pause = self._queue.failed(portion, asked=trouble.asked, status=trouble.status, now=time.monotonic())
+            now = time.monotonic()
+            pause = self._queue.failed(portion, retry_after=failure.retry_after, status=failure.status, now=now)
             self._changed.notify_all()
         if not self._closing.is_set():
-            log.warning("%d outcomes are not told (%s), next try in %.1f s", len(portion.outcomes), trouble, pause)
+            log.warning("%d outcomes not sent (%s), next try in %.1f s", len(portion.outcomes), failure, pause)
 
     def _put_back(self, portion: Portion, *, then: Callable[[Portion], None]) -> None:
         with self._changed:

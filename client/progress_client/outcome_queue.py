@@ -1,4 +1,4 @@
-"""Outcomes that wait: which of them go next, how many, when, and which are late. Pure: the clock is given."""
+"""Queue of outcomes: the next batch, its size and time, and overdue outcomes. Pure: the caller passes the time."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from progress_client.retry_schedule import RetrySchedule
 ENOUGH = 100
 OLDEST_SECONDS = 1.0
 BREATH = 3
-# So long a claim waits for outcomes that do not arrive.
-TELL_FIRST_SECONDS = 30.0
+# Longest wait of a claim for outcomes that cannot be sent.
+OVERDUE_WAIT_SECONDS = 30.0
 
 
 @dataclass
 class OutcomeQueue:
-    """The buffer, the rests after failures, and the one portion that is under way."""
+    """The buffer, the pauses after failures, and the one batch in flight."""
 
     failures: int = 0
     _buffer: Buffer = field(default_factory=Buffer)
@@ -29,7 +29,7 @@ class OutcomeQueue:
     _most: dict[Address, int] = field(default_factory=dict)
 
     def add(self, outcome: Outcome, *, now: float, since: float) -> bool:
-        """Put an outcome at the end; whether that changes when the next call is due."""
+        """Append an outcome; True if that changes the time of the next request."""
         if not self._buffer.size:
             self._oldest_at = now
         self._since[outcome.address] = min(since, self._since.get(outcome.address, since))
@@ -37,15 +37,15 @@ class OutcomeQueue:
         return self._buffer.size in (1, ENOUGH)
 
     def number(self, job: int | None) -> int:
-        """How many outcomes of a job (None: of all) have no answer yet."""
+        """Count the unconfirmed outcomes of a job, or of all jobs for None."""
         sent = self._under_way
         on_the_way = len(sent.outcomes) if sent and job in (None, sent.address.job) else 0
         return self._buffer.number(job) + on_the_way
 
     def due_at(self, *, hurried: bool) -> float | None:
-        """When the next call is due; None while nothing waits.
+        """Return the time of the next request; None if nothing waits.
 
-        After a call there is a pause in proportion to what it took, so that a busy server gets fewer and larger ones.
+        The pause after a request is proportional to its duration, so that a busy server gets fewer and larger requests.
         """
         if not self._buffer.size:
             return None
@@ -55,7 +55,7 @@ class OutcomeQueue:
         return max(ready_at, self._not_before if self._buffer.size >= ENOUGH else self._oldest_at + OLDEST_SECONDS)
 
     def take(self, *, now: float) -> Portion | None:
-        """The outcomes of the next call; None where none may be tried now."""
+        """Take the next batch; None if no address is ready."""
         address = self._schedule.ready(self._buffer.addresses(), now=now)
         if address is None:
             return None
@@ -64,7 +64,7 @@ class OutcomeQueue:
         return self._under_way
 
     def settled(self, portion: Portion, *, now: float) -> None:
-        """These are answered for."""
+        """Record that the site has confirmed a batch."""
         address, most = portion.address, self._most.pop(portion.address, MOST_RESULTS)
         self._under_way = None
         self._not_before = now + BREATH * (now - self._taken_at)
@@ -74,38 +74,38 @@ class OutcomeQueue:
             self._since[address] = self._taken_at
             self._most[address] = min(MOST_RESULTS, 2 * most)
 
-    def failed(self, portion: Portion, *, asked: float, status: int, now: float) -> float:
-        """These got no answer; the seconds until they are tried again."""
+    def failed(self, portion: Portion, *, retry_after: float, status: int, now: float) -> float:
+        """Record a failed request; return the seconds until its retry."""
         self.put_back(portion)
         self.failures += 1
-        return self._schedule.failed(portion.address, asked=asked, status=status, now=now)
+        return self._schedule.failed(portion.address, retry_after=retry_after, status=status, now=now)
 
     def too_large(self, portion: Portion) -> None:
-        """These are to go half as many at a time."""
+        """Return a batch to the queue and halve the batch size of its address."""
         self.put_back(portion)
         self._most[portion.address] = max(1, len(portion.outcomes) // 2)
 
     def put_back(self, portion: Portion) -> None:
-        """These wait again, before all others of their address."""
+        """Return a batch to the front of its address."""
         self._under_way = None
         self._buffer.put_back(portion)
 
     def wake(self, job: int | None) -> None:
-        """Outcomes of a job (None: of all) are tried now, unless the server has asked to be left alone."""
+        """Allow a retry of a job (None: all jobs) now, unless the server asked for a longer pause."""
         self._schedule.wake(job)
 
-    def must_rest(self, *, now: float) -> bool:
-        """Whether nothing is under way and nothing may be tried now."""
+    def must_wait(self, *, now: float) -> bool:
+        """Check that nothing is in flight and nothing may be sent now."""
         return not self._under_way and self._schedule.ready_at(self._buffer.addresses()) > now
 
-    def is_late(self, job: int | None, *, older_than: float, now: float) -> bool:
-        """Whether outcomes of a job (None: of any) wait for so long, or after a failure.
+    def is_overdue(self, job: int | None, *, older_than: float, now: float) -> bool:
+        """Check whether outcomes of a job (None: any job) have waited `older_than` seconds, or failed.
 
-        An address that has failed for half a minute while the server answered for others does not count.
+        An address that has failed for 30 seconds while the server answered for other addresses does not count.
         """
         return any(
-            (since <= now - older_than or self._schedule.is_resting(address))
-            and not self._schedule.is_stuck(address, longer_than=TELL_FIRST_SECONDS, now=now)
+            (since <= now - older_than or self._schedule.is_paused(address))
+            and not self._schedule.is_stuck(address, longer_than=OVERDUE_WAIT_SECONDS, now=now)
             for address, since in self._since.items()
             if job in (None, address.job)
         )

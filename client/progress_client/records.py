@@ -1,4 +1,4 @@
-"""The lines of a journal: JSON objects that end in a checksum, so that a damaged one is noticed. Pure."""
+"""Journal lines: JSON objects with a checksum that detects damage. Pure."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ Row = dict[str, Any]
 
 @dataclass
 class Content:
-    """A file of a journal: the outcomes that wait by their numbers, and what cannot be read.
+    """Content of a journal file: waiting outcomes by number, and damaged lines.
 
-    `server` is the one of its first line, empty where that is damaged. `torn` is how many bytes of a half-written line
-    are at its end.
+    `server` is the one of the first line, empty if that line is damaged. `torn` is the number of bytes of a
+    half-written last line.
     """
 
     server: str = ""
@@ -30,7 +30,7 @@ class Content:
     torn: int = 0
 
     def add(self, row: Row) -> None:
-        """Take a line into account."""
+        """Apply a line."""
         if "entry" in row:
             self.waiting[row["n"]] = row["entry"]
         for number in row.get("told", ()):
@@ -39,13 +39,13 @@ class Content:
 
 
 def line(row: Mapping[str, Any]) -> bytes:
-    """A line with its checksum. TypeError or ValueError for what is not JSON."""
+    """Encode a line with its checksum. TypeError or ValueError if it is not JSON."""
     body = json.dumps(row, separators=(",", ":"), allow_nan=False).encode()
     return b'%s,"crc":"%08x"}\n' % (body[:-1], crc32(body))
 
 
 def parse(raw: bytes) -> Content:
-    """Read a file, line by line. Lines of versions that wrote no checksum count where the first line has none."""
+    """Parse a file line by line. Lines without a checksum are valid only if the first line has none."""
     content = Content()
     *lines, last = raw.split(b"\n")
     has_checksums = bool(lines) and _checked(lines[0]) is not None
@@ -64,20 +64,20 @@ def parse(raw: bytes) -> Content:
 
 
 def waiting(raw: bytes, *, server: str) -> dict[int, Entry]:
-    """The outcomes in a file that were not told, by their numbers; none in the file of another server."""
+    """Return the unconfirmed outcomes of a file by number; none if it belongs to another server."""
     content = parse(raw)
     return content.waiting if content.server in ("", server) else {}
 
 
 def _checked(text: bytes) -> Row | None:
-    """The object of a whole line, None where its checksum is missing or wrong."""
+    """Parse a line; None if its checksum is missing or wrong."""
     found = CHECKSUM.fullmatch(text[-18:])
     body = text[:-18] + b"}"
     return _object(body) if found and int(found[1], 16) == crc32(body) else None
 
 
 def _plain(text: bytes) -> Row | None:
-    """The object of a line without a checksum, None where it has not the shape of one."""
+    """Parse a line without a checksum; None if it has an unknown shape."""
     row = _object(text) or {}
     is_entry = row.keys() == {"n", "entry"} and _is_number(row["n"]) and isinstance(row["entry"], dict)
     is_told = row.keys() == {"told"} and isinstance(row["told"], list) and all(map(_is_number, row["told"]))
@@ -86,7 +86,7 @@ def _plain(text: bytes) -> Row | None:
 
 
 def _hidden(text: bytes) -> list[Row]:
-    """The lines with a right checksum in a text where the break between two of them is damaged or missing."""
+    """Find valid lines in a text whose line break is damaged or missing."""
     found: list[Row] = []
     beginnings = [match.start() for match in BEGINNING.finditer(text)]
     for end in (match.end() for match in CHECKSUM.finditer(text)):

@@ -1,7 +1,7 @@
-"""When outcomes may be tried again: each address by itself, and the server as a whole. Pure: the clock is given.
+"""Retry times of outcomes: for each address, and for the server as a whole. Pure: the caller passes the time.
 
-One address that brings trouble (a locked job, a route that a proxy does not know) must not hold up the others, so it
-rests alone. Failures in a row, of whatever addresses, mean that the server is away: then all of them rest.
+One address that fails (a locked job, a route that a proxy does not know) must not delay the others, so it pauses alone.
+Consecutive failures of any addresses mean that the server is unavailable: then all addresses pause.
 """
 
 from __future__ import annotations
@@ -16,78 +16,78 @@ TOO_MANY_REQUESTS = 429
 
 
 @dataclass
-class _Rest:
-    """Failed tries in a row; not before `asked_until` (the server's wish), not before `until` (ours)."""
+class _Pause:
+    """Consecutive failures. Retry not before `server_until` (Retry-After) and `until` (our backoff)."""
 
     began: float = 0.0
     tries: int = 0
     until: float = 0.0
-    asked_until: float = 0.0
+    server_until: float = 0.0
     is_unanswered: bool = False
 
-    def failed(self, *, asked: float, now: float) -> None:
-        """Rest for longer than before."""
-        self.asked_until = now + asked
-        self.until = now + backoff.pause(self.tries, asked=asked)
+    def failed(self, *, retry_after: float, now: float) -> None:
+        """Pause longer than the last time."""
+        self.server_until = now + retry_after
+        self.until = now + backoff.pause(self.tries, retry_after=retry_after)
         self.tries += 1
 
     def wake(self) -> None:
-        """End the rest, but never before the time that the server asked for."""
-        self.until = self.asked_until
+        """End the pause, but never before the server's Retry-After."""
+        self.until = self.server_until
 
 
 @dataclass
 class RetrySchedule:
-    """The rests of addresses after failed tries."""
+    """Pauses of addresses after failures."""
 
-    _rests: dict[Address, _Rest] = field(default_factory=dict)
-    _server: _Rest = field(default_factory=_Rest)
+    _pauses: dict[Address, _Pause] = field(default_factory=dict)
+    _server: _Pause = field(default_factory=_Pause)
     _succeeded_at: float = float("-inf")
 
-    def failed(self, address: Address, *, asked: float, status: int, now: float) -> float:
-        """Note a failed try; the seconds until the next one. `status` is 0 where nothing was answered."""
-        rest = self._rests.setdefault(address, _Rest(began=now))
-        rest.failed(asked=asked, now=now)
-        rest.is_unanswered = not status
+    def failed(self, address: Address, *, retry_after: float, status: int, now: float) -> float:
+        """Record a failure; return the seconds until the retry. `status` is 0 if there was no response."""
+        pause = self._pauses.setdefault(address, _Pause(began=now))
+        pause.failed(retry_after=retry_after, now=now)
+        pause.is_unanswered = not status
         concerns_all = self._server.tries > 0 or status == TOO_MANY_REQUESTS
-        self._server.failed(asked=asked if concerns_all else 0.0, now=now)
-        return max(rest.until, self._server.until) - now
+        self._server.failed(retry_after=retry_after if concerns_all else 0.0, now=now)
+        return max(pause.until, self._server.until) - now
 
     def succeeded(self, address: Address, *, now: float) -> None:
-        """Note an answer: the server is there again, so addresses that got none at all need not rest any longer."""
+        """Record a response. The server is available, so addresses that had no response may retry now."""
         self._succeeded_at = now
-        self._rests.pop(address, None)
-        self._server = _Rest()
-        for rest in self._rests.values():
-            if rest.is_unanswered:
-                rest.wake()
+        self._pauses.pop(address, None)
+        self._server = _Pause()
+        for pause in self._pauses.values():
+            if pause.is_unanswered:
+                pause.wake()
 
     def wake(self, job: int | None) -> None:
-        """Let the addresses of a job (None: all) be tried now, but not before the time that the server asked for."""
+        """Let the addresses of a job (None: all) retry now, but not before the server's Retry-After."""
         self._server.wake()
-        for address, rest in self._rests.items():
+        for address, pause in self._pauses.items():
             if job in (None, address.job):
-                rest.wake()
+                pause.wake()
 
-    def is_resting(self, address: Address) -> bool:
-        """Whether the last try of this address failed."""
-        return address in self._rests
+    def is_paused(self, address: Address) -> bool:
+        """Check whether the last request of this address failed."""
+        return address in self._pauses
 
     def is_stuck(self, address: Address, *, longer_than: float, now: float) -> bool:
-        """Whether this address has failed for so many seconds while the server answered for others."""
-        rest = self._rests.get(address)
-        return rest is not None and rest.began + longer_than < now and rest.began < self._succeeded_at
+        """Check whether this address has failed for `longer_than` seconds while others succeeded."""
+        pause = self._pauses.get(address)
+        return pause is not None and pause.began + longer_than < now and pause.began < self._succeeded_at
 
     def ready_at(self, addresses: Iterable[Address]) -> float:
-        """When the first of these may be tried."""
+        """Return the earliest time at which one of these may be sent."""
         return max(self._server.until, min(self._until(address) for address in addresses))
 
     def ready(self, addresses: Iterable[Address], *, now: float) -> Address | None:
-        """The first of these that may be tried now."""
+        """Return the first address that may be sent now."""
         if self._server.until > now:
             return None
         return next((address for address in addresses if self._until(address) <= now), None)
 
     def _until(self, address: Address) -> float:
-        rest = self._rests.get(address)
-        return rest.until if rest else 0.0
+        pause = self._pauses.get(address)
+        return pause.until if pause else 0.0

@@ -1,4 +1,4 @@
-"""What the client and its asyncio twin share: calls, what is held, what waits to be told, and the end of it all."""
+"""Session shared by `Client` and `AsyncClient`: requests, leases, waiting outcomes and shutdown."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from progress_client.dead_file import DeadFile
 from progress_client.errors import ProgressError
 from progress_client.items import Item
 from progress_client.journal import Journal
-from progress_client.lease_renewer import Keeper
+from progress_client.lease_renewer import LeaseRenewer
 from progress_client.leases import RENEWALS
 from progress_client.outbox import Outbox
-from progress_client.transport import FOREVER, Transport
+from progress_client.transport import RETRY_FOREVER, Transport
 
 log = logging.getLogger(__name__)
 
-PATIENCE = 60.0
-LAST_PATIENCE = 10.0
+RETRY_SECONDS = 60.0
+CLOSE_SECONDS = 10.0
 LONGEST_VERSION = 100
 LONGEST_WORKER = 128
 TERMINATED = 128 + signal.SIGTERM
@@ -38,33 +38,33 @@ PhaseListener = Callable[[dict[str, Any]], None]
 
 
 def default_journal() -> Path:
-    """PROGRESS_JOURNAL, or a folder in the user's state."""
+    """Return PROGRESS_JOURNAL, or a folder in the user's state directory."""
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     return Path(os.environ.get("PROGRESS_JOURNAL") or Path(state) / "progress_client")
 
 
 def worker_name() -> str:
-    """Return a name that no other client has: `host-4711-9f2c41d8`."""
-    # In containers host and process id are often alike.
+    """Return a unique worker name: `host-4711-9f2c41d8`."""
+    # Containers often have the same host name and process id.
     return f"{socket.gethostname()[:100]}-{os.getpid()}-{token_hex(4)}"
 
 
-def named_with_process(name: str) -> str:
-    """Return `name-4711`: two processes with one name would renew each other's leases."""
+def with_process_id(name: str) -> str:
+    """Append the process id: two processes with one name would renew each other's leases."""
     process = f"-{os.getpid()}"
     return name[: LONGEST_WORKER - len(process)] + process
 
 
-def _told(version: str | None) -> str:
-    """A version as a header carries it."""
+def _checked_version(version: str | None) -> str:
+    """Validate a version for the User-Agent header."""
     text = (os.environ.get("PROGRESS_VERSION", "") if version is None else version).strip()
     if len(text) > LONGEST_VERSION or set(text) & set("()") or not (text.isascii() and text.isprintable()):
-        raise ProgressError("A version has at most 100 printable ASCII characters, without parentheses.")
+        raise ProgressError("Enter a version of at most 100 printable ASCII characters, without parentheses.")
     return text
 
 
-class Core:
-    """One server and one token. A forked child uses the same object, with connections, threads and files of its own."""
+class Session:
+    """One server and one token. A forked child uses the same object with its own connections, threads and files."""
 
     def __init__(
         self,
@@ -73,19 +73,19 @@ class Core:
         *,
         worker: str | None,
         version: str | None,
-        patience: float,
+        retry_for: float,
         journal: Path | str | None,
     ) -> None:
         token = (os.environ.get("PROGRESS_TOKEN", "") if token is None else token).strip()
         if not token:
             raise ProgressError("A token is needed: Client(token=…) or PROGRESS_TOKEN.")
         if not (token.isascii() and token.isprintable()):
-            raise ProgressError("This is no token; it is what `manage.py token create` prints.")
+            raise ProgressError("Enter a valid token, as printed by `manage.py token create`.")
         address = url or os.environ.get("PROGRESS_URL") or DEFAULT_URL
-        self.transport = Transport(address, token=token, version=_told(version))
+        self.transport = Transport(address, token=token, version=_checked_version(version))
         self.worker = worker or worker_name()
         self._name = worker
-        self.patience = patience
+        self.retry_for = retry_for
         self.stop = threading.Event()
         self.cancelled: set[int] = set()
         self.listeners: dict[tuple[int, str], list[PhaseListener]] = {}
@@ -93,7 +93,7 @@ class Core:
         self.dead = DeadFile(self._journal, server=self.transport.url)
         self._lock = threading.RLock()
         self._outbox: Outbox | None = None
-        self._keeper: Keeper | None = None
+        self._lease_renewer: LeaseRenewer | None = None
         self._was_on_term: Any = None
         self._closed = False
         self._process = os.getpid()
@@ -103,27 +103,30 @@ class Core:
 
     # --- calls -----------------------------------------------------------------------------------
 
-    def call(self, method: str, path: str, body: dict[str, Any] | None = None, *, patient: bool = False) -> Any:
-        """The answer to a call; with `patient` it is waited for as long as it takes."""
-        patience = FOREVER if patient else self.patience
-        return self.transport.call(method, path, body, patience=patience, stop=self.stop)
+    def call(self, method: str, path: str, body: dict[str, Any] | None = None, *, retry_forever: bool = False) -> Any:
+        """Make a request and return the decoded response. `retry_forever`: retry without a time limit."""
+        retry_for = RETRY_FOREVER if retry_forever else self.retry_for
+        return self.transport.call(method, path, body, retry_for=retry_for, stop=self.stop)
 
     def claim(self, path: str, body: dict[str, Any], *, job: int | None, lease: float) -> Any:
-        """The answer to a claim. Before every try the outcomes of the job (None: of any job) go first whose leases are
-        two thirds over: such a lease may end before its outcome arrives, and then the item would come back to us."""
+        """Claim items and return the response.
 
-        def tell_first() -> None:
-            self.outbox.tell_first(job, older_than=lease * (RENEWALS - 1) / RENEWALS, stop=self.stop)
+        Before every try, report outcomes of the job (None: of any job) whose leases are two thirds over. Such a lease
+        may end before its outcome arrives, and the claim would return the same item again.
+        """
 
-        return self.transport.call("POST", path, body, patience=FOREVER, stop=self.stop, before=tell_first)
+        def report_overdue() -> None:
+            self.outbox.report_overdue(job, older_than=lease * (RENEWALS - 1) / RENEWALS, stop=self.stop)
+
+        return self.transport.call("POST", path, body, retry_for=RETRY_FOREVER, stop=self.stop, before=report_overdue)
 
     def count(self, address: Address, body: dict[str, Any]) -> Any:
-        """Numbers of a phase without items, written down before they are told."""
-        return self.outbox.count(address, body, patience=self.patience, stop=self.stop)
+        """Send the counts of a phase without items; they are stored in the journal first."""
+        return self.outbox.count(address, body, retry_for=self.retry_for, stop=self.stop)
 
     @property
     def outbox(self) -> Outbox:
-        """What waits to be told; it begins with the first use."""
+        """Waiting outcomes; started by the first use."""
         with self._lock:
             if self._outbox is None:
                 if self._closed:
@@ -138,45 +141,45 @@ class Core:
         return Journal(self._journal, name=self.worker, server=self.transport.url)
 
     @property
-    def keeper(self) -> Keeper:
-        """What is held; it begins with the first use."""
+    def lease_renewer(self) -> LeaseRenewer:
+        """Leased items; started by the first use."""
         with self._lock:
-            if self._keeper is None:
-                self._keeper = Keeper(self.transport, cancelled=self.cancel)
-            return self._keeper
+            if self._lease_renewer is None:
+                self._lease_renewer = LeaseRenewer(self.transport, cancelled=self.cancel)
+            return self._lease_renewer
 
     # --- items -----------------------------------------------------------------------------------
 
-    def hold(self, bodies: Sequence[dict[str, Any]], *, address: Address, lease: float) -> list[Item]:
-        """The items of a claim; those of the common claim say themselves where they belong."""
+    def lease_items(self, bodies: Sequence[dict[str, Any]], *, address: Address, lease: float) -> list[Item]:
+        """Create the items of a claim and renew their leases. Items of the common claim name their job and phase."""
         items = [
             Item(
                 body,
                 job=body.get("job", address.job),
                 phase=body.get("phase", address.phase),
                 worker=address.worker,
-                teller=self,
+                sink=self,
             )
             for body in bodies
         ]
-        self.keeper.take(items, lease=lease)
+        self.lease_renewer.take(items, lease=lease)
         return items
 
-    def tell(self, item: Item, outcome: dict[str, Any]) -> None:
-        """The outcome of an item: written down now, told soon."""
-        self.outbox.tell(Address(item.job, item.phase, item.worker), outcome, since=item.renewed_at)
-        self.keeper.drop(item)
+    def report_later(self, item: Item, outcome: dict[str, Any]) -> None:
+        """Store the outcome of an item now and report it soon."""
+        self.outbox.report_later(Address(item.job, item.phase, item.worker), outcome, since=item.renewed_at)
+        self.lease_renewer.drop(item)
 
-    def let_go(self, item: Item) -> None:
-        """Nothing is to be told of this item."""
-        self.keeper.drop(item)
+    def discard(self, item: Item) -> None:
+        """Stop renewing the lease of an item, without a report."""
+        self.lease_renewer.drop(item)
 
     def cancel(self, job: int) -> None:
-        """Nobody wants this job any more: its loops end and its items are lost."""
+        """Handle a cancelled job: end its claim loops and mark its items as lost."""
         if job not in self.cancelled:
             log.warning("job %d was cancelled", job)
         self.cancelled.add(job)
-        self.keeper.lose_job(job)
+        self.lease_renewer.lose_job(job)
 
     def _answered(self, address: Address, answer: dict[str, Any]) -> None:
         for listen in self.listeners.get((address.job, address.phase), ()):
@@ -187,9 +190,9 @@ class Core:
     # --- forks -----------------------------------------------------------------------------------
 
     def _after_fork(self) -> None:
-        """Begin anew: connections, threads, journal, leases and outcomes of before are the parent's."""
+        """Reset in a forked child: earlier connections, threads, journal, leases and outcomes belong to the parent."""
         self._lock = threading.RLock()
-        self._outbox = self._keeper = None
+        self._outbox = self._lease_renewer = None
         self._cancel_exit = None
         was_stopped, self.stop = self.stop.is_set(), threading.Event()
         if was_stopped:
@@ -197,26 +200,26 @@ class Core:
         self.listeners = {}
         self.transport.after_fork()
         self._process = os.getpid()
-        self.worker = named_with_process(self._name) if self._name else worker_name()
+        self.worker = with_process_id(self._name) if self._name else worker_name()
         self.disarm()
 
-    # --- the end ---------------------------------------------------------------------------------
+    # --- shutdown --------------------------------------------------------------------------------
 
     def end_on_term(self) -> None:
-        """From now on SIGTERM ends this process as Ctrl-C does, unless the program has its own way."""
+        """Make SIGTERM end this process as Ctrl-C does, unless the program has its own handler."""
         if threading.current_thread() is not threading.main_thread() or self._was_on_term is not None:
             return
         if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
             self._was_on_term = signal.signal(signal.SIGTERM, _end)
 
     def disarm(self) -> None:
-        """SIGTERM does again what it did; only the main thread can say so."""
+        """Restore the previous SIGTERM handler; only possible in the main thread."""
         if self._was_on_term is not None and threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, self._was_on_term)
             self._was_on_term = None
 
     def close(self) -> None:
-        """Give back what is not done, tell what waits, leave the rest in the journal."""
+        """Give back unfinished items, send waiting outcomes, and leave unsent ones in the journal."""
         with self._lock:
             if self._closed or os.getpid() != self._process:
                 return
@@ -225,12 +228,12 @@ class Core:
         if self._cancel_exit:
             self._cancel_exit()
         self.stop.set()
-        if self._keeper:
-            for item in self._keeper.held():
+        if self._lease_renewer:
+            for item in self._lease_renewer.leased():
                 item.give_back()
-            self._keeper.close()
+            self._lease_renewer.close()
         if self._outbox:
-            self._outbox.close(patience=LAST_PATIENCE)
+            self._outbox.close(timeout=CLOSE_SECONDS)
         self.transport.close()
         self.disarm()
 

@@ -1,4 +1,4 @@
-"""What the tracker takes and gives, in its own words. Pure."""
+"""Arguments and return values of the tracker. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ COUNTS = ("total", "completed", "error", "pending", "processing")
 
 
 class Status(str, Enum):
-    """Where an image or a batch stands."""
+    """Status of an image or a batch."""
 
     PENDING = "pending"
     PROCESSING = "processing"
@@ -26,7 +26,7 @@ class Status(str, Enum):
     __str__ = str.__str__
 
 
-# A skipped image counts as done work.
+# The tracker has no skipped status; a skipped image counts as completed.
 STATUS_OF = {
     "pending": Status.PENDING,
     "processing": Status.PROCESSING,
@@ -34,12 +34,12 @@ STATUS_OF = {
     "skipped": Status.COMPLETED,
     "failed": Status.ERROR,
 }
-WORD_OF = {status: word for word, status in STATUS_OF.items() if word != "skipped"}
+ITEM_STATUS_OF = {status: word for word, status in STATUS_OF.items() if word != "skipped"}
 
 
 @dataclass
 class Image:
-    """Where an image (or a batch) is on the server, and whose it is while it is held."""
+    """An image (or a batch) on the server, and the worker that has leased it."""
 
     id: int
     key: str
@@ -50,45 +50,45 @@ class Image:
     renewed_at: float = 0.0
 
     def give_back(self) -> None:
-        """The tracker gives back what it holds by itself."""
+        """Do nothing: the tracker gives back its images in `close`."""
 
 
 def new_images(paths: Sequence[ImagePath], splits: Sequence[str] | None) -> list[dict[str, Any]]:
-    """Images as items; ValueError where there are fewer splits than paths."""
+    """Convert images to items. ValueError if there are fewer splits than paths."""
     if splits is not None and len(splits) < len(paths):
         raise ValueError(f"There are {len(paths)} image paths and {len(splits)} splits; give each image its split.")
     return [{"key": str(path), "split": "" if splits is None else str(splits[n])} for n, path in enumerate(paths)]
 
 
 def pending_row(item: Mapping[str, Any]) -> tuple[int, Path, str]:
-    """A pending image as the tracker lists it."""
+    """Convert a pending item to (id, path, split)."""
     return item["id"], Path(item["key"]), item["split"]
 
 
 def pending_limit(limit: object) -> int:
-    """How many images one fetch may bring: at least 1, at most 10,000."""
+    """Validate the limit of a fetch: at least 1; more than 10,000 becomes 10,000."""
     if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
         raise ValueError(f"The limit is {limit!r}; it must be a whole number of at least 1.")
     return min(limit, MOST_PENDING)
 
 
 def new_batch(batch_number: object, image_count: object, *, made_by: str) -> dict[str, Any]:
-    """A batch as an item; its key is its number."""
+    """Convert a batch to an item; its key is its number."""
     for what, value in (("batch number", batch_number), ("image count", image_count)):
         if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-            raise ValueError(f"The {what} is {value!r}; it must be a whole number from 0 on.")
+            raise ValueError(f"The {what} is {value!r}; it must be a whole number of at least 0.")
     payload = {"batch_number": batch_number, "image_count": image_count, "made_by": made_by}
     return {"key": str(batch_number), "label": f"Batch {batch_number}", "payload": payload}
 
 
 def batch_row(item: Mapping[str, Any]) -> dict[str, Any]:
-    """A batch as the tracker lists it."""
+    """Convert an item to a batch of the tracker."""
     numbers = {name: item["payload"].get(name) for name in ("batch_number", "image_count")}
     return {"id": item["id"], **numbers, "status": STATUS_OF[item["status"]].value, "error": item["error"]}
 
 
 def figures(counts: Mapping[str, Any]) -> dict[str, int]:
-    """What a checkpoint keeps of the live counts of a job."""
+    """Select the counts that a checkpoint stores."""
     return {
         "total": counts["total"],
         "processed": counts["processed"] + counts["skipped"],
@@ -96,21 +96,21 @@ def figures(counts: Mapping[str, Any]) -> dict[str, int]:
     }
 
 
-def progress(job: Mapping[str, Any], kept: Mapping[str, int]) -> dict[str, Any]:
-    """The tracker's progress of a job, with the figures that were kept."""
+def progress(job: Mapping[str, Any], stored: Mapping[str, int]) -> dict[str, Any]:
+    """Build the tracker's progress of a job from its stored counts."""
     return {
         "job_id": job["id"],
         "name": job["name"],
-        "total_images": kept["total"],
-        "processed_count": kept["processed"],
-        "error_count": kept["error"],
-        "pending_count": max(0, kept["total"] - kept["processed"] - kept["error"]),
+        "total_images": stored["total"],
+        "processed_count": stored["processed"],
+        "error_count": stored["error"],
+        "pending_count": max(0, stored["total"] - stored["processed"] - stored["error"]),
         "status": job["status"],
     }
 
 
 def by_split(counted: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
-    """The counts of each split in the tracker's words; train, valid and test are always there."""
+    """Convert the counts of each split; train, valid and test are always present."""
     answer = {split: dict.fromkeys(COUNTS, 0) for split in ALWAYS}
     for split, numbers in counted.items():
         row = answer.setdefault(split, dict.fromkeys(COUNTS, 0))

@@ -1,4 +1,4 @@
-"""JSON over kept-alive connections, tried again while there is no answer."""
+"""HTTP transport: JSON over persistent connections, with retries."""
 
 from __future__ import annotations
 
@@ -25,35 +25,32 @@ log = logging.getLogger(__name__)
 RELEASE = "1.0.0"
 TIMEOUT = 30.0
 BASE = "/api/v1"
-FOREVER = math.inf
-# Enough for any problem of the site; a longer page of a proxy is not read to its end.
+RETRY_FOREVER = math.inf
+# Enough for any problem of the site. A longer page of a proxy is not read to its end.
 LONGEST_PAGE = 64 * 1024
 LONGEST_QUOTE = 200
 
 
-class Trouble(Exception):
-    """One try brought no answer of a Progress Site; another try may bring one.
+class RetryableError(Exception):
+    """A request without a valid response of a Progress Site; another try may succeed.
 
-    `asked` is how many seconds the server wants to be left alone, `status` the HTTP status of what came instead of
-    an answer (0: nothing came).
+    `retry_after` is the server's Retry-After in seconds. `status` is the HTTP status of the invalid response, 0 if
+    there was none.
     """
 
-    def __init__(self, why: str, *, asked: float = 0.0, status: int = 0) -> None:
+    def __init__(self, why: str, *, retry_after: float = 0.0, status: int = 0) -> None:
         super().__init__(why)
-        self.asked, self.status = asked, status
+        self.retry_after, self.status = retry_after, status
 
 
 class Transport:
-    """The calls of one client; any number of threads may share it, and each call has a connection to itself.
-
-    `stop` ends the waiting between two tries.
-    """
+    """HTTP requests of one client, safe for threads: each request has its own connection."""
 
     def __init__(self, url: str, *, token: str, version: str = "", timeout: float = TIMEOUT) -> None:
         self.url = url.rstrip("/")
         parts = urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.netloc:
-            raise ProgressError(f"{url!r} is no address; it looks like http://127.0.0.1:8000.")
+            raise ProgressError(f"Enter a valid URL instead of {url!r}, such as http://127.0.0.1:8000.")
         self._secure, self._netloc, self._base = parts.scheme == "https", parts.netloc, parts.path + BASE
         agent = f"progress_client/{RELEASE}" + (f" ({version})" if version else "")
         self._headers = {"Authorization": f"Bearer {token}", "Accept": "application/json", "User-Agent": agent}
@@ -69,17 +66,17 @@ class Transport:
         path: str,
         body: dict[str, Any] | None = None,
         *,
-        patience: float,
+        retry_for: float,
         stop: threading.Event | None = None,
         before: Callable[[], None] | None = None,
     ) -> Any:
-        """Return the decoded answer to a call below /api/v1.
+        """Make a request below /api/v1 and return the decoded response.
 
-        While there is none it is tried again for `patience` seconds, then Unavailable is raised. Refused (and what
-        is derived from it) where the server refuses. `before` is called ahead of every try.
+        Failures are retried for `retry_for` seconds, then Unavailable is raised. Refused (or a subclass) if the site
+        rejects the request. `stop` ends the wait between two tries. `before` is called before every try.
         """
         raw = None if body is None else encode(body)
-        deadline, tries = time.monotonic() + patience, 0
+        deadline, tries = time.monotonic() + retry_for, 0
         while True:
             if before:
                 before()
@@ -87,32 +84,32 @@ class Transport:
                     raise Unavailable("The client was stopped.")
             try:
                 return self.once(method, path, raw)
-            except Trouble as trouble:
-                pause = backoff.pause(tries, asked=trouble.asked)
+            except RetryableError as failure:
+                pause = backoff.pause(tries, retry_after=failure.retry_after)
                 left = deadline - time.monotonic()
-                if pause > left or _waited(stop, pause, trouble):
-                    raise unavailable(self.url, trouble) from trouble
+                if pause > left or _waited(stop, pause, failure):
+                    raise unavailable(self.url, failure) from failure
             tries += 1
 
     def once(self, method: str, path: str, raw: bytes | None = None) -> Any:
-        """Make one try. Trouble where another one may bring an answer."""
+        """Make a request without retries. RetryableError if another try may succeed."""
         reused = self._take()
         if reused is not None:
-            # The server may have closed a connection that was idle; that says nothing about the server.
+            # The server may have closed an idle connection. That is no failure of the server.
             with suppress(OSError, http.client.HTTPException):
                 return answer_of(*self._exchange(reused, method, path, raw), method=method, path=path)
-        with self._as_trouble():
+        with self._network_errors_as_retryable():
             response, content = self._exchange(self._connect(self._timeout), method, path, raw)
         return answer_of(response, content, method=method, path=path)
 
     @contextmanager
     def streaming(self, path: str, *, headers: dict[str, str], timeout: float) -> Iterator[http.client.HTTPResponse]:
-        """An answer that is read bit by bit, over a connection of its own; `close` ends it."""
-        with self._as_trouble():
+        """Open a streamed response over its own connection; `close` ends it."""
+        with self._network_errors_as_retryable():
             connection = self._connect(timeout)
         self._streams.add(connection)
         try:
-            with self._as_trouble():
+            with self._network_errors_as_retryable():
                 connection.request("GET", self._base + path, headers={**self._headers, **headers})
                 response = connection.getresponse()
             yield response
@@ -131,7 +128,7 @@ class Transport:
                 stream.sock.shutdown(socket.SHUT_RDWR)
 
     def after_fork(self) -> None:
-        """Leave the parent's connections to the parent; this process opens its own."""
+        """Drop the parent's connections in a forked child, without closing them."""
         self._lock = threading.Lock()
         self._idle, self._streams = [], set()
         for inherited in list(self._sockets):
@@ -151,8 +148,8 @@ class Transport:
         return connection
 
     @contextmanager
-    def _as_trouble(self) -> Iterator[None]:
-        """Raise what goes wrong on the network as Trouble, and an untrusted certificate as CertificateError."""
+    def _network_errors_as_retryable(self) -> Iterator[None]:
+        """Convert network errors to RetryableError, and an untrusted certificate to CertificateError."""
         try:
             yield
         except ssl.SSLCertVerificationError as error:
@@ -161,7 +158,7 @@ class Transport:
                 f" with the certificate of its authority, or correct the address or the server's certificate."
             ) from error
         except (OSError, http.client.HTTPException) as error:
-            raise Trouble(_words(error)) from error
+            raise RetryableError(_message(error)) from error
 
     def _take(self) -> http.client.HTTPConnection | None:
         with self._lock:
@@ -170,7 +167,7 @@ class Transport:
     def _exchange(
         self, connection: http.client.HTTPConnection, method: str, path: str, raw: bytes | None
     ) -> tuple[http.client.HTTPResponse, bytes]:
-        """Send, receive, and keep the connection; whatever interrupts that closes it."""
+        """Send a request, read the response and keep the connection; close it after any error."""
         try:
             headers = self._headers if raw is None else {**self._headers, "Content-Type": "application/json"}
             connection.request(method, self._base + path, body=raw, headers=headers)
@@ -187,26 +184,26 @@ class Transport:
         return response, content
 
 
-def unavailable(url: str, trouble: Exception) -> Unavailable:
-    """The error when patience has ended."""
-    text = str(trouble)
+def unavailable(url: str, failure: Exception) -> Unavailable:
+    """Create the error that ends the retries."""
+    text = str(failure)
     return Unavailable(f"{url} does not answer: {text if text.endswith(('.', '?')) else f'{text}.'}")
 
 
 def answer_of(response: http.client.HTTPResponse, content: bytes, *, method: str, path: str) -> Any:
-    """Return the decoded body of an expected answer. Refused where the site refuses, Trouble for anything else."""
+    """Decode an expected response. Refused if the site rejects the request, RetryableError for anything else."""
     status, body = response.status, decode(content)
     if 200 <= status < 300 and answers.is_expected(method, path, body):
         return body
     refused = answers.verdict(status, response.headers.get("Content-Type"), body)
     if refused and status not in backoff.TRY_AGAIN:
         raise refused
-    asked = backoff.retry_after(response.headers.get("Retry-After"))
-    raise Trouble(_described(response, body), asked=asked, status=status)
+    retry_after = backoff.retry_after(response.headers.get("Retry-After"))
+    raise RetryableError(_described(response, body), retry_after=retry_after, status=status)
 
 
 def _described(response: http.client.HTTPResponse, body: Any) -> str:
-    """What came instead of an answer, for the log."""
+    """Describe an invalid response for the log."""
     status, place = response.status, response.headers.get("Location")
     if 300 <= status < 400 and place:
         return f"HTTP {status} to {_quoted(place)}; is the address right?"
@@ -218,23 +215,23 @@ def _described(response: http.client.HTTPResponse, body: Any) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Foreign text as a log may show it."""
+    """Make foreign text safe for a log."""
     return "".join(character if character.isprintable() else "?" for character in text[:LONGEST_QUOTE])
 
 
 def encode(body: Any) -> bytes:
-    """JSON as the server takes it; ValueError for NaN and infinities, TypeError for what is no JSON."""
+    """Encode JSON. ValueError for NaN and infinities, TypeError for values that are not JSON."""
     return json.dumps(body, separators=(",", ":"), allow_nan=False).encode()
 
 
-def _waited(stop: threading.Event | None, pause: float, trouble: Trouble) -> bool:
-    """Wait before the next try; True if somebody asked to stop."""
-    log.warning("no answer (%s), next try in %.1f s", trouble, pause)
+def _waited(stop: threading.Event | None, pause: float, failure: RetryableError) -> bool:
+    """Wait before the next try; True if `stop` was set."""
+    log.warning("no answer (%s), next try in %.1f s", failure, pause)
     if stop is None:
         time.sleep(pause)
         return False
     return stop.wait(pause)
 
 
-def _words(error: Exception) -> str:
+def _message(error: Exception) -> str:
     return str(error) or type(error).__name__

@@ -42,12 +42,12 @@ class Events(APIBaseView):
         return json_response({"results": [outward_event(event) for event in events], "next": following})
 
     def _followed(self, request: Request, wanted: EventQuery) -> HttpResponseBase:
-        seen, listener = last_event_id(request), Listener(Principal.of(request), self.access, wanted)
+        seen, listener = last_event_id(request), FeedListener(Principal.of(request), self.access, wanted)
         after = wanted.after if seen is None else seen
         return streamed(request, lambda: follow(listener.page, after=after, check=listener.check, limits=LIMITS))
 
 
-class Listener:
+class FeedListener:
     """A listener of the feed, and the events that are visible to it."""
 
     def __init__(self, caller: Principal, access: Access, wanted: EventQuery) -> None:

@@ -79,8 +79,7 @@ class AnnounceAnswer(TypedDict):
 
 
 class EventAnswer(TypedDict):
-    """Did the event change anything; if not, the reason. `job` is the job's id, `phases` the codes of the affected
-    phases."""
+    """Did the event change anything; if not, the reason. `job` is the job's id, `phases` the affected codes."""
 
     applied: bool
     reason: Literal["duplicate", "same_total", "closed"] | None

@@ -14,7 +14,7 @@ TEMPLATE = "#/components/schemas/{name}"
 JSON = "application/json"
 PROBLEM = "application/problem+json"
 SENTENCES = {
-    400: "The input is wrong; `errors` names each field. Nothing was stored.",
+    400: "A field is missing or invalid; `errors` names each one. Nothing was stored.",
     401: "The token is missing or invalid.",
     403: "The account lacks the permission that `detail` names, or may not see the project.",
     404: "There is no such object, or it is not visible to the account.",

@@ -1,12 +1,12 @@
-"""The one transaction in which jobs change.
+"""The unit of work: the one transaction in which jobs change.
 
-    with change([job_id], by=actor) as c:      # locks the job's row, loads its phases
-        ...                                    # a verb moves items and counters
-                                               # on leaving: gates, judgement, status, rows, events
+    with change_jobs([job_id], by=actor) as change:  # locks the job's row, loads its phases
+        ...                                          # moves items and counters
+                                                     # on leaving: gates, judgement, status, rows, events
 
-Every writer of a job holds its row, so that whoever comes last sees what all others did. What a
-change costs in SQL does not depend on how many items or phases it moved. The order of locks is
-jobs by id, then items, tallies, workers, the order of events, and last the endpoints that events go to.
+Every writer of a job locks its row first, so that the last one sees the changes of all before it. The number of SQL
+statements does not depend on the number of items or phases. The order of locks is jobs by id, then items, tallies,
+workers, the order of events, and last the endpoints that events go to.
 """
 
 from jobs.change.commit import stuck_reason

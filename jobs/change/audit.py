@@ -1,4 +1,4 @@
-"""The record of who did what, when and why: the admin's log, and for a job its timeline too."""
+"""Audit records of operator acts: in the admin's log, and for a job in its timeline too."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def audit(change: Change, verb: str, detail: str, *, phase: Phase | None = None) -> None:
-    """Record an operator's act upon the one job of a change, in its timeline and in the admin's log."""
+    """Record an operator act on the one job of a change, in its timeline and in the admin's log."""
     change.record(change.job, f"operator.{verb}", phase=phase, detail=detail)
     log_act(change.job, f"{verb}: {detail}", account=change.by.account, reason=change.reason)
 
@@ -32,7 +32,7 @@ def log_act(
     key: str = "",
     label: str = "",
 ) -> None:
-    """Record an act upon any row in the admin's log; the system, no account, leaves none.
+    """Record an act on any row in the admin's log; an act of the system has no account and is not recorded.
 
     `key` and `label` stand for the row's id and text where those must not be shown.
     """

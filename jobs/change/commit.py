@@ -1,4 +1,4 @@
-"""Leaving a change: judge every phase, derive every job, write what changed, tell who watches."""
+"""The commit of a change: evaluate phases, derive job statuses, save, notify subscribers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 
 def commit_changes(change: Change) -> None:
-    """Judge every phase, derive every job, and write what changed."""
+    """Evaluate every phase, derive every job, and save the changed rows."""
     for job in change.jobs.values():
         change.evaluate(job)
         change.actors[job.pk] = change.finishers.get(job.pk, change.actor_of(job))
@@ -43,14 +43,14 @@ def commit_changes(change: Change) -> None:
 
 
 def _write_phases(change: Change) -> set[int]:
-    """Write the phases that changed, guarded by the run and status they had; the ids of their jobs."""
+    """Save the changed phases, guarded by their run and status as loaded; return the ids of their jobs."""
     dirty = [phase for phases in change.phases.values() for phase in phases if change.has_moved(phase)]
     if not dirty:
         return set()
     values = [(phase.pk, *change.phase_before[phase.pk][:2], *phase_values(phase)) for phase in dirty]
     moved = bulk_sql.update(Phase, values, match=("id", "run", "status"), fields=PHASE_FIELDS)
     if len(moved) != len(dirty):
-        raise ConcurrentModification("A phase was moved by somebody who did not hold the lock of its job.")
+        raise ConcurrentModification("phase")
     return {phase.job_id for phase in dirty}
 
 
@@ -63,26 +63,26 @@ def _write_tallies(change: Change) -> None:
 
 
 def _write_workers(change: Change) -> None:
-    """Who was heard, and what each settled in these five minutes; what a worker does not say stays as it was."""
-    heard = sorted(change.workers.items())
-    said, known, streak = ("message", "version"), ("account", "job", "seen_at"), ("failed_in_a_row",)
-    for succeeded in (False, True):  # a success begins the count of failures in a row anew
+    """Save the sign of life of each worker and its results of these five minutes. An empty message changes nothing."""
+    workers = sorted(change.workers.items())
+    texts, known, streak = ("message", "version"), ("account", "job", "seen_at"), ("failed_in_a_row",)
+    for succeeded in (False, True):  # a success resets the count of failures in a row
         values = [
-            (name, each.message, each.version, each.account, each.job, change.now, each.failed_in_a_row)
-            for name, each in heard
-            if bool(each.done) is succeeded
+            (name, worker.message, worker.version, worker.account, worker.job, change.now, worker.failed_in_a_row)
+            for name, worker in workers
+            if bool(worker.done) is succeeded
         ]
-        fields, replace = ("name", *said, *known, *streak), [*known, *(streak if succeeded else ())]
+        fields, replace = ("name", *texts, *known, *streak), [*known, *(streak if succeeded else ())]
         add = () if succeeded else streak
-        bulk_sql.insert(Worker, values, fields=fields, conflict=("name",), replace=replace, fill=said, add=add)
+        bulk_sql.insert(Worker, values, fields=fields, conflict=("name",), replace=replace, fill=texts, add=add)
     slot, numbers = slot_of(change.now), ("done", "failed")
-    settled = [(name, slot, each.done, each.failed) for name, each in heard if each.done or each.failed]
+    settled = [(name, slot, worker.done, worker.failed) for name, worker in workers if worker.done or worker.failed]
     slots = ("worker", "slot")
     bulk_sql.insert(WorkerTally, settled, fields=(*slots, *numbers), conflict=slots, add=numbers)
 
 
 def _write_jobs(change: Change, moved: set[int]) -> list[int]:
-    """Write the jobs that changed. All but a plain heartbeat moves the revision; the ids of those that moved."""
+    """Save the changed jobs and return the ids of those whose revision grew: all but plain heartbeats."""
     values, touched = [], []
     for job in change.jobs.values():
         before, after = change.job_before[job.pk], job_values(job)
@@ -129,7 +129,7 @@ def _status_changed(change: Change, job: Job, was: str) -> None:
 
 
 def write_events(events: Sequence[Event]) -> None:
-    """Write the events of a transaction with their deliveries; the last thing that it does."""
+    """Save the events of a transaction with their deliveries. Call it last."""
     if events:
         ids = event_order.next_ids(len(events), outward=any(event.outward for event in events))
         for event, number in zip(events, ids, strict=True):
@@ -139,7 +139,7 @@ def write_events(events: Sequence[Event]) -> None:
 
 
 def stuck_reason(job: Job, phases: Sequence[Phase], *, now: datetime) -> str | None:
-    """Why this job will not finish by itself, from its rows and the settings."""
+    """Return why this job will not finish by itself, from its rows and the settings; None where it will."""
     waiting = [
         phase.last_item_at + timedelta(seconds=phase.watermark_ttl)
         for phase in phases

@@ -1,4 +1,4 @@
-"""The events of a phase and of a job: what is said, and under which id."""
+"""The events of phases and jobs: their types, data and ids."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ NAMESPACE = UUID("7c6dd0c1-6f1c-5f0e-9a0b-0b5f6b5a7f10")
 
 
 def note(job: Job, name: str, *, phase: Phase | None, detail: str, data: dict[str, Any]) -> Event:
-    """A row of the timeline that is promised to nobody."""
+    """Make a row of the timeline that is not sent to subscribers."""
     run = phase.run if phase else None
     return Event(event_id=uuid4(), job=job, phase=phase, run=run, type=name, detail=detail, data=data)
 
 
 def outward(job: Job, name: str, *, phase: Phase | None = None, event_id: UUID | None = None, **data: Any) -> Event:
-    """An event that is promised to others; its data always carries the job's name and the event's id."""
+    """Make an event that is sent to subscribers; its data always has the job's name and the event's id."""
     event_id = event_id or uuid4()
     return Event(
         event_id=event_id,
@@ -35,12 +35,12 @@ def outward(job: Job, name: str, *, phase: Phase | None = None, event_id: UUID |
 
 
 def completed_id(phase: Phase) -> UUID:
-    """The id of the one completed event of this run of this phase, the same whoever computes it."""
+    """Return the id of the one completed event of this run of this phase: always the same."""
     return uuid5(NAMESPACE, f"{phase.job.created_at.isoformat()}/{phase.pk}/{phase.run}")
 
 
 def completed(phase: Phase) -> Event:
-    """The completed event, with the figures of this moment."""
+    """Make the completed event of a phase, with its present counts."""
     return outward(
         phase.job,
         f"{phase.code}.completed",
@@ -54,13 +54,13 @@ def completed(phase: Phase) -> Event:
 
 
 def masked_batch(phase: Phase, name: str, *, total: str) -> Event:
-    """The batch that a completed segmentation hands on: how many were masked with success, under the name `total`."""
+    """Make the event that starts the steps after a segmentation; `total` names the field of the number done."""
     event_id = uuid5(NAMESPACE, f"{phase.job.created_at.isoformat()}/{phase.pk}/{phase.run}/masked")
     return outward(phase.job, name, phase=phase, event_id=event_id, **{total: phase.done})
 
 
 def failed(phase: Phase) -> Event:
-    """The failed event: the same figures and the sentence of the failure."""
+    """Make the failed event of a phase: the fields of the completed event, and the error."""
     return outward(
         phase.job,
         f"{phase.code}.failed",
@@ -87,7 +87,7 @@ def _figures(phase: Phase) -> dict[str, Any]:
 
 
 def job_finished(job: Job, phases: Iterable[Phase], *, reason: str) -> Event:
-    """job.completed (one per set of runs, by its id), job.failed or job.cancelled."""
+    """Make job.completed (one per set of runs, by its id), job.failed or job.cancelled."""
     event_id = None
     if job.status == "completed":
         runs = ".".join(str(phase.run) for phase in phases)
@@ -96,17 +96,17 @@ def job_finished(job: Job, phases: Iterable[Phase], *, reason: str) -> Event:
 
 
 def job_stuck(job: Job) -> Event:
-    """job.stuck: the watchdog believes that the job will not finish by itself."""
+    """Make job.stuck: the job will not finish by itself."""
     return outward(job, "job.stuck", status=str(job.status), reason=job.stuck)
 
 
 def retry_requested(job: Job, *, phase: Phase | None, keys: Sequence[str], count: int) -> Event:
-    """item.retry_requested: one per act, with the keys (the first thousand of them) and their number."""
+    """Make item.retry_requested: one per act, with the first thousand keys and the number of all."""
     return outward(job, "item.retry_requested", phase=phase, keys=list(keys), count=count)
 
 
 def shortfall(phase: Phase) -> str:
-    """Why a phase that is over has failed, with the figures."""
+    """Explain with its counts why a phase has failed."""
     counts = phase.counts
     return (
         f"{counts.processed} of {counts.expected} done, {counts.failed} failed;"
@@ -115,12 +115,12 @@ def shortfall(phase: Phase) -> str:
 
 
 def sentence(name: str, error: str) -> str:
-    """`Chunk 5 (pages 101-125) failed: Document AI timeout`."""
+    """Write the error of a job: `Chunk 5 (pages 101-125) failed: Document AI timeout`."""
     return fit(Job, "error", f"{name} failed: {error}")
 
 
 def latest_error(phases: Sequence[Phase]) -> tuple[str, int | None]:
-    """The sentence of the latest item that is still failed, and that item's id; else of a failed phase."""
+    """Return the error of the latest item that is still failed, and that item's id; else that of a failed phase."""
     item = _latest_failed(phases)
     if item:
         return sentence(str(item), item.error), item.pk

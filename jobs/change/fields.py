@@ -1,4 +1,4 @@
-"""The columns that change, and the guard against writers without the lock."""
+"""The columns of jobs and phases that a change writes, and the error of a lost lock."""
 
 from __future__ import annotations
 
@@ -26,14 +26,17 @@ JOB_FIELDS = (
 
 
 class ConcurrentModification(Exception):
-    """A row was moved by somebody who did not hold the job's lock; nothing of this change is kept."""
+    """A writer without the lock of the job has changed a row; the whole change is rolled back."""
+
+    def __init__(self, row: str) -> None:
+        super().__init__(f"Another transaction changed the {row} without the lock of its job.")
 
 
 def phase_values(phase: Phase) -> tuple[Any, ...]:
-    """What may change of a phase; the run and the status come first, they are its guard."""
+    """Return the columns of a phase that a change may write. The run and the status come first: they guard the row."""
     return tuple(getattr(phase, name) for name in PHASE_FIELDS)
 
 
 def job_values(job: Job) -> tuple[Any, ...]:
-    """What may change of a job; the heartbeat comes first, it alone does not move the revision."""
+    """Return the columns of a job that a change may write. The heartbeat comes first: it alone keeps the revision."""
     return tuple(getattr(job, name) for name in JOB_FIELDS)

@@ -1,4 +1,4 @@
-"""Columns of an item that is pending again: after an expired lease, taken back, or as if it were new."""
+"""Columns of an item that becomes pending again: after an expired lease, a release or a retry."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from django.db.models import F
 
 from jobs.rules.statuses import ItemStatus
 
-# A lease has expired. The attempt stays, so that the last holder's result counts until somebody claims.
+# A lease has expired. The attempt stays, so that the last holder's result counts until the next claim.
 EXPIRED: dict[str, Any] = {
     "status": ItemStatus.PENDING,
     "lease_seconds": None,
     "lease_expires_at": None,
     "started_at": None,
 }
-# Given back, released or revoked. The new attempt is the fence: the last holder's report is stale.
+# Given back, released or revoked. The new attempt is the fence: a report of the last holder is stale.
 TAKEN_BACK: dict[str, Any] = EXPIRED | {"attempt": F("attempt") + 1}
 # Retried, restarted or skipped: nothing of an earlier outcome is left.
 CLEARED: dict[str, Any] = TAKEN_BACK | {
@@ -30,7 +30,7 @@ RENEWED: dict[str, Any] = CLEARED | {"tries": 0}
 
 
 class Held(Protocol):
-    """A held item in memory."""
+    """An item in memory that a worker has leased."""
 
     attempt: int
 
@@ -42,6 +42,6 @@ def expire(item: Held) -> None:
 
 
 def take_back(item: Held) -> None:
-    """Set the columns of an item in memory that its holder loses or gives back."""
+    """Set the columns of an item in memory that its worker loses or gives back."""
     expire(item)
     item.attempt += 1

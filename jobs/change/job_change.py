@@ -1,4 +1,4 @@
-"""A change: the locked jobs, and the tools with which verbs change them."""
+"""A change: the locked jobs with their phases, and the methods that move them."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts: the account, and the name to write down (a worker's label, an operator's name).
+    """The actor of a change: an account, and a name for the timeline (a worker's label, an operator's name).
 
-    `version` is what a worker says of its own program.
+    `version` is that of a worker's program.
     """
 
     account: User | None = None
@@ -43,13 +43,13 @@ class Actor:
 
     @property
     def label(self) -> str:
-        """The name for the timeline; `system` where nobody is behind it."""
+        """The name for the timeline; `system` without a name and an account."""
         return self.name or (self.account.get_username() if self.account else "system")
 
 
 @dataclass(slots=True)
 class WorkerRecord:
-    """What a change has heard of one worker."""
+    """The data of one worker that a change saves."""
 
     account: int | None = None
     job: int = 0
@@ -62,10 +62,10 @@ class WorkerRecord:
 
 @dataclass
 class Change:
-    """The locked jobs with their phases in order, and what is to be written about them.
+    """The locked jobs with their phases in order, and everything that the commit saves.
 
-    `by` acts on every job that has no actor of its own in `actors`. `finishers` are the actors under whom a phase of
-    a job was closed last. `postponed` takes the events where they are written later, by `unit_of_work`.
+    `by` acts on every job that has no actor of its own in `actors`. `finishers` are the actors who closed the last
+    phase of a job. `postponed` takes the events that a surrounding `unit_of_work` saves later.
     """
 
     by: Actor
@@ -89,9 +89,9 @@ class Change:
     def lock(self, job_ids: Iterable[int], *, lock_timeout: str = "") -> None:
         """Lock the rows of these jobs, in the order of their ids, and load their phases.
 
-        What another transaction holds is waited for: as long as the connection's lock timeout, or on PostgreSQL as
-        `lock_timeout` says, and JobLocked where enough threads wait already. Nothing is held meanwhile, so that two
-        changes of several jobs never wait for each other.
+        Waits for locked rows as long as the connection's lock timeout, or on PostgreSQL as `lock_timeout` says. Raises
+        JobLocked where enough threads wait already. Nothing is locked meanwhile, so that two changes of several jobs
+        never wait for each other.
         """
         wanted = set(job_ids)
         with transaction.atomic() if len(wanted) > 1 else nullcontext():
@@ -106,7 +106,7 @@ class Change:
         self.attach(jobs, Phase.objects.filter(job_id__in=found).order_by("job_id", "position"))
 
     def lock_free(self, job_ids: Iterable[int]) -> None:
-        """Lock those of these jobs that no other transaction holds, and load their phases. Nothing is waited for."""
+        """Lock those of these jobs that no other transaction has locked, and load their phases. Never wait."""
         jobs = self._free(set(job_ids))
         found = [job.pk for job in jobs]
         self.attach(jobs, Phase.objects.filter(job_id__in=found).order_by("job_id", "position") if found else [])
@@ -123,7 +123,7 @@ class Change:
         return list(Job.objects.select_for_update(no_key=True).filter(pk__in=wanted).order_by("pk"))
 
     def attach(self, jobs: Iterable[Job], phases: Iterable[Phase]) -> None:
-        """Take rows that are locked already (or new, and so nobody else's) into this change."""
+        """Add rows to this change that are locked already, or new."""
         for job in jobs:
             self.jobs[job.pk] = job
             self.phases.setdefault(job.pk, [])
@@ -139,38 +139,38 @@ class Change:
         return next(iter(self.jobs.values()))
 
     def phase(self, phase_id: int) -> Phase:
-        """A locked phase by its id."""
+        """Return a locked phase by its id."""
         for phases in self.phases.values():
             for phase in phases:
                 if phase.pk == phase_id:
                     return phase
-        raise NotFound("There is no such phase any more.")
+        raise NotFound("This phase no longer exists.")
 
     def phase_by_code(self, code: str) -> Phase:
-        """A phase of the one job by its code."""
+        """Return a phase of the one job by its code."""
         for phase in self.phases[self.job.pk]:
             if phase.code == code:
                 return phase
         raise NotFound(f"Job {self.job.name} has no phase {code}.")
 
-    # --- what verbs do with it -------------------------------------------------------------------
+    # --- recording and counting ------------------------------------------------------------------
 
     def actor_of(self, job: Job) -> Actor:
         """Return the actor of a job at this moment."""
         return self.actors.get(job.pk, self.by)
 
     def act_as(self, job: Job, by: Actor) -> None:
-        """Make `by` the actor of a job; what the previous one has finished is closed under that name first."""
+        """Make `by` the actor of a job, after closing the phases that the previous actor has finished."""
         if self.actors.get(job.pk, by) != by:
             self.evaluate(job)
         self.actors[job.pk] = by
 
     def record(self, job: Job, name: str, *, phase: Phase | None = None, detail: str = "", **data: Any) -> None:
-        """Write a row of the timeline that is not promised to anybody."""
+        """Add a row to the timeline that is not sent to subscribers."""
         self.emit(event_factory.note(job, name, phase=phase, detail=detail, data=data))
 
     def emit(self, event: Event) -> None:
-        """Write an event, made in `timeline`, with who, when and why."""
+        """Add an event of `event_factory` with its actor, time and reason."""
         by = self.actor_of(event.job)
         event.at, event.account, event.actor, event.reason = self.now, by.account, by.label, self.reason
         for column in COMPOSED:
@@ -178,15 +178,15 @@ class Change:
         self.events.append(event)
 
     def bump_revision(self, job: Job) -> None:
-        """Something that is shown with the job has changed outside its rows: its revision moves."""
+        """Raise the revision of a job: something that is shown with it has changed outside its rows."""
         self.touched.add(job.pk)
 
     def record_heartbeat(self, job: Job) -> None:
-        """A sign of life of a worker of this job."""
+        """Record a sign of life of a worker of this job."""
         job.heartbeat_at = self.now
 
     def begin(self, phase: Phase) -> None:
-        """The first claim, report, count or start of a run."""
+        """Start a run: record its first claim, report, count or start."""
         if phase.started_at is None:
             self.record(phase.job, f"{phase.code}.started", phase=phase)
         self.apply_life_event(phase, Life.BEGIN)
@@ -194,7 +194,7 @@ class Change:
     def count(self, phase: Phase, *, was: str, now: str, number: int = 1, tallied: bool = True) -> None:
         """Move the counters of a phase with `number` of its items, from one status to another.
 
-        What is settled is progress and part of the rate, unless it is not `tallied`.
+        Settled items are progress and part of the rate, unless not `tallied`.
         """
         for status, sign in ((was, -number), (now, number)):
             counter = COUNTERS.get(status)
@@ -204,7 +204,7 @@ class Change:
             self.tally(phase, **{COUNTERS[now]: number})
 
     def tally(self, phase: Phase, *, done: int = 0, failed: int = 0, skipped: int = 0) -> None:
-        """Note what was settled, for the rate; it is progress."""
+        """Add settled items to the rate, and record the time of this progress."""
         counts = self.tallies[phase.pk]
         for place, number in enumerate((done, failed, skipped)):
             counts[place] += number
@@ -213,19 +213,19 @@ class Change:
     def record_worker(
         self, worker: str, *, job: Job, message: str = "", done: int = 0, failed: int = 0, failed_last: int = 0
     ) -> None:
-        """A worker was heard on this job, under the account of its actor; `done` and `failed` are what it settled.
+        """Record a sign of life of a worker on this job, and the numbers of items that it settled.
 
         `failed_last` of the failures came after the last success.
         """
         if worker:
-            by, heard = self.actor_of(job), self.workers.setdefault(worker, WorkerRecord())
-            heard.account, heard.job = by.account.pk if by.account else None, job.pk
-            heard.message, heard.version = message or heard.message, by.version or heard.version
-            heard.done, heard.failed = heard.done + done, heard.failed + failed
-            heard.failed_in_a_row = failed_last if done else heard.failed_in_a_row + failed_last
+            by, record = self.actor_of(job), self.workers.setdefault(worker, WorkerRecord())
+            record.account, record.job = by.account.pk if by.account else None, job.pk
+            record.message, record.version = message or record.message, by.version or record.version
+            record.done, record.failed = record.done + done, record.failed + failed
+            record.failed_in_a_row = failed_last if done else record.failed_in_a_row + failed_last
 
     def has_moved(self, phase: Phase) -> bool:
-        """Was anything about this phase changed so far?"""
+        """Tell whether any column of this phase has changed so far."""
         return self.phase_before[phase.pk] != phase_values(phase)
 
     def apply_life_event(
@@ -237,17 +237,17 @@ class Change:
         error: str = "",
         total: int | None = None,
     ) -> None:
-        """Set the columns of a phase as this event of its life says."""
+        """Set the columns of a phase that this event of its life changes."""
         phase_life.apply(phase, event, Cause(self.now, by=by, error=error, total=total))
 
     def reopen(self, phase: Phase, event: Life = Life.GO_ON) -> None:
-        """Open a finished phase again: in the same run, or with `Life.REOPEN` in a new one."""
+        """Reopen a finished phase: in the same run, or with `Life.REOPEN` in a new one."""
         self.apply_life_event(phase, event)
         phase.job.watched_from = self.now
         self.errors_stale.add(phase.job_id)
 
     def complete(self, phase: Phase, *, by: CompletedBy, forced: bool = False) -> None:
-        """Complete a phase: the one completed event of this run, and what its kind adds to it."""
+        """Complete a phase, add its one completed event of this run, and call the hook of its pipeline."""
         if phase.error:
             self.errors_stale.add(phase.job_id)
         self.finishers[phase.job_id] = self.actor_of(phase.job)
@@ -258,14 +258,14 @@ class Change:
             completed(self, phase)
 
     def fail(self, phase: Phase, *, error: str = "") -> None:
-        """Fail a phase; without an error its sentence is the shortfall."""
+        """Fail a phase; without an error the shortfall is the error."""
         self.finishers[phase.job_id] = self.actor_of(phase.job)
         self.apply_life_event(phase, Life.FAIL, error=error)
         self.errors_stale.add(phase.job_id)
         self.emit(event_factory.failed(phase))
 
     def close(self, phase: Phase, judgement: Judgement) -> None:
-        """Finish a phase as it was judged."""
+        """Complete or fail a phase as it was judged."""
         if judgement.completed_by is not None:
             self.complete(phase, by=judgement.completed_by)
         else:

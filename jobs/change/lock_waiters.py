@@ -1,7 +1,7 @@
-"""The lock of a job: taken at once, or waited for by a few threads and for a short time.
+"""Limits of the threads that wait for the lock of a job.
 
-A transaction that holds a job for long must not hold up the work on other jobs. A thread that waits for its lock is
-missing to everybody else, so only some threads of a process wait for one job; the others are refused at once.
+A long transaction on one job must not stop the work on other jobs. A waiting thread serves no other request, so only a
+few threads of a process wait for the lock of one job. The others are refused at once.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from django.db import OperationalError
 
 WAITING_FOR_ONE = 3
 WAITING_IN_ALL = 8
-# Seconds in which the threads that find no room wait for one, because most locks are held for milliseconds.
+# Seconds for which a thread may wait for a place among the waiting ones; most locks are held for milliseconds.
 GRACE = 1.0
 # lock not available, deadlock, serialization failure
 LOCKED = ("55P03", "40P01", "40001")
 
 
 class JobLocked(OperationalError):
-    """Another transaction holds the job and others wait for it already; REST answers 503 with Retry-After."""
+    """Another transaction holds the job, and enough threads wait for it already (REST 503 with Retry-After)."""
 
     def __init__(self) -> None:
         super().__init__("The job is locked by a long transaction; try again in a few seconds.")
 
 
 def is_locked(error: OperationalError) -> bool:
-    """Tell whether another transaction holds what was asked for; any other error does not go away by waiting."""
+    """Tell whether the error is a lock of another transaction. No other error goes away by waiting."""
     return getattr(error.__cause__, "sqlstate", None) in LOCKED or "locked" in str(error)
 
 
@@ -43,7 +43,7 @@ class Waiters:
 
     @contextmanager
     def waiting(self, job_id: int) -> Iterator[None]:
-        """Count this thread among those that wait; JobLocked where there are enough of them."""
+        """Count this thread among the waiting ones, or raise JobLocked where there are enough."""
         begun = self._enter(job_id)
         try:
             yield

@@ -1,4 +1,4 @@
-"""New runs of phases: their items pending again, their leases revoked, their rates forgotten."""
+"""New runs of phases: items pending again, leases revoked, rates reset."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ REDONE = {"all": (ItemStatus.FAILED, ItemStatus.COMPLETED), "failed": (ItemStatu
 
 
 def gated_after(phases: Sequence[Phase], first: Phase) -> list[Phase]:
-    """The gated ones of these phases behind the first: what they did stands on what that is about to change."""
+    """Return the gated phases behind the first; their results depend on the phase that is about to change."""
     return [phase for phase in phases if phase.position > first.position and phase.gated]
 
 
 def items_to_redo(phase: Phase, *, only: Scope) -> int:
-    """How many items a new run makes pending again; a phase without items counts as one."""
+    """Return how many items a new run makes pending again; a phase without items counts as one."""
     if not phase.items_total:
         return 1
     return phase.failed + phase.processing + (phase.done if only == "all" else 0)
 
 
 def rerun(change: Change, phases: Sequence[Phase], *, only: Scope = "all") -> int:
-    """Begin a new run of each; how many items are pending again (a phase without items counts as one).
+    """Begin a new run of each phase; return how many items are pending again (a phase without items counts as one).
 
-    All items but the skipped ones are pending again, or with `failed` only the failed and the held ones.
+    All items but the skipped ones are pending again, or with `failed` only the failed and the leased ones.
     """
     if not phases:
         return 0
@@ -45,13 +45,13 @@ def rerun(change: Change, phases: Sequence[Phase], *, only: Scope = "all") -> in
 
 
 def revoke_leases(change: Change, phases: Sequence[Phase]) -> int:
-    """Take every held item of these phases back; how many there were. One statement for any number of phases."""
+    """Release every leased item of these phases and return their number. One statement for any number of phases."""
     holding = [phase for phase in phases if phase.processing and not phase.counted]
     if not holding:
         return 0
     revoked = Item.objects.held().filter(phase__in=holding).update(**TAKEN_BACK)
     if revoked != sum(phase.processing for phase in holding):
-        raise ConcurrentModification("An item was moved by somebody who did not hold the lock of its job.")
+        raise ConcurrentModification("item")
     for phase in holding:
         phase.processing = 0
     return revoked

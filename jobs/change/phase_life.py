@@ -1,8 +1,7 @@
-"""The life of a phase: one table of its events and the columns that each of them sets.
+"""The life of a phase: one table of its events and the columns that each event sets.
 
-A column that an event does not name stays as it is. All values of an event are computed from the phase as it was
-before, so their order does not matter. The gate and the clock of the deadline follow from other rows; `run_clock`
-keeps the clock.
+A column that an event does not name stays as it is. All values are computed from the phase before the event, so their
+order does not matter. The gate and the deadline depend on other rows; `run_clock` keeps the deadline.
 """
 
 from __future__ import annotations
@@ -29,20 +28,20 @@ class Life(StrEnum):
     ADD_ITEMS = "add_items"  # the list has grown
     AWAIT_NEW = "await_new"  # the new items of a reopened run are there
     CLOSE_LIST = "close_list"  # the list gives the total
-    ANNOUNCE = "announce"  # a total was told
+    ANNOUNCE = "announce"  # a worker or an event has given the total
     COMPLETE = "complete"
-    FORCE = "force"  # completed by an operator with what is there
+    FORCE = "force"  # completed by an operator with its present counts
     FAIL = "fail"
     CANCEL = "cancel"
     GO_ON = "go_on"  # a failed phase is open again in the same run
-    REOPEN = "reopen"  # new items begin a run that keeps what is settled
-    RESTART = "restart"  # a run that does everything again but what was skipped
+    REOPEN = "reopen"  # new items begin a run that keeps settled items
+    RESTART = "restart"  # a run that repeats everything but skipped items
     RESTART_FAILED = "restart_failed"  # a run that does only failed and held items again
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """What an event brings: its time, and where they belong to it what closed the phase, an error or a total."""
+    """The data of an event: its time, and where needed the cause of the completion, an error or a total."""
 
     now: datetime
     by: CompletedBy | None = None
@@ -102,7 +101,7 @@ def _announced_total(phase: Phase, cause: Cause) -> int | None:
 
 
 def _known_total(phase: Phase, cause: Cause) -> int:
-    """A completed phase has a total: what was never announced is what is settled."""
+    """Return the total of a completed phase: the settled items where none was announced."""
     return phase.counts.settled if phase.expected is None else phase.expected
 
 
@@ -115,14 +114,14 @@ def _listed_total(phase: Phase, cause: Cause) -> int:
 
 
 def _grown_total(phase: Phase, cause: Cause) -> int | None:
-    """A total that came from a list grows with it; an announced one only by announcement."""
+    """Let a total that came from a list grow with it. An announced total changes only by announcement."""
     if phase.expected is None or phase.announced:
         return phase.expected
     return max(phase.expected, phase.items_total)
 
 
 def _met_already(phase: Phase, cause: Cause) -> bool:
-    """A reopened run must not complete at its threshold for work of the run before."""
+    """Tell whether a reopened run would complete at once, for work of the run before."""
     return progress.threshold_met(phase.counts, phase.threshold)
 
 
@@ -132,7 +131,7 @@ def _still_waits_for_all(phase: Phase, cause: Cause) -> bool:
 
 
 def _total_of_new_run(phase: Phase, cause: Cause) -> int | None:
-    """What a phase without items was finished with is no total: it would complete the new run before its worker."""
+    # A phase without items loses a total that came from its finish: it would complete the new run before its worker.
     if phase.expected is None or phase.announced:
         return phase.expected
     return max(phase.expected, phase.items_total) if phase.has_items else None
@@ -147,7 +146,7 @@ def _done_of_partial_run(phase: Phase, cause: Cause) -> int:
 
 
 def _wait_again(phase: Phase, cause: Cause) -> datetime | None:
-    """The wait for an announcement starts anew where there was one."""
+    """Restart the wait for an announcement where there was one."""
     return None if phase.last_item_at is None else cause.now
 
 
@@ -156,14 +155,14 @@ def _whole_time(phase: Phase, cause: Cause) -> timedelta:
 
 
 def _time_left(phase: Phase, cause: Cause) -> timedelta | None:
-    """A failed phase keeps the rest of its time, so that a retry can tell whether its watermark had passed."""
+    """Keep the rest of the time of a failed phase, so that a retry knows whether its watermark had passed."""
     if phase.deadline_at is None:
         return phase.deadline_left
     return max(phase.deadline_at - cause.now, timedelta())
 
 
 def _time_again(phase: Phase, cause: Cause) -> timedelta | None:
-    """The rest of its time, or all of it where its watermark had passed."""
+    """Return the rest of the time, or all of it where the watermark had passed."""
     return None if phase.deadline_left is None else phase.deadline_left or _whole_time(phase, cause)
 
 
@@ -235,16 +234,16 @@ TABLE: Mapping[Life, Columns] = {
 
 
 def apply(phase: Phase, event: Life, cause: Cause) -> None:
-    """Set the columns of a phase as this event says."""
+    """Set the columns of a phase that this event changes."""
     values = {column: value(phase, cause) for column, value in TABLE[event].items()}
     for column, value in values.items():
         setattr(phase, column, value)
 
 
 def run_clock(phase: Phase, *, paused: bool, now: datetime) -> None:
-    """Let the time of an open phase run or stand still, as its gate and its job are now.
+    """Start or stop the deadline of an open phase, as its gate and its job are now.
 
-    Behind a gate the whole time is kept, in a paused job what was left; otherwise the deadline is a moment.
+    Behind a gate the whole time is kept, in a paused job the rest of it. Otherwise the deadline is a moment.
     """
     if not phase.is_open or (phase.deadline_at is None and phase.deadline_left is None):
         return

@@ -1,4 +1,4 @@
-"""Reasons for which a phase takes nothing: one table of calls, one code and one sentence for each reason."""
+"""States in which a phase refuses a call: one table of calls, one code and one sentence for each state."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jobs.rules.statuses import Held, PhaseStatus, Reason
 
 
 class Call(Enum):
-    """A kind of call upon a phase, as it is named in a refusal."""
+    """A kind of call to a phase, with its words in a refusal."""
 
     CLAIM = "claim is"
     REPORT = "report is"
@@ -21,7 +21,7 @@ class Call(Enum):
     COUNT = "count is"
     FINISH = "finish is"
     FAIL = "fail is"
-    TELL = "progress is"
+    UPDATE = "progress is"
     ANNOUNCE = "announcement is"
     ADD = "new items are"
     REOPEN = "reopening for new items is"
@@ -31,7 +31,7 @@ class Call(Enum):
 
 
 class State(StrEnum):
-    """A state of a phase or of its job that some calls do not get past."""
+    """A state of a phase or of its job in which some calls are refused."""
 
     JOB_CANCELLED = "job_cancelled"
     FORCED = "forced"
@@ -53,7 +53,7 @@ STOPPED_BY: dict[Call, frozenset[State]] = {
     Call.COUNT: _WORK,
     Call.FINISH: _WORK,
     Call.FAIL: _WORK | {State.COMPLETED},
-    Call.TELL: _FOR_GOOD | {State.GATED},
+    Call.UPDATE: _FOR_GOOD | {State.GATED},
     Call.ANNOUNCE: _OVER,
     Call.ADD: _OVER,
     Call.REOPEN: _FOR_GOOD,
@@ -81,14 +81,14 @@ _WHEN = {
     State.PAUSED: "once it is resumed",
 }
 _HINTS = {
-    Call.ADD: ' Send "reopen": true to start a new run that keeps what is settled.',
+    Call.ADD: ' Send "reopen": true to start a new run that keeps settled items.',
     Call.ADD_IMAGES: " Create a new session for them.",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """A state that stops a call: a code for programs, a sentence for people."""
+    """A state that refuses a call: a code for programs and a sentence for people."""
 
     state: State
     reason: Reason
@@ -96,7 +96,7 @@ class Closed:
 
 
 def closed_to(phase: Phase, call: Call) -> Closed | None:
-    """Why this phase, whose job is loaded, does not take such a call; None where it does."""
+    """Return why this phase, whose job is loaded, refuses such a call; None where it accepts it."""
     stopping = STOPPED_BY[call]
     state = next((state for state in _states(phase) if state in stopping), None)
     if state is None:
@@ -105,7 +105,7 @@ def closed_to(phase: Phase, call: Call) -> Closed | None:
 
 
 def require_open(phase: Phase, call: Call) -> None:
-    """Raise WrongState where the phase does not take such a call."""
+    """Raise WrongState where the phase refuses such a call."""
     refused = closed_to(phase, call)
     if refused:
         raise WrongState(refused.sentence)
@@ -118,7 +118,7 @@ def require_without_items(phase: Phase, verb: str) -> None:
 
 
 def not_cancelled(job: Job, act: str) -> None:
-    """Raise WrongState where the job is cancelled, for an act upon the job as a whole."""
+    """Raise WrongState where the job is cancelled, for an act on the job as a whole."""
     if job.held == Held.CANCELLED:
         raise WrongState(
             f"Job {job.name} is cancelled; {act} is possible while it is pending, processing, paused, failed or"
@@ -129,12 +129,12 @@ def not_cancelled(job: Job, act: str) -> None:
 def _sentence(phase: Phase, call: Call, state: State) -> str:
     hint = _HINTS.get(call, "") if state in (State.FAILED, State.COMPLETED) else ""
     way = "retry its failed items or restart it" if phase.has_items else "only after a restart"
-    said = _ARE[state].format(job=phase.job.name, phase=phase.code)
-    return f"{said}; {call.value} possible {_WHEN[state].format(way=way)}.{hint}"
+    sentence = _ARE[state].format(job=phase.job.name, phase=phase.code)
+    return f"{sentence}; {call.value} possible {_WHEN[state].format(way=way)}.{hint}"
 
 
 def _states(phase: Phase) -> Iterator[State]:
-    """The states that may stop a call; the one that lasts longest comes first."""
+    """Yield the states that may refuse a call, the most lasting first."""
     if phase.job.held == Held.CANCELLED:
         yield State.JOB_CANCELLED
     if phase.forced:

@@ -1,0 +1,1 @@
+"""SQL that the ORM cannot write: bulk statements, deletion in portions, the order of events."""

@@ -1,9 +1,8 @@
-"""Many rows in one SQL statement.
+"""Inserts, updates and lookups of many rows in one SQL statement.
 
-`insert` and `update` send what differs between their rows as one JSON parameter that the database
-unfolds, and what is the same in all of them as plain parameters. So a statement's count and text stay
-the same for one row and for thousands. The ORM's own bulk methods split on SQLite at 999 parameters
-and build a CASE per row.
+`insert` and `update` send the columns that differ between rows as one JSON parameter, which the database unfolds, and
+the others as plain parameters. So the number and the text of the statements are the same for one row and for thousands.
+The ORM's own bulk methods split on SQLite at 999 parameters and build a CASE per row.
 """
 
 from __future__ import annotations
@@ -55,7 +54,7 @@ def insert(
     fill: Sequence[str] = (),
     ignore_conflicts: bool = False,
 ) -> int:
-    """Insert rows, each a sequence of the values of `fields`; answer how many were written.
+    """Insert rows, each a sequence of the values of `fields`; return the number of written rows.
 
     `constants` are the same in every row; fields named nowhere take the model's default. With
     `conflict` (the fields of a unique constraint) a row that exists is left alone, unless `add`
@@ -90,11 +89,11 @@ def insert(
 
 
 def update(model: type[models.Model], rows: Sequence[Row], *, match: Sequence[str], fields: Sequence[str]) -> list[int]:
-    """Update the rows that still match; answer the ids of those that did.
+    """Update the rows that still match; return the ids of those that did.
 
-    Each row holds the values of `match` (the id first, then whatever must be unchanged) followed by
-    the new values of `fields`. This is the guarded transition: a row that somebody else has moved
-    meanwhile does not match and is not in the answer.
+    Each row has the values of `match` (the id first, then the columns that must be unchanged), followed by the new
+    values of `fields`. This is the guarded transition: a row that another writer has changed does not match, and its
+    id is not returned.
     """
     if not rows:
         return []
@@ -111,11 +110,11 @@ def update(model: type[models.Model], rows: Sequence[Row], *, match: Sequence[st
 def lookup(
     model: type[models.Model], pairs: Sequence[tuple[int, str]], *, match: tuple[str, str], fields: Sequence[str]
 ) -> list[tuple[Any, ...]]:
-    """Rows by pairs of an id and a text, the values of the fields `match`; answer the values of `fields`.
+    """Find rows by pairs of an id and a text, the values of the fields `match`; return the values of `fields`.
 
-    The model has a unique index of the text and of the id as the expression `id + 0`, which no other index holds. So
-    no statistics can make the planner read every row of one id instead.
-    Only fields of numbers and texts can be asked for: their values come as the database has them.
+    The model has a unique index of the text and of the id as the expression `id + 0`, which no other index has. So no
+    statistics can make the planner read every row of one id instead. `fields` may only be numbers and texts: their
+    values come as the database has them.
     """
     sql = _lookup_sql(connection.vendor, model, match, tuple(fields))
     with connection.cursor() as cursor:
@@ -174,8 +173,8 @@ def _lookup_sql(vendor: str, model: type[models.Model], match: tuple[str, str], 
     table, keys = _table(model), _fields(model, match)
     columns = ", ".join(f"i.{_column(field)}" for field in _fields(model, names))
     owner, text = map(_column, keys)
-    # One search for each pair, in this order, whatever the planner believes: a CROSS JOIN says that to SQLite, a
-    # subquery that cannot be merged (OFFSET 0) to PostgreSQL.
+    # One search for each pair, in this order, whatever the planner's statistics: by a CROSS JOIN on SQLite, by a
+    # subquery that cannot be merged (OFFSET 0) on PostgreSQL.
     found = f"SELECT * FROM {table} WHERE {text} = r.c1 AND ({owner} + 0) = r.c0 OFFSET 0"
     join = f"{table} AS i WHERE i.{text} = r.c1 AND (i.{owner} + 0) = r.c0"
     joined = f"LATERAL ({found}) AS i" if vendor == "postgresql" else join
@@ -223,10 +222,10 @@ def _on_conflict(
 
 
 def _unfold(fields: Sequence[Field]) -> str:
-    """The SELECT that unfolds the JSON parameter into the columns c0, c1, … and the row number n."""
+    """Return the SELECT that unfolds the JSON parameter into the columns c0, c1, … and the row number n."""
     if connection.vendor == "postgresql":
         columns = ", ".join(f"(value->>{n})::{_cast(field)} AS c{n}" for n, field in enumerate(fields))
-        # The limit tells the planner how many rows there are; without it a single one counts as a hundred.
+        # The limit gives the planner the number of rows; without it a single one counts as a hundred.
         rows = "jsonb_array_elements(%s::jsonb) WITH ORDINALITY AS a(value) LIMIT %s"
         return f"SELECT ordinality AS n, {columns} FROM {rows}"
     columns = ", ".join(f"json_extract(value, '$[{n}]') AS c{n}" for n in range(len(fields)))
@@ -234,15 +233,15 @@ def _unfold(fields: Sequence[Field]) -> str:
 
 
 def _unfolding(json: str, rows: int) -> list[Any]:
-    """The parameters of `_unfold`."""
+    """Return the parameters of `_unfold`."""
     return [json, rows] if connection.vendor == "postgresql" else [json]
 
 
 def _guard(terms: Sequence[str]) -> str:
-    """These conditions as one that cannot choose the plan: only the id may.
+    """Join these conditions to one that cannot choose the plan: only the id may.
 
     SQLite would rather walk an index over every pending item. PostgreSQL would too while its statistics are older than
-    the phase, or believe that the conditions leave one row and compare every row with every other.
+    the phase. Or it would expect one row of the conditions and compare every row with every other.
     """
     return f"CASE WHEN {' AND '.join(terms)} THEN true ELSE false END"
 
@@ -265,12 +264,12 @@ def _adapted(adapter: Adapter, values: Sequence[Any]) -> Sequence[Any]:
 
 
 def _comparable(field: Field, values: Sequence[Any]) -> Sequence[Any]:
-    """JSON goes by its text, in which 1, 1.0 and true differ."""
+    """Return values that can be compared: JSON as text, in which 1, 1.0 and true differ."""
     return [_dumps(value) for value in values] if isinstance(field, models.JSONField) else values
 
 
 def _adapter(field: Field) -> Adapter:
-    """A value as the database takes it from text: times and lengths of time in its own notation."""
+    """Return the function that makes a value readable as text by the database: times and durations in its notation."""
     if isinstance(field, models.ForeignKey):
         return lambda value: getattr(value, "pk", value)
     if isinstance(field, models.DateTimeField):

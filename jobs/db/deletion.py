@@ -1,7 +1,7 @@
-"""Rows of any number, deleted in short transactions.
+"""Deletion of any number of rows in short transactions.
 
-Django's own `delete` loads every row that refers to a deleted one and does it all in one transaction: a job of a
-million items costs hundreds of MiB and blocks every other writer of SQLite meanwhile.
+Django's own `delete` loads every referring row and works in one transaction. A job of a million items would cost
+hundreds of MiB and block every other writer of SQLite meanwhile.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ PORTION = 2000
 
 
 def delete(rows: models.QuerySet[Any]) -> int:
-    """Delete these rows and, before them, what refers to them; how many of the rows were deleted.
+    """Delete these rows and, before them, the referring ones; return the number of deleted rows.
 
-    Each portion is a transaction of its own: after an interruption the rest is still there, and a second call
-    deletes it. Only ids are loaded.
+    Each portion is a transaction of its own: after an interruption the rest still exists, and a second call deletes
+    it. Only ids are loaded.
     """
     deleted = 0
     while ids := list(rows.order_by().values_list("pk", flat=True)[:PORTION]):
@@ -42,7 +42,7 @@ def _delete_portion(model: type[models.Model], ids: Sequence[Any]) -> int:
 
 
 def _relations(model: type[models.Model]) -> list[Any]:
-    """The foreign keys to this model, also those without a name of their own."""
+    """Return the foreign keys to this model, also the hidden ones."""
     fields = model._meta.get_fields(include_hidden=True)
     return [field for field in fields if field.auto_created and not field.concrete and not field.many_to_many]
 

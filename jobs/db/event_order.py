@@ -1,15 +1,15 @@
-"""The order of events: who reads on after the last id that it has seen misses none.
+"""The order of events: a reader that continues after its last id misses none.
 
 On SQLite ids come from a counter row that stays locked until the commit; there is one writer at a time anyway. On
-PostgreSQL that row would be the ceiling of the whole site, so ids come from a sequence, and a lower id may become
-visible after a higher one. Readers therefore stay below the first id that a running transaction may have taken.
+PostgreSQL that row would limit the whole site, so ids come from a sequence. A lower id may then become visible after a
+higher one. Readers therefore stay below the first id that a running transaction may have taken.
 
-A transaction says so before it takes its ids: it locks, shared and until its end, the advisory lock whose key is the
-next value of the sequence. A reader looks at the sequence first, then at these locks, then at the events. Where an id
-was handed out before the reader looked at the sequence, its transaction either holds its lock still, and the reader
-stays below it, or has ended, and the event is visible. Transactions of other programs play no part in this.
+Before it takes ids, a transaction takes a shared advisory lock until its end. The key is the next value of the
+sequence. A reader reads the sequence first, then these locks, then the events. Take an id that was given out before
+the reader read the sequence. Either its transaction still has the lock, and the reader stays below it. Or the
+transaction has ended, and the event is visible. Transactions of other programs do not matter.
 
-The events of one job come in the order of their ids in any case: they are written under the lock of the job.
+The events of one job are in the order of their ids in any case: they are written under the lock of the job.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ COUNT = """
 
 
 def next_ids(count: int, *, outward: bool) -> list[int]:
-    """Take ids for that many events, ascending; readers of the feed wait for them if any of these is outward."""
+    """Take ids for `count` events, ascending; readers of the feed wait for them if any event is outward."""
     if connection.vendor != "postgresql":
         return next_ids_of_counter(count)
     with connection.cursor() as cursor:
@@ -58,7 +58,7 @@ def next_ids_of_counter(count: int) -> list[int]:
 
 
 def horizon() -> int | None:
-    """The lowest id that an event which is not visible yet may have; None where no such event can be."""
+    """Return the lowest id that an event not visible yet may have; None where no such event can exist."""
     if connection.vendor != "postgresql":
         return None
     with connection.cursor() as cursor:

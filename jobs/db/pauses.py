@@ -1,4 +1,4 @@
-"""Pauses between the transactions of a loop."""
+"""Pauses of a loop between its transactions."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ LONGEST = 0.1
 def with_pauses(values: Iterable[T]) -> Iterator[T]:
     """Yield the values; after each, let other writers of SQLite write for as long as the work on it took.
 
-    SQLite gives its write lock to whoever asks at the right moment, and a waiting writer asks every few
-    milliseconds: a loop of transactions without a pause would keep all others out.
+    SQLite gives its write lock to the writer that asks at the right moment, and a waiting writer asks every few
+    milliseconds. A loop of transactions without a pause would keep all others out.
     """
     for value in values:
         begun = time.monotonic()

@@ -25,7 +25,7 @@ class Denied(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class WatchRequest:
     """Request to watch one job, the jobs of a project, or else all jobs, and the account that asks."""
 
     caller: Principal
@@ -43,7 +43,7 @@ def identify(*, ticket: str | None, session_key: str | None) -> Principal:
     return caller
 
 
-def authorize(request: Request) -> Topic:
+def authorize(request: WatchRequest) -> Topic:
     """Return the topic that the request may watch; raise Denied. It costs four queries at most."""
     user = request.caller.account()
     if not user.is_authenticated:

@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 from channels.db import database_sync_to_async
 
-from jobs.live.authorization import NOT_FOUND, Denied, Request, authorize, identify
+from jobs.live.authorization import NOT_FOUND, Denied, WatchRequest, authorize, identify
 from jobs.live.client_messages import MESSAGE_LENGTH, Ack, Allowance, Sync, decode
 from jobs.live.close_reasons import OVER, OVERLOADED, Closing, denied, flood, unacknowledged
 from jobs.live.hub import Hub
@@ -46,7 +46,9 @@ class SocketLimits:
 class Session:
     """A socket that was accepted, from its snapshot until its close."""
 
-    def __init__(self, hub: Hub, topic: Topic, *, request: Request, limits: SocketLimits, receive: Receive, send: Send):
+    def __init__(
+        self, hub: Hub, topic: Topic, *, request: WatchRequest, limits: SocketLimits, receive: Receive, send: Send
+    ):
         self._request, self._limits = request, limits
         self._receive, self._send = receive, send
         self._subscription = Subscription(hub, topic, close_after=limits.close_after)

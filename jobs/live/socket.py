@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import Error as DatabaseFailure
 
 from jobs.live import Session, SocketLimits, hub
-from jobs.live.authorization import NOT_FOUND, Denied, Request
+from jobs.live.authorization import NOT_FOUND, Denied, WatchRequest
 from jobs.live.close_reasons import OVERLOADED, Closing
 from jobs.live.close_reasons import denied as refused
 from jobs.live.session import Receive, Send, authorize_in_thread, identify_in_thread
@@ -50,7 +50,7 @@ class JobSocket:
     async def _authorize(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> Session:
         try:
             caller = await identify_in_thread(ticket=ticket_of(scope), session_key=_session_key(scope))
-            request = Request(caller, **scope["url_route"]["kwargs"])
+            request = WatchRequest(caller, **scope["url_route"]["kwargs"])
             topic = await authorize_in_thread(request)
         except DatabaseFailure as failure:
             log.warning("live_authorization_failed", error=repr(failure))

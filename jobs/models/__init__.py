@@ -1,4 +1,4 @@
-"""The rows of the kernel: Job 1──n Phase 1──n Item, and what is kept about them."""
+"""The models of the kernel: Job 1──n Phase 1──n Item, with their events, deliveries, workers and accounts."""
 
 from jobs.models.bulk import BulkAct, BulkTarget
 from jobs.models.events import Event, EventCounter, InboxMessage

@@ -1,4 +1,4 @@
-"""One act upon many jobs: what was confirmed, and what became of it for each job."""
+"""Bulk acts: one confirmed act on many jobs, and its outcome for each job."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WORDS_LENGTH = 500
 
 
 class BulkStatus(StrEnum):
-    """Where a bulk act stands: some jobs are still to be done, all are, or somebody has stopped it."""
+    """The status of a bulk act: jobs are left, all are done, or an operator has stopped it."""
 
     RUNNING = "running"
     FINISHED = "finished"
@@ -28,7 +28,7 @@ class BulkStatus(StrEnum):
 
 
 class TargetOutcome(StrEnum):
-    """What became of one job: not done yet, changed, nothing to change, or refused."""
+    """The outcome of a bulk act for one job: not done yet, changed, nothing to change, or refused."""
 
     OPEN = ""
     CHANGED = "changed"
@@ -37,23 +37,23 @@ class TargetOutcome(StrEnum):
 
 
 class BulkActQuerySet(models.QuerySet["BulkAct"]):
-    """Bulk acts, in the words of an operator."""
+    """Querysets of bulk acts."""
 
     def running(self) -> Self:
-        """Those that have jobs left to do."""
+        """Return the acts that have jobs left."""
         return self.filter(status=BulkStatus.RUNNING)
 
     def visible_to(self, user: User | AnonymousUser) -> Self:
-        """All, to an account without limits; one that is limited to projects sees its own."""
+        """Return all acts for an account without limits; its own for an account that is limited to projects."""
         return self if projects_of(user) is None else self.filter(account_id=user.pk)
 
 
 class BulkAct(models.Model):
-    """One confirmed act upon a fixed set of jobs, its `targets`, which are done one by one.
+    """A confirmed act on a fixed set of jobs, its `targets`, which are done one by one.
 
-    `act` is its slug; `scope` the part of each job that it is about, see `operations.arguments.Scope`; `chosen` says
-    how the jobs were chosen; `back` is the list they were chosen in. `total` = done + unchanged + refused in the end;
-    `changed` adds up what the verbs changed: items, phases or jobs. `worked_at` is when the last job was done.
+    `act` is its slug, `scope` the part of each job, as the fields of `operations.arguments.Scope`. `chosen` describes
+    the selection of the jobs, and `back` is the address of the list. In the end `total` = done + unchanged + refused.
+    `changed` is the sum of changed items, phases or jobs, and `worked_at` the time at which the last job was done.
     """
 
     account = models.ForeignKey(
@@ -99,38 +99,38 @@ class BulkAct(models.Model):
         return f"{self.act} of {self.total} jobs"
 
     def get_absolute_url(self) -> str:
-        """The page that shows how far it is."""
+        """Return the address of the page with its progress."""
         return reverse("admin:bulk-page", args=[self.pk])
 
     @property
     def settled(self) -> int:
-        """Jobs with an outcome."""
+        """The number of jobs with an outcome."""
         return self.done + self.unchanged + self.refused
 
     @property
     def left(self) -> int:
-        """Jobs without one."""
+        """The number of jobs without an outcome."""
         return self.total - self.settled
 
     @property
     def is_running(self) -> bool:
-        """Does it go on?"""
+        """True while jobs are left and no operator has stopped it."""
         return self.status == BulkStatus.RUNNING
 
 
 class BulkTargetQuerySet(models.QuerySet["BulkTarget"]):
-    """The jobs of bulk acts."""
+    """Querysets of the jobs of bulk acts."""
 
     def open(self) -> Self:
-        """Those without an outcome."""
+        """Return the jobs without an outcome."""
         return self.filter(outcome=TargetOutcome.OPEN)
 
 
 class BulkTarget(models.Model):
-    """One job of a bulk act: what was seen of it, and what became of it. It outlives the job.
+    """A job of a bulk act, with its state at the confirmation and its outcome. It outlives the job.
 
-    `states` is what the operator saw (`bulk.Seen`), `items` the chosen items or None for the job as a whole. `was` and
-    `became` are the statuses of the job before and after; `refusals` counts the items that were left alone, by reason.
+    `states` is the state that the operator confirmed, `items` the selected items or None for the job as a whole. `was`
+    and `became` are the statuses of the job before and after. `refusals` counts the unchanged items by reason.
     """
 
     bulk = models.ForeignKey(BulkAct, on_delete=models.CASCADE, related_name="targets", db_index=False)

@@ -1,4 +1,4 @@
-"""The append-only timeline, the order of its rows, and the messages already taken in."""
+"""Events of the append-only timeline, and messages of the inbox."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 
 class EventCounter(models.Model):
-    """One row that hands out event ids on SQLite, where there is one writer at a time anyway.
+    """The one row that gives out event ids on SQLite, where there is one writer at a time anyway.
 
-    It is locked from the allocation to the commit, so that a lower id never becomes visible after
-    a higher one: a reader who continues after the last id that it saw misses nothing. PostgreSQL has a sequence
-    instead: see `jobs.db.event_order`.
+    It is locked from the allocation to the commit, so that a lower id never becomes visible after a higher one. A
+    reader that continues after its last id misses nothing. PostgreSQL has a sequence instead: see
+    `jobs.db.event_order`.
     """
 
     value = models.BigIntegerField(default=0)
@@ -35,22 +35,22 @@ class EventCounter(models.Model):
 
 
 class EventQuerySet(models.QuerySet["Event"]):
-    """Rows of the timeline."""
+    """Querysets of events."""
 
     def outward(self) -> Self:
-        """Only those that are promised to others."""
+        """Return the events that are sent to subscribers."""
         return self.filter(outward=True)
 
     def in_feed(self) -> Self:
-        """Those below every id that may still appear, for readers that go on after the last id that they have read."""
+        """Return the events below every id that may still appear, for readers that continue after their last id."""
         limit = event_order.horizon()
         return self if limit is None else self.filter(pk__lt=limit)
 
 
 class Event(models.Model):
-    """One row of the timeline of a job: what happened, who did it, when and why.
+    """A row of the timeline of a job: its type, time, actor and reason.
 
-    `data` of an outward event is what others receive; that of any other one is detail for people.
+    `data` of an outward event is sent to subscribers; that of any other event is detail for people.
     """
 
     id = models.BigIntegerField(primary_key=True)
@@ -82,7 +82,7 @@ class Event(models.Model):
         return f"{self.type} ({self.event_id})"
 
     def body(self) -> dict[str, Any]:
-        """The outward event as others receive it, the same on every delivery."""
+        """Return the body that subscribers receive, the same on every delivery."""
         phase = self.phase.code if self.phase else None
         return outward_body(self.event_id, self.type, self.job.name, phase, self.run, self.at, self.data)
 
@@ -90,7 +90,7 @@ class Event(models.Model):
 def outward_body(
     event_id: UUID, type: str, job: str, phase: str | None, run: int | None, at: datetime, data: dict[str, Any]
 ) -> dict[str, Any]:
-    """The body of an outward event from its columns."""
+    """Build the body of an outward event from its columns."""
     return {
         "event_id": str(event_id),
         "type": type,
@@ -103,7 +103,7 @@ def outward_body(
 
 
 class InboxStatus(StrEnum):
-    """What became of a message: its effect is stored, or it was refused and waits, or it was replayed from there."""
+    """The status of a message: applied, refused and waiting as a dead letter, or replayed since."""
 
     APPLIED = "applied"
     DEAD = "dead"
@@ -111,29 +111,29 @@ class InboxStatus(StrEnum):
 
 
 class InboxQuerySet(models.QuerySet["InboxMessage"]):
-    """Messages, in the words of an operator."""
+    """Querysets of messages."""
 
     def dead(self) -> Self:
-        """The dead letters: refused, with the reason, until somebody replays them."""
+        """Return the dead letters: refused messages that wait for a replay."""
         return self.filter(status=InboxStatus.DEAD)
 
     def letters(self) -> Self:
-        """Dead letters, and those that were replayed since."""
+        """Return the dead letters, and those that were replayed since."""
         return self.filter(status__in=(InboxStatus.DEAD, InboxStatus.REPLAYED))
 
     def visible_to(self, user: User | AnonymousUser) -> Self:
-        """All, to an account without limits; a letter belongs to no project, so others see none."""
+        """Return all messages for an account without limits. Dead letters have no project: other accounts see none."""
         projects = projects_of(user)
         return self if projects is None else self.filter(phase__job__project__in=projects)
 
 
 class InboxMessage(models.Model):
-    """A message that came in. Applied ones are remembered by their id, so that repeating one changes nothing.
+    """A received message. Applied ones are remembered by their id, so that repeating one changes nothing.
 
-    `source` says from where: `broker`, `account/<id>`, or `phase/<id>` for a count or an announcement by REST, with
-    `/<run>` behind it for a count of a later run.
-    A dead letter has no id of its own: the same words from the same source are one letter, told by their
-    `digest`; `payload` is the message ({"raw": text} where it is no JSON object), `reason` why it was refused.
+    `source` is `broker`, `account/<id>`, or `phase/<id>` for a count or an announcement by REST, followed by `/<run>`
+    for a count of a later run. A dead letter has no id of its own: the same text from the same source is one letter,
+    with the same `digest`. `payload` is the message ({"raw": text} where it is not a JSON object), `reason` the
+    refusal.
     """
 
     source = models.CharField(max_length=120)

@@ -1,4 +1,4 @@
-"""Signs of life of the site's own background processes."""
+"""Heartbeats of the site's own background processes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from django.db import models
 
 
 class ProcessHeartbeat(models.Model):
-    """The last sign of life of one watchdog or deliverer process; `name` is its host and process id."""
+    """The last heartbeat of one watchdog or deliverer process; `name` is its host and process id."""
 
     kind = models.CharField(max_length=20)
     name = models.CharField(max_length=200)

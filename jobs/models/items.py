@@ -1,4 +1,4 @@
-"""One unit inside a phase."""
+"""Items: the units of a phase."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from jobs.rules.error_fingerprints import signature
 from jobs.rules.limits import CHECKSUM_LENGTH, ERROR_LENGTH, KEY_LENGTH, NAME_LENGTH, SPLIT_LENGTH, WORKER_LENGTH
 from jobs.rules.statuses import ItemStatus
 
-# Columns as expressions, each of which only one index holds. PostgreSQL's planner does not know a phase that is newer
-# than its statistics: it believes that no item fits, so that any index with a plain column looks good. It would take
-# an index over the whole phase to find a key, and an index over the whole site to find the pending items of a phase.
+# Columns as expressions, each of which only one index has. PostgreSQL's planner does not know a phase that is newer
+# than its statistics: it expects no matching item, so that any index with a plain column looks good. It would take an
+# index over the whole phase to find a key, and an index over the whole site to find the pending items of a phase.
 PHASE_OF_KEY = Func(F("phase"), template="(%(expressions)s + 0)", output_field=models.BigIntegerField())
 PHASE_IN_ORDER = Func(F("phase"), template="(%(expressions)s * 1)", output_field=models.BigIntegerField())
 STATUS_ON_SITE = Func(F("status"), template="(%(expressions)s || '')", output_field=models.CharField())
 
 
 def digest(key: str) -> str:
-    """The 128-bit fingerprint by which a key of any length is unique within its phase."""
+    """Return the 128-bit fingerprint by which a key of any length is unique within its phase."""
     return blake2b(key.encode(), digest_size=16).hexdigest()
 
 
 class _Guard(WhereNode):
-    """Conditions as one expression, which no index can answer."""
+    """Conditions as one expression that no index can answer."""
 
     def as_sql(self, compiler: Any, connection: Any) -> Any:
-        """The conditions inside a CASE."""
+        """Wrap the conditions in a CASE."""
         sql, parameters = super().as_sql(compiler, connection)
         return f"CASE WHEN {sql} THEN true ELSE false END", parameters
 
@@ -52,64 +52,64 @@ class _OneOf(In):
 
 
 class ItemQuerySet(models.QuerySet["Item"]):
-    """Items, in the words of an operator."""
+    """Querysets of items."""
 
     def failed(self) -> Self:
-        """Items whose outcome is a failure."""
+        """Return the failed items."""
         return self.filter(status=ItemStatus.FAILED)
 
     def alike(self, error: str) -> Self:
-        """Failures with this error: the sentence of one of them, with its digits as #, or their signature."""
+        """Return failures of one group, by its signature or the error of one of them, with or without # for digits."""
         return self.failed().filter(signature=signature(error))
 
     def keyed(self, phases: Iterable[int], digests: Iterable[str]) -> Self:
-        """The items of these phases with these key digests, found by the index of keys."""
+        """Return the items of these phases with these key digests, by the index of keys."""
         return self.within(phases).filter(key_digest__in=list(digests))
 
     def with_ids(self, ids: Iterable[int]) -> Self:
-        """Those with these ids. The conditions so far become a guard: only the ids can choose the plan."""
+        """Return the items with these ids. The conditions so far become a guard: only the ids can choose the plan."""
         found = self.all()
         found.query.where = WhereNode([_Guard([found.query.where])])
         return found.filter(_OneOf(F("pk"), list(ids)))
 
     def in_status(self, status: str) -> Self:
-        """Those of one status within a phase, by the index of the phase.
+        """Return the items of one status within a phase, by the index of the phase.
 
-        The status stands in a subquery: as a constant it would let the planner take a partial index, such as that of
-        everything that is held on the site.
+        The status is in a subquery: as a constant it would let the planner take a partial index, such as that of all
+        leased items of the site.
         """
         return self.filter(status=Func(Value(str(status)), template="(SELECT %(expressions)s)"))
 
     def in_order(self, phase: int) -> Self:
-        """The items of a phase in the order of their ids, by the index that is for this list alone."""
+        """Return the items of a phase in the order of their ids, by an index for this list alone."""
         return self.alias(phase_in_order=PHASE_IN_ORDER).filter(phase_in_order=phase).order_by("pk")
 
     def within(self, phases: Iterable[int]) -> Self:
-        """Those in these phases, where another column is to choose the plan: the worker, the lease, the key."""
+        """Return the items of these phases where another column chooses the plan: the worker, the lease, the key."""
         return self.alias(phase_of_key=PHASE_OF_KEY).filter(phase_of_key__in=list(phases))
 
     def on_site(self, status: str) -> Self:
-        """The items of one status in all jobs, by the index that begins with the status."""
+        """Return the items of one status in all jobs, by the index that begins with the status."""
         return self.alias(status_on_site=STATUS_ON_SITE).filter(status_on_site=status)
 
     def held(self) -> Self:
-        """Items that somebody is working on."""
+        """Return the items that a worker has leased or started."""
         return self.filter(status=ItemStatus.PROCESSING)
 
     def expired(self, now: datetime) -> Self:
-        """Held items whose lease is over."""
+        """Return the items whose lease has expired."""
         return self.held().filter(lease_expires_at__lt=now)
 
     def without_live_lease(self, now: datetime) -> Self:
-        """Held items whose lease is over or that never had one."""
+        """Return the processing items whose lease has expired or that never had one."""
         return self.held().filter(Q(lease_expires_at__isnull=True) | Q(lease_expires_at__lt=now))
 
 
 class Item(models.Model):
-    """One unit inside a phase: an image, a frame, a page range. Ordered by its id.
+    """A unit of a phase: an image, a frame, a page range. Ordered by its id.
 
-    `attempt` is the fence: it grows with every claim and whenever the item is taken back, and a
-    report that carries another one changes nothing. `tries` counts expired leases since the last retry.
+    `attempt` is the fence: it grows with every claim and every release, and a report with another attempt changes
+    nothing. `tries` counts expired leases since the last retry.
     """
 
     phase = models.ForeignKey(Phase, on_delete=models.CASCADE, related_name="items", db_index=False)

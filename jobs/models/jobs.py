@@ -1,4 +1,4 @@
-"""One run of a pipeline."""
+"""Jobs: runs of a pipeline."""
 
 from __future__ import annotations
 
@@ -38,41 +38,41 @@ PERMISSIONS: list[tuple[str, str | _StrPromise]] = [
 
 
 class JobQuerySet(models.QuerySet["Job"]):
-    """Jobs, in the words of an operator."""
+    """Querysets of jobs."""
 
     def unfinished(self) -> Self:
-        """Pending, processing or paused."""
+        """Return pending, processing and paused jobs."""
         return self.filter(status__in=UNFINISHED_JOB)
 
     def finished(self) -> Self:
-        """Completed, failed or cancelled."""
+        """Return completed, failed and cancelled jobs."""
         return self.filter(status__in=FINISHED_JOB)
 
     def stuck(self) -> Self:
-        """Marked by the watchdog as not finishing by themselves."""
+        """Return the jobs that the watchdog has marked as stuck."""
         return self.exclude(stuck="")
 
     def working(self) -> Self:
-        """Pending or processing: neither finished nor held by an operator."""
+        """Return pending and processing jobs: neither finished nor paused or cancelled by an operator."""
         return self.filter(status__in=(JobStatus.PENDING, JobStatus.PROCESSING))
 
     def visible_to(self, user: User | AnonymousUser) -> Self:
-        """The jobs of the projects that this account is limited to; all where it is not limited."""
+        """Return the jobs of the projects that this account is limited to; all where it is not limited."""
         projects = projects_of(user)
         return self if projects is None else self.filter(project__in=projects)
 
 
 class JobManager(models.Manager.from_queryset(JobQuerySet)):  # type: ignore[misc]
-    """All jobs but those that are being deleted: nothing more may be done to them, and their items are going."""
+    """All jobs but those that are being deleted: they take no acts and lose their items step by step."""
 
     def get_queryset(self) -> JobQuerySet:
-        """Leave out what is being deleted."""
+        """Leave out the jobs that are being deleted."""
         found: JobQuerySet = super().get_queryset()
         return found.filter(removed_at__isnull=True)
 
 
 def projects_of(user: User | AnonymousUser) -> list[str] | None:
-    """The projects that an account is limited to, or None where it sees every project."""
+    """Return the projects that an account is limited to, or None where it sees every project."""
     if not user.is_authenticated:
         return []
     if user.is_superuser:
@@ -81,11 +81,11 @@ def projects_of(user: User | AnonymousUser) -> list[str] | None:
 
 
 class Job(models.Model):
-    """One run of a pipeline. Everything but `held` is derived from its phases and kept for the lists.
+    """A run of a pipeline. Everything but `held` is derived from its phases and stored for the lists.
 
-    `threshold` is the percent that its creator set for all phases, also for those that come later; None: the preset.
-    The links of its badge carry `badge_series`: a new series ends those before it. With `removed_at` the job is being
-    deleted, portion by portion, and `Job.objects` does not find it any more.
+    `threshold` is the percent that its creator set for all present and later phases; None: the preset. The links of
+    its badge contain `badge_series`: a new series ends those before it. With `removed_at` the job is being deleted in
+    portions, and `Job.objects` no longer finds it.
     """
 
     name = models.CharField(max_length=NAME_LENGTH, unique=True)
@@ -151,18 +151,18 @@ class Job(models.Model):
         return self.name
 
     def get_absolute_url(self) -> str:
-        """The page that shows this job, as its kind registered it."""
+        """Return the address of the job's page, as its kind registered it."""
         return reverse(pipelines.page_of(self.kind), args=[self.pk])
 
     @property
     def is_finished(self) -> bool:
-        """True when completed, failed or cancelled."""
+        """True once completed, failed or cancelled."""
         return self.status in FINISHED_JOB
 
     def last_sign_of_life(self) -> datetime:
-        """When a worker was last heard, or when the watchdog began to listen."""
+        """Return the time of the last heartbeat, or the later time from which the watchdog watches."""
         return max(filter(None, (self.heartbeat_at, self.watched_from)))
 
     def log_fields(self) -> dict[str, Any]:
-        """The ids that every log line about this job carries."""
+        """Return the ids for log lines about this job."""
         return {"job_id": self.pk, "job": self.name}

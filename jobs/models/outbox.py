@@ -1,4 +1,4 @@
-"""Where outward events go, and what became of each on its way."""
+"""Endpoints, and the deliveries of events to them."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ DEFAULT_TYPES = ("*.completed",)
 
 
 class EndpointKind(StrEnum):
-    """How an endpoint is reached."""
+    """The kind of an endpoint."""
 
     WEBHOOK = "webhook"
     BROKER = "broker"
 
 
 class DeliveryStatus(StrEnum):
-    """Where a delivery stands: waiting for its next try, taken by the endpoint, or given up."""
+    """The status of a delivery: waiting for its next try, accepted by the endpoint, or given up."""
 
     WAITING = "waiting"
     SENT = "sent"
@@ -33,25 +33,25 @@ class DeliveryStatus(StrEnum):
 
 
 def default_types() -> list[str]:
-    """The patterns of an endpoint that names none: everything that completes."""
+    """Return the patterns of an endpoint that names none: every completion."""
     return list(DEFAULT_TYPES)
 
 
 class EndpointQuerySet(models.QuerySet["Endpoint"]):
-    """Endpoints."""
+    """Querysets of endpoints."""
 
     def active(self) -> Self:
-        """Those that new events are delivered to."""
+        """Return the endpoints that get new events."""
         return self.filter(active=True)
 
 
 class Endpoint(models.Model):
-    """A webhook, or the broker, that wants to be told of outward events whose type fits one of its patterns.
+    """A webhook or the broker, subscribed to outward events whose type matches one of its patterns.
 
-    With a `project` it is told of the jobs of that project only. During the rotation of its secret a webhook is
-    signed with `previous_secret` too, until `previous_until`. `sender` is the deliverer that works for it until
-    `sender_until`: no two send to one endpoint at the same time, so that the order of a job's events is kept. While
-    the endpoint rests (it asked for a pause, or was not reached) no deliverer does.
+    With a `project` it gets only the events of that project's jobs. During the rotation of its secret a webhook is
+    signed with `previous_secret` too, until `previous_until`. `sender` is the deliverer that sends to it until
+    `sender_until`. No two send to one endpoint at the same time, so that the order of a job's events is kept. While
+    the endpoint pauses (on its own request, or after a failure) no deliverer sends.
     """
 
     name = models.CharField(max_length=NAME_LENGTH, blank=True, default="")
@@ -84,29 +84,29 @@ class Endpoint(models.Model):
         return self.name or self.url
 
     def secrets(self, now: datetime) -> list[str]:
-        """The secrets to sign with: the present one first, and the one before it while it still counts."""
+        """Return the secrets to sign with: the present one, and the previous one while it is valid."""
         rotating = self.previous_secret and self.previous_until is not None and now < self.previous_until
         return [self.secret, *([self.previous_secret] if rotating else [])]
 
 
 class DeliveryQuerySet(models.QuerySet["Delivery"]):
-    """Deliveries, in the words of an operator."""
+    """Querysets of deliveries."""
 
     def waiting(self) -> Self:
-        """Not sent yet, and still to be tried."""
+        """Return the deliveries that are not sent yet and will be tried."""
         return self.filter(status=DeliveryStatus.WAITING)
 
     def dead(self) -> Self:
-        """Given up; they wait for an operator's replay."""
+        """Return the given up deliveries, which wait for an operator's replay."""
         return self.filter(status=DeliveryStatus.DEAD)
 
     def due(self, now: datetime) -> Self:
-        """Waiting, and their next try has come."""
+        """Return the waiting deliveries whose next try is due."""
         return self.waiting().filter(next_try_at__lte=now)
 
 
 class Delivery(models.Model):
-    """One event on its way to one endpoint. `tries` counts failures since it was written or replayed."""
+    """The delivery of one event to one endpoint. `tries` counts failures since its creation or replay."""
 
     event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="deliveries", db_index=False)
     endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="deliveries", db_index=False)

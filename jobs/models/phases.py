@@ -1,4 +1,4 @@
-"""One counted part of a job, and what it settled in each minute."""
+"""Phases: the counted parts of a job, and their settled items by minute."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ WORKING_JOB = (JobStatus.PENDING, JobStatus.PROCESSING)
 
 
 class PhaseQuerySet(models.QuerySet["Phase"]):
-    """Phases, in the words of a worker and of the watchdog."""
+    """Querysets of phases."""
 
     def claimable(self, *, code: str, kind: str = "") -> Self:
-        """Unfinished phases of this code whose gate is open and whose job nobody holds."""
+        """Return unfinished phases of this code whose gate is open and whose job is not paused or cancelled."""
         phases = self.filter(code=code, status__in=OPEN_PHASE, gate_open=True, job__status__in=WORKING_JOB)
         return phases.filter(job__kind=kind) if kind else phases
 
     def past_watermark(self, now: datetime) -> Self:
-        """Open phases whose deadline has passed and whose gate lets them finish."""
+        """Return open phases whose deadline has passed and whose gate is open."""
         return self.filter(deadline_at__lte=now, status__in=OPEN_PHASE, gate_open=True)
 
     def doomed(self) -> Self:
-        """Open phases whose threshold is out of reach, since too much has failed."""
+        """Return open phases whose threshold is out of reach, because too many items have failed."""
         failing = self.filter(failed__gt=0, status__in=OPEN_PHASE)
         lost = F("failed") * 100 + F("expected") * F("threshold")
         return failing.annotate(lost=lost).filter(lost__gt=F("expected") * 100)
 
     def only_failing(self, least: int) -> Self:
-        """Open phases in which at least so many items have failed and none has succeeded."""
+        """Return open phases in which at least so many items have failed and none has succeeded."""
         return self.filter(failed__gte=least, done=0, skipped=0, status__in=OPEN_PHASE)
 
 
 class Phase(models.Model):
-    """One counted part of a job, done by one kind of worker.
+    """A counted part of a job, done by one kind of worker.
 
-    Its counters always equal its items (or, without items, what was counted). They move only in
-    the transaction that moves the items, under the lock of the job's row. `waits_for_all`: its run was reopened for
-    new items with its threshold met already, so that it completes when all is settled.
+    Its counters always equal its items (or, without items, the counts of its worker). They move only in the
+    transaction that moves the items, under the lock of the job's row. `waits_for_all` means that its run was reopened
+    for new items with its threshold met already, so that it completes when every item is settled.
     """
 
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="phases")
@@ -130,12 +130,12 @@ class Phase(models.Model):
 
     @property
     def counts(self) -> Counts:
-        """The counters, for the arithmetic."""
+        """The counters, as the rules take them."""
         return Counts(self.expected, self.done, self.failed, self.skipped, self.processing)
 
     @property
     def state(self) -> PhaseState:
-        """Everything that the rules need to know of this phase."""
+        """The state of this phase, as the rules take it."""
         return PhaseState(
             counts=self.counts,
             status=PhaseStatus(self.status),
@@ -150,35 +150,35 @@ class Phase(models.Model):
 
     @property
     def is_open(self) -> bool:
-        """True while it has neither completed nor failed nor been cancelled."""
+        """True while neither completed nor failed nor cancelled."""
         return self.status in OPEN_PHASE
 
     @property
     def is_completed(self) -> bool:
-        """True once it has completed in this run, in whatever way."""
+        """True once completed in this run, in whatever way."""
         return self.status == PhaseStatus.COMPLETED
 
     @property
     def is_closed_for_good(self) -> bool:
-        """True when only a restart opens it again: forced or cancelled."""
+        """True if forced or cancelled, so that only a restart opens it again."""
         return self.forced or self.status == PhaseStatus.CANCELLED
 
     @property
     def has_items(self) -> bool:
-        """True when its work is items, given as a list or reported; otherwise it is counted or finished by name."""
+        """True if its work is items, listed or reported; otherwise it is counted or finished by name."""
         return self.listed or self.items_total > 0
 
     @property
     def pending_items(self) -> int:
-        """Items that nobody holds and that have no outcome."""
+        """The number of items without a worker and without an outcome."""
         return self.items_total - self.done - self.failed - self.skipped - self.processing
 
 
 def phases_of(jobs: Iterable[Job]) -> dict[int, list[Phase]]:
-    """The phases of each of these jobs in their order, by the job's id; one statement.
+    """Return the phases of each of these jobs in their order, by the job's id; one statement.
 
-    The jobs are read again in the same statement and brought up to date, so that a job never contradicts its phases.
-    Two statements would show `pending` beside 100 % where a commit came between them. A deleted job has no phases.
+    The same statement updates the jobs, so that a job never contradicts its phases. Two statements would show
+    `pending` beside 100 % where a commit came between them. A deleted job has no phases.
     """
     given = {job.pk: job for job in jobs}
     found: dict[int, list[Phase]] = {pk: [] for pk in given}
@@ -198,7 +198,7 @@ _COLUMNS_OF_A_JOB = [field.attname for field in Job._meta.concrete_fields if fie
 
 
 class Tally(models.Model):
-    """What a phase settled in one minute of its current run."""
+    """The items that a phase settled in one minute of its current run."""
 
     phase = models.ForeignKey(Phase, on_delete=models.CASCADE, related_name="tallies")
     minute = models.DateTimeField()

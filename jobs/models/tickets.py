@@ -1,4 +1,4 @@
-"""Tickets to the live channel."""
+"""Tickets for the live channel."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from django.db import models
 
 
 class TicketQuerySet(models.QuerySet["Ticket"]):
-    """Tickets that nobody has used."""
+    """Querysets of unused tickets."""
 
     def expired(self, now: datetime) -> Self:
-        """Those that open nothing any more."""
+        """Return the tickets that are no longer valid."""
         return self.filter(expires_at__lte=now)
 
 
 class Ticket(models.Model):
     """A ticket that opens one websocket; using it deletes it. Only a hash of its secret is stored.
 
-    It stands for the caller that asked for it: a token by its id, or else a session by its key.
+    It authenticates the caller that requested it: a token by its id, or else a session by its key.
     """
 
     digest = models.CharField(max_length=64, primary_key=True)

@@ -1,4 +1,4 @@
-"""What is kept of tokens beside their hash."""
+"""The last use of tokens."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from knox.models import AuthToken
 
 
 class TokenUse(models.Model):
-    """When a token was used last, to the minute."""
+    """The last use of a token, to the minute."""
 
     token = models.OneToOneField(AuthToken, primary_key=True, on_delete=models.CASCADE, related_name="use")
     used_at = models.DateTimeField()

@@ -1,4 +1,4 @@
-"""Who reports and who may see what."""
+"""Workers, and their results by five minutes."""
 
 from __future__ import annotations
 
@@ -22,37 +22,37 @@ FEW_FAILURES, MANY_FAILURES = 3, 10
 
 
 class WorkerQuerySet(models.QuerySet["Worker"]):
-    """Workers by how long ago they were heard."""
+    """Querysets of workers by the age of their last heartbeat."""
 
     def alive(self, now: datetime) -> Self:
-        """Heard within two heartbeats."""
+        """Return the workers with a sign of life within two heartbeats."""
         return self.filter(seen_at__gte=now - ALIVE)
 
     def silent(self, now: datetime) -> Self:
-        """Not heard for two heartbeats, but within ten."""
+        """Return the workers without a sign of life for two heartbeats, but with one within ten."""
         return self.filter(seen_at__lt=now - ALIVE, seen_at__gte=now - SILENT)
 
     def gone(self, now: datetime) -> Self:
-        """Not heard for ten heartbeats."""
+        """Return the workers without a sign of life for ten heartbeats."""
         return self.filter(seen_at__lt=now - SILENT)
 
     def holding(self) -> Self:
-        """Those that hold items."""
+        """Return the workers that hold items."""
         return self.filter(name__in=Item.objects.held().values("worker"))
 
     def only_failing(self, now: datetime) -> Self:
-        """Heard lately, and their last ten reported items failed; three are enough without a success for an hour."""
+        """Return recent workers whose last ten reported items failed; three if they had no success for an hour."""
         successes = WorkerTally.objects.filter(worker=OuterRef("name"), slot__gte=slot_of(now) - HOUR, done__gt=0)
         found = self.filter(seen_at__gte=now - SILENT, failed_in_a_row__gte=FEW_FAILURES)
         return found.filter(Q(failed_in_a_row__gte=MANY_FAILURES) | ~Exists(successes))
 
     def succeeding(self, now: datetime) -> Self:
-        """Heard lately, and their last reported item succeeded."""
+        """Return recent workers whose last reported item succeeded."""
         successes = WorkerTally.objects.filter(worker=OuterRef("name"), slot__gte=slot_of(now) - HOUR, done__gt=0)
         return self.filter(Exists(successes), seen_at__gte=now - SILENT, failed_in_a_row=0)
 
     def by_urgency(self, now: datetime) -> Self:
-        """Silent and gone ones that hold items first, then the silent, the alive and the gone."""
+        """Sort by urgency: silent and gone workers that hold items, then the silent, the alive and the gone."""
         absent = Q(seen_at__lt=now - ALIVE)
         holds = absent & Q(name__in=Item.objects.held().values("worker"))
         ranks = [When(holds, then=0), When(seen_at__gte=now - ALIVE, then=2), When(seen_at__gte=now - SILENT, then=1)]
@@ -60,9 +60,9 @@ class WorkerQuerySet(models.QuerySet["Worker"]):
 
 
 class Worker(models.Model):
-    """A worker as it calls itself, with the account it last reported under and its last sign of life.
+    """A worker by the name it gives, with its last account and its last sign of life.
 
-    `failed_in_a_row` counts the failures that it has reported since its last success.
+    `failed_in_a_row` counts its reported failures since its last success.
     """
 
     name = models.CharField(max_length=WORKER_LENGTH, unique=True)
@@ -85,12 +85,12 @@ class Worker(models.Model):
         return self.name
 
     def get_absolute_url(self) -> str:
-        """The page of this worker."""
+        """Return the address of the worker's page."""
         return reverse("admin:worker-page", args=[self.pk])
 
 
 class WorkerTally(models.Model):
-    """What a worker, by its name, settled in the five minutes from `slot` on: what was applied of its reports."""
+    """The applied results of a worker, by its name, in the five minutes from `slot` on."""
 
     worker = models.CharField(max_length=WORKER_LENGTH)
     slot = models.DateTimeField()
@@ -108,5 +108,5 @@ class WorkerTally(models.Model):
 
 
 def slot_of(moment: datetime) -> datetime:
-    """The five minutes in which this moment is."""
+    """Return the start of the five minutes in which this moment is."""
     return moment.replace(minute=moment.minute - moment.minute % SLOT_MINUTES, second=0, microsecond=0)

@@ -36,7 +36,7 @@ def move(change: Change, found: ItemQuerySet, *, was: ItemStatus, now: ItemStatu
     if not per_phase:
         return 0
     if found.update(**values) != sum(per_phase.values()):
-        raise ConcurrentModification("An item was changed by a writer that did not hold the lock of its job.")
+        raise ConcurrentModification("item")
     for phase_id, number in per_phase.items():
         change.count(change.phase(phase_id), was=was, now=now, number=number)
     if was == ItemStatus.FAILED:

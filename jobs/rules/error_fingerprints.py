@@ -1,4 +1,4 @@
-"""What like failures have in common: the sentence without what is different each time. Pure: no Django, no database.
+"""Fingerprints of errors: the text without the parts that differ each time. Pure: no Django, no database.
 
 `#` stands for a number or an id, `…` for a path, an address or the name of a file:
 
@@ -6,8 +6,8 @@
     Asset 3f2c9a10-0000-4000-8000-00000000002a is empty   Asset # is empty
     frame_00012.jpg has 2 faces at 0x7f3ac2               … has # faces at #
 
-The digits go first, and every rule reads what is left. So a sentence, the sentence with its digits as #, and its
-signature have the same signature, and people may give any of them to say which failures they mean.
+The digits are replaced first, and every rule reads the rest. So an error, the error with its digits as #, and its
+signature have the same signature. People may give any of them to name a group of failures.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from functools import lru_cache
 NUMBER, PLACE = "#", "…"
 
 _DIGITS = re.compile(r"\d+")
-# The names of files end so. Programs are no data: `worker.py` says where it failed.
+# Endings of the names of data files. Programs are not among them: `worker.py` names the place of a failure.
 _ENDINGS = _DIGITS.sub(
     NUMBER,
     "png jpg jpeg jpe jp2 tif tiff gif bmp webp heic heif avif svg ico dng raw cr2 nef exr psd dcm"
@@ -45,7 +45,7 @@ MOST_WORDS_OF_A_NAME = 6
 
 
 def signature(error: str) -> str:
-    """The sentence without its numbers, paths and ids; never longer than the sentence, and its own signature."""
+    """Return the error without its numbers, paths and ids; never longer than the error, and its own signature."""
     return _signature(_DIGITS.sub(NUMBER, error))
 
 
@@ -57,7 +57,7 @@ def _signature(text: str) -> str:
 
 
 def _without(text: str) -> str:
-    """One round. Whatever it replaces becomes shorter, so that the rounds end."""
+    """Apply all rules once. Each replacement is shorter than its original, so that the rounds end."""
     text = _ADDRESS.sub(_address, text)
     text = _QUOTED.sub(_quoted, text)
     text = _UUID.sub(NUMBER, text)
@@ -70,7 +70,7 @@ def _address(found: re.Match[str]) -> str:
 
 
 def _quoted(found: re.Match[str]) -> str:
-    """Between quotes a path may have spaces, and so may the name of a file."""
+    """Replace a quoted path or file name, which may have spaces."""
     quote, text = found[1], found[2]
     words = text.split()
     is_name = len(words) <= MOST_WORDS_OF_A_NAME and _FILE.fullmatch(text)
@@ -92,20 +92,20 @@ def _token(found: re.Match[str]) -> str:
 
 
 def _end_of(text: str) -> str:
-    """The punctuation that ends a sentence or a clause, not what it ends."""
+    """Return the punctuation at the end."""
     return text[len(text.rstrip(_ENDS_SENTENCE)) :]
 
 
 def _is_place(text: str) -> bool:
-    """An absolute path, one of several steps, or the name of a file."""
+    """Tell whether this is an absolute path, a path of several steps, or the name of a file."""
     if _PATH.match(text) or _FILE.fullmatch(text):
         return True
     return text.count("/") + text.count("\\") > 1 and any(letter.isalpha() for letter in text)
 
 
 def _is_mail(text: str) -> bool:
-    who, at, where = text.partition("@")
-    return bool(who and at and "." in where and "@" not in where)
+    name, at, host = text.partition("@")
+    return bool(name and at and "." in host and "@" not in host)
 
 
 def _word(found: re.Match[str]) -> str:
@@ -113,7 +113,7 @@ def _word(found: re.Match[str]) -> str:
 
 
 def _is_id(word: str) -> bool:
-    """Hexadecimal, or letters and numbers so mixed that nobody would call anything by it."""
+    """Tell whether a word is hexadecimal, or a mix of letters and numbers that is no name."""
     numbers = word.count(NUMBER)
     letters = word.replace(NUMBER, "")
     if not numbers or not letters:

@@ -1,14 +1,14 @@
-"""What the verbs refuse, in words a person can act on. Pure: no Django, no database.
+"""Refusals: the errors of calls and acts. Pure: no Django, no database.
 
-A door turns each class into its own answer: REST into problem+json with `status` and `code`,
-the admin into a message, a command into an exit code.
+Each entry point has its own answer to them: REST a problem+json with `status` and `code`, the admin a message, a
+command an exit code.
 """
 
 from __future__ import annotations
 
 
 class Refused(Exception):
-    """A verb refused; nothing was changed. `detail` is a whole sentence."""
+    """A call or an act was refused, and nothing was changed. `detail` is a whole sentence."""
 
     status = 400
     code = "refused"
@@ -19,7 +19,7 @@ class Refused(Exception):
 
 
 class BadInput(Refused):
-    """A value breaks a rule; `errors` names each field with what is wrong (REST 400)."""
+    """A value breaks a rule; `errors` has each field with its error (REST 400)."""
 
     status = 400
     code = "invalid"
@@ -38,14 +38,14 @@ class NotPermitted(Refused):
 
 
 class NotFound(Refused):
-    """No such thing within the account's sight (REST 404)."""
+    """The row does not exist, or is not visible to the account (REST 404)."""
 
     status = 404
     code = "not_found"
 
 
 class Conflict(Refused):
-    """The request contradicts what is stored (REST 409); `code` says which rule."""
+    """The request contradicts the stored rows (REST 409); `code` names the rule."""
 
     status = 409
     code = "conflict"
@@ -56,7 +56,7 @@ class Conflict(Refused):
 
 
 class WrongState(Conflict):
-    """The act is not possible in this state; the sentence names both states (REST 409)."""
+    """The act is not possible in this state; the sentence names the state and those that allow it (REST 409)."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail, code="wrong_state")

@@ -1,4 +1,4 @@
-"""Figures in words: numbers, lengths of time, clock times. The browser's module says them the same way."""
+"""Formats of numbers, durations, times and texts. `times.js` formats the same way in the browser."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ MINUTE, HOUR, DAY = 60, 3600, 86_400
 
 
 def format_number(value: int | float | None) -> str:
-    """`1,234`; a dash where there is none."""
+    """Format a number: `1,234`; a dash for None."""
     return DASH if value is None else f"{value:,}"
 
 
 def format_duration(seconds: float | None) -> str:
-    """A length of time in at most two units: `62 s`, `14 min`, `1 h 5 min`, `3 d 4 h`."""
+    """Format a duration in at most two units: `62 s`, `14 min`, `1 h 5 min`, `3 d 4 h`."""
     if seconds is None:
         return "unknown"
     whole = max(0, int(seconds))
@@ -35,18 +35,18 @@ def _two(whole: int, unit: int, name: str, part: int, part_name: str) -> str:
 
 
 def format_ago(moment: datetime, *, now: datetime) -> str:
-    """`46 min ago`, or `in 5 min`."""
+    """Format the distance of a moment: `46 min ago`, or `in 5 min`."""
     seconds = (now - moment).total_seconds()
     return f"{format_duration(seconds)} ago" if seconds >= 0 else f"in {format_duration(-seconds)}"
 
 
 def format_clock(moment: datetime) -> str:
-    """`13:34:51`, in UTC."""
+    """Format the time of day in UTC: `13:34:51`."""
     return f"{moment.astimezone(UTC):%H:%M:%S}"
 
 
 def when(moment: datetime, *, now: datetime, seconds: bool = True) -> str:
-    """`13:34:51 UTC`; of another day `20 Nov 13:34 UTC`, of another year `20 Nov 2025 13:34 UTC`."""
+    """Format a moment: `13:34:51 UTC`, on another day `20 Nov 13:34 UTC`, in another year `20 Nov 2025 13:34 UTC`."""
     at, day = moment.astimezone(UTC), now.astimezone(UTC).date()
     if at.date() == day:
         return f"{at:%H:%M:%S} UTC" if seconds else f"{at:%H:%M} UTC"
@@ -54,25 +54,25 @@ def when(moment: datetime, *, now: datetime, seconds: bool = True) -> str:
 
 
 def format_datetime(moment: datetime) -> str:
-    """`2026-11-21 13:34:51 UTC`."""
+    """Format a moment in full: `2026-11-21 13:34:51 UTC`."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def pluralize(count: int, one: str, many: str = "") -> str:
-    """`1 item`, `12 items`."""
+    """Format a number with its noun: `1 item`, `12 items`."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def pluralize_with_verb(count: int, one: str) -> str:
-    """`1 item is`, `12 items are`."""
+    """Format a number with its noun and verb: `1 item is`, `12 items are`."""
     return f"{pluralize(count, one)} {'is' if count == 1 else 'are'}"
 
 
 def clip(text: str, longest: int) -> str:
-    """The text in at most so many characters; what is cut off is marked with an ellipsis."""
+    """Cut a text to at most so many characters and mark the cut with an ellipsis."""
     return text if len(text) <= longest else text[: longest - 1] + ELLIPSIS
 
 
 def normalized(text: str) -> str:
-    """The text in Unicode's composed form (NFC), each run of white space as one blank, none at its ends."""
+    """Return the text in Unicode's composed form (NFC), with single blanks between words."""
     return " ".join(unicodedata.normalize("NFC", text).split())

@@ -1,6 +1,6 @@
-"""Names of jobs, projects, workers, accounts and endpoints: one spelling for what a person reads as the same.
+"""Names of jobs, projects, workers, accounts and endpoints: one spelling for names that look the same.
 
-Keys of items are no names: they are kept exactly as they come.
+Keys of items are not names: they are stored exactly as sent.
 """
 
 from __future__ import annotations
@@ -10,29 +10,29 @@ from unicodedata import normalize
 
 from jobs.rules.errors import BadInput
 
-# Control characters, line separators, and what is invisible or turns the direction of the text around it.
+# Control characters, line separators, invisible characters, and those that change the direction of text.
 FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060\u2066-\u2069\ufeff]")
 
 
 def clean(text: str, *, field: str, most: int | None = None) -> str:
-    """The name as it is stored: in Unicode's composed form (NFC), without white space at its ends.
+    """Return the name as it is stored: in Unicode's composed form (NFC), without white space at its ends.
 
-    BadInput names the first character that no name may have and its position, or the bound where the name is longer.
+    BadInput names the first forbidden character and its position, or the limit of a longer name.
     """
     fault, name = fault_of(text), plain(text)
     if fault:
         raise BadInput({field: f"This {fault}; remove it."})
     if most is not None and len(name) > most:
-        raise BadInput({field: f"A name here has at most {most} characters."})
+        raise BadInput({field: f"Enter at most {most} characters."})
     return name
 
 
 def fault_of(text: str) -> str:
-    """Which character no name may have, and where; empty for a name."""
+    """Describe the first forbidden character and its position; empty for a valid name."""
     found = FORBIDDEN.search(plain(text))
     return f"has the character U+{ord(found[0]):04X} at position {text.index(found[0]) + 1}" if found else ""
 
 
 def plain(text: str) -> str:
-    """The same name in the form in which it would be stored; for looking it up."""
+    """Return the name in the form in which it would be stored, to look it up."""
     return text.strip() if text.isascii() else normalize("NFC", text).strip()

@@ -1,8 +1,7 @@
-"""The registry of pipelines: what a kind of job is made of.
+"""The registry of pipelines, the kinds of jobs. Pure: no Django, no database.
 
-An app registers its pipeline when it is ready (`AppConfig.ready`); the kernel asks the registry
-and never imports the app. A kind says which phases a job gets, which results it takes, and which
-page shows it.
+An app registers its pipeline in `AppConfig.ready`; the kernel reads the registry and never imports the app. A kind
+defines the phases of its jobs, the results that they accept, and the page that shows them.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ JOB_PAGE = "admin:job-page"
 
 @dataclass(frozen=True, slots=True)
 class PhaseSpec:
-    """One phase to create. None means the preset: of the job (threshold), of its kind, of the settings."""
+    """A phase to create. None means the preset of the job (threshold), of its kind or of the settings."""
 
     code: str
     asset_type: str = ""
@@ -38,7 +37,7 @@ class PhaseSpec:
     watermark_ttl: int | None = None
 
     def with_defaults(self) -> PhaseSpec:
-        """The same phase with its label and stage sentence filled in."""
+        """Return the same phase with its label and stage filled in."""
         label = self.label or self.code.replace("_", " ").replace(".", " ").capitalize()
         return replace(
             self,
@@ -49,7 +48,7 @@ class PhaseSpec:
 
 @dataclass(frozen=True, slots=True)
 class KindOptions:
-    """What a creator may say about a job that decides its phases."""
+    """The choices of a job's creator that decide its phases."""
 
     phases: Sequence[PhaseSpec] = ()
     asset_types: Sequence[str] = ()
@@ -59,14 +58,13 @@ class KindOptions:
 class Kind:
     """A pipeline.
 
-    `build` turns the creator's options into phases; `default_threshold` is the percent where
-    neither the phase nor the job names one (None: COMPLETION_THRESHOLD_PERCENTAGE). `check_result`
-    gets (job, phase, result) and answers why the result is refused, or None. `completed` gets (change, phase)
-    where a phase has completed, to write or announce what follows in the same change. `page` names the URL
-    that shows a job of this kind (it takes the job's id), `list_page` that of a list of its own, which the
-    navigation calls `plural`; the keys `g` and `key` lead there. A kind that is not `open` is created through its own
-    endpoint, `created_at`. `inbound` maps each type of event that the pipeline accepts to its handler (an
-    `EventHandler` of `jobs.inbox`). `contracts` is the folder of the JSON Schemas of its events.
+    `build` turns the creator's options into phases. `default_threshold` is the percent where neither the phase nor the
+    job has one (None: COMPLETION_THRESHOLD_PERCENTAGE). `check_result` gets (job, phase, result) and returns why the
+    result is refused, or None. `completed` gets (change, phase) when a phase completes, to add events or announcements
+    to the same change. `page` names the URL of the page of a job (it takes the job's id). `list_page` names the URL of
+    a list of its own, `plural` its entry in the navigation, and the keys `g` and `key` lead there. Jobs of a kind that
+    is not `open` are created through its own endpoint, `created_at`. `inbound` maps each type of event that the
+    pipeline accepts to its handler (an `EventHandler` of `jobs.inbox`), and `contracts` is the folder of their schemas.
     """
 
     code: str
@@ -97,42 +95,40 @@ def register(kind: Kind) -> None:
 
 
 def get(code: str) -> Kind:
-    """The kind by its code; BadInput names the ones there are."""
+    """Return the kind of this code; BadInput lists the known kinds."""
     try:
         return _kinds[code]
     except KeyError:
         known = ", ".join(sorted(_kinds))
-        raise BadInput({"kind": f"There is no kind {code!r}; there are: {known}."}) from None
+        raise BadInput({"kind": f"There is no kind {code!r}. Choose one of: {known}."}) from None
 
 
 def find(code: str) -> Kind | None:
-    """The kind by its code, or None where nobody registered it."""
+    """Return the kind of this code, or None where it is not registered."""
     return _kinds.get(code)
 
 
 def check_open(code: str) -> None:
-    """BadInput where jobs of this kind are not created as jobs; it names the endpoint that creates them."""
+    """Raise BadInput, which names the endpoint to use, where jobs of this kind have an endpoint of their own."""
     kind = get(code)
     if not kind.open:
-        raise BadInput(
-            {"kind": f"A job of kind {code} comes with more than a job: create it by POST {kind.created_at}."}
-        )
+        raise BadInput({"kind": f"A job of kind {code} is created with data of its own: send POST {kind.created_at}."})
 
 
 def page_of(code: str) -> str:
-    """The name of the URL that shows a job of this kind; the plain page where nobody registered the kind."""
+    """Return the name of the URL of a job's page; that of the plain page where the kind is not registered."""
     kind = find(code)
     return kind.page if kind else JOB_PAGE
 
 
 def label_of(code: str) -> str:
-    """What people call this kind."""
+    """Return the label of this kind; its code where it is not registered."""
     kind = find(code)
     return kind.label if kind else code
 
 
 def listed() -> list[Kind]:
-    """The kinds that have a list of their own, by its name."""
+    """Return the kinds with a list of their own, sorted by its name."""
     return sorted((kind for kind in _kinds.values() if kind.list_page), key=lambda kind: kind.plural)
 
 
@@ -152,16 +148,16 @@ def contract_folders() -> tuple[Path, ...]:
 
 
 def choices() -> list[tuple[str, str]]:
-    """(code, label) of every registered kind, for filters and forms."""
+    """Return (code, label) of every registered kind, for filters and forms."""
     return [(kind.code, kind.label) for kind in sorted(_kinds.values(), key=lambda kind: kind.label)]
 
 
-# --- generic: whatever the creator names -----------------------------------------------------------
+# --- generic: phases named by the creator ----------------------------------------------------------
 
 
 def _generic_phases(options: KindOptions) -> list[PhaseSpec]:
     if options.asset_types:
-        raise BadInput({"asset_types": "Only a job of kind vision has asset types; name phases instead."})
+        raise BadInput({"asset_types": "A job of kind generic has no asset types. Name phases instead."})
     return list(options.phases) or [PhaseSpec(code="items", label="Items", stage="Processing {done}/{expected}")]
 
 

@@ -1,8 +1,7 @@
 """The arithmetic of progress: percent, threshold, judgement, status. Pure: no Django, no database.
 
-Counts go in as frozen dataclasses and plain numbers come out. Everything that people see as a
-number, and everything that decides whether a phase is over, is decided here and nowhere else.
-Integers and exact fractions only; a percent is floored once, at the end.
+All arguments are frozen dataclasses and all results plain numbers. Every number on a page, and every decision whether
+a phase is over, comes from here. Integers and exact fractions only; a percent is floored once, at the end.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ RATE_WINDOW_MINUTES = 5
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """The counters of one phase; `expected` is None while nobody has announced it."""
+    """The counters of one phase; `expected` is None before the announcement."""
 
     expected: int | None
     done: int = 0
@@ -43,7 +42,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class PhaseState:
-    """What the rules need to know of a phase."""
+    """The state of a phase, as the rules need it."""
 
     counts: Counts
     status: PhaseStatus = PhaseStatus.PENDING
@@ -57,13 +56,13 @@ class PhaseState:
 
     @property
     def is_open(self) -> bool:
-        """True while the phase has neither completed nor failed nor been cancelled."""
+        """True while the phase is neither completed nor failed nor cancelled."""
         return self.status in OPEN_PHASE
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """How a phase is over: completed (by what, with something missing or not) or failed."""
+    """The end of a phase: completed (with its cause, and partial where items are missing) or failed."""
 
     status: PhaseStatus
     completed_by: CompletedBy | None = None
@@ -82,24 +81,24 @@ def _floor_percent(part: int, expected: int | None, *, completed: bool) -> int |
 
 
 def percent(counts: Counts, *, completed: bool = False) -> int | None:
-    """floor((done + skipped) · 100 / expected), at most 100; None while expected is unknown."""
+    """Compute floor((done + skipped) · 100 / expected), at most 100; None while expected is unknown."""
     return _floor_percent(counts.processed, counts.expected, completed=completed)
 
 
 def settled_percent(counts: Counts, *, completed: bool = False) -> int | None:
-    """Like `percent` with the failed items counted too: the hatched second segment of a bar."""
+    """Compute the percent with the failed items too: the hatched second segment of a bar."""
     return _floor_percent(counts.settled, counts.expected, completed=completed)
 
 
 def pending(counts: Counts) -> int | None:
-    """Expected items that nobody holds and that have no outcome; None while expected is unknown."""
+    """Compute the expected items without a worker and without an outcome; None while expected is unknown."""
     if counts.expected is None:
         return None
     return max(0, counts.expected - counts.settled - counts.processing)
 
 
 def over_delivered(counts: Counts) -> bool:
-    """True when more was done than was expected."""
+    """Tell whether more items are done than expected."""
     return counts.expected is not None and counts.done > counts.expected
 
 
@@ -120,7 +119,7 @@ def _weighted(states: Sequence[PhaseState], shares: Sequence[Fraction]) -> int:
 
 
 def job_percent(states: Sequence[PhaseState]) -> int:
-    """Percent of a job: one floor over the exact weighted shares of its phases.
+    """Compute the percent of a job: one floor over the exact weighted shares of its phases.
 
     A completed phase counts as 100, an unknown total as 0; weights that are all 0 count as equal.
     """
@@ -128,7 +127,7 @@ def job_percent(states: Sequence[PhaseState]) -> int:
 
 
 def job_settled_percent(states: Sequence[PhaseState]) -> int:
-    """Like `job_percent` with failed items counted too."""
+    """Compute the percent of a job with failed items too."""
     return _weighted(states, [_share(state, state.counts.settled) for state in states])
 
 
@@ -136,33 +135,33 @@ def job_settled_percent(states: Sequence[PhaseState]) -> int:
 
 
 def needed(expected: int | None, threshold: int) -> int | None:
-    """How many successes complete `expected` items at `threshold` percent; None while unknown."""
+    """Compute the successes that complete `expected` items at `threshold` percent; None while unknown."""
     return None if expected is None else -(-expected * threshold // 100)
 
 
 def threshold_met(counts: Counts, threshold: int) -> bool:
-    """(done + skipped) · 100 ≥ expected · threshold, in integers; never while expected is unknown."""
+    """Tell whether (done + skipped) · 100 ≥ expected · threshold; False while expected is unknown."""
     return counts.expected is not None and counts.processed * 100 >= counts.expected * threshold
 
 
 def threshold_reachable(counts: Counts, threshold: int) -> bool:
-    """True unless so many items have failed that the open ones cannot meet the threshold."""
+    """Tell whether the open items can still meet the threshold in spite of the failed ones."""
     if counts.expected is None:
         return True
     return (counts.expected - counts.failed) * 100 >= counts.expected * threshold
 
 
 def completion(counts: Counts, *, by: CompletedBy) -> Judgement:
-    """A completed phase; `by` is replaced by all_done when nothing is missing."""
+    """Return the judgement of a completed phase; all_done replaces `by` where nothing is missing."""
     missing = counts.expected is not None and counts.processed < counts.expected
     return Judgement(PhaseStatus.COMPLETED, by if missing else CompletedBy.ALL_DONE, missing)
 
 
 def judge(state: PhaseState, *, deadline_passed: bool = False) -> Judgement | None:
-    """Is this open phase over, and how? None means that it goes on.
+    """Judge whether this open phase is over, and how; None where it continues.
 
-    `at_threshold` is over the moment the threshold is met (unless it `waits_for_all`), either trigger when every
-    expected item is settled or the watermark has passed. What is over without meeting its threshold is a
+    With `at_threshold` it is over as soon as the threshold is met (unless it `waits_for_all`). With either trigger it
+    is over when every expected item is settled or the watermark has passed. Without the threshold met that is a
     shortfall: completed as partial, or failed.
     """
     counts = state.counts
@@ -183,7 +182,7 @@ def judge(state: PhaseState, *, deadline_passed: bool = False) -> Judgement | No
 
 
 def gates(states: Sequence[PhaseState]) -> list[bool]:
-    """For each phase, in order: may it work? A gated one only when all earlier ones completed."""
+    """Return for each phase, in order, whether its gate is open: a gated one needs all earlier ones completed."""
     answer, all_completed = [], True
     for state in states:
         answer.append(all_completed or not state.gated)
@@ -192,7 +191,7 @@ def gates(states: Sequence[PhaseState]) -> list[bool]:
 
 
 def _can_go_on(states: Sequence[PhaseState]) -> bool:
-    """Is any phase open that works, or waits behind a gate that can still open?"""
+    """Tell whether any phase is open, and behind no gate that can never open."""
     blocked = False
     for state in states:
         if state.is_open and not (state.gated and blocked):
@@ -202,7 +201,7 @@ def _can_go_on(states: Sequence[PhaseState]) -> bool:
 
 
 def job_status(states: Sequence[PhaseState], held: str = "") -> JobStatus:
-    """The status of a job from its phases and from what an operator has set; first match wins."""
+    """Derive the status of a job from its phases and from the operator's hold; the first match wins."""
     statuses = {state.status for state in states}
     if statuses <= {PhaseStatus.COMPLETED}:
         return JobStatus.COMPLETED
@@ -224,10 +223,10 @@ _FINISHED_STAGE = {
 
 
 def stage(template: str, counts: Counts) -> str:
-    """The sentence of a phase: `Processing chunk {done}/{expected}` → `Processing chunk 5/17`.
+    """Fill in the stage of a phase: `Processing chunk {done}/{expected}` → `Processing chunk 5/17`.
 
-    An unknown total reads `?`. The sentence ends in ` · 1 failed` while items are failed, and is cut
-    to STAGE_LENGTH characters.
+    An unknown total reads `?`. The stage ends in ` · 1 failed` while items are failed, and is cut to STAGE_LENGTH
+    characters.
     """
     expected = "?" if counts.expected is None else counts.expected
     sentence = _FIELD.sub(
@@ -238,9 +237,9 @@ def stage(template: str, counts: Counts) -> str:
 
 
 def job_stage(status: JobStatus, phases: Sequence[tuple[PhaseState, str]]) -> str:
-    """The stage of a job: of its first unfinished phase that has begun, else of its first unfinished.
+    """Return the stage of a job: of its first unfinished phase that has begun, else of its first unfinished one.
 
-    Where none is left a paused job has failed: with all completed it would be completed.
+    A paused job without unfinished phases has failed: with all completed it would be completed.
     """
     if status in _FINISHED_STAGE:
         return _FINISHED_STAGE[status]
@@ -255,14 +254,14 @@ def job_stage(status: JobStatus, phases: Sequence[tuple[PhaseState, str]]) -> st
 
 
 def window_start(now: datetime) -> datetime:
-    """The first minute that the rate looks at."""
+    """Return the first minute that counts for the rate."""
     return now.replace(second=0, microsecond=0) - timedelta(minutes=RATE_WINDOW_MINUTES - 1)
 
 
 def rate_per_minute(settled: int, *, started_at: datetime | None, now: datetime) -> float | None:
-    """Items settled per minute in the last five minutes, or since the start; None without any.
+    """Compute the items settled per minute in the last five minutes, or since the start; None without any.
 
-    `settled` is what the tallies since `window_start(now)` hold (done and failed, never skips).
+    `settled` is the sum of the tallies since `window_start(now)` (done and failed, never skipped).
     """
     if not settled or started_at is None:
         return None
@@ -271,7 +270,7 @@ def rate_per_minute(settled: int, *, started_at: datetime | None, now: datetime)
 
 
 def eta_seconds(counts: Counts, rate: float | None) -> int | None:
-    """Seconds until every expected item is settled at this rate; None without a rate or a total."""
+    """Compute the seconds until every expected item is settled at this rate; None without a rate or a total."""
     if not rate or counts.expected is None:
         return None
     return int(max(0, counts.expected - counts.settled) * 60 / rate)
@@ -288,10 +287,10 @@ class Vitals:
 
 
 def stuck(vitals: Vitals, *, now: datetime, silent_after: timedelta, stalled_after: timedelta) -> Stuck | None:
-    """Why a job will not finish by itself, or None.
+    """Return why a job will not finish by itself, or None.
 
-    `unannounced_since` is the earliest moment at which a phase has had items for a whole ttl and
-    no announcement. A job that nobody has begun is waiting, not silent.
+    `unannounced_since` is the earliest moment at which a phase had items for a whole ttl and no announcement. A job
+    without a first claim or report is waiting, not silent.
     """
     if vitals.status not in (JobStatus.PENDING, JobStatus.PROCESSING):
         return None

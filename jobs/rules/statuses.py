@@ -1,4 +1,4 @@
-"""The words a job, a phase and an item can be in. Pure: no Django, no database."""
+"""Statuses and other fixed values of jobs, phases, items and answers. Pure: no Django, no database."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class JobStatus(StrEnum):
-    """Derived from the phases by `progress.job_status`, then stored on the job."""
+    """The status of a job: derived from its phases by `progress.job_status`, then stored on the job."""
 
     PENDING = "pending"
     PROCESSING = "processing"
@@ -17,7 +17,7 @@ class JobStatus(StrEnum):
 
 
 class PhaseStatus(StrEnum):
-    """Where one run of a phase stands."""
+    """The status of one run of a phase."""
 
     PENDING = "pending"
     PROCESSING = "processing"
@@ -27,7 +27,7 @@ class PhaseStatus(StrEnum):
 
 
 class ItemStatus(StrEnum):
-    """Where one item stands; the first two are open, the others settled."""
+    """The status of an item; the first two are open, the others settled."""
 
     PENDING = "pending"
     PROCESSING = "processing"
@@ -37,21 +37,21 @@ class ItemStatus(StrEnum):
 
 
 class Trigger(StrEnum):
-    """When a phase is judged complete."""
+    """The moment at which a phase completes."""
 
     AT_THRESHOLD = "at_threshold"
     WHEN_SETTLED = "when_settled"
 
 
 class Shortfall(StrEnum):
-    """What becomes of a phase that is over without having met its threshold."""
+    """The end of a phase that is over without having met its threshold."""
 
     PARTIAL = "partial"
     FAIL = "fail"
 
 
 class CompletedBy(StrEnum):
-    """What closed a completed phase."""
+    """The cause of a phase's completion."""
 
     ALL_DONE = "all_done"
     THRESHOLD = "threshold"
@@ -62,7 +62,7 @@ class CompletedBy(StrEnum):
 
 
 class Stuck(StrEnum):
-    """Why the watchdog believes that a job will not finish by itself."""
+    """The reason why a job will not finish by itself."""
 
     SILENT = "silent"
     STALLED = "stalled"
@@ -70,7 +70,7 @@ class Stuck(StrEnum):
 
 
 class Held(StrEnum):
-    """What an operator has set on a job; it outranks everything but completion."""
+    """An operator's hold on a job; it outranks everything but completion."""
 
     PAUSED = "paused"
     CANCELLED = "cancelled"
@@ -87,7 +87,7 @@ class Outcome(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a claim came back empty."""
+    """The reason of an empty claim."""
 
     NONE_PENDING = "none_pending"
     GATED = "gated"
@@ -96,7 +96,6 @@ class Reason(StrEnum):
 
 
 OPEN_PHASE = (PhaseStatus.PENDING, PhaseStatus.PROCESSING)
-OPEN_ITEM = (ItemStatus.PENDING, ItemStatus.PROCESSING)
 SETTLED_ITEM = (ItemStatus.COMPLETED, ItemStatus.FAILED, ItemStatus.SKIPPED)
 UNFINISHED_JOB = (JobStatus.PENDING, JobStatus.PROCESSING, JobStatus.PAUSED)
 FINISHED_JOB = (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED)

@@ -1,4 +1,4 @@
-"""JSON as strictly as both databases can keep it. Pure: no Django, no database."""
+"""Strict JSON: objects that both databases can store. Pure: no Django, no database."""
 
 from __future__ import annotations
 
@@ -18,17 +18,19 @@ HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 
 class Malformed(ValueError):
-    """These bytes are no such JSON object; the text says why and continues `The body …`."""
+    """The bytes are not a valid JSON object; the text is the reason and continues `The body …`."""
 
 
 def storable(text: str) -> str:
-    """A foreign text as both databases can keep it: NUL and half surrogate pairs become question marks."""
+    """Make a foreign text storable in both databases: NUL and half surrogate pairs become question marks."""
     return text.encode(errors="replace").decode().replace("\0", "?")
 
 
 def parsed(raw: bytes) -> dict[str, Any]:
-    """The JSON object that these bytes say: at most 32 levels, no duplicate keys, NUL, half surrogate pairs,
-    NaN, infinities and integers beyond 2^53. Malformed otherwise, BadInput where it is a field that is wrong."""
+    """Parse a JSON object of at most 32 levels. Raise Malformed, or BadInput where one field is wrong.
+
+    Refused are duplicate keys, NUL, half surrogate pairs, NaN, infinities and integers beyond 2^53.
+    """
     value = _loaded(raw)
     if not isinstance(value, dict):
         raise Malformed("must be a JSON object")
@@ -54,12 +56,12 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
         double = next(name for name in names if names.count(name) > 1)
-        raise BadInput({_shown(double): "This key is given twice in one object."})
+        raise BadInput({_shown(double): "This key occurs twice in one object. Remove one of them."})
     return found
 
 
 def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not a number")
 
 
 def _finite(text: str) -> float:
@@ -106,10 +108,10 @@ def _scalars(value: Any, *, path: str) -> Iterator[tuple[str, Any]]:
 def _fault(value: Any) -> str:
     if isinstance(value, str):
         if "\0" in value:
-            return "The text holds a NUL character."
-        return "The text holds half a surrogate pair." if HALF_PAIR.search(value) else ""
+            return "Remove the NUL character from this text."
+        return "This text has half a surrogate pair. Remove it." if HALF_PAIR.search(value) else ""
     if type(value) is int and abs(value) > LARGEST_INTEGER:
-        return "The integer is beyond 2^53."
+        return "Enter an integer between -2^53 and 2^53."
     return ""
 
 

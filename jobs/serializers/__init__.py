@@ -1,4 +1,4 @@
-"""What others get to see: the bodies of jobs, phases, items, events, and their JSON."""
+"""JSON representations of jobs, phases, items, errors and events."""
 
 from jobs.serializers.encoding import encode
 from jobs.serializers.failures import Failures, error_groups, errors_across, failures_of

@@ -1,4 +1,4 @@
-"""The one way in which bodies become bytes."""
+"""The encoding of bodies as JSON."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ _encoder = msgspec.json.Encoder()
 
 
 def encode(body: Any) -> bytes:
-    """The JSON of a body, in UTF-8; aware times become RFC 3339, those in UTC end in `Z`."""
+    """Encode a body as JSON in UTF-8; aware times become RFC 3339, those in UTC end in `Z`."""
     return _encoder.encode(body)

@@ -1,7 +1,7 @@
-"""Failures grouped by their signature: of one job, or of all jobs that a filter leaves.
+"""Failures grouped by their signature: of one job, or of all jobs of a filter.
 
-Every figure of the groups is one query, whatever their number; its cost grows with the failures looked at, of which
-there are at most MOST_LOOKED_AT, and not with the items that succeed.
+Every figure of the groups is one query, whatever their number. Its cost grows with the failures, of which at most
+MOST_LOOKED_AT are read, and not with the items that succeed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MOST_NAMED = 20
 
 
 class Amount(NamedTuple):
-    """How many failures of a group have this value."""
+    """The number of failures of a group with this value."""
 
     value: Any
     number: int
@@ -33,7 +33,7 @@ class Amount(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """The groups, of how many failures they are, and whether older ones were not looked at."""
+    """The groups, the number of their failures, and whether older ones were left out."""
 
     groups: list[JobsErrorGroup]
     looked_at: int
@@ -41,19 +41,19 @@ class Failures:
 
 
 def error_groups(job: Job, *, most: int = MOST_GROUPS) -> list[ErrorGroup]:
-    """The failed items of a job grouped by error signature, the most frequent first."""
+    """Group the failed items of a job by error signature, the most frequent first."""
     failed = Item.objects.failed().filter(phase__in=job.phases.filter(failed__gt=0).values("pk"))
     return _groups(failed, order=("-count", "-last_at", "signature"), most=most)
 
 
 def failures_of(jobs: Mapping[str, Any], *, since: datetime | None = None) -> ItemQuerySet:
-    """The failed items of the jobs with these values (`{"kind": "ocr", "name__icontains": "matter"}`)."""
+    """Return the failed items of the jobs with these values (`{"kind": "ocr", "name__icontains": "matter"}`)."""
     failed = Item.objects.failed().filter(**{f"phase__job__{name}": value for name, value in jobs.items()})
     return failed if since is None else failed.filter(finished_at__gte=since)
 
 
 def errors_across(failed: ItemQuerySet, *, newest_first: bool = False, most: int = MOST_GROUPS) -> Failures:
-    """These failures, at most the newest MOST_LOOKED_AT of them, in groups that name their jobs."""
+    """Group these failures, at most the newest MOST_LOOKED_AT of them, and name the jobs of each group."""
     newest = failed.order_by("-finished_at", "-pk").values("pk")
     seen = newest[: MOST_LOOKED_AT + 1].count()
     capped = seen > MOST_LOOKED_AT
@@ -103,20 +103,20 @@ def _group(
 
 
 def _newest(failed: ItemQuerySet) -> dict[str, Item]:
-    """The newest item of each group; a group that was retried in this moment has none."""
+    """Return the newest item of each group; a group that was retried in this moment has none."""
     order = [F("finished_at").desc(), F("pk").desc()]
     placed = failed.order_by().annotate(place=Window(RowNumber(), partition_by="signature", order_by=order))
     return {item.signature: item for item in placed.filter(place=1).only("pk", "signature", "error")}
 
 
-def _most(failed: ItemQuerySet, what: str) -> dict[str, list[Amount]]:
-    """The values of each group that the most failures have, those first."""
-    order = [F("amount").desc(), F(what).asc()]
-    counted = failed.order_by().values("signature", what).annotate(amount=Count("pk"))
+def _most(failed: ItemQuerySet, column: str) -> dict[str, list[Amount]]:
+    """Return the most frequent values of a column in each group."""
+    order = [F("amount").desc(), F(column).asc()]
+    counted = failed.order_by().values("signature", column).annotate(amount=Count("pk"))
     placed = counted.annotate(place=Window(RowNumber(), partition_by="signature", order_by=order))
     found: dict[str, list[Amount]] = defaultdict(list)
     for row in placed.filter(place__lte=MOST_NAMED).order_by("place"):
-        found[row["signature"]].append(Amount(row[what], row["amount"]))
+        found[row["signature"]].append(Amount(row[column], row["amount"]))
     return found
 
 

@@ -1,4 +1,4 @@
-"""The bodies of items: in a list, and as a worker gets them when it claims."""
+"""JSON representations of items: in a list, and in a claim."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jobs.serializers.shapes import ClaimedBody, ItemBody
 
 
 class Claim(Protocol):
-    """What a worker needs to know of an item that it holds."""
+    """An item that is leased to a worker."""
 
     @property
     def id(self) -> int: ...
@@ -30,7 +30,7 @@ class Claim(Protocol):
 
 
 def item_body(item: Item) -> ItemBody:
-    """One item of a list; no query."""
+    """Build the body of an item of a list; no query."""
     return {
         "id": item.pk,
         "key": item.key,
@@ -50,7 +50,7 @@ def item_body(item: Item) -> ItemBody:
 
 
 def claimed_body(item: Claim) -> ClaimedBody:
-    """One claimed item."""
+    """Build the body of a claimed item."""
     return {
         "id": item.id,
         "key": item.key,

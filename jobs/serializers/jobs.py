@@ -1,4 +1,4 @@
-"""The job body: everywhere the same, loaded for many jobs with a constant number of queries."""
+"""JSON representations of jobs and phases, for many jobs with a constant number of queries."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from jobs.serializers.shapes import CurrentItem, JobBody, PhaseBody
 if TYPE_CHECKING:
     from jobs.rules.progress import Counts
 
-# Written out because every report asks it: to build it through the ORM takes ten times as long as to run it.
+# Plain SQL because every report runs it: to build it through the ORM takes ten times as long as to run it.
 SETTLED_AND_CURRENT = """
     SELECT t.settled, i.key, i.label, i.payload
       FROM (SELECT SUM(done + failed) AS settled FROM jobs_tally WHERE phase_id = %s AND minute >= %s) t
@@ -32,10 +32,10 @@ SETTLED_AND_CURRENT = """
 def job_bodies(
     jobs: Sequence[Job], *, now: datetime, phases: Mapping[int, Sequence[Phase]] | None = None
 ) -> list[JobBody]:
-    """The bodies of these jobs in their order; three queries for any number of jobs.
+    """Build the bodies of these jobs in their order; three queries for any number of jobs.
 
-    `now` is the moment that rates are measured at. Without the `phases` that `phases_of` has read with the jobs they
-    are read here, and the jobs with them.
+    `now` is the moment at which rates are measured. `phases` come from `phases_of`; without them phases and jobs are
+    read here.
     """
     by_job = phases_of(jobs) if phases is None else phases
     return _bodies(jobs, by_job, now=now)
@@ -52,18 +52,18 @@ def _bodies(jobs: Sequence[Job], by_job: Mapping[int, Sequence[Phase]], *, now: 
 
 
 def job_body(job: Job, *, now: datetime | None = None, phases: Sequence[Phase] | None = None) -> JobBody:
-    """The body of one job, its rates measured at `now`; see `job_bodies`."""
+    """Build the body of one job, its rates measured at `now`; see `job_bodies`."""
     given = None if phases is None else {job.pk: phases}
     return job_bodies([job], now=now or timezone.now(), phases=given)[0]
 
 
 def phase_bodies(phases: Sequence[Phase], *, now: datetime) -> list[PhaseBody]:
-    """The bodies of these phases in their order; two queries for any number of phases."""
+    """Build the bodies of these phases in their order; two queries for any number of phases."""
     return _phase_bodies(phases, settled=_settled_lately(phases, now=now), now=now)
 
 
 def phase_body(phase: Phase, *, now: datetime | None = None) -> PhaseBody:
-    """The body of one phase, its rate measured at `now`; one query."""
+    """Build the body of one phase, its rate measured at `now`; one query."""
     now = now or timezone.now()
     since = connection.ops.adapt_datetimefield_value(progress.window_start(now))
     with connection.cursor() as cursor:
@@ -105,7 +105,7 @@ def _job_body(
 
 
 def _job_eta(phases: Sequence[tuple[Phase, PhaseBody]]) -> int | None:
-    """The current phase's time left and that of the later open ones whose rate is known."""
+    """Sum the time left of the current phase and of the later open ones with a known rate."""
     unfinished = [(phase, body) for phase, body in phases if phase.is_open]
     current = next(
         (place for place, (phase, _) in enumerate(unfinished) if phase.started_at is not None),
@@ -169,7 +169,7 @@ def _eta(phase: Phase, counts: Counts, *, rate: float | None) -> int | None:
 
 
 def _settled_lately(phases: Iterable[Phase], *, now: datetime) -> dict[int, int]:
-    """By phase id: items done and failed within the window that rates look at."""
+    """Return by phase id the items done and failed within the window of the rate."""
     started = [phase.pk for phase in phases if phase.started_at is not None]
     if not started:
         return {}
@@ -179,7 +179,7 @@ def _settled_lately(phases: Iterable[Phase], *, now: datetime) -> dict[int, int]
 
 
 def _current_items(phases: Iterable[Phase]) -> dict[int, CurrentItem]:
-    """By item id: the items that these phases changed last."""
+    """Return by item id the items that these phases changed last."""
     ids = [phase.current_item_id for phase in phases if phase.current_item_id]
     if not ids:
         return {}

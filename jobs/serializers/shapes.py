@@ -1,4 +1,4 @@
-"""The shapes of the bodies, declared once: for the code that builds them and for the OpenAPI document."""
+"""The types of the JSON representations, for the code that builds them and for the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class CurrentItem(TypedDict):
 
 
 class PhaseBody(TypedDict):
-    """One counted part of a job. Times are UTC, rates items per minute, `expected` null until announced."""
+    """A counted part of a job. Times are UTC, rates items per minute, `expected` null until announced."""
 
     code: str
     asset_type: str
@@ -81,7 +81,7 @@ class JobBody(TypedDict):
 
 
 class ItemBody(TypedDict):
-    """One unit of a phase; `attempt` is the fence, `tries` the leases that expired since the last retry."""
+    """A unit of a phase; `attempt` is the fence, `tries` the leases that expired since the last retry."""
 
     id: int
     key: str
@@ -119,7 +119,7 @@ class JobClaimedBody(ClaimedBody):
 
 
 class TimelineRow(TypedDict):
-    """One row of a job's timeline: what happened, when, who did it and why."""
+    """A row of a job's timeline: type, time, actor and reason."""
 
     id: int
     type: str
@@ -131,7 +131,7 @@ class TimelineRow(TypedDict):
 
 
 class OutwardEvent(TypedDict):
-    """An event that is promised to others; `job_id` is the job's name, `event_id` the same on every delivery."""
+    """An event that is sent to subscribers; `job_id` is the job's name, `event_id` the same on every delivery."""
 
     id: int
     event_id: UUID
@@ -157,14 +157,14 @@ class ProgressBody(TypedDict):
 
 
 class PhaseOfError(TypedDict):
-    """How many failures of a group are in phases of this code."""
+    """The number of failures of a group in phases of this code."""
 
     phase: str
     count: int
 
 
 class JobOfError(TypedDict):
-    """How many failures of a group are in this job."""
+    """The number of failures of a group in this job."""
 
     id: int
     name: str
@@ -173,7 +173,7 @@ class JobOfError(TypedDict):
 
 
 class ErrorGroup(TypedDict):
-    """Failures whose sentences differ only in their numbers, paths and ids.
+    """Failures whose errors differ only in their numbers, paths and ids.
 
     `sample` is the newest of them, `item` its item. `workers` and `phases` are those with the most failures, at most
     twenty; `worker_count` counts all workers.
@@ -198,14 +198,14 @@ class JobsErrorGroup(ErrorGroup):
 
 
 class CauseBody(TypedDict):
-    """One reason why a job is not finished; `code` is for programs, `detail` for people."""
+    """A reason why a job is not finished; `code` is for programs, `detail` for people."""
 
     code: str
     detail: str
 
 
 class RemedyBody(TypedDict):
-    """One act, what it is about, and what it would do with the figures of now."""
+    """An act that would help, its target, and its outcome with the present counts."""
 
     action: str
     detail: str
@@ -213,7 +213,7 @@ class RemedyBody(TypedDict):
 
 
 class DiagnosisBody(TypedDict):
-    """Whether a job finishes by itself, why it has not, and what would change that."""
+    """The diagnosis of a job: whether it will finish by itself, its causes, and the acts that would help."""
 
     verdict: str
     causes: list[CauseBody]

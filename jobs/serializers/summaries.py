@@ -1,4 +1,4 @@
-"""What the items of a job add up to, live."""
+"""Live counts of a job's items."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from jobs.serializers.shapes import ProgressBody
 
 
 def progress_body(job: Job, *, phases: Sequence[Phase]) -> ProgressBody:
-    """The live counts of these phases of a job.
+    """Build the live counts of these phases of a job.
 
-    `total` is what is expected, or the items that there are while nothing was announced; `percent`
-    is the phase's own for one phase and the job's for all.
+    `total` is the expected number, or the number of items before the announcement. `percent` is that of the phase for
+    one phase and that of the job for all.
     """
     return {
         "total": sum(_total(phase) for phase in phases),

@@ -1,4 +1,4 @@
-"""The bodies of events: for people in the timeline, for others in the feed."""
+"""JSON representations of events: in the timeline, and in the feed of subscribers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from jobs.serializers.shapes import OutwardEvent, TimelineRow
 
 
 def timeline_row(event: Event) -> TimelineRow:
-    """One row of a job's timeline; no query."""
+    """Build a row of a job's timeline; no query."""
     return {
         "id": event.pk,
         "type": event.type,
@@ -20,5 +20,5 @@ def timeline_row(event: Event) -> TimelineRow:
 
 
 def outward_event(event: Event) -> OutwardEvent:
-    """One event of the feed; load it with its job and phase."""
+    """Build an event of the feed. Load it with its job and phase."""
     return {"id": event.pk, **event.body()}  # type: ignore[typeddict-item]

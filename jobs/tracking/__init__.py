@@ -1,4 +1,4 @@
-"""The verbs of workers: each is one transaction, and repeating it is harmless."""
+"""Calls of workers: each is one transaction, and repeating it is harmless."""
 
 from jobs.change import Actor
 from jobs.tracking.announce import announce

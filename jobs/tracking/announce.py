@@ -13,10 +13,10 @@ from jobs.tracking.types import Announced
 
 
 def announce(phase: Phase, *, expected: int, event_id: UUID | None = None, by: Actor) -> Announced:
-    """Tell how many items the phase has in all. The latest total before completion wins.
+    """Set the number of items that the phase has in all. The latest total before completion wins.
 
-    Each accepted one is recorded, sets the watermark anew and has the phase judged at once. The
-    same event_id or the same total changes nothing; a phase that is over only records it.
+    Each accepted one is recorded, restarts the watermark and has the phase evaluated at once. The same event_id or the
+    same total changes nothing. A phase that is over only records it.
     """
     with change_jobs([phase.job_id], by=by) as change:
         locked = change.phase(phase.pk)
@@ -25,7 +25,7 @@ def announce(phase: Phase, *, expected: int, event_id: UUID | None = None, by: A
 
 
 def announce_total(change: Change, phase: Phase, *, expected: int, event_id: UUID | None = None) -> Announced:
-    """`announce` inside a change that holds the job."""
+    """Announce a total inside a change that has locked the job."""
     source = f"phase/{phase.pk}"
     if event_id and not first_time(change, phase, event_id, {"expected": expected}, source=source, any_body=True):
         return Announced(False, "duplicate", phase)

@@ -1,4 +1,4 @@
-"""Taking items under a lease. Two workers never hold the same item."""
+"""Claims: items leased to a worker. Two workers never lease the same item."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ TAKEN_FIELDS = (
 def claim(phase: Phase, *, worker: str, limit: int = 100, lease_seconds: int | None = None, by: Actor) -> Claimed:
     """Take up to `limit` pending items of this phase, in their order, for `lease_seconds`.
 
-    A phase that completed by threshold, settled or watermark still gives its open items. An empty
-    answer says why; it costs one query and no lock.
+    A phase that completed by threshold, settled or watermark still gives its open items. An empty answer has a reason;
+    it costs one query and no lock.
     """
     reason = _reason(phase)
     if reason:
@@ -49,11 +49,10 @@ def claim(phase: Phase, *, worker: str, limit: int = 100, lease_seconds: int | N
 def claim_any(
     *, worker: str, phase: str, kind: str = "", limit: int = 100, lease_seconds: int | None = None, by: Actor
 ) -> Claimed:
-    """Take the oldest pending items of any unfinished phase of this code within the account's sight.
+    """Take the oldest pending items of any unfinished phase of this code in a job visible to the account.
 
-    If other workers claimed these items while this call waited for the locks, the next ones of the same jobs, or of
-    the next jobs, take their place; the answer is empty only when nothing is left. A job that another transaction
-    holds is waited for only as long as most locks are held; then the jobs behind it have their turn.
+    If other workers claimed these items while this call waited for the locks, the next ones are tried; the answer is
+    empty only when nothing is left. The wait for a locked job is short; then the jobs behind it are tried.
     """
     claimable = _claimable(phase, kind=kind, by=by)
     locked: set[int] = set()
@@ -72,20 +71,20 @@ def claim_any(
 
 @contextmanager
 def _claiming(job_ids: Collection[int], *, by: Actor) -> Iterator[Change]:
-    """A change of these jobs; without those that another transaction holds for longer."""
-    held = ExitStack()
+    """Lock these jobs, without those that another transaction keeps locked for longer."""
+    stack = ExitStack()
     try:
-        change = held.enter_context(change_jobs(job_ids, by=by, lock_timeout=LOCK_TIMEOUT))
+        change = stack.enter_context(change_jobs(job_ids, by=by, lock_timeout=LOCK_TIMEOUT))
     except OperationalError as error:
         if connection.in_atomic_block or not is_locked(error):
             raise
-        change = held.enter_context(change_free(job_ids, by=by))
-    with held:
+        change = stack.enter_context(change_free(job_ids, by=by))
+    with stack:
         yield change
 
 
 def _oldest(phases: PhaseQuerySet, *, limit: int) -> list[Phase]:
-    """The oldest of these phases, as many as their counters say it takes for so many pending items."""
+    """Return the oldest of these phases, as many as have `limit` pending items by their counters."""
     chosen: list[Phase] = []
     pending = 0
     for phase in phases.order_by("pk")[:limit]:
@@ -97,7 +96,7 @@ def _oldest(phases: PhaseQuerySet, *, limit: int) -> list[Phase]:
 
 
 def _pending(phases: Sequence[Phase], *, limit: int) -> list[int]:
-    """The oldest pending items of these phases; only as many are read as are wanted."""
+    """Return the ids of the oldest pending items of these phases; read no more than `limit` of the last one."""
     if not phases:
         return []
     *whole, last = phases
@@ -107,7 +106,7 @@ def _pending(phases: Sequence[Phase], *, limit: int) -> list[int]:
 
 
 def _reason(phase: Phase) -> Reason | None:
-    """Why this phase gives no items, from its row alone."""
+    """Return why this phase gives no items, from its row alone."""
     refused = closed_to(phase, Call.CLAIM)
     if refused:
         return refused.reason
@@ -123,7 +122,7 @@ def _claimable(code: str, *, kind: str, by: Actor) -> PhaseQuerySet:
 
 
 def _take(change: Change, ids: Sequence[int], *, worker: str, lease_seconds: int | None) -> list[ClaimedItem]:
-    """Put these pending items of the locked jobs under a lease."""
+    """Lease these pending items of the locked jobs to the worker."""
     if not ids:
         return []
     seconds = lease_seconds or settings.ITEM_LEASE_SECONDS
@@ -133,7 +132,7 @@ def _take(change: Change, ids: Sequence[int], *, worker: str, lease_seconds: int
     taken_by = (ItemStatus.PROCESSING, worker, account, seconds, expires, change.now, None)
     values = [(row[0], ItemStatus.PENDING, row[-1], row[-1] + 1, *taken_by) for row in found]
     if len(bulk_sql.update(Item, values, match=("id", "status", "attempt"), fields=TAKEN_FIELDS)) != len(ids):
-        raise ConcurrentModification("An item was taken by somebody who did not hold the lock of its job.")
+        raise ConcurrentModification("item")
     taken: dict[int, int] = defaultdict(int)
     for row in found:
         taken[row[1]] += 1

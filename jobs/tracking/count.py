@@ -28,7 +28,7 @@ def count(phase: Phase, *, done: int = 0, failed: int = 0, skipped: int = 0, eve
         require_open(locked, Call.COUNT)
         require_without_items(locked, "count")
         if locked.counts.settled + done + failed + skipped > LARGEST_INTEGER:
-            raise BadInput({"done": f"The sum would be over {LARGEST_INTEGER}."})
+            raise BadInput({"done": f"Enter numbers whose sum with the present counts is at most {LARGEST_INTEGER}."})
         change.begin(locked)
         locked.counted = True
         locked.done, locked.failed, locked.skipped = (
@@ -41,7 +41,7 @@ def count(phase: Phase, *, done: int = 0, failed: int = 0, skipped: int = 0, eve
 
 
 def count_up_to(change: Change, phase: Phase, *, done: int) -> None:
-    """Count a phase without items, which has begun, up to an absolute number; a lower one changes nothing."""
+    """Raise the count of a started phase without items to an absolute number; a lower one changes nothing."""
     require_open(phase, Call.COUNT)
     require_without_items(phase, "count")
     if done > phase.done:
@@ -51,5 +51,8 @@ def count_up_to(change: Change, phase: Phase, *, done: int) -> None:
 
 
 def _source_of_counts(phase: Phase) -> str:
-    """Where the event ids of counts are remembered; those of the first run, as before there was one for each."""
+    """Return the source under which the event ids of counts are remembered, one for each run.
+
+    That of the first run has no number, as in rows from before there was one for each run.
+    """
     return f"phase/{phase.pk}" if phase.run == 1 else f"phase/{phase.pk}/{phase.run}"

@@ -1,4 +1,4 @@
-"""Creating jobs and adding items: idempotent by name and by key."""
+"""New jobs, phases and items: idempotent by name and by key."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def create_job(
 ) -> Created:
     """Create a job with its phases and the items of its first phase, or find the one of this name.
 
-    `fill` is for kinds that know the items of every phase: it gets the new job, which has its id, and answers
-    them by the code of their phase. An existing job gets the new `items`, which give the total where nobody has told
-    it; the rest is ignored. Refused: another
-    kind or a name that exists out of sight (Conflict `name_taken`), a project out of reach (NotPermitted).
+    `fill` is for kinds that know the items of every phase: it gets the new job, with its id, and returns the items by
+    the code of their phase. An existing job gets the new `items`, which give the total where it is unknown; the rest
+    is ignored. Raises Conflict `name_taken` for another kind or for a job that is not visible to the account, and
+    NotPermitted for a project outside its projects.
     """
     chosen = pipelines.get(kind)
     specs = [spec.with_defaults() for spec in chosen.build(KindOptions(phases, asset_types))]
@@ -71,20 +71,19 @@ def create_job(
 
 
 def _existing_of(name: str) -> Job:
-    """The job that has taken this name meanwhile. One that is being deleted keeps its name until the end."""
+    """Return the job that has taken this name meanwhile. A job that is being deleted keeps its name until the end."""
     existing = Job.objects.filter(name=name).first()
     if existing is None:
-        raise Conflict(f"Job {name} is being deleted; create it again when that is over.", code="name_taken")
+        raise Conflict(f"Job {name} is being deleted. Create it again when the deletion is over.", code="name_taken")
     return existing
 
 
 def add_items(phase: Phase, *, items: Sequence[NewItem], reopen: bool = False, by: Actor) -> Added:
-    """Add items to a phase; a key that it holds already is left as it is.
+    """Add items to a phase; a key that it has already is left as it is.
 
-    A finished phase takes no new items (WrongState) unless `reopen` starts a new run that keeps
-    what is settled and waits for the new items; later gated phases begin a new run too. A phase
-    that is counted without items takes none, nor does a job of a kind whose items come with
-    something of their own.
+    A finished phase takes no new items (WrongState) unless `reopen` starts a new run, which keeps settled items and
+    waits for the new ones. Later gated phases begin a new run too. A phase that is counted without items takes none,
+    nor does a job whose kind has an endpoint of its own for items.
     """
     with change_jobs([phase.job_id], by=by) as change:
         locked = change.phase(phase.pk)
@@ -103,7 +102,7 @@ def _check_kind(phase: Phase) -> None:
 def list_items(
     change: Change, phase: Phase, items: Sequence[NewItem], *, reopen: bool = False, listing: bool = True
 ) -> Added:
-    """`add_items` inside a change that holds the job. Without `listing` the phase does not become a listed one."""
+    """Add items inside a change that has locked the job. Without `listing` the phase does not become a listed one."""
     if phase.counted:
         raise WrongState(f"Phase {phase.code} is counted without items; it cannot take items as well.")
     unique = {digest(item.key): item for item in items}
@@ -111,7 +110,7 @@ def list_items(
     if added:
         was_over = not phase.is_open
         if was_over:
-            _reopen(change, phase, asked=reopen)
+            _reopen(change, phase, permitted=reopen)
         phase.items_total += added
         change.apply_life_event(phase, Life.ADD_ITEMS)
         if was_over:
@@ -121,26 +120,26 @@ def list_items(
 
 
 def close_list(change: Change, phase: Phase) -> None:
-    """Close an open list: the total of this phase is the number of its items, without a watermark."""
+    """Close an open list: the number of its items is the total of this phase, without a watermark."""
     if phase.expected is None:
         change.apply_life_event(phase, Life.CLOSE_LIST)
         change.record(phase.job, f"{phase.code}.listed", phase=phase, detail=f"{phase.items_total} items, and no more.")
 
 
 def skip_listed(change: Change, phase: Phase, reasons: Mapping[int, str]) -> None:
-    """Pending items that need no work, by their ids, each with the sentence that says why; they count as done work.
+    """Skip pending items that need no work, by their ids, each with its reason; they count as success.
 
-    Unlike a report this begins nothing: a phase of which only such items are settled is still pending.
+    Unlike a report this starts nothing: a phase in which only such items are settled is still pending.
     """
     values = [(pk, ItemStatus.PENDING, ItemStatus.SKIPPED, reason, change.now) for pk, reason in reasons.items()]
     moved = bulk_sql.update(Item, values, match=("id", "status"), fields=("status", "error", "finished_at"))
     if len(moved) != len(values):
-        raise ConcurrentModification("An item was moved by somebody who did not hold the lock of its job.")
+        raise ConcurrentModification("item")
     change.count(phase, was=ItemStatus.PENDING, now=ItemStatus.SKIPPED, number=len(moved))
 
 
 def add_phases(change: Change, specs: Sequence[PhaseSpec]) -> list[Phase]:
-    """Add phases behind those that the one job of this change has; a completed job goes on with them."""
+    """Add phases behind those of the one job of this change; a completed job continues with them."""
     job, present = change.job, change.phases[change.job.pk]
     added = _phases([spec.with_defaults() for spec in specs], job=job, first=len(present))
     Phase.objects.bulk_create(added)
@@ -152,7 +151,7 @@ def add_phases(change: Change, specs: Sequence[PhaseSpec]) -> list[Phase]:
 
 
 def insert_items(phase: Phase, items: dict[str, NewItem]) -> int:
-    """Insert the items (by the digest of their key) that the phase does not hold yet; how many those were."""
+    """Insert the items (by the digest of their key) that the phase does not have yet; return their number."""
     added = 0
     for batch in _batches(items):
         values = [(item.key, fingerprint, item.label, item.split, item.payload) for fingerprint, item in batch]
@@ -171,12 +170,12 @@ def _batches(items: dict[str, NewItem]) -> list[list[tuple[str, NewItem]]]:
     return [pairs[start : start + ROWS_PER_STATEMENT] for start in range(0, len(pairs), ROWS_PER_STATEMENT)]
 
 
-def _reopen(change: Change, phase: Phase, *, asked: bool) -> None:
-    """Begin a run that keeps what is settled and waits for the new items, and a new run of each later gated phase.
+def _reopen(change: Change, phase: Phase, *, permitted: bool) -> None:
+    """Begin a run that keeps settled items and waits for the new ones, and a new run of each later gated phase.
 
-    What the later ones did stands on the list as it was; an announcement does not hold for the longer one.
+    The results of the later phases depend on the shorter list, and so does an announced total.
     """
-    require_open(phase, Call.REOPEN if asked else Call.ADD)
+    require_open(phase, Call.REOPEN if permitted else Call.ADD)
     change.reopen(phase, Life.REOPEN)
     later = gated_after(change.phases[phase.job_id], phase)
     rerun(change, later)
@@ -191,19 +190,21 @@ def _check_phases(specs: Sequence[PhaseSpec]) -> None:
     codes = [spec.code for spec in specs]
     for code in codes:
         if codes.count(code) > 1:
-            raise BadInput({"phases": f"Two phases have the code {code!r}; each code may occur once."})
+            raise BadInput({"phases": f"Two phases have the code {code!r}. Give each phase a code of its own."})
     if specs[0].gated:
-        raise BadInput({"phases[0].gated": "The first phase has no earlier one that could open its gate."})
+        raise BadInput({"phases[0].gated": "Remove the gate of the first phase: no earlier phase could open it."})
 
 
 def _check_project(by: Actor, project: str) -> None:
     projects = projects_of(by.account) if by.account else None
     if projects is not None and project not in projects:
-        raise NotPermitted(f"This account is limited to the projects {', '.join(projects)}; {project!r} is not one.")
+        raise NotPermitted(
+            f"This account is limited to the projects {', '.join(projects)}. Choose one of them instead of {project!r}."
+        )
 
 
 def _phases(specs: Sequence[PhaseSpec], *, job: Job, first: int = 0) -> list[Phase]:
-    """The rows of these phases, at positions from `first` on."""
+    """Make the rows of these phases, at positions from `first` on."""
     default = pipelines.get(job.kind).default_threshold
     preset = settings.COMPLETION_THRESHOLD_PERCENTAGE if default is None else default
     inherited = preset if job.threshold is None else job.threshold
@@ -250,7 +251,7 @@ def _insert(job: Job, phases: list[Phase], items: Sequence[NewItem] | None, *, f
 def _existing(job: Job, *, kind: str, items: Sequence[NewItem] | None, reopen: bool, by: Actor) -> Job:
     projects = projects_of(by.account) if by.account else None
     if projects is not None and job.project not in projects:
-        raise Conflict("A job of this name exists; choose another name.", code="name_taken")
+        raise Conflict("A job of this name exists. Choose another name.", code="name_taken")
     if job.kind != kind:
         raise Conflict(f"Job {job.name} exists and is of kind {job.kind}, not {kind}.", code="name_taken")
     if items is None:
@@ -261,9 +262,9 @@ def _existing(job: Job, *, kind: str, items: Sequence[NewItem] | None, reopen: b
 
 
 def _list_late(change: Change, phase: Phase, items: Sequence[NewItem], *, reopen: bool) -> None:
-    """The list of a job that was asked for by name before: it gives the total as if the job began with it.
+    """Add the list of a job that exists already; it gives the total as if the job had begun with it.
 
-    An empty one says nothing about a phase that works without items already.
+    An empty one changes nothing in a phase that works without items already.
     """
     if not items and (phase.counted or phase.started_at):
         return

@@ -1,4 +1,4 @@
-"""Signs of life between reports."""
+"""Heartbeats: signs of life between reports."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ from jobs.tracking.types import Beat
 
 
 def heartbeat(job: Job, *, worker: str, items: Sequence[int] | None = None, message: str = "", by: Actor) -> Beat:
-    """A sign of life. Renews the leases of the named items, or of all that this worker holds in the job.
+    """Record a sign of life and renew the leases of the named items, or of all that this worker has in the job.
 
-    A lease is renewed by its own length; an item that is held without one gets none. Items that this
-    worker does not hold are answered as lost.
-    A plain heartbeat does not move the revision.
+    A lease is renewed by its own length; an item without a lease gets none. Items that this worker does not hold are
+    returned as lost. A plain heartbeat does not raise the revision.
     """
     with change_jobs([job.pk], by=by) as change:
         change.record_heartbeat(change.job)

@@ -1,4 +1,4 @@
-"""The start, the end and the failure of a phase by its name."""
+"""Start, finish and failure of a phase as a whole."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from jobs.tracking.announce import announce_total
 
 
 def start(phase: Phase, *, by: Actor) -> Phase:
-    """Say that a phase without items is being worked on; saying it again changes nothing."""
+    """Start a phase without items; a repetition changes nothing."""
     with change_jobs([phase.job_id], by=by) as change:
         return start_phase(change, change.phase(phase.pk))
 
 
 def start_phase(change: Change, phase: Phase) -> Phase:
-    """`start` inside a change that holds the job."""
+    """Start a phase inside a change that has locked the job."""
     change.record_heartbeat(phase.job)
     require_without_items(phase, "start")
     if not phase.is_completed:
@@ -28,17 +28,17 @@ def start_phase(change: Change, phase: Phase) -> Phase:
 
 
 def finish(phase: Phase, *, by: Actor) -> Phase:
-    """Say that a phase is finished, with what was counted; an unknown total becomes that number.
+    """Finish a phase with the items counted so far; an unknown total becomes that number.
 
-    On a phase whose items are listed and whose total nobody announced it closes the list: the
-    total is the number of its items, and the phase completes when they are settled.
+    On a phase with listed items and no announced total this closes the list: the total is the number of its items, and
+    the phase completes when they are settled.
     """
     with change_jobs([phase.job_id], by=by) as change:
         return finish_phase(change, change.phase(phase.pk))
 
 
 def finish_phase(change: Change, phase: Phase) -> Phase:
-    """`finish` inside a change that holds the job."""
+    """Finish a phase inside a change that has locked the job."""
     change.record_heartbeat(phase.job)
     if phase.is_completed:
         return phase
@@ -53,13 +53,13 @@ def finish_phase(change: Change, phase: Phase) -> Phase:
 
 
 def fail(phase: Phase, *, error: str = "", by: Actor) -> Phase:
-    """Say that a phase without items has failed; only a restart begins it anew."""
+    """Fail a phase without items; only a restart opens it again."""
     with change_jobs([phase.job_id], by=by) as change:
         return fail_phase(change, change.phase(phase.pk), error=error)
 
 
 def fail_phase(change: Change, phase: Phase, *, error: str = "") -> Phase:
-    """`fail` inside a change that holds the job."""
+    """Fail a phase inside a change that has locked the job."""
     change.record_heartbeat(phase.job)
     require_without_items(phase, "fail")
     if phase.status == PhaseStatus.FAILED:

@@ -1,4 +1,4 @@
-"""Workers tell outcomes. A report is a state transition of named items, so repeating it changes nothing."""
+"""Reports: results of named items. Each is a state transition, so repeating it changes nothing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Key = tuple[int, str]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The results that one worker reports for one phase; not `leased`, what it begins is held without a lease."""
+    """The results that one worker reports for one phase. Without `leased` the items that it starts get no lease."""
 
     phase: Phase
     worker: str
@@ -44,16 +44,16 @@ Answer = Reported | Refused
 def report_many(batches: Sequence[Batch]) -> list[Reported]:
     """Apply several batches, of whatever jobs, in one transaction and a constant number of statements.
 
-    All or nothing: the first refusal is raised. `report` is the verb for one batch.
+    All or nothing: the first refusal is raised. Use `report` for one batch.
     """
     with change_jobs({batch.phase.job_id for batch in batches}, by=batches[0].by) as change:
         return [accepted(answer) for answer in apply_results(change, batches)]
 
 
 def report_free(batches: Sequence[Batch]) -> list[Answer | None]:
-    """Apply those batches whose jobs no other transaction holds; each gets its answer, or None where it was left out.
+    """Apply those batches whose jobs no other transaction has locked; return None for each of the others.
 
-    A refused batch changes nothing and does not touch its neighbours.
+    A refused batch changes nothing, and the other batches are applied.
     """
     with change_free({batch.phase.job_id for batch in batches}, by=batches[0].by) as change:
         free = [batch for batch in batches if batch.phase.job_id in change.jobs]
@@ -62,21 +62,21 @@ def report_free(batches: Sequence[Batch]) -> list[Answer | None]:
 
 
 def accepted(answer: Answer) -> Reported:
-    """Return the answer to a batch that was taken; raise the refusal of one that was not."""
+    """Return the answer to an accepted batch, or raise the refusal."""
     if isinstance(answer, Refused):
         raise answer
     return answer
 
 
 def apply_results(change: Change, batches: Sequence[Batch]) -> list[Answer]:
-    """Apply batches inside a change that holds their jobs. Refusals are found before anything is written."""
+    """Apply batches inside a change that has locked their jobs. Refusals are found before anything is written."""
     refusals = [_refusal(change, batch) for batch in batches]
     answers = iter(_apply_all(change, [batch for batch, refused in zip(batches, refusals, strict=True) if not refused]))
     return [refused or next(answers) for refused in refusals]
 
 
 def _refusal(change: Change, batch: Batch) -> Refused | None:
-    """Why this batch as a whole is not taken."""
+    """Return why this batch as a whole is refused."""
     try:
         phase = change.phase(batch.phase.pk)
         pipelines.get(phase.job.kind)
@@ -104,7 +104,7 @@ def _apply_all(change: Change, batches: Sequence[Batch]) -> list[Reported]:
 def _create_unknown(
     change: Change, batches: Sequence[Batch], fingerprints: Sequence[list[str]], *, known: Collection[Key]
 ) -> set[Key]:
-    """Create the items whose result came first, in phases that were not given a list; return their keys."""
+    """Create the items of unknown keys in phases without a list, and return their keys."""
     new: dict[int, dict[str, NewItem]] = {}
     shared = Counter(batch.phase.job_id for batch in batches)
     for batch, prints in zip(batches, fingerprints, strict=True):
@@ -186,11 +186,11 @@ def _unknown(phase: Phase, result: Result, reporter: Reporter) -> ResultOutcome:
         return ResultOutcome(result.key, Outcome.CLOSED, "", reporter.closed)
     if result.attempt:
         return ResultOutcome(result.key, Outcome.INVALID, "", f"Attempt {result.attempt} was never given out.")
-    return ResultOutcome(result.key, Outcome.INVALID, "", f"Phase {phase.code} was given a list without this key.")
+    return ResultOutcome(result.key, Outcome.INVALID, "", f"Phase {phase.code} has a list of items without this key.")
 
 
 def _check(phase: Phase, item: ItemState, result: Result, check: ResultCheck | None) -> str | None:
-    """What the kind of the job has against a success; repetition, fence and closed phase are asked first."""
+    """Return why the pipeline refuses a success; repetition, fence and closed phase are checked elsewhere."""
     if check is None or result.status != ItemStatus.COMPLETED or result.attempt not in (None, item.attempt):
         return None
     if item.status in (ItemStatus.COMPLETED, ItemStatus.SKIPPED):
@@ -199,7 +199,7 @@ def _check(phase: Phase, item: ItemState, result: Result, check: ResultCheck | N
 
 
 def _note(change: Change, phase: Phase, item: ItemState) -> None:
-    """The item that changed last, and the sentence of the latest failure."""
+    """Record the item that changed last, and the error of the latest failure."""
     phase.current_item_id = item.id
     if item.status == ItemStatus.FAILED:
         phase.job.error = sentence(item.label or item.key, item.error)
@@ -219,22 +219,22 @@ def _count(change: Change, phase: Phase, moves: Counter[tuple[str, str]]) -> Non
 
 
 def _became(moves: Counter[tuple[str, str]], status: str) -> int:
-    """How many items these moves have brought into this status."""
+    """Return the number of items that these moves brought into this status."""
     return sum(number for (_, now), number in moves.items() if now == status)
 
 
 def _failed_last(number: int, status: str) -> int:
-    """How many failures came after the last success, one result later."""
+    """Return the number of failures since the last success, with one more result."""
     if status == ItemStatus.FAILED:
         return number + 1
     return 0 if status == ItemStatus.COMPLETED else number
 
 
 def _write(items: Iterable[ItemState]) -> None:
-    """Write the items that moved, those that begin with their time."""
+    """Save the changed items, with the time of their start where they start."""
     moved = [item for item in items if item.moved]
     for begun, fields in ((False, transitions.WRITTEN), (True, transitions.BEGUN)):
         written = attrgetter(*fields)
         values = [(*item.guard(), *written(item)) for item in moved if item.begun is begun]
         if len(bulk_sql.update(Item, values, match=transitions.GUARDS, fields=fields)) != len(values):
-            raise ConcurrentModification("An item was moved by somebody who did not hold the lock of its job.")
+            raise ConcurrentModification("item")

@@ -1,10 +1,10 @@
-"""One writer for the reports of a moment.
+"""The batcher of reports: one writer for all reports that arrive at the same time.
 
-While one request writes, the reports of the others gather; the next writer takes all of them into one transaction.
-On a hot job this replaces a queue of transactions by a few large ones, and costs nothing when there is only one.
+While one request writes, the reports of the others wait. The next writer saves all of them in one transaction. On a
+busy job a few large transactions replace a queue of small ones; a single report costs nothing more.
 
-The writer never waits for a job. Reports of a job that another transaction holds are set apart: one of them waits for
-the lock, for a short time, and a few others for that one; further ones are refused with JobLocked.
+The writer never waits for a job. Reports of a locked job are set apart: one waits for the lock, for a short time, and
+a few others for that one. Further ones are refused with JobLocked.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from jobs.models import Phase
 from jobs.tracking.report import Answer, Batch, accepted, apply_results, report_free
 from jobs.tracking.types import Reported, Result
 
-AWAY = (OperationalError, InterfaceError)
+DATABASE_ERRORS = (OperationalError, InterfaceError)
 RESULTS_TOGETHER = 2000
 # So many reports of one locked job may wait beside the one that waits for its lock.
 FOLLOWERS = 4
 
 
 class _Part(Enum):
-    """What the thread of a report has to do: nothing, write for everybody, or wait for the lock of its job."""
+    """The task of the thread of a report: none, write for all, or wait for the lock of its job."""
 
     FOLLOW = auto()
     WRITE = auto()
@@ -40,7 +40,7 @@ class _Part(Enum):
 
 @dataclass(slots=True, eq=False)
 class _Ticket:
-    """One report that waits for its answer, or for a part in the writing."""
+    """One report that waits for its answer or for a task."""
 
     batch: Batch
     woken: Event = field(default_factory=Event)
@@ -48,21 +48,21 @@ class _Ticket:
     answer: Answer | BaseException | None = None
 
     def wake(self, part: _Part = _Part.FOLLOW) -> None:
-        """Let the thread go on."""
+        """Let the thread continue."""
         self.part = part
         self.woken.set()
 
 
 @dataclass(slots=True)
 class _Locked:
-    """The reports of a job that another transaction holds, the first of which waits for the lock."""
+    """The reports of a locked job, the first of which waits for the lock."""
 
     tickets: deque[_Ticket] = field(default_factory=deque)
     since: float = field(default_factory=monotonic)
 
 
 class ReportBatcher:
-    """Reports that wait for the writer of this process."""
+    """The reports that wait for the writer of this process."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -71,7 +71,7 @@ class ReportBatcher:
         self._locked: dict[int, _Locked] = {}
 
     def report(self, batch: Batch) -> Reported:
-        """Like `tracking.report`, perhaps in one transaction with the reports of other threads."""
+        """Apply a batch, perhaps in one transaction with those of other threads."""
         ticket = _Ticket(batch)
         with self._lock:
             self._enter(ticket)
@@ -103,7 +103,7 @@ class ReportBatcher:
             locked.tickets.append(ticket)
 
     def _wait(self, ticket: _Ticket) -> None:
-        """Wait to be woken. One follower too many of a locked job waits no longer than most locks are held."""
+        """Wait to be woken. Of a locked job, those behind the first few are refused after a short time."""
         while not ticket.woken.wait(GRACE):
             with self._lock:
                 locked = self._locked.get(ticket.batch.phase.job_id)
@@ -115,7 +115,7 @@ class ReportBatcher:
         ticket.woken.clear()
 
     def _write(self) -> None:
-        """Write one portion of what waits, this thread's own ticket first, then hand over."""
+        """Write the first waiting reports, this thread's own one first, then hand over."""
         with self._lock:
             portion = _portion(self._waiting)
         try:
@@ -127,7 +127,7 @@ class ReportBatcher:
                     self._send_on(ticket)
 
     def _send_on(self, ticket: _Ticket) -> None:
-        """Wake a ticket that is answered; set apart one whose job was locked."""
+        """Wake the thread of an answered report; set apart a report whose job was locked."""
         job_id = ticket.batch.phase.job_id
         if ticket.answer is not None:
             ticket.wake()
@@ -144,11 +144,11 @@ class ReportBatcher:
             self._writing = False
 
     def _write_locked(self, job_id: int) -> None:
-        """Wait for the lock of a job, then write what has gathered for it."""
+        """Wait for the lock of a job, then write the reports that wait for it."""
         portion: list[_Ticket] = []
         try:
             self._apply_locked(job_id, portion)
-        except AWAY as error:
+        except DATABASE_ERRORS as error:
             self._refuse(job_id, portion, error)
         except Exception as error:
             if portion:
@@ -172,7 +172,7 @@ class ReportBatcher:
             ticket.answer = answer
 
     def _leave(self, job_id: int, portion: list[_Ticket]) -> None:
-        """Wake what was answered, and let the next report that waits for this job take the part of the first."""
+        """Wake the answered reports, and let the next one that waits for this job wait for the lock."""
         with self._lock:
             for ticket in portion:
                 ticket.wake()
@@ -182,7 +182,7 @@ class ReportBatcher:
                 del self._locked[job_id]
 
     def _refuse(self, job_id: int, portion: list[_Ticket], error: BaseException) -> None:
-        """Give the error to everything that waits for this job."""
+        """Answer every report that waits for this job with the error."""
         with self._lock:
             portion.extend(self._locked[job_id].tickets)
             self._locked[job_id].tickets.clear()
@@ -200,13 +200,13 @@ def _portion(waiting: deque[_Ticket]) -> list[_Ticket]:
 
 
 def _answer(tickets: Sequence[_Ticket], write: Callable[[Sequence[Batch]], list[Answer | None]]) -> None:
-    """Write these reports in one transaction. A defect in one of them is found by halving, without the others.
+    """Write these reports in one transaction. If one of them has a defect, halve them until it fails alone.
 
-    Where the database is away or a lock was not to be had, all of them fail: to repeat them would wait again.
+    If the database is unreachable or a lock was refused, all of them fail: a repetition would wait again.
     """
     try:
         answers = write([ticket.batch for ticket in tickets])
-    except AWAY as error:
+    except DATABASE_ERRORS as error:
         _fail(tickets, error)
     except Exception as error:
         if len(tickets) == 1:
@@ -233,19 +233,19 @@ def _fail(tickets: Sequence[_Ticket], error: BaseException) -> None:
         ticket.answer = error
 
 
-_gathering = ReportBatcher()
+_batcher = ReportBatcher()
 
 
 def report(phase: Phase, *, worker: str = "", results: Sequence[Result], leased: bool = True, by: Actor) -> Reported:
     """Apply the results of one worker to items of one phase; each gets its own outcome.
 
-    An unknown key creates the item unless the phase was given a list (then it is `invalid`). What is begun
-    (`processing`) gets the default lease; with `leased` False it has none and is freed by `release` only.
-    WrongState where the phase is counted without items. The answer comes after the commit, which
-    reports of other threads may share; a caller inside a transaction of its own shares nothing.
+    An unknown key creates the item unless the phase was given a list (then it is `invalid`). An item that starts
+    (`processing`) gets the default lease; with `leased` False it has none and is freed by `release` only. WrongState
+    where the phase is counted without items. The answer comes after the commit, which reports of other threads may
+    share; a caller inside a transaction of its own shares nothing.
     """
     batch = Batch(phase, worker, results, by, leased)
     if connection.in_atomic_block:
         with change_jobs([phase.job_id], by=by) as change:
             return accepted(apply_results(change, [batch])[0])
-    return _gathering.report(batch)
+    return _batcher.report(batch)

@@ -1,4 +1,4 @@
-"""What one reported result does to one item: the table of legal transitions. Touches no database."""
+"""The legal transitions of an item by a reported result. They use no database."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BEGUN = (*WRITTEN, "started_at")
 class ItemState:
     """The working copy of one item while the results of a report are applied to it in turn.
 
-    `moved` when it must be written, `begun` when that includes the time of its start.
+    `moved` means that it must be saved, `begun` that this includes the time of its start.
     """
 
     id: int
@@ -52,16 +52,16 @@ class ItemState:
         self.was = (self.status, self.attempt)
 
     def guard(self) -> tuple[int, str, int]:
-        """What must still be so when it is written: the id, and the status and attempt as loaded."""
+        """Return the columns that must be unchanged when it is saved: the id, and status and attempt as loaded."""
         return (self.id, *self.was)
 
 
 @dataclass(frozen=True, slots=True)
 class Reporter:
-    """Who reports, when, and what the phase's and the job's state forbid at this moment.
+    """The worker that reports, the time, and the refusals of the phase and the job at this moment.
 
-    `closed` says in a sentence why nothing is taken (empty: open), `paused` why nothing new may be begun.
-    Without `lease_seconds` what is begun is held until it is reported or released.
+    `closed` says why every result is refused (empty: open), `paused` why no new item may start. Without
+    `lease_seconds` an item that starts is held until it is reported or released.
     """
 
     worker: str
@@ -76,10 +76,10 @@ Answer = tuple[Outcome, str]
 
 
 def apply(item: ItemState, result: Result, reporter: Reporter) -> Answer:
-    """Move the working copy as the result says; the outcome, and why it was not applied.
+    """Apply the result to the working copy; return the outcome, and why it was not applied.
 
-    A repeated outcome is a duplicate before anything else is asked; then the phase must be open,
-    then the attempt must be the current one.
+    A repetition is a duplicate before anything else is checked. Then the phase must be open, and then the attempt must
+    be the current one.
     """
     if item.status in SETTLED_ITEM and item.status == result.status and item.checksum == checksum(result):
         return Outcome.DUPLICATE, ""
@@ -97,7 +97,7 @@ def apply(item: ItemState, result: Result, reporter: Reporter) -> Answer:
 
 
 def checksum(result: Result) -> str:
-    """The checksum that a result carries, or none."""
+    """Return the checksum of a result; empty without one."""
     value = result.result.get("checksum", "")
     return value[:CHECKSUM_LENGTH] if isinstance(value, str) else str(value)[:CHECKSUM_LENGTH]
 
@@ -113,8 +113,8 @@ def _settled(item: ItemState, result: Result, reporter: Reporter) -> Answer:
         return _settle(item, result, reporter)
     if item.status == ItemStatus.FAILED:
         return Outcome.STALE, f"The item is failed; it can become {result.status} only after a retry."
-    what = "another checksum" if item.status == result.status else result.status
-    return Outcome.STALE, f"The item is {item.status}; {what} cannot replace that, only a restart can."
+    replacement = "another checksum" if item.status == result.status else result.status
+    return Outcome.STALE, f"The item is {item.status}; {replacement} cannot replace that, only a restart can."
 
 
 def _begin(item: ItemState, reporter: Reporter) -> Answer:

@@ -1,4 +1,4 @@
-"""What workers give the verbs, and what they get back."""
+"""The arguments and answers of workers' calls."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class NewItem:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of an item: a status of `ItemStatus`, where `pending` gives it back.
+    """The result of an item: a status of `ItemStatus`, where `pending` gives the item back.
 
-    `attempt` is that of the claim; without one there is no fence. A `checksum` in `result` tells
-    two completions of the same item apart.
+    `attempt` is that of the claim; without one there is no fence. A `checksum` in `result` tells two completions of
+    the same item apart.
     """
 
     key: str
@@ -45,7 +45,7 @@ class Created:
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """How many keys were new and how many were there already (or came twice)."""
+    """The numbers of new keys, and of keys that existed already (or came twice)."""
 
     added: int
     existing: int
@@ -53,7 +53,7 @@ class Added:
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """Whether the total was taken; if not, why."""
+    """The answer to an announcement: whether the total was applied; if not, why."""
 
     applied: bool
     reason: Literal["duplicate", "same_total", "closed"] | None
@@ -62,7 +62,7 @@ class Announced:
 
 @dataclass(frozen=True, slots=True)
 class ClaimedItem:
-    """An item that the worker now holds until `lease_expires_at`; `attempt` is its fence."""
+    """An item that is leased to the worker until `lease_expires_at`; `attempt` is its fence."""
 
     id: int
     key: str
@@ -77,7 +77,7 @@ class ClaimedItem:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """The items of a claim, or why there are none."""
+    """The items of a claim, or the reason why there are none."""
 
     items: list[ClaimedItem]
     reason: Reason | None = None
@@ -104,7 +104,7 @@ class Reported:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Whether the numbers were added (a repeated event_id adds nothing)."""
+    """The answer to a count: whether the numbers were added (a repeated event_id adds nothing)."""
 
     applied: bool
     phase: Phase

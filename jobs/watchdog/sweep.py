@@ -92,7 +92,7 @@ def _expire(change: Change) -> int:
         for item in expired
     ]
     if len(bulk_sql.update(Item, values, match=("id", "status", "attempt"), fields=EXPIRED_FIELDS)) != len(values):
-        raise ConcurrentModification("An item was moved by somebody who did not hold the lock of its job.")
+        raise ConcurrentModification("item")
     _record_expiry(change, expired)
     return len(expired)
 

@@ -66,7 +66,9 @@ def _job_name(document: Document) -> str:
     """Return the job name: `project/name`, or `name` without a project."""
     name = f"{document.project}/{document.name}" if document.project else document.name
     if len(name) > NAME_LENGTH:
-        raise BadInput({"name": f"Project and name have at most {NAME_LENGTH - 1} characters together."})
+        raise BadInput(
+            {"name": f"Shorten the name: project and name may have at most {NAME_LENGTH - 1} characters together."}
+        )
     return name
 
 

@@ -34,7 +34,7 @@ def name() -> str:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Where the journals of a test are."""
+    """The folder of the journals of a test."""
     return tmp_path / "journal"
 
 
@@ -50,7 +50,7 @@ def another(site: Site, folder: Path) -> Iterator[Callable[..., Client]]:
     made: list[Client] = []
 
     def make(url: str = site.url, *, token: str = site.token, worker: str = "w2") -> Client:
-        made.append(Client(url, token=token, worker=worker, journal=folder, patience=5))
+        made.append(Client(url, token=token, worker=worker, journal=folder, retry_for=5))
         return made[-1]
 
     yield make
@@ -60,5 +60,5 @@ def another(site: Site, folder: Path) -> Iterator[Callable[..., Client]]:
 
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits long for a server that a test has ended."""
-    monkeypatch.setattr(session, "LAST_PATIENCE", 1.0)
+    """Give up early on a server that a test has stopped."""
+    monkeypatch.setattr(session, "CLOSE_SECONDS", 1.0)

@@ -75,7 +75,7 @@ class Gateway:
         self.answers = lambda method, called: foreign if path in called else None
 
     def tries(self, path: str) -> int:
-        """How often a path that contains this was called."""
+        """Count the calls of paths that contain this."""
         return sum(path in called for _, called, _ in list(self.asked))
 
     def reply(

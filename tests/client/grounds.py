@@ -1,4 +1,4 @@
-"""What tests of the client stand on: accounts, processes that work, and a network that can be cut."""
+"""Helpers for tests of the client: counts, worker processes, and a network that can be cut."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def counts(site: Site, name: str) -> tuple[int, int, int, int]:
 
 
 def environment(url: str, secret: str, *, journal: Path) -> dict[str, str]:
-    """What a process of a worker finds around it."""
+    """Build the environment of a worker process."""
     own = {"PROGRESS_URL": url, "PROGRESS_TOKEN": secret, "PROGRESS_JOURNAL": str(journal), "PYTHONPATH": str(PACKAGE)}
     return {**os.environ, **own}
 
@@ -56,7 +56,7 @@ def worker(
 
 
 def written_down(folder: Path) -> int:
-    """How many outcomes the journals of this folder have seen."""
+    """Count the outcomes in the journals of a folder."""
     return sum(path.read_bytes().count(b'{"n":') for path in folder.glob("*.jsonl"))
 
 
@@ -68,7 +68,7 @@ def hear_interrupts() -> None:
 class Proxy:
     """A network between a worker and its server.
 
-    `mode` is `pass`; `cut` (nobody answers, and what is open is closed); `deaf` (requests arrive, answers do not); or
+    `mode` is `pass`; `cut` (no server answers, and open connections are closed); `deaf` (only requests pass);
     `half` (the server's side is closed after its first bytes). `delay` holds every answer up.
     """
 
@@ -81,7 +81,7 @@ class Proxy:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut(self) -> None:
-        """From now on nobody answers."""
+        """Cut the network from now on."""
         self.mode = "cut"
         for side in list(self._open):
             _close(side)

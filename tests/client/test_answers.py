@@ -106,7 +106,7 @@ def test_no_call_takes_a_foreign_answer_for_the_sites(
 ) -> None:
     client = another(gateway.url)
     job = client.job(name, items=["a"])
-    client._core.patience = 0.0
+    client._session.retry_for = 0.0
     gateway.always(foreign)
     calls: list[Callable[[], object]] = [
         lambda: client.job(name, items=["a"]),
@@ -175,7 +175,7 @@ async def test_the_asyncio_twin_waits_as_well(gateway: Gateway, site: Site, fold
 def test_the_tracker_does_not_take_a_foreign_404_for_an_unknown_job(gateway: Gateway, site: Site, name: str) -> None:
     with ProgressTracker(gateway.url, site.token) as tracker:
         job = tracker.create_job(name, ["a"])
-        tracker._core.patience = 0.0
+        tracker._session.retry_for = 0.0
         gateway.always(ABOUT_THE_REQUEST["a 404 in text"])
         with pytest.raises(Unavailable):
             tracker.get_progress(job)
@@ -332,7 +332,7 @@ def test_a_dead_file_that_cannot_be_written_keeps_the_outcome_in_the_journal(
     client = another(gateway.url)
     job = client.job(name, items=["a"])
     gateway.always(problem(404, "not_found"), path="/report")
-    path = client._core.dead.path
+    path = client._session.dead.path
     assert path is not None
     path.mkdir(parents=True)
     job.tell("a")
@@ -355,7 +355,7 @@ def test_the_command_lists_what_was_refused_and_sends_it_again(
         return code, *capsys.readouterr()
 
     monkeypatch.setenv("PROGRESS_JOURNAL", str(folder))
-    assert run("refused") == (0, "", "progress: Nothing was refused.\n")
+    assert run("refused") == (0, "", "progress: No outcomes were rejected.\n")
     job = client.job(name, items=["a"])
     job.tell("late\x1b", result={"n": 1})
     client.flush()

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from progress_client import Client
 from progress_client.command import main, renderers
-from progress_client.command.tables import Look
+from progress_client.command.tables import TerminalStyle
 
 from tests.client.grounds import PACKAGE
 from tests.examples.site import Site
@@ -44,9 +44,9 @@ def test_the_list_has_a_line_for_each_job(run: Run, client: Client, name: str) -
     assert head.split() == [column.title for column in renderers.JOBS]
     assert row.split()[1:7] == ["processing", "33", name, "generic", "1/3", "1"]
     assert row.endswith("Processing 1/3 · 1 failed")
-    assert run("list", "--name", "nobody") == (0, "", "progress: There is no such job.\n")
+    assert run("list", "--name", "unknown") == (0, "", "progress: No jobs match.\n")
     client.job(f"{name}/2", items=["a"])
-    assert run("list", "--q", name, "--limit", "1")[2] == "progress: There are more; --limit shows them.\n"
+    assert run("list", "--q", name, "--limit", "1")[2] == "progress: There are more jobs; raise --limit to list them.\n"
 
 
 def test_show_has_the_phases_and_the_errors(run: Run, client: Client, name: str) -> None:
@@ -99,7 +99,7 @@ def test_acts_change_the_job_and_keep_the_reason(run: Run, client: Client, name:
 
 def test_exit_codes(run: Run, client: Client, site: Site, name: str) -> None:
     client.job(name, items=[])
-    assert run("show", "nobody")[0] == 3
+    assert run("show", "unknown")[0] == 3
     code, _, error = run("pause", name)
     assert (code, "completed" in error, error.startswith("progress: ")) == (4, True, True)
     assert run("force-complete", name)[0] == 2
@@ -117,14 +117,14 @@ def test_exit_codes(run: Run, client: Client, site: Site, name: str) -> None:
 
 def test_replay_says_whether_anything_waits(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PROGRESS_JOURNAL", str(folder))
-    assert run("replay")[:2] == (0, "Nothing waits any more.\n")
+    assert run("replay")[:2] == (0, "All outcomes are sent.\n")
 
 
 @pytest.mark.parametrize("width", [40, 80, 120])
 def test_a_table_fits_the_terminal(client: Client, name: str, width: int) -> None:
     body = client.job(name + "-with-a-long-name" * 5, items=["a"]).body
-    look = Look(width=width, colour=False, icons=True)
-    for lines in (renderers.job_list([body], look), renderers.moving(body, look), renderers.job(body, [], look)):
+    style = TerminalStyle(width=width, colour=False, icons=True)
+    for lines in (renderers.job_list([body], style), renderers.live_lines(body, style), renderers.job(body, [], style)):
         assert max(len(line) for line in lines) <= max(width, 60)
 
 

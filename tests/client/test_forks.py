@@ -30,7 +30,7 @@ import logging, os, sys, threading, time
 from pathlib import Path
 from progress_client import AsyncClient, Client, ProgressError, ProgressTracker, forks, session
 logging.basicConfig(format="%(process)d %(message)s")
-session.LAST_PATIENCE = 5.0
+session.CLOSE_SECONDS = 5.0
 name = sys.argv[1]
 
 def fork(run, *arguments, clean=False):
@@ -114,7 +114,7 @@ def work(number):
     for key in range(40):
         jobs[number].tell(str(key))
     over.set()
-    assert client.flush(patience=20)
+    assert client.flush(timeout=20)
     assert client.worker == (f"w-{os.getpid()}" if number else "w")
 
 children = [fork(work, 1), fork(work, 2)]
@@ -133,9 +133,9 @@ def test_locks_that_threads_hold_at_the_fork_hold_no_child_up(run: Run, client: 
 client = Client()
 job = client.find(name)
 job.tell("a")
-inner = client._core
+inner = client._session
 locks = [inner._lock, inner.transport._lock, inner.outbox._changed, inner.outbox._journal._lock,
-         inner.keeper._changed, inner.stop._cond, logging.getLogger().handlers[0].lock]
+         inner.lease_renewer._changed, inner.stop._cond, logging.getLogger().handlers[0].lock]
 held = threading.Event()
 
 def hold():
@@ -167,7 +167,7 @@ job = client.find(name)
 job.tell("a")
 wait(fork(job.tell, "b"))
 job.tell("c")
-assert client.replay(patience=10)
+assert client.replay(timeout=10)
 client.close()
 """)
     assert counts(site, name)[0] == 3
@@ -209,7 +209,7 @@ os.kill(os.getpid(), 9)
             parent.wait(timeout=10)
             proxy.mode = "pass"
             with Client(proxy.url, token=site.token, worker="heir", journal=folder) as heir:
-                assert heir.replay(patience=10)
+                assert heir.replay(timeout=10)
             assert counts(site, name)[0] == 1
         finally:
             os.kill(child, signal.SIGKILL)
@@ -274,7 +274,7 @@ first = next(loop)
 def work():
     for item in job.claim(batch=2, wait=False):
         assert item.worker == f"w-{os.getpid()}"
-        assert set(client._core.keeper.held()) and first not in client._core.keeper.held()
+        assert set(client._session.lease_renewer.leased()) and first not in client._session.lease_renewer.leased()
         with item:
             sys.exit(0)
 
@@ -415,12 +415,12 @@ def test_a_child_says_in_the_log_what_it_could_not_tell(run: Run, client: Client
     with network(site) as proxy:
         said = run(
             """
-session.LAST_PATIENCE = 0.0
+session.CLOSE_SECONDS = 0.0
 client = Client()
 job = client.find(name)
 
 def work():
-    inner = client._core.transport
+    inner = client._session.transport
     inner._netloc = "127.0.0.1:9"
     job.tell("a")
     job.tell("b")
@@ -433,7 +433,7 @@ client.close()
             url=proxy.url,
         )
     child = said.partition("child ")[2].split()[0]
-    assert f"{child} 2 outcomes could not be told; they wait in the journal" in said
+    assert f"{child} 2 outcomes could not be reported; they stay in the journal" in said
 
 
 class Answer(BaseHTTPRequestHandler):
@@ -498,7 +498,7 @@ def work():
     own = client.open(1).id
     assert own != first
     client.close()
-    client._core.transport._idle.clear()
+    client._session.transport._idle.clear()
     open_files = {file: Path(f"/proc/self/fd/{file}") for file in os.listdir("/proc/self/fd")}
     targets = [str(path.readlink()) for file, path in open_files.items() if file in before and path.is_symlink()]
     assert not [target for target in targets if target.startswith("socket:")], targets

@@ -39,7 +39,7 @@ def dead(folder: Path, name: str = "w1", *, server: str = URL, outcomes: int = 5
 
 
 def descriptors() -> int:
-    """How many files this process has open."""
+    """Count the open files of this process."""
     return len(list(Path("/dev/fd").iterdir()))
 
 
@@ -168,11 +168,11 @@ def test_outcomes_are_sent_while_the_disk_is_full(site: Site, client: Client, na
     with Client(site.url, token=site.token, worker="full", journal=folder) as full:
         own = full.open(job.id)
         own.tell("0")
-        assert full.flush(patience=10)
+        assert full.flush(timeout=10)
         before = descriptors()
         for number in range(1, 30):
             own.tell(str(number))
-        assert full.flush(patience=10)
+        assert full.flush(timeout=10)
         assert descriptors() == before
     assert job.refresh().body["phases"][0]["done"] == 30
 
@@ -222,7 +222,7 @@ def test_a_damaged_line_is_set_aside_with_a_line_in_the_log(
     beside = path.with_suffix(".damaged")
     assert beside.read_bytes() == lines[line] + b"\n"
     assert beside.stat().st_mode & 0o777 == 0o600
-    assert f"the journal {path} is damaged: lines moved to {beside}: 1" in caplog.text
+    assert f"the journal {path} is damaged; lines moved to {beside}: 1" in caplog.text
     assert b"\n".join(lines[line : line + 1]) not in own.path.read_bytes()
     own.close()
     assert left(made(folder, name).left)[-len(found) :] == found
@@ -237,9 +237,9 @@ def test_an_entry_that_says_no_outcome_keeps_no_worker_from_starting(
     client.job(name, items=["a"])
     own.append({"job": client.find(name).id, "phase": "items", "result": {"key": "a", "status": "completed"}})  # type: ignore[union-attr]
     own.close()
-    assert client.replay(patience=10)
+    assert client.replay(timeout=10)
     assert client.find(name).status == "completed"  # type: ignore[union-attr]
-    assert client.replay(patience=10)
+    assert client.replay(timeout=10)
     [beside] = folder.glob("*.damaged")
     assert len(beside.read_bytes().splitlines()) == 1
 

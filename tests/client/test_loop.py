@@ -250,8 +250,8 @@ def test_a_token_that_is_not_valid_ends_the_loop_with_the_servers_sentence(
 def test_jobs_are_found_by_name_and_by_id(client: Client, name: str) -> None:
     made = client.job(name, items=["a"])
     assert client.find(name).id == client.open(made.id).id == client.named(made.id).id == client.named(name).id  # type: ignore[union-attr]
-    assert client.find("nobody") is None
+    assert client.find("unknown") is None
     with pytest.raises(NotFound):
-        client.named("nobody")
+        client.named("unknown")
     assert [job.name for job in islice(client.jobs(q=name, ordering="name"), 1)] == [name]
     assert [item["key"] for item in made.items(status="pending")] == ["a"]

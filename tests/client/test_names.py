@@ -176,7 +176,7 @@ def test_a_loop_renews_its_own_items_and_not_those_of_a_namesake(
 ) -> None:
     job = client.job(name, items=["a", "b"])
     claim = {"worker": "same", "limit": 1, "lease_seconds": 1}
-    [held] = client._core.call("POST", f"/jobs/{job.id}/phases/items/claim", claim)["items"]
+    [held] = client._session.call("POST", f"/jobs/{job.id}/phases/items/claim", claim)["items"]
     living = another(worker="same")
     for item in living.open(job.id).claim(batch=1, lease_seconds=1):
         with item:
@@ -191,7 +191,7 @@ def test_a_loop_renews_its_own_items_and_not_those_of_a_namesake(
 
 @pytest.fixture(scope="module")
 def untrusted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """The address of an https server whose certificate nobody has signed, and the certificate."""
+    """The address of an https server with a self-signed certificate, and the certificate."""
     folder = tmp_path_factory.mktemp("tls")
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
@@ -251,7 +251,7 @@ def test_outcomes_wait_in_the_journal_while_the_certificate_is_not_trusted(
     with Client(site.url, token=site.token, journal=None) as maker:
         job = maker.job(name, items=["a"])
         with Client(untrusted[0], token="t", journal=folder) as client:
-            job._core = client._core
+            job._session = client._session
             job.tell("a")
             with pytest.raises(CertificateError):
                 client.flush()

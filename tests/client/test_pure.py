@@ -1,4 +1,4 @@
-"""What needs no server: pauses, portions, leases, lists, lines of a stream."""
+"""Pure parts of the client: pauses, portions, leases, lists, lines of a stream."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_a_pause_is_anything_up_to_a_bound_that_doubles(tries: int, longest: flo
 
 
 def test_a_pause_is_never_shorter_than_the_server_asks_for() -> None:
-    assert backoff.pause(0, asked=5, uniform=lambda low, high: low) == 5
+    assert backoff.pause(0, retry_after=5, uniform=lambda low, high: low) == 5
 
 
 @pytest.mark.parametrize(
@@ -106,15 +106,15 @@ def test_outcomes_that_are_put_back_keep_their_order_and_let_the_others_go_first
 
 
 def failing(
-    schedule: RetrySchedule, address: Address = HERE, *, now: float, asked: float = 0, status: int = 503
+    schedule: RetrySchedule, address: Address = HERE, *, now: float, retry_after: float = 0, status: int = 503
 ) -> float:
-    return schedule.failed(address, asked=asked, status=status, now=now)
+    return schedule.failed(address, retry_after=retry_after, status=status, now=now)
 
 
 def test_an_address_that_fails_rests_alone_and_longer_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backoff, "pause", lambda tries, asked=0.0: asked + 2**tries)
+    monkeypatch.setattr(backoff, "pause", lambda tries, retry_after=0.0: retry_after + 2**tries)
     schedule, there = RetrySchedule(), Address(8, "items", "w1")
-    assert failing(schedule, now=0, asked=600) == 601
+    assert failing(schedule, now=0, retry_after=600) == 601
     assert schedule.ready([HERE, there], now=1) == there
     schedule.succeeded(there, now=1)
     assert schedule.ready_at([HERE]) == 601
@@ -124,14 +124,14 @@ def test_an_address_that_fails_rests_alone_and_longer_each_time(monkeypatch: pyt
 def test_failures_in_a_row_let_all_rest_and_the_server_is_left_alone_for_as_long_as_it_asks() -> None:
     schedule, there = RetrySchedule(), Address(8, "items", "w1")
     failing(schedule, now=0, status=0)
-    failing(schedule, there, now=0, asked=60, status=503)
+    failing(schedule, there, now=0, retry_after=60, status=503)
     assert schedule.ready([Address(9, "items")], now=59) is None
     schedule.wake(None)
     assert schedule.ready_at([HERE, there]) == 60
 
 
 def test_a_server_that_answers_again_is_told_at_once_what_it_never_answered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backoff, "pause", lambda tries, asked=0.0: asked + 30)
+    monkeypatch.setattr(backoff, "pause", lambda tries, retry_after=0.0: retry_after + 30)
     schedule, there = RetrySchedule(), Address(8, "items", "w1")
     failing(schedule, now=0, status=0)
     failing(schedule, Address(9, "items"), now=0, status=404)
@@ -142,15 +142,15 @@ def test_a_server_that_answers_again_is_told_at_once_what_it_never_answered(monk
 
 def test_outcomes_are_late_when_their_lease_may_be_over_or_a_try_failed() -> None:
     queue = OutcomeQueue()
-    late = partial(queue.is_late, None, older_than=30)
+    late = partial(queue.is_overdue, None, older_than=30)
     queue.add(outcome(1), now=0, since=0)
     assert (late(now=29), late(now=30)) == (False, True)
     portion = queue.take(now=30)
     assert portion is not None
     assert late(now=31)
-    queue.failed(portion, asked=600, status=404, now=31)
-    assert queue.is_late(7, older_than=1000, now=32)
-    assert not queue.is_late(8, older_than=0, now=32)
+    queue.failed(portion, retry_after=600, status=404, now=31)
+    assert queue.is_overdue(7, older_than=1000, now=32)
+    assert not queue.is_overdue(8, older_than=0, now=32)
     queue.add(outcome(2, address=Address(8, "items")), now=32, since=32)
     queue.settled(queue.take(now=40), now=40)  # type: ignore[arg-type]
     assert not late(now=100), "the server answers for others: this must not hold up claims for ever"
@@ -220,7 +220,7 @@ def test_items_of_many_bytes_go_in_more_calls() -> None:
 
 def test_a_large_job_of_another_kind_must_name_its_phases() -> None:
     items = file_listing.bodies(map(str, range(6000)))
-    with pytest.raises(ValueError, match="name the phases"):
+    with pytest.raises(ValueError, match="give `phases`"):
         file_listing.creation("big", items, {"kind": "vision", "asset_types": ["video"]})
 
 
@@ -238,7 +238,7 @@ def test_a_stream_is_read_message_by_message() -> None:
 def test_the_version_of_a_program_is_told_in_the_user_agent(monkeypatch: pytest.MonkeyPatch) -> None:
     def agent(**options: str) -> str:
         with Client("http://127.0.0.1:1", token="t", journal=None, **options) as client:
-            return client._core.transport._headers["User-Agent"]
+            return client._session.transport._headers["User-Agent"]
 
     assert agent() == f"progress_client/{__version__}"
     assert agent(version="ocr-1.4.2") == f"progress_client/{__version__} (ocr-1.4.2)"

@@ -30,9 +30,9 @@ def _claims_recover_faster_than_reports(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(outcome_queue, "OLDEST_SECONDS", 0.05)
     slow = outcome_queue.RetrySchedule.failed
 
-    def failed(self, address, *, asked, status, now):  # type: ignore[no-untyped-def]
-        pause = slow(self, address, asked=asked, status=status, now=now)
-        for rest in (self._server, *self._rests.values()):
+    def failed(self, address, *, retry_after, status, now):  # type: ignore[no-untyped-def]
+        pause = slow(self, address, retry_after=retry_after, status=status, now=now)
+        for rest in (self._server, *self._pauses.values()):
             rest.until = now + 0.8
         return pause
 
@@ -156,7 +156,7 @@ def test_the_next_process_reports_what_a_killed_one_left_before_it_claims(
 def test_a_claim_waits_for_reports_that_do_not_arrive_only_for_a_while(
     another: Another, gateway: Gateway, site: Site, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outcome_queue, "TELL_FIRST_SECONDS", 0.3)
+    monkeypatch.setattr(outcome_queue, "OVERDUE_WAIT_SECONDS", 0.3)
     client = another(gateway.url)
     phase = {"code": name}
     bad, good = client.job(name, phases=[phase]), client.job(f"{name}/2", phases=[phase], items=["a", "b"])

@@ -59,7 +59,7 @@ def test_a_job_is_created_found_and_created_again(tracker: ProgressTracker, job:
         "pending_count": 3,
         "status": "pending",
     }
-    assert tracker.get_job_id("nobody") is None
+    assert tracker.get_job_id("unknown") is None
 
 
 def test_pending_images_are_listed_in_order_and_not_claimed(tracker: ProgressTracker, job: int, make: Make) -> None:
@@ -120,8 +120,10 @@ def test_many_images_that_were_not_fetched_are_looked_for_once(
     other = make()
     assert other.get_job_id(name) == job
     calls: list[str] = []
-    call = other._core.transport.call
-    monkeypatch.setattr(other._core.transport, "call", lambda *what, **how: calls.append(what[1]) or call(*what, **how))
+    call = other._session.transport.call
+    monkeypatch.setattr(
+        other._session.transport, "call", lambda *what, **how: calls.append(what[1]) or call(*what, **how)
+    )
     assert other.mark_many(images, Status.COMPLETED) == images
     assert len([path for path in calls if "/items?" in path]) <= 6
     assert len([path for path in calls if path.endswith("/report")]) == 2
@@ -144,7 +146,7 @@ def test_a_tracker_that_is_closed_gives_back_what_it_holds(job: int, tracker: Pr
 def test_a_marked_image_is_kept_while_it_is_worked_on(
     tracker: ProgressTracker, site: Site, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("progress_client.tracker.RENEWED_AS", 0.3)
+    monkeypatch.setattr("progress_client.tracker.LEASE_SECONDS", 0.3)
     job = tracker.create_job(name, ["a.jpg"])
     [image] = ids(tracker, job)
     tracker.mark_processing(image)
@@ -240,7 +242,7 @@ def test_a_job_with_errors_is_completed_and_partial(tracker: ProgressTracker, jo
 
 def test_upload_batches(tracker: ProgressTracker, job: int, make: Make, site: Site, name: str) -> None:
     first, second = tracker.create_batch(job, 1, 100), tracker.create_batch(job, 12, 50)
-    with pytest.raises(ValueError, match="a batch 1 already"):
+    with pytest.raises(ValueError, match="already has batch 1"):
         make().create_batch(job, 1, 100)
     with pytest.raises(ValueError, match="no job"):
         tracker.create_batch(10**9, 1, 100)

@@ -1,4 +1,4 @@
-"""Calls: what may pass is tried again, what is refused is not, and patience ends."""
+"""Calls: what may pass is tried again, what is refused is not, and tries end."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backoff, "FIRST", 0.01)
 
 
-def post(url: str, *, patience: float = 10) -> Any:
-    return Transport(url, token="secret").call("POST", "/jobs", BODY, patience=patience)
+def post(url: str, *, retry_for: float = 10) -> Any:
+    return Transport(url, token="secret").call("POST", "/jobs", BODY, retry_for=retry_for)
 
 
 @pytest.mark.parametrize(
@@ -73,20 +73,20 @@ def test_a_refusal_is_raised_with_its_sentence_and_not_tried_again(status: int) 
 )
 def test_a_foreign_answer_is_described_in_the_error(answer: Answer, hint: str) -> None:
     with scripted(answer) as (url, _), pytest.raises(Unavailable, match=hint):
-        post(url, patience=0)
+        post(url, retry_for=0)
 
 
-def test_patience_ends_with_a_sentence() -> None:
+def test_giving_up_ends_with_a_sentence() -> None:
     url = f"http://127.0.0.1:{free_port()}"
     begun = monotonic()
     with pytest.raises(Unavailable, match="does not answer"):
-        post(url, patience=0.2)
+        post(url, retry_for=0.2)
     assert monotonic() - begun < 2
 
 
-def test_patience_is_not_stretched_by_a_server_that_asks_for_more() -> None:
+def test_retry_for_is_not_stretched_by_a_server_that_asks_for_more() -> None:
     with scripted((503, {}, {"Retry-After": "60"})) as (url, _), pytest.raises(Unavailable):
-        post(url, patience=1)
+        post(url, retry_for=1)
 
 
 def test_who_stops_does_not_wait_any_more() -> None:
@@ -94,13 +94,13 @@ def test_who_stops_does_not_wait_any_more() -> None:
     transport = Transport(f"http://127.0.0.1:{free_port()}", token="secret")
     Thread(target=stop.set).start()
     with pytest.raises(Unavailable):
-        transport.call("GET", "/jobs", patience=60, stop=stop)
+        transport.call("GET", "/jobs", retry_for=60, stop=stop)
 
 
 def test_many_calls_go_over_one_connection_and_a_closed_one_is_replaced_at_once(site: Site) -> None:
     with network(site) as proxy:
         transport = Transport(proxy.url, token=site.token)
-        ask = lambda: transport.call("GET", "/jobs", patience=0)  # noqa: E731
+        ask = lambda: transport.call("GET", "/jobs", retry_for=0)  # noqa: E731
         ask()
         ask()
         assert len(proxy._open) == 2
@@ -111,7 +111,7 @@ def test_many_calls_go_over_one_connection_and_a_closed_one_is_replaced_at_once(
 
 @pytest.mark.parametrize("url", ["", "127.0.0.1:8000", "ftp://host", "http://"])
 def test_what_is_no_address_is_refused_at_once(url: str) -> None:
-    with pytest.raises(ProgressError, match="no address"):
+    with pytest.raises(ProgressError, match="valid URL"):
         Transport(url, token="secret")
 
 
@@ -123,7 +123,7 @@ def test_a_client_without_a_token_says_how_to_give_one(monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("token", ["schlüssel", "a\nb"])
 def test_what_is_no_token_is_refused_at_once(token: str) -> None:
-    with pytest.raises(ProgressError, match="no token"):
+    with pytest.raises(ProgressError, match="valid token"):
         Client("http://127.0.0.1:8000", token=token)
 
 
@@ -131,4 +131,4 @@ def test_address_and_token_come_from_the_environment(site: Site, monkeypatch: py
     monkeypatch.setenv("PROGRESS_URL", f"{site.url}/")
     monkeypatch.setenv("PROGRESS_TOKEN", f"{site.token}\n")
     with Client() as client:
-        assert list(client.jobs(name="nobody has this name")) == []
+        assert list(client.jobs(name="unknown")) == []

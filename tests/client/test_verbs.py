@@ -69,7 +69,7 @@ def test_numbers_that_could_not_be_told_are_told_later_and_once(another: Another
     with network(site) as proxy:
         client = another(proxy.url)
         job = client.job(name, phases=[{"code": "fit"}])
-        client._core.patience = 0.2
+        client._session.retry_for = 0.2
         proxy.cut()
         with pytest.raises(Unavailable):
             job.count(done=3)
@@ -83,7 +83,7 @@ def test_numbers_whose_answer_was_lost_are_counted_once(another: Another, site: 
     with network(site) as proxy:
         client = another(proxy.url)
         job = client.job(name, phases=[{"code": "fit"}])
-        client._core.patience = 0.2
+        client._session.retry_for = 0.2
         proxy.mode = "deaf"
         with pytest.raises(Unavailable):
             job.count(done=3)

@@ -69,7 +69,7 @@ def test_a_server_that_stays_away_is_unavailable(another: Another, site: Site, n
     with network(site) as proxy:
         client = another(proxy.url)
         job = client.job(name, items=["a"])
-        client._core.patience = 0.3
+        client._session.retry_for = 0.3
         proxy.cut()
         with pytest.raises(Unavailable):
             list(job.watch())

@@ -62,7 +62,7 @@ def chromium() -> Iterator[Browser]:
 
 
 def make_account(name: str, role: str) -> User:
-    """Somebody in this role who can sign in with a password."""
+    """Create an account with this role and a password."""
     user = User.objects.create_user(name, password=PASSWORD, is_staff=True)
     user.groups.add(Group.objects.get(name=role))
     return user
@@ -75,15 +75,15 @@ def lead(transactional_db: None) -> User:
 
 
 class Complaints(list[str]):
-    """What the browser complained about: broken rules of the content policy, and errors of scripts."""
+    """Console errors of the browser: violations of the content policy, and script errors."""
 
     def listen(self, page: Page) -> None:
-        """Note what this page's console says."""
+        """Collect the console errors of a page."""
         page.on("console", self.hear)
         page.on("pageerror", lambda error: self.append(str(error)))
 
     def hear(self, message: ConsoleMessage) -> None:
-        """A lost connection is no complaint; the tests lose it on purpose."""
+        """Collect an error, except lost connections, which tests cause on purpose."""
         lost = "ERR_CONNECTION" in message.text or "WebSocket connection" in message.text
         if message.type == "error" and not lost:
             self.append(message.text)
@@ -91,13 +91,13 @@ class Complaints(list[str]):
 
 @pytest.fixture
 def complaints() -> Complaints:
-    """What the browser complained about."""
+    """Console errors of the browser in this test."""
     return Complaints()
 
 
 @pytest.fixture
 def context(chromium: Browser, server: Server) -> Iterator[BrowserContext]:
-    """A browser of somebody who has not signed in."""
+    """A browser context that is not signed in."""
     context = chromium.new_context(base_url=server.url)
     yield context
     context.close()
@@ -124,7 +124,7 @@ def page(context: BrowserContext, server: Server, lead: User, complaints: Compla
 
 @pytest.fixture
 def as_role(chromium: Browser, server: LiveServer, complaints: Complaints) -> Iterator[Callable[[str], Page]]:
-    """Open the overview of somebody else: `as_role("viewer")`."""
+    """Open the overview with another account: `as_role("viewer")`."""
     contexts: list[BrowserContext] = []
 
     def open_overview(role: str) -> Page:

@@ -1,4 +1,4 @@
-"""What every page keeps to: rules of accessibility in light, in dark and on a small screen, and its width there."""
+"""Rules of every page: accessibility in light, dark and on a small screen, and its width there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the stories of operators share: a past, workers that call the API, and the page that asks."""
+"""Helpers of the operator stories: past events, workers over the API, and confirmation pages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.jobs.live.server import LiveServer
 
 @contextmanager
 def ago(**duration: float) -> Iterator[None]:
-    """What happens within happened so long ago."""
+    """Run the block with the clock set back."""
     then = timezone.now() - timedelta(**duration)
     with patch("django.utils.timezone.now", lambda: then):
         yield
@@ -32,7 +32,7 @@ def fail(job: Job, errors: dict[str, str], *, worker: str = "w-7") -> None:
 
 
 def make_stuck() -> Job:
-    """The job vision-033: 5 of 12 done, 2 failed, 3 held by w-7 of which nobody has heard for 46 minutes."""
+    """The job vision-033: 5 of 12 done, 2 failed, 3 held by w-7, silent for 46 minutes."""
     with ago(minutes=46):
         job = make_job(name="vision-033", items=12, done=5, threshold=90)
         fail(job, {f"k{n}": f"Document AI timeout after {n} s" for n in (5, 6)})

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.e2e
 
 
 def work_to_the_end() -> None:
-    """What the watchdog does, which sleeps while browsers are tested."""
+    """Run the bulk acts in place of the watchdog, which is off during browser tests."""
     while bulk.run_bulk_acts(seconds=60):
         pass
 

@@ -1,4 +1,4 @@
-"""What an operator sees of a document while its chunks are read and merged."""
+"""The document page while chunks are read and merged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an operator sees while workers work and servers come and go."""
+"""Live pages while workers report and servers restart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may not: the buttons say why, and a request that was made by hand changes nothing."""
+"""Missing permissions: buttons give the reason, and forged requests change nothing."""
 
 from __future__ import annotations
 

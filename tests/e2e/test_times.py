@@ -22,7 +22,7 @@ TOKYO = ZoneInfo("Asia/Tokyo")
 
 
 def page_in(zone: str, chromium: Browser, server: Server, user: User, **options: object) -> Page:
-    """Somebody signed in whose clock is in this zone."""
+    """A signed-in page whose browser is in this time zone."""
     context = chromium.new_context(base_url=server.url, timezone_id=zone, **options)  # type: ignore[arg-type]
     page = context.new_page()
     page.goto("/admin/")

@@ -1,4 +1,4 @@
-"""What an operator sees of a training session in a browser, with and without websockets and scripts."""
+"""The training session page in a browser, with and without websockets and scripts."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ class Asked(list[str]):
         socket.close()
 
     def within(self, milliseconds: int) -> list[str]:
-        """What is asked for within that time."""
+        """Return the requests within this time."""
         for _ in range(milliseconds // STEP):
             self.page.clock.run_for(STEP)
             self.page.wait_for_timeout(10)
@@ -133,7 +133,7 @@ class Asked(list[str]):
         return found
 
     def polled(self, session: TrainingSession) -> int:
-        """How often a minute asks for the job."""
+        """Return the number of job requests per minute."""
         return sum(url.endswith(f"/api/v1/jobs/{session.pk}") for url in self.within(MINUTE))
 
 

@@ -42,7 +42,7 @@ def environment(database: Path) -> dict[str, str]:
 
 
 def manage(*arguments: str, database: Path) -> str:
-    """What a management command prints."""
+    """Run a management command and return its output."""
     command = [sys.executable, "manage.py", *arguments]
     done = subprocess.run(command, cwd=ROOT, env=environment(database), capture_output=True, text=True, check=True)
     return done.stdout.strip()

@@ -1,4 +1,4 @@
-"""What the example worker finds out about a picture."""
+"""Facts that the example worker reports about a picture."""
 
 from __future__ import annotations
 

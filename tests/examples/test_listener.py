@@ -51,7 +51,7 @@ class Broker:
         self.channel.basic_publish(completion_listener.EXCHANGE, type, body, mandatory=True)
 
     def waiting(self, queue: str) -> int:
-        """How many messages are ready."""
+        """Count the ready messages."""
         return int(self.channel.queue_declare(queue, passive=True).method.message_count)
 
     def close(self) -> None:
@@ -108,7 +108,7 @@ def test_each_completion_of_the_feed_is_printed_once_whatever_is_restarted(site:
     complete(site, "fourth")
     second = at_the_feed(site, tmp_path)
     with working([second]):
-        eventually(lambda: told(tmp_path, 8), what="the completion while nobody listened")
+        eventually(lambda: told(tmp_path, 8), what="the completion without a listener")
         terminate(second)
         lines += lines_of(second).splitlines()
     names = ["first", "second", "third", "fourth"]

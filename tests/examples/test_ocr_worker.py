@@ -43,7 +43,7 @@ class Desk:
         return self.site.worker(path or self.pdf, *way, *arguments, script="ocr_worker.py")
 
     def work(self, *arguments: str, path: Path | None = None) -> str:
-        """What a worker says until its end."""
+        """Return the output of a worker until its end."""
         worker = self.worker(*arguments, path=path)
         with working([worker]):
             return lines_of(worker)
@@ -79,7 +79,7 @@ class Desk:
         return text
 
     def act(self, path: str, body: Body) -> Body:
-        """What a lead does."""
+        """Act as a lead."""
         return dict(self.lead.post(path.format(id=self.document()["id"]), body))
 
 
@@ -172,7 +172,7 @@ def test_a_stopped_worker_gives_its_chunk_back_after_the_page_in_hand(desk: Desk
         terminate(worker)
         said = lines_of(worker)
     assert len(desk.chunks("pending")) == CHUNKS
-    assert "gave Chunk 1 (pages 1-5) of contract.pdf back" in said
+    assert "gave back Chunk 1 (pages 1-5) of contract.pdf" in said
     assert not desk.texts.exists()
 
 
@@ -189,7 +189,7 @@ def test_a_cancelled_document_is_left_before_its_chunk_is_finished(desk: Desk) -
         eventually(lambda: desk.chunks("processing"), what="a worker with a chunk")
         desk.act("/jobs/{id}/cancel", {"reason": "not needed"})
         said = lines_of(worker)
-    assert "lost Chunk 1 (pages 1-5)" in said
+    assert "lost the lease of Chunk 1 (pages 1-5)" in said
     assert "contract.pdf cancelled" in said
     assert not desk.texts.exists()
 
@@ -224,7 +224,7 @@ def test_a_chunk_whose_file_is_elsewhere_is_given_back_and_does_not_hold_up_the_
     items = desk.site.get(f"/jobs/{foreign['id']}/phases/ocr/items")["results"]
     desk.lead.post(f"/jobs/{foreign['id']}/cancel", {"reason": "the test is over"})
     assert "own.pdf completed at 100 %" in said
-    assert f"gave Chunk 1 (pages 1-5) of document {foreign['id']} back: its file is not here" in said
+    assert f"gave back Chunk 1 (pages 1-5) of document {foreign['id']}: its file is not here" in said
     assert said.count("its file is not here") == 1
     assert {item["status"] for item in items} == {"pending"}
 
@@ -233,7 +233,7 @@ def test_a_folder_stands_for_its_pdfs_and_a_file_that_is_none_is_left_out(desk: 
     desk.pdf.with_name("notes.pdf").write_text("not a PDF")
     said = desk.work(path=desk.pdf.parent)
     assert desk.document()["job"]["status"] == "completed"
-    assert f"left out {desk.pdf.with_name('notes.pdf')}: notes.pdf cannot be opened" in said
+    assert f"skipped {desk.pdf.with_name('notes.pdf')}: notes.pdf cannot be opened" in said
 
 
 def test_a_worker_without_a_document_says_so_and_ends(desk: Desk) -> None:

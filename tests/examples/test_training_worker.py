@@ -44,16 +44,16 @@ class Studio:
         return self.site.worker(self.pictures, *way, *arguments, script="training_worker.py")
 
     def job(self) -> Body:
-        """The job of the session as it is now; empty while nobody has created it."""
+        """The job of the session as it is now; empty before it is created."""
         return self.site.job(self.name) or {}
 
     def phase(self, place: int) -> Body:
-        """Training, face detection or clustering as it is now; empty while nobody has created it."""
+        """Training, face detection or clustering as it is now; empty before it is created."""
         job = self.job()
         return dict(job["phases"][place]) if job else {}
 
     def get(self, path: str = "") -> Body:
-        """What there is below the session's address."""
+        """Fetch a resource below the session's address."""
         return dict(self.site.get(f"/training/{self.job()['id']}{path}"))
 
     def items(self, phase: str) -> dict[str, Body]:
@@ -62,7 +62,7 @@ class Studio:
         return {item["key"]: item for item in found}
 
     def restart(self, what: str) -> None:
-        """What a lead does."""
+        """Act as a lead."""
         self.lead.post(f"/training/{self.job()['id']}/restart", {"what": what, "reason": "once more"})
 
     def table(self, name: str) -> list[dict[str, str]]:
@@ -96,7 +96,7 @@ def studio(site: Site, lead: Connection, tmp_path: Path, pictures: Path) -> Stud
 
 @pytest.fixture
 def few(site: Site, lead: Connection, tmp_path: Path, pictures: Path) -> Studio:
-    """Three of the pictures, each of somebody else."""
+    """Three of the pictures, each of a different person."""
     folder = tmp_path / "few"
     folder.mkdir()
     for shot in SHOTS[:3]:
@@ -193,7 +193,7 @@ def test_clustering_that_was_left_running_is_done_once_nobody_else_is_at_it(few:
     few.restart("clustering")
     few.worked.post(f"/training/{number}/clustering", {"status": "running"})
     with working([other := few.worker("--worker", "other")]):
-        with Results(few.out, session=number).alone() as mine:
+        with Results(few.out, session=number).exclusive() as mine:
             assert mine
             assert any("nothing to do" in line for line in other.stdout or [])
             assert few.phase(2)["status"] == "processing"
@@ -229,7 +229,7 @@ def test_a_new_file_of_a_finished_session_is_left_out_with_the_reason(few: Studi
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--token", ""], "a token is needed: --token or PROGRESS_TOKEN"),
+        (["--token", ""], "a token is required: set --token or PROGRESS_TOKEN"),
         (["--min-confidence", "2"], "--min-confidence must be 0-1"),
         (["--batch", "0"], "--batch must be at least 1"),
         (["--lease", "0"], "--lease must be at least 1"),

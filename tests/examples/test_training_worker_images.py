@@ -81,10 +81,10 @@ def test_every_copy_is_younger_than_its_original(folder: Path) -> None:
 
 def test_files_that_are_there_already_are_kept(tmp_path: Path) -> None:
     list(make_faces.make(tmp_path, count=3, people=PEOPLE))
-    (tmp_path / SHOTS[0].name).write_bytes(b"of somebody else")
+    (tmp_path / SHOTS[0].name).write_bytes(b"of another worker")
     (tmp_path / SHOTS[1].name).unlink()
     assert list(make_faces.make(tmp_path, count=3, people=PEOPLE)) == [SHOTS[1].name]
-    assert (tmp_path / SHOTS[0].name).read_bytes() == b"of somebody else"
+    assert (tmp_path / SHOTS[0].name).read_bytes() == b"of another worker"
 
 
 @pytest.mark.parametrize(
@@ -105,8 +105,8 @@ def test_the_command_refuses_with_a_sentence(arguments: list[str], sentence: str
 def test_copies_are_told_under_the_hash_of_their_original_and_all_others_under_their_own(
     pictures: dict[str, training_images.Pixels],
 ) -> None:
-    looks = training_images.Looks()
-    told = {shot.number: looks.like(training_images.phash(pictures[shot.name])) for shot in SHOTS}
+    hashes = training_images.KnownHashes()
+    told = {shot.number: hashes.nearest(training_images.phash(pictures[shot.name])) for shot in SHOTS}
     assert {told[shot.number] == told[shot.copy_of or 0] for shot in COPIES} == {True}
     assert len({told[shot.number] for shot in DRAWN}) == len(DRAWN)
 
@@ -115,17 +115,17 @@ def test_copies_are_told_under_the_hash_of_their_original_and_all_others_under_t
 def test_a_picture_that_is_saved_anew_looks_like_itself_and_like_no_other(
     quality: int, share: float, pictures: dict[str, training_images.Pixels]
 ) -> None:
-    looks = training_images.Looks()
-    own = {shot.name: looks.like(training_images.phash(pictures[shot.name])) for shot in DRAWN}
+    hashes = training_images.KnownHashes()
+    own = {shot.name: hashes.nearest(training_images.phash(pictures[shot.name])) for shot in DRAWN}
     for shot in DRAWN:
         anew = saved_anew(pictures[shot.name], quality=quality, share=share)
-        assert looks.like(training_images.phash(anew)) == own[shot.name]
+        assert hashes.nearest(training_images.phash(anew)) == own[shot.name]
 
 
 def test_hashes_that_are_known_already_are_looked_at_too() -> None:
-    looks = training_images.Looks(["00000000000000ff"])
-    assert looks.like("000000000000003f") == "00000000000000ff"
-    assert looks.like("000000000000000f") == "000000000000000f"
+    hashes = training_images.KnownHashes(["00000000000000ff"])
+    assert hashes.nearest("000000000000003f") == "00000000000000ff"
+    assert hashes.nearest("000000000000000f") == "000000000000000f"
 
 
 # --- embeddings --------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What training workers share on the disk: checked when it is read, and clustered by one process at a time."""
+"""Shared files of training workers: checked when they are read, and clustered by one process at a time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HOLD = """
 import sys; sys.path.insert(0, "examples")
 from pathlib import Path
 from training_results import Results
-with Results(Path(sys.argv[1]), session=7).alone() as mine:
+with Results(Path(sys.argv[1]), session=7).exclusive() as mine:
     print(mine, flush=True)
     sys.stdin.read()
 """
@@ -58,7 +58,7 @@ def test_numbers_that_were_changed_are_refused_with_a_remedy(results: Results) -
 
 @pytest.mark.parametrize("path", [None, "", "session-7/gone.npy", "../outside.npy", "/etc/hostname"])
 def test_numbers_that_are_not_below_the_folder_are_refused(path: str | None, tmp_path: Path) -> None:
-    (tmp_path / "outside.npy").write_bytes(b"of somebody else")
+    (tmp_path / "outside.npy").write_bytes(b"of another worker")
     told = None if path is None else {"path": path, "checksum": ""}
     with pytest.raises(Lost, match=r"is not in .*; start all workers with the same --out"):
         Results(tmp_path / "shared", session=7).load("training", item(told))
@@ -77,11 +77,11 @@ def test_one_process_is_alone_until_it_ends_however_it_ends(results: Results) ->
     holder = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert holder.stdout
     assert holder.stdout.readline() == "True\n"
-    with results.alone() as mine:
+    with results.exclusive() as mine:
         assert not mine
     holder.kill()
     holder.communicate()
-    with results.alone() as mine:
+    with results.exclusive() as mine:
         assert mine
 
 

@@ -1,4 +1,4 @@
-"""Bulk acts in the state that a test needs, begun as the page that asks begins them."""
+"""Bulk acts in the state that a test needs, created like those of the confirmation page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from jobs.operations.registry import ACTS
 def begun(
     slug: str, jobs: Sequence[Job], *, actor: Any, reason: str = "why", items: Any = None, **scope: Any
 ) -> BulkAct:
-    """A bulk act on these jobs as they are now."""
+    """Create a bulk act on these jobs in their present state."""
     order = ActRequest(ACTS[slug], Scope(**scope), reason)
     marks = [
         TargetSelection(figures.job, bulk.expected_state(figures).states, tuple((items or {}).get(figures.job.pk, ())))
@@ -26,10 +26,10 @@ def begun(
 
 
 def outcomes(act: BulkAct) -> dict[str, str]:
-    """What became of each job."""
+    """Return the outcome of each job."""
     return dict(act.targets.values_list("name", "outcome"))
 
 
 def details(act: BulkAct) -> set[str]:
-    """Why jobs were refused."""
+    """Return the reasons of refusals."""
     return set(act.targets.filter(outcome="refused").values_list("detail", flat=True))

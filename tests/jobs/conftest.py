@@ -1,4 +1,4 @@
-"""What is checked after every test: what goes out keeps its contract. A broker that tests may kill."""
+"""Fixtures of the kernel's tests: contracts checked after every test, and a broker that tests may kill."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _outward_events_keep_their_contracts(request: pytest.FixtureRequest) -> Iter
 
 @pytest.fixture(scope="session")
 def own_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """A RabbitMQ server that a test may kill, and has to start again."""
+    """Provide a RabbitMQ server that a test may kill, and has to start again."""
     if SERVER is None:
         refuse = pytest.fail if os.environ.get("REQUIRE_SERVICES") == "1" else pytest.skip
         refuse("there is no rabbitmq-server to start and kill")

@@ -13,9 +13,9 @@ from drf_spectacular.generators import SchemaGenerator
 from jobs.api.acts import act_urls
 from jobs.change import Change
 from jobs.change.audit import audit
+from jobs.console.acts.forms import ActForm
 from jobs.console.admin.items import ItemAdmin
 from jobs.console.admin.jobs import JobAdmin
-from jobs.console.acts.forms import ActForm
 from jobs.console.site import OperatorSite
 from jobs.models import BulkAct, Item, Job
 from jobs.operations import ACTS, Act, Operation, register

@@ -32,7 +32,7 @@ def run(*words: object) -> str:
     return out.getvalue()
 
 
-def told(*words: object) -> Any:
+def read_json(*words: object) -> Any:
     """Return the output of the command as JSON."""
     return json.loads(run(*words, "--json"))
 
@@ -62,7 +62,7 @@ def test_the_list_is_a_table_of_jobs_the_latest_change_first() -> None:
 
 def test_the_list_as_json_is_that_of_the_api() -> None:
     job = make_job(items=4, done=1)
-    assert told("list") == [json.loads(encode(job_body(job)))]
+    assert read_json("list") == [json.loads(encode(job_body(job)))]
 
 
 FILTERS = [
@@ -84,7 +84,7 @@ def test_the_list_has_the_filters_of_the_api(options: Sequence[str], names: list
     make_job(name="odd", items=2, done=1, failed=1)
     make_job(name="seen", kind="vision", phases=[], asset_types=["image"])
     Job.objects.filter(pk=make_job(name="lost", items=2, project="matter-7").pk).update(stuck="silent")
-    found = [body["name"] for body in told("list", *options)]
+    found = [body["name"] for body in read_json("list", *options)]
     assert (found if "--limit" in options else sorted(found)) == names
 
 
@@ -101,7 +101,7 @@ def test_the_list_says_that_there_are_more() -> None:
 
 def test_an_empty_list_says_so_beside_the_output() -> None:
     assert run("list") == ""
-    assert told("list") == []
+    assert read_json("list") == []
 
 
 def test_a_list_costs_as_many_queries_for_one_job_as_for_many() -> None:
@@ -123,22 +123,22 @@ def test_show_has_the_job_a_row_for_each_phase_and_the_errors() -> None:
     first = [line.split()[0] for line in text.splitlines() if line]
     assert first == ["ID", str(job.pk), "k2", "PHASE", "ocr", "merge", "COUNT", "3"]
     assert "timeout after 2 s" in text
-    body = told("show", job.pk)
+    body = read_json("show", job.pk)
     assert (body["id"], [group["count"] for group in body["errors"]]) == (job.pk, [3])
 
 
 def test_a_job_is_named_by_its_id_or_its_name_and_an_id_goes_first() -> None:
     job = make_job(name="batch_001", items=1)
     other = make_job(name=str(job.pk), items=1)
-    assert [told("show", word)["id"] for word in (job.pk, "batch_001")] == [job.pk, job.pk]
+    assert [read_json("show", word)["id"] for word in (job.pk, "batch_001")] == [job.pk, job.pk]
     job.delete()
-    assert told("show", other.name)["id"] == other.pk
+    assert read_json("show", other.name)["id"] == other.pk
 
 
 def test_the_report_has_the_figures_of_each_split() -> None:
     job = make_job(name="three", items=3, done=2)
     assert run("report", "three").splitlines()[:3] == ["three", "  total      3", "  processed  2 (66.7%)"]
-    assert told("report", job.pk)["by_split"] == {"": {"completed": 2, "pending": 1}}
+    assert read_json("report", job.pk)["by_split"] == {"": {"completed": 2, "pending": 1}}
 
 
 def test_what_workers_say_cannot_command_a_terminal() -> None:
@@ -189,7 +189,7 @@ def test_each_act_does_what_it_says_and_answers_like_the_api(
 ) -> None:
     job = make()
     name, *rest = words
-    answer = told(name, job.name, *rest)
+    answer = read_json(name, job.name, *rest)
     assert set(answer) == {"changed", "refused", "detail", "job"}
     assert (answer["changed"], answer["job"]["id"]) == (changed, job.pk)
     assert answer["job"]["revision"] == Job.objects.get(pk=job.pk).revision == job.revision + bool(changed)
@@ -220,7 +220,7 @@ def test_a_user_that_the_system_does_not_know_is_written_down_by_number(monkeypa
     assert job.events.get(type="operator.pause").actor == f"uid {os.getuid()}"
 
 
-def test_an_account_acts_with_its_own_permissions_and_sight() -> None:
+def test_an_account_acts_with_its_own_permissions_and_projects() -> None:
     account, job = operator("retry", projects=["red"]), make_job(items=1, failed=1, project="red")
     run("retry", job.pk, "--as", account.username)
     assert job.events.get(type="operator.retry").account == account
@@ -229,7 +229,7 @@ def test_an_account_acts_with_its_own_permissions_and_sight() -> None:
     assert fails("retry", make_job(items=1, failed=1).pk, "--as", account.username)[0] == 3
 
 
-def test_items_are_named_by_id_too_and_what_is_refused_is_told() -> None:
+def test_items_are_named_by_id_too_and_refusals_are_printed() -> None:
     job = waiting()
     fit, settled = item_of(job, "k4").pk, item_of(job, "k0").pk
     out, beside = StringIO(), StringIO()

@@ -1,4 +1,4 @@
-"""manage.py jobs exits with 0, or with 1 failed, 2 wrong usage, 3 not found, 4 wrong state."""
+"""Exit codes of `manage.py jobs`: 0, or 1 failed, 2 wrong usage, 3 not found, 4 wrong state."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_what_is_refused_has_an_exit_code_and_a_sentence(words: list[str], code:
 
 
 def shell(*words: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
-    """The command as a process of its own."""
+    """Run the command as a process of its own."""
     settings = {"DATABASE_URL": database_url(), "DJANGO_SETTINGS_MODULE": "tests.settings"}
     command = [sys.executable, "manage.py", "jobs", *words]
     return subprocess.run(

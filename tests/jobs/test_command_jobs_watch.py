@@ -1,4 +1,4 @@
-"""manage.py jobs watch: the states of a job until it is over, on a terminal, in a file, as JSON."""
+"""`manage.py jobs watch`: the states of a job until it is over, on a terminal, in a file, as JSON."""
 
 from __future__ import annotations
 

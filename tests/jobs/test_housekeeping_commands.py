@@ -1,4 +1,4 @@
-"""manage.py recount and manage.py prune, as they are called from a shell."""
+"""`manage.py recount` and `manage.py prune` in a shell."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ LONG_AGO = timedelta(days=31)
 
 
 def old_job(**fields: Any) -> Job:
-    """A completed job that prune deletes."""
+    """Make a completed job that prune deletes."""
     job = make_job(**fields)
     Job.objects.filter(pk=job.pk).update(status="completed", finished_at=timezone.now() - LONG_AGO)
     return job
@@ -206,7 +206,7 @@ def test_prune_says_in_a_dry_run_what_it_then_does() -> None:
 
 
 def test_prune_loads_no_rows_but_their_ids(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No instance is made, whatever refers to the job."""
+    """No instance is made of any row that refers to the job."""
     make_endpoint(types=["*"])
     old_job(items=5, done=5)
     Delivery.objects.update(status="sent")
@@ -225,7 +225,7 @@ def test_recount_takes_no_lock_where_nothing_differs() -> None:
 
 
 def finished(kind: str, *, size: int, name: str = "one") -> Job:
-    """A job of this kind with that many items."""
+    """Make a job of this kind with that many items."""
     if kind == "ocr":
         return documents.create_document(name=name, page_count=size, pages_per_chunk=1, by=WORKER).document.job
     if kind == "training":

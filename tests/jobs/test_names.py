@@ -1,4 +1,4 @@
-"""Names are stored in one spelling, whichever way they come; keys and labels stay as they are."""
+"""Names: stored in one spelling from every entry point; keys and labels stay as sent."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ WRONG = {"a\x07b": "U+0007 at position 2", "a\u202eb": "U+202E at position 2", "
 
 
 def event(job: str) -> dict[str, Any]:
-    """A producer announces two images."""
+    """Announce two images as a producer."""
     data = {"job_id": job, "event_id": str(uuid4()), "total_images": 2}
     return {"type": "products.images.ready.batch", "data": data}
 

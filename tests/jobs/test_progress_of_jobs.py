@@ -1,4 +1,4 @@
-"""The arithmetic of a whole job: gates, status, sentences, rate, stuck."""
+"""The arithmetic of a whole job: gates, status, texts, rate, stuck."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def test_the_time_left_is_what_is_open_by_the_rate(counts: Counts, rate: float |
 
 
 def vitals(status: str = "processing", heard: int = 0, moved: int = 0, announce_by: int | None = None) -> Vitals:
-    """How many seconds ago a worker was heard, progress was made, and an announcement was due."""
+    """Make vitals: the seconds since a sign of life, since progress, and since an announcement was due."""
     due = None if announce_by is None else NOON - timedelta(seconds=announce_by)
     return Vitals(JobStatus(status), NOON - timedelta(seconds=heard), NOON - timedelta(seconds=moved), due)
 

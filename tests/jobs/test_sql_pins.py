@@ -1,4 +1,4 @@
-"""What the verbs of workers cost in SQL: the same for one item and for thousands, and never a count of items."""
+"""The cost of workers' calls in SQL: the same for one item and for thousands, and never a count of items."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _numbers = count(1)
 
 
 def statements(act: Act) -> list[str]:
-    """The SQL that this act runs."""
+    """Return the SQL that this act runs."""
     with CaptureQueriesContext(connection) as captured:
         act()
     return [query["sql"] for query in captured]
 
 
 def job_of(*, items: int | None, phases: int) -> Job:
-    """A job with so many phases, the first of which has so many items."""
+    """Make a job with so many phases, the first of which has so many items."""
     specs = [PhaseSpec(code=f"p{n}") for n in range(phases)]
     name = f"pins-{next(_numbers)}"
     listed = None if items is None else new_items(items)
@@ -46,14 +46,14 @@ def job_of(*, items: int | None, phases: int) -> Job:
 
 
 def begun(job: Job) -> Phase:
-    """Its first phase, once a worker has been heard, so that only the repeated cost is measured."""
+    """Return its first phase after a first report, so that only the repeated cost is measured."""
     tracking.report(phase_of(job), worker="w1", results=[Result("k0", "completed")], by=WORKER)
     tracking.announce(phase_of(job), expected=10**6, event_id=uuid4(), by=WORKER)
     return fresh(job)
 
 
 def report(phase: Phase, number: int) -> Act:
-    """Tell `number` items that the phase has not seen settled."""
+    """Report `number` items of the phase that are not settled yet."""
     results = [Result(f"k{n}", ("completed", "failed")[n % 2], error="no") for n in range(1, number + 1)]
     return partial(tracking.report, phase, worker="w1", results=results, by=WORKER)
 
@@ -75,7 +75,7 @@ def heartbeat(phase: Phase, number: int) -> Act:
 
 
 def announce(phase: Phase, number: int) -> Act:
-    """Another total."""
+    """Announce another total."""
     return partial(tracking.announce, phase, expected=10**6 + number, event_id=uuid4(), by=WORKER)
 
 
@@ -83,7 +83,7 @@ ACTS = [report, add_items, claim, heartbeat, announce]
 
 
 def cost(act: Callable[[Phase, int], Act], *, number: int, items: int | None, phases: int) -> list[str]:
-    """The SQL of this act for so many results, on a phase of so many items, in a job of so many phases."""
+    """Return the SQL of this act for so many results, on a phase of so many items, in a job of so many phases."""
     return statements(act(begun(job_of(items=items, phases=phases)), number))
 
 
@@ -131,7 +131,7 @@ def test_creating_a_job_costs_as_much_with_one_item_as_with_a_thousand() -> None
 
 
 def held_in_every_phase(phases: int, *, gated: bool = False) -> Job:
-    """A job with so many phases, in each of which a worker holds an item; behind a gate they only wait."""
+    """Make a job with so many phases, in each of which a worker holds an item; behind a gate they only wait."""
     specs = [PhaseSpec(code=f"p{n}", gated=gated and n > 0) for n in range(phases)]
     job = tracking.create_job(name=f"pins-{next(_numbers)}", phases=specs, by=WORKER).job
     for spec in specs:
@@ -174,7 +174,7 @@ def test_reopening_costs_as_much_with_many_gated_phases_behind_as_with_one() -> 
 
 
 def plan_of(sql: str) -> str:
-    """How the database would run this statement."""
+    """Return the database's plan of this statement."""
     explain = "EXPLAIN QUERY PLAN" if connection.vendor == "sqlite" else "EXPLAIN"
     with connection.cursor() as cursor:
         cursor.execute(f"{explain} {sql}")
@@ -182,29 +182,29 @@ def plan_of(sql: str) -> str:
 
 
 def reads_all_items(plan: str) -> bool:
-    """Does the plan go through the whole table?"""
+    """Tell whether the plan reads the whole table."""
     return "SCAN jobs_item" in plan or "Seq Scan on jobs_item" in plan
 
 
 def uses_the_primary_key(plan: str) -> bool:
-    """Does the plan find each item by its id?"""
+    """Tell whether the plan finds each item by its id."""
     return "SEARCH jobs_item USING INTEGER PRIMARY KEY" in plan or "using jobs_item_pkey" in plan
 
 
 def batched(keys: Iterator[str], size: int) -> Iterator[list[str]]:
-    """The keys in portions of this size."""
+    """Split the keys in portions of this size."""
     while portion := list(islice(keys, size)):
         yield portion
 
 
 def analyze() -> None:
-    """Let the database learn how its rows are distributed."""
+    """Update the database's statistics of its rows."""
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
 
 
 def large_phase() -> Phase:
-    """A phase of MANY items: nearly all are done, the last thousand pending. Another phase has pending items, too."""
+    """Make a phase of MANY items, all done but the last thousand. Another phase has pending items, too."""
     make_job(items=4000)
     phase = begun(make_job())
     done = MANY - 1000
@@ -239,7 +239,7 @@ def test_a_large_phase_is_worked_by_its_indexes() -> None:
 @pytest.mark.full
 @pytest.mark.django_db(transaction=True)
 def test_a_job_with_many_items_appears_all_at_once() -> None:
-    """Whoever looks while many items are created sees no job, or the whole of it."""
+    """A reader sees no job, or the whole of it, while many items are created."""
     over, seen = Signal(), set()
 
     def look() -> None:

@@ -1,4 +1,4 @@
-"""What the tests of OCR share: a clock, an ear where browsers listen, and clients of the API."""
+"""Fixtures of the OCR tests: a clock, a live-channel listener and API clients."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def fail(document: Document, index: int, error: str) -> None:
 
 
 def take(phase: Phase, *, worker: str = "w1", limit: int = 1, seconds: int | None = None) -> list[ClaimedItem]:
-    """What a worker gets when it claims."""
+    """Claim items and return them."""
     return tracking.claim(phase, worker=worker, limit=limit, lease_seconds=seconds, by=Actor(name=worker)).items
 
 

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db
 
 
 def counts(document: Document) -> dict[str, Any]:
-    """What the body says of the chunks."""
+    """Return the chunk counts of the body."""
     return dict(body(document)["chunk_processing"])
 
 

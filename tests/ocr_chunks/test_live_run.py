@@ -80,7 +80,7 @@ class Worker:
 
 
 def merged() -> dict[str, Any]:
-    """What the merge of all chunks says, in an order of its own."""
+    """Return a merge result with all chunks, in another order."""
     return {"chunks": [{"chunk_index": index, "checksum": checksum(index)} for index in range(16, -1, -1)]}
 
 

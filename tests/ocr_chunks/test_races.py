@@ -32,7 +32,7 @@ def claim_and_report(document: Document, *, worker: str) -> int:
 
 
 def claim_merge(document: Document, *, worker: str) -> int:
-    """How many merges this worker gets."""
+    """Return the number of merges that this worker claims."""
     return len(tracking.claim_any(worker=worker, phase="merge", kind="ocr", by=Actor(name=worker)).items)
 
 

@@ -1,4 +1,4 @@
-"""What documents cost in SQL: the same for one chunk and for thousands, for one document and for a page of them."""
+"""SQL statement counts of documents: constant in the number of chunks and documents."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ Act = Callable[[], Any]
 
 
 def statements(act: Act) -> int:
-    """How many statements this act runs."""
+    """Return the number of statements of a call."""
     with CaptureQueriesContext(connection) as captured:
         act()
     return len(captured)
 
 
 def costs(act: Callable[[int], Act], sizes: tuple[int, ...] = SIZES) -> set[int]:
-    """How many statements it takes with so many chunks; one number where that is the same."""
+    """Return the statement counts for these numbers of chunks; one number if they are equal."""
     return {statements(act(size)) for size in sizes}
 
 

@@ -106,7 +106,7 @@ def test_the_password_of_compose_reaches_the_site_whatever_its_characters_are() 
 
 @pytest.mark.postgres
 @pytest.mark.django_db
-def test_whoever_waits_too_long_for_a_lock_is_told() -> None:
+def test_waiting_too_long_for_a_lock_is_an_error() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SHOW lock_timeout")
         assert cursor.fetchone() == ("20s",)

@@ -161,7 +161,7 @@ def test_a_probe_is_only_read(client: Client, address: str) -> None:
     assert client.post(address).status_code == 405
 
 
-def test_the_front_door_leads_to_the_operators(client: Client) -> None:
+def test_the_root_redirects_to_the_console(client: Client) -> None:
     response = client.get("/")
     assert (response.status_code, response["Location"]) == (302, "/admin/")
 

@@ -121,7 +121,7 @@ def test_bad_input_names_each_field(client: Client) -> None:
 
 
 @pytest.mark.parametrize("name", ["locked", "down", "throttled"])
-def test_an_answer_that_asks_for_patience_says_for_how_long(client: Client, name: str) -> None:
+def test_a_retry_after_header_gives_the_seconds(client: Client, name: str) -> None:
     assert int(client.get(f"/api/v1/raise/{name}")["Retry-After"]) >= 5
 
 
@@ -167,7 +167,7 @@ def test_a_body_that_is_not_json_is_a_problem(client: Client) -> None:
 
 
 @pytest.mark.django_db
-def test_anonymous_is_told_how_to_sign_in(client: Client) -> None:
+def test_an_anonymous_client_gets_the_authentication_scheme(client: Client) -> None:
     response = client.get("/api/v1/jobs")
     problem_of(response, 401)
     assert response["WWW-Authenticate"] == "Bearer"

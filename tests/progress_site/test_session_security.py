@@ -202,7 +202,10 @@ def test_csrf_refusals_have_our_clothes_and_do_nothing(olga: User) -> None:
     assert "Allow cookies" in page.content.decode()
     client.cookies["csrftoken"] = "a" * 32
     page = client.post(f"/admin/jobs/job/{job.pk}/cancel/", {"reason": "x", "csrfmiddlewaretoken": "b" * 32})
-    assert (page.status_code, "You signed in or out after this page was loaded." in page.content.decode()) == (403, True)
+    assert (page.status_code, "You signed in or out after this page was loaded." in page.content.decode()) == (
+        403,
+        True,
+    )
     assert 'href="/admin/jobs/job/' in page.content.decode()
     job.refresh_from_db()
     assert job.status == "pending"

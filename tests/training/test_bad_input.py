@@ -1,4 +1,4 @@
-"""Whatever is sent about sessions: a 4xx that names the field, nothing stored, never a 500."""
+"""Invalid input about sessions: a 4xx that names the field, nothing stored, never a 500."""
 
 from __future__ import annotations
 

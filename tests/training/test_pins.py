@@ -1,4 +1,4 @@
-"""What training costs in SQL: the same for one image and for thousands, for one session and for a page of them."""
+"""SQL statement counts of training: constant in the number of images and sessions."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def clustered(number: int) -> TrainingSession:
 
 
 def costs(acts: list[Callable[[], Any]]) -> list[int]:
-    """How many statements each of these acts runs."""
+    """Return the statement count of each of these calls."""
     return [len(statements(act)) for act in acts]
 
 

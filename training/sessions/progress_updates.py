@@ -64,7 +64,7 @@ def update_clustering(
 def _open_phase(change: Change, code: str) -> Phase:
     """Return the phase if it accepts progress reports."""
     phase = change.phase_by_code(code)
-    require_open(phase, Call.TELL)
+    require_open(phase, Call.UPDATE)
     return phase
 
 

@@ -1,1 +1,1 @@
-"""The command `progress`: what operators do, from a shell."""
+"""The `progress` command: operator acts from a shell."""

@@ -1,4 +1,4 @@
-"""Figures in words: numbers, lengths of time, clock times. Pure."""
+"""Formatting of numbers, durations and times. Pure."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ MINUTE, HOUR, DAY = 60, 3600, 86_400
 Number = Optional[Union[int, float]]
 
 
-def number(value: Number) -> str:
-    """`1,234`; a dash where there is none."""
+def format_number(value: Number) -> str:
+    """Format a number as `1,234`; None as a dash."""
     return DASH if value is None else f"{value:,}"
 
 
-def span(seconds: Number) -> str:
-    """A length of time in at most two units: `62 s`, `14 min`, `1 h 5 min`, `3 d 4 h`."""
+def format_duration(seconds: Number) -> str:
+    """Format a duration in at most two units: `62 s`, `14 min`, `1 h 5 min`, `3 d 4 h`."""
     if seconds is None:
         return "unknown"
     whole = max(0, int(seconds))
@@ -29,8 +29,8 @@ def span(seconds: Number) -> str:
     return _two(whole, DAY, "d", HOUR, "h")
 
 
-def exact(moment: str) -> str:
-    """`2026-11-21 13:34:51 UTC`, of a time as the server writes it."""
+def format_datetime(moment: str) -> str:
+    """Format a time of a REST body as `2026-11-21 13:34:51 UTC`."""
     return f"{moment[:10]} {moment[11:19]} UTC"
 
 

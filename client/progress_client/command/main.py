@@ -1,4 +1,4 @@
-"""`progress`: parse, make one call, print, and say by the exit code how it went."""
+"""Entry point of `progress`: parse the arguments, make one request, print the result, set the exit code."""
 
 from __future__ import annotations
 
@@ -25,119 +25,119 @@ ARGUMENTS = ("phase", "error_signature", "all", "threshold", "only")
 METHODS = {"force-complete": "force_complete", "fail": "give_up"}
 
 
-class Usage(Exception):
-    """The arguments make no sense together."""
+class UsageError(Exception):
+    """The arguments do not fit together."""
 
 
 def run() -> None:
-    """The command."""
+    """Run the command and exit."""
     raise SystemExit(main(sys.argv[1:]))
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Do what the arguments say; the exit code."""
+    """Run the command with these arguments; return the exit code."""
     options = parser().parse_args(arguments)
     logging.basicConfig(format="progress: %(message)s", level=logging.WARNING)
     if not options.token:
-        return complain("A token is needed: --token or PROGRESS_TOKEN.", USAGE)
+        return print_error("A token is required: set --token or PROGRESS_TOKEN.", USAGE)
     try:
-        with Client(options.url, token=options.token, patience=options.patience) as client:
-            return act(client, options, Terminal(as_json=options.as_json))
-    except (ProgressError, Usage) as error:
-        return complain(str(error), code_of(error))
+        with Client(options.url, token=options.token, retry_for=options.retry_for) as client:
+            return dispatch(client, options, Terminal(as_json=options.as_json))
+    except (ProgressError, UsageError) as error:
+        return print_error(str(error), code_of(error))
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # What is buffered still has nowhere to go.
+        # Buffered output would raise the error again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return NO_READER
 
 
-def complain(sentence: str, code: int) -> int:
-    """Say what is wrong, on stderr."""
+def print_error(sentence: str, code: int) -> int:
+    """Print a message on stderr and return the exit code."""
     sys.stderr.write(f"progress: {clean(sentence)}\n")
     return code
 
 
 def code_of(error: Exception) -> int:
-    """The exit code that an error means."""
-    if isinstance(error, Usage) or (isinstance(error, Refused) and error.status == 400):
+    """Return the exit code of an error."""
+    if isinstance(error, UsageError) or (isinstance(error, Refused) and error.status == 400):
         return USAGE
     if isinstance(error, NotFound):
         return NOT_FOUND
     return WRONG_STATE if isinstance(error, WrongState) else FAILED
 
 
-def act(client: Client, options: argparse.Namespace, terminal: Terminal) -> int:
-    """One sub-command."""
+def dispatch(client: Client, options: argparse.Namespace, terminal: Terminal) -> int:
+    """Run one sub-command."""
     if options.verb == "list":
-        return listed(client, options, terminal)
+        return list_jobs(client, options, terminal)
     if options.verb == "replay":
-        return replayed(client, options, terminal)
+        return replay(client, options, terminal)
     if options.verb == "refused":
-        return refused(client, terminal)
+        return list_refused(client, terminal)
     job = client.named(options.job)
     if options.verb == "show":
-        return shown(job, terminal)
-    return watched(job, terminal) if options.verb == "watch" else acted(job, options, terminal)
+        return show_job(job, terminal)
+    return watch_job(job, terminal) if options.verb == "watch" else run_act(job, options, terminal)
 
 
-def listed(client: Client, options: argparse.Namespace, terminal: Terminal) -> int:
-    """`progress list`"""
+def list_jobs(client: Client, options: argparse.Namespace, terminal: Terminal) -> int:
+    """Run `progress list`."""
     query = {name: value for name in FILTERS if (value := getattr(options, name)) is not None}
     found = [job.body for job in islice(client.jobs(**query), options.limit + 1)]
     bodies = found[: options.limit]
     if terminal.as_json:
-        terminal.dump(bodies)
+        terminal.print_json(bodies)
     elif bodies:
-        terminal.say(renderers.job_list(bodies, terminal.look))
+        terminal.print_lines(renderers.job_list(bodies, terminal.style))
     else:
-        complain("There is no such job.", OK)
+        print_error("No jobs match.", OK)
     if len(found) > len(bodies):
-        complain("There are more; --limit shows them.", OK)
+        print_error("There are more jobs; raise --limit to list them.", OK)
     return OK
 
 
-def shown(job: Job, terminal: Terminal) -> int:
-    """`progress show`"""
+def show_job(job: Job, terminal: Terminal) -> int:
+    """Run `progress show`."""
     errors = job.errors()
     if terminal.as_json:
-        terminal.dump({**job.body, "errors": errors})
+        terminal.print_json({**job.body, "errors": errors})
     else:
-        terminal.say(renderers.job(job.body, errors, terminal.look))
+        terminal.print_lines(renderers.job(job.body, errors, terminal.style))
     return OK
 
 
-def watched(job: Job, terminal: Terminal) -> int:
-    """`progress watch`"""
+def watch_job(job: Job, terminal: Terminal) -> int:
+    """Run `progress watch`."""
     try:
         for body in job.watch():
-            terminal.move(body)
+            terminal.show_state(body)
     finally:
-        terminal.rest()
+        terminal.restore_cursor()
     return OK if job.status == "completed" else FAILED
 
 
-def acted(job: Job, options: argparse.Namespace, terminal: Terminal) -> int:
-    """An act of an operator."""
+def run_act(job: Job, options: argparse.Namespace, terminal: Terminal) -> int:
+    """Run an operator act."""
     given: dict[str, Any] = {name: getattr(options, name, None) for name in ARGUMENTS}
     given = {name: value for name, value in given.items() if value is not None}
     if options.verb in ("retry", "release", "skip"):
-        given["items"] = named_items(job, ids=options.ids, keys=options.keys)
+        given["items"] = find_items(job, ids=options.ids, keys=options.keys)
     if options.verb == "skip" and not given["items"]:
-        raise Usage("Name the items to skip, with --item or --key.")
+        raise UsageError("Name the items to skip with --item or --key.")
     answer = getattr(job, METHODS.get(options.verb, options.verb))(**given, reason=options.reason)
     if terminal.as_json:
-        terminal.dump(answer)
+        terminal.print_json(answer)
     else:
-        terminal.say(renderers.act(answer, terminal.look))
+        terminal.print_lines(renderers.act(answer, terminal.style))
         for row in answer["refused"]:
-            complain(renderers.refusal(row), OK)
+            print_error(renderers.refusal(row), OK)
     return WRONG_STATE if answer["refused"] and not answer["changed"] else OK
 
 
-def named_items(job: Job, *, ids: Sequence[int] | None, keys: Sequence[str] | None) -> list[int] | None:
-    """The ids of the items that are named by their ids or keys; None where none is."""
+def find_items(job: Job, *, ids: Sequence[int] | None, keys: Sequence[str] | None) -> list[int] | None:
+    """Return the ids of the items named by id or key; None if no item is named."""
     if ids is None and keys is None:
         return None
     found = list(ids or ())
@@ -150,25 +150,26 @@ def named_items(job: Job, *, ids: Sequence[int] | None, keys: Sequence[str] | No
     return found
 
 
-def replayed(client: Client, options: argparse.Namespace, terminal: Terminal) -> int:
-    """`progress replay`"""
-    is_told = client.replay(refused=options.refused, patience=options.patience)
+def replay(client: Client, options: argparse.Namespace, terminal: Terminal) -> int:
+    """Run `progress replay`."""
+    is_sent = client.replay(refused=options.refused, timeout=options.retry_for)
     if terminal.as_json:
-        terminal.dump({"told": is_told})
+        terminal.print_json({"told": is_sent})
     else:
-        terminal.say(["Nothing waits any more." if is_told else "Some wait still: the server does not answer."])
-    return OK if is_told else FAILED
+        waiting = "Some outcomes are not sent: the server does not answer. Try again later."
+        terminal.print_lines(["All outcomes are sent." if is_sent else waiting])
+    return OK if is_sent else FAILED
 
 
-def refused(client: Client, terminal: Terminal) -> int:
-    """`progress refused`"""
+def list_refused(client: Client, terminal: Terminal) -> int:
+    """Run `progress refused`."""
     rows = client.refused
     if terminal.as_json:
-        terminal.dump(rows)
+        terminal.print_json(rows)
     elif rows:
-        terminal.say([clean(_refused_line(row)) for row in rows])
+        terminal.print_lines([clean(_refused_line(row)) for row in rows])
     else:
-        complain("Nothing was refused.", OK)
+        print_error("No outcomes were rejected.", OK)
     return OK
 
 

@@ -1,4 +1,4 @@
-"""The sub-commands and their options, the same as those of the server's own command."""
+"""Sub-commands and options of `progress`, the same as those of `manage.py jobs`."""
 
 from __future__ import annotations
 
@@ -30,28 +30,35 @@ Verbs = Any
 
 
 def parser() -> argparse.ArgumentParser:
-    """Everything that `progress` understands."""
+    """Build the argument parser."""
     made = argparse.ArgumentParser(prog="progress", description="Jobs of a Progress Site.", epilog=CODES)
     url = os.environ.get("PROGRESS_URL") or DEFAULT_URL
     made.add_argument("--url", default=url, help="default: PROGRESS_URL, else %(default)s")
     made.add_argument("--token", default=os.environ.get("PROGRESS_TOKEN", ""), help="default: PROGRESS_TOKEN")
-    made.add_argument("--patience", type=float, default=10.0, metavar="SECONDS", help="for a server that is away")
+    made.add_argument(
+        "--retry-for",
+        "--patience",
+        type=float,
+        default=10.0,
+        metavar="SECONDS",
+        help="retry a server that does not answer for this long; default %(default)s",
+    )
     verbs = made.add_subparsers(dest="verb", required=True, metavar="list|show|watch|replay|refused|ACT")
     _add_list(verbs)
-    _add(verbs, "show", "one job: its phases and its failures")
-    _add(verbs, "watch", "follow a job until it is over; exit 0 where it completed, else 1")
-    replay = verbs.add_parser("replay", help="tell what workers have left in the journal of this machine")
-    replay.add_argument("--refused", action="store_true", help="also what was refused, once more")
+    _add(verbs, "show", "show one job with its phases and failures")
+    _add(verbs, "watch", "follow a job until it ends; exit 0 if it completed, else 1")
+    replay = verbs.add_parser("replay", help="send the outcomes that workers left in the journal of this machine")
+    replay.add_argument("--refused", action="store_true", help="also send rejected outcomes once more")
     replay.add_argument("--json", action="store_true", dest="as_json", help="for scripts")
-    refused = verbs.add_parser("refused", help="outcomes of this machine's workers that the site has refused for good")
-    refused.add_argument("--json", action="store_true", dest="as_json", help="everything that is kept, for scripts")
+    refused = verbs.add_parser("refused", help="list the outcomes of this machine's workers that the site has rejected")
+    refused.add_argument("--json", action="store_true", dest="as_json", help="print the stored rows, for scripts")
     for name, what in ACTS.items():
         _add_act(verbs, name, what)
     return made
 
 
 def _add_list(verbs: Verbs) -> None:
-    made = verbs.add_parser("list", help="jobs, the latest change first", epilog=CODES)
+    made = verbs.add_parser("list", help="list jobs, the latest change first", epilog=CODES)
     made.add_argument("--status", choices=STATUSES)
     made.add_argument("--kind")
     made.add_argument("--project")
@@ -60,7 +67,7 @@ def _add_list(verbs: Verbs) -> None:
     made.add_argument("--stuck", action="store_const", const=True, help="only jobs that will not finish by themselves")
     made.add_argument("--partial", action="store_const", const=True, help="only jobs that finished partial")
     made.add_argument("--ordering", choices=ORDERINGS, default=ORDERINGS[0], metavar="FIELD")
-    made.add_argument("--limit", type=_limit, default=50, help=f"at most so many, 1 to {MOST}; default %(default)s")
+    made.add_argument("--limit", type=_limit, default=50, help=f"maximum number, 1 to {MOST}; default %(default)s")
     made.add_argument("--json", action="store_true", dest="as_json", help="the bodies of the REST API, for scripts")
 
 
@@ -85,10 +92,10 @@ def _add_act(verbs: Verbs, name: str, what: str) -> None:
         made.add_argument("--item", type=_id, action="append", dest="ids", metavar="ID", help="this item; repeatable")
         made.add_argument("--key", action="append", dest="keys", help="the item of this key; repeatable")
     if name == "retry":
-        made.add_argument("--error", dest="error_signature", metavar="SENTENCE", help="the error of one of them")
+        made.add_argument("--error", dest="error_signature", metavar="SENTENCE", help="only items with this error")
     if name == "release":
-        made.add_argument("--all", action="store_true", help="also those whose lease is live")
-    made.add_argument("--reason", default="", help="why; it is kept in the timeline")
+        made.add_argument("--all", action="store_true", help="also items with a valid lease")
+    made.add_argument("--reason", default="", help="the reason, stored in the timeline")
 
 
 def _limit(text: str) -> int:

@@ -1,4 +1,4 @@
-"""What operators see of jobs on a terminal, as the server's own command shows it. Pure: it is given bodies."""
+"""Terminal output of jobs, for `progress` and `manage.py jobs`. Pure: the input is REST bodies."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from progress_client.command import formatting
-from progress_client.command.tables import PLAIN, Cell, Column, Look, bar, clean, cut, table, width
+from progress_client.command.tables import PLAIN, Cell, Column, TerminalStyle, bar, clean, cut, table, width
 
 Body = Mapping[str, Any]
 
-FACES = {
+STATUS_STYLES = {
     "pending": ("◷", "dim"),
     "processing": ("▶", "blue"),
     "paused": ("‖", "dim"),
@@ -40,7 +40,7 @@ PHASES = (
     Column("DONE/EXPECTED", right=True),
     Column("FAILED", right=True),
     Column("SKIPPED", right=True, drop=1),
-    Column("HELD", right=True, drop=4),
+    Column("LEASED", right=True, drop=4),
     Column("NEEDS", right=True, drop=2),
     Column("RATE", right=True, drop=5),
     Column("ETA", right=True, drop=6),
@@ -55,126 +55,134 @@ ERRORS = (
 BAR, SHORT_BAR = 20, 10
 
 
-def face(body: Body, look: Look) -> Cell:
-    """The status of a job or a phase, with its icon where icons are shown."""
+def status_cell(body: Body, style: TerminalStyle) -> Cell:
+    """Render the status of a job or a phase, with its icon if the style has icons."""
     word = str(body["status"])
     if body.get("stuck"):
         word = "stuck"
     elif body["partial"] and word == "completed":
         word = "partial"
-    icon, style = FACES[word]
-    return Cell(f"{icon} {word}" if look.icons else word, style)
+    icon, colour = STATUS_STYLES[word]
+    return Cell(f"{icon} {word}" if style.icons else word, colour)
 
 
-def job_list(bodies: Sequence[Body], look: Look = PLAIN) -> list[str]:
-    """Jobs as a table."""
-    return table(JOBS, [_job_row(body, look) for body in bodies], look)
+def job_list(bodies: Sequence[Body], style: TerminalStyle = PLAIN) -> list[str]:
+    """Render a table of jobs."""
+    return table(JOBS, [_job_row(body, style) for body in bodies], style)
 
 
-def job(body: Body, errors: Sequence[Body], look: Look = PLAIN) -> list[str]:
-    """One job: its line, a row for each phase, its failures grouped by their sentence."""
-    lines = [*job_list([body], look), ""]
+def job(body: Body, errors: Sequence[Body], style: TerminalStyle = PLAIN) -> list[str]:
+    """Render one job: its line, a row for each phase, and its failures grouped by error."""
+    lines = [*job_list([body], style), ""]
     if body["error"]:
-        lines += [look.paint(_fitted(body["error"], look), "red"), ""]
-    lines += table(PHASES, [_phase_row(phase, look) for phase in body["phases"]], look)
+        lines += [style.paint(_fitted(body["error"], style), "red"), ""]
+    lines += table(PHASES, [_phase_row(phase, style) for phase in body["phases"]], style)
     if errors:
-        lines += ["", *table(ERRORS, [_error_row(group) for group in errors], look)]
+        lines += ["", *table(ERRORS, [_error_row(group) for group in errors], style)]
     return lines
 
 
-def act(answer: Body, look: Look = PLAIN) -> list[str]:
-    """What an act did, and the job after it."""
+def act(answer: Body, style: TerminalStyle = PLAIN) -> list[str]:
+    """Render the result of an act and the job after it."""
     detail = clean(answer["detail"])
-    said = look.paint(detail, "green") if answer["changed"] else look.paint(f"Nothing changed. {detail}", "yellow")
-    return [said, *job_list([answer["job"]], look)]
+    said = style.paint(detail, "green") if answer["changed"] else style.paint(f"Nothing changed. {detail}", "yellow")
+    return [said, *job_list([answer["job"]], style)]
 
 
 def refusal(row: Body) -> str:
-    """Why an act left one item alone."""
+    """Render the reason why an act rejected one item."""
     detail = clean(row["detail"])
     return f"Item {row['id']} {detail}" if detail.startswith("is ") else f"Item {row['id']}: {detail}"
 
 
-def moving(body: Body, look: Look = PLAIN) -> list[str]:
-    """One job while it moves: its line, a bar for each phase, what it says and its latest failure."""
-    status = face(body, look)
+def live_lines(body: Body, style: TerminalStyle = PLAIN) -> list[str]:
+    """Render a live job: its line, a bar for each phase, its stage and its latest error."""
+    status = status_cell(body, style)
     head = f"{body['name']}  {_percent(body)}{_left(body)}"
-    room = None if look.width is None else look.width - width(status.text) - 2
-    lines = [f"{look.paint(status.text, status.style)}  {look.paint(_within(head, room), 'bold')}"]
+    room = None if style.width is None else style.width - width(status.text) - 2
+    lines = [f"{style.paint(status.text, status.style)}  {style.paint(_within(head, room), 'bold')}"]
     longest = min(24, max(width(clean(phase["label"])) for phase in body["phases"]))
-    lines += [_phase_line(phase, look, longest=longest) for phase in body["phases"]]
-    lines.append(look.paint(_fitted(body["stage"], look), "dim"))
-    return [*lines, look.paint(_fitted(body["error"], look), "red")] if body["error"] else lines
+    lines += [_phase_line(phase, style, longest=longest) for phase in body["phases"]]
+    lines.append(style.paint(_fitted(body["stage"], style), "dim"))
+    return [*lines, style.paint(_fitted(body["error"], style), "red")] if body["error"] else lines
 
 
-def moment(body: Body, *, now: str) -> str:
-    """One job as one line of a log."""
+def log_line(body: Body, *, now: str) -> str:
+    """Render one job as a log line."""
     parts = [
         now,
-        face(body, PLAIN).text,
+        status_cell(body, PLAIN).text,
         f"{_percent(body)}{_left(body)}",
         f"{_counts(body)}{_pace(body)}",
     ]
     return "  ".join([*parts, clean(body["stage"])])
 
 
-# --- rows and their parts ------------------------------------------------------------------------
+# --- rows and cells ----------------------------------------------------------------------------
 
 
-def _job_row(body: Body, look: Look) -> list[Cell | str]:
+def _job_row(body: Body, style: TerminalStyle) -> list[Cell | str]:
     phases = body["phases"]
     failed = sum(phase["failed"] for phase in phases)
     return [
         str(body["id"]),
-        face(body, look),
+        status_cell(body, style),
         str(body["percent"]) if _known(phases) else "?",
         Cell(body["name"], "bold"),
         body["kind"],
         _of(phases),
-        Cell(formatting.number(failed), "red" if failed else ""),
+        Cell(formatting.format_number(failed), "red" if failed else ""),
         _rate(body),
         _eta(body),
         body["stage"],
     ]
 
 
-def _phase_row(phase: Body, look: Look) -> list[Cell | str]:
+def _phase_row(phase: Body, style: TerminalStyle) -> list[Cell | str]:
     percent, settled = phase["percent"], phase["settled_percent"]
     return [
         Cell(phase["code"], "bold"),
-        face(phase, look),
+        status_cell(phase, style),
         "?" if percent is None else str(percent),
-        Cell(bar(percent, settled, length=SHORT_BAR, mark=phase["threshold"]), face(phase, look).style),
+        Cell(bar(percent, settled, length=SHORT_BAR, mark=phase["threshold"]), status_cell(phase, style).style),
         _of([phase]),
-        Cell(formatting.number(phase["failed"]), "red" if phase["failed"] else ""),
-        formatting.number(phase["skipped"]),
-        formatting.number(phase["processing"]),
-        formatting.number(phase["needed"]),
+        Cell(formatting.format_number(phase["failed"]), "red" if phase["failed"] else ""),
+        formatting.format_number(phase["skipped"]),
+        formatting.format_number(phase["processing"]),
+        formatting.format_number(phase["needed"]),
         _rate(phase),
         _eta(phase),
     ]
 
 
 def _error_row(group: Body) -> list[Cell | str]:
-    first, last = (formatting.exact(at) if at else formatting.DASH for at in (group["first_at"], group["last_at"]))
-    return [formatting.number(group["count"]), Cell(group["sample"], "red"), first, last, ", ".join(group["workers"])]
+    first, last = (
+        formatting.format_datetime(at) if at else formatting.DASH for at in (group["first_at"], group["last_at"])
+    )
+    return [
+        formatting.format_number(group["count"]),
+        Cell(group["sample"], "red"),
+        first,
+        last,
+        ", ".join(group["workers"]),
+    ]
 
 
-def _phase_line(phase: Body, look: Look, *, longest: int) -> str:
+def _phase_line(phase: Body, style: TerminalStyle, *, longest: int) -> str:
     label = cut(clean(phase["label"]), longest)
     percent, settled = phase["percent"], phase["settled_percent"]
     after = f" {_percent(phase):>5}  {_counts(phase)}{_pace(phase)}"
-    room = None if look.width is None else max(0, look.width - longest - BAR - 6)
-    drawn = look.paint(bar(percent, settled, length=BAR, mark=phase["threshold"]), face(phase, look).style)
+    room = None if style.width is None else max(0, style.width - longest - BAR - 6)
+    drawn = style.paint(bar(percent, settled, length=BAR, mark=phase["threshold"]), status_cell(phase, style).style)
     return f"  {label}{' ' * (longest - width(label))}  {drawn}{_within(after, room)}"
 
 
 def _counts(body: Body) -> str:
     phases = body.get("phases", [body])
-    failed, held = (sum(phase[name] for phase in phases) for name in ("failed", "processing"))
+    failed, leased = (sum(phase[name] for phase in phases) for name in ("failed", "processing"))
     text = f"{_of(phases)} done"
-    text += f", {formatting.number(failed)} failed" if failed else ""
-    return text + (f", {formatting.number(held)} held" if held else "")
+    text += f", {formatting.format_number(failed)} failed" if failed else ""
+    return text + (f", {formatting.format_number(leased)} leased" if leased else "")
 
 
 def _pace(body: Body) -> str:
@@ -187,8 +195,8 @@ def _left(body: Body) -> str:
 
 def _of(phases: Sequence[Body]) -> str:
     expected = [phase["expected"] for phase in phases]
-    total = formatting.number(sum(number or 0 for number in expected)) if _known(phases) else "?"
-    return f"{formatting.number(sum(phase['done'] for phase in phases))}/{total}"
+    total = formatting.format_number(sum(number or 0 for number in expected)) if _known(phases) else "?"
+    return f"{formatting.format_number(sum(phase['done'] for phase in phases))}/{total}"
 
 
 def _known(phases: Sequence[Body]) -> bool:
@@ -201,16 +209,16 @@ def _percent(body: Body) -> str:
 
 
 def _rate(body: Body) -> str:
-    return formatting.number(body["rate_per_minute"]) if body["status"] == "processing" else formatting.DASH
+    return formatting.format_number(body["rate_per_minute"]) if body["status"] == "processing" else formatting.DASH
 
 
 def _eta(body: Body) -> str:
     known = body["eta_seconds"] is not None and body["status"] == "processing"
-    return formatting.span(body["eta_seconds"]) if known else formatting.DASH
+    return formatting.format_duration(body["eta_seconds"]) if known else formatting.DASH
 
 
-def _fitted(text: str, look: Look) -> str:
-    return _within(clean(text), look.width)
+def _fitted(text: str, style: TerminalStyle) -> str:
+    return _within(clean(text), style.width)
 
 
 def _within(text: str, room: int | None) -> str:

@@ -1,6 +1,6 @@
-"""Tables, bars and colours as text, with the looks of the server's own command. Pure: plain values in, lines out.
+"""Text tables, bars and colours for terminals. Pure: plain values in, lines out.
 
-Texts come from workers, so whatever a terminal would obey is replaced before it is drawn.
+Texts come from workers, so control characters are replaced before they reach the terminal.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ STYLES = {"": "", "bold": "1", "dim": "2", "red": "31", "green": "32", "yellow":
 
 
 @dataclass(frozen=True)
-class Look:
-    """Where it is drawn: how wide at most (None: as wide as it gets), in colours or not, with icons or without."""
+class TerminalStyle:
+    """Output style: maximum width (None: unlimited), colours and icons."""
 
     width: int | None = None
     colour: bool = False
     icons: bool = False
 
     def paint(self, text: str, style: str) -> str:
-        """The text in this style, where there are colours."""
+        """Add the escape codes of a style to a text, if colours are on."""
         return f"\x1b[{STYLES[style]}m{text}\x1b[0m" if self.colour and style and text else text
 
 
-PLAIN = Look()
+PLAIN = TerminalStyle()
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A text in a style."""
+    """A text with a style."""
 
     text: str
     style: str = ""
@@ -40,7 +40,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Column:
-    """A column: `least` is how narrow it may become, `drop` when it gives way (1 first; 0 never)."""
+    """A table column. `least`: minimum width; `drop`: order in which columns are left out (1 first, 0 never)."""
 
     title: str
     right: bool = False
@@ -48,19 +48,19 @@ class Column:
     drop: int = 0
 
 
-def table(columns: Sequence[Column], rows: Sequence[Sequence[Cell | str]], look: Look = PLAIN) -> list[str]:
-    """The lines of a table with its heads; where it is too wide columns shrink, and then are left out."""
+def table(columns: Sequence[Column], rows: Sequence[Sequence[Cell | str]], style: TerminalStyle = PLAIN) -> list[str]:
+    """Render a table with its heads. If it is too wide, columns shrink and then are left out."""
     cells = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in rows]
     cells = [[Cell(clean(cell.text), cell.style) for cell in row] for row in cells]
     wanted = [max(map(width, [c.title, *(row[n].text for row in cells)])) for n, c in enumerate(columns)]
-    shown = _shown(columns, wanted, most=look.width)
-    widths = _widths(columns, wanted, shown, most=look.width)
+    shown = _shown(columns, wanted, most=style.width)
+    widths = _widths(columns, wanted, shown, most=style.width)
     heads = [Cell(column.title, "dim") for column in columns]
-    return [_line(columns, row, shown, widths, look) for row in [heads, *cells]]
+    return [_line(columns, row, shown, widths, style) for row in [heads, *cells]]
 
 
 def _shown(columns: Sequence[Column], wanted: Sequence[int], *, most: int | None) -> list[int]:
-    """The places of the columns that fit when each is as narrow as it may be."""
+    """Select the columns that fit at their minimum widths."""
     shown = list(range(len(columns)))
     giving = sorted((n for n in shown if columns[n].drop), key=lambda n: columns[n].drop)
     for n in giving:
@@ -71,7 +71,7 @@ def _shown(columns: Sequence[Column], wanted: Sequence[int], *, most: int | None
 
 
 def _widths(columns: Sequence[Column], wanted: Sequence[int], shown: list[int], *, most: int | None) -> dict[int, int]:
-    """The width of each shown column: what it wants, less where it can shrink, the last ones first."""
+    """Compute the width of each shown column; if there is too little room, the last columns shrink first."""
     widths = {n: wanted[n] for n in shown}
     over = 0 if most is None else _sum(list(widths.values())) - most
     for n in reversed(shown):
@@ -89,19 +89,19 @@ def _sum(widths: Sequence[int]) -> int:
 
 
 def _line(
-    columns: Sequence[Column], row: Sequence[Cell], shown: Sequence[int], widths: dict[int, int], look: Look
+    columns: Sequence[Column], row: Sequence[Cell], shown: Sequence[int], widths: dict[int, int], style: TerminalStyle
 ) -> str:
     parts = []
     for n in shown:
         text = cut(row[n].text, widths[n])
         space = " " * (widths[n] - width(text))
-        painted = look.paint(text, row[n].style)
+        painted = style.paint(text, row[n].style)
         parts.append(f"{space}{painted}" if columns[n].right else f"{painted}{space}")
     return GAP.join(parts).rstrip()
 
 
 def bar(percent: int | None, settled: int | None, *, length: int, mark: int | None = None) -> str:
-    """Done full, failed behind it half, the rest empty; `mark` is the percent that completes it. `[████▒▒░░│░]`."""
+    """Render a bar of done, failed and open work, with a mark at the threshold: `[████▒▒░░│░]`."""
     if percent is None:
         return f"[{'?':^{length}}]"
     done, lost = percent * length // 100, max(percent, settled or 0) * length // 100
@@ -112,12 +112,12 @@ def bar(percent: int | None, settled: int | None, *, length: int, mark: int | No
 
 
 def clean(text: str) -> str:
-    """The text on one line, without what a terminal would obey."""
+    """Put a text on one line and replace control characters."""
     return "".join(char if char.isprintable() else " " if char.isspace() else "\N{MIDDLE DOT}" for char in str(text))
 
 
 def width(text: str) -> int:
-    """How many places of a terminal a text takes."""
+    """Count the terminal columns of a text."""
     return sum(map(_places, text))
 
 
@@ -128,7 +128,7 @@ def _places(char: str) -> int:
 
 
 def cut(text: str, most: int) -> str:
-    """The text within so many places, with `…` where something is missing."""
+    """Shorten a text to at most `most` terminal columns, with `…` at the cut."""
     if width(text) <= most:
         return text
     kept, places = "", 0

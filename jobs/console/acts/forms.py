@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 from django import forms
@@ -64,8 +64,9 @@ def argument_field(act: Operation, name: str, phases: Sequence[Phase]) -> forms.
     """Return the form field of one argument of an act, from the argument's type and bounds."""
     if name == "phase":
         return forms.ChoiceField(choices=[(phase.code, phase.label) for phase in phases])
-    struct = cast("msgspec.inspect.StructType", msgspec.inspect.type_info(act.Arguments))
-    info = next(field for field in struct.fields if field.name == name)
+    described = msgspec.inspect.type_info(act.Arguments)
+    assert isinstance(described, msgspec.inspect.StructType)
+    info = next(field for field in described.fields if field.name == name)
     label = LABELS.get(name, name.replace("_", " ").capitalize())
     match info.type:
         case msgspec.inspect.IntType(ge=least, le=most):

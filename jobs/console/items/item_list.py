@@ -102,7 +102,7 @@ class ItemList:
         if not any(self.filters.values()):
             return Matching("", [])
         count = self._count()
-        applicable = [each for each in item_buttons(snapshot, user) if self._applies(each.act)]
+        applicable = [each for each in item_buttons(snapshot, user) if self._concerns(each.act)]
         query = {"match": "items", "phase": self.phase.code, **_nonempty(self.filters), "back": back}
         return Matching(
             f"All {format_number(count)} that match"
@@ -125,7 +125,7 @@ class ItemList:
             return self.counts[ItemStatus(self.filters["status"])]
         return self.items.order_by()[: MOST_ITEMS + 1].count()
 
-    def _applies(self, act: Operation) -> bool:
+    def _concerns(self, act: Operation) -> bool:
         """Return whether this act can change an item of a status that is shown."""
         shown = [status for status in self._statuses() if self.counts[status]]
         return any(status in act.item_states for status in shown)

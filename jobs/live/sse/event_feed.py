@@ -19,27 +19,27 @@ from jobs.serializers.shapes import OutwardEvent
 
 log = structlog.get_logger(__name__)
 
-LOOK_PAUSE = 0.5
+NEWEST_SECONDS = 0.5
 Page = Callable[[int], Sequence[OutwardEvent]]
 
 
-class News:
+class NewestEvent:
     """Id of the newest outward event: one query for all listeners, twice a second while there are any."""
 
     def __init__(self) -> None:
-        self._looking = asyncio.Lock()
-        self._id, self._looked_at = 0, float("-inf")
+        self._lock = asyncio.Lock()
+        self._id, self._loaded_at = 0, float("-inf")
 
     async def newest(self) -> int:
-        """Return the id, at most LOOK_PAUSE seconds old."""
-        async with self._looking:
-            if time.monotonic() - self._looked_at >= LOOK_PAUSE:
+        """Return the id, at most NEWEST_SECONDS seconds old."""
+        async with self._lock:
+            if time.monotonic() - self._loaded_at >= NEWEST_SECONDS:
                 self._id = await _newest()
-                self._looked_at = time.monotonic()
+                self._loaded_at = time.monotonic()
         return self._id
 
 
-_news: WeakKeyDictionary[asyncio.AbstractEventLoop, News] = WeakKeyDictionary()
+_newest_events: WeakKeyDictionary[asyncio.AbstractEventLoop, NewestEvent] = WeakKeyDictionary()
 
 
 async def follow(page: Page, *, after: int, check: Callable[[], None], limits: StreamLimits) -> AsyncIterator[bytes]:
@@ -58,13 +58,13 @@ async def follow(page: Page, *, after: int, check: Callable[[], None], limits: S
 
 async def _followed(page: Page, *, after: int, check: Callable[[], None], limits: StreamLimits) -> AsyncIterator[bytes]:
     load = database_sync_to_async(page, thread_sensitive=False)
-    news = _news.setdefault(asyncio.get_running_loop(), News())
+    newest_event = _newest_events.setdefault(asyncio.get_running_loop(), NewestEvent())
     sent_at = checked_at = time.monotonic()
     while True:
         if time.monotonic() - checked_at >= limits.access_every:
             await database_sync_to_async(check, thread_sensitive=False)()
             checked_at = time.monotonic()
-        newest = await news.newest()
+        newest = await newest_event.newest()
         events = await load(after) if newest > after else ()
         for event in events:
             yield message(encode(event).decode(), id=event["id"])

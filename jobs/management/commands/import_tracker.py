@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from progress_client.command.tables import Cell, Column, clean, table
 
 from jobs.management.terminal.arguments import terminal_style
-from jobs.management.terminal.tables import Cell, Column, clean, table
 from jobs.rules.errors import Refused
 from jobs.rules.statuses import ItemStatus
 from jobs.tracker.legacy_db import NotATracker, OldFile, Unreadable, opened

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Sequence
@@ -10,8 +11,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
+from progress_client.command import renderers
+from progress_client.command.tables import TerminalStyle, clean
 
-from jobs.management.terminal import renderers
 from jobs.management.terminal.arguments import (
     filtered_jobs,
     find_actor,
@@ -22,7 +24,6 @@ from jobs.management.terminal.arguments import (
 )
 from jobs.management.terminal.job_watch import screen_for, watch
 from jobs.management.terminal.options import add_options
-from jobs.management.terminal.tables import TerminalStyle, clean
 from jobs.models.phases import phases_of
 from jobs.operations import ACTS, Act, require_permission
 from jobs.rules.errors import BadInput, Conflict, NotFound, Refused
@@ -65,40 +66,40 @@ class Command(BaseCommand):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # buffered output would raise again at exit
             sys.exit(NO_READER)
 
-    def _list(self, options: Options, look: TerminalStyle) -> None:
+    def _list(self, options: Options, style: TerminalStyle) -> None:
         found = list(filtered_jobs(options)[: options["limit"] + 1])
         bodies = job_bodies(found[: options["limit"]], now=timezone.now())
         if options["as_json"]:
             self._json(bodies)
         elif bodies:
-            self._lines(renderers.job_list(bodies, look))
+            self._lines(renderers.job_list(bodies, style))
         else:
             self.stderr.write("No job matches these filters.", self.style.NOTICE)
         if len(found) > len(bodies):
             self.stderr.write("There are more jobs. Raise --limit to list them.", self.style.NOTICE)
 
-    def _show(self, options: Options, look: TerminalStyle) -> None:
+    def _show(self, options: Options, style: TerminalStyle) -> None:
         job = find_job(options["job"])
         body, errors = job_body(job), error_groups(job)
         if options["as_json"]:
             self._json({**body, "errors": errors})
         else:
-            self._lines(renderers.job(body, errors, look))
+            self._lines(renderers.job(body, json.loads(encode(errors)), style))
 
-    def _watch(self, options: Options, look: TerminalStyle) -> None:
-        screen = screen_for(self.stdout, look, as_json=options["as_json"])
+    def _watch(self, options: Options, style: TerminalStyle) -> None:
+        screen = screen_for(self.stdout, style, as_json=options["as_json"])
         last = watch(find_job(options["job"]), screen, interval=options["interval"])
         if last["status"] != JobStatus.COMPLETED:
             sys.exit(FAILED)
 
-    def _report(self, options: Options, look: TerminalStyle) -> None:
+    def _report(self, options: Options, style: TerminalStyle) -> None:
         job = find_job(options["job"])
         if options["as_json"]:
             self._json(progress_body(job, phases=phases_of([job])[job.pk]))
         else:
             self._lines([clean(line) for line in ProgressTracker().report(job.pk).splitlines()])
 
-    def _act(self, name: str, options: Options, look: TerminalStyle) -> None:
+    def _act(self, name: str, options: Options, style: TerminalStyle) -> None:
         act = ACTS[name]
         actor = find_actor(options["username"])
         require_permission(actor.account, act.verb)
@@ -109,15 +110,15 @@ class Command(BaseCommand):
         if "items" in act.required and not options["items"]:
             raise BadInput({"items": f"Name the items to {name} with --item or --key."})
         given = {field: options[field] for field in names if options.get(field) is not None}
-        self._answer(act(job, actor=actor, **given), options, look)
+        self._answer(act(job, actor=actor, **given), options, style)
 
-    def _answer(self, act: Act, options: Options, look: TerminalStyle) -> None:
+    def _answer(self, act: Act, options: Options, style: TerminalStyle) -> None:
         refused = [{"id": row.id, "detail": row.detail} for row in act.refused]
         body = {"changed": act.changed, "refused": refused, "detail": act.detail, "job": job_body(act.job)}
         if options["as_json"]:
             self._json(body)
         else:
-            self._lines(renderers.act(body, look))
+            self._lines(renderers.act(body, style))
             for row in refused:
                 self.stderr.write(renderers.refusal(row))
         if act.refused and not act.changed:

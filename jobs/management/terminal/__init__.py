@@ -1,1 +1,1 @@
-"""Terminal output of the commands, and lookup of the jobs and accounts that they name."""
+"""Options, arguments and live view of `manage.py jobs`. The tables are those of `progress_client.command`."""

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
 from django.contrib.auth.models import User
+from progress_client.command.tables import TerminalStyle
 
 from jobs.change import Actor
-from jobs.management.terminal.tables import TerminalStyle
 from jobs.models import Item, Job
 from jobs.models.items import digest
 from jobs.models.jobs import JobQuerySet

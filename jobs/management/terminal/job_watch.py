@@ -9,11 +9,12 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from django.utils import timezone
+from progress_client.command import renderers
+from progress_client.command.tables import TerminalStyle
 
-from jobs.management.terminal import renderers
-from jobs.management.terminal.tables import TerminalStyle
 from jobs.models import Job
 from jobs.rules.errors import NotFound
+from jobs.rules.formatting import format_datetime
 from jobs.rules.statuses import FINISHED_JOB
 from jobs.serializers import JobBody, encode, job_body
 
@@ -50,15 +51,15 @@ def watch(job: Job, screen: Screen, *, interval: float) -> JobBody:
 class Live:
     """Display on a terminal: the same lines are redrawn."""
 
-    def __init__(self, out: Any, look: TerminalStyle) -> None:
+    def __init__(self, out: Any, style: TerminalStyle) -> None:
         self._out = out
-        self._look = look
+        self._style = style
         self._height = 0
 
     def show(self, body: JobBody) -> None:
         """Redraw the lines within the present size of the terminal."""
         size = shutil.get_terminal_size()
-        lines = renderers.moving(body, replace(self._look, width=size.columns))[: max(1, size.lines - 1)]
+        lines = renderers.live_lines(body, replace(self._style, width=size.columns))[: max(1, size.lines - 1)]
         up = UP.format(self._height) if self._height else HIDE_CURSOR
         drawn = "".join(f"{line}{REST_OF_LINE}\n" for line in lines)
         self._out.write(f"{up}{drawn}{REST_OF_SCREEN}", ending="")
@@ -79,7 +80,7 @@ class Lines:
         self._revision = -1
 
     def show(self, body: JobBody) -> None:
-        """Write a line, if the job has changed."""
+        """Write a line if the job has changed."""
         if body["revision"] != self._revision:
             self._revision = body["revision"]
             self._out.write(self._line(body))
@@ -89,10 +90,10 @@ class Lines:
         """Do nothing."""
 
 
-def screen_for(out: Any, look: TerminalStyle, *, as_json: bool) -> Screen:
+def screen_for(out: Any, style: TerminalStyle, *, as_json: bool) -> Screen:
     """Return the display: JSON lines, a live screen on a terminal, else log lines."""
     if as_json:
         return Lines(out, lambda body: encode(body).decode())
-    if look.icons:
-        return Live(out, look)
-    return Lines(out, lambda body: renderers.moment(body, now=timezone.now()))
+    if style.icons:
+        return Live(out, style)
+    return Lines(out, lambda body: renderers.log_line(body, now=format_datetime(timezone.now())))

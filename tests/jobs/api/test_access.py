@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import Group, User
 from rest_framework.test import APIClient
 
-from jobs.access import Role, access_of, require, visible_jobs
+from jobs.access import Role, access_of, require
 from jobs.models import Job
 from jobs.rules.errors import NotPermitted
 from tests.factories import make_job, phase_of
@@ -96,7 +96,7 @@ def test_jobs_of_other_projects_do_not_exist(api: Any) -> None:
     assert phase_of(job).job.revision == job.revision
 
 
-def test_a_name_that_exists_out_of_sight_is_taken_and_nothing_of_it_is_shown(api: Any) -> None:
+def test_a_name_of_an_invisible_job_is_taken_and_nothing_of_it_is_shown(api: Any) -> None:
     make_job(name="secret", project="red")
     response = api("worker", projects=["blue"]).post("/jobs", {"name": "secret", "project": "blue"})
     assert (response.status_code, response.json()["code"]) == (409, "name_taken")
@@ -142,11 +142,11 @@ def test_a_superuser_may_and_sees_everything_and_a_switched_off_one_nothing(db: 
     boss = User.objects.create(username="boss", is_superuser=True)
     make_job(project="red")
     require(boss, "cancel_job")
-    assert visible_jobs(boss).count() == 1
+    assert access_of(boss).jobs().count() == 1
     boss.is_active = False
     with pytest.raises(NotPermitted, match=r"jobs\.view_job"):
         require(boss, "view_job")
-    assert not visible_jobs(boss).exists()
+    assert not access_of(boss).jobs().exists()
 
 
 def test_the_permission_of_an_account_itself_counts_like_one_of_its_groups(api: Any) -> None:

@@ -88,7 +88,7 @@ def account(api: Any) -> Api:
     return made
 
 
-def test_every_endpoint_is_a_door_but_the_documents() -> None:
+def test_every_endpoint_but_the_documents_is_an_api_view() -> None:
     assert all(issubclass(view, APIBaseView) for view in DOORS.values())
     assert len(DOORS) > 40
 
@@ -118,7 +118,7 @@ def test_a_method_that_an_endpoint_lacks_is_405_for_every_account(account: Api, 
     assert not [each for each in asked if status(account, each[0], address(each[1], named)) != 405]
 
 
-def test_an_object_out_of_sight_is_404_for_whoever_has_the_permission(account: Api) -> None:
+def test_an_invisible_object_is_404_even_with_the_permission(account: Api) -> None:
     Membership.objects.create(user=account.account, project="another")
     for named in (objects("existing"), objects("wrong-state"), objects("missing")):
         asked = [

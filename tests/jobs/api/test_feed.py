@@ -38,7 +38,7 @@ def test_the_feed_is_filtered_by_job_and_type(worker: Api) -> None:
     assert [row["type"] for row in rows] == ["job.completed"] * 2
 
 
-def test_the_feed_holds_only_events_of_projects_within_sight(api: Any) -> None:
+def test_the_feed_holds_only_events_of_visible_projects(api: Any) -> None:
     make_job(items=1, done=1, project="red")
     make_job(name="blue", items=1, done=1, project="blue")
     rows = api("viewer", projects=["blue"]).get("/events").json()["results"]

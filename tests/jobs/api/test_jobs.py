@@ -145,7 +145,7 @@ def test_an_unknown_job_is_404(worker: Api) -> None:
         assert worker.get(f"/jobs/{number}").status_code == 404
 
 
-def test_an_unknown_query_parameter_is_400_at_every_door_that_reads(worker: Api) -> None:
+def test_an_unknown_query_parameter_is_400_in_every_read(worker: Api) -> None:
     job = make_job(items=1)
     for path in ("", "/timeline", "/progress", "/errors", "/diagnosis", "/phases/items/items"):
         assert worker.get(f"/jobs/{job.pk}{path}?colour=red").json()["errors"][0]["field"] == "colour", path

@@ -76,7 +76,7 @@ def test_an_account_may_have_several_roles() -> None:
     assert list(account.groups.values_list("name", flat=True)) == ["viewer"]
 
 
-def test_a_token_lasts_as_long_as_it_is_told() -> None:
+def test_a_token_lasts_for_the_given_days() -> None:
     secret = run("create", "w1", "--days", "2").strip()
     token = AuthToken.objects.get()
     assert abs(token.expiry - timezone.now() - timedelta(days=2)) < timedelta(minutes=1)

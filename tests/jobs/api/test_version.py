@@ -13,7 +13,7 @@ from tests.jobs.api.conftest import Api
 PACKAGE = "progress_client/1.0.0"
 
 
-def told(api: Api, *, agent: str = "", **body: Any) -> str:
+def stored_version(api: Api, *, agent: str = "", **body: Any) -> str:
     """Return the version that is kept after a heartbeat."""
     headers = {"User-Agent": agent} if agent else {}
     answer = api.post(f"/jobs/{make_job(items=1).pk}/heartbeat", {"worker": "w1", **body}, **headers)
@@ -40,7 +40,7 @@ def test_a_version_has_at_most_a_hundred_characters(worker: Api) -> None:
     address = f"/jobs/{make_job(items=1).pk}/heartbeat"
     [error] = worker.post(address, {"worker": "w1", "version": "v" * 101}).json()["errors"]
     assert error["field"] == "version"
-    assert told(worker, version="v" * 100) == "v" * 100
+    assert stored_version(worker, version="v" * 100) == "v" * 100
 
 
 @pytest.mark.parametrize(
@@ -56,8 +56,8 @@ def test_a_version_has_at_most_a_hundred_characters(worker: Api) -> None:
     ],
 )
 def test_the_client_package_tells_it_in_its_user_agent(worker: Api, agent: str, kept: str) -> None:
-    assert told(worker, agent=agent) == kept
+    assert stored_version(worker, agent=agent) == kept
 
 
 def test_the_body_goes_before_the_user_agent(worker: Api) -> None:
-    assert told(worker, agent=f"{PACKAGE} (one)", version="two") == "two"
+    assert stored_version(worker, agent=f"{PACKAGE} (one)", version="two") == "two"

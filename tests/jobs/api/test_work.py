@@ -133,7 +133,7 @@ def test_the_common_claim_gives_the_oldest_items_of_any_job_with_job_and_phase(w
     assert (empty.json()["items"], empty.headers["Retry-After"]) == ([], "2")
 
 
-def test_the_common_claim_passes_over_projects_out_of_sight(api: Any) -> None:
+def test_the_common_claim_passes_over_invisible_projects(api: Any) -> None:
     make_job(items=1, project="red")
     blue = make_job(items=1, project="blue")
     body = api("worker", projects=["blue"]).post("/claim", {"worker": "w1", "phase": "items"}).json()
@@ -222,7 +222,7 @@ def test_a_phase_without_items_is_failed_with_its_error(worker: Api) -> None:
 
 
 @pytest.mark.parametrize("act", ["start", "finish", "fail"])
-def test_the_course_of_a_phase_with_items_cannot_be_told_by_name(worker: Api, act: str) -> None:
+def test_a_phase_with_items_cannot_be_started_or_finished_by_call(worker: Api, act: str) -> None:
     job = make_job(items=1)
     response = worker.post(at(job, act))
     assert (response.status_code, response.json()["code"]) == (409, "wrong_state")

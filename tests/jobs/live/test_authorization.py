@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from jobs.live import SocketLimits
-from jobs.live.authorization import Request, authorize
+from jobs.live.authorization import WatchRequest, authorize
 from jobs.live.principals import Principal
 from jobs.models import Membership
 from tests.factories import make_job
@@ -124,5 +124,5 @@ def test_authorization_costs_four_queries(db: None) -> None:
     with CaptureQueriesContext(
         connection,
     ) as queries:
-        authorize(Request(Principal(token=None, session_key=key), job_id=job.pk))
+        authorize(WatchRequest(Principal(token=None, session_key=key), job_id=job.pk))
     assert len(queries) <= 4

@@ -160,7 +160,7 @@ async def test_no_acknowledgement_in_time_closes_with_1013(viewer: str, watch: W
     assert await browser.closed() == 1013
 
 
-async def test_a_client_that_only_reads_is_told_what_to_send_before_it_is_closed(viewer: str, watch: Watch) -> None:
+async def test_a_client_that_only_reads_gets_a_hint_before_the_close(viewer: str, watch: Watch) -> None:
     job = await run(make_job, items=3)
     limits = SocketLimits(tick=0.05, ack_within=0.2)
     browser = await watch(f"/ws/jobs/{job.pk}", session_key=viewer, limits=limits).open()
@@ -172,7 +172,7 @@ async def test_a_client_that_only_reads_is_told_what_to_send_before_it_is_closed
     assert closed == {"type": "websocket.close", "code": 1013, "reason": "No acknowledgement for 0.2 s."}
 
 
-async def test_a_flood_is_told_its_limit(viewer: str, watch: Watch) -> None:
+async def test_the_close_of_a_flood_names_the_limit(viewer: str, watch: Watch) -> None:
     browser = watch("/ws/jobs", session_key=viewer, limits=SocketLimits(messages_per_second=1, messages_at_once=2))
     await browser.begin()
     for _ in range(9):

@@ -11,7 +11,7 @@ UNSEEN = {"script", "style", "template", "noscript", "head"}
 
 
 class Node:
-    """One element."""
+    """One element of a page."""
 
     def __init__(self, tag: str, attributes: dict[str, str], parent: Node | None) -> None:
         self.tag, self.attributes, self.parent = tag, attributes, parent

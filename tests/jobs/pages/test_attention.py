@@ -1,4 +1,4 @@
-"""What needs attention: its order, what each row says, and what there is to press."""
+"""The attention list: its order, its texts and its buttons."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def make_stuck(name: str, **fields: Any) -> Job:
 
 
 def hours_ago(hours: float) -> datetime:
-    """That long before now."""
+    """Return the time this many hours ago."""
     return timezone.now() - timedelta(hours=hours)
 
 
@@ -36,7 +36,7 @@ def make_held(name: str, *, worker: str, number: int = 2, silent: timedelta, sec
 
 
 def make_dead(number: int = 1, **fields: Any) -> Endpoint:
-    """An endpoint for which so many deliveries were given up."""
+    """Create an endpoint with dead deliveries."""
     given = {"name": "billing", "url": "https://billing.example/", "types": ["job.completed"], **fields}
     active = given.pop("active", True)
     endpoint = Endpoint.objects.create(**given, created_at=timezone.now())
@@ -50,7 +50,7 @@ def make_dead(number: int = 1, **fields: Any) -> Endpoint:
 
 
 def section(browser: Any, query: str = "") -> str:
-    """What needs attention, in words."""
+    """Return the text of the attention list."""
     text: str = browser.open(f"/admin/{query}").section("attention")
     return text
 

@@ -31,7 +31,7 @@ def link(job: Job, *, style: str = "badge") -> str:
 
 
 def look(path: str, *, status: int = 200, **headers: str) -> Any:
-    """What a browser without any account gets."""
+    """Load an address without an account."""
     response = Client().get(path, headers=headers)
     assert response.status_code == status
     return response
@@ -45,12 +45,12 @@ def image(path: str, *, status: int = 200) -> ElementTree.Element:
 
 
 def title(path: str, *, status: int = 200) -> str:
-    """What the image says to those who cannot see it."""
+    """Return the text alternative of the image."""
     return image(path, status=status).findtext(f"{SVG}title", "")
 
 
 def texts(path: str, *, status: int = 200) -> list[str]:
-    """What is written in the image."""
+    """Return the texts of the image."""
     return ["".join(text.itertext()) for text in image(path, status=status).iter(f"{SVG}text")]
 
 

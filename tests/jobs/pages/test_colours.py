@@ -52,7 +52,7 @@ def seen(colour: str, by: Matrix) -> Vector:
 
 
 def distance(one: str, other: str, by: Matrix) -> float:
-    """How far apart two colours are to these eyes (CIE76; 2.3 can just be noticed side by side)."""
+    """Return the difference of two colours for this kind of vision (CIE76; 2.3 is just noticeable side by side)."""
     pairs = zip(seen(one, by), seen(other, by), strict=True)
     return float(sum((a - b) ** 2 for a, b in pairs) ** 0.5)
 

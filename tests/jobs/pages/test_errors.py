@@ -40,7 +40,7 @@ def test_a_host_that_is_not_served_is_said_so_in_the_clothes_of_the_site(lead: A
 
 
 def break_overview(lead: Any, monkeypatch: Any, *, error: Exception, method: str = "get") -> Any:
-    """What the overview answers when the database answers this for the tallies."""
+    """Load the overview while queries of the tallies raise this error."""
     execute = CursorWrapper.execute
 
     def broken(self: CursorWrapper, sql: str, params: Any = None) -> Any:

@@ -31,7 +31,7 @@ def shown(page: Any) -> str:
 
 
 def failed() -> dict[str, int]:
-    """How many items have failed with each error."""
+    """Return the number of failed items per error."""
     rows: dict[str, int] = {}
     for error in Item.objects.failed().values_list("error", flat=True):
         rows[error] = rows.get(error, 0) + 1

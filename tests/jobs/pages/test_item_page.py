@@ -15,7 +15,7 @@ from tests.jobs.rules.conftest import Clock
 
 
 def address(item: Item) -> str:
-    """Where the page is; the lists of the admin lead there."""
+    """Return the address of the item page."""
     return f"/admin/jobs/item/{item.pk}/change/"
 
 

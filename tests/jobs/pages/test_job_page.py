@@ -20,7 +20,7 @@ from tests.jobs.rules.conftest import Clock
 
 
 def address(job: Job) -> str:
-    """Where the page is."""
+    """Return the address of the job page."""
     return f"/admin/jobs/job/{job.pk}/"
 
 

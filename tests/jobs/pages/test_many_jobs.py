@@ -30,7 +30,7 @@ def quickest(client: Any, address: str) -> float:
 
 
 def statements(client: Any, address: str) -> int:
-    """How many SQL statements the page needs."""
+    """Return the number of SQL statements of the page."""
     with CaptureQueriesContext(
         connection,
     ) as asked:

@@ -131,7 +131,7 @@ def test_no_account_gets_the_secret_of_an_account_that_may_more(browser: Any) ->
     clerk = browser("")
     clerk.account.user_permissions.set(tokens_permission())
     page = clerk.confirm(page_of("rotate", token), grace="0")
-    assert "You cannot give the permission" in page.text
+    assert "You cannot grant the permission" in page.text
     assert AuthToken.objects.get() == token
 
 

@@ -1,4 +1,4 @@
-"""The two sides of the comparison: the phase in the database and the phase on paper."""
+"""The two sides of the comparison: the phase in the database and the phase of the model."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.jobs.properties.model import PaperPhase
 
 
 def on_page(spec: PhaseSpec) -> PaperPhase:
-    """The phase that a specification describes."""
+    """Make the phase of a specification in the model."""
     return PaperPhase(
         code=spec.code,
         threshold=spec.threshold or 0,
@@ -25,7 +25,7 @@ def on_page(spec: PhaseSpec) -> PaperPhase:
 
 
 def told_of(phase: Phase) -> tuple[Any, ...]:
-    """What is compared of a phase in the database."""
+    """Return the compared columns of a phase in the database."""
     flags = (phase.listed, phase.announced, phase.forced, phase.partial)
     counts = (phase.expected, phase.items_total, phase.done, phase.failed, phase.skipped, phase.processing)
     times = (phase.deadline_at, phase.deadline_left)
@@ -33,7 +33,7 @@ def told_of(phase: Phase) -> tuple[Any, ...]:
 
 
 def told_on(page: PaperPhase) -> tuple[Any, ...]:
-    """The same of the phase on paper."""
+    """Return the same of a phase of the model."""
     flags = (page.listed, page.announced, page.forced, page.partial)
     outcomes = (page.number(status) for status in ("completed", "failed", "skipped", "processing"))
     return (page.run, page.status, page.completed_by, *flags, page.expected, len(page.items), *outcomes,

@@ -1,7 +1,7 @@
-"""How long the properties are searched.
+"""The profiles of the search for counterexamples.
 
-`ci` is quick, finds the same on every machine and shows a failure as it was found, FULL=1 searches longer;
-`thorough` searches very long and makes it small (HYPOTHESIS_PROFILE=thorough).
+`ci` is quick, finds the same on every machine and shows a failure as it was found; FULL=1 searches longer. `thorough`
+searches very long and shrinks the failure (HYPOTHESIS_PROFILE=thorough).
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ class Refused(Exception):
 
 @dataclass
 class PaperItem:
-    """One unit of work."""
+    """A unit of work."""
 
     status: str = "pending"
     attempt: int = 0
@@ -33,23 +33,23 @@ class PaperItem:
     lease_until: datetime | None = None
 
     def free(self, status: str, *, fence: bool = True) -> None:
-        """Leave the hands of whoever held it; under a new attempt unless the lease merely expired."""
+        """Take the item from its worker; under a new attempt unless the lease only expired."""
         self.status, self.lease_seconds, self.lease_until = status, None, None
         self.attempt += fence
 
     def hold(self, worker: str, seconds: int, now: datetime) -> None:
-        """Be taken under a lease."""
+        """Lease the item to a worker."""
         self.status, self.worker, self.attempt = "processing", worker, self.attempt + 1
         self.lease_seconds, self.lease_until = seconds, now + timedelta(seconds=seconds)
 
     def has_live_lease(self, now: datetime) -> bool:
-        """Held, and its time is not over."""
+        """Tell whether the item is leased and the lease has not expired."""
         return self.lease_until is not None and self.lease_until >= now
 
 
 @dataclass
 class PaperPhase:
-    """One counted part of the job."""
+    """A counted part of the job."""
 
     code: str
     threshold: int
@@ -75,7 +75,7 @@ class PaperPhase:
     completions: Counter[int] = field(default_factory=Counter)
 
     def number(self, *statuses: str) -> int:
-        """How many of its items are in one of these states."""
+        """Return the number of its items in one of these states."""
         return sum(item.status in statuses for item in self.items.values())
 
     @property
@@ -85,17 +85,17 @@ class PaperPhase:
 
     @property
     def met(self) -> bool:
-        """Is the threshold met?"""
+        """Tell whether the threshold is met."""
         return self.expected is not None and self.processed * 100 >= self.expected * self.threshold
 
     def begin(self) -> None:
-        """The first claim or report of a run."""
+        """Start a run: its first claim or report."""
         self.begun = True
         if self.status == "pending":
             self.status = "processing"
 
     def go_on(self) -> None:
-        """Be open again in the same run, with the rest of its time or, after its watermark, all of it."""
+        """Open the phase again in the same run, with the rest of its time or, after its watermark, all of it."""
         self.status = "processing" if self.begun else "pending"
         self.completed_by, self.partial = "", False
         if self.left is not None:
@@ -107,7 +107,7 @@ class PaperPhase:
         return timedelta(seconds=self.ttl)
 
     def run_clock(self, *, paused: bool, now: datetime) -> None:
-        """Time runs while the gate is open and the job is not paused."""
+        """Let time run while the gate is open and the job is not paused."""
         if self.status not in OPEN or (self.deadline, self.left) == (None, None):
             return
         if not self.gate_open:
@@ -118,26 +118,26 @@ class PaperPhase:
             self.deadline, self.left = now + self.left, None
 
     def complete(self, by: str) -> None:
-        """The one completion of this run."""
+        """Complete this run, once."""
         self.partial = self.processed < (self.expected or 0)
         self.status, self.completed_by = "completed", by if self.partial else "all_done"
         self.deadline = self.left = None
         self.completions[self.run] += 1
 
     def fail(self, now: datetime) -> None:
-        """Over without having met the threshold, or failed by an operator; the rest of its time is kept."""
+        """End the phase without its threshold, or by an operator; the rest of its time is kept."""
         self.status = "failed"
         if self.deadline is not None:
             self.deadline, self.left = None, max(self.deadline - now, timedelta())
 
     def revoke(self) -> None:
-        """Take every held item back."""
+        """Release every leased item."""
         for item in self.items.values():
             if item.status == "processing":
                 item.free("pending")
 
     def judge(self, now: datetime) -> None:
-        """Is it over, and how?"""
+        """Judge whether the phase is over, and how."""
         if self.expected is None:
             return
         settled = self.number(*SETTLED) >= self.expected
@@ -152,7 +152,7 @@ class PaperPhase:
 
 @dataclass
 class PaperJob:
-    """The job: its phases in order, what an operator has set, and the clock."""
+    """The job: its phases in order, the operator's hold, and the clock."""
 
     now: datetime
     phases: list[PaperPhase]
@@ -185,7 +185,7 @@ class PaperJob:
         return "failed" if "failed" in statuses else "cancelled"
 
     def closed(self, phase: PaperPhase) -> bool:
-        """Does the phase take no reports?"""
+        """Tell whether the phase refuses reports."""
         over = phase.forced or phase.status in ("failed", "cancelled")
         return over or self.held == "cancelled" or not phase.gate_open
 

@@ -1,4 +1,4 @@
-"""What operators do to a job on paper. Each answers how much changed; the caller settles."""
+"""Operator acts on a job of the model. Each returns the number of changes; the caller settles."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def _usable(job: PaperJob) -> list[PaperPhase]:
 
 
 def _back_to(status: str, item: PaperItem) -> None:
-    """Begin anew: no trace of what it was before but its attempt."""
+    """Reset an item to a state; only its attempt is kept."""
     item.free(status)
     item.checksum = ""
 
@@ -26,7 +26,7 @@ def _moved(phase: PaperPhase, number: int) -> int:
 
 
 def retry(job: PaperJob) -> int:
-    """Failed items are pending again, and their failed phase goes on."""
+    """Make failed items pending again and open their failed phase."""
     changed = 0
     for phase in _usable(job):
         failed = [item for item in phase.items.values() if item.status == "failed"]
@@ -38,7 +38,7 @@ def retry(job: PaperJob) -> int:
 
 
 def release(job: PaperJob, *, everything: bool) -> int:
-    """Held items without a live lease are pending again; with `everything` all held ones."""
+    """Make leased items without a live lease pending again; with `everything` all leased ones."""
     held = [item for phase in job.phases for item in phase.items.values() if item.status == "processing"]
     taken = [item for item in held if everything or not item.has_live_lease(job.now)]
     for item in taken:
@@ -47,7 +47,7 @@ def release(job: PaperJob, *, everything: bool) -> int:
 
 
 def skip(job: PaperJob, keys: Iterable[str]) -> int:
-    """Pending, failed and abandoned items count as done work."""
+    """Count pending, failed and abandoned items as done work."""
     changed = 0
     for phase in _usable(job):
         fit = [
@@ -67,7 +67,7 @@ def _is_abandoned(job: PaperJob, item: PaperItem) -> bool:
 
 
 def force_complete(job: PaperJob) -> int:
-    """Every phase that has not completed does, with what it has."""
+    """Complete every uncompleted phase with the items it has."""
     if job.status == "completed" and any(phase.forced for phase in job.phases):
         return 0
     job.require(*GOING, "failed")
@@ -82,7 +82,7 @@ def force_complete(job: PaperJob) -> int:
 
 
 def fail(job: PaperJob) -> int:
-    """Every open phase fails."""
+    """Fail every open phase."""
     if job.status == "failed":
         return 0
     job.require(*GOING)
@@ -95,7 +95,7 @@ def fail(job: PaperJob) -> int:
 
 
 def cancel(job: PaperJob) -> int:
-    """Every phase that has not completed is cancelled; held items are taken back also from completed ones."""
+    """Cancel every uncompleted phase and release leased items, also those of completed phases."""
     if job.status == "cancelled":
         return 0
     job.require(*GOING, "failed")
@@ -108,7 +108,7 @@ def cancel(job: PaperJob) -> int:
 
 
 def pause(job: PaperJob) -> int:
-    """Nothing new is given out; deadlines keep the time they had left, see `PaperPhase.run_clock`."""
+    """Give out no new items and stop the deadlines, see `PaperPhase.run_clock`."""
     if job.status == "paused":
         return 0
     job.require("pending", "processing")
@@ -117,7 +117,7 @@ def pause(job: PaperJob) -> int:
 
 
 def resume(job: PaperJob) -> int:
-    """The job goes on, its deadlines with the time they had left."""
+    """Continue the job; its deadlines have the time that was left."""
     if job.status in OPEN:
         return 0
     job.require("paused")
@@ -126,7 +126,7 @@ def resume(job: PaperJob) -> int:
 
 
 def set_threshold(phase: PaperPhase, threshold: int) -> int:
-    """Another threshold, which is looked at at once; a failed phase that meets it was over already."""
+    """Set another threshold and check it at once; a failed phase that meets it was over already."""
     if phase.status in ("completed", "cancelled"):
         raise Refused(phase.status)
     if phase.threshold == threshold:
@@ -141,7 +141,7 @@ def set_threshold(phase: PaperPhase, threshold: int) -> int:
 
 
 def restart(job: PaperJob, phase: PaperPhase, *, only: str) -> int:
-    """A new run of this phase and of every later gated one."""
+    """Begin a new run of this phase and of every later gated one."""
     if only == "failed" and phase.status in (*OPEN, "completed") and not phase.number("failed"):
         return 0
     if only == "all" and phase.status == "pending" and not phase.begun and not phase.number(*SETTLED):
@@ -154,7 +154,7 @@ def restart(job: PaperJob, phase: PaperPhase, *, only: str) -> int:
 
 
 def rerun(phase: PaperPhase, *, only: str) -> int:
-    """A new run of one phase; how many items are pending again."""
+    """Begin a new run of one phase and return the number of items that are pending again."""
     redone = ("failed",) if only == "failed" else ("failed", "completed")
     changed = phase.number("processing", *redone) if phase.items else 1
     phase.revoke()

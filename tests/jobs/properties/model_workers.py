@@ -1,4 +1,4 @@
-"""What workers and time do to a job on paper. Where nothing else is said the caller settles."""
+"""Calls of workers, and the passing of time, on a job of the model. The caller settles unless said otherwise."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.jobs.properties.model_operators import rerun
 def report(
     job: PaperJob, phase: PaperPhase, key: str, status: str, *, attempt: int | None, worker: str, checksum: str
 ) -> str:
-    """What becomes of one reported result; the outcome. The caller settles."""
+    """Apply one reported result and return its outcome. The caller settles."""
     closed = job.closed(phase)
     if key not in phase.items:
         if closed or attempt or phase.listed:
@@ -71,7 +71,7 @@ def _give_back(item: PaperItem, *, fenced: bool, worker: str) -> str:
 
 
 def announce(job: PaperJob, phase: PaperPhase, expected: int, *, event_id: int | None) -> str | None:
-    """Tell the total; why it was not taken, or None."""
+    """Announce the total; return why it was not applied, or None."""
     known = event_id in phase.event_ids
     if event_id is not None:
         phase.event_ids.add(event_id)
@@ -86,7 +86,7 @@ def announce(job: PaperJob, phase: PaperPhase, expected: int, *, event_id: int |
 
 
 def add_items(job: PaperJob, phase: PaperPhase, keys: list[str], *, reopen: bool) -> int:
-    """List items; how many were new."""
+    """List items and return the number of new ones."""
     new = [key for key in dict.fromkeys(keys) if key not in phase.items]
     reopened = bool(new) and phase.status not in OPEN
     if reopened:
@@ -108,7 +108,7 @@ def add_items(job: PaperJob, phase: PaperPhase, keys: list[str], *, reopen: bool
 
 
 def claim(job: PaperJob, phase: PaperPhase, *, worker: str, limit: int, seconds: int) -> tuple[list[str], str | None]:
-    """The keys that the worker now holds, or why there are none."""
+    """Claim items; return their keys, or why there are none."""
     if job.held == "cancelled" or phase.forced or phase.status in ("failed", "cancelled"):
         return [], "closed"
     if not phase.gate_open:
@@ -123,7 +123,7 @@ def claim(job: PaperJob, phase: PaperPhase, *, worker: str, limit: int, seconds:
 
 
 def heartbeat(job: PaperJob, *, worker: str) -> set[str]:
-    """Renew all that this worker holds; the keys."""
+    """Renew all leases of this worker and return the keys."""
     held = set()
     for phase in job.phases:
         for key, item in phase.items.items():
@@ -137,7 +137,7 @@ def heartbeat(job: PaperJob, *, worker: str) -> set[str]:
 
 
 def sweep(job: PaperJob) -> tuple[int, bool]:
-    """Expire leases, pass watermarks; how many leases, and whether there was a watermark."""
+    """Expire leases and pass watermarks; return the number of leases, and whether there was a watermark."""
     expired = [(p, item) for p in job.phases for item in p.items.values()
                if item.status == "processing" and not item.has_live_lease(job.now)]  # fmt: skip
     for _, item in expired:

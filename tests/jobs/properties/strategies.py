@@ -1,4 +1,4 @@
-"""Counters, phases and jobs to try the arithmetic with."""
+"""Strategies of counters, phases and jobs for the tests of the arithmetic."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ THRESHOLD = st.integers(0, 100)
 
 @st.composite
 def counts(draw: st.DrawFn, *, known: bool = False) -> Counts:
-    """Counters of any phase, also of one that was over-delivered."""
+    """Generate counters of any phase, also of an over-delivered one."""
     expected = draw(NUMBER if known else st.none() | NUMBER)
     return Counts(expected, *(draw(NUMBER) for _ in range(4)))
 
 
 @st.composite
 def states(draw: st.DrawFn) -> PhaseState:
-    """Any phase; a completed one has a total, as the database demands."""
+    """Generate any phase; a completed one has a total, as the database demands."""
     status = draw(st.sampled_from(PhaseStatus))
     return PhaseState(
         counts=draw(counts(known=status == PhaseStatus.COMPLETED)),

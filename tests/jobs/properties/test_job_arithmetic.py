@@ -1,4 +1,4 @@
-"""The job as a whole, its sentences, its rate and what makes it stuck, for every number."""
+"""The job as a whole, its texts, its rate and its reasons to be stuck, for every number."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ERROR = st.text("abc0123456789 #.\n", max_size=60)
 
 
 def share(state: PhaseState, part: int) -> Fraction:
-    """How much of a phase is over."""
+    """Return the finished part of a phase."""
     if state.status == PhaseStatus.COMPLETED:
         return Fraction(1)
     return min(Fraction(1), Fraction(part, state.counts.expected)) if state.counts.expected else Fraction(0)
@@ -84,7 +84,7 @@ def test_a_gate_is_open_exactly_when_every_earlier_phase_has_completed(job: list
 
 
 def able_to_go_on(job: list[PhaseState]) -> bool:
-    """Could some phase still finish, if all that is open were to complete in time?"""
+    """Tell whether some phase could still finish if all open ones completed in time."""
     return any(
         state.status in OPEN_PHASE
         and not (state.gated and any(before.status not in (*OPEN_PHASE, PhaseStatus.COMPLETED) for before in job[:n]))

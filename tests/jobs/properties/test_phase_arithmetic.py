@@ -19,7 +19,7 @@ pytestmark = pytest.mark.full
 
 
 def exact_percent(part: int, expected: int) -> int:
-    """The percent as a fraction, floored at the end."""
+    """Compute the percent as a fraction, floored at the end."""
     return min(100, floor(Fraction(part * 100, expected)))
 
 
@@ -124,7 +124,7 @@ def test_what_is_pending_settled_and_held_makes_the_total_unless_over_delivered(
 
 
 def judgement_by_the_rules(state: PhaseState, *, deadline_passed: bool) -> Judgement | None:
-    """The rules of finishing, told once more from the outside."""
+    """Judge by the rules of finishing, written a second time."""
     c = state.counts
     if c.expected is None:
         return None

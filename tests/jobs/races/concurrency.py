@@ -1,4 +1,4 @@
-"""People who act at the same moment, and what must be true whoever was first."""
+"""Threads that act at the same moment, and the facts that must hold in any order."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COUNTERS = {"completed": "done", "failed": "failed", "skipped": "skipped", "proc
 
 
 class Crew:
-    """Threads that each keep a connection of their own and begin their acts together."""
+    """Threads with a connection each that begin their acts together."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -28,7 +28,7 @@ class Crew:
         self._threads = ThreadPoolExecutor(size)
 
     def at_once(self, *acts: Act) -> list[Any]:
-        """What each act answers; a refusal by the rules is an answer, any other exception is raised here."""
+        """Run the acts together and return their answers; a refusal is an answer, other errors are raised."""
         assert len(acts) == self._size
         return [one.result() for one in [self._threads.submit(self._act, act) for act in acts]]
 
@@ -47,7 +47,7 @@ class Crew:
 
 @contextmanager
 def crew(size: int) -> Iterator[Crew]:
-    """A crew that leaves in the end."""
+    """Provide threads, and end them after the test."""
     people = Crew(size)
     try:
         yield people
@@ -56,18 +56,18 @@ def crew(size: int) -> Iterator[Crew]:
 
 
 def fresh(job: Job, code: str = "") -> Phase:
-    """The phase as it is now, with its job loaded, so that a thread begins with the verb itself."""
+    """Return the phase from the database, with its job, so that a thread begins with the call itself."""
     phases = Phase.objects.select_related("job").filter(job=job).order_by("position")
     return phases.get(code=code) if code else phases[0]
 
 
 def completed_events(phase: Phase) -> list[Event]:
-    """The completed events of the phase's current run."""
+    """Return the completed events of the phase's current run."""
     return list(Event.objects.filter(phase=phase, run=phase.run, type=f"{phase.code}.completed", outward=True))
 
 
 def assert_whole(job: Job) -> Phase:
-    """Counters equal items, one completed event exactly where a run completed; the first phase as it is now."""
+    """Check that counters equal items, with one completed event per completed run; return the first phase."""
     for phase in job.phases.all():
         if not phase.counted:
             numbers = dict(phase.items.order_by().values_list("status").annotate(number=Count("pk")))
@@ -80,5 +80,5 @@ def assert_whole(job: Job) -> Phase:
 
 
 def outcomes(answers: list[Reported]) -> list[str]:
-    """The outcome of every result of these reports, in alphabetical order."""
+    """Return the outcome of every result of these reports, in alphabetical order."""
     return sorted(str(one.outcome) for answer in answers for one in answer.results)

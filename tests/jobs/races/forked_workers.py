@@ -2,7 +2,7 @@
 
 It runs with Django set up and DATABASE_URL naming the database of the test. A line is JSON:
 {"act": name, "at": time to begin, "out": file, ...}. The child writes what it did to that file, line by line, each
-after the commit. The nursery answers each line with the pid of the child.
+after the commit. The process answers each line with the pid of the child.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Told = dict[str, Any]
 
 
 def main() -> None:
-    """Fork for every line until there are no more; children that end are forgotten."""
+    """Fork for every line until there are no more; ended children are forgotten."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     for line in sys.stdin:
         told = json.loads(line)
@@ -56,7 +56,7 @@ def _phase(told: Told) -> Phase:
 
 
 def _report(told: Told) -> Iterator[object]:
-    """Report portions of five items each, for ever or as many as told."""
+    """Report portions of five items each, for ever or so many times."""
     portions = range(told["portions"]) if "portions" in told else count()
     for portion in portions:
         keys = [f"{told['prefix']}{portion}-{n}" for n in range(5)]
@@ -75,7 +75,7 @@ def _claim(told: Told) -> Iterator[object]:
 
 
 def _create(told: Told) -> Iterator[object]:
-    """Create jobs by the names that others create too, with items of one's own."""
+    """Create jobs by the names that other processes create too, with items of its own."""
     for number in range(told["jobs"]):
         items = [NewItem(f"{told['prefix']}{n}") for n in range(5)]
         answer = create_job(name=f"{told['names']}-{number}", items=items, by=Actor())
@@ -83,7 +83,7 @@ def _create(told: Told) -> Iterator[object]:
 
 
 def _sweep(told: Told) -> Iterator[object]:
-    """Expire leases and pass watermarks as of an hour ahead, over and over."""
+    """Expire leases and pass watermarks as of an hour ahead, again and again."""
     for _ in range(told["rounds"]):
         swept = watchdog.sweep(timezone.now() + timedelta(hours=1))
         yield swept["expired"]

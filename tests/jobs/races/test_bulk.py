@@ -1,4 +1,4 @@
-"""Several processes go on with the same bulk act: every job is done once, and all are done."""
+"""Bulk acts in several processes: every job is done, and done once."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ JOBS = 12
 
 
 def begun() -> BulkAct:
-    """A retry of jobs that have a failed item each."""
+    """Make a retry of jobs that have a failed item each."""
     jobs = [make_job(items=2, failed=1) for _ in range(JOBS)]
     marks = [TargetSelection(figures.job, bulk.expected_state(figures).states) for figures in snapshots_of(jobs)]
     return bulk.create_bulk_act(ActRequest(ACTS["retry"], Scope(), "why"), marks, actor=operator("retry"))
 
 
 def go_on(act: BulkAct) -> None:
-    """As the watchdog of one process does."""
+    """Run bulk acts as the watchdog of one process does."""
     bulk.run_bulk_act(BulkAct.objects.get(pk=act.pk), seconds=60)
 
 
 def retries(act: BulkAct) -> list[int]:
-    """How often each job was retried."""
+    """Count the retries of each job."""
     jobs = Job.objects.filter(pk__in=act.targets.values("job_id"))
     return [types(job).count("operator.retry") for job in jobs]
 

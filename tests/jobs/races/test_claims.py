@@ -1,4 +1,4 @@
-"""Nobody holds what another holds, and every lease, release and result is counted once."""
+"""Races of claims: no item has two workers, and every lease, release and result is counted once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LATER = timedelta(hours=1)
 
 
 def claim_all(phase: Phase, worker: str) -> list[str]:
-    """Claim small portions until none is left; the keys in the order in which they came."""
+    """Claim small portions until none is left; return the keys in the order of the claims."""
     keys: list[str] = []
     while claimed := tracking.claim(fresh(phase.job), worker=worker, limit=3, by=WORKER).items:
         keys += [item.key for item in claimed]
@@ -30,7 +30,7 @@ def claim_all(phase: Phase, worker: str) -> list[str]:
 
 
 def claim_everywhere(worker: str, code: str) -> list[tuple[int, str]]:
-    """Claim from whatever job until none is left."""
+    """Claim from any job until none is left."""
     found: list[tuple[int, str]] = []
     while claimed := tracking.claim_any(worker=worker, phase=code, limit=4, by=WORKER).items:
         found += [(item.job, item.key) for item in claimed]
@@ -38,7 +38,7 @@ def claim_everywhere(worker: str, code: str) -> list[tuple[int, str]]:
 
 
 def held(job: Job) -> list[Item]:
-    """What somebody is working on, in order."""
+    """Return the keys of the leased items, in order."""
     return list(Item.objects.held().filter(phase__job=job).order_by("pk"))
 
 

@@ -1,4 +1,4 @@
-"""The order of events: a long transaction blocks no writer of events, and no reader of the feed misses its events."""
+"""The order of events: a long transaction blocks no writer of events, and no reader of the feed misses any."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ committing = pytest.mark.django_db(transaction=True)
 
 @contextmanager
 def paused(act: Callable[[], Any]) -> Iterator[None]:
-    """An act in a transaction of another connection that commits at the end of the block."""
+    """Run an act in a transaction of another connection that commits at the end of the block."""
     done, free = Signal(), Signal()
 
     def run() -> None:
@@ -49,7 +49,7 @@ def paused(act: Callable[[], Any]) -> Iterator[None]:
 
 
 def feed(after: int = 0) -> list[int]:
-    """The ids that a reader of the feed sees."""
+    """Return the ids that a reader of the feed gets."""
     return list(Event.objects.outward().in_feed().filter(pk__gt=after).order_by("pk").values_list("pk", flat=True))
 
 

@@ -1,4 +1,4 @@
-"""The races would do damage if it were not for the guards: with a guard taken away, the damage is seen."""
+"""The guards against races: without a guard, the damage is visible."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def count_in_rounds(people: Crew, job: Job) -> None:
 
 
 def claim_often(job: Job, worker: str) -> int:
-    """Claim one item at a time; how often somebody else had been there in between."""
+    """Claim one item at a time and return the number of lost races."""
     lost = 0
     for _ in range(10):
         try:
@@ -64,7 +64,7 @@ def test_without_the_lock_on_the_job_the_guard_of_the_items_stops_a_second_claim
             assert set(fresh(job).items.values_list("attempt", flat=True)) <= {0, 1}
             if lost and watchdog.recount():
                 return
-    raise AssertionError("Claims at once, and nobody was in anybody's way without a lock.")
+    raise AssertionError("Concurrent claims without a lock did no damage.")
 
 
 def test_without_immediate_transactions_sqlite_refuses_writers() -> None:

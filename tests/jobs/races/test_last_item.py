@@ -1,4 +1,4 @@
-"""Whoever races with the last item, a phase completes exactly once and no item is lost."""
+"""Races for the last item: a phase completes exactly once, and no item is lost."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ ROUNDS = range(10)
 
 
 def almost_done(items: int, *, left: int, **fields: Any) -> tuple[Job, Phase]:
-    """A job with all but the last `left` items done, ready for the race."""
+    """Make a job with all but the last `left` items done, ready for the race."""
     job = make_job(items=items, done=items - left, **fields)
     return job, fresh(job)
 
 
 def tell(phase: Phase, number: int) -> Callable[[], tracking.Reported]:
-    """A worker that reports one item as completed, in a transaction of its own as if in another process."""
+    """Return an act that reports one item as completed, in a transaction of its own like another process."""
     batch = Batch(phase, "w1", [Result(f"k{number}", "completed")], WORKER)
     return lambda: report_many([batch])[0]
 

@@ -1,4 +1,4 @@
-"""A job that a long transaction holds keeps only its own workers waiting, few of them and for a short time."""
+"""Locked jobs: only a few of their own workers wait, and for a short time."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class Desk:
         self.threads = ThreadPoolExecutor(THREADS)
 
     def call(self, act: Any) -> Future[Any]:
-        """Begin an act in a thread."""
+        """Start an act in a thread."""
         return self.threads.submit(self._call, act)
 
     def report(self, phase: Phase, number: int) -> Future[Any]:
-        """Begin to report one item."""
+        """Start the report of one item."""
         results = [Result(f"k{number}", "completed")]
         return self.call(partial(tracking.report, phase, worker="w1", results=results, by=WORKER))
 
@@ -55,7 +55,7 @@ class Desk:
 
 @contextmanager
 def desk(patience: str = "20s") -> Iterator[Desk]:
-    """A desk whose threads are gone in the end."""
+    """Provide threads that report, and end them after the test."""
     made = Desk(patience)
     try:
         yield made
@@ -65,7 +65,7 @@ def desk(patience: str = "20s") -> Iterator[Desk]:
 
 @contextmanager
 def locked(job: Job) -> Iterator[Signal]:
-    """Hold a job in a transaction of another connection, until the end or until the signal is set."""
+    """Lock a job in a transaction of another connection, until the end or until the signal is set."""
     held, free = Signal(), Signal()
 
     def hold() -> None:
@@ -86,7 +86,7 @@ def locked(job: Job) -> Iterator[Signal]:
 
 
 def until(fact: Callable[[], bool]) -> None:
-    """Wait for something that threads bring about."""
+    """Wait for a state that threads bring about."""
     end = monotonic() + 10
     while not fact():
         assert monotonic() < end
@@ -94,7 +94,7 @@ def until(fact: Callable[[], bool]) -> None:
 
 
 def waiting_for(job: Job) -> int:
-    """How many threads wait for the lock of a job."""
+    """Return the number of threads that wait for the lock of a job."""
     return len(waiters._since.get(job.pk, ()))
 
 

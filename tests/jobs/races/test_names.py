@@ -1,4 +1,4 @@
-"""Creating, counting and announcing by many at once: one job of a name, each event_id once, no sum lost."""
+"""Concurrent creations, counts and announcements: one job of a name, each event_id once, no sum lost."""
 
 from __future__ import annotations
 

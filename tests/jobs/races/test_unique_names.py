@@ -1,4 +1,4 @@
-"""Whatever is unique and stored by many at once: one stores it, all others get the normal answer."""
+"""Concurrent writes of unique values: one is stored, all others get the normal answer."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_a_form_that_was_checked_before_a_rival_stored_the_same_says_that_it_exi
     stored = model.save
 
     def save(self: Any, *args: Any, **kwargs: Any) -> None:
-        """The checks have passed; the rival comes first."""
+        """Let the rival come first, after the checks have passed."""
         for name, check in unchecked.items():
             monkeypatch.setattr(model, name, check)
         stored(self, *args, **kwargs)

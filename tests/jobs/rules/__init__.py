@@ -1,1 +1,1 @@
-"""One file per heading of the rules; the name of a test is the sentence of its rule."""
+"""Tests of the rules: one file per heading; the name of a test is the sentence of its rule."""

@@ -1,4 +1,4 @@
-"""What the tests of the rules share: a clock that stands still, and an ear where browsers listen."""
+"""Fixtures of the tests of the rules: a stopped clock, and the notifications of browsers."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from jobs.live import broadcast
 
 
 class Clock:
-    """The server's clock, moved by hand."""
+    """The server's clock, moved by the test."""
 
     def __init__(self) -> None:
         self.now = datetime(2026, 3, 2, 12, 0, 0, tzinfo=UTC)
 
     def forward(self, seconds: float) -> datetime:
-        """Let that many seconds pass; the new time."""
+        """Move the clock by so many seconds and return the new time."""
         self.now += timedelta(seconds=seconds)
         return self.now
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """A clock that stands still until a test moves it."""
+    """Provide a clock that stands still until a test moves it."""
     stopped = Clock()
     monkeypatch.setattr(timezone, "now", lambda: stopped.now)
     return stopped
@@ -33,7 +33,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The ids of the jobs that browsers were told about, in order."""
+    """Provide the ids of the jobs of which browsers were notified, in order."""
     heard: list[int] = []
 
     def touch(job_ids: Iterable[int]) -> None:

@@ -1,4 +1,4 @@
-"""One act upon many jobs: each is done once, by who may, as it was seen; and the others go on."""
+"""Bulk acts: each job is done once, with permission and in the confirmed state; the other jobs go on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why a job is not finished, with its figures; and each remedy does what the diagnosis said it would."""
+"""Diagnoses: the causes with their numbers, and acts with exactly the described outcome."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ pytestmark = pytest.mark.django_db
 
 
 def looked_at(job: Job) -> Diagnosis:
-    """The diagnosis of a job as it is stored now."""
+    """Return the diagnosis of a job as it is stored now."""
     return diagnose(snapshot_of(Job.objects.get(pk=job.pk)))
 
 
 def causes(job: Job) -> dict[str, str]:
-    """The causes by code."""
+    """Return the causes by code."""
     return {cause.code: cause.detail for cause in looked_at(job).causes}
 
 
 def remedies(job: Job) -> dict[str, tuple[str, str]]:
-    """The remedies by action."""
+    """Return the remedies by action."""
     return {remedy.action: (remedy.detail, remedy.outcome) for remedy in looked_at(job).remedies}
 
 

@@ -1,4 +1,4 @@
-"""Fence and expiry: whose result counts, and what becomes of an item whose worker is gone."""
+"""Fence and expiry: the results that count, and the items of a lost worker."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_the_current_attempt_and_none_at_all_are_accepted() -> None:
     phase = phase_of(make_job(items=2))
     take(phase)
     assert tell(phase, "k0", "completed", attempt=1).outcome == "applied"
-    assert tell(phase, "k1", "completed", worker="somebody").outcome == "applied"
+    assert tell(phase, "k1", "completed", worker="w2").outcome == "applied"
 
 
 def test_every_claim_has_an_attempt_of_its_own_for_ever(clock: Clock) -> None:

@@ -1,4 +1,4 @@
-"""Job status: derived from the phases, stored, and told with a stage and an error."""
+"""The status of a job: derived from the phases and stored, with a stage and an error."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def fresh(job: Job) -> Job:
 
 
 def ocr(chunks: int = 17) -> Job:
-    """A document as the OCR pipeline has it."""
+    """Make a document as the OCR pipeline has it."""
     job = pipeline(
         PhaseSpec("ocr", stage="Processing chunk {done}/{expected}", on_shortfall=Shortfall.FAIL),
         PhaseSpec("merge", stage="Merging OCR results", weight=0, gated=True, on_shortfall=Shortfall.FAIL),

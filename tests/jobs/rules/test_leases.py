@@ -1,4 +1,4 @@
-"""Leases: who holds an item, for how long, and whose result counts."""
+"""Leases: the worker of an item, the length of the lease, and the result that counts."""
 
 from __future__ import annotations
 

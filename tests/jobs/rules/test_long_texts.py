@@ -1,4 +1,4 @@
-"""Texts that the server composes fit their columns, however many names they are made of."""
+"""Composed texts: they fit their columns, however many names they contain."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ MANY = 45
 
 
 def longest(model: type[Model], column: str) -> int:
-    """The length of a column."""
+    """Return the length of a column."""
     length = model._meta.get_field(column).max_length  # type: ignore[union-attr]
     assert length is not None
     return length
 
 
 def cut(model: type[Model], column: str, text: str) -> bool:
-    """Was this text cut to the length of its column, and marked?"""
+    """Tell whether this text was cut to the length of its column, and marked."""
     return len(text) == longest(model, column) and text.endswith("…")
 
 
 def code(number: int) -> str:
-    """A code of a hundred characters."""
+    """Make a code of a hundred characters."""
     return f"phase_{number:02}_".ljust(100, "x")
 
 
 def gated_chain() -> Job:
-    """A job of many phases with long codes, each behind the gate of those before it."""
+    """Make a job of many phases with long codes, each behind the gate of those before it."""
     return pipeline(*(PhaseSpec(code(n), gated=n > 0, expected=1) for n in range(MANY)))
 
 
@@ -123,7 +123,7 @@ def test_the_log_of_acts_names_an_endpoint_by_as_much_of_its_address_as_fits() -
 
 
 def test_a_key_is_never_cut() -> None:
-    """What names something is refused where it is too long; only sentences are cut."""
+    """Names that are too long are refused; only sentences are cut."""
     key = "k" * 1024
     job = pipeline(PhaseSpec("items"), items=[NewItem(key)])
     assert phase_of(job).items.get().key_digest == digest(key)

@@ -1,4 +1,4 @@
-"""Operators: every act is one transaction with its own permission, its reason and its trace."""
+"""Operator acts: each is one transaction with its own permission, reason and audit record."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Percent: what a job and its phases show."""
+"""Percents of a job and its phases."""
 
 from __future__ import annotations
 

@@ -51,13 +51,13 @@ NEW_RUN = {"run": 4, "status": "pending", "forced": False, "waits_for_all": Fals
 
 
 def phase(**columns: Any) -> Phase:
-    """A phase in memory with these columns."""
+    """Make a phase in memory with these columns."""
     values = {**BEFORE, **columns}
     return Phase(job=Job(name="j"), code="p", watermark_ttl=900, threshold=100, **values)
 
 
 def changed(event: Life, **columns: Any) -> dict[str, Any]:
-    """The columns that an event changes, with their new values."""
+    """Return the columns that an event changes, with their new values."""
     before = phase(**columns)
     after = phase(**columns)
     apply(after, event, Cause(NOW, by=CompletedBy.WATERMARK, error="told", total=20))
@@ -65,7 +65,7 @@ def changed(event: Life, **columns: Any) -> dict[str, Any]:
 
 
 def without(values: dict[str, Any], **columns: Any) -> dict[str, Any]:
-    """The expected changes, less those that the phase has already."""
+    """Return the expected changes, less those that the phase has already."""
     have = {**BEFORE, **columns}
     return {name: value for name, value in values.items() if have.get(name) != value}
 

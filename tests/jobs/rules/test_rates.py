@@ -1,4 +1,4 @@
-"""Rates: what a phase settles in a minute, and how long the rest will take."""
+"""Rates: settled items by minute, and the time left."""
 
 from __future__ import annotations
 

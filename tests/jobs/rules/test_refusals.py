@@ -1,4 +1,4 @@
-"""Why a phase takes nothing: one code and one sentence, the same wherever it is asked."""
+"""Refusals of a phase: one code and one sentence, the same in every call."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FOR_GOOD = {"job_cancelled", "forced", "cancelled"}
 
 
 def phase_in(state: State | None) -> Phase:
-    """A phase in memory that is open, or in this state."""
+    """Make a phase in memory that is open, or in this state."""
     columns = {"status": "processing", "gate_open": True, "held": "", **(STATES[state] if state else {})}
     return Phase(job=Job(name="j", held=columns.pop("held")), code="ocr", listed=True, **columns)
 
@@ -42,7 +42,7 @@ def phase_in(state: State | None) -> Phase:
         (Call.COUNT, WORK),
         (Call.FINISH, WORK),
         (Call.FAIL, WORK | {"completed"}),
-        (Call.TELL, FOR_GOOD | {"gated"}),
+        (Call.UPDATE, FOR_GOOD | {"gated"}),
         (Call.ANNOUNCE, OVER),
         (Call.ADD, OVER),
         (Call.ADD_IMAGES, OVER),

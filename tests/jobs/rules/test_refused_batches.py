@@ -1,4 +1,4 @@
-"""A refused report costs its neighbours in the same transaction nothing."""
+"""Refused reports: the others in the same transaction are applied."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jobs.models import Job, Phase
 from jobs.rules import pipelines
 from jobs.rules.errors import NotFound, Refused, WrongState
 from jobs.rules.pipelines import PhaseSpec
-from jobs.tracking import Batch, Reported, Result, report, report_batcher
+from jobs.tracking import Batch, Reported, Result, report_batcher
 from jobs.tracking.report import report_free
 from jobs.tracking.report_batcher import _answer, _Ticket
 from tests.factories import WORKER, make_job, outcomes, phase_of, pipeline
@@ -27,7 +27,7 @@ def batch(job: Job, key: str = "k0") -> Batch:
 
 
 def counted() -> Batch:
-    """A report for a phase that is counted without items."""
+    """Make a report for a phase that is counted without items."""
     job = pipeline(PhaseSpec(code="fit"))
     tracking.start(phase_of(job), by=WORKER)
     Phase.objects.filter(job=job).update(counted=True)
@@ -35,7 +35,7 @@ def counted() -> Batch:
 
 
 def without_phase() -> Batch:
-    """A report for a phase that has been deleted since its job was looked up."""
+    """Make a report for a phase that has been deleted since its job was looked up."""
     job = pipeline(PhaseSpec(code="first"), PhaseSpec(code="second"))
     gone = Batch(phase_of(job, "second"), "w1", [Result("k0", "completed")], WORKER)
     Phase.objects.filter(job=job, code="second").delete()
@@ -43,7 +43,7 @@ def without_phase() -> Batch:
 
 
 def of_unknown_kind() -> Batch:
-    """A report for a job whose kind no app registers any more."""
+    """Make a report for a job whose kind is no longer registered."""
     job = make_job(items=1)
     Job.objects.filter(pk=job.pk).update(kind="forgotten")
     return batch(job)
@@ -87,7 +87,7 @@ def test_a_defect_in_one_report_is_found_by_halving(monkeypatch: pytest.MonkeyPa
 
     def write(batches: Any) -> Any:
         calls.append(len(batches))
-        return report.report_free(batches)
+        return report_free(batches)
 
     monkeypatch.setitem(pipelines._kinds, "generic", replace(pipelines.get("generic"), check_result=check))
     tickets = [_Ticket(batch(job)) for job in jobs]

@@ -1,4 +1,4 @@
-"""Revision: it moves with every visible change, and with nothing else."""
+"""The revision: it grows with every visible change, and with no other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stuck: the watchdog marks what will not finish by itself, and a sign of life clears it."""
+"""Stuck jobs: the watchdog marks them, and a sign of life clears the mark."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Threshold: how many successes complete a phase."""
+"""The threshold: the successes that complete a phase."""
 
 from __future__ import annotations
 

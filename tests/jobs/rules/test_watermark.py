@@ -1,4 +1,4 @@
-"""Watermark: a phase whose deadline passes finishes with what it has, once."""
+"""The watermark: a phase finishes once at its deadline, with the items it has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is kept of a worker: its version and message, and how much of its reports was applied."""
+"""Rows of workers: version, message, and the applied results."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _numbers = count(1)
 
 
 def beat(job: Job, *, version: str = "", message: str = "", worker: str = "w1") -> Worker:
-    """A heartbeat; the worker as it is kept then."""
+    """Send a heartbeat and return the stored worker."""
     tracking.heartbeat(job, worker=worker, message=message, by=Actor(name=worker, version=version))
     return Worker.objects.get(name=worker)
 
 
 def counted(worker: str = "w1") -> tuple[int, int]:
-    """What is counted of a worker, over all slots."""
+    """Sum the counts of a worker over all slots."""
     rows = WorkerTally.objects.filter(worker=worker)
     return sum(row.done for row in rows), sum(row.failed for row in rows)
 
@@ -56,7 +56,7 @@ def test_the_tally_of_a_worker_counts_what_was_applied_and_no_repetition() -> No
         tracking.report(phase, worker="w1", results=results, by=Actor(name="w1"))
     tell(phase, "k1", "completed")
     tell(phase, "k0", "failed")
-    tell(phase, "nobody-has-this", "completed")
+    tell(phase, "unknown-key", "completed")
     assert counted() == (2, 1)
 
 

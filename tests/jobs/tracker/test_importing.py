@@ -138,7 +138,7 @@ def test_a_dry_run_writes_nothing(file: Path) -> None:
     assert not Job.objects.exists()
 
 
-def test_work_that_was_done_here_since_is_not_undone_and_the_difference_is_told(
+def test_later_work_on_the_site_is_not_undone_and_the_difference_is_printed(
     file: Path, tracker: ProgressTracker
 ) -> None:
     bring(file)
@@ -226,7 +226,7 @@ DAMAGES: list[tuple[str, Callable[[Path], None], str]] = [
 
 
 @pytest.mark.parametrize(("name", "damage", "told"), DAMAGES, ids=[row[0] for row in DAMAGES])
-def test_what_is_damaged_is_left_out_and_told_and_the_rest_is_here(
+def test_damaged_rows_are_left_out_and_named_and_the_others_are_imported(
     file: Path, name: str, damage: Callable[[Path], None], told: str
 ) -> None:
     damage(file)
@@ -331,7 +331,7 @@ def test_a_missing_file_is_exit_code_3(tmp_path: Path) -> None:
     assert fails(tmp_path / "gone.db")[0] == 3
 
 
-def test_a_cancelled_job_takes_nothing_new_and_that_is_told(file: Path, tracker: ProgressTracker) -> None:
+def test_a_cancelled_job_takes_nothing_new_and_the_refusal_is_printed(file: Path, tracker: ProgressTracker) -> None:
     operations.cancel(make_job(name="cats", items=1), actor=None)
     code, said = fails(file)
     assert (code, "Job cats is cancelled" in said) == (1, True)

@@ -61,5 +61,5 @@ def tell_merge(job: Job, status: str, *, error: str = "", path: object = "", wor
 
 
 def address(job: Job) -> str:
-    """Where the page is."""
+    """Return the address of the document page."""
     return f"{LIST}{job.pk}/change/"

@@ -138,7 +138,7 @@ def test_the_items_stay_a_list_without_a_second_grid(lead: Any) -> None:
 
 
 def words(somebody: Any, job: Job) -> str:
-    """What is said of the merge."""
+    """Return the text of the merge section."""
     return somebody.open(address(job)).section("merge")
 
 

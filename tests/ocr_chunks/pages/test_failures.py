@@ -18,7 +18,7 @@ def failures(somebody: Any, job: Job) -> str:
 
 
 def statuses(job: Job) -> dict[str, int]:
-    """How many items are in each status."""
+    """Return the number of items per status."""
     found: dict[str, int] = {}
     for status in Item.objects.filter(phase__job=job, phase__code="ocr").values_list("status", flat=True):
         found[status] = found.get(status, 0) + 1

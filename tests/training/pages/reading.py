@@ -1,4 +1,4 @@
-"""Where the pages of training are, and what stands on them."""
+"""Addresses of the training pages, and readers of their parts."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ LISTS = (f"{SESSIONS}?status=all", IMAGES, DETECTIONS)
 
 
 def column(page: Any, name: str) -> list[str]:
-    """What stands in a column, from the first row to the last."""
+    """Return the texts of a column, from the first row to the last."""
     return [cell.text for cell in page.root.find(cls=f"field-{name}")]
 
 

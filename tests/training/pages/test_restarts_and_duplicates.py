@@ -1,4 +1,4 @@
-"""What can be begun anew from the page of a session, and its list of duplicates."""
+"""Restarts from the session page, and its list of duplicates."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What a call reads of a large phase that is newer than the statistics of PostgreSQL's planner.
+"""Reads of calls on a large phase that is newer than the statistics of PostgreSQL's planner.
 
-The planner believes that such a phase has no items, so to it an index over the whole phase looks as good as the one
-that finds a single item. What is asserted is how many rows and index entries a call reads, not a plan.
+The planner expects no items in such a phase, so an index over the whole phase looks as good as the one that finds a
+single item. The tests check the number of rows and index entries that a call reads, not a plan.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ COUNTERS = {"completed": "done", "failed": "failed", "processing": "processing"}
 
 
 def read() -> int:
-    """How many rows and index entries of items this transaction has read so far."""
+    """Return the number of rows and index entries of items that this transaction has read so far."""
     with connection.cursor() as cursor:
         cursor.execute(READ)
         return int(cursor.fetchone()[0])
@@ -70,20 +70,20 @@ def fill(phase: Phase, status: str, number: int = FILLER) -> None:
 
 
 def analyze() -> None:
-    """Let the planner learn what there is now."""
+    """Update the planner's statistics."""
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE jobs_item")
 
 
 def no_items() -> None:
-    """The planner learns that the table is new and empty. Pages that earlier tests have left would mislead it."""
+    """Let the planner expect a new and empty table. Pages of earlier tests would mislead it."""
     with connection.cursor() as cursor:
         cursor.execute("TRUNCATE jobs_item CASCADE")
     analyze()
 
 
 def only_completed_items() -> None:
-    """The planner learns that every item is completed and belongs to one of two jobs."""
+    """Let the planner expect that every item is completed and belongs to one of two jobs."""
     no_items()
     for _ in range(2):
         fill(phase_of(make_job(items=1)), "completed", 3000)
@@ -92,7 +92,7 @@ def only_completed_items() -> None:
 
 
 def many_small_jobs() -> None:
-    """The planner learns of jobs of ten items in every state, which share their keys."""
+    """Let the planner expect jobs of ten items in every state, which share their keys."""
     no_items()
     for status in ("completed", "failed", "pending"):
         job = pipeline(*[PhaseSpec(code=f"p{n}") for n in range(20)])
@@ -107,7 +107,7 @@ HISTORIES = [no_items, only_completed_items, many_small_jobs]
 
 
 def large(status: str) -> Phase:
-    """A phase of many items of one status, newer than the statistics, with a few named ones before and behind them."""
+    """Make a phase newer than the statistics: many items of one status, a few named ones before and behind them."""
     job = make_job(items=NAMED)
     fill(phase_of(job), status)
     tracking.add_items(phase_of(job), items=new_items(NAMED, start=NAMED), by=WORKER)
@@ -121,12 +121,12 @@ def report(phase: Phase, *, start: int = 0, status: str = "completed") -> Act:
 
 
 def ids(phase: Phase, status: str, number: int = 100) -> list[int]:
-    """The ids of named items of this status."""
+    """Return the ids of named items of this status."""
     return list(phase.items.filter(status=status, key__startswith="k").values_list("pk", flat=True)[:number])
 
 
 def of_workers(phase: Phase) -> list[tuple[str, Act]]:
-    """What workers do all day."""
+    """Return the calls that workers repeat all day."""
     claim = partial(tracking.claim, phase, worker="w1", limit=100, by=WORKER)
     claim_any = partial(tracking.claim_any, worker="w2", phase="items", limit=100, by=WORKER)
     return [
@@ -143,14 +143,14 @@ def of_workers(phase: Phase) -> list[tuple[str, Act]]:
 
 
 def cost(act: Act) -> int:
-    """How much an act reads."""
+    """Return the number of reads of an act."""
     before = read()
     act()
     return read() - before
 
 
 def expensive(acts: list[tuple[str, Act]]) -> dict[str, int]:
-    """The acts that read more than a few items, and how many."""
+    """Return the acts that read more than a few items, with their numbers."""
     costs = {name: cost(act) for name, act in acts}
     return {name: items for name, items in costs.items() if items > FEW}
 

@@ -62,13 +62,13 @@ def test_a_vision_job_may_have_chosen_services_and_rules_of_its_own() -> None:
 
 
 def mismatch(job: Job, phase: Phase, result: dict[str, Any]) -> str | None:
-    """A result must say that it is good."""
+    """Refuse a result that does not say that it is good."""
     return None if result.get("good") else f"checksum_mismatch: {job.name} {phase.code}"
 
 
 @pytest.fixture
 def picky() -> Iterator[Kind]:
-    """A pipeline that looks at each result."""
+    """Provide a pipeline that looks at each result."""
 
     def build(options: KindOptions) -> list[PhaseSpec]:
         return list(options.phases) or [PhaseSpec("picky"), PhaseSpec("last", gated=True)]

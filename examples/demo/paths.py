@@ -1,4 +1,4 @@
-"""Where the demo keeps what it makes."""
+"""Paths of the demo's files."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ DATA = ROOT / "data" / "demo"
 
 
 def shown(path: Path) -> str:
-    """A path as one would type it here."""
+    """Format a path relative to the project, if it is below it."""
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)

@@ -1,4 +1,4 @@
-"""A job is shown with its phases as they were at one moment, whatever is committed between two statements."""
+"""A job and its phases as of one moment, whatever is committed between two statements."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 
 def half_done() -> Job:
-    """A job of two items of which one is done, as somebody has read it."""
+    """Make a job of two items of which one is done, and return it as read before."""
     return Job.objects.get(pk=make_job(items=2, done=1).pk)
 
 

@@ -1,4 +1,4 @@
-"""Child processes of a command, each with a log file, ended in order."""
+"""Child processes of the demo, each with its log, stopped in order."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STOP_SECONDS = 15
 
 
 class Processes:
-    """Python scripts of the project. Each runs in a session of its own, so that Ctrl-C reaches the parent alone."""
+    """Python scripts, each run in its own session, so that Ctrl-C reaches only the parent."""
 
     def __init__(self, root: Path, *, logs: Path, environment: dict[str, str]) -> None:
         self.root = root
@@ -50,15 +50,15 @@ class Processes:
         return over
 
     def stop(self, *, last: str) -> None:
-        """End all processes, the one named `last` after the others."""
+        """Stop all processes; `last` is stopped after the others have ended."""
         others = [process for name, process in self.running.items() if name != last]
-        end(others)
-        end([process for process in self.running.values() if process not in others])
+        terminate(others)
+        terminate([process for process in self.running.values() if process not in others])
         self.running.clear()
 
 
-def end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
-    """Terminate these processes and their children, and kill those that do not end in time."""
+def terminate(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Terminate processes and their children, and kill those that do not end in time."""
     for process in processes:
         signal_group(process, signal.SIGTERM)
     deadline = time.monotonic() + STOP_SECONDS
@@ -71,6 +71,6 @@ def end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
 
 
 def signal_group(process: subprocess.Popen[bytes], number: int) -> None:
-    """Send a signal to a process, unless it has ended, and to its children."""
+    """Send a signal to a process and its children, unless it has ended."""
     if process.poll() is None:
         os.killpg(process.pid, number)

@@ -1,12 +1,12 @@
-"""What the demo says."""
+"""Texts that the demo prints."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-from jobs.management.demo.places import shown
-from jobs.management.demo.scenes import FRAMES_TTL, LEASE_SECONDS
+from examples.demo.paths import shown
+from examples.demo.scenes import FRAMES_TTL, LEASE_SECONDS
 
 WELCOME = """
 Progress Site is at {url}
@@ -18,30 +18,30 @@ TOUR = """
 {workers} hash the pictures of {folder} as job {run}-pictures:
 {pids}
 Two more read the pages of {contract} as job {run}/{document}; page {page} is broken.
-Two more find the faces in {people} and who is who, as training session {run}-people.
+Two more detect and cluster the faces in {people}, as training session {run}-people.
 
 Try this
   Kill a worker:  kill -9 {pid}
-    After {lease} s its pictures come back, and another worker hashes them.
-  Retry a failed picture, on the page of {run}-pictures.{mend}
-  Retry the failed chunk, on the page of {run}/{document}, and its text is merged. To mend the page first:
+    After {lease} s its pictures are pending again, and another worker hashes them.
+  Retry a failed picture, on the page of {run}-pictures.{repair}
+  Retry the failed chunk, on the page of {run}/{document}, and its text is merged. To repair the page first:
     {python} examples/make_pdf.py {contract} --mend
-  Missed it? Restart a phase on the page of its job: the workers, who wait, do everything again.
-  Force-complete {run}-frames-without-total: its worker sent 8 frames and left
-    before anybody told how many there are, so after {ttl} s the job is stuck.
+  To watch it again, restart a phase on the page of its job: the waiting workers process everything again.
+  Force-complete {run}-frames-without-total: its worker sent 8 frames and stopped
+    without announcing a total, so after {ttl} s the job is stuck.
 
 Hashes, texts, faces and logs are in {data}. Ctrl-C stops everything.
 """
 
 
 def welcome(url: str, *, account: tuple[str, str]) -> str:
-    """Where to look, said as soon as there is something to see."""
+    """Format the address and the account, printed when the server is ready."""
     name, password = account
     return WELCOME.format(url=url, name=name, password=password)
 
 
 def tour(*, run: str, pids: dict[str, int], page: int, pictures: Path, people: Path, contract: Path, data: Path) -> str:
-    """Who works on what, and what to try."""
+    """Format the list of workers and the things to try."""
     return TOUR.format(
         workers=f"{len(pids)} workers" if len(pids) > 1 else "One worker",
         folder=shown(pictures),
@@ -53,14 +53,14 @@ def tour(*, run: str, pids: dict[str, int], page: int, pictures: Path, people: P
         document=contract.name,
         page=page,
         lease=LEASE_SECONDS,
-        mend=mending(pictures),
+        repair=repair_command(pictures),
         python=shown(Path(sys.executable)),
         ttl=FRAMES_TTL,
         data=shown(data),
     )
 
 
-def mending(folder: Path) -> str:
-    """How to make a picture that the demo has drawn broken a good one."""
+def repair_command(folder: Path) -> str:
+    """Format the command that repairs a broken picture; empty without the demo's own pictures."""
     good, bad = folder / "00" / "picture-0000.jpg", folder / "broken" / "empty.jpg"
-    return f" To mend one first:\n    cp {shown(good)} {shown(bad)}" if good.exists() and bad.exists() else ""
+    return f" To repair one first:\n    cp {shown(good)} {shown(bad)}" if good.exists() and bad.exists() else ""

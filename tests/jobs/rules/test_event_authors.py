@@ -1,4 +1,4 @@
-"""Each event, worker and log line of a shared transaction carries the name of the reporter that caused it."""
+"""Authors: each event, worker and log line of a shared transaction has the name of its reporter."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ pytestmark = pytest.mark.django_db
 
 
 def reporter(name: str) -> Actor:
-    """A worker with an account of its own."""
+    """Make a worker with an account of its own."""
     account, _ = User.objects.get_or_create(username=f"account-of-{name}")
     return Actor(account=account, name=name)
 
 
 def batch(job: Job, name: str, *keys: str, status: str = "completed", code: str = "") -> Batch:
-    """The results of one worker for one job."""
+    """Return the results of one worker for one job."""
     return Batch(phase_of(job, code), name, [Result(key, status, error="no") for key in keys], reporter(name))
 
 
 def authors(job: Job) -> list[tuple[str, str, str]]:
-    """The type, actor and account of each event of a job that a worker caused."""
+    """Return the type, actor and account of each event of a job that a worker caused."""
     events = job.events.exclude(type="job.created").order_by("pk").select_related("account")
     return [(event.type, event.actor, event.account.username if event.account else "") for event in events]
 
 
 def caused(name: str, *types: str) -> list[tuple[str, str, str]]:
-    """The events that this worker caused."""
+    """Return the events that this worker caused."""
     return [(each, name, f"account-of-{name}") for each in types]
 
 

@@ -1,4 +1,4 @@
-"""Listing: how a phase gets its items, and its total from them."""
+"""Lists: the items of a phase, and the total from them."""
 
 from __future__ import annotations
 
@@ -285,7 +285,7 @@ def test_a_larger_total_than_the_list_is_kept_when_a_phase_is_reopened(clock: Cl
 
 
 def asked_for_by_name(*, items: int | None = None, name: str = "", **fields: Any) -> Job:
-    """The job of this name, as a producer or a worker asks for it."""
+    """Create or find the job of this name, as a producer or a worker does."""
     listed = None if items is None else new_items(items)
     return tracking.create_job(name=name or "batch", items=listed, by=WORKER, **fields).job
 
@@ -350,7 +350,7 @@ def test_a_name_alone_leaves_an_open_list_open() -> None:
 
 
 def chain(*, merged: bool) -> Job:
-    """Two chunks that are done, and their merge behind them: completed, or held by a worker."""
+    """Make a job with two done chunks, and their merge behind them: completed, or leased by a worker."""
     job = pipeline(PhaseSpec("ocr"), PhaseSpec("merge", gated=True, expected=1), items=new_items(2))
     listed(job, 1, code="merge")
     complete(phase_of(job), 2)

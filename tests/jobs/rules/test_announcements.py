@@ -1,4 +1,4 @@
-"""Announcing: how a phase learns how many items there will be."""
+"""Announcements: the total of a phase."""
 
 from __future__ import annotations
 

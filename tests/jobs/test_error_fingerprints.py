@@ -1,4 +1,4 @@
-"""What like failures have in common: nothing that is different each time."""
+"""Fingerprints of errors: the same for errors that differ only in numbers, paths and ids."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Any order of verbs leaves the job as the rules tell it on paper, with its counters equal to its items."""
+"""Any order of calls and acts: the job equals that of the model, and its counters equal its items."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _names = count(1)
 
 
 class Machine(RuleBasedStateMachine):
-    """One job in the database and the same job on paper, under one clock."""
+    """A job in the database and the same job of the model, under one clock."""
 
     @initialize(
         first=SPECS, second=SPECS, gated=st.booleans(), listed=st.none() | st.lists(KEYS, min_size=2, max_size=6)
@@ -74,7 +74,7 @@ class Machine(RuleBasedStateMachine):
         self.seen: dict[str, Any] = {"attempts": {}, "percents": {}, "events": 0, "revision": 0}
 
     def teardown(self) -> None:
-        """Nothing of this job stays; its counters are compared with its items once more by the command."""
+        """Compare the counters with the items once more by the command, and delete the job."""
         try:
             assert watchdog.recount() == []
         finally:
@@ -253,7 +253,7 @@ class Machine(RuleBasedStateMachine):
                 self.seen["attempts"][key] = attempt
 
     def _percent_never_falls(self, phase: Phase) -> None:
-        """Within a run, unless a larger total came; a total of 0 has a percent only once it is completed."""
+        """Check the percent within a run, unless a larger total came; a total of 0 has one only once completed."""
         percents = self.seen["percents"]
         percent = progress.percent(phase.counts, completed=phase.is_completed)
         run, expected, before = percents.get(phase.code, (0, None, None))
@@ -265,7 +265,7 @@ class Machine(RuleBasedStateMachine):
     # --- the two sides ---------------------------------------------------------------------------------
 
     def _same(self, act: Callable[[], int], paper_act: Callable[[], int]) -> None:
-        """Both refuse, or both change as much."""
+        """Check that both refuse, or both change as much."""
         try:
             expected = paper_act()
         except Refused:

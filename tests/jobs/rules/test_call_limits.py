@@ -1,4 +1,4 @@
-"""Bounds of verbs: repeated calls, large calls, unknown things, and what is rolled back."""
+"""Limits of calls: repeated calls, large calls, unknown rows, and rollbacks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The watchdog goes on with bulk acts beside its sweeps, with hardly a pause while any is left."""
+"""Bulk acts in the watchdog: they run beside its sweeps, almost without pauses."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ pytestmark = pytest.mark.django_db
 
 
 class Stop(Event):
-    """Ends the loop after so many rounds, and notes how long it would have waited."""
+    """A signal that ends the loop after so many rounds and records the waits."""
 
     def __init__(self, rounds: int) -> None:
         super().__init__()
         self.left, self.waits = rounds, []
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Do not wait, only count."""
+        """Count the wait instead of waiting."""
         self.waits.append(timeout)
         self.left -= 1
         if not self.left:
@@ -43,7 +43,7 @@ def _one_job_at_a_time_on_this_connection(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def begun(number: int) -> BulkAct:
-    """Pausing that many jobs."""
+    """Create a bulk act that pauses so many jobs."""
     jobs = [make_job(items=1) for _ in range(number)]
     marks = [TargetSelection(figures.job, bulk.expected_state(figures).states) for figures in snapshots_of(jobs)]
     return bulk.create_bulk_act(ActRequest(ACTS["pause"], Scope(), ""), marks, actor=operator("pause"))

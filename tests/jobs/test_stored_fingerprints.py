@@ -1,4 +1,4 @@
-"""Signatures that were stored by the older rule become those of now."""
+"""Signatures stored by the older rule: the migration replaces them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ migration = import_module("jobs.migrations.0008_signatures")
 
 
 def migrate() -> None:
-    """What the migration does to the rows."""
+    """Run the function of the migration on the rows."""
     migration.sign_again(apps, SimpleNamespace(connection=connection))
 
 

@@ -1,4 +1,4 @@
-"""Who the demo's operator and its workers are."""
+"""Accounts of the demo: an operator and the workers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OPERATOR, WORKER = "demo", "demo-worker"
 
 
 def operator(kept: Path) -> tuple[str, str]:
-    """The account for the tour and its password, which is made once and kept in a file."""
+    """Create the operator account; return its name and its password, which is stored in the file `kept`."""
     if not kept.exists():
         kept.touch(mode=0o600)
         kept.write_text(secrets.token_urlsafe(9))
@@ -30,7 +30,7 @@ def operator(kept: Path) -> tuple[str, str]:
 
 
 def worker_token() -> tuple[AuthToken, str]:
-    """A token for the workers; it lasts a day at most."""
+    """Create a token for the workers, valid for one day."""
     account, created = User.objects.get_or_create(username=WORKER)
     if created:
         account.set_unusable_password()

@@ -1,4 +1,4 @@
-"""What stays when the tables are emptied between tests."""
+"""The cleanup of the tables between tests, and the rows that stay."""
 
 from __future__ import annotations
 

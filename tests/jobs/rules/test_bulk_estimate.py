@@ -1,4 +1,4 @@
-"""What the page that asks says of many jobs is what is done to them."""
+"""The confirmation of a bulk act: its numbers are the numbers of the act."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ VARIETY: list[tuple[str, dict[str, Any]]] = [
 
 
 def variety() -> list[Job]:
-    """A job in every state, with failures and leases."""
+    """Make a job in every state, with failures and leases."""
     jobs = [job_in(status) for status in ("pending", "processing", "paused", "completed", "failed", "cancelled")]
     held = make_job(items=6, done=1, failed=2)
     take(phase_of(held), 2)

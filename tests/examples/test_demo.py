@@ -19,7 +19,7 @@ from urllib.parse import urlencode
 import pytest
 
 from examples.connection import Connection
-from jobs.management.demo.scenes import next_run
+from examples.demo.scenes import next_run
 from tests.examples.site import environment, eventually, template, terminate
 from tests.factories import make_job
 from tests.plan import FULL
@@ -88,7 +88,7 @@ def wait_for(status: str, name: str, *, database: Path) -> None:
 
 
 def mend_and_retry(name: str, *, banner: str, port: int, database: Path) -> None:
-    """What the banner says to do about the document with a broken page."""
+    """Follow the banner: repair the document with a broken page and retry it."""
     [command] = re.findall(r"^ +(\S+ examples/make_pdf.py \S+ --mend)$", banner, flags=re.MULTILINE)
     subprocess.run(split(command), cwd=ROOT, check=True, capture_output=True)
     site = Connection(f"http://127.0.0.1:{port}", token=template()[1]["lead"], stop=Event())
@@ -153,4 +153,4 @@ def test_demo_refuses_a_port_that_is_taken(database: Path, tmp_path: Path) -> No
         with demo(database, "--port", str(port), "--data", str(tmp_path)) as process:
             said, _ = process.communicate(timeout=30)
     assert process.returncode == 1
-    assert f"Port {port} is taken" in said
+    assert f"Port {port} is in use" in said

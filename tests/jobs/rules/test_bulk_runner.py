@@ -1,4 +1,4 @@
-"""A bulk act goes on in portions, through restarts and until somebody stops it, at a cost that does not grow."""
+"""The run of a bulk act: in portions, through restarts and until stopped, at a cost that does not grow."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_a_loop_of_transactions_lets_other_writers_of_sqlite_write(monkeypatch: 
 
 
 class Killed(BaseException):
-    """The process is gone."""
+    """The end of a process."""
 
 
 @pytest.mark.parametrize("step", ["_write", "_result"])

@@ -1,4 +1,4 @@
-"""One statement for many rows: what goes in comes out again, on both databases."""
+"""Bulk SQL: one statement for many rows, and the same values back, on both databases."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ JSONS: dict[str, Any] = {
 
 
 def insert_item(phase: Phase, key: str, **values: Any) -> Item:
-    """One item of this phase, written by `rows.insert`."""
+    """Insert one item of this phase by `bulk_sql.insert`."""
     names = ("phase", "key", "key_digest", *values)
     bulk_sql.insert(Item, [(phase.pk, key, digest(key), *values.values())], fields=names)
     return Item.objects.get(phase=phase, key_digest=digest(key))

@@ -1,4 +1,4 @@
-"""When a token was used last: noted at most once a minute, and no call waits or fails for it."""
+"""The last use of a token: saved at most once a minute; no call waits or fails for it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _anew() -> None:
 
 
 def call(secret: str) -> int:
-    """A call under this secret."""
+    """Send a call with this secret."""
     return Client().get("/api/v1/jobs", headers={"Authorization": f"Bearer {secret}"}).status_code
 
 
@@ -75,7 +75,7 @@ def test_a_call_succeeds_where_its_use_cannot_be_noted(monkeypatch: pytest.Monke
 
 @pytest.mark.django_db(transaction=True)
 def test_nobody_waits_for_a_writer() -> None:
-    """Somebody else holds what is to be written; the call goes on at once, and its own patience is as before."""
+    """Another writer has locked the row; the call goes on at once, and its lock timeout is as before."""
     token = AuthToken.objects.get(user__username="w1") if tokens.issue("w1") else None
     assert token is not None
     TokenUse.objects.create(token=token, used_at=timezone.now())
@@ -101,7 +101,7 @@ def test_nobody_waits_for_a_writer() -> None:
 
 
 def patience() -> str:
-    """For how long a statement waits for a lock."""
+    """Return the time for which a statement waits for a lock."""
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA busy_timeout" if connection.vendor == "sqlite" else "SHOW lock_timeout")
         return str(cursor.fetchone()[0])

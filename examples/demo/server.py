@@ -1,4 +1,4 @@
-"""The demo's server: is its port free, and does it answer?"""
+"""Server of the demo: check of its port, start and readiness."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from http.client import HTTPConnection, HTTPException
 
 from django.core.management.base import CommandError
 
-from jobs.management.demo.places import shown
-from jobs.management.processes import Processes
+from examples.demo.paths import shown
+from examples.demo.processes import Processes
 
 HOST = "127.0.0.1"
 SERVER = "server"
@@ -18,24 +18,24 @@ START_SECONDS = 30
 
 
 def check_port(port: int) -> None:
-    """Refuse a port that somebody listens on."""
+    """Raise CommandError if the port is in use."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
         except OSError as error:
-            raise CommandError(f"Port {port} is taken; choose another: make demo PORT={port + 1}") from error
+            raise CommandError(f"Port {port} is in use; choose another one: make demo PORT={port + 1}") from error
 
 
 def start_server(processes: Processes, *, port: int) -> None:
-    """Start `serve` and wait until it answers; CommandError names its log where it does not."""
+    """Start `serve` and wait until it is ready. CommandError with its log if it does not start."""
     server = processes.start(SERVER, ["manage.py", "serve", "--host", HOST, "--port", str(port)])
     if not becomes_ready(server, port=port):
-        raise CommandError(f"The server does not come up; see {shown(processes.logs / 'server.log')}.")
+        raise CommandError(f"The server did not start; see {shown(processes.logs / 'server.log')}.")
 
 
 def becomes_ready(server: subprocess.Popen[bytes], *, port: int) -> bool:
-    """Wait for /readyz; False where the server ends or takes too long."""
+    """Wait for /readyz; False if the server ends or takes too long."""
     deadline = time.monotonic() + START_SECONDS
     while not is_ready(port):
         if server.poll() is not None or time.monotonic() > deadline:
@@ -45,7 +45,7 @@ def becomes_ready(server: subprocess.Popen[bytes], *, port: int) -> bool:
 
 
 def is_ready(port: int) -> bool:
-    """Does the server answer that it is ready?"""
+    """Check whether the server is ready."""
     probe = HTTPConnection(HOST, port, timeout=5)
     try:
         probe.request("GET", "/readyz")

@@ -1,4 +1,4 @@
-"""What apps build their pipelines of: items of every phase, closed lists, needless items, counts by name, a page."""
+"""The building blocks of pipelines: items of every phase, closed lists, skipped items, counts by name, a page."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def stitching() -> Iterator[Kind]:
 
 
 def counted(**fields: object) -> Phase:
-    """A phase without items that has been started."""
+    """Make a phase without items that has been started."""
     job = make_job(**fields)
     with change_jobs([job.pk], by=WORKER) as change:
         start_phase(change, change.phase_by_code("items"))

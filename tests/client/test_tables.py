@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-
-from jobs.management.terminal.tables import Cell, Column, TerminalStyle, bar, clean, cut, table
+from progress_client.command.tables import Cell, Column, TerminalStyle, bar, clean, cut, table
 
 COLUMNS = [Column("ID", right=True), Column("NAME", least=6), Column("KIND", drop=2), Column("STAGE", least=8, drop=1)]
 ROWS = [["7", Cell("vision-033", "bold"), "vision", "Processing 44/120"], ["12", "画像", "ocr", "Completed"]]

@@ -1,4 +1,4 @@
-"""Finishing a phase: when it is over, how, and what may still come."""
+"""The end of a phase: its moment, its cause, and later reports."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_a_failed_phase_says_what_was_missing() -> None:
 
 
 def completed(by: str, clock: Clock) -> Job:
-    """A job of 10 items whose phase completed in this way, with k9 still pending and k8 perhaps failed."""
+    """Make a job of 10 items whose phase completed in this way, with k9 still pending and k8 perhaps failed."""
     if by == "threshold":
         return make_job(items=10, done=9, threshold=90, trigger="at_threshold")
     if by == "settled":
