@@ -39,7 +39,7 @@ def _path_of_text(chunk: Chunk) -> str:
 
 
 class OcrAdmin(ActionMixin, KindAdmin):
-    """What both lists have in common: their look."""
+    """Base of both lists: style sheet and acts on rows."""
 
     list_display_links = None
 

@@ -65,7 +65,7 @@ def test_everything_that_matches_is_counted_before_and_its_progress_can_be_follo
     act.refresh_from_db()
     expect(bar).to_have_attribute("aria-valuetext", f"{act.settled:,} of 1,000 jobs, 0 refused")
     assert_not_reloaded(page)
-    page.get_by_role("button", name="Stop, leave the rest as it is").click()
+    page.get_by_role("button", name="Stop; leave the other jobs unchanged").click()
     done = Job.objects.filter(status="paused").count()
     assert 0 < done < 1000
     expect_said(page, f"Stopped: {1000 - done:,} jobs left as they were.")

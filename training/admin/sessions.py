@@ -55,7 +55,7 @@ def _of_faces(name: str) -> Column:
 
 @admin.register(TrainingSession)
 class SessionAdmin(ActionMixin, KindAdmin):
-    """Sessions, those that are not finished unless something else is asked for."""
+    """The list of sessions; by default those that are not finished."""
 
     owner = (Job, "job_id", "project")
     rows_are = "sessions"

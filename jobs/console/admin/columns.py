@@ -14,7 +14,7 @@ from jobs.models import Job
 
 
 def pill(style: status_styles.StatusStyle) -> SafeString:
-    """Icon, word and border of a state."""
+    """Render the pill of a status: icon and label."""
     return render_to_string("jobs/parts/pill.html", {"style": style})
 
 

@@ -33,7 +33,7 @@ IDLE = timedelta(seconds=30)
 class Status:
     """The number of jobs in a state: before the act, and after the part that is done."""
 
-    face: status_styles.StatusStyle
+    style: status_styles.StatusStyle
     before: int
     after: int
 
@@ -80,7 +80,7 @@ def _context(request: HttpRequest, found: BulkAct) -> dict[str, object]:
         "title": f"{act.label} {pluralize(found.total, 'job')}",
         "bulk": found,
         "act": act,
-        "face": status_styles.BULK_STYLES[found.status],
+        "style": status_styles.BULK_STYLES[found.status],
         "percent": found.settled * 100 // max(1, found.total),
         "lost": found.refused * 100 // max(1, found.total),
         "acted": (found.done + found.unchanged) * 100 // max(1, found.total),

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 
 from jobs import operations
-from jobs.console.base import back_url, visible_jobs
+from jobs.console.base import back_url, not_visible, visible_jobs
 from jobs.console.confirm_view import ConfirmView, changed_sentence
 from jobs.models import Job
 from jobs.rules.errors import Refused
@@ -34,7 +34,7 @@ class BadgeRenewalView(ConfirmView):
     @property
     def not_found(self) -> str:
         """The sentence of the 404 page."""
-        return f"Job {self.job_id} does not exist or is not visible to you. It may have been pruned."
+        return not_visible("Job", self.job_id)
 
     @property
     def back(self) -> str:

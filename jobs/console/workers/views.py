@@ -41,7 +41,7 @@ class Hold:
     since: datetime | None
     until: datetime | None
     url: str
-    offer: ActButton
+    button: ActButton
 
 
 def worker_page(request: HttpRequest, site: AdminSite, worker_id: str) -> HttpResponse:
@@ -61,7 +61,7 @@ def worker_page(request: HttpRequest, site: AdminSite, worker_id: str) -> HttpRe
     context = {
         "title": f"Worker {worker.name}",
         "worker": worker,
-        "face": worker_style(worker.seen_at, now=now),
+        "style": worker_style(worker.seen_at, now=now),
         "failing": FAILING if Worker.objects.only_failing(now).filter(pk=worker.pk).exists() else None,
         "holds": _holds(request, worker, own.held(), now=now),
         "failures": list(failures[:FAILURES_LISTED]),
@@ -94,7 +94,7 @@ def _holds(request: HttpRequest, worker: Worker, held: ItemQuerySet, *, now: dat
             since=since,
             until=until,
             url=_items(worker, "processing"),
-            offer=release_of(worker, snapshot_of(jobs[job_id], phases=[], now=now), request.user, items=items),
+            button=release_of(worker, snapshot_of(jobs[job_id], phases=[], now=now), request.user, items=items),
         )
         for job_id, items, alive, since, until in groups
         if job_id in jobs

@@ -56,7 +56,7 @@ def test_the_overview_counts_only_deliveries_of_visible_jobs(browser: Any) -> No
     make_endpoint(types=["job.completed"])
     job_with_events(project="a")
     job_with_events(project="b")
-    assert "1 waiting" in browser("viewer", projects=["a"]).open("/admin/").section("told")
+    assert "1 waiting" in browser("viewer", projects=["a"]).open("/admin/").section("deliveries")
 
 
 # --- the timeline --------------------------------------------------------------------------------------

@@ -95,7 +95,7 @@ def test_tokens_are_revoked_after_a_question_with_who_and_why(lead: Any) -> None
     found = [issued(name) for name in ("ocr-1", "ocr-2", "ocr-3")]
     asked = page_of("revoke", found[0][0], found[1][0])
     assert [status(secret) for _, secret in found] == [200, 200, 200]
-    assert "refused (401) from now on" in lead.open(asked).text
+    assert "requests with these tokens are refused (401)" in lead.open(asked).text
     assert AuthToken.objects.count() == 3
     assert "2 tokens revoked." in lead.confirm(asked, reason="the host is gone").text
     assert [status(secret) for _, secret in found] == [401, 401, 200]
