@@ -68,7 +68,7 @@ def hear_interrupts() -> None:
 class Proxy:
     """A network between a worker and its server.
 
-    `mode` is `pass`; `cut` (no server answers, and open connections are closed); `deaf` (requests arrive, answers do not); or
+    `mode` is `pass`; `cut` (no answers, and open connections are closed); `deaf` (requests arrive, answers do not); or
     `half` (the server's side is closed after its first bytes). `delay` holds every answer up.
     """
 

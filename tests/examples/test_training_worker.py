@@ -223,7 +223,7 @@ def test_clustering_without_what_was_reported_fails_with_a_remedy_and_a_worker_t
 def test_a_new_file_of_a_finished_session_is_left_out_with_the_reason(few: Studio, pictures: Path) -> None:
     lines_of(few.worker())
     shutil.copy2(pictures / SHOTS[4].name, few.pictures)
-    assert "images were not added: Phase training of" in lines_of(few.worker())
+    assert "images were not added: Phase training is completed" in lines_of(few.worker())
     assert few.get()["images"]["total"] == 3
 
 

@@ -53,7 +53,8 @@ def _reader(verbs: _SubParsersAction[Any], name: str, what: str) -> CommandParse
 
 def _add_act(verbs: _SubParsersAction[Any], act: Operation) -> None:
     parser = _reader(verbs, act.name, act.help)
-    for field in msgspec.inspect.type_info(act.Arguments).fields:
+    arguments: Any = msgspec.inspect.type_info(act.Arguments)
+    for field in arguments.fields:
         _add_argument(parser, field)
     parser.add_argument("--as", dest="username", metavar="USERNAME", help="the account that acts, with its permissions")
 
