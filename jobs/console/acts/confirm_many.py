@@ -29,6 +29,7 @@ from jobs.models import BulkAct, Job
 from jobs.operations import bulk
 from jobs.operations.base import Confirmation, Lines
 from jobs.operations.bulk import TargetSelection, expected_state
+from jobs.operations.confirmation_text import confirmation
 from jobs.operations.estimate import ActEstimate, estimates
 from jobs.rules.errors import NotPermitted
 from jobs.rules.formatting import format_number, pluralize
