@@ -1,4 +1,4 @@
-"""Check of the services: a real connection to each, repeated for half a minute; exit 1 and the reason after a failure."""
+"""Check of the services: a real connection to each, repeated for half a minute; exit 1 and the reason if it fails."""
 
 from __future__ import annotations
 

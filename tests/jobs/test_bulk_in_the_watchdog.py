@@ -52,7 +52,7 @@ def begun(number: int) -> BulkAct:
 def test_the_loop_hardly_pauses_while_a_bulk_act_is_left_to_do() -> None:
     act, stop = begun(3), Stop(4)
     watchdog_loop.act_until(stop, interval=2.0)
-    assert stop.waits == [watchdog_loop.BREATH_SECONDS, watchdog_loop.BREATH_SECONDS, 2.0, 2.0]
+    assert stop.waits == [watchdog_loop.BULK_PAUSE, watchdog_loop.BULK_PAUSE, 2.0, 2.0]
     act.refresh_from_db()
     assert (act.status, act.done) == ("finished", 3)
 
@@ -61,7 +61,7 @@ def test_a_bulk_act_that_cannot_go_on_does_not_end_the_loop(monkeypatch: pytest.
     def locked(**_: float) -> bool:
         raise OperationalError("database is locked")
 
-    monkeypatch.setattr(watchdog_loop.bulk, "work", locked)
+    monkeypatch.setattr(watchdog_loop.bulk, "run_bulk_acts", locked)
     stop = Stop(2)
     watchdog_loop.act_until(stop, interval=2.0)
     assert stop.waits == [2.0, 2.0]
@@ -83,7 +83,7 @@ def test_a_bulk_act_that_takes_long_does_not_hold_up_the_sweeps(monkeypatch: pyt
             swept.release()
         return {}
 
-    monkeypatch.setattr(watchdog_loop.bulk, "work", long_act)
+    monkeypatch.setattr(watchdog_loop.bulk, "run_bulk_acts", long_act)
     monkeypatch.setattr(watchdog_loop.watchdog, "sweep", sweep)
     watchdog_loop.watch(stop, interval=0.01)
     assert stop.is_set()
@@ -91,7 +91,7 @@ def test_a_bulk_act_that_takes_long_does_not_hold_up_the_sweeps(monkeypatch: pyt
 
 def test_a_loop_with_a_long_interval_gives_signs_of_life_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     beats: list[str] = []
-    monkeypatch.setattr(watchdog_loop.heartbeats, "beat", beats.append)
+    monkeypatch.setattr(watchdog_loop.process_heartbeats, "beat", beats.append)
     stop = Stop(3)
     watchdog_loop.sweep_until(stop, interval=25.0)
     assert stop.waits == [watchdog_loop.BEAT_SECONDS, watchdog_loop.BEAT_SECONDS, 5.0]
