@@ -68,7 +68,7 @@ def test_a_call_succeeds_where_its_use_cannot_be_noted(monkeypatch: pytest.Monke
     assert not TokenUse.objects.exists()
     assert call(secret) == 200
     assert not TokenUse.objects.exists()
-    monkeypatch.setattr(token_last_used, "monotonic", lambda: monotonic() + token_last_used.AGAIN + 1)
+    monkeypatch.setattr(token_last_used, "monotonic", lambda: monotonic() + token_last_used.RETRY_SECONDS + 1)
     call(secret)
     assert TokenUse.objects.exists()
 

@@ -52,7 +52,7 @@ def begun(number: int) -> BulkAct:
 def test_the_loop_hardly_pauses_while_a_bulk_act_is_left_to_do() -> None:
     act, stop = begun(3), Stop(4)
     watchdog_loop.act_until(stop, interval=2.0)
-    assert stop.waits == [watchdog_loop.BREATH_SECONDS, watchdog_loop.BREATH_SECONDS, 2.0, 2.0]
+    assert stop.waits == [watchdog_loop.BULK_PAUSE, watchdog_loop.BULK_PAUSE, 2.0, 2.0]
     act.refresh_from_db()
     assert (act.status, act.done) == ("finished", 3)
 

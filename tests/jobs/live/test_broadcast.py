@@ -86,12 +86,20 @@ def dead_layer(settings: Any) -> None:
     settings.CHANNEL_LAYERS = {"default": {"BACKEND": "tests.jobs.live.layers.DeadLayer"}}
 
 
+def until_down(publisher: broadcast.Publisher) -> None:
+    """Wait until a publisher has failed."""
+    while not publisher._is_down:
+        time.sleep(0.01)
+
+
 async def test_a_dead_channel_layer_neither_delays_nor_fails_a_change(dead_layer: None, heard: Heard) -> None:
     began = time.monotonic()
     for job_id in range(1000):
         broadcast.touch([job_id])
     assert time.monotonic() - began < 0.5
     assert await next_of(heard) == frozenset(range(1000))
+    # Its publisher's failure must not be logged during the next test.
+    await asyncio.wait_for(asyncio.to_thread(until_down, broadcast._publisher), 5)
 
 
 async def test_the_loss_of_the_channel_layer_is_logged_once(dead_layer: None, caplog: Any) -> None:

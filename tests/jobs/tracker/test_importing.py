@@ -104,7 +104,7 @@ def test_importing_it_again_changes_nothing(file: Path) -> None:
 def test_an_import_that_was_cut_off_goes_on(
     file: Path, tracker: ProgressTracker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(legacy_import, "AT_ONCE", 3)
+    monkeypatch.setattr(legacy_import, "BATCH_SIZE", 3)
     with monkeypatch.context() as patched:
         patched.setattr(legacy_import, "_report", cut_off)
         with pytest.raises(KeyboardInterrupt):
@@ -124,7 +124,7 @@ def test_a_job_cannot_finish_half_listed_however_quick_its_workers_are(
         tracker.mark_many(pending, Status.COMPLETED)
         return add(phase, **wanted)
 
-    monkeypatch.setattr(legacy_import, "AT_ONCE", 1)
+    monkeypatch.setattr(legacy_import, "BATCH_SIZE", 1)
     monkeypatch.setattr(tracking, "add_items", work_first)
     assert fails(file)[0] == 1
     dogs = Job.objects.get(name="dogs")
