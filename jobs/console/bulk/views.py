@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from jobs.console import status_styles
-from jobs.console.base import forbidden_page, not_found_page, render_page
+from jobs.console.base import forbidden_page, not_found_page, not_visible, render_page
 from jobs.console.bulk.summary_text import Done, amount, groups, headline, items_left, jobs_of_act
 from jobs.models import BulkAct, Job
 from jobs.models.bulk import TargetOutcome
@@ -67,9 +67,7 @@ def _found(request: HttpRequest, site: AdminSite, bulk_id: str) -> BulkAct | Htt
     if not (request.user.has_perm("jobs.view_bulkact") and request.user.has_perm("jobs.view_job")):
         return forbidden_page(request, site, SEE_BULK_ACTS)
     found = BulkAct.objects.visible_to(request.user).filter(pk=int(bulk_id)).first()
-    return found or not_found_page(
-        request, site, f"Bulk act {bulk_id} does not exist or is not visible to you. It may have been pruned."
-    )
+    return found or not_found_page(request, site, not_visible("Bulk act", bulk_id))
 
 
 def _context(request: HttpRequest, found: BulkAct) -> dict[str, object]:

@@ -11,7 +11,7 @@ from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse
 
 from jobs import contracts, inbox
-from jobs.console.base import forbidden_page, not_found_page, numbers, render_page
+from jobs.console.base import forbidden_page, not_found_page, not_visible, numbers, render_page
 from jobs.console.confirm_view import ConfirmView
 from jobs.console.deliveries.delivery_queries import visible_dead_letters
 from jobs.models import InboxMessage
@@ -41,8 +41,7 @@ def letter_page(request: HttpRequest, site: AdminSite, letter_id: str) -> HttpRe
         return forbidden_page(request, site, SEE)
     letter = visible.filter(pk=int(letter_id)).first()
     if letter is None:
-        missing = f"Dead letter {letter_id} does not exist or is not visible to you. It may have been pruned."
-        return not_found_page(request, site, missing)
+        return not_found_page(request, site, not_visible("Dead letter", letter_id))
     context = {
         "title": letter.type or NO_TYPE,
         "letter": letter,

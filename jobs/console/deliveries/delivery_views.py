@@ -7,7 +7,7 @@ import json
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse
 
-from jobs.console.base import forbidden_page, not_found_page, render_page
+from jobs.console.base import forbidden_page, not_found_page, not_visible, render_page
 from jobs.console.deliveries.delivery_queries import place, visible_deliveries, visible_endpoints
 from jobs.outbox.messages import message_of
 
@@ -22,8 +22,7 @@ def delivery_page(request: HttpRequest, site: AdminSite, delivery_id: str) -> Ht
     rows = visible.select_related("endpoint", "job", "event__job", "event__phase")
     delivery = rows.filter(pk=int(delivery_id)).first()
     if delivery is None:
-        missing = f"Delivery {delivery_id} does not exist or is not visible to you. It may have been pruned."
-        return not_found_page(request, site, missing)
+        return not_found_page(request, site, not_visible("Delivery", delivery_id))
     endpoints = visible_endpoints(request)
     context = {
         "title": f"{delivery.event.type} to {place(delivery.endpoint)}",

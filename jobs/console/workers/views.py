@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from jobs.access import access_of
-from jobs.console.base import forbidden_page, live, not_found_page, render_page
+from jobs.console.base import forbidden_page, live, not_found_page, not_visible, render_page
 from jobs.console.overview.silent_workers import release_of
 from jobs.console.status_styles import FAILING
 from jobs.console.workers.worker_figures import day_of, figures_of_workers
@@ -51,8 +51,7 @@ def worker_page(request: HttpRequest, site: AdminSite, worker_id: str) -> HttpRe
         return forbidden_page(request, site, SEE_WORKERS)
     worker = Worker.objects.select_related("job", "account").filter(pk=int(worker_id)).first()
     if worker is None or not (access.projects is None or (worker.job and access.sees(worker.job.project))):
-        missing = f"Worker {worker_id} does not exist or is not visible to you. It may have been pruned."
-        return not_found_page(request, site, missing)
+        return not_found_page(request, site, not_visible("Worker", worker_id))
     now = timezone.now()
     own = Item.objects.filter(worker=worker.name)
     if access.projects is not None:
