@@ -116,7 +116,7 @@ def test_the_pages_before_and_after_signing_in_break_no_rule(page: Page) -> None
     assert findings(page, "/admin/login/") == []
     for _ in range(10):
         page.goto("/admin/login/")
-        page.get_by_label("Username").fill("nobody")
+        page.get_by_label("Username").fill("unknown")
         page.get_by_label("Password").fill("wrong")
         page.get_by_role("button", name="Log in").click()
     page.get_by_role("heading", name="Too many wrong passwords").wait_for()

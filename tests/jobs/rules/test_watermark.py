@@ -289,7 +289,7 @@ def test_the_announcement_unsticks_the_job(clock: Clock) -> None:
 def test_an_unannounced_phase_is_force_completed_with_what_is_settled() -> None:
     job = make_job()
     settle(phase_of(job), ["completed"] * 4 + ["failed"])
-    force_complete(job, actor=None, reason="nobody will announce it")
+    force_complete(job, actor=None, reason="the producer was stopped")
     [event] = outward(job, "items.completed")
     assert (event["total_assets"], event["processed_assets"], event["failed_assets"]) == (5, 4, 1)
     assert (event["forced"], event["completed_by"], event["has_partial_completion"]) == (True, "forced", True)
@@ -298,7 +298,7 @@ def test_an_unannounced_phase_is_force_completed_with_what_is_settled() -> None:
 def test_a_forced_phase_whose_total_was_unknown_and_all_done_has_total_and_processed_equal() -> None:
     job = make_job()
     complete(phase_of(job), 4)
-    force_complete(job, actor=None, reason="nobody will announce it")
+    force_complete(job, actor=None, reason="the producer was stopped")
     [event] = outward(job, "items.completed")
     assert (event["total_assets"], event["processed_assets"], event["forced"]) == (4, 4, True)
     assert event["has_partial_completion"] is False
