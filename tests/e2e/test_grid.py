@@ -90,7 +90,7 @@ def test_chunks_are_selected_alike_and_not_more_than_an_act_takes(page: Page) ->
     expect_mode(page, "Live")
     cell(page, 3).focus()
     page.keyboard.press("Control+a")
-    expect(page.get_by_role("status")).to_contain_text("At most 400 at once.")
+    expect(page.get_by_role("status")).to_contain_text("Select at most 400 items")
     assert selected(page) == []
     page.keyboard.press("Space")
     page.keyboard.press("Shift+ArrowRight")

@@ -42,19 +42,19 @@ def test_the_list_of_keys_says_what_works_on_this_page(page: Page) -> None:
     page.keyboard.press("?")
     keys = page.get_by_role("dialog", name="Keys of this page")
     expect(keys).to_contain_text("go to Workers")
-    for absent in ("pause the page", "tick the row", "search"):
+    for absent in ("pause or resume", "select the row", "search"):
         expect(keys).not_to_contain_text(absent)
     page.keyboard.press("Escape")
     expect(keys).to_be_hidden()
     make_job(items=2)
     page.goto("/admin/jobs/job/")
     page.get_by_role("button", name="Keys ?").click()
-    for there in ("search", "tick the row", "to the next row"):
+    for there in ("search", "select the row", "next row"):
         expect(keys).to_contain_text(there)
-    expect(keys).not_to_contain_text("pause the page")
+    expect(keys).not_to_contain_text("pause or resume")
     page.goto("/admin/")
     page.keyboard.press("?")
-    expect(keys).to_contain_text("pause the page")
+    expect(keys).to_contain_text("pause or resume")
 
 
 def test_keys_are_letters_inside_a_field_and_escape_leads_out(page: Page) -> None:
