@@ -17,7 +17,7 @@ ACTS = {
     "Retry 2 failed…": ("retry", "Can retry failed items"),
     "Release leases…": ("release", "Can release items from their workers"),
     "Pause…": ("pause", "Can pause jobs"),
-    "Change threshold…": ("threshold", "Can change the threshold of a phase"),
+    "Lower the threshold to 41 %…": ("threshold", "Can change the threshold of a phase"),
     "Restart a phase…": ("restart", "Can restart phases"),
     "Force-complete…": ("force-complete", "Can force-complete jobs and phases"),
     "Fail…": ("fail", "Can fail jobs"),
@@ -36,7 +36,7 @@ def forge(page: Page, job: Job, act: str) -> int:
 
 def expect_off(page: Page, button: str, permission: str) -> None:
     """The button is there, does not work, and says what is missing."""
-    line = page.get_by_role("listitem").filter(has=page.get_by_role("link", name=button, exact=True))
+    line = page.locator("li, tr").filter(has=page.get_by_role("link", name=button, exact=True))
     expect(line.get_by_role("link")).to_be_disabled()
     expect(line).to_contain_text(f"Needs the permission “{permission}”. A lead can give it to your account.")
 
