@@ -59,7 +59,8 @@ def test_an_unchanged_job_costs_no_more_than_finding_it(worker: Api) -> None:
 def test_the_feed_costs_the_same_with_1_and_with_20_jobs(worker: Api, number: int) -> None:
     for _ in range(number):
         make_job(items=1, done=1)
-    assert queries(lambda: worker.get("/events")) == TOKEN + ACCESS + 1
+    horizon = 1 if connection.vendor == "postgresql" else 0  # up to which event nothing is missing
+    assert queries(lambda: worker.get("/events")) == TOKEN + ACCESS + horizon + 1
 
 
 def test_the_cost_of_a_report_does_not_depend_on_its_length(worker: Api) -> None:
