@@ -109,7 +109,7 @@ def test_the_password_of_compose_reaches_the_site_whatever_its_characters_are() 
 def test_waiting_too_long_for_a_lock_is_an_error() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SHOW lock_timeout")
-        assert cursor.fetchone() == ("20s",)
+        assert cursor.fetchone() == ("3s",)
 
 
 @pytest.fixture
@@ -155,6 +155,6 @@ def through(url: str, *, seconds: float = 20) -> subprocess.CompletedProcess[str
 def test_the_site_works_behind_pgbouncer_with_its_defaults(pooler: str) -> None:
     for query in ("pool=off", "pool=on", "pool=off&lock_timeout=7s"):
         done = through(f"{pooler}?{query}")
-        assert done.stdout.strip() == ("7s" if "7s" in query else "20s"), done.stderr
+        assert done.stdout.strip() == ("7s" if "7s" in query else "3s"), done.stderr
     refused = through(f"{pooler}?pool=off&options=-c%20lock_timeout%3D9s")
     assert "unsupported startup parameter" in refused.stderr
