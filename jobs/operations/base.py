@@ -121,9 +121,6 @@ class Operation(ABC):
     type_name: ClassVar[bool] = False
     type_count: ClassVar[bool] = False
 
-    # Django's templates call whatever is callable; a template only reads the fields of an act.
-    do_not_call_in_templates: ClassVar[bool] = True
-
     @property
     def verb(self) -> str:
         """The name in permissions, timeline and audit log."""

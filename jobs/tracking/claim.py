@@ -10,6 +10,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import OperationalError, connection
 from django.db.models import F
+from django.db.models.expressions import Combinable
 
 from jobs.change import Actor, Change, ConcurrentModification, JobLocked, change_free, change_jobs, is_locked
 from jobs.change.refusals import Call, closed_to
@@ -102,7 +103,15 @@ def _pending(phases: Sequence[Phase], *, limit: int) -> list[int]:
     *whole, last = phases
     items = Item.objects.filter(status=ItemStatus.PENDING).values_list("pk", flat=True)
     found = list(items.filter(phase__in=whole).order_by("phase_id", "pk"))
-    return [*found, *items.filter(phase=last).order_by("pk")[: limit - len(found)]]
+    return [*found, *items.filter(phase=last).order_by(_claim_order())[: limit - len(found)]]
+
+
+def _claim_order() -> Combinable | str:
+    """Return the order of claims, which only the index `item_pending` has on PostgreSQL.
+
+    By the plain id, the planner may walk the primary key through all items of older phases.
+    """
+    return F("pk") + 0 if connection.vendor == "postgresql" else "pk"
 
 
 def _reason(phase: Phase) -> Reason | None:
