@@ -42,7 +42,9 @@ def claim(phase: Phase, *, worker: str, limit: int = 100, lease_seconds: int | N
         reason = _reason(locked)
         if reason:
             return Claimed([], reason)
-        ids = locked.items.filter(status=ItemStatus.PENDING).order_by("pk").values_list("pk", flat=True)[:limit]
+        ids = (
+            locked.items.filter(status=ItemStatus.PENDING).order_by(_claim_order()).values_list("pk", flat=True)[:limit]
+        )
         items = _take(change, list(ids), worker=worker, lease_seconds=lease_seconds)
     return Claimed(items, None if items else Reason.NONE_PENDING)
 

@@ -228,7 +228,7 @@ def test_a_claim_does_not_walk_the_items_of_older_phases() -> None:
     """With fresh statistics, half of the items pending, and all of them behind those of an older phase."""
     older, newer = begun(make_job()), begun(make_job())
     for phase, status in ((older, "completed"), (newer, "pending")):
-        values = [(key, digest(key)) for key in (f"k{n}" for n in range(3000))]
+        values = [(key, digest(key)) for key in (f"x{n}" for n in range(3000))]
         constants = {"phase": phase.pk, "status": status}
         bulk_sql.insert(Item, values, fields=("key", "key_digest"), constants=constants)
     Phase.objects.filter(pk=newer.pk).update(items_total=3000)
