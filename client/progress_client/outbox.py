@@ -54,10 +54,7 @@ class Outbox:
     # --- from any thread -------------------------------------------------------------------------
 
     def report_later(self, address: Address, result: Body, *, since: float | None = None) -> None:
-        """Store the outcome of an item whose lease began at `since`, and report it soon.
-
-        TypeError or ValueError if it is not JSON.
-        """
+        """Store an outcome, leased at `since`, and report it soon. TypeError or ValueError if it is not JSON."""
         self._add(self._written(Outcome(0, address, result)), since=since)
 
     def count(self, address: Address, body: Body, *, retry_for: float, stop: threading.Event) -> Any:

@@ -52,7 +52,7 @@ def test_the_tenth_wrong_password_locks_out_whether_there_is_such_an_account_or_
     assert 890 <= int(tenth.headers["Retry-After"]) <= 900
     said = tenth.content.decode()
     assert "Too many wrong passwords" in said
-    assert "closed for <b>15 min</b>" in said
+    assert "blocked for <b>15 min</b>" in said
     assert name not in said
 
 

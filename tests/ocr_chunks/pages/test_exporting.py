@@ -12,7 +12,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from jobs.console.admin import keyset_export
-from jobs.console.admin.export import Csv, Json, pieces
+from jobs.console.admin.export import Csv, Json, file_chunks
 from jobs.models import Item
 from ocr_chunks.models import Chunk, Document
 from ocr_chunks.serializers import chunk_bodies, document_body
@@ -25,7 +25,7 @@ def rows_of(model: Any) -> list[dict[str, Any]]:
     """The rows of a JSON file."""
     model_admin: Any = admin.site._registry[model]
     rows = model.objects.order_by(*model_admin.ordering).prefetch_related(*model_admin.follows)
-    written = b"".join(pieces(rows, model_admin.exported, Json(), prepare=model_admin.exported_rows))
+    written = b"".join(file_chunks(rows, model_admin.exported, Json(), prepare=model_admin.exported_rows))
     found: list[dict[str, Any]] = json.loads(b"[" + written + b"]")
     return found
 
@@ -61,7 +61,7 @@ def test_a_portion_costs_the_same_whatever_is_in_it(monkeypatch: pytest.MonkeyPa
         make_document(2)
     model_admin: Any = admin.site._registry[model]
     rows = model.objects.order_by(*model_admin.ordering).prefetch_related(*model_admin.follows)
-    following = pieces(rows, model_admin.exported, Csv(), prepare=model_admin.exported_rows)
+    following = file_chunks(rows, model_admin.exported, Csv(), prepare=model_admin.exported_rows)
     for number in (3, 6):
         with CaptureQueriesContext(connection) as asked:
             lines = list(csv.reader(next(following).decode().splitlines()))

@@ -11,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from jobs.console.admin import keyset_export
-from jobs.console.admin.export import Json, pieces
+from jobs.console.admin.export import Json, file_chunks
 from tests.training.factories import body, completed_session, faces, image, images, make_session
 from tests.training.pages.states import make_in
 from training.models import FaceDetectionSession, TrainingImage, TrainingSession
@@ -20,10 +20,10 @@ pytestmark = pytest.mark.django_db
 
 
 def written(model: Any) -> Any:
-    """The pieces of a JSON file."""
+    """The file_chunks of a JSON file."""
     model_admin: Any = admin.site._registry[model]
     rows = model.objects.order_by(*model_admin.ordering).prefetch_related(*model_admin.follows)
-    return pieces(rows, model_admin.exported, Json(), prepare=model_admin.exported_rows)
+    return file_chunks(rows, model_admin.exported, Json(), prepare=model_admin.exported_rows)
 
 
 def rows_of(model: Any) -> list[dict[str, Any]]:
