@@ -40,8 +40,15 @@ class Subscription:
         self.queue.wake.set()
 
     async def current(self, *, newer_than: dict[int, int] | None = None) -> tuple[list[JobMessage], set[int]]:
-        """Return the stored state of the topic's jobs (those newer than given revisions), and the ids of all."""
-        return await self._hub.current(self.topic, newer_than=newer_than)
+        """Return the stored state of the topic's jobs (those newer than given revisions), and the ids of all.
+
+        Where the topic was replaced meanwhile, the new one is read: jobs of the old topic may no longer be visible.
+        """
+        while True:
+            topic = self.topic
+            found = await self._hub.current(topic, newer_than=newer_than)
+            if topic == self.topic:
+                return found
 
     @property
     def over_since(self) -> float | None:
