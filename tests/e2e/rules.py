@@ -19,7 +19,11 @@ IN_DARK = {"runOnly": OF_COLOUR}
 WHEN_SMALL = {"rules": {rule: {"enabled": False} for rule in OF_COLOUR}}
 
 FADING = "document.getAnimations().filter((each) => each instanceof CSSTransition)"
-FADED = f"Promise.allSettled({FADING}.map((each) => each.finished)).then(() => null)"
+# A page that is not in front draws nothing, and its transitions never end: they are waited for two seconds at most.
+FADED = (
+    f"Promise.race([Promise.allSettled({FADING}.map((each) => each.finished)),"
+    " new Promise((over) => setTimeout(over, 2000))]).then(() => null)"
+)
 
 
 def findings_of(page: Page, addresses: Iterable[str]) -> list[str]:

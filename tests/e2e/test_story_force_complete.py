@@ -22,7 +22,7 @@ def test_a_job_is_force_completed_by_its_exact_name_and_with_the_figures_of_now(
     job = make_stuck()
     overview = context.new_page()
     overview.goto("/admin/")
-    expect(row_of(overview, "What needs attention", "vision-033")).to_be_visible()
+    expect(row_of(overview, "Needs attention", "vision-033")).to_be_visible()
     expect_mode(overview, "Live")
     mark_page(overview)
     page.goto(f"/admin/jobs/job/{job.pk}/")

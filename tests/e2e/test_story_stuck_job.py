@@ -26,7 +26,7 @@ def test_a_stuck_job_is_found_understood_freed_and_watched_to_its_end(
 ) -> None:
     job = make_stuck()
     page.reload()
-    row = row_of(page, "What needs attention", "vision-033")
+    row = row_of(page, "Needs attention", "vision-033")
     expect(row).to_contain_text("silent 46 min: no report and no heartbeat")
     expect(row).to_contain_text("3 items still held by w-7")
     row.get_by_role("link", name="vision-033").click()
