@@ -38,7 +38,7 @@ def expect_off(page: Page, button: str, permission: str) -> None:
     """The button is there, does not work, and says what is missing."""
     line = page.locator("li, tr").filter(has=page.get_by_role("link", name=button, exact=True))
     expect(line.get_by_role("link")).to_be_disabled()
-    expect(line).to_contain_text(f"Needs the permission “{permission}”. A lead can give it to your account.")
+    expect(line).to_contain_text(f"Needs the permission “{permission}”. Ask an administrator for a role that has it.")
 
 
 def test_a_viewer_is_told_why_not_and_forging_changes_nothing(as_role: Callable[[str], Page]) -> None:
