@@ -15,6 +15,7 @@ from channels.sessions import CookieMiddleware
 from channels.testing import WebsocketCommunicator
 from django.conf import settings
 from django.contrib.auth.models import Permission, User
+from django.db import close_old_connections
 from django.test import Client
 
 from jobs.live import SocketLimits
@@ -98,6 +99,12 @@ class Browser:
 
 
 Watch = Callable[..., Browser]
+
+
+@pytest.fixture(autouse=True)
+def _connections_go_back_to_their_pool(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Undo a patch of channels.testing: the live channel reads in threads, each with a connection of the pool."""
+    monkeypatch.setattr("channels.testing.application.no_op", close_old_connections)
 
 
 @pytest.fixture
