@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +44,21 @@ def dead(folder: Path, name: str = "w1", *, server: str = URL, outcomes: int = 5
 def descriptors() -> int:
     """Count the open files of this process."""
     return len(list(Path("/dev/fd").iterdir()))
+
+
+@contextmanager
+def full_disk(*paths: Path) -> Iterator[None]:
+    """Refuse every write to these files, as a full disk does."""
+    write = os.write
+
+    def refuse(file: int, text: bytes) -> int:
+        if Path(f"/proc/self/fd/{file}").readlink() in paths:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(file, text)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "write", refuse)
+        yield
 
 
 def left(entries: list[tuple[int, dict[str, int]]]) -> list[int]:
@@ -134,10 +152,9 @@ def test_a_full_disk_costs_no_descriptor_and_leaves_no_file(folder: Path, monkey
     new = own.path.with_suffix(f".{os.getpid()}.new")
     kept = own.append({"n": -1})
     before = descriptors()
-    for number in range(20):
-        new.symlink_to("/dev/full")
-        own.forget([own.append({"n": number})])
-        new.unlink(missing_ok=True)
+    with full_disk(new):
+        for number in range(20):
+            own.forget([own.append({"n": number})])
     assert descriptors() == before
     assert list(folder.iterdir()) == [own.path]
     own.forget([own.append({"n": 20})])
@@ -163,9 +180,8 @@ def test_outcomes_are_sent_while_the_disk_is_full(site: Site, client: Client, na
     folder.mkdir()
     probe = Journal(folder, name="full", server=site.url)
     probe.close()
-    probe.path.symlink_to("/dev/full")
     job = client.job(name, items=map(str, range(30)))
-    with Client(site.url, token=site.token, worker="full", journal=folder) as full:
+    with full_disk(probe.path), Client(site.url, token=site.token, worker="full", journal=folder) as full:
         own = full.open(job.id)
         own.tell("0")
         assert full.flush(timeout=10)
@@ -179,11 +195,9 @@ def test_outcomes_are_sent_while_the_disk_is_full(site: Site, client: Client, na
 
 def test_what_cannot_be_taken_over_for_want_of_room_stays_where_it_is(folder: Path) -> None:
     dead(folder, "w1")
-    own = made(folder, "w2")
-    own.path.unlink()
-    own.path.symlink_to("/dev/full")
     full = made(folder, "w2")
-    assert full.adopt() == []
+    with full_disk(full.path):
+        assert full.adopt() == []
     assert left(made(folder, "w3").adopt()) == [2, 3, 4]
 
 

@@ -50,6 +50,9 @@ class Desk:
                 cursor.execute(f"SET lock_timeout = '{self.patience}'")
             return act()
         finally:
+            # The pool gives the connection to other tests.
+            with connection.cursor() as cursor:
+                cursor.execute("RESET lock_timeout")
             connections.close_all()
 
 
