@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import MAXYEAR, MINYEAR, datetime
+from datetime import MAXYEAR, MINYEAR
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from jobs.api.request_decoding import NAME
 from jobs.rules.errors import BadInput
-from jobs.rules.limits import LARGEST_INTEGER
+from jobs.rules.field_types import NAME, Moment, Number
 from jobs.rules.statuses import ItemStatus, JobStatus
 
 Text = Annotated[str, Meta(max_length=1024)]
 NameText = Annotated[str, Meta(max_length=1024, extra=NAME)]
-Moment = Annotated[datetime, Meta(tz=True)]
-Id = Annotated[int, Meta(ge=0, le=LARGEST_INTEGER)]
 
 
 class Query(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -86,8 +83,8 @@ class ErrorQuery(Query, kw_only=True, frozen=True):
 class EventQuery(Query, kw_only=True, frozen=True):
     """Filters of outward events."""
 
-    after: Annotated[Id, Meta(description="Only events with a larger id: the last id of the previous answer.")] = 0
-    job: Annotated[Id | None, Meta(description="Only events of the job with this id.")] = None
+    after: Annotated[Number, Meta(description="Only events with a larger id: the last id of the previous answer.")] = 0
+    job: Annotated[Number | None, Meta(description="Only events of the job with this id.")] = None
     type: Annotated[Text, Meta(description="Only events of exactly this type.")] = ""
     limit: Annotated[int, Meta(ge=1, le=200, description="Maximum number of events.")] = 50
 
