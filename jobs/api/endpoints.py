@@ -19,7 +19,7 @@ from jobs.models import Endpoint, Event
 from jobs.operations.arguments import ActInput
 from jobs.rules.errors import NotFound
 from jobs.rules.field_types import Label, Moment, Project
-from jobs.rules.limits import SECRET_LENGTH, URL_LENGTH
+from jobs.rules.limits import MOST_TYPES, SECRET_LENGTH, URL_LENGTH
 
 TAG = "events"
 EXAMPLE = {"url": "https://matcher.example.com/events", "types": ["*.completed"], "project": "matter-789"}
@@ -29,7 +29,7 @@ class EndpointInput(Input, frozen=True):
     """A webhook, or the broker where `url` is `amqp`; without `secret` the server creates one."""
 
     url: Annotated[str, Meta(min_length=1, max_length=URL_LENGTH)]
-    types: Annotated[list[str], Meta(max_length=100)] | None = None
+    types: Annotated[list[str], Meta(max_length=MOST_TYPES)] | None = None
     project: Project = ""
     name: Label = ""
     secret: Annotated[str, Meta(max_length=SECRET_LENGTH)] = ""

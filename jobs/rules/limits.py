@@ -31,3 +31,7 @@ MOST_ITEMS = 5000
 MOST_RESULTS = 1000
 MOST_CLAIMED = 1000
 MOST_PHASES = 100
+MOST_TYPES = 100  # patterns of events of an endpoint
+
+# Rows of one answer.
+MOST_LISTED = 200
