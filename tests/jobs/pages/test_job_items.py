@@ -128,9 +128,9 @@ def test_everything_that_matches_is_acted_on_by_its_filter(lead: Any, query: str
 def test_retrying_all_that_match_leaves_the_others_and_comes_back_to_the_filter(lead: Any) -> None:
     job = make_job(items=30, done=12, failed=3)
     here = address(job) + "?status=failed&q=k12"
-    told = lead.confirm(lead.open(here).links()["Retry all…"])
-    assert told.messages == [f"{job.name}: 1 retried."]
-    assert told.response.redirect_chain[-1][0] == here
+    confirmed = lead.confirm(lead.open(here).links()["Retry all…"])
+    assert confirmed.messages == [f"{job.name}: 1 retried."]
+    assert confirmed.response.redirect_chain[-1][0] == here
     assert phase_of(job).failed == 2
 
 
@@ -142,6 +142,6 @@ def test_of_more_than_one_confirmation_takes_the_first_are_offered(lead: Any, mo
     assert "The first 5 that match" in page.section("items")
     asked = lead.open(page.links()["Skip all…"])
     assert "More match than one confirmation can include: these are 5 of 6 items" in asked.text
-    told = lead.confirm(page.links()["Skip all…"], page=asked, reason="not needed")
-    assert told.messages == [f"{job.name}: 5 skipped."]
+    confirmed = lead.confirm(page.links()["Skip all…"], page=asked, reason="not needed")
+    assert confirmed.messages == [f"{job.name}: 5 skipped."]
     assert list(job.phases.get().items.filter(status="pending").values_list("key", flat=True)) == ["k5"]

@@ -111,13 +111,13 @@ def test_a_job_in_a_project_out_of_reach_is_not_permitted() -> None:
     assert tracking.create_job(name="batch_001", project="mine", by=limited).created
 
 
-def test_a_job_that_cannot_be_made_leaves_nothing_behind(told: list[int]) -> None:
+def test_a_job_that_cannot_be_made_leaves_nothing_behind(broadcasts: list[int]) -> None:
     with pytest.raises(BadInput):
         pipeline(PhaseSpec("a"), PhaseSpec("a"))
     with pytest.raises(BadInput):
         pipeline(PhaseSpec("a", gated=True))
     assert not Job.objects.exists()
-    assert told == []
+    assert broadcasts == []
 
 
 # --- adding items ------------------------------------------------------------------------------------
