@@ -10,6 +10,7 @@ from django.db.models import F, Q
 from django.urls import reverse
 
 from jobs.models import Item, Job
+from jobs.rules.limits import NAME_LENGTH, PROJECT_LENGTH
 
 KIND = "ocr"
 OCR = "ocr"
@@ -20,8 +21,8 @@ class Document(models.Model):
     """A document; its id is that of its job. `pages_per_chunk` is null if its creator gave the page ranges."""
 
     job = models.OneToOneField(Job, primary_key=True, on_delete=models.CASCADE, related_name="document")
-    project = models.CharField(max_length=128, blank=True, default="")
-    name = models.CharField(max_length=200)
+    project = models.CharField(max_length=PROJECT_LENGTH, blank=True, default="")
+    name = models.CharField(max_length=NAME_LENGTH)
     page_count = models.PositiveBigIntegerField()
     pages_per_chunk = models.PositiveBigIntegerField(null=True, blank=True)
     created_at = models.DateTimeField()

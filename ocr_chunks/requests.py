@@ -7,8 +7,9 @@ from typing import Annotated
 from msgspec import Meta
 
 from jobs.api.query_params import NameText, PageQuery
-from jobs.api.requests import Ids, Input, Name, Project, Signature
+from jobs.api.requests import Input
 from jobs.operations.arguments import ActInput
+from jobs.rules.field_types import Ids, Name, Project, Signature
 from jobs.rules.limits import LARGEST_INTEGER
 from jobs.rules.statuses import JobStatus
 from ocr_chunks.page_ranges import MOST_CHUNKS, PageRange

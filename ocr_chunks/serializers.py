@@ -11,9 +11,9 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from jobs.models import Item, Phase
+from jobs.rules.field_types import Moment
 from jobs.rules.statuses import ItemStatus
 from jobs.serializers import JobBody, PhaseBody, job_bodies
-from jobs.serializers.shapes import Moment
 from ocr_chunks.models import OCR, Chunk, Document
 
 CHUNK_FIELDS = ("pk", "chunk_index", "page_start", "page_end")

@@ -67,7 +67,7 @@ RUN_ON_SCALE = {
     "tests/jobs/properties/test_phase_arithmetic.py": False,
     "tests/jobs/races": True,
     "tests/jobs/rules": True,
-    "tests/jobs/stream": True,
+    "tests/jobs/live/sse": True,
     "tests/jobs/tracker": True,
     "tests/ocr_chunks": True,
     "tests/ocr_chunks/test_ranges.py": False,  # arithmetic

@@ -24,11 +24,11 @@ LISTENS = re.compile(rb"listens on http://([\d.]+):(\d+)/")
 
 def database_url() -> str:
     """Return the address of the database that this test run uses."""
-    told = connection.settings_dict
+    database = connection.settings_dict
     if connection.vendor == "sqlite":
-        return f"sqlite:///{told['NAME']}"
-    who = f"{quote(told['USER'])}:{quote(told['PASSWORD'] or '')}"
-    return f"postgres://{who}@{told['HOST'] or 'localhost'}:{told['PORT'] or 5432}/{told['NAME']}"
+        return f"sqlite:///{database['NAME']}"
+    who = f"{quote(database['USER'])}:{quote(database['PASSWORD'] or '')}"
+    return f"postgres://{who}@{database['HOST'] or 'localhost'}:{database['PORT'] or 5432}/{database['NAME']}"
 
 
 def free_port() -> int:

@@ -39,7 +39,8 @@ APP_LAYERS = (
     ("unified_progress",),
 )
 PURE = ("rules", "contracts")
-FRAMEWORKS = ("django", "rest_framework", "channels", "daphne", "structlog", "msgspec", "sqlite3")
+# msgspec is not one of them: it describes types, and touches neither a request nor a database.
+FRAMEWORKS = ("django", "rest_framework", "channels", "daphne", "structlog", "sqlite3")
 CHANNEL_LAYER = "live"
 
 

@@ -9,10 +9,11 @@ from msgspec import UNSET, Meta, UnsetType
 from msgspec.structs import asdict
 
 from jobs.api.query_params import NameText, PageQuery
-from jobs.api.requests import Blob, Input, Key, Label, Name, Number, Project
+from jobs.api.requests import Input
 from jobs.api.size_limits import check_blob
 from jobs.operations.arguments import ActInput
 from jobs.rules.errors import BadInput
+from jobs.rules.field_types import Blob, Key, Label, Name, Number, Project
 from jobs.rules.limits import MOST_ITEMS
 from jobs.rules.statuses import JobStatus
 from training.sessions.types import FacesUpdate, NewImage

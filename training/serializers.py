@@ -9,9 +9,9 @@ from typing import Literal, TypedDict
 
 from jobs.models import Job, Phase
 from jobs.models.phases import phases_of
+from jobs.rules.field_types import Moment
 from jobs.rules.statuses import JobStatus, PhaseStatus
 from jobs.serializers import JobBody, PhaseBody, job_bodies
-from jobs.serializers.shapes import Moment
 from training.models import (
     CLUSTERING,
     FACE_DETECTION,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, TypedDict
 
+from jobs.rules.field_types import Moment
 from jobs.rules.statuses import JobStatus
-from jobs.serializers.shapes import Moment
 from training.models import CLUSTERING, FACE_DETECTION, TRAINING
 from training.percentages import Part, overall, percentage
 from training.serializers import (

@@ -85,7 +85,7 @@ class Report(APIBaseView):
         given = decode_body(request, requests.ReportInput)
         given.check()
         by = self.actor(given.worker, version=given.version)
-        reported = tracking.report(phase, worker=given.worker, results=given.verdicts(), by=by)
+        reported = tracking.report(phase, worker=given.worker, results=given.results, by=by)
         return json_response(
             {
                 "results": [_outcome(result) for result in reported.results],

@@ -10,6 +10,7 @@ from django.db.models import Field, Model, Q, QuerySet
 from rest_framework.request import Request
 from rest_framework.utils.urls import replace_query_param
 
+from jobs.db.keyset import Term, after, order_of
 from jobs.rules.errors import BadInput
 
 M = TypeVar("M", bound=Model)
@@ -30,7 +31,9 @@ def page(
     `body` makes the body of one row, `bodies` those of all rows of the page. The answer has `results` and `next`,
     the whole address of the following page or None. BadInput for a cursor of another list.
     """
-    found = list(_after(rows, field=field, cursor=cursor)[: limit + 1])
+    ordered, terms = _ordered(rows, field)
+    start = after(terms, _read(cursor, model=rows.model, field=field)) if cursor else Q()
+    found = list(ordered.filter(start)[: limit + 1])
     shown = found[:limit]
     following = _cursor(shown[-1], field=field) if len(found) > limit else ""
     return {
@@ -39,16 +42,11 @@ def page(
     }
 
 
-def _after(rows: QuerySet[M], *, field: str, cursor: str) -> QuerySet[M]:
-    name, sign = field.removeprefix("-"), "-" if field.startswith("-") else ""
-    ordered = rows.order_by(field) if name == "id" else rows.order_by(field, f"{sign}id")
-    if not cursor:
-        return ordered
-    value, pk = _read(cursor, model=rows.model, field=field)
-    beyond = "lt" if sign else "gt"
-    return ordered.filter(
-        Q(**{f"{name}__{beyond}e": value}), Q(**{f"{name}__{beyond}": value}) | Q(**{f"id__{beyond}": pk})
-    )
+def _ordered(rows: QuerySet[M], field: str) -> tuple[QuerySet[M], list[Term]]:
+    """Order the rows by the field and, in the same direction, by id."""
+    ordered = rows.order_by(field, "-pk" if field.startswith("-") else "pk")
+    terms = order_of(ordered)
+    return ordered.order_by(*(term.order for term in terms)), terms
 
 
 def _cursor(row: Model, *, field: str) -> str:

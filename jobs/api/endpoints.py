@@ -12,13 +12,14 @@ from jobs import operations
 from jobs.api.acts import ACT, REASON, ActView, act_response
 from jobs.api.base import APIBaseView, json_response
 from jobs.api.request_decoding import decode_body
-from jobs.api.requests import Input, Label, Project
+from jobs.api.requests import Input
 from jobs.api.responses import RefusedRow
 from jobs.api.schema import operation
 from jobs.models import Endpoint, Event
 from jobs.operations.arguments import ActInput
 from jobs.rules.errors import NotFound
-from jobs.serializers.shapes import Moment
+from jobs.rules.field_types import Label, Moment, Project
+from jobs.rules.limits import MOST_TYPES, SECRET_LENGTH, URL_LENGTH
 
 TAG = "events"
 EXAMPLE = {"url": "https://matcher.example.com/events", "types": ["*.completed"], "project": "matter-789"}
@@ -27,11 +28,11 @@ EXAMPLE = {"url": "https://matcher.example.com/events", "types": ["*.completed"]
 class EndpointInput(Input, frozen=True):
     """A webhook, or the broker where `url` is `amqp`; without `secret` the server creates one."""
 
-    url: Annotated[str, Meta(min_length=1, max_length=2000)]
-    types: Annotated[list[str], Meta(max_length=100)] | None = None
+    url: Annotated[str, Meta(min_length=1, max_length=URL_LENGTH)]
+    types: Annotated[list[str], Meta(max_length=MOST_TYPES)] | None = None
     project: Project = ""
     name: Label = ""
-    secret: Annotated[str, Meta(max_length=200)] = ""
+    secret: Annotated[str, Meta(max_length=SECRET_LENGTH)] = ""
 
 
 class EndpointBody(TypedDict):

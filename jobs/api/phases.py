@@ -64,7 +64,7 @@ class Items(APIBaseView):
         phase = self.phase(job_id, code)
         given = decode_body(request, requests.ItemsInput)
         given.check()
-        done = tracking.add_items(phase, items=given.new(), reopen=given.reopen, by=self.actor())
+        done = tracking.add_items(phase, items=given.items, reopen=given.reopen, by=self.actor())
         return json_response({"added": done.added, "existing": done.existing})
 
 

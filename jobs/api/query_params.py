@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import MAXYEAR, MINYEAR, datetime
+from datetime import MAXYEAR, MINYEAR
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from jobs.api.request_decoding import NAME
 from jobs.rules.errors import BadInput
-from jobs.rules.limits import LARGEST_INTEGER
+from jobs.rules.field_types import NAME, Moment, Number
+from jobs.rules.limits import KEY_LENGTH, MOST_LISTED
 from jobs.rules.statuses import ItemStatus, JobStatus
 
-Text = Annotated[str, Meta(max_length=1024)]
-NameText = Annotated[str, Meta(max_length=1024, extra=NAME)]
-Moment = Annotated[datetime, Meta(tz=True)]
-Id = Annotated[int, Meta(ge=0, le=LARGEST_INTEGER)]
+Text = Annotated[str, Meta(max_length=KEY_LENGTH)]
+NameText = Annotated[str, Meta(max_length=KEY_LENGTH, extra=NAME)]
 
 
 class Query(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -25,7 +23,7 @@ class Query(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
 class PageQuery(Query, kw_only=True, frozen=True):
     """Page of a list."""
 
-    limit: Annotated[int, Meta(ge=1, le=200, description="Maximum number of results in a page.")] = 50
+    limit: Annotated[int, Meta(ge=1, le=MOST_LISTED, description="Maximum number of results in a page.")] = 50
     cursor: Annotated[str, Meta(description="Start of the page; `next` of the page before has it.")] = ""
 
 
@@ -75,7 +73,7 @@ class ErrorQuery(Query, kw_only=True, frozen=True):
         Literal["-count", "-last_at"],
         Meta(description="Order of the groups: the most frequent first, or the latest first."),
     ] = "-count"
-    limit: Annotated[int, Meta(ge=1, le=200, description="Maximum number of groups.")] = 50
+    limit: Annotated[int, Meta(ge=1, le=MOST_LISTED, description="Maximum number of groups.")] = 50
 
     def check(self) -> None:
         """Raise BadInput for a time that does not exist in every time zone."""
@@ -86,10 +84,10 @@ class ErrorQuery(Query, kw_only=True, frozen=True):
 class EventQuery(Query, kw_only=True, frozen=True):
     """Filters of outward events."""
 
-    after: Annotated[Id, Meta(description="Only events with a larger id: the last id of the previous answer.")] = 0
-    job: Annotated[Id | None, Meta(description="Only events of the job with this id.")] = None
+    after: Annotated[Number, Meta(description="Only events with a larger id: the last id of the previous answer.")] = 0
+    job: Annotated[Number | None, Meta(description="Only events of the job with this id.")] = None
     type: Annotated[Text, Meta(description="Only events of exactly this type.")] = ""
-    limit: Annotated[int, Meta(ge=1, le=200, description="Maximum number of events.")] = 50
+    limit: Annotated[int, Meta(ge=1, le=MOST_LISTED, description="Maximum number of events.")] = 50
 
 
 class StreamQuery(Query, kw_only=True, frozen=True):

@@ -15,6 +15,7 @@ from rest_framework.request import Request
 
 from jobs.rules import names
 from jobs.rules.errors import BadInput
+from jobs.rules.field_types import NAME
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -22,8 +23,6 @@ PLACE = re.compile(r"^(?P<detail>.*?)(?: - at `(?:key in )?\$(?P<path>.*)`)?$", 
 NAMED = re.compile(r"^Object (?P<fault>missing required|contains unknown) field `(?P<name>.*)`$", re.DOTALL)
 SENTENCES = {"missing required": "This field is required.", "contains unknown": "This field is unknown. Remove it."}
 NULL = "null"
-# Marks a field as a name: `Meta(extra=NAME)`.
-NAME = {"is": "name"}
 INTEGER = re.compile(r"-?[0-9]{1,19}")
 
 

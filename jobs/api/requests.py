@@ -9,55 +9,29 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from msgspec import Meta, Struct
-from msgspec.structs import asdict
 
-from jobs.api.request_decoding import NAME
 from jobs.api.size_limits import check_blob, check_checksum
 from jobs.rules.errors import BadInput
-from jobs.rules.limits import (
-    CODE_LENGTH,
-    ERROR_LENGTH,
-    EVENT_TYPE_LENGTH,
-    KEY_LENGTH,
-    LARGEST_INTEGER,
-    MOST_ITEMS,
-    MOST_PHASES,
-    MOST_RESULTS,
-    NAME_LENGTH,
-    PROJECT_LENGTH,
-    REASON_LENGTH,
-    SPLIT_LENGTH,
-    TEMPLATE_LENGTH,
-    VERSION_LENGTH,
-    WORKER_LENGTH,
+from jobs.rules.field_types import (
+    AnyCode,
+    Blob,
+    Code,
+    Ids,
+    Name,
+    Number,
+    Percentage,
+    Project,
+    Seconds,
+    Sentence,
+    Version,
+    WorkerLabel,
+    WorkerName,
 )
+from jobs.rules.limits import EVENT_TYPE_LENGTH, MOST_CLAIMED, MOST_ITEMS, MOST_PHASES, MOST_RESULTS
 from jobs.rules.pipelines import PhaseSpec
-from jobs.rules.statuses import ItemStatus, Shortfall, Trigger
 from jobs.tracking import NewItem, Result
 
-JOB_ARGUMENTS = ("name", "kind", "project", "metadata", "threshold", "asset_types", "reopen")
-
-Number = Annotated[int, Meta(ge=0, le=LARGEST_INTEGER)]
-Percentage = Annotated[int, Meta(ge=0, le=100)]
-Seconds = Annotated[int, Meta(ge=1, le=31_536_000)]
-Limit = Annotated[int, Meta(ge=1, le=1000)]
-Name = Annotated[str, Meta(min_length=1, max_length=NAME_LENGTH, pattern=r"\S", extra=NAME)]
-Label = Annotated[str, Meta(max_length=NAME_LENGTH)]
-Key = Annotated[str, Meta(min_length=1, max_length=KEY_LENGTH)]
-Split = Annotated[str, Meta(max_length=SPLIT_LENGTH)]
-Project = Annotated[str, Meta(max_length=PROJECT_LENGTH, extra=NAME)]
-WorkerName = Annotated[str, Meta(min_length=1, max_length=WORKER_LENGTH, pattern=r"\S", extra=NAME)]
-Version = Annotated[
-    str, Meta(max_length=VERSION_LENGTH, description="Version of the worker's program, such as ocr-1.4.2.")
-]
-WorkerLabel = Annotated[str, Meta(max_length=WORKER_LENGTH, extra=NAME)]
-Code = Annotated[str, Meta(min_length=1, max_length=CODE_LENGTH, pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$(?!\n)")]
-AnyCode = Annotated[str, Meta(max_length=CODE_LENGTH)]
-Stage = Annotated[str, Meta(max_length=TEMPLATE_LENGTH)]
-Sentence = Annotated[str, Meta(max_length=REASON_LENGTH)]
-Signature = Annotated[str, Meta(max_length=ERROR_LENGTH)]
-Blob = Annotated[dict[str, Any], Meta(description="Any JSON object of at most 16 KiB.")]
-Ids = Annotated[list[Number], Meta(max_length=MOST_ITEMS)]
+JOB_ARGUMENTS = ("name", "kind", "project", "metadata", "threshold", "phases", "asset_types", "items", "reopen")
 
 
 class Input(Struct, forbid_unknown_fields=True, frozen=True, gc=False):
@@ -67,29 +41,12 @@ class Input(Struct, forbid_unknown_fields=True, frozen=True, gc=False):
 # --- jobs ----------------------------------------------------------------------------------------
 
 
-class PhaseInput(Input, frozen=True):
+class PhaseInput(PhaseSpec, forbid_unknown_fields=True, frozen=True):
     """One phase of a new job; omitted fields come from the preset of the job, its kind or the settings."""
 
-    code: Code
-    asset_type: AnyCode = ""
-    label: Label = ""
-    stage: Stage = ""
-    weight: Number = 100
-    expected: Number | None = None
-    threshold: Percentage | None = None
-    trigger: Trigger | None = None
-    on_shortfall: Shortfall | None = None
-    gated: bool = False
-    watermark_ttl: Seconds | None = None
 
-
-class ItemInput(Input, frozen=True):
+class ItemInput(NewItem, forbid_unknown_fields=True, frozen=True, gc=False):
     """One item; its key is unique within the phase."""
-
-    key: Key
-    label: Label = ""
-    split: Split = ""
-    payload: Blob = {}
 
 
 class JobInput(Input, frozen=True):
@@ -123,9 +80,7 @@ class JobInput(Input, frozen=True):
 
     def arguments(self) -> dict[str, Any]:
         """Return the arguments of `create_job`."""
-        values = {name: getattr(self, name) for name in JOB_ARGUMENTS}
-        phases = [PhaseSpec(**asdict(phase)) for phase in self.phases]
-        return {**values, "phases": phases, "items": None if self.items is None else new_items(self.items)}
+        return {name: getattr(self, name) for name in JOB_ARGUMENTS}
 
 
 class HeartbeatInput(Input, frozen=True):
@@ -170,16 +125,12 @@ class ItemsInput(Input, frozen=True):
         """Check the encoded sizes."""
         check_items(self.items)
 
-    def new(self) -> list[NewItem]:
-        """Return the items for `add_items`."""
-        return new_items(self.items)
-
 
 class ClaimInput(Input, frozen=True):
     """The number of items to claim, and the length of the lease without a heartbeat."""
 
     worker: WorkerName
-    limit: Limit = 100
+    limit: Annotated[int, Meta(ge=1, le=MOST_CLAIMED)] = 100
     lease_seconds: Seconds | None = None
     version: Version = ""
 
@@ -191,14 +142,8 @@ class ClaimAnyInput(ClaimInput, kw_only=True, frozen=True):
     kind: AnyCode = ""
 
 
-class ResultInput(Input, frozen=True):
+class ResultInput(Result, forbid_unknown_fields=True, frozen=True, gc=False):
     """The outcome of one item. Without `attempt` a report for an earlier lease is accepted too."""
-
-    key: Key
-    status: ItemStatus
-    attempt: Number | None = None
-    error: str = ""
-    result: Blob = {}
 
 
 class ReportInput(Input, frozen=True):
@@ -214,10 +159,6 @@ class ReportInput(Input, frozen=True):
             if result.result:
                 check_blob(result.result, field=f"results[{place}].result")
                 check_checksum(result.result.get("checksum"), field=f"results[{place}].result.checksum")
-
-    def verdicts(self) -> list[Result]:
-        """Return the results for `report`."""
-        return [Result(row.key, row.status, row.attempt, row.error, row.result) for row in self.results]
 
 
 class CountInput(Input, frozen=True):
@@ -246,12 +187,7 @@ class EventInput(Input, frozen=True):
     data: Annotated[dict[str, Any], Meta(description="The data of the event, as its JSON Schema describes.")]
 
 
-# --- sizes and conversions ---------------------------------------------------------------------------------------
-
-
-def new_items(items: list[ItemInput]) -> list[NewItem]:
-    """Return items for `create_job` and `add_items`."""
-    return [NewItem(item.key, item.label, item.split, item.payload) for item in items]
+# --- sizes ---------------------------------------------------------------------------------------
 
 
 def check_items(items: list[ItemInput]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypedDict
 
+from jobs.rules.field_types import Moment
 from jobs.rules.statuses import JobStatus, Outcome, Reason
 from jobs.serializers import (
     ClaimedBody,
@@ -15,7 +16,6 @@ from jobs.serializers import (
     PhaseBody,
     TimelineRow,
 )
-from jobs.serializers.shapes import Moment
 
 
 class JobPage(TypedDict):

@@ -15,7 +15,7 @@ from jobs.inbox.messages import Inbound
 from jobs.models import Phase
 from jobs.rules.errors import BadInput
 from jobs.rules.pipelines import PhaseSpec
-from jobs.rules.statuses import Held, Outcome
+from jobs.rules.statuses import Held, ItemStatus, Outcome
 from jobs.tracking import Batch, NewItem, Result
 from jobs.tracking.announce import announce_total
 from jobs.tracking.create import add_phases, list_items
@@ -87,7 +87,7 @@ def complete_item(change: Change, phase: Phase, key: str, *, field: str) -> Effe
 
     Events carry no attempt and no checksum, so an event about a settled item changes nothing.
     """
-    batch = Batch(phase, "", [Result(key, "completed")], change.by)
+    batch = Batch(phase, "", [Result(key, ItemStatus.COMPLETED)], change.by)
     [answer] = accepted(apply_results(change, [batch])[0]).results
     if answer.outcome == Outcome.INVALID:
         raise BadInput({field: answer.detail})

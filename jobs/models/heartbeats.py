@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from django.db import models
 
+from jobs.rules.limits import NAME_LENGTH
+
 
 class ProcessHeartbeat(models.Model):
     """The last heartbeat of one watchdog or deliverer process; `name` is its host and process id."""
 
     kind = models.CharField(max_length=20)
-    name = models.CharField(max_length=200)
+    name = models.CharField(max_length=NAME_LENGTH)
     seen_at = models.DateTimeField()
 
     class Meta:

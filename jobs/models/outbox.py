@@ -12,7 +12,7 @@ from django.db.models import Q
 
 from jobs.models.events import Event
 from jobs.models.jobs import Job
-from jobs.rules.limits import ERROR_LENGTH, NAME_LENGTH, PROJECT_LENGTH, URL_LENGTH
+from jobs.rules.limits import ERROR_LENGTH, NAME_LENGTH, PROJECT_LENGTH, SECRET_LENGTH, URL_LENGTH
 
 DEFAULT_TYPES = ("*.completed",)
 
@@ -59,8 +59,8 @@ class Endpoint(models.Model):
     url = models.CharField(max_length=URL_LENGTH)
     types = models.JSONField(default=default_types, blank=True)
     project = models.CharField(max_length=PROJECT_LENGTH, blank=True, default="")
-    secret = models.CharField(max_length=200, blank=True, default="")
-    previous_secret = models.CharField(max_length=200, blank=True, default="")
+    secret = models.CharField(max_length=SECRET_LENGTH, blank=True, default="")
+    previous_secret = models.CharField(max_length=SECRET_LENGTH, blank=True, default="")
     previous_until = models.DateTimeField(null=True, blank=True)
     active = models.BooleanField(default=True)
     disabled_reason = models.CharField(max_length=ERROR_LENGTH, blank=True, default="")

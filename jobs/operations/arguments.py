@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
-from jobs.rules.limits import CODE_LENGTH, ERROR_LENGTH, LARGEST_INTEGER, MOST_ITEMS, REASON_LENGTH
+from jobs.rules.field_types import Sentence
 
-Percentage = Annotated[int, Meta(ge=0, le=100)]
-Code = Annotated[str, Meta(min_length=1, max_length=CODE_LENGTH, pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$(?!\n)")]
-AnyCode = Annotated[str, Meta(max_length=CODE_LENGTH)]
-Reason = Annotated[str, Meta(max_length=REASON_LENGTH)]
-Fingerprint = Annotated[str, Meta(max_length=ERROR_LENGTH)]
-Ids = Annotated[list[Annotated[int, Meta(ge=0, le=LARGEST_INTEGER)]], Meta(max_length=MOST_ITEMS)]
 RestartScope = Literal["all", "failed"]
 
 
 class ActInput(Struct, forbid_unknown_fields=True, frozen=True, gc=False, kw_only=True):
     """The reason of an act; the base of every act's arguments."""
 
-    reason: Reason = ""
+    reason: Sentence = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,12 @@ from jobs.change.new_run import revoke_leases
 from jobs.change.phase_life import Life
 from jobs.models import Phase
 from jobs.models.texts import fit
-from jobs.operations.arguments import ActInput, AnyCode, Scope
+from jobs.operations.arguments import ActInput, Scope
 from jobs.operations.base import UNFINISHED, Act, ButtonText, Confirmation, Lines, Operation, chosen_phases
 from jobs.operations.confirmation_text import revoked_leases
 from jobs.operations.registry import register
 from jobs.rules.errors import WrongState
+from jobs.rules.field_types import AnyCode
 from jobs.rules.formatting import format_number, pluralize, pluralize_with_verb
 from jobs.rules.statuses import CompletedBy, Held, JobStatus
 

@@ -27,7 +27,7 @@ from jobs.outbox.endpoint_leases import end_rest
 from jobs.outbox.url_policy import check_url
 from jobs.rules import names
 from jobs.rules.errors import BadInput, Conflict, NotFound, NotPermitted
-from jobs.rules.limits import EVENT_TYPE_LENGTH
+from jobs.rules.limits import ERROR_LENGTH, EVENT_TYPE_LENGTH, MOST_TYPES, NAME_LENGTH, PROJECT_LENGTH
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 BROKER_URL = "amqp"
 PREFIX = "whsec_"
 SECRET_BYTES = range(24, 65)
-MOST_TYPES = 100
 ROTATION = timedelta(days=1)
 
 
@@ -62,7 +61,10 @@ def add_endpoint(
     names the wrong field; Conflict (`endpoint_exists`) if the project has an endpoint with this address.
     """
     _require(actor, project=names.plain(project))
-    name, project = names.clean(name, field="name", most=200), names.clean(project, field="project", most=128)
+    name, project = (
+        names.clean(name, field="name", most=NAME_LENGTH),
+        names.clean(project, field="project", most=PROJECT_LENGTH),
+    )
     kind = EndpointKind.BROKER if url == BROKER_URL else EndpointKind.WEBHOOK
     if kind == EndpointKind.WEBHOOK:
         check_url(url)
@@ -97,7 +99,11 @@ def change_endpoint(
         locked = _locked(endpoint, actor)
         if url != locked.url:
             _check_move(locked, url)
-        locked.url, locked.types, locked.name = url, check_types(types), names.clean(name, field="name", most=200)
+        locked.url, locked.types, locked.name = (
+            url,
+            check_types(types),
+            names.clean(name, field="name", most=NAME_LENGTH),
+        )
         with _once_per_project():
             locked.save(update_fields=["url", "types", "name"])
         end_rest([locked.pk])
@@ -220,7 +226,7 @@ def _locked(endpoint: Endpoint, actor: User | None) -> Endpoint:
 def _set_active(endpoint: Endpoint, *, actor: User | None, active: bool, reason: str) -> None:
     with transaction.atomic():
         locked = _locked(endpoint, actor)
-        Endpoint.objects.filter(pk=locked.pk).update(active=active, disabled_reason=reason[:500])
+        Endpoint.objects.filter(pk=locked.pk).update(active=active, disabled_reason=reason[:ERROR_LENGTH])
         end_rest([locked.pk])
         _log(locked, actor, CHANGE, "Enabled." if active else reason)
 

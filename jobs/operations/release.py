@@ -11,10 +11,11 @@ from jobs.change.audit import audit
 from jobs.change.item_columns import TAKEN_BACK
 from jobs.models import Item
 from jobs.operations import item_moves
-from jobs.operations.arguments import ActInput, AnyCode, Ids, Scope
+from jobs.operations.arguments import ActInput, Scope
 from jobs.operations.base import Act, ButtonText, Confirmation, Lines, Operation, chosen_phases
 from jobs.operations.confirmation_text import names_of, scoped
 from jobs.operations.registry import register
+from jobs.rules.field_types import AnyCode, Ids
 from jobs.rules.formatting import format_number, pluralize, pluralize_with_verb
 from jobs.rules.statuses import ItemStatus
 

@@ -8,10 +8,11 @@ from jobs.change import Change
 from jobs.change.audit import audit
 from jobs.change.new_run import gated_after, items_to_redo, rerun
 from jobs.models import Phase
-from jobs.operations.arguments import ActInput, Code, RestartScope, Scope
+from jobs.operations.arguments import ActInput, RestartScope, Scope
 from jobs.operations.base import Act, ButtonText, Confirmation, Lines, Operation
 from jobs.operations.confirmation_text import revoked_leases
 from jobs.operations.registry import register
+from jobs.rules.field_types import Code
 from jobs.rules.formatting import pluralize, pluralize_with_verb
 from jobs.rules.statuses import Held, PhaseStatus
 

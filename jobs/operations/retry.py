@@ -10,10 +10,11 @@ from jobs.change.item_columns import RENEWED
 from jobs.change.refusals import Call
 from jobs.models import Item, Phase
 from jobs.operations import item_moves
-from jobs.operations.arguments import ActInput, AnyCode, Fingerprint, Ids, Scope
+from jobs.operations.arguments import ActInput, Scope
 from jobs.operations.base import NOT_CANCELLED, Act, ButtonText, Confirmation, Lines, Operation
 from jobs.operations.confirmation_text import names_of, scoped, with_refused
 from jobs.operations.registry import register
+from jobs.rules.field_types import AnyCode, Ids, Signature
 from jobs.rules.formatting import format_number, pluralize, pluralize_with_verb
 from jobs.rules.statuses import ItemStatus
 
@@ -30,7 +31,7 @@ class RetryInput(ActInput, kw_only=True, frozen=True):
 
     phase: AnyCode = ""
     items: Ids | None = None
-    error_signature: Fingerprint = ""
+    error_signature: Signature = ""
 
 
 class Retry(Operation):

@@ -12,10 +12,11 @@ from jobs.change.item_columns import CLEARED
 from jobs.change.refusals import Call
 from jobs.models import Item
 from jobs.operations import item_moves
-from jobs.operations.arguments import ActInput, Ids, Scope
+from jobs.operations.arguments import ActInput, Scope
 from jobs.operations.base import NOT_CANCELLED, Act, Confirmation, Lines, Operation, refusals
 from jobs.operations.confirmation_text import names_of, scoped, with_refused
 from jobs.operations.registry import register
+from jobs.rules.field_types import Ids
 from jobs.rules.formatting import format_number, pluralize, pluralize_with_verb
 from jobs.rules.statuses import ItemStatus
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from jobs.change import Change
 from jobs.change.audit import audit
 from jobs.models import Phase
-from jobs.operations.arguments import ActInput, Code, Percentage, Scope
+from jobs.operations.arguments import ActInput, Scope
 from jobs.operations.base import Act, ButtonText, Confirmation, Lines, Operation
 from jobs.operations.registry import register
 from jobs.rules import progress
 from jobs.rules.errors import WrongState
+from jobs.rules.field_types import Code, Percentage
 from jobs.rules.statuses import CompletedBy, PhaseStatus, Trigger
 
 if TYPE_CHECKING:

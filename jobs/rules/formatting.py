@@ -5,33 +5,26 @@ from __future__ import annotations
 import unicodedata
 from datetime import UTC, datetime
 
-DASH = "\u2013"
+# The command line of the client and the pages of the server format numbers in the same way.
+from progress_client.command.formatting import DASH, MINUTE, format_duration, format_number
+
+__all__ = [
+    "DASH",
+    "ELLIPSIS",
+    "MINUTE",
+    "clip",
+    "format_ago",
+    "format_clock",
+    "format_datetime",
+    "format_duration",
+    "format_number",
+    "normalized",
+    "pluralize",
+    "pluralize_with_verb",
+    "when",
+]
+
 ELLIPSIS = "\u2026"
-MINUTE, HOUR, DAY = 60, 3600, 86_400
-
-
-def format_number(value: int | float | None) -> str:
-    """Format a number: `1,234`; a dash for None."""
-    return DASH if value is None else f"{value:,}"
-
-
-def format_duration(seconds: float | None) -> str:
-    """Format a duration in at most two units: `62 s`, `14 min`, `1 h 5 min`, `3 d 4 h`."""
-    if seconds is None:
-        return "unknown"
-    whole = max(0, int(seconds))
-    if whole < 2 * MINUTE:
-        return f"{whole} s"
-    if whole < HOUR:
-        return f"{whole // MINUTE} min"
-    if whole < DAY:
-        return _two(whole, HOUR, "h", MINUTE, "min")
-    return _two(whole, DAY, "d", HOUR, "h")
-
-
-def _two(whole: int, unit: int, name: str, part: int, part_name: str) -> str:
-    rest = whole % unit // part
-    return f"{whole // unit} {name} {rest} {part_name}" if rest else f"{whole // unit} {name}"
 
 
 def format_ago(moment: datetime, *, now: datetime) -> str:

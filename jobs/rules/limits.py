@@ -4,6 +4,7 @@ from __future__ import annotations
 
 # The largest integer that JavaScript and every JSON parser keep exactly.
 LARGEST_INTEGER = 2**53
+LONGEST_SECONDS = 31_536_000  # a year, of leases and watermarks
 
 # Characters of names.
 NAME_LENGTH = 200  # jobs, endpoints, labels, actors
@@ -17,6 +18,7 @@ SPLIT_LENGTH = 64
 EVENT_TYPE_LENGTH = 120
 CHECKSUM_LENGTH = 200
 URL_LENGTH = 2000
+SECRET_LENGTH = 200
 
 # Characters of sentences.
 ERROR_LENGTH = 500
@@ -27,4 +29,9 @@ STAGE_LENGTH = 600
 # Entries of one request.
 MOST_ITEMS = 5000
 MOST_RESULTS = 1000
+MOST_CLAIMED = 1000
 MOST_PHASES = 100
+MOST_TYPES = 100  # patterns of events of an endpoint
+
+# Rows of one answer.
+MOST_LISTED = 200

@@ -7,11 +7,15 @@ defines the phases of its jobs, the results that they accept, and the page that 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from jobs.rules.errors import BadInput
+from jobs.rules.field_types import AnyCode, Code, Label, Number, Percentage, Seconds, Stage
 from jobs.rules.statuses import Shortfall, Trigger
 
 PhaseBuilder = Callable[["KindOptions"], "list[PhaseSpec]"]
@@ -20,30 +24,25 @@ CompletedHook = Callable[[Any, Any], None]
 JOB_PAGE = "admin:job-page"
 
 
-@dataclass(frozen=True, slots=True)
-class PhaseSpec:
+class PhaseSpec(Struct, frozen=True):
     """A phase to create. None means the preset of the job (threshold), of its kind or of the settings."""
 
-    code: str
-    asset_type: str = ""
-    label: str = ""
-    stage: str = ""
-    weight: int = 100
-    expected: int | None = None
-    threshold: int | None = None
+    code: Code
+    asset_type: AnyCode = ""
+    label: Label = ""
+    stage: Stage = ""
+    weight: Number = 100
+    expected: Number | None = None
+    threshold: Percentage | None = None
     trigger: Trigger | None = None
     on_shortfall: Shortfall | None = None
     gated: bool = False
-    watermark_ttl: int | None = None
+    watermark_ttl: Seconds | None = None
 
     def with_defaults(self) -> PhaseSpec:
         """Return the same phase with its label and stage filled in."""
         label = self.label or self.code.replace("_", " ").replace(".", " ").capitalize()
-        return replace(
-            self,
-            label=label,
-            stage=self.stage or f"{label} {{done}}/{{expected}}",
-        )
+        return replace(self, label=label, stage=self.stage or f"{label} {{done}}/{{expected}}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Any, TypedDict
+from typing import Any, TypedDict
 from uuid import UUID
 
-from msgspec import Meta
-
+from jobs.rules.field_types import Moment
 from jobs.rules.statuses import CompletedBy, ItemStatus, JobStatus, PhaseStatus, Shortfall, Stuck, Trigger
-
-Moment = Annotated[datetime, Meta(tz=True)]
 
 
 class CurrentItem(TypedDict):

@@ -2,37 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from msgspec import Struct
+
 from jobs.models import Job, Phase
-from jobs.rules.statuses import Outcome, Reason
+from jobs.rules.field_types import Blob, Key, Label, Number, Split
+from jobs.rules.statuses import ItemStatus, Outcome, Reason
 
 
-@dataclass(frozen=True, slots=True)
-class NewItem:
+class NewItem(Struct, frozen=True, gc=False):
     """An item to add; `key` is unique within its phase."""
 
-    key: str
-    label: str = ""
-    split: str = ""
-    payload: dict[str, Any] = field(default_factory=dict)
+    key: Key
+    label: Label = ""
+    split: Split = ""
+    payload: Blob = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """The result of an item: a status of `ItemStatus`, where `pending` gives the item back.
+class Result(Struct, frozen=True, gc=False):
+    """The result of an item; the status `pending` gives the item back.
 
     `attempt` is that of the claim; without one there is no fence. A `checksum` in `result` tells two completions of
     the same item apart.
     """
 
-    key: str
-    status: str
-    attempt: int | None = None
+    key: Key
+    status: ItemStatus
+    attempt: Number | None = None
     error: str = ""
-    result: dict[str, Any] = field(default_factory=dict)
+    result: Blob = {}
 
 
 @dataclass(frozen=True, slots=True)

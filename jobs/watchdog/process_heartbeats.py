@@ -17,12 +17,12 @@ from django.utils import timezone
 
 from jobs.models import ProcessHeartbeat
 from jobs.rules.formatting import format_duration
+from jobs.rules.limits import NAME_LENGTH
 
 KINDS = WATCHDOG, DELIVERER = "watchdog", "deliverer"
 SILENT_AFTER = timedelta(minutes=1)
 WRITE_EVERY = timedelta(seconds=10)
 KEEP = timedelta(days=1)
-NAME_LENGTH = 200
 
 CONSEQUENCES = {
     WATCHDOG: "Expired leases are not freed, watermarks do not pass, stuck jobs are not marked and bulk acts wait.",

@@ -7,8 +7,11 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from progress_client import Client, session
+from progress_client import Client, backoff, outcome_queue, session
 
+from tests.client.forked_scripts import Run, run_script
+from tests.client.gateway import Gateway, gateway_to
+from tests.client.grounds import environment
 from tests.examples.site import Site, serving
 
 _numbers = count(1)
@@ -62,3 +65,27 @@ def another(site: Site, folder: Path) -> Iterator[Callable[..., Client]]:
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give up early on a server that a test has stopped."""
     monkeypatch.setattr(session, "CLOSE_SECONDS", 1.0)
+
+
+@pytest.fixture
+def run(site: Site, folder: Path, name: str) -> Run:
+    """Run a script that forks: `run(code, url=…, token=…, VARIABLE=…)`; return what it prints."""
+
+    def call(code: str, *, url: str = "", token: str = "", **variables: str) -> str:
+        return run_script(code, name, environment(url or site.url, token or site.token, journal=folder) | variables)
+
+    return call
+
+
+@pytest.fixture
+def gateway(site: Site) -> Iterator[Gateway]:
+    """A gateway in front of the site that can answer in its place."""
+    with gateway_to(site) as made:
+        yield made
+
+
+@pytest.fixture
+def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Report and retry after at most a tenth of a second."""
+    monkeypatch.setattr(backoff, "LONGEST", 0.1)
+    monkeypatch.setattr(outcome_queue, "OLDEST_SECONDS", 0.05)

@@ -93,29 +93,29 @@ def test_the_line_is_drawn_ten_times_a_second_at_most(site: Site) -> None:
 
 
 def test_tqdm_is_told_the_numbers_of_the_phase(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: dict[str, Any] = {}
+    shown: dict[str, Any] = {}
 
     class Tqdm:
         total = n = None
 
         def __init__(self, **options: Any) -> None:
-            told.update(options)
+            shown.update(options)
 
         def set_postfix(self, **facts: Any) -> None:
-            told.update(facts)
+            shown.update(facts)
 
         def refresh(self) -> None:
-            told.update(total=self.total, n=self.n)
+            shown.update(total=self.total, n=self.n)
 
         def close(self) -> None:
-            told.update(closed=True)
+            shown.update(closed=True)
 
     monkeypatch.setattr(bar, "tqdm", Tqdm)
     made = bar.bar("b", wanted=True)
     assert made is not None
     made.show(PHASE)
     made.close()
-    assert {name: told[name] for name in ("desc", "total", "n", "failed", "closed")} == {
+    assert {name: shown[name] for name in ("desc", "total", "n", "failed", "closed")} == {
         "desc": "b",
         "total": 100,
         "n": 59,

@@ -36,12 +36,12 @@ def test_a_killed_worker_with_a_full_buffer_has_lost_nothing(
             handled += [first_line(process) for _ in range(9)]
             process.kill()
         proxy.mode = "pass"
-        told = counts(site, name)[0]
+        reported = counts(site, name)[0]
         heir = another(proxy.url, worker="heir")
         assert heir.replay()
         done = counts(site, name)[0]
         assert len(handled) - 1 <= done <= 20
-        assert done > told
+        assert done > reported
         assert heir.replay()
         assert counts(site, name)[0] == done
     assert not [path for path in folder.iterdir() if path.name.startswith("dies")]

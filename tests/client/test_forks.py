@@ -3,97 +3,16 @@
 from __future__ import annotations
 
 import os
-import pickle
 import signal
-import ssl
 import subprocess
 import sys
-import threading
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from progress_client import Client
-from progress_client.errors import refusal
 
+from tests.client.forked_scripts import PRELUDE, Run
 from tests.client.grounds import counts, environment, network
-from tests.examples.site import ROOT, Site, eventually
-
-PRELUDE = """
-import logging, os, sys, threading, time
-from pathlib import Path
-from progress_client import AsyncClient, Client, ProgressError, ProgressTracker, forks, session
-logging.basicConfig(format="%(process)d %(message)s")
-session.CLOSE_SECONDS = 5.0
-name = sys.argv[1]
-
-def fork(run, *arguments, clean=False):
-    child = os.fork()
-    if child:
-        return child
-    code = 1
-    try:
-        run(*arguments)
-        code = 0
-    except SystemExit:
-        raise
-    except BaseException:
-        import traceback
-        traceback.print_exc()
-    if clean and not code:
-        sys.exit(0)
-    os._exit(code)
-
-def wait(*children):
-    for child in children:
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-
-def refused(call):
-    try:
-        call()
-    except ProgressError as error:
-        return str(error)
-    raise AssertionError("it was not refused")
-"""
-BUSY = """
-over = threading.Event()
-
-def busy(call):
-    def run():
-        while not over.wait(0.002):
-            call()
-    threading.Thread(target=run, daemon=True).start()
-"""
-
-Run = Callable[..., str]
-
-
-@pytest.fixture
-def run(site: Site, folder: Path, name: str) -> Run:
-    """Run a script that forks; everything that it and its children print."""
-
-    def call(code: str, *, url: str = "", token: str = "", **variables: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-c", PRELUDE + BUSY + code, name],
-            cwd=ROOT,
-            env=environment(url or site.url, token or site.token, journal=folder) | variables,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        assert "Traceback" not in done.stderr, done.stderr
-        return done.stdout + done.stderr
-
-    return call
+from tests.examples.site import Site, eventually
 
 
 def test_children_and_their_parent_get_their_own_answers_while_threads_of_the_parent_run(
@@ -288,62 +207,6 @@ client.close()
     assert counts(site, name) == (2, 0, 0, 4)
 
 
-WORKERS = """
-import os
-from progress_client import Client
-client = Client(worker="pool")
-name = os.environ["JOB"]
-job = client.find(name)
-job.refresh()
-
-def work(number):
-    assert client.open(job.id).name == name
-    job.tell(str(number))
-
-def other(number):
-    Client(journal=None).find(name).tell(str(number))
-"""
-
-
-@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
-def test_a_child_of_multiprocessing_works_and_its_end_tells_what_waits(
-    run: Run, client: Client, site: Site, name: str, folder: Path, tmp_path: Path, method: str
-) -> None:
-    client.job(name, items=map(str, range(6)))
-    (tmp_path / "workers.py").write_text(WORKERS)
-    run(
-        f"""
-import multiprocessing, pickle
-import workers
-busy(workers.job.refresh)
-context = multiprocessing.get_context({method!r})
-context.set_forkserver_preload(["workers"])
-children = [context.Process(target=workers.work, args=(number,)) for number in range(4)]
-children += [context.Process(target=workers.other, args=(number,)) for number in (4, 5)]
-for child in children:
-    child.start()
-for child in children:
-    child.join()
-    assert child.exitcode == 0
-for thing in (workers.client, workers.job, AsyncClient(), ProgressTracker()):
-    sentence = refused(lambda: pickle.dumps(thing))
-    assert "cannot be sent to another process; create a" in sentence, sentence
-[item] = [next(workers.client.job(name + "-item", items=["x"]).claim(batch=1))]
-assert "send its key" in refused(lambda: pickle.dumps(item))
-workers.client.close()
-""",
-        PYTHONPATH=f"{environment('', '', journal=folder)['PYTHONPATH']}:{tmp_path}",
-        JOB=name,
-    )
-    assert counts(site, name) == (6, 0, 0, 0)
-
-
-def test_a_refusal_arrives_whole_from_a_child() -> None:
-    error = refusal(404, {"detail": "No.", "code": "c", "errors": [{"field": "name", "detail": "Too long."}]})
-    arrived = pickle.loads(pickle.dumps(error))
-    assert (type(arrived), arrived.args, vars(arrived)) == (type(error), error.args, vars(error))
-
-
 def test_the_asyncio_client_works_in_a_child(run: Run, client: Client, site: Site, name: str) -> None:
     client.job(name, items=map(str, range(8)))
     run("""
@@ -434,84 +297,3 @@ client.close()
         )
     child = said.partition("child ")[2].split()[0]
     assert f"{child} 2 outcomes could not be reported; they stay in the journal" in said
-
-
-class Answer(BaseHTTPRequestHandler):
-    """Answers with the number of the connection, which it keeps."""
-
-    protocol_version = "HTTP/1.1"
-    connections = 0
-
-    def setup(self) -> None:
-        super().setup()
-        Answer.connections += 1
-        self.number = Answer.connections
-
-    def do_GET(self) -> None:
-        body = b'{"id": %d, "name": "", "status": "", "phases": []}' % self.number
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *arguments: object) -> None:
-        """Say nothing."""
-
-
-def certificate(path: Path) -> Path:
-    """A certificate of 127.0.0.1 and its key, in one file."""
-    key, name = (
-        ec.generate_private_key(ec.SECP256R1()),
-        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")]),
-    )
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    path.write_bytes(made.public_bytes(serialization.Encoding.PEM) + private)
-    return path
-
-
-@pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_child_leaves_the_connections_of_its_parent_alone(run: Run, tmp_path: Path, scheme: str) -> None:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
-    file = certificate(tmp_path / "certificate.pem")
-    if scheme == "https":
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(file)
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        said = run(
-            """
-client = Client(journal=None)
-first = client.open(1).id
-before = set(os.listdir("/proc/self/fd"))
-
-def work():
-    own = client.open(1).id
-    assert own != first
-    client.close()
-    client._session.transport._idle.clear()
-    open_files = {file: Path(f"/proc/self/fd/{file}") for file in os.listdir("/proc/self/fd")}
-    targets = [str(path.readlink()) for file, path in open_files.items() if file in before and path.is_symlink()]
-    assert not [target for target in targets if target.startswith("socket:")], targets
-
-wait(fork(work, clean=True), fork(work))
-for _ in range(3):
-    assert client.open(1).id == first
-client.close()
-""",
-            url=f"{scheme}://localhost:{server.server_port}",
-            SSL_CERT_FILE=str(file),
-        )
-        assert said == ""
-    finally:
-        server.shutdown()
-        server.server_close()

@@ -36,7 +36,7 @@ def made(folder: Path, name: str = "w1", *, server: str = URL) -> Journal:
 
 
 def dead(folder: Path, name: str = "w1", *, server: str = URL, outcomes: int = 5) -> None:
-    """A process has written this many outcomes, told two, and was killed."""
+    """A process has written this many outcomes, sent two, and was killed."""
     command = [sys.executable, "-c", DIES, str(folder), name, server, str(outcomes)]
     assert subprocess.run(command, env={**os.environ, "PYTHONPATH": str(PACKAGE)}, check=False).returncode == -9
 
@@ -212,10 +212,10 @@ def test_a_flipped_bit_costs_the_line_that_it_is_in_and_no_other(folder: Path, t
         place = bit // 8
         content = records.parse(flipped(raw, bit))
         line = sum(end < place for end in ends)
-        # Lines: the server, five outcomes, and that two of them were told.
+        # Lines: the server, five outcomes, and that two of them were confirmed.
         lost = {line} if place not in ends else set()
-        told = {1, 2} if line == 6 and place not in ends else set()
-        assert set(content.waiting) == ({3, 4, 5} | told) - lost, bit
+        confirmed = {1, 2} if line == 6 and place not in ends else set()
+        assert set(content.waiting) == ({3, 4, 5} | confirmed) - lost, bit
         assert all(content.waiting[number] == {"n": number - 1} for number in content.waiting)
         assert len(content.damaged) == (place not in ends), bit
 

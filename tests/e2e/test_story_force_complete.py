@@ -48,8 +48,8 @@ def test_a_job_is_force_completed_by_its_exact_name_and_with_the_figures_of_now(
     page.get_by_label(NAME).fill("vision-033")
     page.get_by_role("button", name="Force-complete job").click()
     expect_said(page, "vision-033: 1 phase force-completed.")
-    [told] = outward(job, "items.completed")
-    assert (told["processed_assets"], told["total_assets"], told["forced"]) == (6, 12, True)
+    [event] = outward(job, "items.completed")
+    assert (event["processed_assets"], event["total_assets"], event["forced"]) == (6, 12, True)
     assert len(outward(job, "job.completed")) == 1
     assert job.events.get(type="operator.force_complete").account == lead
     expect(overview.get_by_text("Nothing needs attention.")).to_be_visible()

@@ -79,7 +79,7 @@ def complete(site: Site, name: str) -> None:
     server.post(f"/jobs/{job['id']}/phases/items/report", {"results": [{"key": "a", "status": "completed"}]})
 
 
-def told(folder: Path, number: int) -> bool:
+def printed(folder: Path, number: int) -> bool:
     """Does the listener remember so many?"""
     file = folder / "seen"
     return file.exists() and len(file.read_text().splitlines()) == number
@@ -96,19 +96,19 @@ def test_each_completion_of_the_feed_is_printed_once_whatever_is_restarted(site:
     complete(site, "first")
     first = at_the_feed(site, tmp_path)
     with working([first]):
-        eventually(lambda: told(tmp_path, 2), what="the first completion")
+        eventually(lambda: printed(tmp_path, 2), what="the first completion")
         complete(site, "second")
-        eventually(lambda: told(tmp_path, 4), what="the second completion")
+        eventually(lambda: printed(tmp_path, 4), what="the second completion")
         site.kill()
         site.start()
         complete(site, "third")
-        eventually(lambda: told(tmp_path, 6), what="the third completion, after the server was killed")
+        eventually(lambda: printed(tmp_path, 6), what="the third completion, after the server was killed")
         terminate(first)
         lines = lines_of(first).splitlines()
     complete(site, "fourth")
     second = at_the_feed(site, tmp_path)
     with working([second]):
-        eventually(lambda: told(tmp_path, 8), what="the completion without a listener")
+        eventually(lambda: printed(tmp_path, 8), what="the completion without a listener")
         terminate(second)
         lines += lines_of(second).splitlines()
     names = ["first", "second", "third", "fourth"]
@@ -144,7 +144,7 @@ def test_each_completion_of_the_broker_is_printed_once(broker: Broker, tmp_path:
     )
     with working([process]):
         eventually(lambda: broker.waiting(dead_queue(broker.queue)) == 1, what="the dead letter")
-        eventually(lambda: told(tmp_path, 2), what="both completions")
+        eventually(lambda: printed(tmp_path, 2), what="both completions")
         terminate(process)
         lines = [line for line in lines_of(process).splitlines() if name in line]
     assert lines == [f"now {name}: items.completed, 18 of 20, partial", f"now {name}: job.completed"]

@@ -86,8 +86,8 @@ def test_a_path_that_leads_out_of_the_folder_is_not_opened(path: str | None, tmp
 def test_a_merge_tells_the_checksum_of_every_completed_chunk(texts: Texts) -> None:
     kept = write(texts, "all")
     chunks = [chunk(0, write(texts, "first")), chunk(1, None, status="skipped")]
-    told = [{"chunk_index": 0, "checksum": chunks[0]["result_checksum"]}]
-    assert merge_result(kept, chunks) == {**kept, "chunks": told}
+    kept_chunks = [{"chunk_index": 0, "checksum": chunks[0]["result_checksum"]}]
+    assert merge_result(kept, chunks) == {**kept, "chunks": kept_chunks}
 
 
 @pytest.mark.parametrize(("chunks", "listed"), [(100, True), (5000, False)])

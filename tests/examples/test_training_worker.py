@@ -134,7 +134,7 @@ def test_two_workers_take_a_session_through_all_three_phases(studio: Studio) -> 
 
 
 def check_tables(studio: Studio, session: Body) -> None:
-    """The tables say what was told."""
+    """The tables have the results that were reported."""
     faces, clusters, trained = (studio.table(f"{name}.csv") for name in ("faces", "clusters", "images"))
     assert len(faces) == session["faces"]["faces_detected"]
     assert len([face for face in faces if face["cluster"]]) == session["faces"]["faces_assigned"]

@@ -106,9 +106,9 @@ def test_copies_are_told_under_the_hash_of_their_original_and_all_others_under_t
     pictures: dict[str, training_images.Pixels],
 ) -> None:
     hashes = training_images.KnownHashes()
-    told = {shot.number: hashes.nearest(training_images.phash(pictures[shot.name])) for shot in SHOTS}
-    assert {told[shot.number] == told[shot.copy_of or 0] for shot in COPIES} == {True}
-    assert len({told[shot.number] for shot in DRAWN}) == len(DRAWN)
+    found = {shot.number: hashes.nearest(training_images.phash(pictures[shot.name])) for shot in SHOTS}
+    assert {found[shot.number] == found[shot.copy_of or 0] for shot in COPIES} == {True}
+    assert len({found[shot.number] for shot in DRAWN}) == len(DRAWN)
 
 
 @pytest.mark.parametrize(("quality", "share"), [(95, 1.0), (75, 0.8), (60, 0.5), (90, 2.0)])

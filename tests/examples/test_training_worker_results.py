@@ -59,9 +59,9 @@ def test_numbers_that_were_changed_are_refused_with_a_remedy(results: Results) -
 @pytest.mark.parametrize("path", [None, "", "session-7/gone.npy", "../outside.npy", "/etc/hostname"])
 def test_numbers_that_are_not_below_the_folder_are_refused(path: str | None, tmp_path: Path) -> None:
     (tmp_path / "outside.npy").write_bytes(b"of another worker")
-    told = None if path is None else {"path": path, "checksum": ""}
+    given = None if path is None else {"path": path, "checksum": ""}
     with pytest.raises(Lost, match=r"is not in .*; start all workers with the same --out"):
-        Results(tmp_path / "shared", session=7).load("training", item(told))
+        Results(tmp_path / "shared", session=7).load("training", item(given))
 
 
 def test_a_table_has_its_columns_in_order_and_replaces_the_one_before(results: Results) -> None:

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from tests.jobs.api.conftest import api, lead, worker
 from tests.jobs.live.conftest import viewer
-from tests.jobs.rules.conftest import clock, told
+from tests.jobs.rules.conftest import broadcasts, clock
 
-__all__ = ["api", "clock", "lead", "told", "viewer", "worker"]
+__all__ = ["api", "broadcasts", "clock", "lead", "viewer", "worker"]

@@ -71,8 +71,8 @@ def report(document: Document, statuses: Sequence[str], *, start: int = 0) -> tr
 
 
 def _result(index: int, status: str) -> Result:
-    told = {"checksum": checksum(index), "path": f"texts/{index}.txt"} if status == "completed" else {}
-    return Result(str(index), status, error="Document AI timeout" if status == "failed" else "", result=told)
+    result = {"checksum": checksum(index), "path": f"texts/{index}.txt"} if status == "completed" else {}
+    return Result(str(index), status, error="Document AI timeout" if status == "failed" else "", result=result)
 
 
 def fail(document: Document, index: int, error: str) -> None:

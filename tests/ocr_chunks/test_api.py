@@ -191,9 +191,9 @@ def test_a_worker_claims_and_reports_chunks_by_the_common_doors(worker: Api) -> 
     )
     [merge] = worker.post("/claim", {"worker": "w1", "phase": "merge", "kind": "ocr"}).json()["items"]
     wrong = {"key": merge["key"], "status": "completed", "result": {"chunks": [{"chunk_index": 0, "checksum": "x"}]}}
-    told = worker.post(f"/jobs/{made['id']}/phases/merge/report", {"worker": "w1", "results": [wrong]}).json()
-    assert told["results"][0]["outcome"] == "invalid"
-    assert told["results"][0]["detail"].startswith("checksum_mismatch")
+    answer = worker.post(f"/jobs/{made['id']}/phases/merge/report", {"worker": "w1", "results": [wrong]}).json()
+    assert answer["results"][0]["outcome"] == "invalid"
+    assert answer["results"][0]["detail"].startswith("checksum_mismatch")
 
 
 # --- retrying ----------------------------------------------------------------------------------------

@@ -161,14 +161,14 @@ def test_what_is_refused_leaves_nothing_behind() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_browsers_hear_of_a_new_document_once_and_not_of_one_that_was_rolled_back(told: list[int]) -> None:
+def test_browsers_hear_of_a_new_document_once_and_not_of_one_that_was_rolled_back(broadcasts: list[int]) -> None:
     with transaction.atomic():
         create(name="b.pdf")
         transaction.set_rollback(True)
-    assert (told, Document.objects.count()) == ([], 0)
+    assert (broadcasts, Document.objects.count()) == ([], 0)
     document = create().document
     create()
-    assert told == [document.pk]
+    assert broadcasts == [document.pk]
 
 
 BROKEN: list[dict[str, int]] = [

@@ -31,8 +31,8 @@ def beat(document: Document, *items: Item, worker: str = "w1") -> Beat:
 
 def tell(phase: Phase, key: str, status: str, **fields: Any) -> str:
     """The outcome of one result."""
-    [told] = tracking.report(phase, worker="w1", results=[Result(key, status, **fields)], by=WORKER).results
-    return str(told.outcome)
+    [answer] = tracking.report(phase, worker="w1", results=[Result(key, status, **fields)], by=WORKER).results
+    return str(answer.outcome)
 
 
 def expire(phase: Phase, clock: Clock, *, times: int = 1) -> None:

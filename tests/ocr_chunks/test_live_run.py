@@ -35,7 +35,7 @@ def token(transactional_db: None) -> str:
     return secret
 
 
-class Crew:
+class Workers:
     """Workers that begin together; whoever merges waits until a browser has seen that it does."""
 
     def __init__(self, server: LiveServer, *, token: str) -> None:
@@ -53,29 +53,29 @@ class Crew:
 class Worker:
     """A worker that takes chunks of any document one by one, and merges what is ready."""
 
-    def __init__(self, crew: Crew, number: int) -> None:
-        self.crew, self.server, self.name = crew, crew.server, f"w{number}"
+    def __init__(self, workers: Workers, number: int) -> None:
+        self.workers, self.server, self.name = workers, workers.server, f"w{number}"
 
     def work(self) -> list[str]:
         """The phases of what it did, in order, until nothing can be had."""
         done = []
-        self.crew.together.wait(timeout=60)
+        self.workers.together.wait(timeout=60)
         while item := self._claim("merge") or self._claim("ocr"):
-            assert item["phase"] == "ocr" or self.crew.merging.wait(timeout=20)
+            assert item["phase"] == "ocr" or self.workers.merging.wait(timeout=20)
             assert self._report(item) == "applied"
             done.append(item["phase"])
         return done
 
     def _claim(self, phase: str) -> dict[str, Any] | None:
         given = {"worker": self.name, "phase": phase, "kind": "ocr", "limit": 1}
-        items = self.server.post("/claim", given, token=self.crew.token)["items"]
+        items = self.server.post("/claim", given, token=self.workers.token)["items"]
         return items[0] if items else None
 
     def _report(self, item: dict[str, Any]) -> str:
         result = {"checksum": checksum(item["payload"]["chunk_index"])} if item["phase"] == "ocr" else merged()
-        told = {"key": item["key"], "status": "completed", "attempt": item["attempt"], "result": result}
+        outcome = {"key": item["key"], "status": "completed", "attempt": item["attempt"], "result": result}
         address = f"/jobs/{item['job']}/phases/{item['phase']}/report"
-        answer = self.server.post(address, {"worker": self.name, "results": [told]}, token=self.crew.token)
+        answer = self.server.post(address, {"worker": self.name, "results": [outcome]}, token=self.workers.token)
         return str(answer["results"][0]["outcome"])
 
 
@@ -84,14 +84,14 @@ def merged() -> dict[str, Any]:
     return {"chunks": [{"chunk_index": index, "checksum": checksum(index)} for index in range(16, -1, -1)]}
 
 
-async def follow(browser: Any, crew: Crew) -> list[dict[str, Any]]:
+async def follow(browser: Any, workers: Workers) -> list[dict[str, Any]]:
     """Every state of the job that a browser gets, until it is completed."""
     seen: list[dict[str, Any]] = [(await hear(browser))["jobs"][0]]
-    working = asyncio.create_task(crew.work())
+    working = asyncio.create_task(workers.work())
     while seen[-1]["status"] != "completed":
         seen.append((await hear(browser))["job"])
         if seen[-1]["stage"] == MERGING:
-            crew.merging.set()
+            workers.merging.set()
     assert sorted(await working) == ["merge", *["ocr"] * WORKERS]
     return seen
 
@@ -101,7 +101,7 @@ async def test_the_percent_never_falls_and_the_last_stage_is_the_one_merge(
 ) -> None:
     document = await run(make_document, WORKERS)
     async with server.watch(f"/ws/jobs/{document.pk}", session_key=viewer) as browser:
-        seen = await follow(browser, Crew(server, token=token))
+        seen = await follow(browser, Workers(server, token=token))
     percents, stages = [job["percent"] for job in seen], [job["stage"] for job in seen]
     assert percents == sorted(percents)
     assert (percents[0], percents[-2:], stages[-2:]) == (0, [100, 100], [MERGING, "Completed"])

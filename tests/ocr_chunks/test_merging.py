@@ -165,9 +165,9 @@ def test_a_digest_stands_for_a_list_that_is_too_long(wrong: Any) -> None:
     refused = merged(document, chunks_digest=wrong)
     assert (refused.outcome, refused.detail.startswith("checksum_mismatch: chunks_digest")) == ("invalid", True)
     chunks = [{**chunk, "result_path": ""} for chunk in body(document)["chunks"]]
-    told = merge_result({}, chunks)
-    assert list(told) == ["chunks_digest"]
-    assert merged(document, **told).outcome == "applied"
+    result = merge_result({}, chunks)
+    assert list(result) == ["chunks_digest"]
+    assert merged(document, **result).outcome == "applied"
 
 
 def test_a_merge_that_is_told_again_is_a_duplicate_whatever_it_lists() -> None:
@@ -180,6 +180,6 @@ def test_a_merge_that_is_told_again_is_a_duplicate_whatever_it_lists() -> None:
 def test_a_chunk_may_carry_a_list_of_its_own() -> None:
     document: Document = make_document(1)
     result = {"chunks": "are not looked at here"}
-    told = tracking.report(ocr(document), worker="w1", results=[Result("0", "completed", result=result)], by=WORKER)
-    assert told.results[0].outcome == "applied"
+    reported = tracking.report(ocr(document), worker="w1", results=[Result("0", "completed", result=result)], by=WORKER)
+    assert reported.results[0].outcome == "applied"
     assert Item.objects.get(chunk__document=document).result == result

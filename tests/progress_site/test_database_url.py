@@ -81,9 +81,9 @@ def test_a_password_apart_may_have_any_characters(database: Any, monkeypatch: py
     assert database(URL, WILD)["PASSWORD"] == WILD
     assert database(f"postgres://progress:{quote(WILD, safe='')}@db/progress")["PASSWORD"] == WILD
     monkeypatch.setenv("SOME_BROKER", "amqp://progress@rabbitmq:5672/")
-    told = urlsplit(environment.url("SOME_BROKER", "amqp", password=WILD))
-    assert (told.hostname, told.port, told.username) == ("rabbitmq", 5672, "progress")
-    assert told.password == quote(WILD, safe="")
+    url = urlsplit(environment.url("SOME_BROKER", "amqp", password=WILD))
+    assert (url.hostname, url.port, url.username) == ("rabbitmq", 5672, "progress")
+    assert url.password == quote(WILD, safe="")
     monkeypatch.setenv("SOME_BROKER", "amqp://guest:guest@rabbitmq/")
     assert environment.url("SOME_BROKER", "amqp", password=WILD) == "amqp://guest:guest@rabbitmq/"
 
@@ -99,9 +99,9 @@ def test_the_password_of_compose_reaches_the_site_whatever_its_characters_are() 
     assert [name for name, value in given.items() if "POSTGRES_PASSWORD" in str(value)] == ["DATABASE_PASSWORD"]
     password = given["DATABASE_PASSWORD"].replace("${POSTGRES_PASSWORD:?a password}", WILD)
     assert password == WILD
-    told = start("DATABASES", DATABASE_URL=given["DATABASE_URL"], DATABASE_PASSWORD=password, PYTHONUTF8="1").stdout
-    assert f"'PASSWORD': {WILD!r}" in told
-    assert "'HOST': 'postgres'" in told
+    output = start("DATABASES", DATABASE_URL=given["DATABASE_URL"], DATABASE_PASSWORD=password, PYTHONUTF8="1").stdout
+    assert f"'PASSWORD': {WILD!r}" in output
+    assert "'HOST': 'postgres'" in output
 
 
 @pytest.mark.postgres

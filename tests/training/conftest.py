@@ -11,9 +11,9 @@ from django.http import HttpResponse
 from tests.jobs.api import contract
 from tests.jobs.api.conftest import Api
 from tests.jobs.conftest import _outward_events_keep_their_contracts
-from tests.jobs.rules.conftest import clock, told
+from tests.jobs.rules.conftest import broadcasts, clock
 
-__all__ = ["_outward_events_keep_their_contracts", "clock", "told"]
+__all__ = ["_outward_events_keep_their_contracts", "broadcasts", "clock"]
 
 
 class TrainingApi(Api):

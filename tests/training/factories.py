@@ -79,14 +79,14 @@ def finish(session: TrainingSession, *codes: str) -> None:
             phase = part(session, code)
 
 
-def faces(session: TrainingSession, **told: Any) -> None:
+def faces(session: TrainingSession, **fields: Any) -> None:
     """Tell of faces."""
-    sessions.update_faces(session, told, by=WORKER)  # type: ignore[arg-type]
+    sessions.update_faces(session, fields, by=WORKER)  # type: ignore[arg-type]
 
 
-def clustering(session: TrainingSession, status: str, **told: Any) -> None:
+def clustering(session: TrainingSession, status: str, **fields: Any) -> None:
     """Tell of clustering."""
-    sessions.update_clustering(session, status=status, by=WORKER, **told)  # type: ignore[arg-type]
+    sessions.update_clustering(session, status=status, by=WORKER, **fields)  # type: ignore[arg-type]
 
 
 def completed_session(number: int = 3, *, clusters: int = 5) -> TrainingSession:

@@ -162,12 +162,12 @@ def test_a_restart_of_what_has_changed_since_or_is_out_of_sight_is_refused() -> 
 
 
 def test_a_restart_tells_browsers_once_and_only_where_it_happened(
-    told: list[int], django_capture_on_commit_callbacks: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    broadcasts: list[int], django_capture_on_commit_callbacks: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session = everything_failed()
     with django_capture_on_commit_callbacks(execute=True):
         restart(session, "faces")
-    assert told == [session.pk]
+    assert broadcasts == [session.pk]
 
     def fails(*_: object, **__: object) -> None:
         raise RuntimeError("the disk is full")
@@ -176,7 +176,7 @@ def test_a_restart_tells_browsers_once_and_only_where_it_happened(
     monkeypatch.setattr("jobs.change.transactions.commit_changes", fails)
     with django_capture_on_commit_callbacks(execute=True), pytest.raises(RuntimeError):
         restart(session, "training")
-    assert (counts(session), told) == (before, [session.pk])
+    assert (counts(session), broadcasts) == (before, [session.pk])
 
 
 # --- pause, resume, cancel ---------------------------------------------------------------------------

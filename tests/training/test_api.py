@@ -201,9 +201,9 @@ def test_faces_are_zeros_and_nulls_until_they_are_told(worker: TrainingApi) -> N
     assert worker.get(path).json() == NOTHING
     assert worker.patch(path, {"faces_detected": 1}).status_code == 409
     finish(session, "training")
-    told = {"faces_detected": 3, "current_batch": 1, "total_batches": 2, "min_confidence": 1, "batch_size": 16}
-    answer = {**NOTHING, **told, "min_confidence": 1.0}
-    assert worker.patch(path, told).json() == answer
+    update = {"faces_detected": 3, "current_batch": 1, "total_batches": 2, "min_confidence": 1, "batch_size": 16}
+    answer = {**NOTHING, **update, "min_confidence": 1.0}
+    assert worker.patch(path, update).json() == answer
     assert worker.get(path).json() == answer
     assert worker.get(f"/training/{session.pk}").json()["faces"] == answer
     assert worker.patch(path, {"faces_detected": 2, "total_batches": None}).json() == {**answer, "total_batches": None}

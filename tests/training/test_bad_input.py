@@ -96,7 +96,7 @@ def test_the_largest_numbers_texts_and_times_are_taken(worker: TrainingApi) -> N
     body = worker.post("/training", {"name": "n" * 200, "images": [longest, oldest]}).json()
     assert body["images"] == {"total": 2, "unique": 1, "skipped": 1}
     session = ready()
-    told = dict.fromkeys(COUNTS, 2**53)
-    assert worker.patch(f"/training/{session.pk}/faces", told).json()["faces_detected"] == 2**53
+    largest = dict.fromkeys(COUNTS, 2**53)
+    assert worker.patch(f"/training/{session.pk}/faces", largest).json()["faces_detected"] == 2**53
     counted = {"status": "running", "current": 2**53, "total": 2**53}
     assert worker.post(f"/training/{session.pk}/clustering", counted).json()["current"] == 2**53

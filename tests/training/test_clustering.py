@@ -12,7 +12,7 @@ from jobs import operations, tracking
 from jobs.models import Event
 from jobs.rules.errors import WrongState
 from tests.factories import WORKER, outward
-from tests.jobs.races.concurrency import crew
+from tests.jobs.races.concurrency import threads
 from tests.jobs.rules.conftest import Clock
 from tests.training.factories import (
     body,
@@ -87,10 +87,10 @@ def test_running_again_changes_nothing(clock: Clock) -> None:
     assert job_of(session).heartbeat_at == now
 
 
-@pytest.mark.parametrize(("told", "clusters"), [({}, 0), ({"clusters_created": 0}, 0), ({"clusters_created": 7}, 7)])
-def test_it_completes_at_once_and_without_clusters(told: dict[str, Any], clusters: int) -> None:
+@pytest.mark.parametrize(("fields", "clusters"), [({}, 0), ({"clusters_created": 0}, 0), ({"clusters_created": 7}, 7)])
+def test_it_completes_at_once_and_without_clusters(fields: dict[str, Any], clusters: int) -> None:
     session = ready()
-    clustering(session, "completed", **told)
+    clustering(session, "completed", **fields)
     assert unified(session)["overallStatus"] == "completed"
     assert unified(session)["overallProgress"] == {"percentage": 100.0, "etaSeconds": None, "currentPhase": "completed"}
     assert body(session)["clustering"]["clusters_created"] == clusters
@@ -210,16 +210,16 @@ def test_a_restart_of_training_leaves_no_clusters_behind() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_of_many_who_complete_it_at_once_one_does() -> None:
-    with crew(4) as people:
+    with threads(4) as team:
         for _ in range(5):
             session = ready()
-            people.at_once(*[partial(clustering, session, "completed", clusters_created=n + 1) for n in range(4)])
+            team.at_once(*[partial(clustering, session, "completed", clusters_created=n + 1) for n in range(4)])
             assert unified(session)["phases"]["clustering"]["clustersCreated"] in (1, 2, 3, 4)
             assert Event.objects.filter(job=session.pk, type="clustering.completed").count() == 1
 
 
 def test_what_cannot_be_written_is_told_to_nobody(
-    monkeypatch: pytest.MonkeyPatch, told: list[int], django_capture_on_commit_callbacks: Callable[..., Any]
+    monkeypatch: pytest.MonkeyPatch, broadcasts: list[int], django_capture_on_commit_callbacks: Callable[..., Any]
 ) -> None:
     session = ready()
 
@@ -230,4 +230,4 @@ def test_what_cannot_be_written_is_told_to_nobody(
         broken.setattr("jobs.change.transactions.commit_changes", fails)
         with pytest.raises(RuntimeError):
             clustering(session, "completed", clusters_created=3)
-    assert (shown(session), told, ClusteringRun.objects.count()) == (("pending", 0, 0, 0.0), [], 0)
+    assert (shown(session), broadcasts, ClusteringRun.objects.count()) == (("pending", 0, 0, 0.0), [], 0)

@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from jobs import operations, watchdog
 from jobs.models import Event
 from tests.factories import WORKER
-from tests.jobs.races.concurrency import assert_whole, crew
+from tests.jobs.races.concurrency import assert_whole, threads
 from tests.training.factories import (
     add,
     body,
@@ -196,10 +196,10 @@ def test_callers_who_add_the_same_hashes_at_once_get_one_representative_each() -
     def listed(caller: int) -> list[NewImage]:
         return [image(f"{caller}-{n}.jpg", f"hash-{n % 5}") for n in range(20)] + [image("shared.jpg", "hash-0")]
 
-    with crew(4) as people:
+    with threads(4) as team:
         for _ in range(5):
             session = make_session(None)
-            added = people.at_once(*[partial(add, session, *listed(caller)) for caller in range(4)])
+            added = team.at_once(*[partial(add, session, *listed(caller)) for caller in range(4)])
             assert sum(one.added for one in added) == 81
             assert sum(one.skipped for one in added) == 76
             assert TrainingImage.objects.representatives().filter(session=session).count() == 5
@@ -209,10 +209,10 @@ def test_callers_who_add_the_same_hashes_at_once_get_one_representative_each() -
 
 @pytest.mark.django_db(transaction=True)
 def test_creators_of_the_same_name_at_once_get_the_same_session_with_the_images_of_all() -> None:
-    with crew(4) as people:
+    with threads(4) as team:
         for number in range(5):
             listed = [[image(f"{caller}.jpg", "same"), image("shared.jpg", "same")] for caller in range(4)]
-            made = people.at_once(*[partial(make_session, one, name=f"shared-{number}") for one in listed])
+            made = team.at_once(*[partial(make_session, one, name=f"shared-{number}") for one in listed])
             assert len({session.pk for session in made}) == 1
             assert body(made[0])["images"] == {"total": 5, "unique": 1, "skipped": 4}
             assert_whole(job_of(made[0]))
@@ -222,7 +222,7 @@ def test_creators_of_the_same_name_at_once_get_the_same_session_with_the_images_
 def test_what_fails_half_way_leaves_nothing_and_tells_nobody(
     how: str,
     monkeypatch: pytest.MonkeyPatch,
-    told: list[int],
+    broadcasts: list[int],
     django_capture_on_commit_callbacks: Callable[..., Any],
 ) -> None:
     session = make_session(None)
@@ -235,6 +235,6 @@ def test_what_fails_half_way_leaves_nothing_and_tells_nobody(
     acts = {"create": partial(make_session, images(1, 1), name="new"), "add": partial(add, session, *images(1, 1))}
     with django_capture_on_commit_callbacks(execute=True), pytest.raises(RuntimeError):
         acts[how]()
-    assert (rows(session), Event.objects.count(), told) == (*before, [])
+    assert (rows(session), Event.objects.count(), broadcasts) == (*before, [])
     assert TrainingSession.objects.count() == 1
     assert job_of(session).phases.get(code="training").items_total == 0

@@ -12,7 +12,7 @@ from jobs import operations, tracking, watchdog
 from jobs.rules.errors import WrongState
 from jobs.tracking import Actor, Result
 from tests.factories import WORKER, outcomes
-from tests.jobs.races.concurrency import assert_whole, crew
+from tests.jobs.races.concurrency import assert_whole, threads
 from tests.jobs.rules.conftest import Clock
 from tests.training.factories import (
     body,
@@ -74,9 +74,9 @@ def test_one_image_each_by_four_workers_a_hundred_times_makes_four_hundred() -> 
             report(session, "face_detection", ["completed"], start=100 * worker + n)
             report(session, "face_detection", ["completed"], start=n)
 
-    with crew(4) as people:
+    with threads(4) as team:
         session = detecting(400)
-        people.at_once(*[partial(report_each, session, worker) for worker in range(4)])
+        team.at_once(*[partial(report_each, session, worker) for worker in range(4)])
         assert (part(session, "face_detection").done, part(session, "face_detection").status) == (400, "completed")
         assert_whole(job_of(session))
 
@@ -132,8 +132,8 @@ def test_told_values_are_absolute_and_what_is_left_out_stays() -> None:
 @pytest.mark.parametrize("name", ["faces_detected", "faces_assigned", "current_asset_index", "current_batch"])
 def test_counts_never_get_lower_within_a_run(name: str) -> None:
     session = detecting()
-    for told, kept in ((7, 7), (3, 7), (0, 7), (9, 9)):
-        faces(session, **{name: told})
+    for sent, kept in ((7, 7), (3, 7), (0, 7), (9, 9)):
+        faces(session, **{name: sent})
         assert shown(session)[name] == kept
 
 
@@ -157,17 +157,17 @@ def test_the_index_is_at_least_what_is_settled() -> None:
 
 
 def test_a_word_is_a_sign_of_life_and_moves_the_revision_where_it_changes_something(
-    clock: Clock, told: list[int], django_capture_on_commit_callbacks: Callable[..., Any]
+    clock: Clock, broadcasts: list[int], django_capture_on_commit_callbacks: Callable[..., Any]
 ) -> None:
     session = detecting()
     faces(session, faces_detected=1)
     revision, now = job_of(session).revision, clock.forward(30)
     with django_capture_on_commit_callbacks(execute=True):
         faces(session, faces_detected=1)
-    assert (job_of(session).revision, job_of(session).heartbeat_at, told) == (revision, now, [])
+    assert (job_of(session).revision, job_of(session).heartbeat_at, broadcasts) == (revision, now, [])
     with django_capture_on_commit_callbacks(execute=True):
         faces(session, faces_detected=2)
-    assert (job_of(session).revision, told) == (revision + 1, [session.pk])
+    assert (job_of(session).revision, broadcasts) == (revision + 1, [session.pk])
     assert FaceDetectionSession.objects.get().updated_at == now
 
 
@@ -243,16 +243,16 @@ def test_what_two_tell_at_once_is_the_higher_of_both() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_of_many_who_tell_at_once_none_is_lost_and_one_session_is_begun() -> None:
-    with crew(4) as people:
+    with threads(4) as team:
         for _ in range(5):
             session = detecting(2)
-            people.at_once(*[partial(faces, session, faces_detected=n, current_batch=9 - n) for n in range(4)])
+            team.at_once(*[partial(faces, session, faces_detected=n, current_batch=9 - n) for n in range(4)])
             assert (shown(session)["faces_detected"], shown(session)["current_batch"]) == (3, 9)
             assert FaceDetectionSession.objects.filter(session=session).count() == 1
 
 
 def test_what_cannot_be_written_is_told_to_nobody(
-    monkeypatch: pytest.MonkeyPatch, told: list[int], django_capture_on_commit_callbacks: Callable[..., Any]
+    monkeypatch: pytest.MonkeyPatch, broadcasts: list[int], django_capture_on_commit_callbacks: Callable[..., Any]
 ) -> None:
     session = detecting()
 
@@ -263,7 +263,7 @@ def test_what_cannot_be_written_is_told_to_nobody(
         broken.setattr("jobs.change.transactions.commit_changes", fails)
         with pytest.raises(RuntimeError):
             faces(session, faces_detected=1)
-    assert (body(session)["faces"], told) == (None, [])
+    assert (body(session)["faces"], broadcasts) == (None, [])
 
 
 def test_with_nothing_to_detect_the_phase_is_complete() -> None:

@@ -29,7 +29,7 @@ def format_duration(seconds: Number) -> str:
     return _two(whole, DAY, "d", HOUR, "h")
 
 
-def format_datetime(moment: str) -> str:
+def format_timestamp(moment: str) -> str:
     """Format a time of a REST body as `2026-11-21 13:34:51 UTC`."""
     return f"{moment[:10]} {moment[11:19]} UTC"
 

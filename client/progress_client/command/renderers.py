@@ -157,7 +157,7 @@ def _phase_row(phase: Body, style: TerminalStyle) -> list[Cell | str]:
 
 def _error_row(group: Body) -> list[Cell | str]:
     first, last = (
-        formatting.format_datetime(at) if at else formatting.DASH for at in (group["first_at"], group["last_at"])
+        formatting.format_timestamp(at) if at else formatting.DASH for at in (group["first_at"], group["last_at"])
     )
     return [
         formatting.format_number(group["count"]),

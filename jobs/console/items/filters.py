@@ -8,17 +8,17 @@ from django.http import QueryDict
 from jobs.console import status_styles
 from jobs.console.base import LONGEST_ID
 from jobs.models.items import ItemQuerySet, digest
+from jobs.rules.limits import KEY_LENGTH
 from jobs.rules.statuses import ItemStatus
 
 NAMES = ("status", "split", "q", "worker", "signature", "range")
-LONGEST = 1024
 
 Filters = dict[str, str]
 
 
 def filters_of(query: QueryDict) -> Filters:
     """Return the value of every filter in an address; empty when it is not set."""
-    return {name: query.get(name, "").replace("\0", "")[:LONGEST] for name in NAMES}
+    return {name: query.get(name, "").replace("\0", "")[:KEY_LENGTH] for name in NAMES}
 
 
 def narrowed(items: ItemQuerySet, filters: Filters) -> ItemQuerySet:

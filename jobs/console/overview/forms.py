@@ -7,14 +7,15 @@ from typing import Any
 from django import forms
 
 from jobs.rules import names, pipelines
+from jobs.rules.limits import NAME_LENGTH, PROJECT_LENGTH
 
 
 class FilterForm(forms.Form):
     """Kind, project and part of a name."""
 
     kind = forms.ChoiceField(required=False)
-    project = forms.CharField(required=False, max_length=128)
-    q = forms.CharField(required=False, max_length=200)
+    project = forms.CharField(required=False, max_length=PROJECT_LENGTH)
+    q = forms.CharField(required=False, max_length=NAME_LENGTH)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -6,9 +6,7 @@ from django import forms
 
 from jobs.access import Role
 from jobs.console.confirm_view import ReasonForm
-from jobs.rules.limits import REASON_LENGTH
-
-PROJECT_LENGTH = 128
+from jobs.rules.limits import ACCOUNT_LENGTH, PROJECT_LENGTH, REASON_LENGTH
 
 
 class RotateForm(ReasonForm):
@@ -25,7 +23,7 @@ class RotateForm(ReasonForm):
 class TokenForm(forms.Form):
     """A new token for an account."""
 
-    account = forms.CharField(max_length=150, help_text="Created if it does not exist. Not a staff account.")
+    account = forms.CharField(max_length=ACCOUNT_LENGTH, help_text="Created if it does not exist. Not a staff account.")
     role = forms.MultipleChoiceField(
         label="Roles",
         choices=[(role, role.capitalize()) for role in Role],
@@ -35,7 +33,7 @@ class TokenForm(forms.Form):
     )
     projects = forms.CharField(
         required=False,
-        max_length=2000,
+        max_length=REASON_LENGTH,
         help_text="Limits the account to these projects, separated by commas. Empty: no change.",
     )
     days = forms.IntegerField(required=False, min_value=1, max_value=36_500, help_text="Empty: no expiry.")

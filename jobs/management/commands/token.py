@@ -16,6 +16,7 @@ from jobs.api import tokens
 from jobs.api.tokens import DIGEST_SHOWN
 from jobs.rules import names
 from jobs.rules.errors import BadInput, Refused, WrongState
+from jobs.rules.limits import ACCOUNT_LENGTH, PROJECT_LENGTH
 
 USAGE, NOT_FOUND, WRONG_STATE = 2, 3, 4
 MAX_DAYS = 36_500
@@ -120,11 +121,11 @@ def _line(token: AuthToken) -> str:
 
 
 def _name(text: str) -> str:
-    return _bounded(text, most=150)
+    return _bounded(text, most=ACCOUNT_LENGTH)
 
 
 def _project(text: str) -> str:
-    return _bounded(text, most=128)
+    return _bounded(text, most=PROJECT_LENGTH)
 
 
 def _bounded(text: str, *, most: int) -> str:

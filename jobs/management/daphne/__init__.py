@@ -10,10 +10,10 @@ Tell clients of a stopping server to close the connection (http.DrainingRequest.
     A client would send its next request into a connection that is about to end.
     test_a_request_in_flight_is_answered_before_it_ends
 End streams when the server stops (http.DrainingRequest.end_stream)
-    An event stream never ends by itself. tests/jobs/stream/test_stream_server.py:
+    An event stream never ends by itself. tests/jobs/live/sse/test_stream_server.py:
     test_a_server_that_stops_ends_its_streams_at_once
 Wait for a client that reads slowly (http.DrainingRequest as a producer, server.GracefulServer.handle_reply)
-    Daphne buffers without a limit: 88 to 592 MiB in 12 s were measured. tests/jobs/stream/test_stream_server.py:
+    Daphne buffers without a limit: 88 to 592 MiB in 12 s were measured. tests/jobs/live/sse/test_stream_server.py:
     test_what_a_listener_does_not_read_waits_in_the_database
 Send every close code with its reason (websocket.SocketConnection.serverClose and handle_reply)
     autobahn refuses 1001, 1008 and 1013, and Daphne omits the reason. tests/jobs/live/test_serve.py:

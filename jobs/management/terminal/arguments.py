@@ -18,6 +18,7 @@ from jobs.models.jobs import JobQuerySet
 from jobs.rules import names
 from jobs.rules.errors import NotFound
 from jobs.rules.formatting import normalized
+from jobs.rules.limits import NAME_LENGTH
 
 EXACT = ("status", "kind", "project", "name")
 LARGEST_ID = 2**63 - 1
@@ -68,7 +69,7 @@ def filtered_jobs(options: Mapping[str, Any]) -> JobQuerySet:
 def find_actor(username: str | None) -> Actor:
     """Return the account of this name as the actor; without a name the system, named after the user of the shell."""
     if username is None:
-        return Actor(name=shell_user()[:200])
+        return Actor(name=shell_user()[:NAME_LENGTH])
     account = User.objects.filter(username=username, is_active=True).first()
     if account is None:
         raise NotFound(f"There is no active account {username!r}. Name another one with --as.")

@@ -15,7 +15,7 @@ PERSISTENT = pika.BasicProperties(delivery_mode=2)
 
 
 class Producer:
-    """Publishes with confirms, through an exchange of its own unless it is told which."""
+    """Publishes with confirms, through an exchange of its own unless another is given."""
 
     def __init__(self, url: str, *, exchange: str = "") -> None:
         self.exchange = exchange or f"test.{uuid4().hex}"

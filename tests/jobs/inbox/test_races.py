@@ -13,7 +13,7 @@ from jobs.inbox import Ingested
 from jobs.models import InboxMessage, Job
 from jobs.rules.errors import BadInput
 from tests.jobs.inbox.messages import announce, job, phase, send
-from tests.jobs.races.concurrency import assert_whole, crew
+from tests.jobs.races.concurrency import assert_whole, threads
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SIZE = 4
@@ -21,8 +21,8 @@ SIZE = 4
 
 def at_once(*acts: Callable[[], Any]) -> list[Any]:
     """Run the acts at the same moment and return their results."""
-    with crew(len(acts)) as people:
-        return people.at_once(*acts)
+    with threads(len(acts)) as team:
+        return team.at_once(*acts)
 
 
 def applied(answers: list[Ingested]) -> list[bool]:

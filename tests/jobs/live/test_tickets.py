@@ -23,7 +23,7 @@ from progress_site.asgi import Websockets
 from progress_site.log_config import WithoutTickets
 from tests.factories import make_job
 from tests.jobs.live.conftest import Watch, run, sign_in
-from tests.jobs.races.concurrency import crew
+from tests.jobs.races.concurrency import threads
 
 pytestmark = pytest.mark.django_db(transaction=True)
 STRICT = SocketLimits(tick=0.05, access_every=0.1)
@@ -112,10 +112,10 @@ async def test_an_account_that_is_switched_off_opens_nothing_with_its_ticket(wat
 
 
 def test_a_ticket_that_is_shown_to_many_at_once_opens_one() -> None:
-    with crew(4) as people:
+    with threads(4) as team:
         for _ in range(8):
             _, ticket = of_token("view_job")
-            answers = people.at_once(*[partial(tickets.redeem, ticket)] * 4)
+            answers = team.at_once(*[partial(tickets.redeem, ticket)] * 4)
             assert sum(isinstance(answer, Principal) for answer in answers) == 1
             assert sum(answer is None for answer in answers) == 3
 

@@ -233,8 +233,8 @@ def test_a_lead_renews_the_links_and_the_old_ones_end(browser: Any) -> None:
     look(old)
     place = page.links()["Renew the links…"]
     assert "They stop working: pages that embed them show no image." in lead.open(place).text
-    told = lead.confirm(place, reason="it leaked")
-    assert told.messages == [f"{job.name}: The badge has new links; the earlier ones show nothing."]
+    confirmed = lead.confirm(place, reason="it leaked")
+    assert confirmed.messages == [f"{job.name}: The badge has new links; the earlier ones show nothing."]
     look(old, status=404)
     event = job.events.get(type="operator.share")
     assert (event.account, event.reason) == (lead.account, "it leaked")
@@ -244,8 +244,8 @@ def test_links_that_somebody_has_renewed_meanwhile_stay(browser: Any) -> None:
     job, lead = make_job(items=1), browser("lead")
     asked = lead.open(renewal(job))
     operations.renew_badge(job, actor=None)
-    told = lead.confirm(renewal(job), page=asked)
-    assert "The links were renewed since this page was loaded." in told.messages[0]
+    confirmed = lead.confirm(renewal(job), page=asked)
+    assert "The links were renewed since this page was loaded." in confirmed.messages[0]
     assert Job.objects.get(pk=job.pk).badge_series == job.badge_series + 1
 
 

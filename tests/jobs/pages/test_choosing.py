@@ -120,8 +120,8 @@ def test_of_more_than_one_confirmation_takes_the_newest_jobs_are_taken_and_the_p
     )
     asked = lead.open(button)
     assert "More match than one confirmation can include: these are 4 of 6 items" in asked.text
-    told = lead.confirm(button, page=asked)
-    assert told.messages[0].startswith("4 items retried in 2 jobs")
+    confirmed = lead.confirm(button, page=asked)
+    assert confirmed.messages[0].startswith("4 items retried in 2 jobs")
     assert Job.objects.get(name="job-0").phases.get().failed == 2
     lead.confirm(button)
     assert not Item.objects.failed().exists()

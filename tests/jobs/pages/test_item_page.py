@@ -47,11 +47,11 @@ def test_a_failed_item_is_retried_from_its_page(lead: Any) -> None:
     item = item_of(job, "k1")
     page = lead.open(address(item))
     assert reasons(page) == {"Release…": "No worker holds it."}
-    told = lead.confirm(page.links()["Retry…"], reason="the service is back")
-    assert told.messages == [f"{job.name}: 1 retried."]
-    assert told.response.redirect_chain[-1][0] == address(item)
+    confirmed = lead.confirm(page.links()["Retry…"], reason="the service is back")
+    assert confirmed.messages == [f"{job.name}: 1 retried."]
+    assert confirmed.response.redirect_chain[-1][0] == address(item)
     assert item_of(job, "k1").status == "pending"
-    timeline = told.section("timeline")
+    timeline = confirmed.section("timeline")
     assert "names this item" in timeline
     assert "the service is back" in timeline
 
@@ -113,9 +113,9 @@ def test_an_item_out_of_sight_is_not_there(browser: Any) -> None:
 
 
 def test_seeing_jobs_is_not_enough_to_see_an_item(browser: Any) -> None:
-    job, somebody = make_job(items=1), browser("")
-    somebody.account.user_permissions.add(Permission.objects.get(codename="view_job"))
-    assert "jobs.view_item" in somebody.open(address(item_of(job, "k0")), status=403).text
+    job, staff = make_job(items=1), browser("")
+    staff.account.user_permissions.add(Permission.objects.get(codename="view_job"))
+    assert "jobs.view_item" in staff.open(address(item_of(job, "k0")), status=403).text
 
 
 def test_what_a_worker_wrote_of_an_item_is_text(lead: Any) -> None:

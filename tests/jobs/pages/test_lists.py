@@ -200,10 +200,10 @@ def test_a_token_is_issued_and_its_secret_shown_once(lead: Any) -> None:
 
 @pytest.mark.parametrize("role", ["viewer", "operator"])
 def test_tokens_are_for_those_who_manage_them(browser: Any, role: str) -> None:
-    somebody = browser(role)
-    assert "jobs.manage_tokens" in somebody.open(ISSUE, status=403).text
-    assert somebody.client.get(TOKENS).status_code == 403
-    assert "Tokens" not in somebody.open("/admin/").links()
+    staff = browser(role)
+    assert "jobs.manage_tokens" in staff.open(ISSUE, status=403).text
+    assert staff.client.get(TOKENS).status_code == 403
+    assert "Tokens" not in staff.open("/admin/").links()
 
 
 def test_nobody_issues_more_than_they_may(browser: Any) -> None:

@@ -19,7 +19,7 @@ from jobs.rules.errors import NotFound, NotPermitted, Refused
 from tests.factories import make_job
 from tests.jobs import bulk_acts
 from tests.jobs.pages.conftest import Browser
-from tests.jobs.races.concurrency import crew
+from tests.jobs.races.concurrency import threads
 
 EDITS = ["view_user", "change_user", "delete_user", "view_group", "change_group"]
 LIMITS = ["add_membership", "change_membership", "delete_membership", "view_membership"]
@@ -239,10 +239,10 @@ def test_a_bulk_act_does_nothing_beyond_the_projects_of_its_account_and_is_stopp
 @pytest.mark.django_db(transaction=True)
 def test_two_leads_who_name_the_same_new_account_at_once_do_not_share_it() -> None:
     leads = {project: lead_of(project).account for project in "ab"}
-    with crew(2) as people:
+    with threads(2) as team:
         for number in range(6):
             name = f"new-{number}"
-            answers = people.at_once(
+            answers = team.at_once(
                 *[partial(tokens.issue, name, projects=[project], by=by) for project, by in leads.items()]
             )
             assert sorted(isinstance(answer, Refused) for answer in answers) == [False, True]

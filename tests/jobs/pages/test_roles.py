@@ -1,4 +1,4 @@
-"""Every role at every act, at the doors of people: the page that asks, and the command. REST: `api/test_access.py`."""
+"""Every role and every act, on the confirmation page and on the command line. REST: `api/test_access.py`."""
 
 from __future__ import annotations
 
@@ -47,16 +47,16 @@ def recorded(done: list[tuple[str, str, str]], slug: str) -> bool:
 @pytest.mark.parametrize("slug", ACTS)
 @pytest.mark.parametrize("role", MAY)
 def test_the_page_that_was_opened_in_time_does_it_for_whom_may_now(browser: Any, role: str, slug: str) -> None:
-    job, somebody = ready_for(slug), browser("lead")
+    job, staff = ready_for(slug), browser("lead")
     address = f"/admin/jobs/job/{job.pk}/{slug}/" + (f"?item={item_of(job, 'k3').pk}" if slug == "skip" else "")
-    asked = somebody.open(address)
-    somebody.account.groups.set([Group.objects.get(name=role)])
+    asked = staff.open(address)
+    staff.account.groups.set([Group.objects.get(name=role)])
     answers = {"reason": "why", "name": job.name, "phase": "items", "threshold": "50", "only": "all"}
-    told = somebody.confirm(address, page=asked, status=200 if slug in MAY[role] else 403, **answers)
-    done = acts_of(job, somebody.account.username)
-    assert recorded(done, slug) == (slug in MAY[role]), told.messages
+    confirmed = staff.confirm(address, page=asked, status=200 if slug in MAY[role] else 403, **answers)
+    done = acts_of(job, staff.account.username)
+    assert recorded(done, slug) == (slug in MAY[role]), confirmed.messages
     if slug not in MAY[role]:
-        assert "Needs the permission" in told.text
+        assert "Needs the permission" in confirmed.text
 
 
 @pytest.mark.parametrize("slug", ACTS)
@@ -74,8 +74,8 @@ def test_the_command_does_it_as_somebody_who_may(browser: Any, role: str, slug: 
 
 @pytest.mark.parametrize("path", ["", "jobs/job/", "jobs/item/", "errors/", "jobs/worker/"])
 def test_an_account_that_is_not_of_the_staff_is_asked_to_sign_in(browser: Any, path: str) -> None:
-    somebody = browser("lead")
-    somebody.account.is_staff = False
-    somebody.account.save()
-    response = somebody.client.get(f"/admin/{path}")
+    staff = browser("lead")
+    staff.account.is_staff = False
+    staff.account.save()
+    response = staff.client.get(f"/admin/{path}")
     assert (response.status_code, response["Location"].startswith("/admin/login/")) == (302, True)

@@ -1,4 +1,4 @@
-"""A job on paper: the rules of counting told once more in plain Python, to compare the kernel with.
+"""A job on paper: the rules of counting once more in plain Python, to compare the kernel with.
 
 It knows no database and nothing of the kernel. Every act settles at the end: gates, judgement, status.
 """

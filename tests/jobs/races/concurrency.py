@@ -19,7 +19,7 @@ Act = Callable[[], Any]
 COUNTERS = {"completed": "done", "failed": "failed", "skipped": "skipped", "processing": "processing"}
 
 
-class Crew:
+class ThreadTeam:
     """Threads with a connection each that begin their acts together."""
 
     def __init__(self, size: int) -> None:
@@ -46,13 +46,13 @@ class Crew:
 
 
 @contextmanager
-def crew(size: int) -> Iterator[Crew]:
+def threads(size: int) -> Iterator[ThreadTeam]:
     """Provide threads, and end them after the test."""
-    people = Crew(size)
+    team = ThreadTeam(size)
     try:
-        yield people
+        yield team
     finally:
-        people.leave()
+        team.leave()
 
 
 def fresh(job: Job, code: str = "") -> Phase:

@@ -23,26 +23,26 @@ from jobs import watchdog
 from jobs.models import Phase
 from jobs.tracking import Actor, NewItem, Result, claim, create_job, report
 
-Told = dict[str, Any]
+Command = dict[str, Any]
 
 
 def main() -> None:
     """Fork for every line until there are no more; ended children are forgotten."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     for line in sys.stdin:
-        told = json.loads(line)
+        command = json.loads(line)
         pid = os.fork()
         if pid == 0:
-            _child(told)
+            _child(command)
         sys.stdout.write(f"{pid}\n")
         sys.stdout.flush()
 
 
-def _child(told: Told) -> None:
-    out = os.open(told["out"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+def _child(command: Command) -> None:
+    out = os.open(command["out"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     try:
-        time.sleep(max(0.0, told["at"] - time.time()))
-        for answer in ACTS[told["act"]](told):
+        time.sleep(max(0.0, command["at"] - time.time()))
+        for answer in ACTS[command["act"]](command):
             os.write(out, f"{answer}\n".encode())
         os.write(out, b"over\n")
     except BaseException as error:
@@ -51,40 +51,40 @@ def _child(told: Told) -> None:
         os._exit(0)
 
 
-def _phase(told: Told) -> Phase:
-    return Phase.objects.select_related("job").get(pk=told["phase"])
+def _phase(command: Command) -> Phase:
+    return Phase.objects.select_related("job").get(pk=command["phase"])
 
 
-def _report(told: Told) -> Iterator[object]:
+def _report(command: Command) -> Iterator[object]:
     """Report portions of five items each, for ever or so many times."""
-    portions = range(told["portions"]) if "portions" in told else count()
+    portions = range(command["portions"]) if "portions" in command else count()
     for portion in portions:
-        keys = [f"{told['prefix']}{portion}-{n}" for n in range(5)]
+        keys = [f"{command['prefix']}{portion}-{n}" for n in range(5)]
         results = [Result(key, "completed") for key in keys]
-        answer = report(_phase(told), worker=told["prefix"], results=results, by=Actor())
+        answer = report(_phase(command), worker=command["prefix"], results=results, by=Actor())
         assert {one.outcome for one in answer.results} == {"applied"}
         yield portion
 
 
-def _claim(told: Told) -> Iterator[object]:
+def _claim(command: Command) -> Iterator[object]:
     """Claim and complete small portions until none is left."""
-    while items := claim(_phase(told), worker=told["prefix"], limit=3, by=Actor()).items:
+    while items := claim(_phase(command), worker=command["prefix"], limit=3, by=Actor()).items:
         results = [Result(item.key, "completed", item.attempt) for item in items]
-        report(_phase(told), worker=told["prefix"], results=results, by=Actor())
+        report(_phase(command), worker=command["prefix"], results=results, by=Actor())
         yield " ".join(item.key for item in items)
 
 
-def _create(told: Told) -> Iterator[object]:
+def _create(command: Command) -> Iterator[object]:
     """Create jobs by the names that other processes create too, with items of its own."""
-    for number in range(told["jobs"]):
-        items = [NewItem(f"{told['prefix']}{n}") for n in range(5)]
-        answer = create_job(name=f"{told['names']}-{number}", items=items, by=Actor())
+    for number in range(command["jobs"]):
+        items = [NewItem(f"{command['prefix']}{n}") for n in range(5)]
+        answer = create_job(name=f"{command['names']}-{number}", items=items, by=Actor())
         yield f"{answer.job.pk} {int(answer.created)}"
 
 
-def _sweep(told: Told) -> Iterator[object]:
+def _sweep(command: Command) -> Iterator[object]:
     """Expire leases and pass watermarks as of an hour ahead, again and again."""
-    for _ in range(told["rounds"]):
+    for _ in range(command["rounds"]):
         swept = watchdog.sweep(timezone.now() + timedelta(hours=1))
         yield swept["expired"]
 

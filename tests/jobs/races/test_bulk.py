@@ -16,7 +16,7 @@ from jobs.operations.bulk import ActRequest, TargetSelection
 from jobs.operations.estimate import snapshots_of
 from jobs.operations.registry import ACTS
 from tests.factories import make_job, operator, types
-from tests.jobs.races.concurrency import crew
+from tests.jobs.races.concurrency import threads
 
 pytestmark = pytest.mark.django_db(transaction=True)
 JOBS = 12
@@ -42,8 +42,8 @@ def retries(act: BulkAct) -> list[int]:
 
 def test_four_at_once_do_every_job_once() -> None:
     act = begun()
-    with crew(4) as people:
-        people.at_once(*[partial(go_on, act)] * 4)
+    with threads(4) as team:
+        team.at_once(*[partial(go_on, act)] * 4)
     act.refresh_from_db()
     assert (act.status, act.done, act.changed, act.refused) == ("finished", JOBS, JOBS, 0)
     assert retries(act) == [1] * JOBS
@@ -52,8 +52,8 @@ def test_four_at_once_do_every_job_once() -> None:
 @pytest.mark.postgres
 def test_without_the_lock_on_the_target_the_guard_of_its_outcome_takes_a_second_act_back() -> None:
     act = begun()
-    with patch.object(BulkTargetQuerySet, "select_for_update", lambda found, **_: found), crew(4) as people:
-        people.at_once(*[partial(go_on, act)] * 4)
+    with patch.object(BulkTargetQuerySet, "select_for_update", lambda found, **_: found), threads(4) as team:
+        team.at_once(*[partial(go_on, act)] * 4)
     bulk.run_bulk_act(act, seconds=60)
     assert (act.status, act.done, act.changed) == ("finished", JOBS, JOBS)
     assert retries(act) == [1] * JOBS
@@ -65,8 +65,8 @@ def test_a_job_that_is_locked_for_long_holds_up_no_other_of_the_act() -> None:
     first = act.targets.order_by("pk")[0]
     with transaction.atomic():
         Job.objects.select_for_update().get(pk=first.job_id)
-        with crew(1) as people:
-            [over] = people.at_once(partial(bulk.run_bulk_act, act, seconds=60))
+        with threads(1) as team:
+            [over] = team.at_once(partial(bulk.run_bulk_act, act, seconds=60))
     assert not over
     assert (act.done, act.targets.open().get().pk) == (JOBS - 1, first.pk)
     assert bulk.run_bulk_act(act, seconds=60)

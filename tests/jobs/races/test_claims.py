@@ -14,7 +14,7 @@ from jobs.models import Item, Job, Phase
 from jobs.rules.pipelines import PhaseSpec
 from jobs.tracking import Result
 from tests.factories import WORKER, complete, make_job
-from tests.jobs.races.concurrency import assert_whole, crew, fresh, outcomes
+from tests.jobs.races.concurrency import assert_whole, fresh, outcomes, threads
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROUNDS = range(8)
@@ -43,10 +43,10 @@ def held(job: Job) -> list[Item]:
 
 
 def test_no_item_is_claimed_twice() -> None:
-    with crew(4) as people:
+    with threads(4) as team:
         for _ in range(6):
             job = make_job(items=30)
-            portions = people.at_once(*[partial(claim_all, fresh(job), f"w{n}") for n in range(4)])
+            portions = team.at_once(*[partial(claim_all, fresh(job), f"w{n}") for n in range(4)])
             assert Counter(key for keys in portions for key in keys) == Counter(f"k{n}" for n in range(30))
             assert all(keys == sorted(keys, key=lambda key: int(key[1:])) for keys in portions)
             assert assert_whole(job).processing == 30
@@ -54,11 +54,11 @@ def test_no_item_is_claimed_twice() -> None:
 
 
 def test_no_item_of_any_job_is_claimed_twice() -> None:
-    with crew(4) as people:
+    with threads(4) as team:
         for number in range(4):
             code = f"frames{number}"
             jobs = [make_job(items=10, phases=[PhaseSpec(code=code)]) for _ in range(4)]
-            portions = people.at_once(*[partial(claim_everywhere, f"w{n}", code) for n in range(4)])
+            portions = team.at_once(*[partial(claim_everywhere, f"w{n}", code) for n in range(4)])
             expected = Counter((job.pk, f"k{n}") for job in jobs for n in range(10))
             assert Counter(one for portion in portions for one in portion) == expected
             assert [assert_whole(job).processing for job in jobs] == [10] * 4
@@ -66,68 +66,68 @@ def test_no_item_of_any_job_is_claimed_twice() -> None:
 
 @pytest.mark.parametrize("jobs", [1, 4])
 def test_a_claim_of_any_job_comes_back_empty_only_when_there_is_nothing_to_claim(jobs: int) -> None:
-    with crew(4) as people:
+    with threads(4) as team:
         for number in ROUNDS:
             code = f"ample-{jobs}-{number}"
             for _ in range(jobs):
                 make_job(items=20 // jobs, phases=[PhaseSpec(code=code)])
-            claims = people.at_once(
+            claims = team.at_once(
                 *[partial(tracking.claim_any, worker=f"w{n}", phase=code, limit=5, by=WORKER) for n in range(4)]
             )
             assert [len(claim.items) for claim in claims] == [5] * 4
 
 
 def test_a_claim_and_a_report_of_the_same_item_leave_one_truth() -> None:
-    with crew(2) as people:
+    with threads(2) as team:
         for _ in ROUNDS:
             job = make_job(items=1)
             phase = fresh(job)
             claim = partial(tracking.claim, phase, worker="w2", by=WORKER)
-            claimed, told = people.at_once(claim, partial(complete, phase, 1))
-            assert outcomes([told]) == ["applied"]
+            claimed, reported = team.at_once(claim, partial(complete, phase, 1))
+            assert outcomes([reported]) == ["applied"]
             phase = assert_whole(job)
             assert (phase.status, phase.done, phase.processing) == ("completed", 1, 0)
             assert len(claimed.items) == phase.items.get().attempt
 
 
 def test_a_release_and_a_report_leave_one_truth() -> None:
-    with crew(2) as people:
+    with threads(2) as team:
         for _ in ROUNDS:
             job = make_job(items=2)
             phase = fresh(job)
             tracking.claim(phase, worker="w1", limit=1, by=WORKER)
             tell = partial(tracking.report, phase, worker="w1", results=[Result("k0", "completed", 1)], by=WORKER)
-            told, act = people.at_once(tell, partial(operations.release, job, all=True, actor=None))
+            reported, act = team.at_once(tell, partial(operations.release, job, all=True, actor=None))
             phase, item = assert_whole(job), phase.items.get(key="k0")
             if act.changed:
-                assert (outcomes([told]), item.status, item.attempt) == (["stale"], "pending", 2)
+                assert (outcomes([reported]), item.status, item.attempt) == (["stale"], "pending", 2)
             else:
-                assert (outcomes([told]), item.status, item.attempt) == (["applied"], "completed", 1)
+                assert (outcomes([reported]), item.status, item.attempt) == (["applied"], "completed", 1)
             assert (phase.done, phase.processing) == (1 - act.changed, 0)
 
 
 def test_an_expiry_and_a_report_leave_one_truth() -> None:
     late = timezone.now() + LATER
-    with crew(2) as people:
+    with threads(2) as team:
         for _ in ROUNDS:
             job = make_job(items=2)
             phase = fresh(job)
             tracking.claim(phase, worker="w1", limit=1, by=WORKER)
             tell = partial(tracking.report, phase, worker="w1", results=[Result("k0", "completed", 1)], by=WORKER)
-            told, expired = people.at_once(tell, partial(watchdog.expire_leases, late))
-            assert outcomes([told]) == ["applied"]
+            reported, expired = team.at_once(tell, partial(watchdog.expire_leases, late))
+            assert outcomes([reported]) == ["applied"]
             assert (assert_whole(job).done, phase.items.get(key="k0").tries) == (1, expired)
 
 
 def test_two_watchdogs_expire_each_lease_and_pass_each_watermark_once() -> None:
     late = timezone.now() + LATER
-    with crew(3) as people:
+    with threads(3) as team:
         for _ in ROUNDS:
             jobs = [make_job(items=6) for _ in range(3)]
             for job in jobs:
                 tracking.announce(fresh(job), expected=7, by=WORKER)
                 tracking.claim(fresh(job), worker="w1", by=WORKER)
-            swept = people.at_once(*[partial(watchdog.sweep, late)] * 3)
+            swept = team.at_once(*[partial(watchdog.sweep, late)] * 3)
             assert sum(one["expired"] for one in swept) == 18
             for job in jobs:
                 phase = assert_whole(job)
@@ -137,23 +137,23 @@ def test_two_watchdogs_expire_each_lease_and_pass_each_watermark_once() -> None:
 
 def test_two_watchdogs_mark_a_silent_job_once() -> None:
     late = timezone.now() + LATER
-    with crew(2) as people:
+    with threads(2) as team:
         for _ in ROUNDS:
             job = make_job(items=3, done=1)
-            assert sum(people.at_once(*[partial(watchdog.find_stuck, late)] * 2)) == 1
+            assert sum(team.at_once(*[partial(watchdog.find_stuck, late)] * 2)) == 1
             job.refresh_from_db()
             assert (job.stuck, job.events.filter(type="job.stuck").count()) == ("silent", 1)
             operations.cancel(job, actor=None)
 
 
 def test_a_heartbeat_and_an_expiry_leave_one_truth() -> None:
-    with crew(2) as people:
+    with threads(2) as team:
         for _ in ROUNDS:
             job = make_job(items=1)
             tracking.claim(fresh(job), worker="w1", lease_seconds=1, by=WORKER)
             late = timezone.now() + timedelta(seconds=1.2)
             ids = [item.pk for item in held(job)]
-            beat, expired = people.at_once(
+            beat, expired = team.at_once(
                 partial(tracking.heartbeat, job, worker="w1", items=ids, by=WORKER),
                 partial(watchdog.expire_leases, late),
             )
@@ -165,35 +165,35 @@ def test_a_heartbeat_and_an_expiry_leave_one_truth() -> None:
 
 
 def test_two_retries_retry_each_item_once() -> None:
-    with crew(2) as people:
+    with threads(2) as team:
         for _ in ROUNDS:
             job = make_job(items=5, failed=5, on_shortfall="fail")
-            acts = people.at_once(*[partial(operations.retry, job, actor=None)] * 2)
+            acts = team.at_once(*[partial(operations.retry, job, actor=None)] * 2)
             assert sorted(act.changed for act in acts) == [0, 5]
             assert set(assert_whole(job).items.values_list("status", "attempt")) == {("pending", 1)}
             assert job.events.filter(type="item.retry_requested").count() == 1
 
 
 def test_a_restart_and_a_report_leave_one_truth() -> None:
-    with crew(2) as people:
+    with threads(2) as team:
         for _ in ROUNDS:
             job = make_job(items=3, done=2)
             phase = fresh(job)
-            told, _ = people.at_once(
+            reported, _ = team.at_once(
                 partial(complete, phase, 1, start=2), partial(operations.restart, job, phase="items", actor=None)
             )
             phase = assert_whole(job)
-            assert outcomes([told]) == ["applied"]
+            assert outcomes([reported]) == ["applied"]
             assert (phase.run, phase.status) == (2, "processing" if phase.done else "pending")
             assert phase.items.get(key="k0").attempt == 1
 
 
 def test_nothing_is_claimed_once_a_pause_has_answered() -> None:
-    with crew(3) as people:
+    with threads(3) as team:
         for _ in ROUNDS:
             job = make_job(items=30)
             pause = partial(operations.pause, job, actor=None)
-            paused, *portions = people.at_once(pause, *[partial(claim_all, fresh(job), f"w{n}") for n in range(2)])
+            paused, *portions = team.at_once(pause, *[partial(claim_all, fresh(job), f"w{n}") for n in range(2)])
             job.refresh_from_db()
             assert (paused.changed, job.status) == (1, "paused")
             assert assert_whole(job).processing == sum(map(len, portions))

@@ -14,7 +14,7 @@ from jobs import tracking, watchdog
 from jobs.change import ConcurrentModification
 from jobs.models import Job
 from tests.factories import WORKER, make_job
-from tests.jobs.races.concurrency import Crew, crew, fresh
+from tests.jobs.races.concurrency import ThreadTeam, fresh, threads
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROUNDS = 20
@@ -26,10 +26,10 @@ def count_often(job: Job) -> None:
         tracking.count(fresh(job), done=1, event_id=uuid4(), by=WORKER)
 
 
-def count_in_rounds(people: Crew, job: Job) -> None:
+def count_in_rounds(team: ThreadTeam, job: Job) -> None:
     """Count at once, again and again."""
     for _ in range(ROUNDS):
-        people.at_once(*[partial(count_often, job)] * 4)
+        team.at_once(*[partial(count_often, job)] * 4)
 
 
 def claim_often(job: Job, worker: str) -> int:
@@ -45,11 +45,11 @@ def claim_often(job: Job, worker: str) -> int:
 
 @pytest.mark.postgres
 def test_without_the_lock_on_the_job_counts_are_lost() -> None:
-    with patch.object(QuerySet, "select_for_update", lambda found, **_: found), crew(4) as people:
+    with patch.object(QuerySet, "select_for_update", lambda found, **_: found), threads(4) as team:
         for _ in range(ROUNDS):
             job = make_job(expected=1000)
             tracking.start(fresh(job), by=WORKER)
-            people.at_once(*[partial(count_often, job)] * 4)
+            team.at_once(*[partial(count_often, job)] * 4)
             if fresh(job).done < 40:
                 return
     raise AssertionError("Forty counts at once, and all of them were kept without a lock.")
@@ -57,10 +57,10 @@ def test_without_the_lock_on_the_job_counts_are_lost() -> None:
 
 @pytest.mark.postgres
 def test_without_the_lock_on_the_job_the_guard_of_the_items_stops_a_second_claim() -> None:
-    with patch.object(QuerySet, "select_for_update", lambda found, **_: found), crew(4) as people:
+    with patch.object(QuerySet, "select_for_update", lambda found, **_: found), threads(4) as team:
         for _ in range(ROUNDS):
             job = make_job(items=40)
-            lost = sum(people.at_once(*[partial(claim_often, job, f"w{n}") for n in range(4)]))
+            lost = sum(team.at_once(*[partial(claim_often, job, f"w{n}") for n in range(4)]))
             assert set(fresh(job).items.values_list("attempt", flat=True)) <= {0, 1}
             if lost and watchdog.recount():
                 return
@@ -69,8 +69,8 @@ def test_without_the_lock_on_the_job_the_guard_of_the_items_stops_a_second_claim
 
 def test_without_immediate_transactions_sqlite_refuses_writers() -> None:
     if connection.vendor != "sqlite":
-        pytest.skip("Only SQLite has to be told when to take its lock.")
+        pytest.skip("Only SQLite needs an early lock.")
     options = connections.settings["default"]["OPTIONS"]
     locked = pytest.raises(OperationalError, match="locked")
-    with patch.dict(options, transaction_mode="DEFERRED"), crew(4) as people, locked:
-        count_in_rounds(people, make_job(expected=1000))
+    with patch.dict(options, transaction_mode="DEFERRED"), threads(4) as team, locked:
+        count_in_rounds(team, make_job(expected=1000))

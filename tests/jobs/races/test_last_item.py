@@ -16,7 +16,7 @@ from jobs.rules.errors import Refused
 from jobs.rules.pipelines import PhaseSpec
 from jobs.tracking import Batch, Result, report_many
 from tests.factories import WORKER, complete, make_job
-from tests.jobs.races.concurrency import assert_whole, completed_events, crew, fresh, outcomes
+from tests.jobs.races.concurrency import assert_whole, completed_events, fresh, outcomes, threads
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROUNDS = range(10)
@@ -36,10 +36,10 @@ def tell(phase: Phase, number: int) -> Callable[[], tracking.Reported]:
 
 @pytest.mark.parametrize("trigger", ["at_threshold", "when_settled"])
 def test_the_last_two_items_complete_the_phase_once(trigger: str) -> None:
-    with crew(2) as people:
+    with threads(2) as team:
         for _ in ROUNDS:
             job, phase = almost_done(5, left=2, trigger=trigger)
-            answers = people.at_once(tell(phase, 3), tell(phase, 4))
+            answers = team.at_once(tell(phase, 3), tell(phase, 4))
             assert outcomes(answers) == ["applied", "applied"]
             phase = assert_whole(job)
             assert (phase.status, phase.done, phase.completed_by) == ("completed", 5, "all_done")
@@ -47,20 +47,20 @@ def test_the_last_two_items_complete_the_phase_once(trigger: str) -> None:
 
 
 def test_the_last_item_told_by_four_at_once_counts_once() -> None:
-    with crew(4) as people:
+    with threads(4) as team:
         for _ in ROUNDS:
             job, phase = almost_done(3, left=1)
-            answers = people.at_once(*[tell(phase, 2)] * 4)
+            answers = team.at_once(*[tell(phase, 2)] * 4)
             assert outcomes(answers) == ["applied", "duplicate", "duplicate", "duplicate"]
             assert assert_whole(job).done == 3
 
 
 def test_an_unknown_item_told_by_four_at_once_is_created_once() -> None:
-    with crew(4) as people:
+    with threads(4) as team:
         for _ in ROUNDS:
             job = make_job(expected=1)
             phase = fresh(job)
-            answers = people.at_once(*[tell(phase, 0)] * 4)
+            answers = team.at_once(*[tell(phase, 0)] * 4)
             assert outcomes(answers) == ["applied", "duplicate", "duplicate", "duplicate"]
             phase = assert_whole(job)
             assert (phase.items_total, phase.status) == (1, "completed")
@@ -68,88 +68,88 @@ def test_an_unknown_item_told_by_four_at_once_is_created_once() -> None:
 
 def test_the_last_item_and_the_watermark_complete_the_phase_once() -> None:
     late = timezone.now() + timedelta(hours=1)
-    with crew(3) as people:
+    with threads(3) as team:
         for _ in ROUNDS:
             job, phase = almost_done(4, left=1)
             tracking.announce(phase, expected=5, by=WORKER)
             phase = fresh(job)
             sweep = partial(watchdog.pass_watermarks, late)
-            told, *passed = people.at_once(tell(phase, 3), sweep, sweep)
-            assert (outcomes([told]), sum(passed)) == (["applied"], 1)
+            reported, *passed = team.at_once(tell(phase, 3), sweep, sweep)
+            assert (outcomes([reported]), sum(passed)) == (["applied"], 1)
             phase = assert_whole(job)
             assert (phase.status, phase.done, phase.completed_by, phase.partial) == ("completed", 4, "watermark", True)
 
 
 def test_the_last_item_and_force_complete_complete_the_phase_once() -> None:
     force = partial(operations.force_complete, actor=None, reason="enough")
-    with crew(3) as people:
+    with threads(3) as team:
         for _ in ROUNDS:
             job, phase = almost_done(4, left=1)
-            told, *forced = people.at_once(tell(phase, 3), partial(force, job), partial(force, job))
+            reported, *forced = team.at_once(tell(phase, 3), partial(force, job), partial(force, job))
             phase = assert_whole(job)
             [event] = completed_events(phase)
-            won = outcomes([told]) == ["applied"]
+            won = outcomes([reported]) == ["applied"]
             assert (phase.status, phase.forced, phase.partial) == ("completed", not won, not won)
             assert event.data["processed_assets"] == phase.done == 3 + won
-            assert outcomes([told]) == ["applied" if won else "closed"]
+            assert outcomes([reported]) == ["applied" if won else "closed"]
             changed = [0 if isinstance(act, Refused) else act.changed for act in forced]
             assert sum(changed) == (0 if won else 1)
 
 
 def test_the_last_item_and_a_larger_total_leave_one_truth() -> None:
-    with crew(2) as people:
+    with threads(2) as team:
         for _ in ROUNDS:
             job, phase = almost_done(4, left=1)
-            told, announced = people.at_once(tell(phase, 3), partial(tracking.announce, phase, expected=5, by=WORKER))
+            reported, announced = team.at_once(tell(phase, 3), partial(tracking.announce, phase, expected=5, by=WORKER))
             phase = assert_whole(job)
-            assert (outcomes([told]), phase.done) == (["applied"], 4)
+            assert (outcomes([reported]), phase.done) == (["applied"], 4)
             assert (phase.status, phase.expected) == (("processing", 5) if announced.applied else ("completed", 4))
 
 
 def test_the_last_item_and_the_first_announcement_complete_the_phase_once() -> None:
-    with crew(3) as people:
+    with threads(3) as team:
         for _ in ROUNDS:
             job = make_job()
             complete(fresh(job), 1)
             phase = fresh(job)
             announce = partial(tracking.announce, phase, expected=2, by=WORKER)
-            people.at_once(tell(phase, 1), announce, announce)
+            team.at_once(tell(phase, 1), announce, announce)
             phase = assert_whole(job)
             assert (phase.status, phase.done, phase.expected) == ("completed", 2, 2)
             assert job.events.filter(type="items.announced").count() == 1
 
 
 def test_the_last_item_and_new_items_leave_one_truth() -> None:
-    with crew(2) as people:
+    with threads(2) as team:
         for _ in ROUNDS:
             job, phase = almost_done(4, left=1)
             more = [tracking.NewItem("k4")]
-            told, added = people.at_once(tell(phase, 3), partial(tracking.add_items, phase, items=more, by=WORKER))
+            reported, added = team.at_once(tell(phase, 3), partial(tracking.add_items, phase, items=more, by=WORKER))
             phase = assert_whole(job)
             refused = isinstance(added, Refused)
-            assert outcomes([told]) == ["applied"]
+            assert outcomes([reported]) == ["applied"]
             assert (phase.status, phase.expected) == (("completed", 4) if refused else ("processing", 5))
 
 
 def test_the_last_item_and_cancel_leave_one_truth() -> None:
-    with crew(2) as people:
+    with threads(2) as team:
         for _ in ROUNDS:
             job, phase = almost_done(4, left=1)
-            told, act = people.at_once(tell(phase, 3), partial(operations.cancel, job, actor=None))
+            reported, act = team.at_once(tell(phase, 3), partial(operations.cancel, job, actor=None))
             phase = assert_whole(job)
             job.refresh_from_db()
             won = isinstance(act, Refused)
-            assert outcomes([told]) == ["applied" if won else "closed"]
+            assert outcomes([reported]) == ["applied" if won else "closed"]
             assert (job.status, phase.done) == (("completed", 4) if won else ("cancelled", 3))
             assert job.events.filter(type__in=["job.completed", "job.cancelled"]).count() == 1
 
 
 def test_the_last_item_and_its_failure_settle_it_once() -> None:
-    with crew(2) as people:
+    with threads(2) as team:
         for _ in ROUNDS:
             job, phase = almost_done(4, left=1, on_shortfall="fail")
             failure = partial(tracking.report, phase, results=[Result("k3", "failed", error="late")], by=WORKER)
-            answers = people.at_once(tell(phase, 3), failure)
+            answers = team.at_once(tell(phase, 3), failure)
             phase = assert_whole(job)
             failed_first = phase.status == "failed"
             assert outcomes(answers) == ["applied", "closed" if failed_first else "stale"]
@@ -158,13 +158,13 @@ def test_the_last_item_and_its_failure_settle_it_once() -> None:
 
 def test_a_gate_opens_once_for_the_two_last_items_before_it() -> None:
     specs = [PhaseSpec(code="first"), PhaseSpec(code="second", gated=True)]
-    with crew(2) as people:
+    with threads(2) as team:
         for _ in ROUNDS:
             job = make_job(phases=specs, items=2)
             second = fresh(job, "second")
             tracking.announce(second, expected=0, by=WORKER)
             phase = fresh(job, "first")
-            people.at_once(tell(phase, 0), tell(phase, 1))
+            team.at_once(tell(phase, 0), tell(phase, 1))
             assert_whole(job)
             job.refresh_from_db()
             assert job.status == "completed"

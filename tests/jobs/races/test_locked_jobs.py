@@ -103,12 +103,12 @@ def waiting_for(job: Job) -> int:
 
 def test_reports_of_other_jobs_do_not_wait_for_a_locked_job() -> None:
     busy, other = make_job(items=2), make_job(items=3)
-    with desk() as people, locked(busy) as free:
-        first = people.report(fresh(busy), 0)
+    with desk() as team, locked(busy) as free:
+        first = team.report(fresh(busy), 0)
         until(lambda: waiting_for(busy) == 1)
-        second = people.report(fresh(busy), 1)
+        second = team.report(fresh(busy), 1)
         for number in range(3):
-            assert outcomes(people.report(fresh(other), number).result(10)) == ["applied"]
+            assert outcomes(team.report(fresh(other), number).result(10)) == ["applied"]
         assert [each.done() for each in (first, second)] == [False, False]
         free.set()
         assert [outcomes(each.result(10)) for each in (first, second)] == [["applied"]] * 2
@@ -118,12 +118,12 @@ def test_reports_of_other_jobs_do_not_wait_for_a_locked_job() -> None:
 def test_only_a_few_reports_wait_for_a_locked_job_and_the_others_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report_batcher, "GRACE", 0.1)
     job = make_job(items=THREADS)
-    with desk() as people, locked(job) as free:
-        told = [people.report(fresh(job), number) for number in range(THREADS)]
-        until(lambda: sum(each.done() for each in told) == THREADS - FOLLOWERS - 1)
-        refused = [each.exception() for each in told if each.done()]
+    with desk() as team, locked(job) as free:
+        reports = [team.report(fresh(job), number) for number in range(THREADS)]
+        until(lambda: sum(each.done() for each in reports) == THREADS - FOLLOWERS - 1)
+        refused = [each.exception() for each in reports if each.done()]
         free.set()
-        taken = [outcomes(each.result(10)) for each in told if each.exception(10) is None]
+        taken = [outcomes(each.result(10)) for each in reports if each.exception(10) is None]
     assert {type(error) for error in refused} == {JobLocked}
     assert taken == [["applied"]] * (FOLLOWERS + 1)
     assert fresh(job).done == FOLLOWERS + 1
@@ -131,10 +131,10 @@ def test_only_a_few_reports_wait_for_a_locked_job_and_the_others_are_refused(mon
 
 def test_a_lock_that_is_not_to_be_had_is_waited_for_once_for_all_reports_of_its_job() -> None:
     job = make_job(items=FOLLOWERS)
-    with desk("400ms") as people, locked(job):
+    with desk("400ms") as team, locked(job):
         begun = monotonic()
-        told = [people.report(fresh(job), number) for number in range(FOLLOWERS)]
-        errors = [each.exception(10) for each in told]
+        reports = [team.report(fresh(job), number) for number in range(FOLLOWERS)]
+        errors = [each.exception(10) for each in reports]
         assert monotonic() - begun < 1.2
     assert all(isinstance(error, OperationalError) for error in errors)
     assert fresh(job).done == 0
@@ -143,9 +143,9 @@ def test_a_lock_that_is_not_to_be_had_is_waited_for_once_for_all_reports_of_its_
 def test_only_a_few_threads_wait_for_the_lock_of_one_job(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lock_waiters, "GRACE", 0.1)
     job = make_job(items=1)
-    with desk() as people, locked(job) as free:
+    with desk() as team, locked(job) as free:
         beat = partial(tracking.heartbeat, job, worker="w1", by=WORKER)
-        beats = [people.call(beat) for _ in range(WAITING_FOR_ONE + 3)]
+        beats = [team.call(beat) for _ in range(WAITING_FOR_ONE + 3)]
         until(lambda: sum(each.done() for each in beats) == 3)
         free.set()
         errors = [each.exception(10) for each in beats]

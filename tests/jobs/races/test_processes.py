@@ -37,12 +37,12 @@ class Forker:
             [sys.executable, "-c", PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         )
 
-    def fork(self, act: str, name: str, *, at: float = 0.0, **told: Any) -> tuple[int, Path]:
+    def fork(self, act: str, name: str, *, at: float = 0.0, **command: Any) -> tuple[int, Path]:
         """Fork a child for a task; return its pid and the file that it writes to."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         out = self._where / name
-        line = json.dumps({"act": act, "at": at, "out": str(out), **told})
+        line = json.dumps({"act": act, "at": at, "out": str(out), **command})
         self._process.stdin.write(f"{line}\n")
         self._process.stdin.flush()
         return int(self._process.stdout.readline()), out
@@ -85,8 +85,8 @@ def wait_for(out: Path, ready: Callable[[list[str]], bool]) -> list[str]:
 
 def test_four_processes_that_report_lose_nothing(forker: Forker) -> None:
     job = make_job(expected=200)
-    told = {"act": "report", "phase": fresh(job).pk, "portions": 10}
-    forker.at_once(*[{**told, "prefix": f"p{n}-"} for n in range(4)])
+    command = {"act": "report", "phase": fresh(job).pk, "portions": 10}
+    forker.at_once(*[{**command, "prefix": f"p{n}-"} for n in range(4)])
     phase = assert_whole(job)
     assert (phase.done, phase.items_total, phase.status) == (200, 200, "completed")
     assert job.events.filter(type="job.completed").count() == 1
@@ -94,8 +94,8 @@ def test_four_processes_that_report_lose_nothing(forker: Forker) -> None:
 
 def test_four_processes_that_claim_share_the_items(forker: Forker) -> None:
     job = make_job(items=60)
-    told = {"act": "claim", "phase": fresh(job).pk}
-    lines = forker.at_once(*[{**told, "prefix": f"w{n}"} for n in range(4)])
+    command = {"act": "claim", "phase": fresh(job).pk}
+    lines = forker.at_once(*[{**command, "prefix": f"w{n}"} for n in range(4)])
     keys = [key for lines_of_one in lines for line in lines_of_one for key in line.split()]
     assert sorted(keys) == sorted(item.key for item in new_items(60))
     phase = assert_whole(job)
@@ -104,8 +104,8 @@ def test_four_processes_that_claim_share_the_items(forker: Forker) -> None:
 
 
 def test_three_processes_that_create_the_same_names_make_each_job_once(forker: Forker) -> None:
-    told = {"act": "create", "names": "same", "jobs": 10}
-    lines = forker.at_once(*[{**told, "prefix": f"p{n}-"} for n in range(3)])
+    command = {"act": "create", "names": "same", "jobs": 10}
+    lines = forker.at_once(*[{**command, "prefix": f"p{n}-"} for n in range(3)])
     created = [line.split() for lines_of_one in lines for line in lines_of_one]
     assert len({pk for pk, _ in created}) == Job.objects.count() == 10
     assert sum(int(new) for _, new in created) == 10

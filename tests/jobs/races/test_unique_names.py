@@ -20,7 +20,7 @@ from ocr_chunks import documents
 from ocr_chunks.models import Document
 from tests.factories import WORKER
 from tests.jobs.outbox.conftest import make_endpoint
-from tests.jobs.races.concurrency import crew
+from tests.jobs.races.concurrency import threads
 from training import sessions
 from training.models import TrainingSession
 
@@ -35,8 +35,8 @@ same_moment = pytest.mark.django_db(transaction=True)
 def test_of_endpoints_that_are_moved_to_one_address_one_gets_there(number: int) -> None:
     endpoints = [make_endpoint(URL.format(f"from/{n}")) for n in range(4)]
     move = partial(operations.change_endpoint, url=URL.format("to"), types=["*"], actor=None)
-    with crew(4) as people:
-        answers = people.at_once(*[partial(move, endpoint) for endpoint in endpoints])
+    with threads(4) as team:
+        answers = team.at_once(*[partial(move, endpoint) for endpoint in endpoints])
     assert Endpoint.objects.filter(url=URL.format("to")).count() == 1
     assert [answer.code for answer in answers if isinstance(answer, Conflict)] == ["endpoint_exists"] * 3
 
@@ -57,8 +57,8 @@ def test_of_endpoints_that_are_moved_to_one_address_one_gets_there(number: int) 
 def test_of_many_that_store_the_same_one_does_and_the_others_get_the_normal_answer(
     act: Callable[[], Any], model: type[models.Model], refused: int
 ) -> None:
-    with crew(4) as people:
-        answers = people.at_once(*[act] * 4)
+    with threads(4) as team:
+        answers = team.at_once(*[act] * 4)
     assert model._default_manager.count() == 1
     assert sum(isinstance(answer, Conflict) for answer in answers) == refused
     if model is User:

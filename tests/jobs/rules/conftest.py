@@ -32,7 +32,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def broadcasts(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Provide the ids of the jobs of which browsers were notified, in order."""
     heard: list[int] = []
 

@@ -46,8 +46,8 @@ def test_each_job_of_a_shared_transaction_names_its_own_reporter(
     jobs = {name: make_job(items=1, project=name) for name in ("w1", "w2", "w3")}
     with capture_logs() as lines, django_capture_on_commit_callbacks(execute=True):
         report_many([batch(job, name, "k0") for name, job in jobs.items()])
-    told = {line["job"]: line["actor"] for line in lines if line["event"] == "job.status"}
-    assert told == {job.name: name for name, job in jobs.items()}
+    actors = {line["job"]: line["actor"] for line in lines if line["event"] == "job.status"}
+    assert actors == {job.name: name for name, job in jobs.items()}
     for name, job in jobs.items():
         assert authors(job) == caused(name, "items.started", "items.completed", "job.completed")
         worker = Worker.objects.select_related("account", "job").get(name=name)

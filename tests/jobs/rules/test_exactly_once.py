@@ -143,9 +143,9 @@ def test_events_are_numbered_in_the_order_of_their_commits() -> None:
     assert len(set(flat)) == len(flat)
 
 
-def test_completion_and_event_are_one_transaction(monkeypatch: pytest.MonkeyPatch, told: list[int]) -> None:
+def test_completion_and_event_are_one_transaction(monkeypatch: pytest.MonkeyPatch, broadcasts: list[int]) -> None:
     job = make_job(items=1)
-    told.clear()
+    broadcasts.clear()
 
     def fails(*_: object, **__: object) -> None:
         raise RuntimeError("the disk is full")
@@ -155,24 +155,24 @@ def test_completion_and_event_are_one_transaction(monkeypatch: pytest.MonkeyPatc
         with pytest.raises(RuntimeError):
             complete(phase_of(job), 1)
     assert (phase_of(job).status, phase_of(job).done, phase_of(job).items.get().status) == ("pending", 0, "pending")
-    assert (outward(job), told) == ([], [])
+    assert (outward(job), broadcasts) == ([], [])
     assert outcomes(complete(phase_of(job), 1)) == ["applied"]
     assert len(outward(job, "items.completed")) == 1
 
 
 def test_browsers_are_told_once_per_change_and_only_after_the_commit(
-    told: list[int], django_capture_on_commit_callbacks: Any
+    broadcasts: list[int], django_capture_on_commit_callbacks: Any
 ) -> None:
     with django_capture_on_commit_callbacks() as later:
         job = make_job(items=2)
-    assert told == []
+    assert broadcasts == []
     for callback in later:
         callback()
-    assert told == [job.pk]
+    assert broadcasts == [job.pk]
 
 
 def test_browsers_are_not_told_of_what_changed_nothing(
-    told: list[int], django_capture_on_commit_callbacks: Any
+    broadcasts: list[int], django_capture_on_commit_callbacks: Any
 ) -> None:
     job = make_job(items=2, done=1)
     with django_capture_on_commit_callbacks(execute=True):
@@ -182,10 +182,10 @@ def test_browsers_are_not_told_of_what_changed_nothing(
         tracking.heartbeat(job, worker="w1", by=WORKER)
         set_threshold(job, phase="items", threshold=100, actor=None)
         watchdog.sweep()
-    assert told == []
+    assert broadcasts == []
     with django_capture_on_commit_callbacks(execute=True):
         take(phase_of(job))
-    assert told == [job.pk]
+    assert broadcasts == [job.pk]
 
 
 def test_a_push_that_fails_harms_nobody(

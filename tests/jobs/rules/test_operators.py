@@ -111,7 +111,7 @@ def test_an_act_upon_a_job_that_is_gone_finds_nothing(verb: str) -> None:
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_an_act_is_one_transaction(verb: str, monkeypatch: pytest.MonkeyPatch, told: list[int]) -> None:
+def test_an_act_is_one_transaction(verb: str, monkeypatch: pytest.MonkeyPatch, broadcasts: list[int]) -> None:
     job, actor = ready_for(verb), operator(verb)
     before = state(job)
 
@@ -122,17 +122,17 @@ def test_an_act_is_one_transaction(verb: str, monkeypatch: pytest.MonkeyPatch, t
         broken.setattr("jobs.change.transactions.commit_changes", fails)
         with pytest.raises(RuntimeError):
             act(verb, job, actor=actor)
-    assert (state(job), LogEntry.objects.count(), told) == (before, 0, [])
+    assert (state(job), LogEntry.objects.count(), broadcasts) == (before, 0, [])
 
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_browsers_are_told_of_every_act(
-    verb: str, told: list[int], django_capture_on_commit_callbacks: Callable[..., Any]
+    verb: str, broadcasts: list[int], django_capture_on_commit_callbacks: Callable[..., Any]
 ) -> None:
     job = ready_for(verb)
     with django_capture_on_commit_callbacks(execute=True):
         act(verb, job)
-    assert told == [job.pk]
+    assert broadcasts == [job.pk]
 
 
 @pytest.mark.parametrize("reason", ["", "   "])

@@ -60,7 +60,7 @@ def changed(event: Life, **columns: Any) -> dict[str, Any]:
     """Return the columns that an event changes, with their new values."""
     before = phase(**columns)
     after = phase(**columns)
-    apply(after, event, Cause(NOW, by=CompletedBy.WATERMARK, error="told", total=20))
+    apply(after, event, Cause(NOW, by=CompletedBy.WATERMARK, error="why", total=20))
     return {name: getattr(after, name) for name in PHASE_FIELDS if getattr(after, name) != getattr(before, name)}
 
 
@@ -96,13 +96,13 @@ def without(values: dict[str, Any], **columns: Any) -> dict[str, Any]:
          {**COMPLETED, "expected": 5, "completed_by": "all_done", "partial": False}),
         (Life.FORCE, {"forced": False, "expected": None}, {**COMPLETED, "forced": True, "expected": 7}),
         (Life.FAIL, {"status": "processing", "error": ""},
-         {"status": "failed", "completed_by": "", "partial": False, "completed_at": NOW, "error": "told",
+         {"status": "failed", "completed_by": "", "partial": False, "completed_at": NOW, "error": "why",
           "deadline_at": None, "deadline_left": timedelta(seconds=100)}),
         (Life.FAIL, {"deadline_at": THEN},
-         {"completed_by": "", "partial": False, "completed_at": NOW, "error": "told", "deadline_at": None,
+         {"completed_by": "", "partial": False, "completed_at": NOW, "error": "why", "deadline_at": None,
           "deadline_left": timedelta()}),
         (Life.FAIL, {"deadline_at": None},
-         {"completed_by": "", "partial": False, "completed_at": NOW, "error": "told"}),
+         {"completed_by": "", "partial": False, "completed_at": NOW, "error": "why"}),
         (Life.CANCEL, {}, {"status": "cancelled", **NO_DEADLINE}),
         (Life.CANCEL, {"deadline_at": None, "deadline_left": REST}, {"status": "cancelled", **NO_DEADLINE}),
         (Life.GO_ON, {"deadline_at": None, "deadline_left": REST}, {"status": "processing", **NOT_OVER}),

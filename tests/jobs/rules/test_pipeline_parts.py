@@ -119,9 +119,9 @@ def test_items_that_need_no_work_count_as_done_and_begin_nothing() -> None:
 
 def test_a_count_up_to_a_number_never_goes_back_and_completes_nothing() -> None:
     phase = counted()
-    for told, kept in ((5, 5), (3, 5), (8, 8)):
+    for total, kept in ((5, 5), (3, 5), (8, 8)):
         with change_jobs([phase.job_id], by=WORKER) as change:
-            count_up_to(change, change.phase(phase.pk), done=told)
+            count_up_to(change, change.phase(phase.pk), done=total)
         phase.refresh_from_db()
         assert (phase.done, phase.status, phase.expected) == (kept, "processing", None)
     assert sum(phase.tallies.values_list("done", flat=True)) == 8
@@ -138,7 +138,7 @@ def test_a_phase_with_items_is_not_counted_up() -> None:
 
 
 def test_a_change_outside_the_rows_of_a_job_moves_its_revision(
-    clock: Clock, told: list[int], django_capture_on_commit_callbacks: object
+    clock: Clock, broadcasts: list[int], django_capture_on_commit_callbacks: object
 ) -> None:
     job = make_job(items=1)
     clock.forward(5)
@@ -146,7 +146,7 @@ def test_a_change_outside_the_rows_of_a_job_moves_its_revision(
         change.bump_revision(change.job)
     revision = job.revision
     job.refresh_from_db()
-    assert (job.revision, job.updated_at, told) == (revision + 1, clock.now, [job.pk])
+    assert (job.revision, job.updated_at, broadcasts) == (revision + 1, clock.now, [job.pk])
 
 
 def test_a_job_is_shown_on_the_page_of_its_kind(stitching: Kind, admin_client: Client) -> None:

@@ -225,13 +225,13 @@ DAMAGES: list[tuple[str, Callable[[Path], None], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "damage", "told"), DAMAGES, ids=[row[0] for row in DAMAGES])
+@pytest.mark.parametrize(("name", "damage", "sentence"), DAMAGES, ids=[row[0] for row in DAMAGES])
 def test_damaged_rows_are_left_out_and_named_and_the_others_are_imported(
-    file: Path, name: str, damage: Callable[[Path], None], told: str
+    file: Path, name: str, damage: Callable[[Path], None], sentence: str
 ) -> None:
     damage(file)
     code, said = fails(file)
-    assert (code, told in said) == (1, True), said
+    assert (code, sentence in said) == (1, True), said
     assert phase_of(Job.objects.get(name="cats")).processing == 1
 
 

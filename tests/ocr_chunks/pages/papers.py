@@ -56,8 +56,8 @@ def tell_merge(job: Job, status: str, *, error: str = "", path: object = "", wor
     """Report the merge."""
     result = {"path": path} if path else {}
     results = [Result("merge", status, error=error, result=result)]
-    [told] = tracking.report(phase_of(job, "merge"), worker=worker, results=results, by=Actor(name=worker)).results
-    assert told.outcome == "applied", told
+    [answer] = tracking.report(phase_of(job, "merge"), worker=worker, results=results, by=Actor(name=worker)).results
+    assert answer.outcome == "applied", answer
 
 
 def address(job: Job) -> str:

@@ -137,9 +137,9 @@ def test_the_items_stay_a_list_without_a_second_grid(lead: Any) -> None:
 # --- merge ---------------------------------------------------------------------------------------------
 
 
-def words(somebody: Any, job: Job) -> str:
+def words(staff: Any, job: Job) -> str:
     """Return the text of the merge section."""
-    return somebody.open(address(job)).section("merge")
+    return staff.open(address(job)).section("merge")
 
 
 def bar(page: Any) -> Any:

@@ -12,9 +12,9 @@ from tests.factories import item_of
 from tests.ocr_chunks.pages.papers import TIMEOUT, address, make_document, tell, tell_errors
 
 
-def failures(somebody: Any, job: Job) -> str:
+def failures(staff: Any, job: Job) -> str:
     """The text of the section."""
-    return somebody.open(address(job)).section("failures")
+    return staff.open(address(job)).section("failures")
 
 
 def statuses(job: Job) -> dict[str, int]:

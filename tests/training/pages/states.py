@@ -34,10 +34,10 @@ def _faces(session: TrainingSession) -> None:
     faces(session, batch_size=16, min_confidence=0.7)
 
 
-def _clustering(session: TrainingSession, **told: Any) -> None:
+def _clustering(session: TrainingSession, **fields: Any) -> None:
     finish(session, "training", "face_detection")
     faces(session, faces_detected=97, faces_assigned=90, current_batch=2, total_batches=2)
-    clustering(session, told.pop("status", "running"), **told)
+    clustering(session, fields.pop("status", "running"), **fields)
 
 
 def _failed(session: TrainingSession) -> None:

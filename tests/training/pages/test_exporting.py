@@ -36,8 +36,8 @@ def test_a_session_has_the_figures_of_its_page() -> None:
     session = make_in("faces", name="wedding", project="customer-1")
     [row] = rows_of(TrainingSession)
     assert (row["id"], row["name"], row["project"], row["percentage"]) == (session.pk, "wedding", "customer-1", 46.25)
-    told = body(session)
-    assert {name: row[f"images_{name}"] for name in told["images"]} == told["images"]
+    shown = body(session)
+    assert {name: row[f"images_{name}"] for name in shown["images"]} == shown["images"]
     assert (row["current_phase"], row["faces_detected"], row["clusters_created"]) == ("face_detection", 41, None)
 
 
@@ -63,9 +63,9 @@ def test_a_face_detection_has_the_figures_of_rest() -> None:
     session = make_in("faces")
     faces(session, faces_assigned=7)
     [row] = rows_of(FaceDetectionSession)
-    told: Any = body(session)["faces"]
-    shared = [name for name in told if name != "current_asset_index"]
-    assert {name: row[name] for name in shared} == {name: told[name] for name in shared}
+    shown: Any = body(session)["faces"]
+    shared = [name for name in shown if name != "current_asset_index"]
+    assert {name: row[name] for name in shared} == {name: shown[name] for name in shared}
 
 
 @pytest.mark.parametrize(("model", "most"), [(TrainingSession, 9), (TrainingImage, 6), (FaceDetectionSession, 3)])

@@ -13,7 +13,7 @@ from jobs.live.sse import JobUpdates, Principal, StreamLimits
 from jobs.live.topics import Topic
 from tests.factories import complete, make_job, phase_of
 from tests.jobs.live.conftest import run, sign_in
-from tests.jobs.stream.conftest import Listen, token
+from tests.jobs.live.sse.conftest import Listen, token
 
 pytestmark = pytest.mark.django_db(transaction=True)
 STRICT = StreamLimits(ping_every=0.2, access_every=0.1, close_after=0.1, tick=0.02)

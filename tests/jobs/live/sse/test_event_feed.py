@@ -15,7 +15,7 @@ from jobs import tracking
 from jobs.models import Event, Job
 from jobs.tracking import Actor, Result
 from tests.factories import make_job, phase_of
-from tests.jobs.stream.conftest import Listen, token
+from tests.jobs.live.sse.conftest import Listen, token
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SECONDS = 20.0

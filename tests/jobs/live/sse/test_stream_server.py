@@ -13,8 +13,8 @@ from jobs.db import event_order
 from jobs.models import Event, Job
 from tests.factories import make_job
 from tests.jobs.live.server import LiveServer, serving
-from tests.jobs.stream.conftest import token
-from tests.jobs.stream.listener import Listener
+from tests.jobs.live.sse.conftest import token
+from tests.jobs.live.sse.listener import Listener
 from tests.plan import size
 
 pytestmark = pytest.mark.django_db(transaction=True)

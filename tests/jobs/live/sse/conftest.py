@@ -11,7 +11,7 @@ from knox.models import AuthToken
 from jobs.models import EventCounter
 from tests.jobs.live.conftest import sign_in
 from tests.jobs.live.server import LiveServer, serving
-from tests.jobs.stream.listener import Listener
+from tests.jobs.live.sse.listener import Listener
 
 Listen = Callable[..., Listener]
 
