@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -21,6 +21,7 @@ from jobs.console.admin.export import FORMATS, Column, attachment, file_chunks, 
 from jobs.models.jobs import projects_of
 
 MOST_COUNTED = 10_000
+Prepare = Callable[[Sequence[Any]], Sequence[Any]]
 
 
 class BoundedPaginator(Paginator):
@@ -114,9 +115,11 @@ class ReadOnlyAdmin(admin.ModelAdmin):
         """Prepare the rows of a batch for the columns of the file."""
         return rows
 
-    def _file(self, request: HttpRequest, rows: QuerySet[Any], notation: str) -> HttpResponseBase:
+    def _file(
+        self, request: HttpRequest, rows: QuerySet[Any], notation: str, *, prepare: Prepare | None = None
+    ) -> HttpResponseBase:
         writer = FORMATS[notation]()
-        chunks = file_chunks(rows, self.exported, writer, prepare=self.exported_rows)
+        chunks = file_chunks(rows, self.exported, writer, prepare=prepare or self.exported_rows)
         name = self.exported_as or slugify(str(self.opts.verbose_name_plural))
         return attachment(
             lambda: stream(self.exported, writer, chunks),

@@ -76,7 +76,7 @@ def _context(request: HttpRequest, visible: JobQuerySet, *, filters: Filters, no
     attention_ids = {row.job.pk for row in attention_rows if row.job.status == JobStatus.PROCESSING}
     shown = {name: [rows[job.pk] for job in listed if job.pk not in attention_ids] for name, listed in lists.items()}
     dead = given_up(request, jobs)
-    processes = [*silent_processes(now), *unattended_jobs(jobs, now=now)]
+    processes = [*silent_processes(now), *unattended_jobs(jobs, request.user, now=now)]
     late = late_deliveries(request, jobs, now=now)
     failing = failing_workers(jobs, request.user, now=now)
     return {
