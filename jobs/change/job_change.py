@@ -73,7 +73,7 @@ class WorkerRecord:
     settled: dict[int, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
 
     def move_to(self, job: Job) -> None:
-        """Set the last job; in another project, the record begins anew."""
+        """Set the last job; in another project, the record is reset."""
         if self.project not in (None, job.project):
             self.message, self.version, self.succeeded, self.failed_in_a_row = "", "", True, 0
         self.job, self.project = job.pk, job.project

@@ -24,6 +24,14 @@ MOST_COUNTED = 10_000
 Prepare = Callable[[Sequence[Any]], Sequence[Any]]
 
 
+def visible_projects(request: HttpRequest) -> list[str] | None:
+    """Return the projects that are visible to the account, None for all; read once for a request."""
+    if not hasattr(request, "visible_projects"):
+        request.visible_projects = projects_of(request.user)  # type: ignore[attr-defined]
+    found: list[str] | None = request.visible_projects  # type: ignore[attr-defined]
+    return found
+
+
 class BoundedPaginator(Paginator):
     """A paginator that counts at most ten thousand rows.
 
@@ -60,7 +68,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Return the rows of the projects that are visible to the account."""
         rows = super().get_queryset(request).prefetch_related(*self.follows)
-        projects = projects_of(request.user)
+        projects = visible_projects(request)
         if projects is None:
             return rows
         if self.owner is None:

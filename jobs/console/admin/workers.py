@@ -17,13 +17,12 @@ from django.utils.safestring import SafeString
 from jobs.console.admin.columns import job_link, pill
 from jobs.console.admin.export import Column
 from jobs.console.admin.filters import Holding, WorkerState
-from jobs.console.admin.lists import Prepare, ReadOnlyAdmin
+from jobs.console.admin.lists import Prepare, ReadOnlyAdmin, visible_projects
 from jobs.console.status_styles import FAILING
 from jobs.console.templatetags.progress_pages import ago
 from jobs.console.workers.worker_figures import figures_of_workers
 from jobs.console.workers.worker_queries import worker_style
 from jobs.models import Worker
-from jobs.models.jobs import projects_of
 from jobs.models.workers import MANY_FAILURES, SILENT
 from jobs.rules.formatting import DASH, format_number
 
@@ -39,7 +38,7 @@ class WorkerList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         """Load the rows with their numbers."""
         super().get_results(request)
-        with_figures(self.result_list, projects_of(request.user))
+        with_figures(self.result_list, visible_projects(request))
 
 
 def with_figures(workers: Sequence[Any], projects: Collection[str] | None) -> Sequence[Any]:
@@ -86,7 +85,7 @@ class WorkerAdmin(ReadOnlyAdmin):
     ) -> HttpResponseBase:
         """Return the rows with their numbers, in the order of columns: urgency is none and has no keyset."""
         columns = [term for term in rows.query.order_by if term != "urgency"]
-        figures = partial(with_figures, projects=projects_of(request.user))
+        figures = partial(with_figures, projects=visible_projects(request))
         return super()._file(request, rows.order_by(*columns), notation, prepare=figures)
 
     def page_of(self, row: Worker) -> str:

@@ -13,8 +13,9 @@ from django.urls import reverse
 
 from jobs.console.deliveries.delivery_queries import place, visible_deliveries
 from jobs.console.status_styles import FAILING, LATE, STYLES, StatusStyle
+from jobs.console.workers.worker_queries import Workers
 from jobs.models import Delivery, Phase, Worker
-from jobs.models.jobs import JobQuerySet, projects_of
+from jobs.models.jobs import JobQuerySet
 from jobs.models.workers import SILENT
 from jobs.rules.formatting import format_duration, format_number, pluralize
 from jobs.rules.statuses import OPEN_PHASE
@@ -117,10 +118,10 @@ def _late(delivery: Delivery, *, now: datetime) -> SiteRow:
     )
 
 
-def unattended_jobs(jobs: JobQuerySet, user: User | AnonymousUser, *, now: datetime) -> list[SiteRow]:
+def unattended_jobs(jobs: JobQuerySet, workers: Workers, *, now: datetime) -> list[SiteRow]:
     """Return one row when jobs wait for a worker and no worker sent a heartbeat lately."""
     since = now - SILENT
-    if Worker.objects.within(projects_of(user)).filter(seen_at__gte=since).exists():
+    if workers.total:
         return []
     claimable = Phase.objects.filter(
         job=OuterRef("pk"),
