@@ -63,21 +63,31 @@ def _write_tallies(change: Change) -> None:
 
 
 def _write_workers(change: Change) -> None:
-    """Save the sign of life of each worker and its results of these five minutes. An empty message changes nothing."""
+    """Save the sign of life of each worker and its results of these five minutes.
+
+    An empty message changes nothing, except in another project.
+    """
     workers = sorted(change.workers.items())
-    texts, known, streak = ("message", "version"), ("account", "job", "seen_at"), ("failed_in_a_row",)
+    key, texts, streak = ("name", "owner"), ("message", "version"), ("failed_in_a_row",)
+    known = ("account", "job", "project", "seen_at")
     for succeeded in (False, True):  # a success resets the count of failures in a row
         values = [
-            (name, worker.message, worker.version, worker.account, worker.job, change.now, worker.failed_in_a_row)
-            for name, worker in workers
-            if bool(worker.done) is succeeded
+            (*of, each.message, each.version, each.account, each.job, each.project, change.now, each.failed_in_a_row)
+            for of, each in workers
+            if each.succeeded is succeeded
         ]
-        fields, replace = ("name", *texts, *known, *streak), [*known, *(streak if succeeded else ())]
-        add = () if succeeded else streak
-        bulk_sql.insert(Worker, values, fields=fields, conflict=("name",), replace=replace, fill=texts, add=add)
-    slot, numbers = slot_of(change.now), ("done", "failed")
-    settled = [(name, slot, worker.done, worker.failed) for name, worker in workers if worker.done or worker.failed]
-    slots = ("worker", "slot")
+        bulk_sql.insert(
+            Worker,
+            values,
+            fields=(*key, *texts, *known, *streak),
+            conflict=key,
+            replace=[*known, *(streak if succeeded else ())],
+            fill=texts,
+            add=() if succeeded else streak,
+            within="project",
+        )
+    slot, slots, numbers = slot_of(change.now), ("worker", "owner", "slot", "phase"), ("done", "failed")
+    settled = [(*of, slot, phase, *each.settled[phase]) for of, each in workers for phase in sorted(each.settled)]
     bulk_sql.insert(WorkerTally, settled, fields=(*slots, *numbers), conflict=slots, add=numbers)
 
 

@@ -47,17 +47,43 @@ class Actor:
         return self.name or (self.account.get_username() if self.account else "system")
 
 
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Numbers of items that a worker settled; `failed_last` of the failures came after the last success."""
+
+    done: int = 0
+    failed: int = 0
+    failed_last: int = 0
+
+
+NOTHING = Settled()
+
+
 @dataclass(slots=True)
 class WorkerRecord:
-    """The data of one worker that a change saves."""
+    """The data of one worker that a change saves: as in its row, and `settled` items by phase, done and failed."""
 
     account: int | None = None
     job: int = 0
+    project: str | None = None
     message: str = ""
     version: str = ""
-    done: int = 0
-    failed: int = 0
+    succeeded: bool = False
     failed_in_a_row: int = 0
+    settled: dict[int, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
+
+    def move_to(self, job: Job) -> None:
+        """Set the last job; in another project, the record is reset."""
+        if self.project not in (None, job.project):
+            self.message, self.version, self.succeeded, self.failed_in_a_row = "", "", True, 0
+        self.job, self.project = job.pk, job.project
+
+    def add(self, phase: Phase, settled: Settled) -> None:
+        """Add the items that the worker settled in a phase."""
+        counts = self.settled[phase.pk]
+        counts[0], counts[1] = counts[0] + settled.done, counts[1] + settled.failed
+        self.failed_in_a_row = settled.failed_last + (0 if settled.done else self.failed_in_a_row)
+        self.succeeded = self.succeeded or settled.done > 0
 
 
 @dataclass
@@ -80,7 +106,7 @@ class Change:
     tallies: dict[int, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0, 0]))
     errors_stale: set[int] = field(default_factory=set)
     touched: set[int] = field(default_factory=set)
-    workers: dict[str, WorkerRecord] = field(default_factory=dict)
+    workers: dict[tuple[str, int], WorkerRecord] = field(default_factory=dict)
     job_before: dict[int, tuple[Any, ...]] = field(default_factory=dict)
     phase_before: dict[int, tuple[Any, ...]] = field(default_factory=dict)
 
@@ -211,18 +237,18 @@ class Change:
         phase.job.progress_at = self.now
 
     def record_worker(
-        self, worker: str, *, job: Job, message: str = "", done: int = 0, failed: int = 0, failed_last: int = 0
+        self, worker: str, *, job: Job, message: str = "", phase: Phase | None = None, settled: Settled = NOTHING
     ) -> None:
-        """Record a sign of life of a worker on this job, and the numbers of items that it settled.
-
-        `failed_last` of the failures came after the last success.
-        """
-        if worker:
-            by, record = self.actor_of(job), self.workers.setdefault(worker, WorkerRecord())
-            record.account, record.job = by.account.pk if by.account else None, job.pk
-            record.message, record.version = message or record.message, by.version or record.version
-            record.done, record.failed = record.done + done, record.failed + failed
-            record.failed_in_a_row = failed_last if done else record.failed_in_a_row + failed_last
+        """Record a sign of life of a worker on this job, and the items that it settled in a phase."""
+        if not worker:
+            return
+        by = self.actor_of(job)
+        account = by.account.pk if by.account else None
+        record = self.workers.setdefault((worker, account or 0), WorkerRecord(account))
+        record.move_to(job)
+        record.message, record.version = message or record.message, by.version or record.version
+        if phase is not None and (settled.done or settled.failed):
+            record.add(phase, settled)
 
     def has_moved(self, phase: Phase) -> bool:
         """Tell whether any column of this phase has changed so far."""

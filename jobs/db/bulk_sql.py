@@ -52,6 +52,7 @@ def insert(
     add: Sequence[str] = (),
     replace: Sequence[str] = (),
     fill: Sequence[str] = (),
+    within: str = "",
     ignore_conflicts: bool = False,
 ) -> int:
     """Insert rows, each a sequence of the values of `fields`; return the number of written rows.
@@ -59,8 +60,9 @@ def insert(
     `constants` are the same in every row; fields named nowhere take the model's default. With
     `conflict` (the fields of a unique constraint) a row that exists is left alone, unless `add`
     (its numbers grow by the new ones), `replace` (its values become the new ones) or `fill` (its texts
-    become the new ones that are not empty) names fields. With `ignore_conflicts` a row that breaks any unique
-    constraint is left out, also one over expressions, which no fields can name.
+    become the new ones that are not empty) names fields. With `within`, `add` and `fill` hold only while this
+    field stays the same; where it changes, the new values replace the old ones. With `ignore_conflicts` a row
+    that breaks any unique constraint is left out, also one over expressions, which no fields can name.
     """
     if not rows:
         return 0
@@ -81,6 +83,7 @@ def insert(
         add=tuple(add),
         replace=tuple(replace),
         fill=tuple(fill),
+        within=within,
         ignore_conflicts=ignore_conflicts,
     )
     with connection.cursor() as cursor:
@@ -136,6 +139,7 @@ def _insert_sql(
     add: tuple[str, ...],
     replace: tuple[str, ...],
     fill: tuple[str, ...],
+    within: str,
     ignore_conflicts: bool,
 ) -> str:
     fields, rest = _fields(model, names), _rest(model, names)
@@ -146,7 +150,7 @@ def _insert_sql(
     if ignore_conflicts:
         sql += " ON CONFLICT DO NOTHING"
     elif conflict:
-        sql += _on_conflict(model, conflict=conflict, add=add, replace=replace, fill=fill)
+        sql += _on_conflict(model, conflict=conflict, add=add, replace=replace, fill=fill, within=within)
     return sql
 
 
@@ -212,12 +216,18 @@ def _on_conflict(
     add: tuple[str, ...],
     replace: tuple[str, ...],
     fill: tuple[str, ...],
+    within: str,
 ) -> str:
     keys = ", ".join(_column(field) for field in _fields(model, conflict))
     table = _table(model)
-    sets = [f"{_column(f)} = {table}.{_column(f)} + EXCLUDED.{_column(f)}" for f in _fields(model, add)]
-    sets += [f"{_column(f)} = EXCLUDED.{_column(f)}" for f in _fields(model, replace)]
-    sets += [f"{c} = COALESCE(NULLIF(EXCLUDED.{c}, ''), {table}.{c})" for c in map(_column, _fields(model, fill))]
+    kept = {c: f"{table}.{c} + EXCLUDED.{c}" for c in map(_column, _fields(model, add))}
+    kept |= {c: f"COALESCE(NULLIF(EXCLUDED.{c}, ''), {table}.{c})" for c in map(_column, _fields(model, fill))}
+    if within:
+        [of] = map(_column, _fields(model, (within,)))
+        same = f"{table}.{of} = EXCLUDED.{of}"
+        kept = {c: f"CASE WHEN {same} THEN {value} ELSE EXCLUDED.{c} END" for c, value in kept.items()}
+    sets = [f"{column} = {value}" for column, value in kept.items()]
+    sets += [f"{c} = EXCLUDED.{c}" for c in map(_column, _fields(model, replace))]
     return f" ON CONFLICT ({keys}) DO " + ("UPDATE SET " + ", ".join(sets) if sets else "NOTHING")
 
 

@@ -96,6 +96,10 @@ class ItemQuerySet(models.QuerySet["Item"]):
         """Return the items that a worker has leased or started."""
         return self.filter(status=ItemStatus.PROCESSING)
 
+    def by_worker(self, name: str, account: int | None) -> Self:
+        """Return the items that a worker holds or has settled: its name under its account."""
+        return self.filter(worker=name, account=account)
+
     def expired(self, now: datetime) -> Self:
         """Return the items whose lease has expired."""
         return self.held().filter(lease_expires_at__lt=now)

@@ -34,7 +34,8 @@ def heartbeat(job: Job, *, worker: str, items: Sequence[int] | None = None, mess
 
 def _held(change: Change, worker: str, items: Sequence[int] | None) -> list[Item]:
     holding = [phase.pk for phase in change.phases[change.job.pk] if phase.processing]
-    held = Item.objects.held().filter(worker=worker).within(holding)
+    account = change.by.account.pk if change.by.account else None
+    held = Item.objects.held().by_worker(worker, account).within(holding)
     if items is not None:
         held = held.with_ids(items)
     return list(held.only("lease_seconds").order_by("pk"))

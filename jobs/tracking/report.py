@@ -9,7 +9,7 @@ from operator import attrgetter
 
 from django.conf import settings
 
-from jobs.change import Actor, Change, ConcurrentModification, change_free, change_jobs
+from jobs.change import Actor, Change, ConcurrentModification, Settled, change_free, change_jobs
 from jobs.change.event_factory import sentence
 from jobs.change.refusals import Call, closed_to
 from jobs.db import bulk_sql
@@ -165,7 +165,7 @@ def _apply(change: Change, batch: Batch, prints: Sequence[str], items: dict[Key,
     _count(change, phase, moves)
     change.record_heartbeat(phase.job)
     done, failed = _became(moves, ItemStatus.COMPLETED), _became(moves, ItemStatus.FAILED)
-    change.record_worker(batch.worker, job=phase.job, done=done, failed=failed, failed_last=failed_last)
+    change.record_worker(batch.worker, job=phase.job, phase=phase, settled=Settled(done, failed, failed_last))
     return Reported(answers, phase, cancel_requested=phase.job.held == Held.CANCELLED)
 
 

@@ -12,7 +12,7 @@ from jobs.rules.limits import CHECKSUM_LENGTH, ERROR_LENGTH
 from jobs.rules.statuses import SETTLED_ITEM, ItemStatus, Outcome
 from jobs.tracking.types import Result
 
-LOADED = ("id", "key_digest", "key", "label", "status", "attempt", "worker", "lease_seconds", "checksum")
+LOADED = ("id", "key_digest", "key", "label", "status", "attempt", "worker", "account", "lease_seconds", "checksum")
 GUARDS = ("id", "status", "attempt")
 WRITTEN = (
     "status", "attempt", "worker", "account", "lease_seconds", "lease_expires_at", "error", "signature", "result",
@@ -35,11 +35,11 @@ class ItemState:
     status: str
     attempt: int
     worker: str
+    account: int | None
     lease_seconds: int | None
     checksum: str
     started_at: datetime | None = None
     lease_expires_at: datetime | None = None
-    account: int | None = None
     error: str = ""
     signature: str = ""
     result: dict[str, Any] = field(default_factory=dict)
@@ -119,7 +119,7 @@ def _settled(item: ItemState, result: Result, reporter: Reporter) -> Answer:
 
 def _begin(item: ItemState, reporter: Reporter) -> Answer:
     if item.status == ItemStatus.PROCESSING:
-        if item.worker != reporter.worker:
+        if not _holds(item, reporter):
             return Outcome.STALE, f"The item is processing, held by {item.worker or 'another worker'}."
         _lease(item, reporter, seconds=item.lease_seconds or reporter.lease_seconds)
         return Outcome.DUPLICATE, "The lease was renewed."
@@ -132,6 +132,11 @@ def _begin(item: ItemState, reporter: Reporter) -> Answer:
     return Outcome.APPLIED, ""
 
 
+def _holds(item: ItemState, reporter: Reporter) -> bool:
+    """Tell whether the reporter holds the item: its name under its account."""
+    return (item.worker, item.account) == (reporter.worker, reporter.account)
+
+
 def _lease(item: ItemState, reporter: Reporter, *, seconds: int | None) -> None:
     item.moved = True
     item.worker, item.account, item.lease_seconds = reporter.worker, reporter.account, seconds
@@ -141,7 +146,7 @@ def _lease(item: ItemState, reporter: Reporter, *, seconds: int | None) -> None:
 def _give_back(item: ItemState, result: Result, reporter: Reporter) -> Answer:
     if item.status == ItemStatus.PENDING:
         return Outcome.DUPLICATE, ""
-    if item.worker != reporter.worker and result.attempt is None:
+    if result.attempt is None and not _holds(item, reporter):
         return Outcome.STALE, f"The item is processing, held by {item.worker or 'another worker'}."
     take_back(item)
     item.moved = item.begun = True

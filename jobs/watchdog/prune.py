@@ -16,6 +16,7 @@ from jobs.change import COUNTERS, Actor, Change, change_jobs
 from jobs.db.deletion import delete
 from jobs.models import BulkAct, Delivery, Event, InboxMessage, Item, Job, Phase, Worker, WorkerTally
 from jobs.models.outbox import DeliveryStatus
+from jobs.models.workers import held_items
 from jobs.rules.errors import NotFound
 from jobs.rules.statuses import JobStatus
 
@@ -153,8 +154,7 @@ def _old_letters(at: datetime) -> QuerySet[InboxMessage]:
 
 
 def _old_workers(at: datetime) -> QuerySet[Worker]:
-    held = Item.objects.held().filter(worker=OuterRef("name"), phase__job__removed_at__isnull=True)
-    held = held.exclude(phase__job__in=_prunable_jobs(at))
+    held = held_items().filter(phase__job__removed_at__isnull=True).exclude(phase__job__in=_prunable_jobs(at))
     return Worker.objects.filter(~Exists(held), seen_at__lt=at - KEEP_WORKERS)
 
 

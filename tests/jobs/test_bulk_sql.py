@@ -208,11 +208,34 @@ def test_added_numbers_grow_and_the_others_stay() -> None:
 
 
 def test_replaced_values_are_new_and_the_others_stay() -> None:
-    names = ("name", "message", "seen_at")
+    names = ("name", "owner", "message", "seen_at")
     for message, seen_at in (("first", MOMENT), ("second", MOMENT + timedelta(hours=1))):
-        bulk_sql.insert(Worker, [("w1", message, seen_at)], fields=names, conflict=("name",), replace=("seen_at",))
+        row = ("w1", 0, message, seen_at)
+        bulk_sql.insert(Worker, [row], fields=names, conflict=("name", "owner"), replace=("seen_at",))
     worker = Worker.objects.get(name="w1")
     assert (worker.message, worker.seen_at) == ("first", MOMENT + timedelta(hours=1))
+
+
+def test_within_a_field_numbers_grow_and_empty_texts_stay_and_elsewhere_they_begin_anew() -> None:
+    names, key = ("name", "owner", "project", "message", "failed_in_a_row", "seen_at"), ("name", "owner")
+
+    def insert(project: str, message: str) -> tuple[str, str, int]:
+        bulk_sql.insert(
+            Worker,
+            [("w1", 7, project, message, 2, MOMENT), ("w2", 7, project, message, 3, MOMENT)],
+            fields=names,
+            conflict=key,
+            replace=("project",),
+            fill=("message",),
+            add=("failed_in_a_row",),
+            within="project",
+        )
+        found = Worker.objects.get(name="w1")
+        return found.project, found.message, found.failed_in_a_row
+
+    assert insert("a", "first") == ("a", "first", 2)
+    assert insert("a", "") == ("a", "first", 4)
+    assert insert("b", "") == ("b", "", 2)
 
 
 def test_an_update_answers_the_rows_that_still_matched_and_moves_only_those() -> None:

@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from jobs.console import status_styles
+from jobs.console.items.filters import of_account
 from jobs.rules import pipelines
 from jobs.rules.statuses import JobStatus
 
@@ -131,6 +132,21 @@ class OfWorker(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Narrow to the worker."""
         return queryset.filter(worker=self.value()) if self.value() else queryset
+
+
+class OfAccount(admin.SimpleListFilter):
+    """Items of an account, by its id; shown only where the query string names one, as links from a worker do."""
+
+    title = parameter_name = "account"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the account of the query string."""
+        return [(number, f"Account {number}") for number in request.GET.getlist("account")[:1] if number]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Narrow to the account."""
+        number = self.value()
+        return of_account(queryset, number) if number else queryset  # type: ignore[arg-type]
 
 
 class WorkerState(admin.SimpleListFilter):

@@ -11,7 +11,7 @@ from jobs.console import status_styles
 from jobs.console.admin.action_mixin import ActionMixin
 from jobs.console.admin.columns import job_link, pill
 from jobs.console.admin.export import Column
-from jobs.console.admin.filters import OfWorker, StatusOfItems
+from jobs.console.admin.filters import OfAccount, OfWorker, StatusOfItems
 from jobs.console.admin.lists import ReadOnlyAdmin
 from jobs.console.templatetags.progress_pages import clock, until
 from jobs.models import Event, Item, Job, Phase
@@ -26,7 +26,7 @@ class ItemAdmin(ActionMixin, ReadOnlyAdmin):
     owner = (Phase, "phase_id", "job__project")
     list_display = ("state", "name", "link", "phase_code", "split", "worker", "attempt", "lease", "finished", "error")
     list_display_links = ("name",)
-    list_filter = (("status", StatusOfItems), OfWorker)
+    list_filter = (("status", StatusOfItems), OfWorker, OfAccount)
     follows = ("phase__job",)
     search_fields = ("=key",)
     search_help_text = "A whole key"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -21,6 +21,15 @@ from jobs.console.admin.export import FORMATS, Column, attachment, file_chunks, 
 from jobs.models.jobs import projects_of
 
 MOST_COUNTED = 10_000
+Prepare = Callable[[Sequence[Any]], Sequence[Any]]
+
+
+def visible_projects(request: HttpRequest) -> list[str] | None:
+    """Return the projects that are visible to the account, None for all; read once for a request."""
+    if not hasattr(request, "visible_projects"):
+        request.visible_projects = projects_of(request.user)  # type: ignore[attr-defined]
+    found: list[str] | None = request.visible_projects  # type: ignore[attr-defined]
+    return found
 
 
 class BoundedPaginator(Paginator):
@@ -59,7 +68,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Return the rows of the projects that are visible to the account."""
         rows = super().get_queryset(request).prefetch_related(*self.follows)
-        projects = projects_of(request.user)
+        projects = visible_projects(request)
         if projects is None:
             return rows
         if self.owner is None:
@@ -114,9 +123,11 @@ class ReadOnlyAdmin(admin.ModelAdmin):
         """Prepare the rows of a batch for the columns of the file."""
         return rows
 
-    def _file(self, request: HttpRequest, rows: QuerySet[Any], notation: str) -> HttpResponseBase:
+    def _file(
+        self, request: HttpRequest, rows: QuerySet[Any], notation: str, *, prepare: Prepare | None = None
+    ) -> HttpResponseBase:
         writer = FORMATS[notation]()
-        chunks = file_chunks(rows, self.exported, writer, prepare=self.exported_rows)
+        chunks = file_chunks(rows, self.exported, writer, prepare=prepare or self.exported_rows)
         name = self.exported_as or slugify(str(self.opts.verbose_name_plural))
         return attachment(
             lambda: stream(self.exported, writer, chunks),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
@@ -16,12 +17,12 @@ from django.utils.safestring import SafeString
 from jobs.console.admin.columns import job_link, pill
 from jobs.console.admin.export import Column
 from jobs.console.admin.filters import Holding, WorkerState
-from jobs.console.admin.lists import ReadOnlyAdmin
+from jobs.console.admin.lists import Prepare, ReadOnlyAdmin, visible_projects
 from jobs.console.status_styles import FAILING
 from jobs.console.templatetags.progress_pages import ago
 from jobs.console.workers.worker_figures import figures_of_workers
 from jobs.console.workers.worker_queries import worker_style
-from jobs.models import Job, Worker
+from jobs.models import Worker
 from jobs.models.workers import MANY_FAILURES, SILENT
 from jobs.rules.formatting import DASH, format_number
 
@@ -37,22 +38,21 @@ class WorkerList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         """Load the rows with their numbers."""
         super().get_results(request)
-        with_figures(self.result_list)
+        with_figures(self.result_list, visible_projects(request))
 
 
-def with_figures(workers: Sequence[Any]) -> Sequence[Any]:
-    """Add to each worker its numbers of leased, done and failed items."""
-    figures = figures_of_workers(workers, now=timezone.now())
+def with_figures(workers: Sequence[Any], projects: Collection[str] | None) -> Sequence[Any]:
+    """Add to each worker its numbers of leased, done and failed items in these projects (None: in all)."""
+    figures = figures_of_workers(workers, projects, now=timezone.now())
     for worker in workers:
-        worker.figures = figures[worker.name]
+        worker.figures = figures[worker.pk]
     return workers
 
 
 @admin.register(Worker)
 class WorkerAdmin(ReadOnlyAdmin):
-    """Workers by name: silent ones with leased items first, then the latest ones."""
+    """Workers: silent ones with leased items first, then the latest ones."""
 
-    owner = (Job, "job_id", "project")
     list_display = ("state", "name", "version_text", "seen", "holds", "done", "failed", "link", "account", "message")
     list_display_links = ("name",)
     list_filter = (WorkerState, Holding)
@@ -80,14 +80,13 @@ class WorkerAdmin(ReadOnlyAdmin):
         """Return the list with numbers."""
         return WorkerList
 
-    def exported_rows(self, rows: Sequence[Any]) -> Sequence[Any]:
-        """Add the numbers."""
-        return with_figures(rows)
-
-    def _file(self, request: HttpRequest, rows: QuerySet[Any], notation: str) -> HttpResponseBase:
-        """Return the rows as a file, in the order of columns: urgency is none and has no keyset."""
+    def _file(
+        self, request: HttpRequest, rows: QuerySet[Any], notation: str, *, prepare: Prepare | None = None
+    ) -> HttpResponseBase:
+        """Return the rows with their numbers, in the order of columns: urgency is none and has no keyset."""
         columns = [term for term in rows.query.order_by if term != "urgency"]
-        return super()._file(request, rows.order_by(*columns), notation)
+        figures = partial(with_figures, projects=visible_projects(request))
+        return super()._file(request, rows.order_by(*columns), notation, prepare=figures)
 
     def page_of(self, row: Worker) -> str:
         """Return the page of the worker."""

@@ -11,7 +11,7 @@ from jobs.models.items import ItemQuerySet, digest
 from jobs.rules.limits import KEY_LENGTH
 from jobs.rules.statuses import ItemStatus
 
-NAMES = ("status", "split", "q", "worker", "signature", "range")
+NAMES = ("status", "split", "q", "worker", "account", "signature", "range")
 
 Filters = dict[str, str]
 
@@ -26,6 +26,8 @@ def narrowed(items: ItemQuerySet, filters: Filters) -> ItemQuerySet:
     found = items.filter(status=filters["status"]) if filters["status"] in list(ItemStatus) else items
     for name in ("split", "worker"):
         found = found.filter(**{name: filters[name]}) if filters[name] else found
+    if filters["account"]:
+        found = of_account(found, filters["account"])
     if filters["signature"]:
         found = found.alike(filters["signature"])
     if filters["range"]:
@@ -34,6 +36,12 @@ def narrowed(items: ItemQuerySet, filters: Filters) -> ItemQuerySet:
         words = filters["q"]
         found = found.filter(Q(key_digest=digest(words)) | Q(key__icontains=words) | Q(label__icontains=words))
     return found
+
+
+def of_account(items: ItemQuerySet, number: str) -> ItemQuerySet:
+    """Return the items that an account holds or has settled, by its id; 0 for those without an account."""
+    known = number.isascii() and number.isdigit() and len(number) < LONGEST_ID
+    return items.filter(account=int(number) or None) if known else items.none()
 
 
 def _ends(text: str) -> tuple[int, int]:

@@ -52,7 +52,7 @@ def _context(request: HttpRequest, item: Item) -> dict[str, Any]:
         "style": status_styles.STYLES[item.status],
         "lease": lease_words(item, now=snapshot.now),
         "took": _took(item),
-        "worker": Worker.objects.filter(name=item.worker).first() if item.worker else None,
+        "worker": Worker.objects.filter(name=item.worker, account=item.account_id).first() if item.worker else None,
         "most_tries": settings.ITEM_MAX_ATTEMPTS,
         "buttons": [_item_button(each, item, snapshot) for each in item_buttons(snapshot, request.user)],
         "same_error_url": _items_url(item, status=ItemStatus.FAILED, signature=item.signature)

@@ -118,7 +118,7 @@ def _row(case: _Case, rank: int, cause: str, detail: str, act: str) -> Attention
 def _silent(case: _Case, holding: Holding) -> Attention:
     """Build a row about silent workers; it ranks after the rows about jobs themselves."""
     snapshot = case.snapshot
-    silent = SilentWorker(holding, now=snapshot.now)
+    silent = SilentWorker(holding, project=snapshot.job.project, now=snapshot.now)
     return Attention(
         5, snapshot.job, case.row, silent.since, silent.detail, release_button(snapshot, holding, case.user), silent
     )

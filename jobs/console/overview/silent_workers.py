@@ -25,12 +25,18 @@ class SilentWorker:
     """The silent or gone workers of one job, and the items that they hold."""
 
     holding: Holding
+    project: str
     now: datetime
 
     @property
     def worker(self) -> Worker:
         """The worker that has been silent the longest."""
         return self.holding.workers[0]
+
+    @property
+    def url(self) -> str:
+        """The page of the worker; empty where it has moved on to another project, whose accounts alone may see it."""
+        return self.worker.get_absolute_url() if self.worker.project == self.project else ""
 
     @property
     def other_count(self) -> int:
@@ -84,7 +90,7 @@ def release_button(snapshot: JobSnapshot, holding: Holding, user: User | Anonymo
 
 def release_of(worker: Worker, snapshot: JobSnapshot, user: User | AnonymousUser, *, items: int) -> ActButton:
     """Return the button that releases everything this worker holds in a job, live leases included."""
-    held = {"match": "items", "worker": worker.name, "status": "processing", "all": "1"}
+    held = {"match": "items", **worker.items_query, "status": "processing", "all": "1"}
     button = act_button("release", snapshot, user, **held)
     return replace(_labelled(button, items), why_not=refusal(button.act, snapshot.job, user))
 

@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from jobs.console.deliveries.delivery_queries import place, visible_deliveries
 from jobs.console.status_styles import FAILING, LATE, STYLES, StatusStyle
+from jobs.console.workers.worker_queries import Workers
 from jobs.models import Delivery, Phase, Worker
 from jobs.models.jobs import JobQuerySet
 from jobs.models.workers import SILENT
@@ -72,7 +73,7 @@ def failing_workers(jobs: JobQuerySet, user: User | AnonymousUser, *, now: datet
 
 def _failing(worker: Worker, *, others_succeed: bool, may_open: bool) -> SiteRow:
     others = ", others succeed" if others_succeed else ""
-    items = urlencode({"worker": worker.name, "status__exact": "failed"})
+    items = urlencode({**worker.items_query, "status__exact": "failed"})
     return SiteRow(
         style=FAILING,
         name=worker.name,
@@ -117,10 +118,10 @@ def _late(delivery: Delivery, *, now: datetime) -> SiteRow:
     )
 
 
-def unattended_jobs(jobs: JobQuerySet, *, now: datetime) -> list[SiteRow]:
+def unattended_jobs(jobs: JobQuerySet, workers: Workers, *, now: datetime) -> list[SiteRow]:
     """Return one row when jobs wait for a worker and no worker sent a heartbeat lately."""
     since = now - SILENT
-    if Worker.objects.filter(seen_at__gte=since).exists():
+    if workers.total:
         return []
     claimable = Phase.objects.filter(
         job=OuterRef("pk"),

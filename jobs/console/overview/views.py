@@ -76,7 +76,8 @@ def _context(request: HttpRequest, visible: JobQuerySet, *, filters: Filters, no
     attention_ids = {row.job.pk for row in attention_rows if row.job.status == JobStatus.PROCESSING}
     shown = {name: [rows[job.pk] for job in listed if job.pk not in attention_ids] for name, listed in lists.items()}
     dead = given_up(request, jobs)
-    processes = [*silent_processes(now), *unattended_jobs(jobs, now=now)]
+    workers = recent_workers(request.user, now=now)
+    processes = [*silent_processes(now), *unattended_jobs(jobs, workers, now=now)]
     late = late_deliveries(request, jobs, now=now)
     failing = failing_workers(jobs, request.user, now=now)
     return {
@@ -94,7 +95,7 @@ def _context(request: HttpRequest, visible: JobQuerySet, *, filters: Filters, no
         "waiting": shown["waiting"],
         "finished": shown["finished"],
         "throughput": throughput(visible, filters, now=now),
-        "workers": recent_workers(request.user, now=now),
+        "workers": workers,
         "kinds": FilterForm().fields["kind"].choices,  # type: ignore[attr-defined]
         "projects": _projects(visible),
         "first_run": not filters and not any(lists.values()) and not visible.exists(),

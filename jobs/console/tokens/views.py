@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,6 +21,7 @@ from jobs.console.base import forbidden_page, render_page
 from jobs.console.confirm_view import ConfirmView
 from jobs.console.tokens.forms import RotateForm, TokenForm
 from jobs.models import TokenUse, Worker
+from jobs.models.jobs import projects_of
 from jobs.rules.errors import Refused
 from jobs.rules.formatting import pluralize
 
@@ -86,7 +88,7 @@ class RotateTokenView(_TokensView):
     def context(self) -> dict[str, Any]:
         """Describe the token."""
         title = f"Rotate the token of {self.tokens[0].user.get_username()}"
-        return {"title": title, "rows": _rows(self.tokens), "button": "Rotate the token"}
+        return {"title": title, "rows": _rows(self.tokens, projects_of(self.user)), "button": "Rotate the token"}
 
     def confirmed(self, form: forms.Form) -> HttpResponse:
         """Show the new secret; show the form again where the rotation is refused."""
@@ -110,7 +112,7 @@ class RevokeTokensView(_TokensView):
     def context(self) -> dict[str, Any]:
         """Describe the tokens."""
         label = f"Revoke {pluralize(len(self.tokens), 'token')}"
-        return {"title": label, "rows": _rows(self.tokens), "button": label, "ends": True}
+        return {"title": label, "rows": _rows(self.tokens, projects_of(self.user)), "button": label, "ends": True}
 
     def confirmed(self, form: forms.Form) -> HttpResponse:
         """Revoke each token on its own."""
@@ -130,10 +132,11 @@ def _secret_page(request: HttpRequest, site: AdminSite, account: str, secret: st
     return render_page(request, site, "jobs/tokens/secret.html", context)
 
 
-def _rows(found: list[AuthToken]) -> list[TokenRow]:
+def _rows(found: list[AuthToken], projects: Collection[str] | None) -> list[TokenRow]:
     uses = dict(TokenUse.objects.filter(token__in=found).values_list("token_id", "used_at"))
     workers: dict[int | None, list[Worker]] = {token.user_id: [] for token in found}
-    for worker in Worker.objects.filter(account__in=workers).order_by("-seen_at")[: WORKERS_NAMED * MOST_AT_ONCE]:
+    own = Worker.objects.within(projects).filter(account__in=workers)
+    for worker in own.order_by("-seen_at")[: WORKERS_NAMED * MOST_AT_ONCE]:
         workers[worker.account_id].append(worker)
     return [
         TokenRow(

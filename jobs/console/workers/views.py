@@ -18,7 +18,7 @@ from jobs.console.overview.silent_workers import release_of
 from jobs.console.status_styles import FAILING
 from jobs.console.workers.worker_figures import day_of, figures_of_workers
 from jobs.console.workers.worker_queries import worker_style
-from jobs.models import Item, Job, Worker
+from jobs.models import Job, Worker
 from jobs.models.items import ItemQuerySet
 from jobs.operations.buttons import ActButton
 from jobs.operations.snapshot import snapshot_of
@@ -45,15 +45,15 @@ class Hold:
 
 
 def worker_page(request: HttpRequest, site: AdminSite, worker_id: str) -> HttpResponse:
-    """Show one worker; 404 where its last job is not visible to the account."""
+    """Show one worker; 404 where it was last seen in a project that is not visible to the account."""
     access = access_of(request.user)
     if not access.may("view_worker"):
         return forbidden_page(request, site, SEE_WORKERS)
     worker = Worker.objects.select_related("job", "account").filter(pk=int(worker_id)).first()
-    if worker is None or not (access.projects is None or (worker.job and access.sees(worker.job.project))):
+    if worker is None or not access.sees(worker.project):
         return not_found_page(request, site, not_visible("Worker", worker_id))
     now = timezone.now()
-    own = Item.objects.filter(worker=worker.name)
+    own = worker.items
     if access.projects is not None:
         own = own.filter(phase__job__project__in=access.projects)
     failures = own.failed().select_related("phase__job").order_by("-finished_at", "-id")
@@ -65,8 +65,8 @@ def worker_page(request: HttpRequest, site: AdminSite, worker_id: str) -> HttpRe
         "holds": _holds(request, worker, own.held(), now=now),
         "failures": list(failures[:FAILURES_LISTED]),
         "failures_url": _items(worker, "failed"),
-        "figures": figures_of_workers([worker], now=now)[worker.name],
-        "day": day_of(worker, now=now),
+        "figures": figures_of_workers([worker], access.projects, now=now)[worker.pk],
+        "day": day_of(worker, access.projects, now=now),
         "back": request.get_full_path(),
         **_live(worker, now=now),
     }
@@ -101,7 +101,7 @@ def _holds(request: HttpRequest, worker: Worker, held: ItemQuerySet, *, now: dat
 
 
 def _items(worker: Worker, status: str) -> str:
-    query = urlencode({"worker": worker.name, "status__exact": status})
+    query = urlencode({**worker.items_query, "status__exact": status})
     return f"{reverse('admin:jobs_item_changelist')}?{query}"
 
 

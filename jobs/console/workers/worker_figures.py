@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import Count, Sum
 
 from jobs.console.charts import RateChart, hourly
 from jobs.models import Item, Worker, WorkerTally
@@ -28,25 +28,43 @@ class WorkerFigures:
     failed: int = 0
 
 
-def figures_of_workers(workers: Iterable[Worker], *, now: datetime) -> dict[str, WorkerFigures]:
-    """Return the numbers of these workers by name, with two queries."""
+def figures_of_workers(
+    workers: Collection[Worker], projects: Collection[str] | None, *, now: datetime
+) -> dict[int, WorkerFigures]:
+    """Return the numbers of these workers in these projects (None: in all) by the worker's id, with two queries."""
     names = [worker.name for worker in workers]
-    held = dict(Item.objects.held().filter(worker__in=names).order_by().values_list("worker").annotate(Count("pk")))
-    settled = {name: (done, failed) for name, done, failed in _since(names, slot_of(now) - HOUR + _slots(1))}
-    return {name: WorkerFigures(held.get(name, 0), *settled.get(name, (0, 0))) for name in names}
+    held, settled = _held(names, projects), _settled(names, projects, slot_of(now) - HOUR + _slots(1))
+    return {
+        worker.pk: WorkerFigures(
+            held.get((worker.name, worker.account_id), 0), *settled.get((worker.name, worker.owner), (0, 0))
+        )
+        for worker in workers
+    }
 
 
-def day_of(worker: Worker, *, now: datetime) -> RateChart:
-    """Return the items per hour of a worker in the last 24 hours with the current one."""
+def day_of(worker: Worker, projects: Collection[str] | None, *, now: datetime) -> RateChart:
+    """Return the items per hour of a worker in these projects in the last 24 hours with the current one."""
     last = now.replace(minute=0, second=0, microsecond=0)
     first = last - (HOURS - 1) * HOUR
-    rows = WorkerTally.objects.filter(worker=worker.name, slot__gte=first)
-    return hourly(list(rows.values_list("slot", "done", "failed")), first=first, last=last)
+    rows = WorkerTally.objects.within(projects).filter(worker=worker.name, owner=worker.owner, slot__gte=first)
+    sums = rows.order_by("slot").values_list("slot").annotate(Sum("done"), Sum("failed"))
+    return hourly(list(sums), first=first, last=last)
 
 
-def _since(names: list[str], slot: datetime) -> QuerySet[WorkerTally, tuple[str, int, int]]:
-    rows = WorkerTally.objects.filter(worker__in=names, slot__gte=slot).order_by()
-    return rows.values_list("worker").annotate(done=Sum("done"), failed=Sum("failed"))
+def _held(names: list[str], projects: Collection[str] | None) -> dict[tuple[str, int | None], int]:
+    held = Item.objects.held().filter(worker__in=names)
+    if projects is not None:
+        held = held.filter(phase__job__project__in=projects)
+    groups = held.order_by().values_list("worker", "account").annotate(Count("pk"))
+    return {(name, account): number for name, account, number in groups}
+
+
+def _settled(
+    names: list[str], projects: Collection[str] | None, since: datetime
+) -> dict[tuple[str, int], tuple[int, int]]:
+    rows = WorkerTally.objects.within(projects).filter(worker__in=names, slot__gte=since).order_by()
+    groups = rows.values_list("worker", "owner").annotate(Sum("done"), Sum("failed"))
+    return {(name, owner): (done, failed) for name, owner, done, failed in groups}
 
 
 def _slots(number: int) -> timedelta:

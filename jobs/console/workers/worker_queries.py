@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from django.db.models import Count, Max, Q
+from django.db.models import Count, Exists, F, Max, OuterRef, Q, Value
+from django.db.models.functions import Coalesce
 
 from jobs.console.status_styles import STYLES, StatusStyle
 from jobs.models import Item, Job, Worker
@@ -69,11 +70,8 @@ def worker_style(seen_at: datetime, *, now: datetime) -> StatusStyle:
 
 def recent_workers(user: User | AnonymousUser, *, now: datetime) -> Workers:
     """Return the workers of the last minutes; for a limited account those of its projects."""
-    workers = Worker.objects.filter(seen_at__gte=now - SILENT).order_by("-seen_at")
-    projects = projects_of(user)
-    if projects is not None:
-        workers = workers.filter(job__project__in=projects)
-    listed = list(workers[:1000])
+    recent = Worker.objects.within(projects_of(user)).filter(seen_at__gte=now - SILENT)
+    listed = list(recent.order_by("-seen_at")[:1000])
     silent = [worker for worker in listed if worker_style(worker.seen_at, now=now).code == "silent"]
     return Workers(alive=len(listed) - len(silent), silent=silent[:MOST_LISTED])
 
@@ -81,7 +79,9 @@ def recent_workers(user: User | AnonymousUser, *, now: datetime) -> Workers:
 def holdings(jobs: JobQuerySet, *, now: datetime) -> list[Holding]:
     """Return the items that silent and gone workers hold in these jobs, the longest silent first."""
     absent = Worker.objects.filter(seen_at__lt=now - ALIVE)
-    held = Item.objects.held().filter(worker__in=absent.values("name"))
+    holder = Coalesce(F("account"), Value(0))
+    of_absent = absent.filter(name=OuterRef("worker")).alias(holder=holder).filter(holder=OuterRef("holder"))
+    held = Item.objects.held().annotate(holder=holder).filter(Exists(of_absent))
     if jobs.query.where:
         held = held.filter(phase__job__in=jobs.order_by())
     counts = {
@@ -90,19 +90,21 @@ def holdings(jobs: JobQuerySet, *, now: datetime) -> list[Holding]:
         "leaseless": Count("pk", filter=Q(lease_expires_at__isnull=True)),
         "until": Max("lease_expires_at"),
     }
-    groups = held.order_by("phase__job_id", "worker").values_list("worker", "phase__job_id").annotate(**counts)
-    found = list(groups[:MOST_HOLDING])
-    workers = {worker.name: worker for worker in absent.filter(name__in={group[0] for group in found})}
-    return _by_job(found, workers)
+    groups = held.order_by("phase__job_id", "worker").values_list("worker", "holder", "phase__job_id")
+    found = list(groups.annotate(**counts)[:MOST_HOLDING])
+    named = absent.filter(name__in={group[0] for group in found})
+    return _by_job(found, {(worker.name, worker.account_id or 0): worker for worker in named})
 
 
-def _by_job(groups: list[tuple[str, int, int, int, int, datetime | None]], workers: dict[str, Worker]) -> list[Holding]:
+def _by_job(
+    groups: list[tuple[str, int, int, int, int, int, datetime | None]], workers: dict[tuple[str, int], Worker]
+) -> list[Holding]:
     jobs: dict[int, Holding] = {}
-    for name, job_id, items, live, leaseless, until in groups:
-        if name not in workers:
+    for name, holder, job_id, items, live, leaseless, until in groups:
+        if (name, holder) not in workers:
             continue
         holding = jobs.setdefault(job_id, Holding(job_id, []))
-        holding.workers.append(workers[name])
+        holding.workers.append(workers[name, holder])
         holding.items, holding.live = holding.items + items, holding.live + live
         holding.leaseless += leaseless
         holding.until = max(filter(None, (holding.until, until)), default=None)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
-from django.db.models import Q, Sum
+from django.db.models import Exists, Q, Sum
 
 from jobs.models import Event, Phase, Tally, Worker
-from jobs.models.workers import ALIVE, MANY_FAILURES
+from jobs.models.workers import ALIVE, MANY_FAILURES, held_items
 from jobs.operations.snapshot import JobSnapshot
 from jobs.rules.formatting import format_duration
 
@@ -33,7 +33,9 @@ class Evidence:
     def silent_workers(self) -> list[Worker]:
         """Workers that hold items or worked on this job last, and have missed two heartbeats."""
         workers = Worker.objects.filter(seen_at__lt=self.snapshot.now - ALIVE).order_by("-seen_at")
-        return list(workers.filter(Q(job=self.snapshot.job) | Q(name__in=self.holder_names))[:WORKERS_NAMED])
+        held = held_items().filter(phase__in=[phase.pk for phase in self.snapshot.phases])
+        holding = Q(Exists(held), name__in=self.holder_names)
+        return list(workers.filter(Q(job=self.snapshot.job) | holding)[:WORKERS_NAMED])
 
     @cached_property
     def failing_workers(self) -> list[Worker]:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from itertools import count
+from types import SimpleNamespace
 
 import pytest
+from django.apps import apps
+from django.contrib.auth.models import User
+from django.db import connection
 from django.utils import timezone
 
 from jobs import tracking, watchdog
@@ -116,3 +121,17 @@ def test_prune_forgets_workers_that_are_long_gone_and_hold_nothing() -> None:
     assert watchdog.prune().workers == 1
     assert set(Worker.objects.values_list("name", flat=True)) == {"holds", "young"}
     assert set(WorkerTally.objects.values_list("worker", flat=True)) == {"holds", "young"}
+
+
+def test_stored_workers_and_tallies_are_given_to_their_accounts_and_projects() -> None:
+    account, job, now = User.objects.create(username="fleet"), make_job(items=1, project="a"), timezone.now()
+    fields = {"seen_at": now, "message": "of any project", "failed_in_a_row": 9}
+    Worker.objects.create(name="w1", account=account, job=job, **fields)
+    Worker.objects.create(name="tracker", **fields)
+    for name in ("w1", "tracker", "unknown"):
+        WorkerTally.objects.create(worker=name, slot=slot_of(now), done=3)
+    migration = import_module("jobs.migrations.0020_workers_of_accounts")
+    migration.give_to_accounts(apps, SimpleNamespace(connection=connection))
+    rows = Worker.objects.order_by("pk").values_list("name", "owner", "project", "message", "failed_in_a_row")
+    assert list(rows) == [("w1", account.pk, "a", "", 0), ("tracker", 0, "", "", 0)]
+    assert dict(WorkerTally.objects.values_list("worker", "owner")) == {"w1": account.pk, "tracker": 0, "unknown": 0}
