@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from threading import Lock
 from typing import Any
@@ -38,9 +39,8 @@ class Docs(SpectacularSwaggerSplitView):
 
 
 @cache
-def _rendered(renderer: type[BaseRenderer]) -> bytes:
-    content: bytes = renderer().render(_document(), renderer_context={})
-    return content
+def _rendered(renderer: Callable[[], BaseRenderer]) -> str | bytes:
+    return renderer().render(_document(), renderer_context={})
 
 
 @cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from math import isfinite
 from typing import Any
 
@@ -99,7 +100,8 @@ def _check_scalars(body: dict[str, Any]) -> None:
 def _first_fault(value: Any) -> tuple[str, str] | None:
     """Return the path and the description of the first fault. A path is built only for a fault: it is long."""
     is_object = type(value) is dict
-    for step, inner in value.items() if is_object else enumerate(value):
+    steps: Iterable[tuple[Any, Any]] = value.items() if is_object else enumerate(value)
+    for step, inner in steps:
         kind = type(inner)
         name_fault = _text_fault(step) if is_object else ""
         fault = name_fault or _text_fault(inner) if kind is str else name_fault
