@@ -25,8 +25,9 @@ class Schema(SpectacularAPIView):
     def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         """Return the document as YAML or JSON."""
         renderer: BaseRenderer = request.accepted_renderer
+        kind: Callable[[], BaseRenderer] = type(renderer)
         with _lock:
-            content = _rendered(type(renderer))
+            content = _rendered(kind)
         headers = {"Content-Disposition": f'inline; filename="Progress Site.{renderer.format}"'}
         return HttpResponse(content, content_type=renderer.media_type, headers=headers)
 
