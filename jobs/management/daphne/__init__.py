@@ -18,7 +18,7 @@ Wait for a client that reads slowly (http.DrainingRequest as a producer, server.
 Store no more of a body than the application accepts (http.DrainingRequest.gotLength and handleContentChunk)
     Daphne stores bodies of any size on disk before it calls the application. tests/progress_site/test_raw_http.py:
     test_an_endless_body_is_refused_before_it_ends
-Do not parse forms (http.DrainingRequest._parsePOSTFormSubmission)
+Do not parse forms (http.DrainingRequest.__init__)
     Twisted parses them in the event loop, and Daphne does not use the result. tests/progress_site/test_raw_http.py:
     test_a_form_is_parsed_by_the_application_only
 Send every close code with its reason (websocket.SocketConnection.serverClose and handle_reply)

@@ -21,11 +21,10 @@ class DrainingRequest(WebRequest):
     While the client of a stream does not read, `room` is not set, and the stream waits.
     """
 
-    # Twisted would parse every form in the event loop, for arguments that Daphne does not use.
-    _parsePOSTFormSubmission = False  # noqa: N815  (Twisted's name)
-
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        # Twisted would parse every form in the event loop, for arguments that Daphne does not use.
+        self._parsePOSTFormSubmission = False
         self.room = asyncio.Event()
         self.room.set()
         self.streams = self.is_received = False
