@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
-from drf_spectacular.views import SpectacularAPIView
 
 from jobs.api import acts, badges, claims_and_reports, docs, endpoints, errors, events, jobs, phases, streams, tickets
 
@@ -38,6 +37,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("events/<int:event_id>/replay", endpoints.Replay.as_view(), name="api-replay"),
     path("endpoints", endpoints.Endpoints.as_view(), name="api-endpoints"),
     path("endpoints/<int:endpoint_id>", endpoints.EndpointDetail.as_view(), name="api-endpoint"),
-    path("schema", SpectacularAPIView.as_view(), name="api-schema"),
+    path("schema", docs.Schema.as_view(), name="api-schema"),
     path("docs", docs.Docs.as_view(), name="api-docs"),
 ]

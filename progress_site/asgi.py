@@ -23,7 +23,7 @@ from jobs.live.socket import ticket_of  # noqa: E402
 from jobs.routing import websocket_urlpatterns  # noqa: E402  (models can be imported once Django is set up)
 from jobs.watchdog import process_heartbeats  # noqa: E402
 from progress_site import proxies  # noqa: E402
-from progress_site.asgi_middleware import BodyLimit, Receive, RootPath, Scope, Send  # noqa: E402
+from progress_site.asgi_middleware import BodyLimit, HeaderLimit, Receive, RootPath, Scope, Send  # noqa: E402
 from progress_site.threaded_handler import ThreadedHandler  # noqa: E402
 
 
@@ -55,5 +55,6 @@ class Websockets:
 
 proxies.log_https()
 websockets = Websockets()
-application = RootPath(ProtocolTypeRouter({"http": BodyLimit(ThreadedHandler()), "websocket": websockets}))
+served = ProtocolTypeRouter({"http": BodyLimit(ThreadedHandler()), "websocket": websockets})
+application = RootPath(HeaderLimit(served))
 process_heartbeats.serving_starts()

@@ -1,8 +1,8 @@
-"""ASGI middlewares in front of Django: root path, and limit of the body."""
+"""ASGI middlewares in front of Django: root path, and limits of headers and body."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -15,6 +15,10 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+# Daphne has the same limit of all headers; uvicorn has 64 KiB.
+HEADER_BYTES = 16 * 1024
+PARSED_HEADERS, PARSED_BYTES = (b"accept", b"content-type"), 2 * 1024
+
 
 class RootPath:
     """Root path of the site, which a client cannot change: Daphne obeys its header Daphne-Root-Path."""
@@ -25,6 +29,41 @@ class RootPath:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the path as it was requested."""
         await self.application({**scope, "root_path": ""}, receive, send)
+
+
+class HeaderLimit:
+    """Limit of the headers: more than HEADER_BYTES in all, or PARSED_BYTES of a media type, is refused with 431.
+
+    Django reads the parameters of a media type, and Python before 3.11.10 the backslashes of a cookie, in quadratic
+    time: a cookie of 64 KiB took eight seconds. No cookie may have a backslash (RFC 6265), so such a cookie is removed.
+    """
+
+    def __init__(self, application: Application) -> None:
+        self.application = application
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 431, refuse the handshake of a websocket, or call the application."""
+        headers = scope["headers"]
+        if _are_short(headers):
+            if any(b"\\" in value for name, value in headers if name == b"cookie"):
+                scope = {**scope, "headers": [_without_backslashes(*header) for header in headers]}
+            await self.application(scope, receive, send)
+        elif scope["type"] == "http":
+            await _refuse(send, 431)
+        else:
+            await receive()
+            await send({"type": "websocket.close"})
+
+
+def _are_short(headers: Sequence[tuple[bytes, bytes]]) -> bool:
+    parsed = sum(len(value) for name, value in headers if name in PARSED_HEADERS)
+    return parsed <= PARSED_BYTES and sum(len(name) + len(value) for name, value in headers) <= HEADER_BYTES
+
+
+def _without_backslashes(name: bytes, value: bytes) -> tuple[bytes, bytes]:
+    if name == b"cookie":
+        value = b";".join(cookie for cookie in value.split(b";") if b"\\" not in cookie)
+    return name, value
 
 
 class BodyLimit:
@@ -39,14 +78,14 @@ class BodyLimit:
         if length is None and scope["method"] not in ("GET", "HEAD", "OPTIONS"):
             await self._buffered(scope, receive, send)
         elif length is not None and not _fits(length):
-            await _refuse(send)
+            await _refuse(send, 413)
         else:
             await self.application(scope, receive, send)
 
     async def _buffered(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await _read(receive)
         if body is None:
-            await _refuse(send)
+            await _refuse(send, 413)
             return
         headers = [*scope["headers"], (b"content-length", b"%d" % len(body))]
         await self.application({**scope, "headers": headers}, _Replay(body, receive), send)
@@ -80,12 +119,12 @@ async def _read(receive: Receive) -> bytes | None:
     return b"".join(chunks)
 
 
-async def _refuse(send: Send) -> None:
-    body = encoded(problem(413))
+async def _refuse(send: Send, status: int) -> None:
+    body = encoded(problem(status))
     headers = [
         (b"content-type", CONTENT_TYPE.encode()),
         (b"content-length", b"%d" % len(body)),
         (b"connection", b"close"),
     ]
-    await send({"type": "http.response.start", "status": 413, "headers": headers})
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

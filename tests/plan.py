@@ -37,6 +37,7 @@ RUN_ON_SCALE = {
     "tests/jobs/test_progress.py": False,  # arithmetic
     "tests/jobs/test_progress_of_jobs.py": False,  # arithmetic
     "tests/jobs/test_error_fingerprints.py": False,  # text
+    "tests/jobs/test_linear_input.py": False,  # parsers
     "tests/jobs/api": True,  # bad input, pages of lists, conflicts
     "tests/jobs/api/test_badge_links.py": False,  # signatures
     "tests/jobs/api/test_schema.py": False,  # the OpenAPI document
@@ -77,6 +78,8 @@ RUN_ON_SCALE = {
     "tests/ocr_chunks/pages/test_lists.py": True,
     "tests/progress_site": True,
     "tests/progress_site/test_request_decoding.py": False,  # values of requests
+    "tests/progress_site/test_first_requests.py": False,  # a server over an SQLite file
+    "tests/progress_site/test_raw_http.py": False,  # servers over an SQLite file
     "tests/progress_site/test_handler.py": False,  # HTTP without a database
     "tests/progress_site/test_session_security.py": False,  # headers
     "tests/progress_site/test_image.py": False,  # the Dockerfile

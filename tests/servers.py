@@ -19,7 +19,7 @@ from django.db import connection
 
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE = 60.0
-LISTENS = re.compile(rb"listens on http://([\d.]+):(\d+)/")
+LISTENS = re.compile(rb"(?:listens|running) on http://([\d.]+):(\d+)")
 
 
 def database_url() -> str:
@@ -45,6 +45,8 @@ class Server:
     returns all of it.
     """
 
+    program: tuple[str, ...] = ("manage.py", "serve")
+
     def __init__(self, environment: Mapping[str, str], *arguments: str) -> None:
         self._environment = {**environment, "PYTHONUNBUFFERED": "1"}
         self._arguments = arguments
@@ -65,9 +67,9 @@ class Server:
     def start(self) -> None:
         """Start the server and wait until it listens; AssertionError with its output if it ended instead."""
         begin = self._output.seek(0, os.SEEK_END)
-        command = [sys.executable, "manage.py", "serve", "--port", str(self.port), *self._arguments]
+        command = [*self.program, "--port", str(self.port), *self._arguments]
         self.process = subprocess.Popen(
-            command, cwd=ROOT, env=self._environment, stdout=self._output, stderr=subprocess.STDOUT
+            [sys.executable, *command], cwd=ROOT, env=self._environment, stdout=self._output, stderr=subprocess.STDOUT
         )
         until = time.monotonic() + PATIENCE
         while not (found := LISTENS.search(self._said(begin))):
@@ -105,6 +107,12 @@ class Server:
     def is_running(self) -> bool:
         """Tell whether the process has neither been ended nor died."""
         return self.process.poll() is None
+
+
+class Uvicorn(Server):
+    """The same site by uvicorn, as deployments run it."""
+
+    program = ("-m", "uvicorn", "progress_site.asgi:application", "--lifespan", "off")
 
 
 def on_test_database(**more: str) -> dict[str, str]:

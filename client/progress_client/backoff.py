@@ -28,5 +28,5 @@ def retry_after(header: str | None, *, now: Callable[[], float] = time.time) -> 
         return min(float(text), LONGEST_ASKED)
     try:
         return min(max(parsedate_to_datetime(text).timestamp() - now(), 0.0), LONGEST_ASKED)
-    except (TypeError, ValueError, IndexError):
+    except (TypeError, ValueError, IndexError, OverflowError):
         return 0.0

@@ -86,13 +86,17 @@ def _current(transport: Transport, job: int) -> Iterator[tuple[str, Body]]:
 def messages(lines: Iterable[bytes]) -> Iterator[tuple[str, str, Any]]:
     """Parse server-sent events: (event, id, data) of each complete message, without comments."""
     found: dict[str, str] = {}
+    data: list[str] = []
     for raw in lines:
         text = raw.decode().rstrip("\r\n")
-        if not text and "data" in found:
-            yield found.get("event", "message"), found.get("id", ""), json.loads(found["data"])
+        if not text and data:
+            yield found.get("event", "message"), found.get("id", ""), json.loads("\n".join(data))
         if not text:
-            found = {}
+            found, data = {}, []
             continue
         name, _, value = text.partition(":")
-        value = value[1:] if value.startswith(" ") else value
-        found[name] = f"{found[name]}\n{value}" if name == "data" and name in found else value
+        value = value.removeprefix(" ")
+        if name == "data":
+            data.append(value)
+        else:
+            found[name] = value

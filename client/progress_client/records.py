@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 from zlib import crc32
 
 BEGINNING = re.compile(rb'\{"(?:progress_client|n|told)":')
 CHECKSUM = re.compile(rb',"crc":"([0-9a-f]{8})"\}')
+# Limits of the search in a damaged text: how often each byte is read, and the bytes that a try costs by itself.
+MOST_TRIES, COST_OF_A_TRY = 16, 256
 
 Entry = dict[str, Any]
 Row = dict[str, Any]
@@ -86,12 +90,26 @@ def _plain(text: bytes) -> Row | None:
 
 
 def _hidden(text: bytes) -> list[Row]:
-    """Find valid lines in a text whose line break is damaged or missing."""
+    """Find valid lines in a text whose line break is damaged or missing.
+
+    A payload may look like the beginning or the end of a line, so every pair would have to be tried. The limit keeps
+    the work proportional to the text.
+    """
     found: list[Row] = []
     beginnings = [match.start() for match in BEGINNING.finditer(text)]
+    after, effort = 0, MOST_TRIES * len(text)
     for end in (match.end() for match in CHECKSUM.finditer(text)):
-        rows = (_checked(text[begin:end]) for begin in beginnings if begin < end)
-        found += [row for row in rows if row][:1]
+        upto = bisect_left(beginnings, end)
+        for number in chain(range(after, upto), range(after)):
+            begin = beginnings[number]
+            effort -= end - begin + COST_OF_A_TRY
+            if effort < 0:
+                return found
+            row = _checked(text[begin:end])
+            if row:
+                found.append(row)
+                after = upto
+                break
     return found
 
 

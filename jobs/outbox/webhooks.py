@@ -167,7 +167,7 @@ def _pause(header: str) -> timedelta | None:
         return timedelta(seconds=int(text[:9]))
     try:
         until = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     aware = until if until.tzinfo else until.replace(tzinfo=UTC)
     return max(aware - timezone.now(), timedelta(0))

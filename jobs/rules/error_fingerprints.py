@@ -35,7 +35,10 @@ _ADDRESS = re.compile(r"(?<![^\W_])[A-Za-z][A-Za-z#+.-]{0,15}://[^\s'\"`<>]*")
 _QUOTED = re.compile(r"(?<!\w)(['\"`])([^'\"`\n]+)\1(?!\w)")
 _PATH = re.compile(r"(?:[A-Za-z]:)?[\\/]{1,2}\w|~/|\.\.?[\\/]")
 _FILE = re.compile(rf"[^:]*[\w#)…-]{_ENDING}(?::#)*", re.IGNORECASE)
-_TOKEN = re.compile(r"[^\s'\"`()\[\]{}<>,;=|]+")
+# A token with a sign of a number, a path or a file; the rules leave all other tokens alone.
+_BETWEEN = r"\s'\"`()\[\]{}<>,;=|"
+_TOKEN = re.compile(rf"(?<![^{_BETWEEN}])[^{_BETWEEN}#./\\]*+[#./\\][^{_BETWEEN}]*+")
+_PLACE_SIGN = re.compile(r"[./\\~]")
 _AFTER_COLON = re.compile(r"([^\W\d_][\w#.-]+:)(?=[\\/~.])")
 _UUID = re.compile(r"(?<![^\W_])(?<!#)(?=[a-f-]{0,63}#)[a-f#]{1,12}(?:-[a-f#]{1,12}){4}(?![^\W_]|#)", re.IGNORECASE)
 _WORD = re.compile(r"(?:[^\W_]|#)+")
@@ -78,7 +81,13 @@ def _quoted(found: re.Match[str]) -> str:
 
 
 def _token(found: re.Match[str]) -> str:
-    token = found[0]
+    return _reduced(found[0])
+
+
+@lru_cache(maxsize=1024)
+def _reduced(token: str) -> str:
+    if not _PLACE_SIGN.search(token):
+        return _WORD.sub(_word, token)
     end = _end_of(token)
     core = token.removesuffix(end)
     named = _AFTER_COLON.match(core)

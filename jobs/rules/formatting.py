@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import unicodedata
 from datetime import UTC, datetime
 
 # The command line of the client and the pages of the server format numbers in the same way.
 from progress_client.command.formatting import DASH, MINUTE, format_duration, format_number
+
+from jobs.rules.composition import composed
 
 __all__ = [
     "DASH",
@@ -68,4 +69,4 @@ def clip(text: str, longest: int) -> str:
 
 def normalized(text: str) -> str:
     """Return the text in Unicode's composed form (NFC), with single blanks between words."""
-    return " ".join(unicodedata.normalize("NFC", text).split())
+    return " ".join(composed(text).split())

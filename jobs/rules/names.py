@@ -6,8 +6,8 @@ Keys of items are not names: they are stored exactly as sent.
 from __future__ import annotations
 
 import re
-from unicodedata import normalize
 
+from jobs.rules.composition import composed
 from jobs.rules.errors import BadInput
 
 # Control characters, line separators, invisible characters, and those that change the direction of text.
@@ -35,4 +35,4 @@ def fault_of(text: str) -> str:
 
 def plain(text: str) -> str:
     """Return the name in the form in which it would be stored, to look it up."""
-    return text.strip() if text.isascii() else normalize("NFC", text).strip()
+    return composed(text).strip()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from math import isfinite
 from typing import Any
 
@@ -54,10 +54,16 @@ def _loaded(raw: bytes) -> Any:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        double = next(name for name in names if names.count(name) > 1)
-        raise BadInput({_shown(double): "This key occurs twice in one object. Remove one of them."})
+        _refuse_repeated(pairs)
     return found
+
+
+def _refuse_repeated(pairs: list[tuple[str, Any]]) -> None:
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            raise BadInput({_shown(name): "This key occurs twice in one object. Remove one of them."})
+        seen.add(name)
 
 
 def _refuse_constant(name: str) -> float:
@@ -86,33 +92,31 @@ def _check_depth(value: Any) -> None:
 
 
 def _check_scalars(body: dict[str, Any]) -> None:
-    for path, value in _scalars(body, path=""):
-        fault = _fault(value)
-        if fault:
-            raise BadInput({path: fault})
+    found = _first_fault(body)
+    if found:
+        raise BadInput({found[0].removeprefix("."): found[1]})
 
 
-def _scalars(value: Any, *, path: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            inner_path = f"{path}.{_shown(name)}" if path else _shown(name)
-            yield inner_path, name
-            yield from _scalars(inner, path=inner_path)
-    elif isinstance(value, list):
-        for number, inner in enumerate(value):
-            yield from _scalars(inner, path=f"{path}[{number}]")
-    else:
-        yield path, value
+def _first_fault(value: Any) -> tuple[str, str] | None:
+    """Return the path and the description of the first fault. A path is built only for a fault: it is long."""
+    is_object = type(value) is dict
+    steps: Iterable[tuple[Any, Any]] = value.items() if is_object else enumerate(value)
+    for step, inner in steps:
+        kind = type(inner)
+        name_fault = _text_fault(step) if is_object else ""
+        fault = name_fault or _text_fault(inner) if kind is str else name_fault
+        if kind is int and not -LARGEST_INTEGER <= inner <= LARGEST_INTEGER:
+            fault = fault or "Enter an integer between -2^53 and 2^53."
+        found = ("", fault) if fault else _first_fault(inner) if kind is dict or kind is list else None
+        if found:
+            return (f".{_shown(step)}" if is_object else f"[{step}]") + found[0], found[1]
+    return None
 
 
-def _fault(value: Any) -> str:
-    if isinstance(value, str):
-        if "\0" in value:
-            return "Remove the NUL character from this text."
-        return "This text has half a surrogate pair. Remove it." if HALF_PAIR.search(value) else ""
-    if type(value) is int and abs(value) > LARGEST_INTEGER:
-        return "Enter an integer between -2^53 and 2^53."
-    return ""
+def _text_fault(text: str) -> str:
+    if "\0" in text:
+        return "Remove the NUL character from this text."
+    return "" if text.isascii() or not HALF_PAIR.search(text) else "This text has half a surrogate pair. Remove it."
 
 
 def _shown(name: str) -> str:

@@ -21,6 +21,7 @@ CODES = {
     413: "too_large",
     415: "unsupported_media_type",
     429: "throttled",
+    431: "headers_too_large",
     500: "server_error",
     503: "unavailable",
 }
@@ -30,6 +31,7 @@ DETAILS = {
     403: "This account does not have the permission.",
     404: "There is no page or object at this address.",
     413: "The body is larger than 1 MiB. Send it in several requests.",
+    431: "The headers are larger than 16 KiB, or Accept and Content-Type larger than 2 KiB. Shorten them.",
     500: "The request failed because of a defect in the server. See the server's log.",
     503: "The database is down, locked or full. Try again later.",
 }

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import sqlite3
 from typing import Any
-from unicodedata import normalize
 
 from django.db.backends.sqlite3 import base, operations
+
+from jobs.rules.composition import composed
 
 FOLDED = ("iexact", "icontains", "istartswith", "iendswith")
 
@@ -18,8 +19,7 @@ def fold(text: object) -> str | None:
     """Return a text without its case and in composed form; null stays null."""
     if text is None:
         return None
-    folded = str(text).casefold()
-    return folded if folded.isascii() else normalize("NFC", folded)
+    return composed(str(text).casefold())
 
 
 class DatabaseOperations(operations.DatabaseOperations):

@@ -40,6 +40,8 @@ def test_a_pause_is_never_shorter_than_the_server_asks_for() -> None:
         (PAST, 0),
         ("soon", 0),
         ("-1", 0),
+        ("Mon, 99999999999999999999 Nov 2026 10:10:10 GMT", 0),
+        ("Mon, 09 Nov 2026 10:10:10 +99999999999999999999", 0),
     ],
 )
 def test_retry_after_is_a_number_or_a_date(header: str | None, seconds: float) -> None:

@@ -19,6 +19,7 @@ from jobs import inbox
 from jobs.change import Actor
 from jobs.models import Endpoint, Item, Job, Membership, Worker
 from jobs.rules import names
+from jobs.rules.composition import composed
 from jobs.rules.errors import BadInput
 from jobs.tracker import ProgressTracker
 from ocr_chunks.models import Document
@@ -148,3 +149,16 @@ def test_names_that_are_stored_already_get_the_same_spelling_unless_it_is_taken(
     assert (document.name, document.project, document.job.project) == (NAME, NAME, NAME)
     kept = Job.objects.filter(pk__in=[plain.pk, taken.pk, left.pk]).order_by("pk").values_list("name", flat=True)
     assert list(kept) == ["b", "e\u0301", "\u00e9"]
+
+
+@pytest.mark.parametrize(
+    "text", ["e\u0301", "a\u0323\u0307", "\u1100\u1161\u11a8", "\u0bc6\u0bbe", "\u212b", "\u0f73", "x" * 99]
+)
+def test_a_composed_text_is_in_the_form_nfc(text: str) -> None:
+    assert composed(text * 9) == normalize("NFC", text * 9)
+    assert composed("e" + "\u0323\u0301" * 15) == normalize("NFC", "e" + "\u0323\u0301" * 15)
+
+
+def test_a_run_of_more_marks_than_any_language_has_stays_as_it_is() -> None:
+    run = "\u0301\u0323" * 16
+    assert composed(f"e\u0301e{run}e\u0301") == f"\u00e9e{run}\u00e9"

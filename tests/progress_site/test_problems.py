@@ -18,7 +18,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from jobs.rules.errors import BadInput, Conflict, NotFound, NotPermitted, WrongState
-from progress_site.asgi_middleware import BodyLimit
+from progress_site.asgi_middleware import BodyLimit, HeaderLimit
 from progress_site.rest.exceptions import handle, server_error
 
 RAISED: dict[str, Exception] = {
@@ -231,3 +231,42 @@ def test_a_body_in_chunks_is_refused_as_soon_as_it_is_too_long() -> None:
 @pytest.mark.parametrize("length", [b"1048577", b"-1", b"abc", b""])
 def test_a_wrong_length_is_refused_before_the_body_is_read(length: bytes) -> None:
     assert sent([b"x"], (b"content-length", length))[0] == 413
+
+
+def through_headers(*headers: tuple[bytes, bytes], type: str = "http") -> tuple[list[Any], list[Any]]:
+    """Return the headers that reach the application, and the messages of the limit itself."""
+    reached: list[Any] = []
+    answer: list[Any] = []
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        reached.extend(scope["headers"])
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Any) -> None:
+        answer.append(message)
+
+    async_to_sync(HeaderLimit(application))({"type": type, "headers": list(headers)}, receive, send)
+    return reached, answer
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [(b"x", b"a" * 16_384)],
+        [(b"cookie", b"a" * 6_000)] * 3,
+        [(b"content-type", b"a" * 2_049)],
+        [(b"accept", b"a" * 1_025)] * 2,
+    ],
+)
+def test_headers_over_the_limit_are_refused_before_they_are_parsed(headers: list[tuple[bytes, bytes]]) -> None:
+    reached, answer = through_headers(*headers)
+    assert not reached
+    assert (answer[0]["status"], json.loads(answer[1]["body"])["code"]) == (431, "headers_too_large")
+    assert through_headers(*headers, type="websocket") == ([], [{"type": "websocket.close"}])
+
+
+def test_a_cookie_with_a_backslash_is_removed_and_the_others_stay() -> None:
+    cookies = (b"cookie", b'a=1; b="\\\\"; c=3')
+    assert through_headers(cookies, (b"x", b"\\"))[0] == [(b"cookie", b"a=1; c=3"), (b"x", b"\\")]

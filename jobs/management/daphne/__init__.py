@@ -15,6 +15,12 @@ End streams when the server stops (http.DrainingRequest.end_stream)
 Wait for a client that reads slowly (http.DrainingRequest as a producer, server.GracefulServer.handle_reply)
     Daphne buffers without a limit: 88 to 592 MiB in 12 s were measured. tests/jobs/live/sse/test_stream_server.py:
     test_what_a_listener_does_not_read_waits_in_the_database
+Store no more of a body than the application accepts (http.DrainingRequest.gotLength and handleContentChunk)
+    Daphne stores bodies of any size on disk before it calls the application. tests/progress_site/test_raw_http.py:
+    test_an_endless_body_is_refused_before_it_ends
+Do not parse forms (http.DrainingRequest.__init__)
+    Twisted parses them in the event loop, and Daphne does not use the result. tests/progress_site/test_raw_http.py:
+    test_a_form_is_parsed_by_the_application_only
 Send every close code with its reason (websocket.SocketConnection.serverClose and handle_reply)
     autobahn refuses 1001, 1008 and 1013, and Daphne omits the reason. tests/jobs/live/test_serve.py:
     test_a_stopping_server_says_that_it_goes_away, test_without_a_session_the_close_code_tells_the_browser

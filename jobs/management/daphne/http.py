@@ -8,6 +8,11 @@ from weakref import WeakSet
 
 from daphne.http_protocol import HTTPFactory, WebRequest
 from daphne.server import Server
+from django.conf import settings
+
+# The rest of a body that is too large is read and dropped up to this size, since many clients send everything before
+# they read the answer. A larger one is answered at once.
+MOST_DROPPED = 16 * 1024 * 1024
 
 
 class DrainingRequest(WebRequest):
@@ -18,9 +23,12 @@ class DrainingRequest(WebRequest):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        # Twisted would parse every form in the event loop, for arguments that Daphne does not use.
+        self._parsePOSTFormSubmission = False
         self.room = asyncio.Event()
         self.room.set()
-        self.streams = False
+        self.streams = self.is_received = False
+        self.size = 0
 
     def handle_reply(self, message: dict[str, Any]) -> None:
         """Pass the response on."""
@@ -49,6 +57,34 @@ class DrainingRequest(WebRequest):
         """Drop the connection with all data that its client has not read."""
         if self.channel is not None:
             self.channel.transport.abortConnection()
+
+    # --- the body, of which no more is stored than the application accepts ---------------------
+
+    def gotLength(self, length: int | None) -> None:  # noqa: N802  (Twisted's name)
+        """Prepare for a body of this length, None for one in chunks."""
+        super().gotLength(length)
+        if length is not None and length > MOST_DROPPED:
+            self._answer_now()
+
+    def handleContentChunk(self, data: bytes) -> None:  # noqa: N802  (Twisted's name)
+        """Store a part of the body, or drop it beyond the limit; the application refuses a body that is larger."""
+        if self.size <= settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+            super().handleContentChunk(data)
+        self.size += len(data)
+        if self.size > MOST_DROPPED:
+            self._answer_now()
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:  # noqa: N802  (Twisted's name)
+        """Call the application, once."""
+        if not self.is_received:
+            self.is_received = True
+            super().requestReceived(command, path, version)
+
+    def _answer_now(self) -> None:
+        channel = self.channel
+        if channel is not None:
+            channel.persistent = False
+            self.requestReceived(channel._command, channel._path, channel._version)
 
     # --- Twisted's interface of a producer------------------------------------------------------
 

@@ -152,6 +152,7 @@ def test_what_may_be_answered_otherwise_later_is_tried_again(receiver: Receiver,
         (lambda now: "-5", 5),
         (lambda now: "soon", 5),
         (lambda now: "Wed, 99 Foo 2026", 5),
+        (lambda now: "Wed, 99999999999999999999 Nov 2026 10:10:10 GMT", 5),
         (lambda now: "\u00b2", 5),
     ],
 )
