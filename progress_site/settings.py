@@ -53,6 +53,10 @@ JOB_SILENT_AFTER = environment.seconds("JOB_SILENT_AFTER", default=600)
 JOB_STALLED_AFTER = environment.seconds("JOB_STALLED_AFTER", default=1800)
 WATCHDOG_INTERVAL = environment.seconds("WATCHDOG_INTERVAL", default=2)
 DELIVERY_INTERVAL = 1
+# Open sockets and streams of one account in one process; the oldest closes for a newer one.
+LIVE_CONNECTIONS_PER_ACCOUNT = environment.integer(
+    "LIVE_CONNECTIONS_PER_ACCOUNT", default=50, minimum=1, maximum=100_000
+)
 
 # Applications and middlewares
 
