@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
@@ -85,7 +85,7 @@ ALL_ACCESS, NO_ACCESS = Access(None, None), Access(frozenset(), frozenset())
 
 def access_of(user: User | AnonymousUser) -> Access:
     """Read the access of this account in one query; none where it is anonymous or inactive."""
-    return accesses_of([cast("User", user)])[user.pk] if user.is_active else NO_ACCESS
+    return accesses_of([user])[user.pk] if user.is_active else NO_ACCESS
 
 
 def accesses_of(users: Iterable[User]) -> dict[int, Access]:

@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
-import structlog
 from django.contrib.auth import get_user_model
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import Exists, F, OuterRef
@@ -23,6 +22,7 @@ from django.utils import timezone
 from jobs import operations
 from jobs.change.audit import log_act
 from jobs.db.pauses import with_pauses
+from jobs.isolation import isolated, set_aside
 from jobs.models import BulkAct, BulkTarget
 from jobs.models.bulk import BulkStatus, TargetOutcome
 from jobs.models.texts import fit
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
     from jobs.operations import Act
-
-log = structlog.get_logger(__name__)
 
 # Several bulk acts take turns of this length, so that a small one does not wait for one of thousands of jobs.
 TURN_SECONDS = 0.2
@@ -61,7 +59,8 @@ def run_bulk_acts(*, seconds: float) -> bool:
     end = time.monotonic() + seconds
     acts = BulkAct.objects.running().order_by(F("worked_at").asc(nulls_first=True), "pk")
     for bulk in _in_turns(list(acts)):
-        run_bulk_act(bulk, seconds=min(TURN_SECONDS, seconds))
+        with isolated("bulk.act", bulk=bulk.pk):
+            run_bulk_act(bulk, seconds=min(TURN_SECONDS, seconds))
         if time.monotonic() >= end:
             break
     return BulkAct.objects.running().exists()
@@ -79,9 +78,9 @@ def run_bulk_act(bulk: BulkAct, *, seconds: float) -> bool:
     """Process jobs of this act, at least one, until the time is over; return True if none is left."""
     end = time.monotonic() + seconds
     actor = get_user_model().objects.filter(pk=bulk.account_id).first() if bulk.account_id else None
-    locked: set[int] = set()
+    later: set[int] = set()
     for _ in with_pauses(repeat(None)):
-        if not _process_next(bulk, actor, locked) or time.monotonic() >= end:
+        if not _process_next(bulk, actor, later) or time.monotonic() >= end:
             break
     _finish(bulk)
     bulk.refresh_from_db()
@@ -107,16 +106,17 @@ def stop_bulk_act(bulk: BulkAct, *, actor: User) -> None:
 # --- one job -----------------------------------------------------------------------------------------
 
 
-def _process_next(bulk: BulkAct, actor: User | None, locked: set[int]) -> bool:
+def _process_next(bulk: BulkAct, actor: User | None, later: set[int]) -> bool:
     """Process the next job; return False if there is none.
 
-    A job that another transaction keeps locked is added to `locked`, so that the jobs after it do not wait.
+    A job that another transaction keeps locked, or whose outcome cannot be stored, is added to `later`, so that the
+    jobs after it do not wait.
     """
     target = None
     try:
         with transaction.atomic():
             _limit_lock_wait()
-            waiting = bulk.targets.open().exclude(pk__in=locked).select_for_update(skip_locked=True)
+            waiting = bulk.targets.open().exclude(pk__in=later).select_for_update(skip_locked=True)
             target = waiting.order_by("pk").first()
             if target is None:
                 return False
@@ -125,7 +125,12 @@ def _process_next(bulk: BulkAct, actor: User | None, locked: set[int]) -> bool:
         return False
     except _Locked:
         assert target
-        locked.add(target.pk)
+        later.add(target.pk)
+    except Exception as error:
+        if target is None:
+            raise
+        later.add(target.pk)
+        set_aside(error, step="bulk.job", bulk=bulk.pk, job_id=target.job_id)
     return True
 
 
@@ -150,8 +155,8 @@ def _outcome(bulk: BulkAct, target: BulkTarget, actor: User | None) -> dict[str,
         if getattr(error.__cause__, "sqlstate", "") == LOCK_NOT_AVAILABLE:
             raise _Locked from error
         raise
-    except Exception:
-        log.exception("bulk.job_failed", bulk=bulk.pk, job_id=target.job_id, job=target.name)
+    except Exception as error:
+        set_aside(error, step="bulk.job", bulk=bulk.pk, job_id=target.job_id)
         return {"outcome": TargetOutcome.REFUSED, "detail": DEFECT}
 
 

@@ -8,15 +8,16 @@ import pytest
 from django.conf import settings
 
 from jobs import operations
-from jobs.live import hub
-from jobs.live.sse import JobUpdates, Principal, StreamLimits
-from jobs.live.topics import Topic
+from jobs.live import open_connections
+from jobs.live.authorization import WatchRequest, authorize
+from jobs.live.principals import Principal
+from jobs.live.sse import JobUpdates, StreamLimits
 from tests.factories import complete, make_job, phase_of
 from tests.jobs.live.conftest import run, sign_in
 from tests.jobs.live.sse.conftest import Listen, token
 
 pytestmark = pytest.mark.django_db(transaction=True)
-STRICT = StreamLimits(ping_every=0.2, access_every=0.1, close_after=0.1, tick=0.02)
+STRICT = StreamLimits(ping_every=0.2, close_after=0.1, tick=0.02)
 
 
 def test_a_job_is_a_snapshot_and_then_every_change(listen: Listen, viewer: str) -> None:
@@ -89,32 +90,31 @@ async def _all(watching: JobUpdates) -> list[bytes]:
     return [text async for text in watching.messages()]
 
 
-def _watching(topic: Topic, key: str) -> JobUpdates:
-    caller = Principal(token=None, session_key=key)
-
-    def authorize() -> Topic:
-        caller.access().require("view_job")
-        return topic
-
-    return JobUpdates(topic, authorize=authorize, seen=None, limits=STRICT)
+async def _watching(key: str, *, job_id: int | None = None) -> JobUpdates:
+    request = WatchRequest(Principal(token=None, session_key=key), job_id=job_id)
+    return JobUpdates(request, await run(authorize, request), seen=None, limits=STRICT)
 
 
-async def test_the_stream_ends_when_the_permission_is_withdrawn() -> None:
+async def test_the_stream_ends_with_the_reason_when_the_permission_is_withdrawn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("jobs.live.connections.RECHECK_SECONDS", 0.1)
     account, key = await run(sign_in, "view_job")
-    listening = asyncio.create_task(_all(_watching(Topic(), key)))
+    listening = asyncio.create_task(_all(await _watching(key)))
     await asyncio.sleep(0.5)
     assert not listening.done()
     await run(account.user_permissions.clear)
     texts = await asyncio.wait_for(listening, 5)
     assert texts[0].startswith(b"event: snapshot")
     assert b":\n\n" in texts
-    assert hub().sockets() == 0
+    assert b'event: closing\ndata: {"type": "closing", "code": 4403' in texts[-1]
+    assert open_connections() == 0
 
 
 async def test_the_stream_of_a_job_ends_after_its_end_was_shown() -> None:
     job = await run(make_job, items=1)
     _, key = await run(sign_in, "view_job")
-    listening = asyncio.create_task(_all(_watching(Topic(job=job.pk), key)))
+    listening = asyncio.create_task(_all(await _watching(key, job_id=job.pk)))
     await asyncio.sleep(0.3)
     await run(operations.cancel, job, actor=None)
     texts = await asyncio.wait_for(listening, 5)
@@ -123,18 +123,18 @@ async def test_the_stream_of_a_job_ends_after_its_end_was_shown() -> None:
 
 async def test_who_hangs_up_is_forgotten() -> None:
     _, key = await run(sign_in, "view_job")
-    listening = asyncio.create_task(_all(_watching(Topic(), key)))
+    listening = asyncio.create_task(_all(await _watching(key)))
     await asyncio.sleep(0.2)
-    assert hub().sockets() == 1
+    assert open_connections() == 1
     listening.cancel()
     await asyncio.gather(listening, return_exceptions=True)
-    assert hub().sockets() == 0
+    assert open_connections() == 0
 
 
 async def test_only_the_newest_state_waits_for_a_slow_listener() -> None:
     job = await run(make_job, items=20)
     _, key = await run(sign_in, "view_job")
-    messages = _watching(Topic(job=job.pk), key).messages()
+    messages = (await _watching(key, job_id=job.pk)).messages()
     assert (await anext(messages)).startswith(b"event: snapshot")
     for start in range(5):
         await run(complete, await run(phase_of, job), 1, start=start)
