@@ -46,7 +46,7 @@ def recount(*, repair: bool = False) -> list[Difference]:
     differences: list[Difference] = []
     check = _repair if repair else _compare
     for job_id in list(Job.objects.order_by("pk").values_list("pk", flat=True)):
-        with isolated("recount", job_id=job_id), suppress(NotFound):
+        with suppress(NotFound):
             differences += check(job_id)
     return differences
 

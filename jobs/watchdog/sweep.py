@@ -72,11 +72,11 @@ def find_stuck(now: datetime | None = None) -> int:
 
 def _each_job(job_ids: Iterable[int], act: Callable[[Change], int], now: datetime | None) -> int:
     """Apply a rule in one change per job; a job that fails is set aside and the others continue."""
-    done = 0
+    done, step = 0, f"sweep.{act.__name__.lstrip('_')}"
     for job_id in with_pauses(list(job_ids)):
-        with isolated(f"sweep.{act.__name__.lstrip('_')}", job_id=job_id), suppress(NotFound):
-            with change_jobs([job_id], by=WATCHDOG, now=now) as change:
-                done += act(change)
+        job = change_jobs([job_id], by=WATCHDOG, now=now)
+        with isolated(step, job_id=job_id), suppress(NotFound), job as change:
+            done += act(change)
     return done
 
 

@@ -11,6 +11,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +44,7 @@ MOST_REASONS = 10
 OTHER_REASONS = "another reason"
 HOLDER = re.compile(r" by .{0,200} until [\d:]{8} UTC")
 COUNTERS = {TargetOutcome.CHANGED: "done", TargetOutcome.UNCHANGED: "unchanged", TargetOutcome.REFUSED: "refused"}
+UNAVAILABLE = (OperationalError, InterfaceError)
 DEFECT = "An internal error occurred; nothing was changed. See the log of the server."
 
 
@@ -131,7 +133,15 @@ def _process_next(bulk: BulkAct, actor: User | None, later: set[int]) -> bool:
             raise
         later.add(target.pk)
         set_aside(error, step="bulk.job", bulk=bulk.pk, job_id=target.job_id)
+        if not isinstance(error, UNAVAILABLE):
+            _refuse(bulk, target)
     return True
+
+
+def _refuse(bulk: BulkAct, target: BulkTarget) -> None:
+    """Refuse a job whose outcome cannot be stored, so that the bulk act comes to its end."""
+    with isolated("bulk.job", bulk=bulk.pk, job_id=target.job_id), suppress(_Superseded), transaction.atomic():
+        _store(bulk, target, {"outcome": TargetOutcome.REFUSED, "detail": DEFECT})
 
 
 def _limit_lock_wait() -> None:
@@ -151,7 +161,7 @@ def _outcome(bulk: BulkAct, target: BulkTarget, actor: User | None) -> dict[str,
         return _columns(act, target)
     except Refused as error:
         return {"outcome": TargetOutcome.REFUSED, "detail": _without_name(error.detail, target)}
-    except (OperationalError, InterfaceError) as error:
+    except UNAVAILABLE as error:
         if getattr(error.__cause__, "sqlstate", "") == LOCK_NOT_AVAILABLE:
             raise _Locked from error
         raise
