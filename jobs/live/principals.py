@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -18,8 +17,6 @@ from knox.models import AuthToken
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
     from rest_framework.request import Request
-
-KEY_OF_SESSION = re.compile(r"[a-z0-9]{8,40}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +57,11 @@ def _accounts_of_tokens(ids: Collection[str]) -> dict[str, User]:
 
 
 def _accounts_of_sessions(keys: Collection[str]) -> dict[str, User]:
-    valid = [key for key in keys if KEY_OF_SESSION.fullmatch(key)]
+    make = import_module(settings.SESSION_ENGINE).SessionStore
+    valid = [key for key in keys if make(key).session_key]
     if not valid:
         return {}
-    store = import_module(settings.SESSION_ENGINE).SessionStore()
+    store = make()
     rows = store.model.objects.filter(session_key__in=valid, expire_date__gt=timezone.now())
     sessions = {row.session_key: store.decode(row.session_data) for row in rows}
     ids = {session[SESSION_KEY] for session in sessions.values() if SESSION_KEY in session}

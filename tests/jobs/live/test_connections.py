@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings as site
 from django.contrib.auth.models import Group
 from django.contrib.sessions.models import Session
 from django.db import connection
@@ -34,8 +35,8 @@ def leave_the_group(account: Any, key: str) -> None:
 def log_out(account: Any, key: str) -> None:
     """Log out in the browser of the session."""
     client = Client()
-    client.cookies["sessionid"] = key
-    client.post("/admin/logout/")
+    client.cookies[site.SESSION_COOKIE_NAME] = key
+    client.logout()
 
 
 def expire_the_session(account: Any, key: str) -> None:
