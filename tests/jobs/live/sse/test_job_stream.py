@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
-from django.conf import settings
+from django.conf import settings as site
+from django.contrib.sessions.models import Session
 
 from jobs import operations
 from jobs.live import open_connections
 from jobs.live.authorization import WatchRequest, authorize
+from jobs.live.connections import Connection
 from jobs.live.principals import Principal
-from jobs.live.sse import JobUpdates, StreamLimits
+from jobs.live.sse import JobUpdates, StreamLimits, follow
+from jobs.live.sse.protocol import PING
 from tests.factories import complete, make_job, phase_of
 from tests.jobs.live.conftest import run, sign_in
 from tests.jobs.live.sse.conftest import Listen, token
@@ -70,7 +75,7 @@ def test_a_limited_account_sees_only_its_projects(listen: Listen) -> None:
 def test_a_session_may_listen_too(listen: Listen) -> None:
     job = make_job(items=1)
     _, key = sign_in("view_job")
-    stream = listen(f"/jobs/{job.pk}/stream", Cookie=f"{settings.SESSION_COOKIE_NAME}={key}")
+    stream = listen(f"/jobs/{job.pk}/stream", Cookie=f"{site.SESSION_COOKIE_NAME}={key}")
     assert stream.hear()["event"] == "snapshot"
 
 
@@ -95,10 +100,8 @@ async def _watching(key: str, *, job_id: int | None = None) -> JobUpdates:
     return JobUpdates(request, await run(authorize, request), seen=None, limits=STRICT)
 
 
-async def test_the_stream_ends_with_the_reason_when_the_permission_is_withdrawn(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("jobs.live.connections.RECHECK_SECONDS", 0.1)
+@pytest.mark.usefixtures("quick_recheck")
+async def test_the_stream_ends_with_the_reason_when_the_permission_is_withdrawn() -> None:
     account, key = await run(sign_in, "view_job")
     listening = asyncio.create_task(_all(await _watching(key)))
     await asyncio.sleep(0.5)
@@ -109,6 +112,36 @@ async def test_the_stream_ends_with_the_reason_when_the_permission_is_withdrawn(
     assert b":\n\n" in texts
     assert b'event: closing\ndata: {"type": "closing", "code": 4403' in texts[-1]
     assert open_connections() == 0
+
+
+async def test_beyond_the_limit_of_an_account_its_oldest_stream_ends_with_the_reason(settings: Any) -> None:
+    settings.LIVE_CONNECTIONS_PER_ACCOUNT = 1
+    _, key = await run(sign_in, "view_job")
+    oldest = asyncio.create_task(_all(await _watching(key)))
+    await asyncio.sleep(0)
+    newest = (await _watching(key)).messages()
+    assert (await anext(newest)).startswith(b"event: snapshot")
+    *_, last = await asyncio.wait_for(oldest, 5)
+    assert last.startswith(b'retry: 30000\nevent: closing\ndata: {"type": "closing", "code": 4429')
+    assert open_connections() == 1
+    await newest.aclose()
+
+
+@pytest.mark.usefixtures("quick_recheck")
+async def test_the_feed_ends_with_the_reason_when_the_session_ends() -> None:
+    _, key = await run(sign_in, "view_job")
+    request = WatchRequest(Principal(token=None, session_key=key))
+    connection = Connection(request, await run(authorize, request))
+    feed = follow(lambda after, access: [], after=0, connection=connection, limits=STRICT)
+    assert await anext(feed) == PING
+    await run(Session.objects.all().delete)
+    rest = await asyncio.wait_for(_rest(feed), 5)
+    assert b'"code": 4401' in rest[-1]
+    assert open_connections() == 0
+
+
+async def _rest(feed: AsyncIterator[bytes]) -> list[bytes]:
+    return [text async for text in feed]
 
 
 async def test_the_stream_of_a_job_ends_after_its_end_was_shown() -> None:
