@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """Create the model RowFailure."""
 
-    dependencies = [("jobs", "0019_pending_items")]
+    dependencies = [("jobs", "0020_workers_of_accounts")]
 
     operations = [
         migrations.CreateModel(
