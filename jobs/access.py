@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -27,20 +28,20 @@ PERMISSION, PROJECT = "permission", "project"
 REPORTING = frozenset(f"jobs.{name}" for name in ("view_job", "view_phase", "view_item", "add_job", "report_job"))
 # Plain SQL because every request runs it: to build it through the ORM takes ten times as long as to run it.
 GRANTED = """
-    SELECT 'permission', p.codename
+    SELECT u.user_id, 'permission', p.codename
       FROM auth_permission p
       JOIN django_content_type t ON t.id = p.content_type_id AND t.app_label = 'jobs'
       JOIN auth_group_permissions g ON g.permission_id = p.id
       JOIN auth_user_groups u ON u.group_id = g.group_id
-     WHERE u.user_id = %s
+     WHERE u.user_id IN ({ids})
  UNION ALL
-    SELECT 'permission', p.codename
+    SELECT u.user_id, 'permission', p.codename
       FROM auth_permission p
       JOIN django_content_type t ON t.id = p.content_type_id AND t.app_label = 'jobs'
       JOIN auth_user_user_permissions u ON u.permission_id = p.id
-     WHERE u.user_id = %s
+     WHERE u.user_id IN ({ids})
  UNION ALL
-    SELECT 'project', project FROM jobs_membership WHERE user_id = %s
+    SELECT user_id, 'project', project FROM jobs_membership WHERE user_id IN ({ids})
 """
 
 
@@ -79,18 +80,26 @@ class Access:
         return found if self.projects is None else found.filter(project__in=self.projects)
 
 
+ALL_ACCESS, NO_ACCESS = Access(None, None), Access(frozenset(), frozenset())
+
+
 def access_of(user: User | AnonymousUser) -> Access:
     """Read the access of this account in one query; none where it is anonymous or inactive."""
-    if not user.is_active:
-        return Access(frozenset(), frozenset())
-    if user.is_superuser:
-        return Access(None, None)
-    found: dict[str, set[str]] = {PERMISSION: set(), PROJECT: set()}
-    with connection.cursor() as cursor:
-        cursor.execute(GRANTED, [user.pk] * 3)
-        for column, name in cursor.fetchall():
-            found[column].add(name)
-    return Access(frozenset(found[PERMISSION]), frozenset(found[PROJECT]) or None)
+    return accesses_of([user])[user.pk] if user.is_active else NO_ACCESS
+
+
+def accesses_of(users: Iterable[User]) -> dict[int, Access]:
+    """Read the access of these accounts, by their ids, in one query; none where one is inactive."""
+    accounts = {user.pk: user for user in users}
+    limited = [pk for pk, user in accounts.items() if user.is_active and not user.is_superuser]
+    granted: defaultdict[tuple[int, str], set[str]] = defaultdict(set)
+    if limited:
+        with connection.cursor() as cursor:
+            cursor.execute(GRANTED.format(ids=", ".join(["%s"] * len(limited))), limited * 3)
+            for pk, column, name in cursor.fetchall():
+                granted[pk, column].add(name)
+    found = {pk: Access(frozenset(granted[pk, PERMISSION]), frozenset(granted[pk, PROJECT]) or None) for pk in limited}
+    return {pk: found.get(pk, ALL_ACCESS if user.is_active else NO_ACCESS) for pk, user in accounts.items()}
 
 
 def require(user: User | AnonymousUser, permission: str) -> None:

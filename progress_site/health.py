@@ -16,10 +16,10 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from jobs.live import open_sockets
-from jobs.models import Delivery, Job, Phase
+from jobs.live import open_connections
+from jobs.models import Delivery, Job, Phase, RowFailure
 from jobs.watchdog import process_heartbeats
 
 
@@ -84,13 +84,24 @@ class _Jobs:
     def collect(self) -> Iterator[Metric]:
         yield _gauge("progress_jobs", "Jobs by status.", "status", _jobs("status"))
         yield _gauge("progress_jobs_stuck", "Jobs that cannot finish by themselves.", "reason", _jobs("stuck"))
-        yield GaugeMetricFamily("progress_live_sockets", "Open websockets of this process.", value=open_sockets())
+        yield GaugeMetricFamily(
+            "progress_live_sockets", "Open websockets and streams of this process.", value=open_connections()
+        )
         yield _gauge("progress_items", "Items by outcome.", "status", _items())
         yield _gauge("progress_deliveries", "Deliveries that are not sent.", "status", _deliveries())
         yield GaugeMetricFamily(
             "progress_oldest_undelivered_seconds", "Age of the oldest event that is not delivered yet.", _oldest()
         )
+        yield _rows_set_aside()
         yield from _heartbeats()
+
+
+def _rows_set_aside() -> Metric:
+    """Return how many rows each step of the passes has set aside; the log names the rows."""
+    counter = CounterMetricFamily("progress_rows_set_aside", "Rows that failed in a pass over many.", labels=["step"])
+    for step, number in RowFailure.objects.order_by("step").values_list("step", "number"):
+        counter.add_metric([step], number)
+    return counter
 
 
 def _heartbeats() -> Iterator[Metric]:

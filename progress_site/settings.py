@@ -53,6 +53,10 @@ JOB_SILENT_AFTER = environment.seconds("JOB_SILENT_AFTER", default=600)
 JOB_STALLED_AFTER = environment.seconds("JOB_STALLED_AFTER", default=1800)
 WATCHDOG_INTERVAL = environment.seconds("WATCHDOG_INTERVAL", default=2)
 DELIVERY_INTERVAL = 1
+# Open sockets and streams of one account in one process; the oldest closes for a newer one.
+LIVE_CONNECTIONS_PER_ACCOUNT = environment.integer(
+    "LIVE_CONNECTIONS_PER_ACCOUNT", default=50, minimum=1, maximum=100_000
+)
 
 # Applications and middlewares
 
@@ -191,6 +195,7 @@ CSRF_COOKIE_NAME = f"{'__Host-' if HTTPS else ''}{COOKIE_PREFIX}csrftoken"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 CSRF_FAILURE_VIEW = "progress_site.error_views.csrf_failure"
 SESSION_COOKIE_AGE = SESSION_HOURS * 3600
+SESSION_ENGINE = "progress_site.session_store"
 # The proxy redirects to HTTPS; probes and workers inside the network use plain HTTP. HSTS for subdomains and the
 # preload list affect other sites of the domain, so they are off by default.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W008", "security.W021"]

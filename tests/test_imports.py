@@ -19,7 +19,7 @@ LAYERS = (
     ("contracts",),
     ("db",),
     ("models",),
-    ("access", "serializers"),
+    ("access", "isolation", "serializers"),
     ("live", "outbox"),
     ("change",),
     ("tracking",),

@@ -18,6 +18,7 @@ from progress_client.transport import LONGEST_PAGE, RetryableError, Transport, a
 READ_TIMEOUT = 45.0
 OVER = ("completed", "failed", "cancelled")
 MEDIA_TYPE = "text/event-stream"
+TOO_MANY, TOO_MANY_PAUSE = 4429, 30.0
 
 Body = dict[str, Any]
 
@@ -63,7 +64,16 @@ def _stream(transport: Transport, job: int, *, last: str) -> Iterator[tuple[str,
         for kind, number, data in messages(iter(response.readline, b"")):
             if kind == "gone":
                 raise NotFound(404, {"detail": f"Job {job} was deleted.", "code": "not_found"})
+            if kind == "closing":
+                raise _closed(data)
             yield from ((number, body) for body in _states(kind, data))
+
+
+def _closed(data: Any) -> RetryableError:
+    """Return the reason of the server. With too many connections of the account only a pause helps."""
+    given = data if isinstance(data, dict) else {}
+    pause = TOO_MANY_PAUSE if given.get("code") == TOO_MANY else 0.0
+    return RetryableError(f"the server closed the stream: {given.get('reason', '')}", retry_after=pause)
 
 
 def _states(kind: str, data: Any) -> list[Body]:

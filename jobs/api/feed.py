@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from django.http.response import HttpResponseBase
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -13,7 +15,11 @@ from jobs.api.request_decoding import decode_query
 from jobs.api.responses import EventPage
 from jobs.api.schema import operation
 from jobs.api.streams import LIMITS, StreamRenderer, last_event_id, streamed
-from jobs.live.sse import Principal, follow
+from jobs.live.authorization import Grant, WatchRequest
+from jobs.live.connections import Connection
+from jobs.live.principals import Principal
+from jobs.live.sse import follow
+from jobs.live.topics import Topic
 from jobs.models import Event
 from jobs.models.events import EventQuerySet
 from jobs.serializers import outward_event
@@ -42,27 +48,19 @@ class Events(APIBaseView):
         return json_response({"results": [outward_event(event) for event in events], "next": following})
 
     def _followed(self, request: Request, wanted: EventQuery) -> HttpResponseBase:
-        seen, listener = last_event_id(request), FeedListener(Principal.of(request), self.access, wanted)
+        seen = last_event_id(request)
         after = wanted.after if seen is None else seen
-        return streamed(request, lambda: follow(listener.page, after=after, check=listener.check, limits=LIMITS))
+        grant = Grant(self.account.pk, self.access, Topic(projects=self.access.projects))
+        watch = WatchRequest(Principal.of(request))
+        return streamed(
+            request,
+            lambda: follow(partial(_page, wanted), after=after, connection=Connection(watch, grant), limits=LIMITS),
+        )
 
 
-class FeedListener:
-    """A listener of the feed, and the events that are visible to it."""
-
-    def __init__(self, caller: Principal, access: Access, wanted: EventQuery) -> None:
-        self._caller, self._access, self._wanted = caller, access, wanted
-
-    def check(self) -> None:
-        """Check again what the account may see; NotPermitted if that is nothing."""
-        access = self._caller.access()
-        access.require(Events.reads)
-        self._access = access
-
-    def page(self, after: int) -> list[OutwardEvent]:
-        """Return the next events after this id."""
-        events = _chosen(self._wanted, self._access, after=after)[: self._wanted.limit]
-        return [outward_event(event) for event in events]
+def _page(wanted: EventQuery, after: int, access: Access) -> list[OutwardEvent]:
+    """Return the next events after this id that the account may see now."""
+    return [outward_event(event) for event in _chosen(wanted, access, after=after)[: wanted.limit]]
 
 
 def _chosen(wanted: EventQuery, access: Access, *, after: int) -> EventQuerySet:

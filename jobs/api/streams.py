@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from functools import partial
 
 from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
-from jobs.access import Access
 from jobs.api.base import APIBaseView
 from jobs.api.query_params import StreamQuery
 from jobs.api.request_decoding import decode_query
 from jobs.api.schema import operation
+from jobs.live.authorization import Grant, WatchRequest
 from jobs.live.job_messages import OVER
-from jobs.live.sse import MEDIA_TYPE, JobUpdates, Principal, StreamLimits
+from jobs.live.principals import Principal
+from jobs.live.sse import MEDIA_TYPE, JobUpdates, StreamLimits
 from jobs.live.topics import Topic
-from jobs.models import Job
-from jobs.rules.errors import BadInput, NotFound, NotPermitted
+from jobs.rules.errors import BadInput, NotPermitted
 from jobs.rules.limits import LARGEST_INTEGER
 
 NO_CONTENT = 204
@@ -65,16 +64,19 @@ class StreamBaseView(APIBaseView):
 
     renderer_classes = [StreamRenderer]
 
-    def stream(self, request: Request, choose: Callable[[Access], Topic], *, seen: int | None) -> HttpResponseBase:
+    def stream(
+        self,
+        request: Request,
+        topic: Topic,
+        *,
+        job_id: int | None = None,
+        project: str | None = None,
+        seen: int | None = None,
+    ) -> HttpResponseBase:
         """Stream the topic for as long as the account may see it."""
-        topic, caller = choose(self.access), Principal.of(request)
-
-        def authorize() -> Topic:
-            access = caller.access()
-            access.require(self.reads)
-            return choose(access)
-
-        return streamed(request, lambda: JobUpdates(topic, authorize=authorize, seen=seen, limits=LIMITS).messages())
+        watch = WatchRequest(Principal.of(request), job_id=job_id, project=project)
+        grant = Grant(self.account.pk, self.access, topic)
+        return streamed(request, lambda: JobUpdates(watch, grant, seen=seen, limits=LIMITS).messages())
 
 
 class JobStream(StreamBaseView):
@@ -90,7 +92,7 @@ class JobStream(StreamBaseView):
         job, seen = self.job(job_id), last_event_id(request)
         if seen is not None and seen >= job.revision and job.status in OVER:
             return HttpResponse(status=NO_CONTENT)
-        return self.stream(request, partial(_job, job_id), seen=seen)
+        return self.stream(request, Topic(job=job_id), job_id=job_id, seen=seen)
 
 
 class Stream(StreamBaseView):
@@ -104,19 +106,8 @@ class Stream(StreamBaseView):
         """
         project = decode_query(request, StreamQuery).project
         last_event_id(request)
-        return self.stream(request, partial(_jobs, project), seen=None)
-
-
-def _job(job_id: int, access: Access) -> Topic:
-    project = Job.objects.filter(pk=job_id).values_list("project", flat=True).first()
-    if project is not None and not access.sees(project):
-        raise NotFound(f"There is no job {job_id}.")
-    return Topic(job=job_id)
-
-
-def _jobs(project: str, access: Access) -> Topic:
-    if not project:
-        return Topic(projects=access.projects)
-    if not access.sees(project):
-        raise NotPermitted(f"The project {project!r} is not visible to this account.")
-    return Topic(projects=frozenset({project}))
+        if not project:
+            return self.stream(request, Topic(projects=self.access.projects))
+        if not self.access.sees(project):
+            raise NotPermitted(f"The project {project!r} is not visible to this account.")
+        return self.stream(request, Topic(projects=frozenset({project})), project=project)

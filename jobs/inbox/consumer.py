@@ -20,6 +20,7 @@ from pika.exceptions import AMQPError
 
 from jobs.inbox.broker_messages import give_up, receive
 from jobs.inbox.topology import DELIVERY_LIMIT, EXCHANGE, QUEUE, dead_queue, declare_consumer
+from jobs.isolation import is_away, set_aside
 from jobs.rules import pipelines
 
 log = structlog.get_logger(__name__)
@@ -127,8 +128,9 @@ class Consumer:
             self._process(channel, work)
         except Unavailable:
             raise
-        except Exception:
-            log.exception("message_failed", type=method.routing_key, again=method.redelivered)
+        except Exception as error:
+            ids = {"type": method.routing_key, "delivery_tag": method.delivery_tag, "again": method.redelivered}
+            set_aside(error, step="consume", **ids)
             self._pause(channel, FAULT_SECONDS)
             channel.basic_nack(method.delivery_tag, requeue=True)
         else:
@@ -142,6 +144,8 @@ class Consumer:
             except AWAY as error:
                 close_old_connections()
                 if seconds is None or self.stop.is_set():
+                    if not is_away(error):
+                        raise  # the database answers: it refuses this message alone
                     raise Unavailable from error
                 self._pause(channel, seconds)
         return None

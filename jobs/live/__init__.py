@@ -10,12 +10,15 @@ client_messages  messages that browsers send
 principals       the account behind a listener, loaded again while it listens
 tickets          websockets without a session cookie
 authorization    the topic that a request may watch
+connections      the open sockets and streams: one recheck for all, and a limit for each account
+background       steps that continue after every failure
 session          one open socket
 socket           the ASGI application of the websockets
 sse/             the same as server-sent events
 """
 
-from jobs.live.hub import hub, open_sockets
+from jobs.live.connections import open_connections
+from jobs.live.hub import hub
 from jobs.live.session import Session, SocketLimits
 
-__all__ = ["Session", "SocketLimits", "hub", "open_sockets"]
+__all__ = ["Session", "SocketLimits", "hub", "open_connections"]

@@ -13,28 +13,33 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
-import structlog
 from channels.db import database_sync_to_async
 
+from jobs.isolation import in_halves
 from jobs.live import broadcast
+from jobs.live.background import repeat
 from jobs.live.job_messages import JobMessage, load
 from jobs.live.send_queue import SendQueue
-from jobs.live.topics import Topic, revisions
-
-log = structlog.get_logger(__name__)
+from jobs.live.topics import Topic, Unreadable, revisions
 
 PUSH_PAUSE = 0.25
 COMPARE_PAUSE = 1.0
-FAILURE_PAUSE = 2.0
+SET_ASIDE_SECONDS = 30.0
 LOAD_FACTOR = 4.0
 FRESH_SECONDS = 5.0
 NEWEST = sys.maxsize
 
-_load = database_sync_to_async(load, thread_sensitive=False)
+
+def load_each(job_ids: Iterable[int]) -> list[JobMessage]:
+    """Load these jobs; one that cannot be loaded is left out and fails none of the others."""
+    return in_halves(load, list(job_ids), step="live.job", name="job_id")
+
+
+_load = database_sync_to_async(load_each, thread_sensitive=False)
 _revisions = database_sync_to_async(revisions, thread_sensitive=False)
 
 
@@ -53,6 +58,12 @@ class Room:
             for queue in self.queues:
                 queue.post(message)
 
+    def end(self) -> None:
+        """Close every subscription of a topic that cannot be read: each asks for a snapshot, which fails."""
+        for queue in self.queues:
+            queue.wants_snapshot = True
+            queue.wake.set()
+
     def replace_members(self, found: dict[int, int]) -> dict[int, int]:
         """Replace the members, post those that left as gone, and return the members with news and their revision."""
         for job_id in self.members - found.keys():
@@ -69,6 +80,7 @@ class Hub:
     def __init__(self) -> None:
         self.rooms: dict[Topic, Room] = {}
         self._messages: dict[int, JobMessage] = {}
+        self._set_aside: dict[int, float] = {}
         self._dirty: dict[int, int] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._loading = asyncio.Lock()
@@ -97,14 +109,12 @@ class Hub:
         self, topic: Topic, *, newer_than: dict[int, int] | None = None
     ) -> tuple[list[JobMessage], set[int]]:
         """Return the stored state of the topic's jobs (those newer than given revisions), and the ids of all."""
-        found = (await _revisions([topic]))[topic]
+        found = (await _revisions([topic])).get(topic)
+        if found is None:
+            raise Unreadable(topic)
         than = newer_than or {}
         wanted = {job_id: revision for job_id, revision in found.items() if revision > than.get(job_id, -1)}
         return await self._get(wanted), set(found)
-
-    def sockets(self) -> int:
-        """Return the number of open sockets and streams."""
-        return sum(len(room.queues) for room in self.rooms.values())
 
     # --- background tasks ----------------------------------------------------------------------
 
@@ -123,7 +133,7 @@ class Hub:
         self._lists = [room for topic, room in rooms.items() if topic.job is None]
 
     def _start(self) -> None:
-        steps = (broadcast.listen(self.hint), _repeat(self._push), _repeat(self._compare))
+        steps = (broadcast.listen(self.hint), repeat(self._push), repeat(self._compare))
         self._tasks = [asyncio.get_running_loop().create_task(step) for step in steps]
 
     async def _push(self) -> None:
@@ -141,15 +151,22 @@ class Hub:
         """Compare with the database: about once a second, sooner after a hint of a job that is in no room."""
         started = time.monotonic()
         if self.rooms:
-            for topic, found in (await _revisions(self.rooms)).items():
-                self._note(topic, found)
+            asked = list(self.rooms)
+            revisions_of = await _revisions(asked)
+            for topic in asked:
+                self._note(topic, revisions_of.get(topic))
         self._messages = {job_id: message for job_id, message in self._messages.items() if self._rooms_of(job_id)}
         await _pause(PUSH_PAUSE, since=started)
         await self._wait_for_new_job(COMPARE_PAUSE - PUSH_PAUSE if self.rooms else None)
 
-    def _note(self, topic: Topic, found: dict[int, int]) -> None:
+    def _note(self, topic: Topic, found: dict[int, int] | None) -> None:
         room = self.rooms.get(topic)
-        for job_id, revision in (room.replace_members(found) if room else {}).items():
+        if room is None:
+            return
+        if found is None:
+            room.end()
+            return
+        for job_id, revision in room.replace_members(found).items():
             self._dirty[job_id] = max(revision, self._dirty.get(job_id, 0))
             self._changed.set()
 
@@ -165,12 +182,20 @@ class Hub:
         """Return the messages of these jobs, each with at least the given revision; cached ones only while fresh."""
         async with self._loading:
             now = time.monotonic()
-            missing = [job_id for job_id, least in wanted.items() if not self._has(job_id, least, now=now)]
-            for message in await _load(missing) if missing else ():
-                self._messages[message.job_id] = message
+            missing = {job_id for job_id, least in wanted.items() if not self._has(job_id, least, now=now)}
+            loaded = {message.job_id: message for message in await _load(missing)} if missing else {}
+            self._messages |= loaded
+            self._note_failures(missing - loaded.keys(), now=now)
         return [self._messages[job_id] for job_id in wanted if job_id in self._messages]
 
+    def _note_failures(self, job_ids: Iterable[int], *, now: float) -> None:
+        """Do not load these jobs again for a while: each attempt costs queries and a line of the log."""
+        recent = {job_id: at for job_id, at in self._set_aside.items() if now - at < SET_ASIDE_SECONDS}
+        self._set_aside = recent | dict.fromkeys(job_ids, now)
+
     def _has(self, job_id: int, least: int, *, now: float) -> bool:
+        if now - self._set_aside.get(job_id, -SET_ASIDE_SECONDS) < SET_ASIDE_SECONDS:
+            return True
         message = self._messages.get(job_id)
         return message is not None and message.revision >= least and now - message.loaded_at < FRESH_SECONDS
 
@@ -186,26 +211,6 @@ _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
 def hub() -> Hub:
     """Return the hub of the running event loop."""
     return _hubs.setdefault(asyncio.get_running_loop(), Hub())
-
-
-def open_sockets() -> int:
-    """Return the number of open sockets and streams of this process."""
-    return sum(each.sockets() for each in _hubs.values())
-
-
-async def _repeat(step: Callable[[], Awaitable[None]]) -> None:
-    """Repeat forever. While the database is down, the first failure is logged."""
-    is_failing = False
-    while True:
-        try:
-            await step()
-        except Exception as error:
-            if not is_failing:
-                log.exception("live_step_failed", error=repr(error))
-            is_failing = True
-            await asyncio.sleep(FAILURE_PAUSE)
-        else:
-            is_failing = False
 
 
 async def _pause(least: float, *, since: float) -> None:

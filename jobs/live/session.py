@@ -11,14 +11,15 @@ from typing import Any
 import structlog
 from channels.db import database_sync_to_async
 
-from jobs.live.authorization import NOT_FOUND, Denied, WatchRequest, authorize, identify
+from jobs.live.authorization import NOT_FOUND, Grant, WatchRequest, authorize, identify
 from jobs.live.client_messages import MESSAGE_LENGTH, Ack, Allowance, Sync, decode
 from jobs.live.close_reasons import OVER, OVERLOADED, Closing, denied, flood, unacknowledged
+from jobs.live.connections import Connection, connections
 from jobs.live.hub import Hub
 from jobs.live.job_messages import PING
 from jobs.live.send_queue import GONE_WINDOW
 from jobs.live.subscription import Subscription
-from jobs.live.topics import Topic
+from jobs.live.topics import Unreadable
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +36,6 @@ class SocketLimits:
 
     ping_every: float = 20
     ack_within: float = 30
-    access_every: float = 30
     close_after: float = 10
     tick: float = 1
     messages_per_second: float = 50
@@ -47,16 +47,18 @@ class Session:
     """A socket that was accepted, from its snapshot until its close."""
 
     def __init__(
-        self, hub: Hub, topic: Topic, *, request: WatchRequest, limits: SocketLimits, receive: Receive, send: Send
+        self, hub: Hub, grant: Grant, *, request: WatchRequest, limits: SocketLimits, receive: Receive, send: Send
     ):
-        self._request, self._limits = request, limits
+        self._limits = limits
         self._receive, self._send = receive, send
-        self._subscription = Subscription(hub, topic, close_after=limits.close_after)
+        self._connection = Connection(request, grant)
+        self._subscription = Subscription(hub, grant.topic, close_after=limits.close_after)
         self._queue = self._subscription.queue
         self._wants_ping = False
         self._sync: dict[int, int] | None = None
         self._sync_after = 0.0
         self._subscription.join()
+        connections().join(self._connection)
 
     async def run(self) -> Closing | None:
         """Serve the socket; return the reason to close it, or None when the browser has left."""
@@ -73,6 +75,7 @@ class Session:
     def leave(self) -> None:
         """End the subscription."""
         self._subscription.leave()
+        connections().leave(self._connection)
 
     # --- reading -------------------------------------------------------------------------------
 
@@ -156,7 +159,7 @@ class Session:
 
     async def _keep_time(self) -> Closing | None:
         """Check the limits. It sends nothing itself: sending to a browser that does not read may never return."""
-        pinged = checked = time.monotonic()
+        pinged = time.monotonic()
         while True:
             await asyncio.sleep(self._limits.tick)
             now = time.monotonic()
@@ -167,9 +170,9 @@ class Session:
             if now - pinged >= self._limits.ping_every:
                 pinged, self._wants_ping = now, True
                 self._queue.wake.set()
-            if now - checked >= self._limits.access_every:
-                checked = now
-                self._subscription.watch(await authorize_in_thread(self._request))  # raises Denied
+            if self._connection.closing is not None:
+                return self._connection.closing
+            self._subscription.watch(self._connection.grant.topic)
 
     def _is_over(self) -> bool:
         """Was the end of a single job shown, and acknowledged or given its time?"""
@@ -181,8 +184,8 @@ class Session:
 def _closing(ended: list[Any]) -> Closing | None:
     """Return the first reason that a task gave. A failure counts as overload, so that browsers connect again."""
     for result in ended:
-        if isinstance(result, Denied):
-            return denied(result.code)
+        if isinstance(result, Unreadable):
+            return OVERLOADED
         if isinstance(result, OSError) or result is None:
             return None
         if isinstance(result, Closing):

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import Error as DatabaseFailure
 
 from jobs.live import Session, SocketLimits, hub
-from jobs.live.authorization import NOT_FOUND, Denied, WatchRequest
+from jobs.live.authorization import NOT_FOUND, Denied, WatchRequest, clean_project
 from jobs.live.close_reasons import OVERLOADED, Closing
 from jobs.live.close_reasons import denied as refused
 from jobs.live.session import Receive, Send, authorize_in_thread, identify_in_thread
@@ -37,7 +37,7 @@ class JobSocket:
             session = await self._authorize(scope, receive, send)
         except Denied as denied:
             await send({"type": "websocket.accept"})
-            await _close(send, refused(denied.code))
+            await _close(send, refused(denied.code, denied.reason))
             return
         try:
             await send({"type": "websocket.accept"})
@@ -48,14 +48,17 @@ class JobSocket:
             await _close(send, closing)
 
     async def _authorize(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> Session:
+        address = scope["url_route"]["kwargs"]
         try:
+            if "project" in address:
+                address = {"project": clean_project(address["project"])}
             caller = await identify_in_thread(ticket=ticket_of(scope), session_key=_session_key(scope))
-            request = WatchRequest(caller, **scope["url_route"]["kwargs"])
-            topic = await authorize_in_thread(request)
+            request = WatchRequest(caller, **address)
+            grant = await authorize_in_thread(request)
         except DatabaseFailure as failure:
             log.warning("live_authorization_failed", error=repr(failure))
             raise Denied(OVERLOADED.code) from failure
-        return Session(hub(), topic, request=request, limits=self._limits, receive=receive, send=send)
+        return Session(hub(), grant, request=request, limits=self._limits, receive=receive, send=send)
 
 
 async def unknown_address(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
@@ -78,7 +81,7 @@ def _session_key(scope: MutableMapping[str, Any]) -> str | None:
 
 async def _close(send: Send, closing: Closing) -> None:
     """Send the reason and close. A timeout covers browsers that do not read or have left."""
-    before = [{"type": "websocket.send", "text": closing.message}] if closing.message else []
+    before = [{"type": "websocket.send", "text": closing.message}] if closing.hint else []
     for event in (*before, closing.frame):
         with suppress(TimeoutError, OSError):
             async with asyncio.timeout(CLOSE_TIMEOUT):

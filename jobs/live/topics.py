@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from jobs.isolation import isolated
 from jobs.models import Job
 from jobs.models.jobs import JobQuerySet
 
@@ -20,15 +21,26 @@ class Topic:
     projects: frozenset[str] | None = None
 
 
+class Unreadable(Exception):
+    """The jobs of a topic cannot be read; the log has the cause."""
+
+
 def revisions(topics: Iterable[Topic]) -> dict[Topic, dict[int, int]]:
-    """Return the jobs of each topic with their current revision.
+    """Return the jobs of each topic with their current revision; a topic that cannot be read is left out.
 
     A list holds the unfinished jobs and the 50 last finished, at most 500 together: the stuck ones first, then the
     newest. All topics of one job together cost one query, each list at most three.
     """
+    found: dict[Topic, dict[int, int]] = {}
     wanted = list(topics)
-    single = _revisions_of([topic.job for topic in wanted if topic.job is not None])
-    return {topic: _listed(topic) if topic.job is None else _only(single, topic.job) for topic in wanted}
+    with isolated("live.jobs"):
+        single = _revisions_of([topic.job for topic in wanted if topic.job is not None])
+        found = {topic: _only(single, topic.job) for topic in wanted if topic.job is not None}
+    for topic in wanted:
+        if topic.job is None:
+            with isolated("live.topic", projects=sorted(topic.projects or ())):
+                found[topic] = _listed(topic)
+    return found
 
 
 def _only(single: dict[int, int], job_id: int) -> dict[int, int]:

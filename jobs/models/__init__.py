@@ -8,6 +8,7 @@ from jobs.models.jobs import Job
 from jobs.models.memberships import Membership
 from jobs.models.outbox import Delivery, Endpoint
 from jobs.models.phases import Phase, Tally
+from jobs.models.row_failures import RowFailure
 from jobs.models.tickets import Ticket
 from jobs.models.tokens import TokenUse
 from jobs.models.workers import Worker, WorkerTally
@@ -25,6 +26,7 @@ __all__ = [
     "Membership",
     "Phase",
     "ProcessHeartbeat",
+    "RowFailure",
     "Tally",
     "Ticket",
     "TokenUse",

@@ -12,11 +12,11 @@ from typing import Any
 
 import pika
 from django.conf import settings
-from pika.exceptions import AMQPError
+from pika.exceptions import AMQPError, ShortStringTooLong
 from pika.exchange_type import ExchangeType
 
 from jobs.models.outbox import Endpoint
-from jobs.outbox.messages import Message, Outcome
+from jobs.outbox.messages import Message, Outcome, failed
 
 EXCHANGE = "progress.events"
 AT_ONCE = 500
@@ -66,7 +66,8 @@ class BrokerSender:
             self._connect()
         if self._channel is not None:
             self._publish_all()
-            self._run()
+            if self._unconfirmed:
+                self._run()
         self._used_at = monotonic()
 
     def _publish_all(self) -> None:
@@ -79,9 +80,13 @@ class BrokerSender:
                 type=message.type,
                 app_id="progress-site",
             )
+            try:
+                self._channel.basic_publish(EXCHANGE, message.type, message.body, properties, mandatory=True)
+            except ShortStringTooLong as error:  # a type of more than 255 bytes
+                self._outcomes[place] = failed(error, final=True)
+                continue
             self._tag += 1
             self._unconfirmed[self._tag] = place
-            self._channel.basic_publish(EXCHANGE, message.type, message.body, properties, mandatory=True)
 
     def _on_return(self, channel: Any, method: Any, properties: Any, body: bytes) -> None:
         self._returned.add(properties.message_id)

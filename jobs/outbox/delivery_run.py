@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import islice, repeat
 from threading import Event as Flag
 from time import monotonic
 from uuid import uuid4
@@ -20,11 +20,12 @@ from django.db import close_old_connections, connection
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from jobs.isolation import set_aside
 from jobs.models import Endpoint
 from jobs.models.outbox import EndpointKind
 from jobs.outbox import endpoint_leases, results
 from jobs.outbox.endpoint_leases import Due
-from jobs.outbox.messages import Message, Outcome, Sender, messages_of
+from jobs.outbox.messages import Message, Outcome, Sender, failed, messages_of
 from jobs.outbox.webhooks import WebhookSender
 from jobs.serializers import encode
 
@@ -97,14 +98,26 @@ class Lane:
         return [self._messages[due.event_id] for due in self._wave]
 
     def send(self, messages: Sequence[Message]) -> list[Outcome]:
-        """Send a wave and wait for its outcomes, without using the database."""
+        """Send a wave and wait for its outcomes, without using the database.
+
+        A message that cannot be encoded is refused for good; the other events of its job are sent.
+        """
         assert self._sender
-        return self._sender.send(self.endpoint, messages)
+        sound = [message for message in messages if message.defect is None]
+        try:
+            sent = iter(self._sender.send(self.endpoint, sound) if sound else ())
+        except Exception as error:
+            sent = repeat(failed(error))
+        return [failed(message.defect, final=True) if message.defect else next(sent) for message in messages]
 
     def take(self, outcomes: Sequence[Outcome]) -> dict[str, int]:
         """Store the outcomes of a wave; return how many deliveries were sent, will be retried, are dead."""
         now = self._clock()
         marked = results.mark(self.endpoint, zip(self._wave, outcomes, strict=True), now=now)
+        for due, outcome in zip(self._wave, outcomes, strict=True):
+            if outcome.defect:
+                ids = {"endpoint_id": self.endpoint.pk, "delivery_id": due.id, "job_id": due.job_id}
+                set_aside(outcome.defect, step="deliver.message", **ids)
         self._ready = {job: queue for job, queue in self._ready.items() if queue and job not in marked.held_back}
         self._over = any(outcome.gone for outcome in outcomes)
         pause = max((results.pause_of(outcome) for outcome in outcomes if not outcome.sent), default=NO_PAUSE)

@@ -14,9 +14,11 @@ from datetime import datetime
 from queue import Empty, SimpleQueue
 from threading import Event as Flag
 from time import monotonic
+from typing import Any
 
 import structlog
 
+from jobs.isolation import set_aside
 from jobs.outbox.delivery_run import BATCH, Lane, lanes_due, release_connection
 from jobs.outbox.messages import Message, Outcome
 
@@ -49,7 +51,7 @@ class Dispatcher:
         try:
             found = lanes_due(now=self._now, stop=self._stop, limit=self._limit)
         except Exception as error:
-            self._failed(error, "delivery_pass_failed")
+            self._failed(error, step="deliver.look")
             return False
         for key, lane in found.items():
             if key not in self._sending:
@@ -109,17 +111,22 @@ class Dispatcher:
 
     def _end(self, lane: Lane, error: Exception | None = None) -> None:
         """Close a lane. Its connections are closed in a thread, because that may wait for the endpoint."""
+        ids = {"step": "deliver.lane", "endpoint_id": lane.endpoint.pk}
         if error:
-            self._failed(error, "lane_failed")
+            self._failed(error, **ids)
         self._threads.submit(lane.close)
         try:
             lane.let_go()
         except Exception as failure:
-            self._failed(failure, "lane_failed")
+            self._failed(failure, **ids)
 
-    def _failed(self, error: Exception, event: str) -> None:
+    def _failed(self, error: Exception, **ids: Any) -> None:
+        """Set the endpoint aside; with the database away too, the next look tries again."""
         self.error = error
-        log.error(event, exc_info=error)
+        try:
+            set_aside(error, **ids)
+        except Exception:
+            log.error("delivery_pass_failed", **ids, exc_info=error)
 
 
 def deliver(now: datetime | None = None, *, limit: int = BATCH) -> dict[str, int]:

@@ -14,6 +14,7 @@ from django.db.models import Exists, OuterRef
 
 from jobs.db import bulk_sql
 from jobs.db.deletion import PORTION
+from jobs.isolation import isolated
 from jobs.models import Delivery, Endpoint
 from jobs.models.outbox import DeliveryStatus, EndpointKind
 from jobs.outbox.endpoint_leases import Due
@@ -83,7 +84,11 @@ def mark_disabled_dead() -> int:
     """Mark the waiting deliveries of disabled endpoints as dead; return their number."""
     waiting = Delivery.objects.waiting().filter(endpoint=OuterRef("pk"))
     disabled = Endpoint.objects.filter(Exists(waiting), active=False)
-    return sum(_mark_dead(endpoint) for endpoint in disabled)
+    marked = 0
+    for endpoint in disabled:
+        with isolated("deliver.disabled", endpoint_id=endpoint.pk):
+            marked += _mark_dead(endpoint)
+    return marked
 
 
 def _mark_dead(endpoint: Endpoint) -> int:

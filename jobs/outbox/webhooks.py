@@ -21,7 +21,7 @@ from django.utils import timezone
 from standardwebhooks import Webhook
 
 from jobs.models.outbox import Endpoint
-from jobs.outbox.messages import Message, Outcome
+from jobs.outbox.messages import Message, Outcome, failed
 from jobs.outbox.url_policy import PORTS, Unreachable, check_url, resolve
 from jobs.rules.errors import BadInput
 from jobs.rules.strict_json import storable
@@ -71,7 +71,8 @@ class WebhookSender:
     ) -> list[Outcome]:
         client = self._client = self._client or new_client()
         requests = [_request(client, endpoint, message, url=url, address=address) for message in messages]
-        return list(await asyncio.gather(*(_outcome(client, request) for request in requests)))
+        outcomes = await asyncio.gather(*(_outcome(client, request) for request in requests), return_exceptions=True)
+        return [_without_error(outcome) for outcome in outcomes]
 
 
 def new_client() -> httpx.AsyncClient:
@@ -134,6 +135,15 @@ async def _outcome(client: httpx.AsyncClient, request: httpx.Request) -> Outcome
     except (httpx.HTTPError, ssl.SSLError, OSError, TimeoutError) as error:
         return Outcome(_sentence(error), answered=False)
     return _judged(answer.status_code, text, retry_after=_pause(answer.headers.get("retry-after", "")))
+
+
+def _without_error(outcome: Outcome | BaseException) -> Outcome:
+    """Return the outcome; an unexpected error of one message fails none of the others."""
+    if isinstance(outcome, Exception):
+        return failed(outcome)
+    if isinstance(outcome, BaseException):
+        raise outcome
+    return outcome
 
 
 async def _beginning(answer: httpx.Response) -> bytes:

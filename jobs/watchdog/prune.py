@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from jobs.change import COUNTERS, Actor, Change, change_jobs
 from jobs.db.deletion import delete
+from jobs.isolation import isolated
 from jobs.models import BulkAct, Delivery, Event, InboxMessage, Item, Job, Phase, Worker, WorkerTally
 from jobs.models.outbox import DeliveryStatus
 from jobs.models.workers import held_items
@@ -181,10 +182,12 @@ def _removed_jobs() -> QuerySet[Job]:
 
 def _delete_jobs(at: datetime) -> int:
     """Delete the jobs one after the other, each with all its rows."""
-    deleted = delete(_removed_jobs())
-    for job_id in list(_prunable_jobs(at).order_by("pk").values_list("pk", flat=True)):
-        if _mark_removed(job_id, at=at):
-            deleted += delete(_removed_jobs().filter(pk=job_id))
+    deleted = 0
+    begun = set(_removed_jobs().values_list("pk", flat=True))
+    for job_id in [*sorted(begun), *_prunable_jobs(at).order_by("pk").values_list("pk", flat=True)]:
+        with isolated("prune.job", job_id=job_id):
+            if job_id in begun or _mark_removed(job_id, at=at):
+                deleted += delete(_removed_jobs().filter(pk=job_id))
     return deleted
 
 

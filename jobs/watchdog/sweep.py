@@ -7,9 +7,9 @@ lock. So several processes may sweep, and after a downtime the next sweep catche
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
 
-import structlog
 from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
@@ -19,14 +19,13 @@ from jobs.change.event_factory import sentence
 from jobs.change.item_columns import EXPIRED, expire
 from jobs.db import bulk_sql
 from jobs.db.pauses import with_pauses
+from jobs.isolation import isolated, set_aside
 from jobs.live import tickets
 from jobs.models import Item, Job, Phase
 from jobs.rules.error_fingerprints import signature
 from jobs.rules.errors import NotFound
 from jobs.rules.formatting import clip, pluralize
 from jobs.rules.statuses import OPEN_PHASE, ItemStatus, JobStatus, Stuck
-
-log = structlog.get_logger(__name__)
 
 WATCHDOG = Actor(name="watchdog")
 JOBS_PER_SWEEP = 1000
@@ -36,13 +35,22 @@ EXPIRED_FIELDS = (*EXPIRED, "tries", "error", "signature", "finished_at")
 
 
 def sweep(now: datetime | None = None) -> dict[str, int]:
-    """Apply every rule; return how many leases and tickets expired, watermarks passed and jobs got stuck."""
-    return {
-        "expired": expire_leases(now),
-        "watermarks": pass_watermarks(now),
-        "stuck": find_stuck(now),
-        "tickets": tickets.forget(now),
-    }
+    """Apply every rule; return how many leases and tickets expired, watermarks passed and jobs got stuck.
+
+    A rule that fails as a whole keeps none of the others from their work; its error is raised at the end.
+    """
+    rules = {"expired": expire_leases, "watermarks": pass_watermarks, "stuck": find_stuck, "tickets": tickets.forget}
+    done: dict[str, int] = {}
+    errors: list[Exception] = []
+    for name, rule in rules.items():
+        try:
+            done[name] = rule(now)
+        except Exception as error:
+            set_aside(error, step=f"sweep.{name}")
+            errors.append(error)
+    if errors:
+        raise errors[0]
+    return done
 
 
 def expire_leases(now: datetime | None = None) -> int:
@@ -63,16 +71,12 @@ def find_stuck(now: datetime | None = None) -> int:
 
 
 def _each_job(job_ids: Iterable[int], act: Callable[[Change], int], now: datetime | None) -> int:
-    """Apply a rule in one change per job; a job that fails is logged and the others continue."""
-    done = 0
+    """Apply a rule in one change per job; a job that fails is set aside and the others continue."""
+    done, step = 0, f"sweep.{act.__name__.lstrip('_')}"
     for job_id in with_pauses(list(job_ids)):
-        try:
-            with change_jobs([job_id], by=WATCHDOG, now=now) as change:
-                done += act(change)
-        except NotFound:
-            continue
-        except Exception:
-            log.exception("watchdog.job_failed", job_id=job_id, act=act.__name__)
+        job = change_jobs([job_id], by=WATCHDOG, now=now)
+        with isolated(step, job_id=job_id), suppress(NotFound), job as change:
+            done += act(change)
     return done
 
 

@@ -13,11 +13,12 @@ from jobs.api import token_last_used
 
 
 class BearerAuthentication(TokenAuthentication):
-    """Hashed tokens. A header that is not ASCII text is refused like any other wrong token."""
+    """Hashed tokens. A header that is not printable ASCII text is refused like any other wrong token."""
 
     def authenticate(self, request: Request) -> tuple[Any, Any] | None:
         """Return the account and its token, None without a bearer header; AuthenticationFailed for a wrong one."""
-        if not get_authorization_header(request).isascii():
+        header = get_authorization_header(request)
+        if not header.isascii() or b"\0" in header:
             raise AuthenticationFailed("Invalid token.")
         found: tuple[Any, Any] | None = super().authenticate(request)
         if found is not None:

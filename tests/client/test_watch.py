@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from email.message import Message
+from io import BytesIO
 from threading import Thread
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from progress_client import Client, NotFound, Unavailable, backoff
+from progress_client import Client, NotFound, Unavailable, backoff, job_watch
+from progress_client.transport import RetryableError
 
 from tests.client.grounds import network
 from tests.examples.site import Site, eventually
@@ -90,3 +95,24 @@ def test_a_job_that_is_not_there_is_not_found(client: Client, name: str) -> None
     job.id += 1_000_000
     with pytest.raises(NotFound):
         next(job.watch())
+
+
+class Stream(BytesIO):
+    """The response of a server that closes the stream with a reason."""
+
+    status = 200
+
+    def __init__(self, code: int) -> None:
+        self.headers = Message()
+        self.headers["Content-Type"] = "text/event-stream"
+        super().__init__(b'event: closing\ndata: {"type": "closing", "code": %d, "reason": "Why."}\n\n' % code)
+
+
+@pytest.mark.parametrize(("code", "pause"), [(4429, 30.0), (4401, 0.0)])
+def test_a_stream_that_the_server_closes_is_opened_again_after_a_pause_where_only_that_helps(
+    code: int, pause: float
+) -> None:
+    transport: Any = SimpleNamespace(streaming=lambda *_, **__: nullcontext(Stream(code)))
+    with pytest.raises(RetryableError, match=r"closed the stream: Why\.") as closed:
+        list(job_watch._stream(transport, 7, last=""))
+    assert closed.value.retry_after == pause

@@ -11,16 +11,17 @@ import structlog
 from channels.db import database_sync_to_async
 from django.db import Error as DatabaseFailure
 
-from jobs.live.sse.protocol import PING, StreamLimits, message
+from jobs.access import Access
+from jobs.live.connections import Connection, connections
+from jobs.live.sse.protocol import PING, StreamLimits, last_message, message
 from jobs.models import Event
-from jobs.rules.errors import Refused
 from jobs.serializers import encode
 from jobs.serializers.shapes import OutwardEvent
 
 log = structlog.get_logger(__name__)
 
 NEWEST_SECONDS = 0.5
-Page = Callable[[int], Sequence[OutwardEvent]]
+Page = Callable[[int, Access], Sequence[OutwardEvent]]
 
 
 class NewestEvent:
@@ -42,30 +43,31 @@ class NewestEvent:
 _newest_events: WeakKeyDictionary[asyncio.AbstractEventLoop, NewestEvent] = WeakKeyDictionary()
 
 
-async def follow(page: Page, *, after: int, check: Callable[[], None], limits: StreamLimits) -> AsyncIterator[bytes]:
+async def follow(page: Page, *, after: int, connection: Connection, limits: StreamLimits) -> AsyncIterator[bytes]:
     """Yield the events with ids larger than `after`, ascending, each once; then new ones as they come.
 
-    `page` returns the next few events after an id, none at the end. `check` raises Refused when the feed may no longer
-    be read, which ends the stream.
+    `page` returns the next few events after an id that this access shows, none at the end.
     """
-    yield PING
+    connections().join(connection)
     try:
-        async for text in _followed(page, after=after, check=check, limits=limits):
+        yield PING
+        async for text in _followed(page, after=after, connection=connection, limits=limits):
             yield text
-    except (DatabaseFailure, Refused) as reason:
+        if connection.closing is not None:
+            yield last_message(connection.closing)
+    except DatabaseFailure as reason:
         log.info("feed_ended", reason=repr(reason))
+    finally:
+        connections().leave(connection)
 
 
-async def _followed(page: Page, *, after: int, check: Callable[[], None], limits: StreamLimits) -> AsyncIterator[bytes]:
+async def _followed(page: Page, *, after: int, connection: Connection, limits: StreamLimits) -> AsyncIterator[bytes]:
     load = database_sync_to_async(page, thread_sensitive=False)
     newest_event = _newest_events.setdefault(asyncio.get_running_loop(), NewestEvent())
-    sent_at = checked_at = time.monotonic()
-    while True:
-        if time.monotonic() - checked_at >= limits.access_every:
-            await database_sync_to_async(check, thread_sensitive=False)()
-            checked_at = time.monotonic()
+    sent_at = time.monotonic()
+    while connection.closing is None:
         newest = await newest_event.newest()
-        events = await load(after) if newest > after else ()
+        events = await load(after, connection.grant.access) if newest > after else ()
         for event in events:
             yield message(encode(event).decode(), id=event["id"])
             after, sent_at = event["id"], time.monotonic()

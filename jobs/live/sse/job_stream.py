@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import structlog
-from channels.db import database_sync_to_async
 from django.db import Error as DatabaseFailure
 
 from jobs.live import job_messages
+from jobs.live.authorization import Grant, WatchRequest
+from jobs.live.connections import Connection, connections
 from jobs.live.hub import hub
 from jobs.live.job_messages import JobMessage
-from jobs.live.sse.protocol import PING, StreamLimits, message
+from jobs.live.sse.protocol import PING, StreamLimits, last_message, message
 from jobs.live.subscription import Subscription
-from jobs.live.topics import Topic
-from jobs.rules.errors import Refused
+from jobs.live.topics import Unreadable
 
 log = structlog.get_logger(__name__)
 
@@ -24,38 +24,42 @@ log = structlog.get_logger(__name__)
 class JobUpdates:
     """One open event stream. A state that waits to be sent is replaced by a newer one.
 
-    `authorize` returns the topic that may be watched now, or raises Refused. `seen` is the revision of a single job
-    that the listener has already: only newer ones are sent. The stream ends when the account loses the permission,
-    and `close_after` seconds after a single job was completed, cancelled or deleted.
+    `seen` is the revision of a single job that the listener has already: only newer ones are sent. The stream ends
+    when the account loses the permission, and `close_after` seconds after a single job was completed, cancelled or
+    deleted.
     """
 
-    def __init__(self, topic: Topic, *, authorize: Callable[[], Topic], seen: int | None, limits: StreamLimits) -> None:
+    def __init__(self, request: WatchRequest, grant: Grant, *, seen: int | None, limits: StreamLimits) -> None:
         self._limits = limits
-        self._authorize = database_sync_to_async(authorize, thread_sensitive=False)
-        self._seen = seen if topic.job is not None else None
-        self._subscription = Subscription(hub(), topic, close_after=limits.close_after)
+        self._seen = seen if request.job_id is not None else None
+        self._connection = Connection(request, grant)
+        self._subscription = Subscription(hub(), grant.topic, close_after=limits.close_after)
         self._queue = self._subscription.queue
-        self._checked_at = self._sent_at = time.monotonic()
+        self._sent_at = time.monotonic()
 
     async def messages(self) -> AsyncIterator[bytes]:
         """Yield the messages of the stream; it leaves the hub however it ends."""
+        connections().join(self._connection)
         self._subscription.join()
         try:
             while (text := await self._next()) is not None:
                 yield text
                 self._sent_at = time.monotonic()
-        except (DatabaseFailure, Refused) as reason:
+            if self._connection.closing is not None:
+                yield last_message(self._connection.closing)
+        except (DatabaseFailure, Unreadable) as reason:
             log.info("stream_ended", reason=repr(reason))
         finally:
             self._subscription.leave()
+            connections().leave(self._connection)
 
     async def _next(self) -> bytes | None:
         """Wait for the next message; None when the stream is over."""
         while True:
             now = time.monotonic()
-            if now - self._checked_at >= self._limits.access_every:
-                self._subscription.watch(await self._authorize())  # raises Refused
-                self._checked_at = time.monotonic()
+            if self._connection.closing is not None:
+                return None
+            self._subscription.watch(self._connection.grant.topic)
             if self._queue.wants_snapshot:
                 return await self._snapshot()
             if (pulled := self._queue.pull(now=now)) is not None:

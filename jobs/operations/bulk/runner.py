@@ -11,10 +11,10 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
-import structlog
 from django.contrib.auth import get_user_model
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import Exists, F, OuterRef
@@ -23,6 +23,7 @@ from django.utils import timezone
 from jobs import operations
 from jobs.change.audit import log_act
 from jobs.db.pauses import with_pauses
+from jobs.isolation import isolated, set_aside
 from jobs.models import BulkAct, BulkTarget
 from jobs.models.bulk import BulkStatus, TargetOutcome
 from jobs.models.texts import fit
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 
     from jobs.operations import Act
 
-log = structlog.get_logger(__name__)
-
 # Several bulk acts take turns of this length, so that a small one does not wait for one of thousands of jobs.
 TURN_SECONDS = 0.2
 LOCK_TIMEOUT, LOCK_NOT_AVAILABLE = "500ms", "55P03"
@@ -45,6 +44,7 @@ MOST_REASONS = 10
 OTHER_REASONS = "another reason"
 HOLDER = re.compile(r" by .{0,200} until [\d:]{8} UTC")
 COUNTERS = {TargetOutcome.CHANGED: "done", TargetOutcome.UNCHANGED: "unchanged", TargetOutcome.REFUSED: "refused"}
+UNAVAILABLE = (OperationalError, InterfaceError)
 DEFECT = "An internal error occurred; nothing was changed. See the log of the server."
 
 
@@ -61,7 +61,8 @@ def run_bulk_acts(*, seconds: float) -> bool:
     end = time.monotonic() + seconds
     acts = BulkAct.objects.running().order_by(F("worked_at").asc(nulls_first=True), "pk")
     for bulk in _in_turns(list(acts)):
-        run_bulk_act(bulk, seconds=min(TURN_SECONDS, seconds))
+        with isolated("bulk.act", bulk=bulk.pk):
+            run_bulk_act(bulk, seconds=min(TURN_SECONDS, seconds))
         if time.monotonic() >= end:
             break
     return BulkAct.objects.running().exists()
@@ -79,9 +80,9 @@ def run_bulk_act(bulk: BulkAct, *, seconds: float) -> bool:
     """Process jobs of this act, at least one, until the time is over; return True if none is left."""
     end = time.monotonic() + seconds
     actor = get_user_model().objects.filter(pk=bulk.account_id).first() if bulk.account_id else None
-    locked: set[int] = set()
+    later: set[int] = set()
     for _ in with_pauses(repeat(None)):
-        if not _process_next(bulk, actor, locked) or time.monotonic() >= end:
+        if not _process_next(bulk, actor, later) or time.monotonic() >= end:
             break
     _finish(bulk)
     bulk.refresh_from_db()
@@ -107,16 +108,17 @@ def stop_bulk_act(bulk: BulkAct, *, actor: User) -> None:
 # --- one job -----------------------------------------------------------------------------------------
 
 
-def _process_next(bulk: BulkAct, actor: User | None, locked: set[int]) -> bool:
+def _process_next(bulk: BulkAct, actor: User | None, later: set[int]) -> bool:
     """Process the next job; return False if there is none.
 
-    A job that another transaction keeps locked is added to `locked`, so that the jobs after it do not wait.
+    A job that another transaction keeps locked, or whose outcome cannot be stored, is added to `later`, so that the
+    jobs after it do not wait.
     """
     target = None
     try:
         with transaction.atomic():
             _limit_lock_wait()
-            waiting = bulk.targets.open().exclude(pk__in=locked).select_for_update(skip_locked=True)
+            waiting = bulk.targets.open().exclude(pk__in=later).select_for_update(skip_locked=True)
             target = waiting.order_by("pk").first()
             if target is None:
                 return False
@@ -125,8 +127,21 @@ def _process_next(bulk: BulkAct, actor: User | None, locked: set[int]) -> bool:
         return False
     except _Locked:
         assert target
-        locked.add(target.pk)
+        later.add(target.pk)
+    except Exception as error:
+        if target is None:
+            raise
+        later.add(target.pk)
+        set_aside(error, step="bulk.job", bulk=bulk.pk, job_id=target.job_id)
+        if not isinstance(error, UNAVAILABLE):
+            _refuse(bulk, target)
     return True
+
+
+def _refuse(bulk: BulkAct, target: BulkTarget) -> None:
+    """Refuse a job whose outcome cannot be stored, so that the bulk act comes to its end."""
+    with isolated("bulk.job", bulk=bulk.pk, job_id=target.job_id), suppress(_Superseded), transaction.atomic():
+        _store(bulk, target, {"outcome": TargetOutcome.REFUSED, "detail": DEFECT})
 
 
 def _limit_lock_wait() -> None:
@@ -146,12 +161,12 @@ def _outcome(bulk: BulkAct, target: BulkTarget, actor: User | None) -> dict[str,
         return _columns(act, target)
     except Refused as error:
         return {"outcome": TargetOutcome.REFUSED, "detail": _without_name(error.detail, target)}
-    except (OperationalError, InterfaceError) as error:
+    except UNAVAILABLE as error:
         if getattr(error.__cause__, "sqlstate", "") == LOCK_NOT_AVAILABLE:
             raise _Locked from error
         raise
-    except Exception:
-        log.exception("bulk.job_failed", bulk=bulk.pk, job_id=target.job_id, job=target.name)
+    except Exception as error:
+        set_aside(error, step="bulk.job", bulk=bulk.pk, job_id=target.job_id)
         return {"outcome": TargetOutcome.REFUSED, "detail": DEFECT}
 
 

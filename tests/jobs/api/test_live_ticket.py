@@ -8,7 +8,7 @@ from django.contrib.auth.models import Group, User
 from rest_framework.test import APIClient
 
 from jobs.live import tickets
-from jobs.live.principals import Principal
+from jobs.live.principals import Principal, accounts_of
 from jobs.models import Ticket
 from tests.jobs.api.conftest import Api
 
@@ -22,7 +22,7 @@ def test_a_token_gets_a_ticket_that_stands_for_its_account(worker: Api, django_a
     assert response.headers["Cache-Control"] == "no-store"
     caller = tickets.redeem(response.json()["ticket"])
     assert caller is not None
-    assert caller.account() == worker.account
+    assert accounts_of([caller]) == {caller: worker.account}
 
 
 def test_a_session_gets_a_ticket_with_the_csrf_token_only(db: None) -> None:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from threading import Event, Thread
+from typing import Any
 
 import pytest
 from django.conf import settings as given
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test import override_settings
 
 from jobs.inbox import consumer
 from jobs.inbox.consumer import Consumer
 from jobs.inbox.topology import DELIVERY_LIMIT, dead_queue
-from jobs.models import InboxMessage, Job
+from jobs.models import InboxMessage, Job, RowFailure
 from jobs.rules import pipelines
 from tests.jobs.inbox.broker import Producer
 from tests.jobs.inbox.messages import event, job, phase
@@ -168,6 +169,28 @@ def test_a_database_that_does_not_take_it_costs_no_message(producer: Producer, m
     thread.join(timeout=20)
     assert not thread.is_alive()
     assert (phase("image.embeddings").done, letters(), producer.waiting(producer.queue)) == (1, [], 0)
+
+
+def test_a_message_that_the_database_refuses_is_set_aside_and_stops_no_other(
+    producer: Producer, drain: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumer, "RETRY_AFTER", ())
+    monkeypatch.setattr(consumer, "FAULT_SECONDS", 0.0)
+    failures: list[bytes] = []
+
+    def receive(body: bytes, **given: Any) -> None:
+        if b"poisoned" in body and len(failures) < 3:
+            failures.append(body)
+            raise OperationalError("this row alone")
+        real(body, **given)
+
+    real = consumer.receive
+    monkeypatch.setattr(consumer, "receive", receive)
+    producer.tell("image.embedding.ready", asset_id="poisoned")
+    producer.tell("image.embedding.ready", asset_id="b")
+    drain()
+    assert (phase("image.embeddings").done, len(failures), letters()) == (2, 3, [])
+    assert RowFailure.objects.get(step="consume").number == 3
 
 
 def rename(table: str, *, to: str) -> None:

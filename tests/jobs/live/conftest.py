@@ -108,6 +108,12 @@ def _connections_go_back_to_their_pool(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def quick_recheck(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Check the accounts of open connections ten times a second."""
+    monkeypatch.setattr("jobs.live.connections.RECHECK_SECONDS", 0.1)
+
+
+@pytest.fixture
 async def watch() -> AsyncIterator[Watch]:
     """Make a browser: `watch("/ws/jobs", session_key=key, limits=SocketLimits(…))`; it leaves when the test ends."""
     browsers: list[Browser] = []
@@ -128,7 +134,7 @@ async def _stop_hub() -> None:
     others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
     hub_tasks: list[Awaitable[Any]] = []
     for task in others:
-        if getattr(task.get_coro(), "__name__", "") in {"_repeat", "listen"}:
+        if getattr(task.get_coro(), "__name__", "") in {"repeat", "listen"}:
             task.cancel()
             hub_tasks.append(task)
     await asyncio.gather(*hub_tasks, return_exceptions=True)

@@ -210,6 +210,17 @@ test("a failed job that rests is live again where the socket gets through", asyn
   assert.deepEqual([feed.mode, requests.length], ["live", 2]);
 });
 
+test("a page that made room for a newer one of its account rests until it is shown again", async () => {
+  const { feed } = start({ pollUrl: null });
+  sockets[0].open({ type: "snapshot", jobs: [body(3)] });
+  sockets[0].end(4429);
+  await pass(60_000);
+  assert.deepEqual([feed.mode, sockets.length], ["resting", 1]);
+  page.dispatchEvent(new Event("visibilitychange"));
+  sockets.at(-1).open({ type: "snapshot", jobs: [body(4)] });
+  assert.deepEqual([feed.mode, sockets.length, requests.length], ["live", 2, 0]);
+});
+
 test("polling without a session means signed out", async () => {
   answers = [{ status: 401 }];
   const { feed } = start();

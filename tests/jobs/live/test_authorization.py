@@ -14,8 +14,8 @@ from jobs.models import Membership
 from tests.factories import make_job
 from tests.jobs.live.conftest import Watch, run, sign_in
 
-pytestmark = pytest.mark.django_db(transaction=True)
-STRICT = SocketLimits(tick=0.05, access_every=0.1)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("quick_recheck")]
+STRICT = SocketLimits(tick=0.05)
 ADDRESSES = ["/ws/jobs", "/ws/jobs/1", "/ws/projects/a"]
 
 

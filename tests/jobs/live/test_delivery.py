@@ -10,7 +10,7 @@ import pytest
 from django.db.models import F
 from django.utils import timezone
 
-from jobs.live import hub, open_sockets
+from jobs.live import hub, open_connections
 from jobs.models import Job
 from tests.factories import complete, make_job, phase_of
 from tests.jobs.live.conftest import Watch, run
@@ -103,8 +103,8 @@ async def test_the_live_sockets_are_counted_and_forgotten(viewer: str, watch: Wa
     browsers: list[Any] = [watch(f"/ws/jobs/{job.pk}", session_key=viewer) for _ in range(3)]
     for browser in browsers:
         await browser.begin()
-    assert open_sockets() == 3
+    assert open_connections() == 3
     for browser in browsers:
         await browser.leave()
-    assert open_sockets() == 0
+    assert open_connections() == 0
     assert hub().rooms == {}

@@ -25,8 +25,8 @@ from tests.factories import make_job
 from tests.jobs.live.conftest import Watch, run, sign_in
 from tests.jobs.races.concurrency import threads
 
-pytestmark = pytest.mark.django_db(transaction=True)
-STRICT = SocketLimits(tick=0.05, access_every=0.1)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("quick_recheck")]
+STRICT = SocketLimits(tick=0.05)
 ADDRESSES = ["/ws/jobs", "/ws/jobs/{job}", "/ws/projects/a"]
 
 

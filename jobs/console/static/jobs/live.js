@@ -16,8 +16,8 @@
  *   live          the socket delivers every change
  *   reconnecting  the socket is lost; retries at random within growing pauses of up to 30 s
  *   polling       the socket is blocked; requests every 2 to 5 s work; the socket is still retried
- *   resting       a single job has failed and the socket is blocked; no requests until the page is shown again,
- *                 because the job may have been retried
+ *   resting       a single job has failed and the socket is blocked, or the account has too many connections; no
+ *                 requests until the page is shown again
  *   done          a single job was completed, cancelled or deleted; no more requests
  *   signedout     the session has ended; no more requests
  *   denied        the account may not see the job; no more requests
@@ -26,6 +26,7 @@
 const OVER = new Set(["completed", "cancelled"]);
 const CLOSED_FOR_GOOD = new Map([[4401, "signedout"], [4403, "denied"], [4404, "done"]]);
 const REFUSED = new Map([[401, "signedout"], [403, "denied"], [404, "done"]]);
+const TOO_MANY = 4429;
 const OPEN = 1;
 
 const CONNECT_MS = 10_000;
@@ -104,6 +105,7 @@ export class LiveFeed extends EventTarget {
   closed(code) {
     const mode = CLOSED_FOR_GOOD.get(code);
     if (mode) this.stop(mode);
+    else if (code === TOO_MANY) this.rest();
     else this.lost();
   }
 
@@ -180,7 +182,10 @@ export class LiveFeed extends EventTarget {
     if (OVER.has(job.status)) this.stop();
   }
 
-  /** Stop polling for a failed job until the page is shown again. */
+  /**
+   * Make no requests until the page is shown again: for a failed job, and where a newer page of the account took the
+   * place of this one. To connect again at once would only push out the next page.
+   */
   rest() {
     for (const name of ["poll", "retry"]) this.cancel(name);
     this.drop();
@@ -190,7 +195,7 @@ export class LiveFeed extends EventTarget {
   wake() {
     [this.isSettled, this.etag] = [false, null];
     this.connect();
-    this.poll();
+    if (this.pollUrl) this.poll();
   }
 
   // --- polling ------------------------------------------------------------------------------------
