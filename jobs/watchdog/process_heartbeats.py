@@ -50,7 +50,8 @@ class Silence:
         """The silence in words: `No watchdog process has sent a heartbeat for 5 min.`"""
         if self.seen_at is None:
             return f"No {self.kind} process has ever sent a heartbeat."
-        return f"No {self.kind} process has sent a heartbeat for {format_duration((self.now - self.seen_at).total_seconds())}."
+        silence = format_duration((self.now - self.seen_at).total_seconds())
+        return f"No {self.kind} process has sent a heartbeat for {silence}."
 
     @property
     def consequence(self) -> str:
