@@ -1,4 +1,4 @@
-"""README and docs: every block is run by a test or listed with a reason; paths and the table of layers are right."""
+"""README, docs and the guides of the client: every block is run by a test or listed with a reason, paths are right."""
 
 from __future__ import annotations
 
@@ -21,6 +21,11 @@ RUN = {
     "README.md#A worker in twelve lines": "tests/client/test_docs.py",
     "CONTRIBUTING.md#Adding an act": "tests/jobs/test_documented_code.py",
     SHELL: "tests/examples/document_blocks.py",
+    "client/README.md#progress_client (2)": "tests/client/test_docs.py",
+    "client/WRITE_A_WORKER.md#A service that is driven by events": "tests/client/test_docs.py",
+    "client/WRITE_A_WORKER.md#A service that only counts": "tests/client/test_docs.py",
+    "client/WRITE_A_WORKER.md#A worker in shell": "tests/client/test_docs.py",
+    "client/WRITE_A_WORKER.md#The claim loop": "tests/client/test_docs.py",
     "docs/alerts.md#Probes": "tests/examples/test_quickstart.py",
     "docs/events.md#A listener": "tests/examples/test_event_docs.py",
     "docs/events.md#RabbitMQ": "tests/examples/test_event_docs.py",
@@ -40,6 +45,7 @@ RUN = {
 NOT_RUN = {
     "README.md#Two commands": "tests/jobs/test_demo.py runs the demo; make test is the run itself",
     "CONTRIBUTING.md#Working on Progress Site": "these commands run the tests",
+    "client/README.md#progress_client": "installs a package; tests/client/test_package.py does that",
     "docs/deployment.md#Backup": "needs a database to back up",
     "docs/deployment.md#One machine": "tests/progress_site/test_serve.py starts serve on many ports",
     "docs/deployment.md#Several processes": "installs packages and does not end; .ci/run tests these processes",

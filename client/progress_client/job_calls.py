@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
@@ -13,7 +14,7 @@ A = TypeVar("A")
 Answer = dict[str, Any]
 
 
-class JobCalls(Generic[A]):
+class JobCalls(ABC, Generic[A]):
     """The REST calls on a job under their REST names. Each may be repeated after a lost response.
 
     `phase` is the code of a phase, by default the first one. Each call returns the body of the response. It raises
@@ -23,19 +24,22 @@ class JobCalls(Generic[A]):
     id: int
 
     @property
+    @abstractmethod
     def first_phase(self) -> str:
         """The code of the first phase."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _call(self, method: str, path: str, body: Answer | None = None) -> A:
-        raise NotImplementedError
+        """Send a request and return the body of the response."""
 
+    @abstractmethod
     def _count(self, address: Address, body: Answer) -> A:
-        raise NotImplementedError
+        """Store counts in the journal, then send them."""
 
     @property
+    @abstractmethod
     def _worker(self) -> str:
-        raise NotImplementedError
+        """The name of the worker."""
 
     # --- workers ---------------------------------------------------------------------------------
 

@@ -36,7 +36,12 @@ def outward(job: Job, name: str, *, phase: Phase | None = None, event_id: UUID |
 
 def completed_id(phase: Phase) -> UUID:
     """Return the id of the one completed event of this run of this phase: always the same."""
-    return uuid5(NAMESPACE, f"{phase.job.created_at.isoformat()}/{phase.pk}/{phase.run}")
+    return run_event_id(phase)
+
+
+def run_event_id(phase: Phase, suffix: str = "") -> UUID:
+    """Return the id of an event that a run of a phase sends once; `suffix` tells it from the completed event."""
+    return uuid5(NAMESPACE, f"{phase.job.created_at.isoformat()}/{phase.pk}/{phase.run}{suffix}")
 
 
 def completed(phase: Phase) -> Event:
@@ -51,12 +56,6 @@ def completed(phase: Phase) -> Event:
         forced=phase.forced,
         idempotent=True,
     )
-
-
-def masked_batch(phase: Phase, name: str, *, total: str) -> Event:
-    """Make the event that starts the steps after a segmentation; `total` names the field of the number done."""
-    event_id = uuid5(NAMESPACE, f"{phase.job.created_at.isoformat()}/{phase.pk}/{phase.run}/masked")
-    return outward(phase.job, name, phase=phase, event_id=event_id, **{total: phase.done})
 
 
 def failed(phase: Phase) -> Event:

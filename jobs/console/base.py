@@ -59,7 +59,7 @@ def back_url(request: HttpRequest, *, otherwise: str = "") -> str:
     return url if url.startswith("/") and safe else otherwise or reverse("admin:index")
 
 
-def numbers(query: QueryDict, name: str, *, most: int) -> list[int]:
+def ids_in_query(query: QueryDict, name: str, *, most: int) -> list[int]:
     """Return the ids given under this query parameter, at most `most`; ignore values that are not numbers."""
     texts = [text for text in query.getlist(name) if text.isascii() and text.isdigit() and len(text) <= LONGEST_ID]
     return [int(text) for text in texts[:most]]

@@ -13,7 +13,7 @@ from jobs.rules.error_fingerprints import signature
 PORTION = 10_000
 Change = tuple[int, str, str]
 
-# The old signature is the guard: an item that somebody moves meanwhile is left to the one who moves it.
+# The old signature guards the update: an item that another process changes meanwhile keeps what that process wrote.
 UPDATES = {
     "postgresql": """
         UPDATE jobs_item SET signature = r.value->>2 FROM jsonb_array_elements(%s::jsonb) AS r(value)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, TypeVar
 
+import msgspec
 from django.db.models import Count
 
 from jobs import tracking
@@ -93,7 +94,7 @@ def _list_images(file: OldFile, job: OldJob) -> Phase:
     made = tracking.create_job(
         name=job.name,
         metadata={"imported": {"id": job.id, "created_at": _time(job.created_at), "updated_at": _time(job.updated_at)}},
-        phases=[replace(spec, expected=total)],
+        phases=[msgspec.structs.replace(spec, expected=total)],
         items=next(portions, []),
         reopen=True,
         by=BY,

@@ -23,7 +23,8 @@ def announce_masked(change: Change, phase: Phase) -> None:
     if service != SEGMENTATION:
         return
     name, total = MASKED_BATCHES[asset_type]
-    change.emit(event_factory.masked_batch(phase, name, total=total))
+    event_id = event_factory.run_event_id(phase, "/masked")
+    change.emit(event_factory.outward(phase.job, name, phase=phase, event_id=event_id, **{total: phase.done}))
     for following in after_segmentation(change.phases[phase.job_id], asset_type):
         announce_total(change, following, expected=phase.done)
 

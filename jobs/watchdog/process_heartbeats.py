@@ -47,10 +47,11 @@ class Silence:
 
     @property
     def sentence(self) -> str:
-        """The silence in words: `No watchdog process was heard for 5 min.`"""
+        """The silence in words: `No watchdog process has sent a heartbeat for 5 min.`"""
         if self.seen_at is None:
-            return f"No {self.kind} process was ever heard."
-        return f"No {self.kind} process was heard for {format_duration((self.now - self.seen_at).total_seconds())}."
+            return f"No {self.kind} process has ever sent a heartbeat."
+        silence = format_duration((self.now - self.seen_at).total_seconds())
+        return f"No {self.kind} process has sent a heartbeat for {silence}."
 
     @property
     def consequence(self) -> str:

@@ -23,12 +23,20 @@ GUIDE = (PACKAGE / "WRITE_A_WORKER.md").read_text()
 README = (PACKAGE / "README.md").read_text()
 
 
+# The blocks of the guide that tests/test_documents.py asks for, each with the file that it begins with.
+EXAMPLES = {
+    "hash_files.py": "client/WRITE_A_WORKER.md#The claim loop",
+    "fit_model.py": "client/WRITE_A_WORKER.md#A service that only counts",
+    "embed_frames.py": "client/WRITE_A_WORKER.md#A service that is driven by events",
+    "count_words.sh": "client/WRITE_A_WORKER.md#A worker in shell",
+}
+
+
 def example(file: str) -> str:
-    """The example of the guide that begins with this name."""
-    [block] = [
-        block for block in re.findall(r"```\w+\n(.*?)```", GUIDE, flags=re.DOTALL) if block.startswith(f"# {file}")
-    ]
-    return block
+    """Return the example of the guide that begins with the name of this file."""
+    text = block(EXAMPLES[file])
+    assert text.startswith(f"# {file}")
+    return text
 
 
 @pytest.fixture
@@ -127,6 +135,23 @@ def test_the_worker_of_the_front_page(site: Site, folder: Path, tmp_path: Path) 
     job = site.job("photos")
     assert job is not None
     assert [row["result"] for row in site.items(job)] == [{"bytes": 9}] * 3
+
+
+def test_the_worker_of_the_readme(site: Site, folder: Path, name: str) -> None:
+    code = block("client/README.md#progress_client (2)").replace("http://127.0.0.1:8000", site.url)
+    given = f"secret, paths, process = {site.token!r}, ['a', 'bc'], len\n"
+    done = subprocess.run(
+        [sys.executable, "-c", given + code.replace("batch_001", name)],
+        env=environment(site.url, "", journal=folder),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    job = site.job(name)
+    assert job is not None
+    assert [row["result"] for row in site.items(job)] == [{"value": 1}, {"value": 2}]
 
 
 NASTY = [

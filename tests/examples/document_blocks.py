@@ -30,8 +30,9 @@ class Block:
 
 
 def documents() -> list[Path]:
-    """Return README, CONTRIBUTING and the pages of docs."""
-    return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    """Return README, CONTRIBUTING, the guides of the client and the pages of docs."""
+    guides = sorted((ROOT / "client").glob("*.md"))
+    return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *guides, *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def blocks_of(path: Path) -> Iterator[Block]:

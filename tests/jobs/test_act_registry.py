@@ -19,12 +19,13 @@ from jobs.console.admin.jobs import JobAdmin
 from jobs.console.site import OperatorSite
 from jobs.models import BulkAct, Item, Job
 from jobs.operations import ACTS, Act, Operation, register
-from jobs.operations.arguments import ActInput, Percentage, Scope
+from jobs.operations.arguments import ActInput, Scope
 from jobs.operations.base import Confirmation
 from jobs.operations.buttons import act_buttons, item_buttons
 from jobs.operations.confirmation_text import confirmation
 from jobs.operations.estimate import estimates
 from jobs.operations.snapshot import JobSnapshot, snapshot_of
+from jobs.rules.field_types import Percentage
 from jobs.rules.statuses import JobStatus
 from tests.factories import make_job, operator
 from tests.jobs.pages.conftest import Browser

@@ -40,7 +40,7 @@ def test_a_silent_watchdog_is_a_warning_of_a_site_that_is_ready(client: Client) 
     assert response.status_code == 200
     body = response.json()
     assert (body["status"], body["deliverer"]) == ("degraded", "ok")
-    assert body["watchdog"] == "No watchdog process was heard for 5 min."
+    assert body["watchdog"] == "No watchdog process has sent a heartbeat for 5 min."
 
 
 @pytest.mark.django_db
@@ -49,8 +49,8 @@ def test_processes_that_were_never_heard_are_missed_after_a_minute_of_serving(cl
     assert client.get("/readyz").json()["status"] == "ok"
     process_heartbeats.serving_starts(timezone.now() - timedelta(seconds=61))
     body = client.get("/readyz").json()
-    assert body["watchdog"] == "No watchdog process was ever heard."
-    assert body["deliverer"] == "No deliverer process was ever heard."
+    assert body["watchdog"] == "No watchdog process has ever sent a heartbeat."
+    assert body["deliverer"] == "No deliverer process has ever sent a heartbeat."
 
 
 @pytest.mark.django_db

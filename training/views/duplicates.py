@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from django.http import HttpRequest, QueryDict
 
-from jobs.console.base import numbers
+from jobs.console.base import ids_in_query
 from training.models import TrainingImage, TrainingSession
 
 LISTED = 10
@@ -16,7 +16,7 @@ PLACE = "duplicates_after"
 
 def duplicates_section(request: HttpRequest, session: TrainingSession) -> dict[str, Any]:
     """Return the context of one page of duplicates; the address gives the last one of the previous page."""
-    after = next(iter(numbers(request.GET, PLACE, most=1)), 0)
+    after = next(iter(ids_in_query(request.GET, PLACE, most=1)), 0)
     found = TrainingImage.objects.filter(session=session, duplicate_of__isnull=False, pk__gt=after)
     rows = list(found.select_related("item", "duplicate_of__item").order_by("pk")[: LISTED + 1])
     more = len(rows) > LISTED

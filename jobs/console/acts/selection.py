@@ -40,7 +40,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, QueryDict
 
-from jobs.console.base import numbers
+from jobs.console.base import ids_in_query
 from jobs.console.items.filters import filters_of, in_words, narrowed
 from jobs.models import Item, Job
 from jobs.models.jobs import JobQuerySet
@@ -109,8 +109,8 @@ def selected(
     if "match" in request.GET:
         found = _matched(request, site, job_id)
         return None if found is None else _all_of(found, visible if job_id is None else visible.filter(pk=job_id))
-    job_ids = numbers(request.GET, "job", most=MOST_JOBS + 1) if job_id is None else [job_id]
-    item_ids = numbers(request.GET, "item", most=MOST_ITEMS + 1)
+    job_ids = ids_in_query(request.GET, "job", most=MOST_JOBS + 1) if job_id is None else [job_id]
+    item_ids = ids_in_query(request.GET, "item", most=MOST_ITEMS + 1)
     return _ticked(visible, job_ids, item_ids)
 
 
@@ -216,7 +216,7 @@ def _rows_of_list(request: HttpRequest, site: AdminSite, query: QueryDict) -> Li
 @source("items")
 def items_of_job(request: HttpRequest, site: AdminSite, query: QueryDict) -> ListMatch:
     """Return the items of one job (`job`, and `phase` if given) under the filters of its page."""
-    [job_id] = numbers(query, "job", most=1) or [0]
+    [job_id] = ids_in_query(query, "job", most=1) or [0]
     filters, phase = filters_of(query), query.get("phase", "").replace("\0", "")
     items = narrowed(Item.objects.filter(phase__job=job_id), filters)
     words = ", ".join(filter(None, [f"phase {phase}" if phase else "", in_words(filters)]))

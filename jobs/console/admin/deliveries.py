@@ -18,8 +18,8 @@ from jobs.console.admin.columns import job_link, pill
 from jobs.console.admin.export import Column
 from jobs.console.admin.filters import DefaultFilter
 from jobs.console.admin.lists import ReadOnlyAdmin
-from jobs.console.base import numbers
-from jobs.console.deliveries.delivery_queries import place, visible_endpoints
+from jobs.console.base import ids_in_query
+from jobs.console.deliveries.delivery_queries import endpoint_name, visible_endpoints
 from jobs.console.deliveries.replay import MOST_AT_ONCE
 from jobs.console.templatetags.progress_pages import clock, due
 from jobs.models import Delivery, Job
@@ -54,11 +54,11 @@ class AtEndpoint(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Return the endpoints by name, the newest first."""
         found = visible_endpoints(request)
-        return [(str(each.pk), place(each)) for each in (found[:MOST_ENDPOINTS] if found is not None else ())]
+        return [(str(each.pk), endpoint_name(each)) for each in (found[:MOST_ENDPOINTS] if found is not None else ())]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> QuerySet[Delivery]:
         """Narrow to the endpoint."""
-        ids = numbers(request.GET, "endpoint", most=1)
+        ids = ids_in_query(request.GET, "endpoint", most=1)
         return queryset.filter(endpoint__in=ids) if ids else queryset
 
 
@@ -88,7 +88,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
         Column("job_id"),
         Column("job", "job.name"),
         Column("endpoint_id"),
-        Column("endpoint", lambda delivery: place(delivery.endpoint)),
+        Column("endpoint", lambda delivery: endpoint_name(delivery.endpoint)),
         *map(Column, ("status", "tries", "next_try_at", "error", "response_status", "created_at", "sent_at")),
     )
     actions = (replay,)
@@ -130,7 +130,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
     @admin.display(description="Endpoint")
     def goes_to(self, delivery: Delivery) -> str:
         """The name of the endpoint."""
-        return place(delivery.endpoint)
+        return endpoint_name(delivery.endpoint)
 
     @admin.display(description="Created")
     def written(self, delivery: Delivery) -> SafeString | str:

@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from jobs.console import status_styles
 from jobs.console.admin.columns import pill
 from jobs.console.admin.lists import ReadOnlyAdmin
-from jobs.console.deliveries.delivery_queries import place
+from jobs.console.deliveries.delivery_queries import endpoint_name
 from jobs.models import Delivery, Endpoint
 from jobs.rules.formatting import DASH
 
@@ -47,7 +47,7 @@ class EndpointAdmin(ReadOnlyAdmin):
     @admin.display(description="Endpoint", ordering="name")
     def link(self, endpoint: Endpoint) -> SafeString:
         """The name with a link to the page of the endpoint."""
-        return format_html('<a href="{}">{}</a>', self.page_of(endpoint), place(endpoint))
+        return format_html('<a href="{}">{}</a>', self.page_of(endpoint), endpoint_name(endpoint))
 
     @admin.display(description="Events")
     def events(self, endpoint: Endpoint) -> str:

@@ -11,7 +11,7 @@ from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse
 
 from jobs import contracts, inbox
-from jobs.console.base import forbidden_page, not_found_page, not_visible, numbers, render_page
+from jobs.console.base import forbidden_page, ids_in_query, not_found_page, not_visible, render_page
 from jobs.console.confirm_view import ConfirmView
 from jobs.console.deliveries.delivery_queries import visible_dead_letters
 from jobs.models import InboxMessage
@@ -72,7 +72,7 @@ class LettersReplayView(ConfirmView):
         """Find the letters, oldest first."""
         visible = visible_dead_letters(self.request)
         assert visible is not None
-        ids = numbers(self.request.GET, "letter", most=MOST_AT_ONCE)
+        ids = ids_in_query(self.request.GET, "letter", most=MOST_AT_ONCE)
         self.letters = list(visible.filter(pk__in=ids).order_by("pk"))
         return bool(self.letters)
 

@@ -45,7 +45,7 @@ def delivery_summary(request: HttpRequest) -> DeliverySummary | None:
 
 
 @dataclass(frozen=True, slots=True)
-class GivenUp:
+class DeadGroup:
     """The dead deliveries of one endpoint: the number among the newest thousand, and the newest one."""
 
     endpoint: Endpoint
@@ -53,7 +53,7 @@ class GivenUp:
     newest: Delivery
 
 
-def given_up(request: HttpRequest, jobs: JobQuerySet) -> list[GivenUp]:
+def dead_by_endpoint(request: HttpRequest, jobs: JobQuerySet) -> list[DeadGroup]:
     """Group the visible dead deliveries of these jobs by endpoint, the most first."""
     deliveries = visible_deliveries(request)
     if deliveries is None:
@@ -64,7 +64,7 @@ def given_up(request: HttpRequest, jobs: JobQuerySet) -> list[GivenUp]:
     newest = list(dead[:MOST_COUNTED])
     counts = Counter(each.endpoint_id for each in newest)
     first = {each.endpoint_id: each for each in reversed(newest)}
-    return [GivenUp(first[pk].endpoint, count, first[pk]) for pk, count in counts.most_common()]
+    return [DeadGroup(first[pk].endpoint, count, first[pk]) for pk, count in counts.most_common()]
 
 
 def visible_dead_letters(request: HttpRequest) -> InboxQuerySet | None:
@@ -92,7 +92,7 @@ def visible_deliveries(request: HttpRequest) -> DeliveryQuerySet | None:
     return found if access.projects is None else found.filter(job__project__in=access.projects)
 
 
-def place(endpoint: Endpoint) -> str:
+def endpoint_name(endpoint: Endpoint) -> str:
     """Return the name of an endpoint, else its host. The whole address may contain a secret."""
     if endpoint.name:
         return endpoint.name

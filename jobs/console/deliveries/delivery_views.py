@@ -8,7 +8,7 @@ from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse
 
 from jobs.console.base import forbidden_page, not_found_page, not_visible, render_page
-from jobs.console.deliveries.delivery_queries import place, visible_deliveries, visible_endpoints
+from jobs.console.deliveries.delivery_queries import endpoint_name, visible_deliveries, visible_endpoints
 from jobs.outbox.messages import message_of
 
 NEEDED = "To see deliveries, your account needs the permission jobs.view_delivery (role viewer)."
@@ -25,9 +25,9 @@ def delivery_page(request: HttpRequest, site: AdminSite, delivery_id: str) -> Ht
         return not_found_page(request, site, not_visible("Delivery", delivery_id))
     endpoints = visible_endpoints(request)
     context = {
-        "title": f"{delivery.event.type} to {place(delivery.endpoint)}",
+        "title": f"{delivery.event.type} to {endpoint_name(delivery.endpoint)}",
         "delivery": delivery,
-        "place": place(delivery.endpoint),
+        "endpoint_name": endpoint_name(delivery.endpoint),
         "reachable": endpoints is not None and endpoints.filter(pk=delivery.endpoint_id).exists(),
         "payload": json.loads(message_of(delivery.event).body),
         "may_replay": request.user.has_perm("jobs.replay_event"),

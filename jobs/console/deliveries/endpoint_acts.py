@@ -14,7 +14,7 @@ from django.urls import reverse
 
 from jobs import operations
 from jobs.console.confirm_view import ConfirmView, ReasonForm
-from jobs.console.deliveries.delivery_queries import place, up_to_a_thousand
+from jobs.console.deliveries.delivery_queries import endpoint_name, up_to_a_thousand
 from jobs.console.deliveries.endpoint_views import MANAGE, endpoint_not_found, found_endpoint, manages, secret_page
 from jobs.models import Endpoint
 from jobs.models.outbox import EndpointKind
@@ -79,7 +79,7 @@ class EndpointActView(ConfirmView):
     def context(self) -> dict[str, Any]:
         """Describe the effects."""
         return {
-            "title": f"{self.act.label}: {place(self.endpoint)}",
+            "title": f"{self.act.label}: {endpoint_name(self.endpoint)}",
             "effects": [("Address", self.endpoint.url), *self.act.effects(self.endpoint)],
             "button": self.act.label,
         }
@@ -122,7 +122,7 @@ def _enable(view: EndpointActView, reason: str) -> None:
 
 
 def _remove(view: EndpointActView, reason: str) -> HttpResponse:
-    name = place(view.endpoint)
+    name = endpoint_name(view.endpoint)
     waiting = operations.remove_endpoint(view.endpoint, actor=view.user, reason=reason)
     lost = pluralize(waiting, "waiting delivery", "waiting deliveries")
     messages.success(view.request, f"{name} is removed, with {lost}.")

@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 
 from jobs import operations
 from jobs.console.base import forbidden_page, not_found_page, render_page
-from jobs.console.deliveries.delivery_queries import place, up_to_a_thousand, visible_endpoints
+from jobs.console.deliveries.delivery_queries import endpoint_name, up_to_a_thousand, visible_endpoints
 from jobs.console.deliveries.forms import EndpointForm
 from jobs.models import Endpoint
 from jobs.models.outbox import EndpointKind
@@ -48,7 +48,7 @@ def endpoint_page(request: HttpRequest, site: AdminSite, endpoint_id: str) -> Ht
     if endpoint is None:
         return not_found_page(request, site, endpoint_not_found(endpoint_id))
     context = {
-        "title": place(endpoint),
+        "title": endpoint_name(endpoint),
         "endpoint": endpoint,
         "webhook": endpoint.kind == EndpointKind.WEBHOOK,
         "may_manage": manages(request),
@@ -89,12 +89,12 @@ def change_endpoint(request: HttpRequest, site: AdminSite, endpoint_id: str) -> 
         messages.success(request, "The endpoint was changed.")
         return HttpResponseRedirect(reverse("admin:endpoint-page", args=[endpoint.pk]))
     back = reverse("admin:endpoint-page", args=[endpoint.pk])
-    return _form_page(request, site, form, title=f"Change: {place(endpoint)}", button="Save", back=back)
+    return _form_page(request, site, form, title=f"Change: {endpoint_name(endpoint)}", button="Save", back=back)
 
 
 def secret_page(request: HttpRequest, site: AdminSite, endpoint: Endpoint, secret: str) -> HttpResponse:
     """Show a new secret, once."""
-    context = {"title": f"Secret of {place(endpoint)}", "endpoint": endpoint, "secret": secret}
+    context = {"title": f"Secret of {endpoint_name(endpoint)}", "endpoint": endpoint, "secret": secret}
     return render_page(request, site, "jobs/deliveries/endpoint_form.html", context)
 
 

@@ -11,9 +11,9 @@ from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse
 
 from jobs import operations
-from jobs.console.base import numbers
+from jobs.console.base import ids_in_query
 from jobs.console.confirm_view import ConfirmView, changed_sentence
-from jobs.console.deliveries.delivery_queries import place, visible_deliveries
+from jobs.console.deliveries.delivery_queries import endpoint_name, visible_deliveries
 from jobs.models import Delivery
 from jobs.models.outbox import DeliveryQuerySet
 from jobs.operations import Act
@@ -29,7 +29,7 @@ class DeliveryRow:
     """One delivery, and the reason why it is not sent again."""
 
     delivery: Delivery
-    place: str
+    endpoint_name: str
     why_not: str
 
 
@@ -49,7 +49,7 @@ class ReplayView(ConfirmView):
 
     def __init__(self, request: HttpRequest, site: AdminSite) -> None:
         super().__init__(request, site)
-        self.events = numbers(request.GET, "event", most=1)
+        self.events = ids_in_query(request.GET, "event", most=1)
 
     def missing_permission(self) -> str:
         """Check the permissions to see deliveries and to replay."""
@@ -64,11 +64,11 @@ class ReplayView(ConfirmView):
         return bool(self.deliveries)
 
     def _selected(self, rows: DeliveryQuerySet) -> list[Delivery]:
-        ids = numbers(self.request.GET, "delivery", most=MOST_AT_ONCE)
+        ids = ids_in_query(self.request.GET, "delivery", most=MOST_AT_ONCE)
         if self.events or ids or "endpoint" not in self.request.GET:
             selected = {"event__in": self.events} if self.events else {"pk__in": ids}
             return list(rows.filter(**selected).order_by("event_id", "pk")[:MOST_AT_ONCE])
-        dead = rows.dead().filter(endpoint__in=numbers(self.request.GET, "endpoint", most=1)).order_by("-id")
+        dead = rows.dead().filter(endpoint__in=ids_in_query(self.request.GET, "endpoint", most=1)).order_by("-id")
         return sorted(dead[:MOST_AT_ONCE], key=lambda each: (each.event_id, each.pk))
 
     def state(self) -> list[list[Any]]:
@@ -77,7 +77,7 @@ class ReplayView(ConfirmView):
 
     def context(self) -> dict[str, Any]:
         """List the deliveries."""
-        rows = [DeliveryRow(each, place(each.endpoint), _why_not(each)) for each in self.deliveries]
+        rows = [DeliveryRow(each, endpoint_name(each.endpoint), _why_not(each)) for each in self.deliveries]
         possible = sum(1 for row in rows if not row.why_not)
         return {
             "title": f"Deliver again: {pluralize(len(rows), 'delivery', 'deliveries')}",

@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 from django.db.models import Prefetch
 from django.http import HttpRequest
 
-from jobs.console.base import numbers
-from jobs.console.deliveries.delivery_queries import place
+from jobs.console.base import ids_in_query
+from jobs.console.deliveries.delivery_queries import endpoint_name
 from jobs.models import Delivery, Event, Job
 
 EVENTS_LISTED = 50
@@ -22,7 +22,7 @@ class EventDeliveries:
     """A delivery of an event, and the name of its endpoint."""
 
     delivery: Delivery
-    place: str
+    endpoint_name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class TimelineEntry:
 
 def timeline_section(request: HttpRequest, job: Job) -> dict[str, Any]:
     """Return the context of the section: one page of events, with deliveries if the account may see them."""
-    before = next(iter(numbers(request.GET, PLACE, most=1)), 0)
+    before = next(iter(ids_in_query(request.GET, PLACE, most=1)), 0)
     events = Event.objects.filter(job=job, **({"pk__lt": before} if before else {})).select_related("phase")
     if request.user.has_perm("jobs.view_delivery"):
         deliveries = Delivery.objects.select_related("endpoint").order_by("pk")
@@ -53,7 +53,7 @@ def timeline_section(request: HttpRequest, job: Job) -> dict[str, Any]:
 def _deliveries(request: HttpRequest, event: Event) -> list[EventDeliveries]:
     if not request.user.has_perm("jobs.view_delivery"):
         return []
-    return [EventDeliveries(each, place(each.endpoint)) for each in event.deliveries.all()]
+    return [EventDeliveries(each, endpoint_name(each.endpoint)) for each in event.deliveries.all()]
 
 
 def _address(request: HttpRequest, before: int | None) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from django.urls import reverse
 
-from jobs.console.deliveries.delivery_queries import MOST_COUNTED, GivenUp, place
+from jobs.console.deliveries.delivery_queries import MOST_COUNTED, DeadGroup, endpoint_name
 from jobs.console.deliveries.replay import MOST_AT_ONCE
 from jobs.models import Delivery
 from jobs.rules.formatting import format_number
@@ -26,7 +26,7 @@ class DeadDelivery:
 
     count: str
     plural: bool
-    place: str
+    endpoint_name: str
     newest: Delivery
     list_url: str
     url: str
@@ -34,18 +34,18 @@ class DeadDelivery:
     why_not: str
 
 
-def dead_deliveries(given_up: Sequence[GivenUp], user: User | AnonymousUser) -> list[DeadDelivery]:
+def dead_deliveries(dead_by_endpoint: Sequence[DeadGroup], user: User | AnonymousUser) -> list[DeadDelivery]:
     """Return one row per endpoint, the one with the most dead deliveries first."""
     may = user.has_perm("jobs.replay_event")
-    return [_row(each, may=may) for each in given_up]
+    return [_row(each, may=may) for each in dead_by_endpoint]
 
 
-def _row(each: GivenUp, *, may: bool) -> DeadDelivery:
+def _row(each: DeadGroup, *, may: bool) -> DeadDelivery:
     at_once = min(each.count, MOST_AT_ONCE)
     return DeadDelivery(
         count=f"{MOST_COUNTED - 1}+" if each.count == MOST_COUNTED else format_number(each.count),
         plural=each.count > 1,
-        place=place(each.endpoint),
+        endpoint_name=endpoint_name(each.endpoint),
         newest=each.newest,
         list_url=f"{reverse('admin:jobs_delivery_changelist')}?status=dead&endpoint={each.endpoint.pk}",
         url=f"{reverse('admin:replay')}?endpoint={each.endpoint.pk}",
@@ -56,7 +56,7 @@ def _row(each: GivenUp, *, may: bool) -> DeadDelivery:
     )
 
 
-def _why_not(each: GivenUp, *, may: bool) -> str:
+def _why_not(each: DeadGroup, *, may: bool) -> str:
     if not may:
         return WHY_NOT
     return "" if each.endpoint.active else DISABLED.format(each.endpoint.disabled_reason or "enable it first.")

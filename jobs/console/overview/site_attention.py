@@ -11,7 +11,7 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.http import HttpRequest
 from django.urls import reverse
 
-from jobs.console.deliveries.delivery_queries import place, visible_deliveries
+from jobs.console.deliveries.delivery_queries import endpoint_name, visible_deliveries
 from jobs.console.status_styles import FAILING, LATE, STYLES, StatusStyle
 from jobs.console.workers.worker_queries import Workers
 from jobs.models import Delivery, Phase, Worker
@@ -109,7 +109,7 @@ def _late(delivery: Delivery, *, now: datetime) -> SiteRow:
     )
     return SiteRow(
         style=LATE,
-        name=place(delivery.endpoint),
+        name=endpoint_name(delivery.endpoint),
         about="endpoint",
         cause=f"oldest event waiting for {format_duration((now - delivery.created_at).total_seconds())}",
         detail=tried,

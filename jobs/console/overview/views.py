@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from jobs.console import status_styles
 from jobs.console.base import live, render_page, visible_jobs
-from jobs.console.deliveries.delivery_queries import delivery_summary, given_up
+from jobs.console.deliveries.delivery_queries import dead_by_endpoint, delivery_summary
 from jobs.console.job_rows import rows_of
 from jobs.console.overview.attention import attention
 from jobs.console.overview.dead_deliveries import dead_deliveries
@@ -75,7 +75,7 @@ def _context(request: HttpRequest, visible: JobQuerySet, *, filters: Filters, no
     attention_rows = attention(suspects, request.user, rows=rows, holdings=held, now=now)
     attention_ids = {row.job.pk for row in attention_rows if row.job.status == JobStatus.PROCESSING}
     shown = {name: [rows[job.pk] for job in listed if job.pk not in attention_ids] for name, listed in lists.items()}
-    dead = given_up(request, jobs)
+    dead = dead_by_endpoint(request, jobs)
     workers = recent_workers(request.user, now=now)
     processes = [*silent_processes(now), *unattended_jobs(jobs, workers, now=now)]
     late = late_deliveries(request, jobs, now=now)

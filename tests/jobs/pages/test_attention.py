@@ -296,7 +296,7 @@ def test_a_job_that_completed_without_any_success_is_attention_for_a_day(lead: A
 def test_a_silent_watchdog_or_deliverer_is_attention(browser: Any, kind: str, consequence: str) -> None:
     ProcessHeartbeat.objects.create(kind=kind, name="other:1", seen_at=timezone.now() - timedelta(seconds=90))
     shown = section(browser("viewer"))
-    assert f"No {kind} process was heard for 90 s." in shown
+    assert f"No {kind} process has sent a heartbeat for 90 s." in shown
     assert consequence in shown
 
 

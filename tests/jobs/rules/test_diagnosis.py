@@ -222,7 +222,7 @@ def test_without_a_watchdog_no_unfinished_job_is_well(clock: Clock) -> None:
     ProcessHeartbeat.objects.create(kind="watchdog", name="other:1", seen_at=clock.now - timedelta(minutes=5))
     assert looked_at(job).verdict == "It is running, but no watchdog process is running."
     assert causes(job)["no_watchdog"].startswith(
-        "No watchdog process was heard for 5 min. Expired leases are not freed"
+        "No watchdog process has sent a heartbeat for 5 min. Expired leases are not freed"
     )
 
 
