@@ -41,7 +41,7 @@ HOSTILE = {
     "long": "W" * 2000,
 }
 # Entry points of Django without a page: they answer a script, or redirect.
-NO_PAGES = {"autocomplete", "bulk-stop", "jsi18n", "logout", "view_on_site"}
+NO_PAGES = {"autocomplete", "bulk-stop", "jsi18n", "logout"}
 
 
 @dataclass

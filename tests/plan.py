@@ -27,9 +27,12 @@ def size(quick: int, *, full: int) -> int:
 RUN_ON_SCALE = {
     "tests": False,  # documents and imports
     "tests/test_db_cleanup.py": True,
+    "tests/access": False,  # the rules of access need no other database
+    "tests/access/test_projects.py": True,  # the SQL of every page and call for a limited account
     "tests/client": False,  # each test has a server over an SQLite file
     "tests/e2e": False,  # browser
     "tests/examples": False,  # each test has a server over an SQLite file
+    "tests/fuzz": True,  # generated requests
     "tests/jobs": True,
     "tests/jobs/test_command_jobs_codes.py": False,  # exit codes of processes
     "tests/jobs/test_command_jobs_watch.py": False,  # text
@@ -104,6 +107,9 @@ LONGEST = [
     "tests/examples/test_demo.py",
     "tests/examples/test_training_worker.py",
     "tests/jobs/properties/test_state_machine.py",
+    "tests/access/test_page_routes.py",
+    "tests/access/test_projects.py",
+    "tests/fuzz/test_openapi.py",
     "tests/jobs/test_sql_pins.py",
     "tests/progress_site/test_serve.py",
     "tests/jobs/tracker/test_workers.py",

@@ -138,7 +138,6 @@ class Images(SessionBaseView):
         """Add images; existing paths stay unchanged. `complete` closes the list of images."""
         session = self.session(session_id)
         given = decode_body(request, requests.ImagesInput)
-        given.check()
         images = requests.new_images(given.images)
         added = sessions.add_images(session, images=images, complete=given.complete, by=self.actor())
         return json_response({"added": added.added, "existing": added.existing, "skipped": added.skipped})

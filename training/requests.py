@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 from msgspec.structs import asdict
 
 from jobs.api.query_params import NameText, PageQuery
+from jobs.api.request_decoding import in_utc
 from jobs.api.requests import Input
 from jobs.api.size_limits import check_blob
 from jobs.operations.arguments import ActInput
-from jobs.rules.errors import BadInput
 from jobs.rules.field_types import Blob, Key, Label, Name, Number, Project
 from jobs.rules.limits import MOST_ITEMS
 from jobs.rules.statuses import JobStatus
@@ -48,7 +48,6 @@ class SessionInput(Input, frozen=True):
     def check(self) -> None:
         """Check the limits that the field types cannot express."""
         check_blob(self.metadata, field="metadata")
-        check_images(self.images or [])
 
     def new(self) -> list[NewImage] | None:
         """Return the images for `create_session`; None if the list stays open."""
@@ -60,10 +59,6 @@ class ImagesInput(Input, frozen=True):
 
     images: Images
     complete: bool = False
-
-    def check(self) -> None:
-        """Check the limits that the field types cannot express."""
-        check_images(self.images)
 
 
 class FacesInput(Input, frozen=True):
@@ -109,16 +104,9 @@ class SessionQuery(PageQuery, kw_only=True, frozen=True):
 
 
 def new_images(images: list[ImageInput]) -> list[NewImage]:
-    """Convert images of a request for `create_session` and `add_images`."""
-    return [NewImage(image.path, image.hash, image.created_at) for image in images]
+    """Convert images of a request for `create_session` and `add_images`; their times are stored in UTC."""
+    return [NewImage(image.path, image.hash, _taken(image, place)) for place, image in enumerate(images)]
 
 
-def check_images(images: list[ImageInput]) -> None:
-    """Refuse times that do not exist in UTC, such as the first hours of year 1 in eastern time zones."""
-    for place, image in enumerate(images):
-        try:
-            _ = image.created_at and image.created_at.astimezone(UTC)
-        except OverflowError as error:
-            raise BadInput(
-                {f"images[{place}].created_at": "Enter a time between the years 1 and 9999 in UTC."}
-            ) from error
+def _taken(image: ImageInput, place: int) -> datetime | None:
+    return image.created_at and in_utc(image.created_at, field=f"images[{place}].created_at")

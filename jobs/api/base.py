@@ -49,6 +49,9 @@ class APIBaseView(APIView):
         self.access = access_of(request.user)
         for permission in self.needs(str(request.method)):
             self.access.require(permission)
+        for name, value in kwargs.items():
+            if isinstance(value, int) and value > LARGEST_INTEGER:  # no database compares it with an id
+                raise NotFound(f"There is no {name.removesuffix('_id')} {value}.")
 
     @classmethod
     def needs(cls, method: str) -> tuple[str, ...]:
@@ -72,7 +75,7 @@ class APIBaseView(APIView):
 
     def phase_to_report(self, job_id: int, code: str) -> Phase:
         """Return the phase with its ids alone, in one query, for the busiest call; other fields load on access."""
-        if job_id > LARGEST_INTEGER or "\0" in code:
+        if "\0" in code:
             raise _no_phase(job_id, code)
         with connection.cursor() as cursor:
             cursor.execute(PHASE_TO_REPORT, [job_id, code])

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import MAXYEAR, MINYEAR
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from jobs.rules.errors import BadInput
 from jobs.rules.field_types import NAME, Moment, Number
 from jobs.rules.limits import KEY_LENGTH, MOST_LISTED
 from jobs.rules.statuses import ItemStatus, JobStatus
@@ -74,11 +72,6 @@ class ErrorQuery(Query, kw_only=True, frozen=True):
         Meta(description="Order of the groups: the most frequent first, or the latest first."),
     ] = "-count"
     limit: Annotated[int, Meta(ge=1, le=MOST_LISTED, description="Maximum number of groups.")] = 50
-
-    def check(self) -> None:
-        """Raise BadInput for a time that does not exist in every time zone."""
-        if self.since is not None and not MINYEAR < self.since.year < MAXYEAR:
-            raise BadInput({"since": "Enter a time such as 2026-11-21T09:00:00Z."})
 
 
 class EventQuery(Query, kw_only=True, frozen=True):

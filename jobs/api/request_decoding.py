@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import cache
 from typing import TypeVar
 
@@ -47,6 +48,17 @@ def decode_query(request: Request, type_: type[T]) -> T:
         return _with_names(msgspec.convert(given, type_, strict=False))
     except msgspec.ValidationError as error:
         raise _refusal(error) from error
+
+
+def in_utc(moment: datetime, *, field: str) -> datetime:
+    """Return a time of a request in UTC; BadInput where UTC has no such time, such as the first hours of year 1.
+
+    PostgreSQL refuses the offsets of 16 hours and more, which RFC 3339 allows.
+    """
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise BadInput({field: "Enter a time between the years 1 and 9999 in UTC."}) from error
 
 
 def _with_names(given: T) -> T:

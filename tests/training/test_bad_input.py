@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -100,3 +101,11 @@ def test_the_largest_numbers_texts_and_times_are_taken(worker: TrainingApi) -> N
     assert worker.patch(f"/training/{session.pk}/faces", largest).json()["faces_detected"] == 2**53
     counted = {"status": "running", "current": 2**53, "total": 2**53}
     assert worker.post(f"/training/{session.pk}/clustering", counted).json()["current"] == 2**53
+
+
+@pytest.mark.parametrize("offset", ["+20:57", "-23:59"])
+def test_a_time_with_any_offset_is_stored_in_utc(worker: TrainingApi, offset: str) -> None:
+    taken = f"2026-03-02T12:00:00{offset}"
+    made = worker.post("/training", {"name": "t", "images": [{"path": "a", "created_at": taken}]})
+    assert made.status_code == 201
+    assert TrainingImage.objects.get().created_at == datetime.fromisoformat(taken)

@@ -20,6 +20,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from jobs.access import check_account, granted, limited_to, lock_account
+from jobs.console.admin.lists import PermissionFirst
 from jobs.models import Membership
 from jobs.models.jobs import projects_of
 from jobs.rules import names
@@ -56,7 +57,7 @@ def groups_of(request: HttpRequest) -> QuerySet[Group]:
 
 
 @admin.register(User)
-class AccountAdmin(UserAdmin):
+class AccountAdmin(PermissionFirst, UserAdmin):
     """Accounts within the reach of the signed-in one."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
@@ -110,7 +111,7 @@ class AccountAdmin(UserAdmin):
 
 
 @admin.register(Group)
-class RoleAdmin(GroupAdmin):
+class RoleAdmin(PermissionFirst, GroupAdmin):
     """Roles. A change affects all their accounts, so an account that is limited to projects may not edit them."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -150,7 +151,7 @@ class MembershipForm(forms.ModelForm):
 
 
 @admin.register(Membership)
-class MembershipAdmin(admin.ModelAdmin):
+class MembershipAdmin(PermissionFirst, admin.ModelAdmin):
     """Memberships: the projects that limit an account. Only a superuser changes those of the own account."""
 
     form = MembershipForm

@@ -45,7 +45,20 @@ class BoundedPaginator(Paginator):
         return rows.order_by()[:MOST_COUNTED].count()
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):
+class PermissionFirst:
+    """A list whose history needs the permission before the row is looked up.
+
+    Django looks the row up first, and so tells every account which rows exist.
+    """
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> Any:
+        """Show the acts on a row."""
+        if not self.has_view_or_change_permission(request):  # type: ignore[attr-defined]
+            raise PermissionDenied
+        return super().history_view(request, object_id, extra_context)  # type: ignore[misc]
+
+
+class ReadOnlyAdmin(PermissionFirst, admin.ModelAdmin):
     """A list of rows that workers own.
 
     owner     the related row with the project: its model, the key of this row, the path to the project
@@ -63,6 +76,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):
     list_per_page = 50
     list_max_show_all = 200
     show_facets = admin.ShowFacets.NEVER
+    view_on_site = False
     actions: Any = None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:

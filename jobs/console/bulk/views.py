@@ -21,7 +21,7 @@ from jobs.models.bulk import TargetOutcome
 from jobs.models.jobs import projects_of
 from jobs.operations import bulk
 from jobs.operations.registry import ACTS
-from jobs.rules.errors import Refused
+from jobs.rules.errors import NotPermitted, Refused
 from jobs.rules.formatting import pluralize
 
 SEE_BULK_ACTS = "To see bulk acts, your account needs the permission jobs.view_bulkact (role viewer)."
@@ -56,6 +56,8 @@ def stop_bulk(request: HttpRequest, site: AdminSite, bulk_id: str) -> HttpRespon
     assert isinstance(request.user, User)
     try:
         bulk.stop_bulk_act(found, actor=request.user)
+    except NotPermitted as error:
+        return forbidden_page(request, site, error.detail)
     except Refused as error:
         messages.error(request, error.detail)
     else:

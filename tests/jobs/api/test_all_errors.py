@@ -129,3 +129,8 @@ def test_it_costs_the_same_for_one_group_and_for_many(worker: Api, number: int) 
     with CaptureQueriesContext(connection) as asked:
         worker.get("/errors?project=&kind=generic")
     assert len(asked) == 3 + 8
+
+
+@pytest.mark.parametrize("offset", ["%2B20:57", "-23:59"])
+def test_a_time_of_the_filter_may_have_any_offset(worker: Api, offset: str) -> None:
+    assert worker.get(f"/errors?since=2026-03-02T12:00:00{offset}").status_code == 200

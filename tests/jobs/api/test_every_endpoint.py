@@ -127,6 +127,15 @@ def test_an_invisible_object_is_404_even_with_the_permission(account: Api) -> No
         assert not [each for each in asked if status(account, each[0], address(each[1], named)) != 404]
 
 
+@pytest.mark.parametrize("pk", [2**63, 10**24])
+def test_an_id_beyond_the_integers_of_a_database_is_404(account: Api, pk: int) -> None:
+    named = {**dict.fromkeys(objects("missing"), pk), "code": "items"}
+    asked = [
+        (method, route) for route, view in DOORS.items() for method in methods(view, supported=True) if "<" in route
+    ]
+    assert not [each for each in asked if status(account, each[0], address(each[1], named)) != 404]
+
+
 @pytest.mark.parametrize("role", ["viewer", "worker"])
 def test_a_replay_of_an_inner_event_tells_nothing_to_those_who_may_not_replay(api: Any, role: str) -> None:
     named = objects("wrong-state")

@@ -78,3 +78,9 @@ def test_a_report_finds_its_phase_and_answers_with_one_query_each(db: None, djan
     phase = phase_of(make_job(items=2, done=1))
     with django_assert_num_queries(1):
         assert phase_body(phase)["current"] == {"key": "k0", "label": "", "payload": {}}
+
+
+@pytest.mark.parametrize("path", ["/jobs", "/events", "/errors"])
+def test_a_query_has_no_word_that_the_framework_takes_for_itself(worker: Api, path: str) -> None:
+    response = worker.get(f"{path}?format=csv")
+    assert (response.status_code, response.json()["errors"][0]["field"]) == (400, "format")

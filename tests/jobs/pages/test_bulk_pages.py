@@ -218,8 +218,8 @@ def test_stopping_needs_the_permission_of_the_act(lead: Any, browser: Any, one_j
     viewer, act = browser("viewer"), BulkAct.objects.get()
     page = viewer.open(f"/admin/bulk/{act.pk}/")
     assert "jobs.pause_job" in page.text
-    refused = viewer.confirm(f"/admin/bulk/{act.pk}/stop/", page=page)
-    assert "needs the permission jobs.pause_job" in refused.messages[0]
+    refused = viewer.confirm(f"/admin/bulk/{act.pk}/stop/", page=page, status=403)
+    assert "needs the permission jobs.pause_job" in refused.text
     act.refresh_from_db()
     assert act.is_running
 

@@ -160,6 +160,26 @@ def test_the_command_acts_for_the_system_and_takes_every_account_but_staff(db: N
     assert state(User.objects.get(username="theirs").pk)[1:4] == (["viewer"], [], ["c"])
 
 
+@pytest.mark.parametrize("page", ["issue", "rotate", "revoke"])
+def test_every_page_of_tokens_asks_the_one_check_that_an_account_is_within_reach(
+    db: None, monkeypatch: pytest.MonkeyPatch, page: str
+) -> None:
+    lead, made = lead_of("a"), account("inside")
+    asked: list[tuple[str, User]] = []
+
+    def refuse(account: User, *, by: User) -> None:
+        asked.append((account.username, by))
+        raise NotPermitted("Refused by the check.")
+
+    monkeypatch.setattr(tokens, "check_account", refuse)
+    token, before = AuthToken.objects.get(user=made), state(made.pk)
+    answers = {"account": made.username, "role": ["worker"], "projects": "a", "grace": "0"}
+    response = lead.client.post(f"/admin/tokens/{page}/?token={token.digest[:12]}", answers, follow=True)
+    assert asked[:1] == [("theirs", lead.account)]
+    assert b"Refused by the check." in response.content
+    assert state(made.pk) == before
+
+
 def test_an_account_does_not_lift_its_own_limits_nor_those_of_others(db: None) -> None:
     lead, made = lead_of("a", "a2"), account("inside")
     own = Membership.objects.filter(user=lead.account).first()

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group
+from django.contrib.contenttypes.models import ContentType
 from django.core.management import CommandError, call_command
+from knox.models import AuthToken
 
 from jobs import operations
 from jobs.models import Item, Job
@@ -79,3 +81,16 @@ def test_an_account_that_is_not_of_the_staff_is_asked_to_sign_in(browser: Any, p
     staff.account.save()
     response = staff.client.get(f"/admin/{path}")
     assert (response.status_code, response["Location"].startswith("/admin/login/")) == (302, True)
+
+
+def test_the_history_of_a_row_needs_the_permission_before_the_row_is_looked_up(browser: Any) -> None:
+    somebody, account = browser("viewer", projects=["a"]), browser("viewer", projects=["b"]).account
+    token, _ = AuthToken.objects.create(account)
+    for path in (f"auth/user/{account.pk}", "auth/user/987654", f"knox/authtoken/{token.pk}", "knox/authtoken/none"):
+        assert somebody.client.get(f"/admin/{path}/history/").status_code == 403, path
+
+
+def test_no_address_says_whether_a_row_exists_that_the_account_may_not_see(browser: Any) -> None:
+    kind = ContentType.objects.get_for_model(Job).pk
+    for pk in (working_job().pk, 987_654):
+        assert browser("").client.get(f"/admin/r/{kind}/{pk}/").status_code == 404

@@ -1,0 +1,1 @@
+"""Access: every route and method for every role, and the borders of projects."""

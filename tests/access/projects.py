@@ -1,0 +1,189 @@
+"""Two projects with one object of every kind: each text of a project holds the mark of that project."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.apps import apps
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth.models import Group, User
+from django.contrib.contenttypes.models import ContentType
+from django.db.models import CharField, JSONField, Model, TextField
+from django.utils import timezone
+from knox.models import AuthToken
+
+from jobs import inbox, operations, tracking
+from jobs.change.audit import log_act
+from jobs.models import BulkAct, BulkTarget, Delivery, Event, Item, Job, Membership, Phase, Worker
+from jobs.operations import bulk
+from jobs.operations.arguments import Scope
+from jobs.operations.bulk import ActRequest, TargetSelection
+from jobs.operations.estimate import snapshots_of
+from jobs.operations.registry import ACTS
+from jobs.rules.pipelines import PhaseSpec
+from jobs.tracking import Actor, NewItem, Result
+from ocr_chunks.documents import create_document
+from tests.factories import operator, phase_of
+from tests.hostile_data import badge_of
+from training.models import FaceDetectionSession
+from training.sessions import NewImage, create_session
+
+OWN, FOREIGN = "alpha", "beta"
+MISSING = 987_654_321
+# A word that no page, no field name and no object of the other project has.
+MARKS = {OWN: "zqalpha", FOREIGN: "zqbeta"}
+
+
+@dataclass(frozen=True)
+class Project:
+    """The objects of a project: the values of the parameters of addresses, and one row of each model of the admin."""
+
+    name: str
+    mark: str
+    values: dict[str, Any]
+    rows: dict[str, Any]
+    error: str
+
+
+def make_project(name: str) -> Project:
+    """Make the objects of a project by the calls of its workers and operators."""
+    mark = MARKS[name]
+    account = User.objects.create(
+        username=f"{mark}-worker", first_name=mark, last_name=mark, email=f"{mark}@example.com", is_staff=False
+    )
+    account.groups.set(Group.objects.filter(name="worker"))
+    membership = Membership.objects.create(user=account, project=name)
+    token, _ = AuthToken.objects.create(account)
+    by = Actor(account=account, name=f"{mark}-w", version=f"{mark}-1.0")
+    endpoint = operations.add_endpoint(
+        url=f"https://{mark}.example/hook", name=mark, types=["*", f"{mark}.*"], project=name, actor=None
+    ).endpoint
+    job = make_job(name, mark=mark, by=by)
+    document = create_document(name=f"{mark}.pdf", page_count=60, project=name, by=by).document
+    images = [NewImage(f"{mark}/{number}.jpg", hash=mark) for number in range(3)]
+    session = create_session(name=f"{mark}-session", images=images, project=name, by=by).session
+    now = timezone.now()
+    detection = FaceDetectionSession.objects.create(session=session, run=1, created_at=now, updated_at=now)
+    for other, code in ((document, "ocr"), (session, "training")):
+        phase = Phase.objects.select_related("job").get(job=other.pk, code=code)
+        [item] = tracking.claim(phase, worker=by.name, limit=1, by=by).items
+        tracking.report(phase, worker=by.name, results=[Result(item.key, "failed", error=mark)], by=by)
+    event = Event.objects.filter(job__project=name, outward=True).order_by("-pk")[0]
+    Delivery.objects.filter(event=event).update(status="dead", error=mark)
+    act = bulk_act_on(job, mark=mark, actor=operator("retry", "view", projects=[name]))
+    letter = inbox.store_dead_letter(
+        {"type": f"{mark}.completed", "data": {mark: mark, "project": name}}, reason=mark, source=mark
+    )
+    log_act(job, mark, account=account, flag=CHANGE, reason=mark, key=str(job.pk), label=mark)
+    LogEntry.objects.create(
+        user=account,
+        content_type=ContentType.objects.get_for_model(User),
+        object_id=str(account.pk),
+        object_repr=mark,
+        action_flag=CHANGE,
+        change_message=mark,
+    )
+    item = Item.objects.filter(phase__job=job, status="failed")[0]
+    return Project(
+        name=name,
+        mark=mark,
+        error=item.error,
+        values={
+            "job_id": job.pk,
+            "code": "items",
+            "event_id": event.pk,
+            "endpoint_id": endpoint.pk,
+            "delivery_id": event.deliveries.get().pk,
+            "document_id": document.pk,
+            "session_id": session.pk,
+            "worker_id": Worker.objects.get(name=by.name).pk,
+            "letter_id": letter.pk,
+            "bulk_id": act.pk,
+            "item_id": item.pk,
+            "project": name,
+            "token": token.digest,
+            "id": account.pk,
+            "content_type_id": ContentType.objects.get_for_model(Job).pk,
+            "signed": badge_of(job),
+            "url": "nothing/",
+        },
+        rows={
+            "auth.user": account.pk,
+            "auth.group": Group.objects.get(name="viewer").pk,
+            "jobs.membership": membership.pk,
+            "jobs.bulkact": act.pk,
+            "jobs.inboxmessage": letter.pk,
+            "jobs.delivery": event.deliveries.get().pk,
+            "jobs.endpoint": endpoint.pk,
+            "jobs.item": item.pk,
+            "jobs.event": event.pk,
+            "jobs.job": job.pk,
+            "jobs.phase": phase_of(job).pk,
+            "jobs.worker": Worker.objects.get(name=by.name).pk,
+            "knox.authtoken": token.pk,
+            "ocr_chunks.document": document.pk,
+            "ocr_chunks.chunk": document.chunks.order_by("pk")[0].pk,
+            "training.trainingimage": session.images.order_by("pk")[0].pk,
+            "training.facedetectionsession": detection.pk,
+            "training.trainingsession": session.pk,
+        },
+    )
+
+
+def make_job(project: str, *, mark: str, by: Actor) -> Job:
+    """Make an unfinished job with items in every status, and a finished one beside it."""
+    specs = [PhaseSpec(code="items", asset_type=mark, label=mark, stage=f"{mark} {{done}}"), PhaseSpec(code="fit")]
+    items = [NewItem(f"{mark}-{n}", label=mark, split=mark, payload={mark: mark}) for n in range(5)]
+    job = tracking.create_job(
+        name=f"{mark}-job",
+        project=project,
+        phases=specs,
+        items=items,
+        metadata={mark: mark},
+        by=by,
+    ).job
+    phase = phase_of(job)
+    claimed = tracking.claim(phase, worker=by.name, limit=3, by=by).items
+    results = [
+        Result(claimed[0].key, "completed", result={"checksum": mark, mark: mark}),
+        Result(claimed[1].key, "failed", error=f"{mark} 1 broke"),
+    ]
+    tracking.report(phase, worker=by.name, results=results, by=by)
+    tracking.heartbeat(job, worker=by.name, items=[claimed[2].id], message=mark, by=by)
+    operations.skip(job, actor=None, items=[Item.objects.get(phase=phase, key=f"{mark}-4").pk], reason=mark)
+    over = tracking.create_job(name=f"{mark}-over", project=project, items=[NewItem(mark)], by=by).job
+    operations.force_complete(over, actor=None, reason=mark)
+    tracking.create_job(name=f"{mark}-vision", kind="vision", project=project, by=by)
+    return Job.objects.get(pk=job.pk)
+
+
+def bulk_act_on(job: Job, *, mark: str, actor: User) -> Any:
+    """Make a running bulk act on this job that was refused for a reason."""
+    selections = [TargetSelection(each.job, bulk.expected_state(each).states, ()) for each in snapshots_of([job])]
+    act = bulk.create_bulk_act(ActRequest(ACTS["retry"], Scope(), mark), selections, actor=actor, words=mark)
+    BulkAct.objects.filter(pk=act.pk).update(back=f"/admin/?q={mark}", ended_by=mark)
+    BulkTarget.objects.filter(bulk=act).update(detail=mark, refusals={"items": [mark]})
+    return act
+
+
+def unmarked_fields() -> set[str]:
+    """Return the text fields of the site's models that hold the mark in no row of the foreign project."""
+    return {
+        f"{model._meta.label}.{field.name}"
+        for app in ("jobs", "ocr_chunks", "training")
+        for model in apps.get_app_config(app).get_models()
+        for field in model._meta.concrete_fields
+        if is_text(field) and not holds_mark(model, field.name)
+    }
+
+
+def is_text(field: Any) -> bool:
+    """Tell whether a field holds free text: no choice of words, no key of a row."""
+    return isinstance(field, (CharField, TextField, JSONField)) and not field.choices and not field.primary_key
+
+
+def holds_mark(model: type[Model], name: str) -> bool:
+    """Tell whether a row of the model has the mark, or the project, in this field."""
+    values = model._base_manager.values_list(name, flat=True)
+    return any(text in str(value) for value in values for text in (MARKS[FOREIGN], FOREIGN))
