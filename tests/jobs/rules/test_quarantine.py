@@ -13,6 +13,8 @@ from django.utils import timezone
 from jobs import contracts, operations, tracking
 from jobs.change import Actor
 from jobs.models import Item, Job, Phase, Quarantine, WorkerTally
+from jobs.operations.diagnosis import diagnose
+from jobs.operations.snapshot import snapshot_of
 from jobs.rules.errors import NotPermitted
 from jobs.tracking import Result
 from tests.factories import make_job, operator, outward, phase_of, take, tell
@@ -238,10 +240,11 @@ def test_a_bad_disk_costs_at_most_the_limit_and_the_other_worker_finishes_the_jo
 
 
 def test_bad_data_quarantine_nobody_and_the_job_fails_and_says_so() -> None:
-    job = make_job(items=50)
+    job = make_job(items=50, on_shortfall="fail")
     phase = run(job, {BAD: "failed", GOOD: "failed"})
     job.refresh_from_db()
-    assert phase.failed == 50
+    assert (phase.failed, phase.status, job.status) == (50, "failed", "failed")
+    assert "disk full" in job.error
     assert outward(job, "job.worker_quarantined") == []
 
 
@@ -259,3 +262,11 @@ def test_a_successful_report_costs_no_further_statement(settings: Any) -> None:
         counts[limit] = (len(report("completed", 10 + limit)), len(report("failed", 20 + limit)))
     assert counts[LIMIT][0] == counts[0][0]
     assert counts[LIMIT][1] == counts[0][1] + 1
+
+
+def test_the_diagnosis_names_the_worker() -> None:
+    phase = quarantined_job()
+    found = diagnose(snapshot_of(Job.objects.get(pk=phase.job.pk)))
+    [cause] = [cause for cause in found.causes if cause.code == "quarantined_worker"]
+    assert cause.detail.startswith(f"Worker {BAD} is quarantined until ")
+    assert found.pressing
