@@ -19,7 +19,7 @@ from jobs.rules.field_types import AnyCode
 from jobs.rules.limits import LARGEST_INTEGER, WORKER_LENGTH
 
 
-class LiftInput(ActInput, kw_only=True, frozen=True):
+class WorkerLiftInput(ActInput, kw_only=True, frozen=True):
     """The job, and perhaps the phase, in which the quarantine of the worker ends."""
 
     job: Annotated[int, Meta(ge=0, le=LARGEST_INTEGER)]
@@ -39,12 +39,12 @@ class LiftOfWorker(APIBaseView):
     @operation(
         **ACT,
         summary="Lift the quarantine of a worker",
-        body=LiftInput,
+        body=WorkerLiftInput,
         send={"job": 41, "phase": "items", "reason": "The disk is replaced."},
     )
     def post(self, request: Request, worker: str) -> HttpResponse:
         """End the quarantine of the worker in one job."""
-        given = decode_body(request, LiftInput)
+        given = decode_body(request, WorkerLiftInput)
         job = self.job(given.job)
         if "\0" in worker or len(worker) > WORKER_LENGTH:
             raise NotFound(f"There is no worker {worker[:WORKER_LENGTH]!r}.")
