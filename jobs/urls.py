@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from jobs.api import acts, badges, claims_and_reports, docs, endpoints, errors, events, jobs, phases, streams, tickets
+from jobs.api import (
+    acts,
+    badges,
+    claims_and_reports,
+    docs,
+    endpoints,
+    errors,
+    events,
+    jobs,
+    phases,
+    streams,
+    tickets,
+    workers,
+)
 
 JOB = "jobs/<int:job_id>"
 PHASE = "jobs/<int:job_id>/phases/<str:code>"
@@ -31,6 +44,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("acts", acts.Acts.as_view(), name="api-acts"),
     path(f"{JOB}/badge", badges.Badge.as_view(), name="api-badge"),
     path(f"{JOB}/stream", streams.JobStream.as_view(), name="api-job-stream"),
+    path("workers/<path:worker>/lift", workers.LiftOfWorker.as_view(), name="api-worker-lift"),
     path("live-ticket", tickets.LiveTicket.as_view(), name="api-live-ticket"),
     path("stream", streams.Stream.as_view(), name="api-stream"),
     path("events", events.Events.as_view(), name="api-events"),

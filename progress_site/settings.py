@@ -49,6 +49,8 @@ COMPLETION_THRESHOLD_PERCENTAGE = environment.percentage("COMPLETION_THRESHOLD_P
 WATERMARK_TTL_SECONDS = environment.seconds("WATERMARK_TTL_SECONDS", default=900)
 ITEM_LEASE_SECONDS = environment.seconds("ITEM_LEASE_SECONDS", default=90)
 ITEM_MAX_ATTEMPTS = environment.integer("ITEM_MAX_ATTEMPTS", default=3, minimum=1, maximum=1000)
+WORKER_FAILURE_LIMIT = environment.integer("WORKER_FAILURE_LIMIT", default=20, minimum=0, maximum=1_000_000)
+WORKER_QUARANTINE_SECONDS = environment.seconds("WORKER_QUARANTINE_SECONDS", default=900)
 JOB_SILENT_AFTER = environment.seconds("JOB_SILENT_AFTER", default=600)
 JOB_STALLED_AFTER = environment.seconds("JOB_STALLED_AFTER", default=1800)
 WATCHDOG_INTERVAL = environment.seconds("WATCHDOG_INTERVAL", default=2)

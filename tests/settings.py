@@ -29,6 +29,8 @@ for name in (
     "WATCHDOG_INTERVAL",
     "WATERMARK_TTL_SECONDS",
     "WEBHOOK_ALLOW_PRIVATE",
+    "WORKER_FAILURE_LIMIT",
+    "WORKER_QUARANTINE_SECONDS",
 ):
     os.environ.pop(name, None)
 os.environ.update(GIVEN)

@@ -22,6 +22,11 @@ log = logging.getLogger(__name__)
 
 SHORTEST_WAIT = 0.2
 LONGEST_WAIT = 2.0
+QUARANTINE_WAIT = 10.0  # an operator may lift a quarantine at any time
+QUARANTINED = (
+    "%s is quarantined: its last items all failed while another worker does not fail, so the site gives it no items of"
+    " %s for now. Check this worker (disk, memory, model files); it is tried out again later, or an operator lifts it."
+)
 OVER = ("completed", "failed", "cancelled")
 
 
@@ -47,6 +52,7 @@ class ClaimLoop:
         self._ready: deque[Item] = deque()
         self._pause = SHORTEST_WAIT
         self._ended = False
+        self._quarantined = False
         self._process = os.getpid()
 
     def arm(self) -> None:
@@ -94,6 +100,11 @@ class ClaimLoop:
 
     # --- for subclasses ----------------------------------------------------------------------------
 
+    @property
+    def subject(self) -> str:
+        """The phase for log lines."""
+        raise NotImplementedError
+
     def claim(self) -> dict[str, Any]:
         """Claim items; return the response with its items as `Item`."""
         raise NotImplementedError
@@ -122,12 +133,22 @@ class ClaimLoop:
             return True
         return self.is_over()
 
+    def _note_quarantine(self, answer: dict[str, Any]) -> None:
+        """Warn the operator of this worker once when a quarantine begins, and say when it is over."""
+        began = answer["reason"] == "quarantined"
+        if began and not self._quarantined:
+            log.warning(QUARANTINED, self._options.worker, self.subject)
+        elif self._quarantined and answer["items"]:
+            log.warning("%s gets items of %s again.", self._options.worker, self.subject)
+        self._quarantined = began or (self._quarantined and not answer["items"])
+
     def _fill(self) -> None:
         """Claim items. If there are none, end the loop or wait before the next claim."""
         if self._session.outbox.error:
             raise self._session.outbox.error
         answer = self.claim()
         self._ready.extend(answer["items"])
+        self._note_quarantine(answer)
         if self._ready:
             self._pause = SHORTEST_WAIT
             if self._ended:
@@ -137,7 +158,7 @@ class ClaimLoop:
             self._ended = True
             return
         if not self._session.outbox.adopt():
-            self._session.stop.wait(self._pause)
+            self._session.stop.wait(QUARANTINE_WAIT if self._quarantined else self._pause)
             self._pause = min(LONGEST_WAIT, self._pause * 2)
 
 
@@ -149,6 +170,11 @@ class PhaseClaimLoop(ClaimLoop):
         self._address = Address(job, phase, options.worker)
         if bar:
             session.listeners.setdefault((job, phase), []).append(bar.show)
+
+    @property
+    def subject(self) -> str:
+        """The phase and its job."""
+        return f"phase {self._address.phase} of job {self._address.job}"
 
     def claim(self) -> dict[str, Any]:
         """Claim items of this phase. A deleted job counts as a closed phase."""
@@ -198,6 +224,11 @@ class CommonClaimLoop(ClaimLoop):
     def __init__(self, session: Session, options: ClaimOptions, *, phase: str, kind: str) -> None:
         super().__init__(session, options)
         self._filter = {"phase": phase, "kind": kind}
+
+    @property
+    def subject(self) -> str:
+        """The code of the phases."""
+        return f"phases {self._filter['phase']}"
 
     def claim(self) -> dict[str, Any]:
         """Claim items of unfinished phases with this code."""

@@ -132,6 +132,10 @@ class JobCalls(ABC, Generic[A]):
         named = None if items is None else list(items)
         return self._act("release", reason, phase=phase, items=named, all=all)
 
+    def lift(self, *, worker: str | None = None, phase: str | None = None, reason: str = "") -> A:
+        """Let quarantined workers, or this one, claim again before the end of their pause."""
+        return self._act("lift", reason, worker=worker, phase=phase)
+
     def skip(self, items: Iterable[int], *, reason: str = "") -> A:
         """Count these items as done without processing them."""
         return self._act("skip", reason, items=list(items))

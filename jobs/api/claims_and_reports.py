@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Any
 
 from django.http import HttpResponse
+from django.utils import timezone
 from rest_framework.request import Request
 
 from jobs import tracking
@@ -125,6 +127,9 @@ class Heartbeat(APIBaseView):
 
 def _claimed(claimed: Claimed, items: list[Any]) -> HttpResponse:
     headers = None if items else RETRY_AFTER
+    if claimed.retry_at is not None:
+        wait = ceil((claimed.retry_at - timezone.now()).total_seconds())
+        headers = {"Retry-After": str(max(wait, int(RETRY_AFTER["Retry-After"])))}
     return json_response({"items": items, "reason": claimed.reason}, headers=headers)
 
 

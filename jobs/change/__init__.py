@@ -11,7 +11,7 @@ workers, the order of events, and last the endpoints that events go to.
 
 from jobs.change.commit import stuck_reason
 from jobs.change.fields import COUNTERS, ConcurrentModification
-from jobs.change.job_change import Actor, Change, Settled
+from jobs.change.job_change import Actor, Change, Settled, WorkerRecord
 from jobs.change.lock_waiters import JobLocked, is_locked
 from jobs.change.transactions import change_free, change_jobs, change_new, unit_of_work
 
@@ -22,6 +22,7 @@ __all__ = [
     "ConcurrentModification",
     "JobLocked",
     "Settled",
+    "WorkerRecord",
     "change_free",
     "change_jobs",
     "change_new",

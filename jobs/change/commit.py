@@ -87,8 +87,20 @@ def _write_workers(change: Change) -> None:
             within="project",
         )
     slot, slots, numbers = slot_of(change.now), ("worker", "owner", "slot", "phase"), ("done", "failed")
-    settled = [(*of, slot, phase, *each.settled[phase]) for of, each in workers for phase in sorted(each.settled)]
-    bulk_sql.insert(WorkerTally, settled, fields=(*slots, *numbers), conflict=slots, add=numbers)
+    settled = [
+        (*of, slot, phase, each.done, each.failed, each.failed_last, change.now if each.done else None)
+        for of, worker in workers
+        for phase, each in sorted(worker.settled.items())
+    ]
+    bulk_sql.insert(
+        WorkerTally,
+        settled,
+        fields=(*slots, *numbers, "failed_in_a_row", "succeeded_at"),
+        conflict=slots,
+        add=numbers,
+        fill=("succeeded_at",),
+        runs=("failed_in_a_row", "done"),
+    )
 
 
 def _write_jobs(change: Change, moved: set[int]) -> list[int]:

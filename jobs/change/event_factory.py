@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4, uuid5
 
 from jobs.models import Event, Item, Job, Phase
 from jobs.models.texts import fit
+from jobs.rules.formatting import format_number
 from jobs.rules.progress import needed
 from jobs.rules.statuses import ItemStatus
 
@@ -97,6 +99,24 @@ def job_finished(job: Job, phases: Iterable[Phase], *, reason: str) -> Event:
 def job_stuck(job: Job) -> Event:
     """Make job.stuck: the job will not finish by itself."""
     return outward(job, "job.stuck", status=str(job.status), reason=job.stuck)
+
+
+def worker_quarantined(phase: Phase, *, worker: str, failures: int, released: int, until: datetime) -> Event:
+    """Make job.worker_quarantined: one for each quarantine, none for its renewals."""
+    reason = f"{worker} failed its last {format_number(failures)} items in {phase.code} while another worker does not."
+    event = outward(
+        phase.job,
+        "job.worker_quarantined",
+        phase=phase,
+        status=str(phase.job.status),
+        reason=reason,
+        worker=worker,
+        failures=failures,
+        released=released,
+        until=until.isoformat(),
+    )
+    event.detail = reason
+    return event
 
 
 def retry_requested(job: Job, *, phase: Phase | None, keys: Sequence[str], count: int) -> Event:

@@ -55,13 +55,18 @@ class Settled:
     failed: int = 0
     failed_last: int = 0
 
+    def then(self, later: Settled) -> Settled:
+        """Return the sum with later results."""
+        failed_last = later.failed_last + (0 if later.done else self.failed_last)
+        return Settled(self.done + later.done, self.failed + later.failed, failed_last)
+
 
 NOTHING = Settled()
 
 
 @dataclass(slots=True)
 class WorkerRecord:
-    """The data of one worker that a change saves: as in its row, and `settled` items by phase, done and failed."""
+    """The data of one worker that a change saves: as in its row, and the items that it settled in each phase."""
 
     account: int | None = None
     job: int = 0
@@ -70,7 +75,7 @@ class WorkerRecord:
     version: str = ""
     succeeded: bool = False
     failed_in_a_row: int = 0
-    settled: dict[int, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
+    settled: dict[int, Settled] = field(default_factory=lambda: defaultdict(Settled))
 
     def move_to(self, job: Job) -> None:
         """Set the last job; in another project, the record is reset."""
@@ -80,8 +85,7 @@ class WorkerRecord:
 
     def add(self, phase: Phase, settled: Settled) -> None:
         """Add the items that the worker settled in a phase."""
-        counts = self.settled[phase.pk]
-        counts[0], counts[1] = counts[0] + settled.done, counts[1] + settled.failed
+        self.settled[phase.pk] = self.settled[phase.pk].then(settled)
         self.failed_in_a_row = settled.failed_last + (0 if settled.done else self.failed_in_a_row)
         self.succeeded = self.succeeded or settled.done > 0
 

@@ -53,15 +53,17 @@ def insert(
     replace: Sequence[str] = (),
     fill: Sequence[str] = (),
     within: str = "",
+    runs: tuple[str, str] | None = None,
     ignore_conflicts: bool = False,
 ) -> int:
     """Insert rows, each a sequence of the values of `fields`; return the number of written rows.
 
     `constants` are the same in every row; fields named nowhere take the model's default. With
     `conflict` (the fields of a unique constraint) a row that exists is left alone, unless `add`
-    (its numbers grow by the new ones), `replace` (its values become the new ones) or `fill` (its texts
+    (its numbers grow by the new ones), `replace` (its values become the new ones) or `fill` (its values
     become the new ones that are not empty) names fields. With `within`, `add` and `fill` hold only while this
-    field stays the same; where it changes, the new values replace the old ones. With `ignore_conflicts` a row
+    field stays the same; where it changes, the new values replace the old ones. `runs` names two numbers: the first
+    grows by the new one, but restarts with it where the second is new and positive. With `ignore_conflicts` a row
     that breaks any unique constraint is left out, also one over expressions, which no fields can name.
     """
     if not rows:
@@ -84,6 +86,7 @@ def insert(
         replace=tuple(replace),
         fill=tuple(fill),
         within=within,
+        runs=runs,
         ignore_conflicts=ignore_conflicts,
     )
     with connection.cursor() as cursor:
@@ -140,6 +143,7 @@ def _insert_sql(
     replace: tuple[str, ...],
     fill: tuple[str, ...],
     within: str,
+    runs: tuple[str, str] | None,
     ignore_conflicts: bool,
 ) -> str:
     fields, rest = _fields(model, names), _rest(model, names)
@@ -150,7 +154,7 @@ def _insert_sql(
     if ignore_conflicts:
         sql += " ON CONFLICT DO NOTHING"
     elif conflict:
-        sql += _on_conflict(model, conflict=conflict, add=add, replace=replace, fill=fill, within=within)
+        sql += _on_conflict(model, conflict=conflict, add=add, replace=replace, fill=fill, within=within, runs=runs)
     return sql
 
 
@@ -217,11 +221,19 @@ def _on_conflict(
     replace: tuple[str, ...],
     fill: tuple[str, ...],
     within: str,
+    runs: tuple[str, str] | None,
 ) -> str:
     keys = ", ".join(_column(field) for field in _fields(model, conflict))
     table = _table(model)
     kept = {c: f"{table}.{c} + EXCLUDED.{c}" for c in map(_column, _fields(model, add))}
-    kept |= {c: f"COALESCE(NULLIF(EXCLUDED.{c}, ''), {table}.{c})" for c in map(_column, _fields(model, fill))}
+    for field in _fields(model, fill):
+        column = _column(field)
+        given = f"NULLIF(EXCLUDED.{column}, '')" if isinstance(field, models.CharField) else f"EXCLUDED.{column}"
+        kept[column] = f"COALESCE({given}, {table}.{column})"
+    if runs:
+        run, ended = map(_column, _fields(model, runs))
+        longer = f"{table}.{run} + EXCLUDED.{run}"
+        kept[run] = f"CASE WHEN EXCLUDED.{ended} > 0 THEN EXCLUDED.{run} ELSE {longer} END"
     if within:
         [of] = map(_column, _fields(model, (within,)))
         same = f"{table}.{of} = EXCLUDED.{of}"

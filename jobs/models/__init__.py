@@ -11,7 +11,7 @@ from jobs.models.phases import Phase, Tally
 from jobs.models.row_failures import RowFailure
 from jobs.models.tickets import Ticket
 from jobs.models.tokens import TokenUse
-from jobs.models.workers import Worker, WorkerTally
+from jobs.models.workers import Quarantine, Worker, WorkerTally
 
 __all__ = [
     "BulkAct",
@@ -26,6 +26,7 @@ __all__ = [
     "Membership",
     "Phase",
     "ProcessHeartbeat",
+    "Quarantine",
     "RowFailure",
     "Tally",
     "Ticket",

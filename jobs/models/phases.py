@@ -45,7 +45,8 @@ class Phase(models.Model):
 
     Its counters always equal its items (or, without items, the counts of its worker). They move only in the
     transaction that moves the items, under the lock of the job's row. `waits_for_all` means that its run was reopened
-    for new items with its threshold met already, so that it completes when every item is settled.
+    for new items with its threshold met already, so that it completes when every item is settled. `quarantined` counts
+    the rows of its quarantines.
     """
 
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="phases")
@@ -86,6 +87,7 @@ class Phase(models.Model):
     deadline_at = models.DateTimeField(null=True, blank=True)
     deadline_left = models.DurationField(null=True, blank=True)
     last_item_at = models.DateTimeField(null=True, blank=True)
+    quarantined = models.PositiveIntegerField(default=0, db_default=0)
 
     objects = PhaseQuerySet.as_manager()
 

@@ -16,6 +16,7 @@ from jobs.models.items import Item, ItemQuerySet
 from jobs.models.jobs import Job
 from jobs.models.phases import Phase
 from jobs.rules.limits import PROJECT_LENGTH, REASON_LENGTH, VERSION_LENGTH, WORKER_LENGTH
+from jobs.rules.statuses import OPEN_PHASE
 
 SLOT_MINUTES = 5
 INTERVAL = timedelta(seconds=30)  # between the heartbeats of a worker, a third of the default lease
@@ -121,6 +122,8 @@ class WorkerTally(models.Model):
     """The applied results of a worker in one phase, in the five minutes from `slot` on.
 
     The worker is named by `owner` and `worker`, as in its row. The phase is null where its job was deleted.
+    `failed_in_a_row` counts its failures since its last success in these five minutes, `succeeded_at` is the time of
+    that success.
     """
 
     owner = models.BigIntegerField(default=0)
@@ -129,6 +132,8 @@ class WorkerTally(models.Model):
     slot = models.DateTimeField()
     done = models.BigIntegerField(default=0)
     failed = models.BigIntegerField(default=0)
+    failed_in_a_row = models.BigIntegerField(default=0, db_default=0)
+    succeeded_at = models.DateTimeField(null=True, blank=True)
 
     objects = WorkerTallyQuerySet.as_manager()
 
@@ -145,6 +150,49 @@ class WorkerTally(models.Model):
 
     def __str__(self) -> str:
         return f"{self.worker} {self.slot:%H:%M}"
+
+
+class QuarantineQuerySet(models.QuerySet["Quarantine"]):
+    """Querysets of quarantines."""
+
+    def of(self, worker: str, owner: int) -> Self:
+        """Return those of one worker."""
+        return self.filter(worker=worker, owner=owner)
+
+    def in_unfinished_phases(self) -> Self:
+        """Return those that keep a worker from items."""
+        return self.filter(phase__status__in=OPEN_PHASE, phase__job__removed_at__isnull=True)
+
+
+class Quarantine(models.Model):
+    """A worker that is kept from claiming items of a phase: it only failed there, and another worker did not.
+
+    The worker is named by `owner` and `worker`, as in its row. From `until` on it gets one item: its success deletes
+    this row, its failure moves `until`. `failures` are those in a row.
+    """
+
+    phase = models.ForeignKey(Phase, on_delete=models.CASCADE, related_name="quarantines", db_index=False)
+    worker = models.CharField(max_length=WORKER_LENGTH)
+    owner = models.BigIntegerField(default=0)
+    since = models.DateTimeField()
+    until = models.DateTimeField()
+    failures = models.BigIntegerField()
+
+    objects = QuarantineQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-since", "-id"]
+        default_permissions = ()
+        indexes = [models.Index(fields=["worker", "owner"], name="quarantine_worker")]
+        constraints = [models.UniqueConstraint(fields=["phase", "worker", "owner"], name="quarantine_once_per_phase")]
+
+    def __str__(self) -> str:
+        return f"{self.worker} in {self.phase.code}"
+
+    @property
+    def items_query(self) -> dict[str, str]:
+        """The filters of lists of items that keep those of this worker."""
+        return {"worker": self.worker, "account": str(self.owner)}
 
 
 def held_items() -> ItemQuerySet:

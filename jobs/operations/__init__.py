@@ -10,6 +10,7 @@
 from jobs.operations.base import Act, Operation, Refusal, require_permission
 from jobs.operations.retry import retry
 from jobs.operations.release import release
+from jobs.operations.lift import lift
 from jobs.operations.skip import skip
 from jobs.operations.pause import pause, resume
 from jobs.operations.threshold import set_threshold
@@ -44,6 +45,7 @@ __all__ = [
     "enable_endpoint",
     "fail",
     "force_complete",
+    "lift",
     "pause",
     "register",
     "release",

@@ -89,6 +89,7 @@ class Operation(ABC):
     Arguments       the body of the REST call; its fields are the options of the command
     example         an example of that body
     form_fields     arguments that the confirmation page asks for
+    query_fields    texts that a link to the confirmation page names
     item_label      button for selected items; empty where the act is not about single items
     item_effect     what the act does to one item, for the item's page
     item_states     the statuses of items that the act can change
@@ -113,6 +114,7 @@ class Operation(ABC):
     Arguments: ClassVar[type[ActInput]] = ActInput
     example: ClassVar[dict[str, Any]] = {"reason": "Storage is back."}
     form_fields: ClassVar[tuple[str, ...]] = ()
+    query_fields: ClassVar[tuple[str, ...]] = ()
     item_label: ClassVar[str] = ""
     item_effect: ClassVar[str] = ""
     item_states: ClassVar[tuple[ItemStatus, ...]] = tuple(ItemStatus)

@@ -93,6 +93,7 @@ class Reason(StrEnum):
     GATED = "gated"
     PAUSED = "paused"
     CLOSED = "closed"
+    QUARANTINED = "quarantined"
 
 
 OPEN_PHASE = (PhaseStatus.PENDING, PhaseStatus.PROCESSING)

@@ -19,6 +19,7 @@ from jobs.models import Item, Phase
 from jobs.models.jobs import projects_of
 from jobs.models.phases import PhaseQuerySet
 from jobs.rules.statuses import ItemStatus, Reason
+from jobs.tracking import quarantine
 from jobs.tracking.types import Claimed, ClaimedItem
 
 LOCK_TIMEOUT = "300ms"
@@ -42,6 +43,9 @@ def claim(phase: Phase, *, worker: str, limit: int = 100, lease_seconds: int | N
         reason = _reason(locked)
         if reason:
             return Claimed([], reason)
+        limit, until = quarantine.allowance(locked, worker, by=by, limit=limit, now=change.now)
+        if not limit:
+            return Claimed([], Reason.QUARANTINED, until)
         ids = (
             locked.items.filter(status=ItemStatus.PENDING).order_by(_claim_order()).values_list("pk", flat=True)[:limit]
         )
@@ -57,19 +61,21 @@ def claim_any(
     If other workers claimed these items while this call waited for the locks, the next ones are tried; the answer is
     empty only when nothing is left. The wait for a locked job is short; then the jobs behind it are tried.
     """
-    claimable = _claimable(phase, kind=kind, by=by)
+    claimable = quarantine.open_to(_claimable(phase, kind=kind, by=by), worker, by=by)
     locked: set[int] = set()
     while wanted := _oldest(claimable.exclude(job__in=locked), limit=limit):
         job_ids = {phase.job_id for phase in wanted}
         with _claiming(job_ids, by=by) as change:
             found = _oldest(claimable.filter(job__in=change.jobs), limit=limit)
-            items = _take(change, _pending(found, limit=limit), worker=worker, lease_seconds=lease_seconds)
+            chosen, most = quarantine.probe_first(found, worker, by=by, limit=limit)
+            items = _take(change, _pending(chosen, limit=most), worker=worker, lease_seconds=lease_seconds)
         if found:
             return Claimed(items, None if items else Reason.NONE_PENDING)
         locked |= job_ids - change.jobs.keys()
     if locked:
         raise JobLocked
-    return Claimed([], Reason.NONE_PENDING)
+    until = quarantine.ends_at(worker, phase, by=by)
+    return Claimed([], Reason.QUARANTINED if until else Reason.NONE_PENDING, until)
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from jobs.rules import pipelines
 from jobs.rules.errors import Refused, WrongState
 from jobs.rules.pipelines import ResultCheck
 from jobs.rules.statuses import Held, ItemStatus, Outcome
-from jobs.tracking import transitions
+from jobs.tracking import quarantine, transitions
 from jobs.tracking.create import insert_items
 from jobs.tracking.transitions import ItemState, Reporter
 from jobs.tracking.types import NewItem, Reported, Result, ResultOutcome
@@ -97,6 +97,7 @@ def _apply_all(change: Change, batches: Sequence[Batch]) -> list[Reported]:
         items = _load(batches, fingerprints)
     answers = [_apply(change, batch, prints, items) for batch, prints in zip(batches, fingerprints, strict=True)]
     _write(items.values())
+    quarantine.judge(change)
     _remove_refused(change, {key: items[key] for key in created})
     return answers
 
@@ -171,13 +172,14 @@ def _apply(change: Change, batch: Batch, prints: Sequence[str], items: dict[Key,
 
 def _reporter(change: Change, phase: Phase, batch: Batch) -> Reporter:
     closed, no_new_work = closed_to(phase, Call.REPORT), closed_to(phase, Call.BEGIN)
+    kept_from = quarantine.sentence(phase, batch.worker, by=batch.by, now=change.now)
     return Reporter(
         worker=batch.worker,
         account=batch.by.account.pk if batch.by.account else None,
         now=change.now,
         lease_seconds=settings.ITEM_LEASE_SECONDS if batch.leased else None,
         closed=closed.sentence if closed else "",
-        paused=no_new_work.sentence if no_new_work else "",
+        paused=no_new_work.sentence if no_new_work else kept_from,
     )
 
 

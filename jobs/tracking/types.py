@@ -78,10 +78,11 @@ class ClaimedItem:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """The items of a claim, or the reason why there are none."""
+    """The items of a claim, or the reason why there are none; where a wait helps, the time of its end."""
 
     items: list[ClaimedItem]
     reason: Reason | None = None
+    retry_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,7 @@ def test_acts_change_the_job_and_keep_the_reason(run: Run, client: Client, name:
         run("retry", name, "--error", "disk #", "--reason", "a new disk"),
         run("retry", name, "--key", "c"),
         run("release", name, "--all"),
+        run("lift", name, "--worker", "w1"),
         run("pause", name),
         run("resume", name),
         run("skip", name, "--key", "a"),
@@ -88,7 +89,7 @@ def test_acts_change_the_job_and_keep_the_reason(run: Run, client: Client, name:
         run("fail", name),
         run("cancel", name),
     ]
-    assert [code for code, _, _ in said] == [0] * 11
+    assert [code for code, _, _ in said] == [0] * 12
     assert said[0][1].splitlines()[0] == "1 failed item is pending again."
     assert said[2][1].splitlines()[0] == "Nothing changed. No item is held."
     assert "a new disk" in [row["reason"] for row in job.timeline()["results"]]

@@ -49,6 +49,7 @@ def test_operators_act_with_a_reason_and_others_are_refused(
     mine.report([{"key": "a", "status": "failed", "error": "disk 7"}])
     job = another(token=operator).open(mine.id)
     assert job.retry(error_signature="disk #", reason="a new disk")["changed"] == 1
+    assert job.lift(worker="w1")["changed"] == 0
     assert job.pause()["job"]["status"] == "paused"
     assert job.resume()["changed"] == 1
     assert job.threshold(50)["job"]["phases"][0]["threshold"] == 50

@@ -72,6 +72,7 @@ def make_project(project: str, text: str) -> World:
         "item_id": list(Item.objects.filter(phase__job=job).values_list("pk", flat=True)[:2]),
         "worker_id": list(Worker.objects.filter(owner=reporter.pk).values_list("pk", flat=True)),
         "code": ["items"],
+        "worker": [SHARED["worker"]],
         "document_id": [document.pk],
         "session_id": [session.pk],
         "id": [reporter.pk],

@@ -16,6 +16,7 @@ LARGEST = 2**53
 ACTS = {
     "retry": "make failed items pending: all of the job, or those that are named",
     "release": "make held items without a live lease pending",
+    "lift": "let quarantined workers claim again",
     "skip": "count items as done without work",
     "pause": "stop new claims; watermarks keep the time they had left",
     "resume": "allow claims of a paused job again",
@@ -24,6 +25,12 @@ ACTS = {
     "force-complete": "complete open and failed phases with what they have; needs --reason",
     "fail": "give the job up; a restart opens it again",
     "cancel": "cancel the job: no more claims, reports or completed events",
+}
+# The options that only one act has.
+OWN_OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
+    "retry": ("--error", {"dest": "error_signature", "metavar": "SENTENCE", "help": "only items with this error"}),
+    "lift": ("--worker", {"metavar": "NAME", "help": "only this worker"}),
+    "release": ("--all", {"action": "store_true", "help": "also items with a valid lease"}),
 }
 
 Verbs = Any
@@ -86,15 +93,14 @@ def _add_act(verbs: Verbs, name: str, what: str) -> None:
         made.add_argument("threshold", type=_percentage, metavar="PERCENT")
     if name == "restart":
         made.add_argument("--only", choices=["all", "failed"], default="all", help="which items; default %(default)s")
-    if name in ("retry", "release", "force-complete"):
+    if name in ("retry", "release", "lift", "force-complete"):
         made.add_argument("--phase", metavar="CODE", help="only this phase")
     if name in ("retry", "release", "skip"):
         made.add_argument("--item", type=_id, action="append", dest="ids", metavar="ID", help="this item; repeatable")
         made.add_argument("--key", action="append", dest="keys", help="the item of this key; repeatable")
-    if name == "retry":
-        made.add_argument("--error", dest="error_signature", metavar="SENTENCE", help="only items with this error")
-    if name == "release":
-        made.add_argument("--all", action="store_true", help="also items with a valid lease")
+    if name in OWN_OPTIONS:
+        option, described = OWN_OPTIONS[name]
+        made.add_argument(option, **described)
     made.add_argument("--reason", default="", help="the reason, stored in the timeline")
 
 

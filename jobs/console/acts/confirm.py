@@ -58,7 +58,8 @@ class ActView(ConfirmView):
 
     def __init__(self, request: HttpRequest, site: AdminSite, slug: str, job_id: int | None = None) -> None:
         super().__init__(request, site)
-        self.act, self.scope = ACTS[slug], scope_of_request(request)
+        self.act = ACTS[slug]
+        self.scope = scope_of_request(request, self.act)
         self.job_id = job_id
         self.is_confirmed = request.method == "POST" and "preview" not in request.POST
         self.shown = load_selection(request) if self.is_confirmed else None
@@ -137,7 +138,7 @@ class ActView(ConfirmView):
         """Return the confirmed act with its arguments and reason."""
         names = [name for name in self.act.form_fields if name in answers and not hasattr(scope, name)]
         extra = tuple((name, answers[name]) for name in names)
-        complete = replace(scope, threshold=answers.get("threshold"), extra=extra)
+        complete = replace(scope, threshold=answers.get("threshold"), extra=(*scope.extra, *extra))
         return ActRequest(self.act, complete, answers["reason"])
 
     def context(self) -> dict[str, Any]:

@@ -79,7 +79,7 @@ def argument_field(act: Operation, name: str, phases: Sequence[Phase]) -> forms.
             return forms.CharField(label=label, required=info.required)
 
 
-def scope_of_request(request: HttpRequest) -> Scope:
+def scope_of_request(request: HttpRequest, act: Operation) -> Scope:
     """Return the part of each job that the request names; an answer of the form replaces the query string."""
     query, answers = request.GET, request.POST
     return Scope(
@@ -87,4 +87,5 @@ def scope_of_request(request: HttpRequest) -> Scope:
         signature=query_text(request, "signature"),
         all=query.get("all") == "1",
         only="failed" if (answers.get("only") or query.get("only")) == "failed" else "all",
+        extra=tuple((name, query_text(request, name)) for name in act.query_fields if name in query),
     )

@@ -12,9 +12,9 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from jobs.console.deliveries.delivery_queries import endpoint_name, visible_deliveries
-from jobs.console.status_styles import FAILING, LATE, STYLES, StatusStyle
+from jobs.console.status_styles import FAILING, LATE, QUARANTINED, STYLES, StatusStyle
 from jobs.console.workers.worker_queries import Workers
-from jobs.models import Delivery, Phase, Worker
+from jobs.models import Delivery, Job, Phase, Quarantine, Worker
 from jobs.models.jobs import JobQuerySet
 from jobs.models.workers import SILENT
 from jobs.rules.formatting import format_duration, format_number, pluralize
@@ -42,6 +42,7 @@ class SiteRow:
     url: str = ""
     label: str = ""
     label_url: str = ""
+    more: tuple[tuple[str, str], ...] = ()
 
 
 def silent_processes(now: datetime) -> list[SiteRow]:
@@ -59,8 +60,10 @@ def silent_processes(now: datetime) -> list[SiteRow]:
 
 
 def failing_workers(jobs: JobQuerySet, user: User | AnonymousUser, *, now: datetime) -> list[SiteRow]:
-    """Return the workers that only fail in these jobs, the most failures in a row first."""
-    failing = Worker.objects.only_failing(now).select_related("job").order_by("-failed_in_a_row", "name")
+    """Return the workers that only fail in these jobs and are not quarantined, the most failures in a row first."""
+    kept = Quarantine.objects.in_unfinished_phases().filter(worker=OuterRef("name"), owner=OuterRef("owner"))
+    failing = Worker.objects.only_failing(now).filter(~Exists(kept)).select_related("job")
+    failing = failing.order_by("-failed_in_a_row", "name")
     if jobs.query.where:
         failing = failing.filter(job__in=jobs.order_by())
     listed = list(failing[:MOST_LISTED])
@@ -84,6 +87,35 @@ def _failing(worker: Worker, *, others_succeed: bool, may_open: bool) -> SiteRow
         label="Its failures",
         label_url=f"{reverse('admin:jobs_item_changelist')}?{items}",
     )
+
+
+def quarantined_workers(jobs: JobQuerySet, *, now: datetime) -> list[SiteRow]:
+    """Return the workers that are quarantined in unfinished phases of these jobs, the latest first."""
+    rows = Quarantine.objects.in_unfinished_phases().select_related("phase__job").order_by("-since", "-pk")
+    if jobs.query.where:
+        rows = rows.filter(phase__job__in=jobs.order_by())
+    return [_quarantined(row, now=now) for row in rows[:MOST_LISTED]]
+
+
+def _quarantined(row: Quarantine, *, now: datetime) -> SiteRow:
+    job, phase = row.phase.job, {"phase": row.phase.code}
+    retry = {"match": "items", **phase, **row.items_query, "status": "failed"}
+    left = format_duration((row.until - now).total_seconds())
+    return SiteRow(
+        style=QUARANTINED,
+        name=row.worker,
+        about=f"worker of {job.name}, {row.phase.label}",
+        cause=f"failed its last {format_number(row.failures)} items, another worker does not",
+        detail=f"It gets one item in {left}." if row.until > now else "It gets one item at its next claim.",
+        url=job.get_absolute_url(),
+        label="Lift…",
+        label_url=f"{_act('lift', job)}?{urlencode({**phase, 'worker': row.worker})}",
+        more=(("Retry its failures…", f"{_act('retry', job)}?{urlencode(retry)}"),),
+    )
+
+
+def _act(slug: str, job: Job) -> str:
+    return reverse("admin:job-act", kwargs={"job_id": job.pk, "slug": slug})
 
 
 def late_deliveries(request: HttpRequest, jobs: JobQuerySet, *, now: datetime) -> list[SiteRow]:

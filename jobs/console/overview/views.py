@@ -21,7 +21,13 @@ from jobs.console.job_rows import rows_of
 from jobs.console.overview.attention import attention
 from jobs.console.overview.dead_deliveries import dead_deliveries
 from jobs.console.overview.forms import FilterForm
-from jobs.console.overview.site_attention import failing_workers, late_deliveries, silent_processes, unattended_jobs
+from jobs.console.overview.site_attention import (
+    failing_workers,
+    late_deliveries,
+    quarantined_workers,
+    silent_processes,
+    unattended_jobs,
+)
 from jobs.console.overview.throughput import throughput
 from jobs.console.workers.worker_queries import holdings, recent_workers
 from jobs.models import Job, Phase, Tally
@@ -79,7 +85,7 @@ def _context(request: HttpRequest, visible: JobQuerySet, *, filters: Filters, no
     workers = recent_workers(request.user, now=now)
     processes = [*silent_processes(now), *unattended_jobs(jobs, workers, now=now)]
     late = late_deliveries(request, jobs, now=now)
-    failing = failing_workers(jobs, request.user, now=now)
+    failing = [*quarantined_workers(jobs, now=now), *failing_workers(jobs, request.user, now=now)]
     return {
         "tiles": _tiles(jobs, filters=filters, now=now),
         "deliveries": delivery_summary(request),

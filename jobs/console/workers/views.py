@@ -12,15 +12,15 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 
-from jobs.access import access_of
+from jobs.access import Access, access_of
 from jobs.console.base import forbidden_page, live, not_found_page, not_visible, render_page
 from jobs.console.overview.silent_workers import release_of
 from jobs.console.status_styles import FAILING
 from jobs.console.workers.worker_figures import day_of, figures_of_workers
 from jobs.console.workers.worker_queries import worker_style
-from jobs.models import Job, Worker
+from jobs.models import Job, Quarantine, Worker
 from jobs.models.items import ItemQuerySet
-from jobs.operations.buttons import ActButton
+from jobs.operations.buttons import ActButton, act_button
 from jobs.operations.snapshot import snapshot_of
 
 SEE_WORKERS = "To see workers, your account needs the permission jobs.view_worker (role viewer)."
@@ -62,6 +62,7 @@ def worker_page(request: HttpRequest, site: AdminSite, worker_id: str) -> HttpRe
         "worker": worker,
         "style": worker_style(worker.seen_at, now=now),
         "failing": FAILING if Worker.objects.only_failing(now).filter(pk=worker.pk).exists() else None,
+        "quarantines": _quarantines(request, worker, access),
         "holds": _holds(request, worker, own.held(), now=now),
         "failures": list(failures[:FAILURES_LISTED]),
         "failures_url": _items(worker, "failed"),
@@ -71,6 +72,19 @@ def worker_page(request: HttpRequest, site: AdminSite, worker_id: str) -> HttpRe
         **_live(worker, now=now),
     }
     return render_page(request, site, "jobs/workers/worker.html", context)
+
+
+def _quarantines(request: HttpRequest, worker: Worker, access: Access) -> list[tuple[Quarantine, ActButton]]:
+    """Return the quarantines of the worker in visible unfinished phases, each with its button."""
+    rows = Quarantine.objects.of(worker.name, worker.owner).in_unfinished_phases().select_related("phase__job")
+    if access.projects is not None:
+        rows = rows.filter(phase__job__project__in=access.projects)
+    return [(row, _lift(request, row)) for row in rows[:JOBS_LISTED]]
+
+
+def _lift(request: HttpRequest, row: Quarantine) -> ActButton:
+    snapshot = snapshot_of(row.phase.job, phases=[row.phase])
+    return act_button("lift", snapshot, request.user, phase=row.phase.code, worker=row.worker)
 
 
 def _holds(request: HttpRequest, worker: Worker, held: ItemQuerySet, *, now: datetime) -> list[Hold]:

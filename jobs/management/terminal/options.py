@@ -76,7 +76,8 @@ def _add_argument(parser: CommandParser, field: Any) -> None:
             parser.add_argument(option, action="store_true", dest=field.name)
         case kind:
             number = int if isinstance(kind, msgspec.inspect.IntType) else str
-            parser.add_argument(option, type=number, dest=field.name, required=field.required)
+            default = None if field.required else field.default
+            parser.add_argument(option, type=number, dest=field.name, required=field.required, default=default)
 
 
 def _add_phase(parser: CommandParser, field: Any) -> None:

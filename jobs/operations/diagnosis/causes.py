@@ -219,6 +219,11 @@ def _workers(evidence: Evidence) -> Iterator[Cause]:
         silent = f"{worker.name} has been silent for {format_duration((now - worker.seen_at).total_seconds())}"
         holds = worker.name in evidence.holder_names
         yield Cause("silent_worker", f"Worker {silent}.", Need.WORKER if holds else Need.NONE, f"worker {silent}")
+    for row in evidence.quarantines:
+        text = f"worker {row.worker} is quarantined until {format_clock(row.until)} UTC"
+        failed = f"it failed its last {format_number(row.failures)} items while another worker does not"
+        sentence = evidence.sentence(row.phase, f"{text}: {failed}")
+        yield Cause("quarantined_worker", sentence, Need.PERSON, text)
     for worker in evidence.failing_workers:
         text = f"worker {worker.name} failed its last {format_number(worker.failed_in_a_row)} items"
         others = "; other workers succeed" if evidence.others_succeed else ""

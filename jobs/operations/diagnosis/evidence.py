@@ -9,7 +9,7 @@ from functools import cached_property
 
 from django.db.models import Exists, Q, Sum
 
-from jobs.models import Event, Phase, Tally, Worker
+from jobs.models import Event, Phase, Quarantine, Tally, Worker
 from jobs.models.workers import ALIVE, MANY_FAILURES, held_items
 from jobs.operations.snapshot import JobSnapshot
 from jobs.rules.formatting import format_duration
@@ -47,6 +47,15 @@ class Evidence:
     def others_succeed(self) -> bool:
         """True where a worker of this job succeeds."""
         return Worker.objects.succeeding(self.snapshot.now).filter(job=self.snapshot.job).exists()
+
+    @cached_property
+    def quarantines(self) -> list[Quarantine]:
+        """The first few quarantines of unfinished phases."""
+        phases = {phase.pk: phase for phase in self.snapshot.unfinished if phase.quarantined}
+        found = list(Quarantine.objects.filter(phase__in=phases).order_by("pk")[:WORKERS_NAMED]) if phases else []
+        for row in found:
+            row.phase = phases[row.phase_id]
+        return found
 
     @cached_property
     def failing_now(self) -> dict[int, int]:
