@@ -33,6 +33,7 @@ BODIES: dict[str, Callable[[Project], Any]] = {
         "data": {"job_id": f"{project.mark}-vision", "event_id": EVENT_ID, "total_images": 3},
     },
     "documents/{document_id}/retry": lambda project: {},
+    "workers/{worker}/lift": lambda project: {"job": project.values["job_id"]},
     "jobs/{job_id}/skip": lambda project: {"items": [project.values["item_id"]]},
 }
 # Pages that name their objects in the query string.

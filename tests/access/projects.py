@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.apps import apps
@@ -15,7 +16,7 @@ from knox.models import AuthToken
 
 from jobs import inbox, operations, tracking
 from jobs.change.audit import log_act
-from jobs.models import BulkAct, BulkTarget, Delivery, Event, Item, Job, Membership, Phase, Worker
+from jobs.models import BulkAct, BulkTarget, Delivery, Event, Item, Job, Membership, Phase, Quarantine, Worker
 from jobs.operations import bulk
 from jobs.operations.arguments import Scope
 from jobs.operations.bulk import ActRequest, TargetSelection
@@ -97,6 +98,7 @@ def make_project(name: str) -> Project:
             "delivery_id": event.deliveries.get().pk,
             "document_id": document.pk,
             "session_id": session.pk,
+            "worker": by.name,
             "worker_id": Worker.objects.get(name=by.name).pk,
             "letter_id": letter.pk,
             "bulk_id": act.pk,
@@ -150,6 +152,9 @@ def make_job(project: str, *, mark: str, by: Actor) -> Job:
         Result(claimed[1].key, "failed", error=f"{mark} 1 broke"),
     ]
     tracking.report(phase, worker=by.name, results=results, by=by)
+    until = timezone.now() + timedelta(hours=1)
+    Quarantine.objects.create(phase=phase, worker=by.name, since=timezone.now(), until=until, failures=20)
+    Phase.objects.filter(pk=phase.pk).update(quarantined=1)
     tracking.heartbeat(job, worker=by.name, items=[claimed[2].id], message=mark, by=by)
     operations.skip(job, actor=None, items=[Item.objects.get(phase=phase, key=f"{mark}-4").pk], reason=mark)
     over = tracking.create_job(name=f"{mark}-over", project=project, items=[NewItem(mark)], by=by).job
