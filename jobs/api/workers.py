@@ -13,6 +13,7 @@ from jobs.api.acts import ACT, act_response
 from jobs.api.base import APIBaseView
 from jobs.api.request_decoding import decode_body
 from jobs.api.schema import operation
+from jobs.models import Quarantine, Worker
 from jobs.operations.arguments import ActInput
 from jobs.rules.errors import NotFound
 from jobs.rules.field_types import AnyCode
@@ -44,9 +45,17 @@ class LiftOfWorker(APIBaseView):
     )
     def post(self, request: Request, worker: str) -> HttpResponse:
         """End the quarantine of the worker in one job."""
+        if "\0" in worker or not self._sees(worker):
+            raise NotFound(f"There is no worker {worker[:WORKER_LENGTH]!r}.")
         given = decode_body(request, WorkerLiftInput)
         job = self.job(given.job)
-        if "\0" in worker or len(worker) > WORKER_LENGTH:
-            raise NotFound(f"There is no worker {worker[:WORKER_LENGTH]!r}.")
         act = operations.lift(job, actor=self.account, reason=given.reason, phase=given.phase, worker=worker)
         return act_response(act)
+
+    def _sees(self, worker: str) -> bool:
+        """Tell whether a worker of this name was last seen, or is quarantined, in a project of the account."""
+        projects = self.access.projects
+        if Worker.objects.within(projects).filter(name=worker).exists():
+            return True
+        rows = Quarantine.objects.filter(worker=worker)
+        return (rows if projects is None else rows.filter(phase__job__project__in=projects)).exists()

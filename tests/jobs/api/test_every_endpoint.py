@@ -47,7 +47,7 @@ def objects(state: str) -> dict[str, Any]:
     """Return the objects of the routes: usable ones, ones that refuse acts, or missing ones."""
     if state == "missing":
         names = ("job_id", "event_id", "endpoint_id", "document_id", "session_id")
-        return {**dict.fromkeys(names, MISSING), "code": "missing"}
+        return {**dict.fromkeys(names, MISSING), "code": "missing", "worker": "missing"}
     job, document, session = make_job(items=2), make_document(2), make_session()
     endpoint = add_endpoint(url=f"https://example.com/{state}", actor=None).endpoint
     event = Event.objects.filter(job=make_job(items=1, done=1), outward=state == "existing").first()
@@ -59,6 +59,7 @@ def objects(state: str) -> dict[str, Any]:
     return {
         "job_id": job.pk,
         "code": "items",
+        "worker": "w1",
         "event_id": event.pk,
         "endpoint_id": endpoint.pk,
         "document_id": document.pk,
@@ -69,7 +70,8 @@ def objects(state: str) -> dict[str, Any]:
 def address(route: str, named: dict[str, Any]) -> str:
     """Return the path of an endpoint for these objects."""
     for name, value in named.items():
-        route = route.replace(f"<int:{name}>", str(value)).replace(f"<str:{name}>", str(value))
+        for kind in ("int", "str", "path"):
+            route = route.replace(f"<{kind}:{name}>", str(value))
     assert "<" not in route
     return f"/api/v1/{route}"
 

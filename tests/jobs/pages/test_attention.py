@@ -223,7 +223,8 @@ def report(job: Job, keys: range, status: str, *, worker: str) -> None:
 
 
 @pytest.mark.parametrize("shortfall", ["partial", "fail"])
-def test_a_worker_that_only_fails_is_attention_while_others_succeed(lead: Any, shortfall: str) -> None:
+def test_a_worker_that_only_fails_is_attention_while_others_succeed(lead: Any, settings: Any, shortfall: str) -> None:
+    settings.WORKER_FAILURE_LIMIT = 0
     job = make_job(name="mixed", items=200, threshold=50, on_shortfall=shortfall)
     report(job, range(60), "completed", worker="w-1")
     report(job, range(60, 100), "failed", worker="w-3")
