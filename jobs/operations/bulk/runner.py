@@ -143,6 +143,7 @@ def _process_next(bulk: BulkAct, actor: User | None, later: set[int]) -> bool:
 def _refuse(bulk: BulkAct, target: BulkTarget) -> None:
     """Refuse a job whose outcome cannot be stored, so that the bulk act comes to its end."""
     with isolated("bulk.job", bulk=bulk.pk, job_id=target.job_id), suppress(_Superseded), transaction.atomic():
+        portions.stop(bulk)
         _store(bulk, target, {"outcome": TargetOutcome.REFUSED, "detail": DEFECT})
 
 
