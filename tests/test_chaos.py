@@ -74,12 +74,12 @@ def test_messages_are_in_the_order_of_their_job_where_each_came_first() -> None:
 @pytest.mark.parametrize(
     ("after", "broken"),
     [
-        (Usage(5, 20, 108), []),
-        (Usage(6, 21, 120), ["more threads", "more descriptors", "more memory"]),
+        (Usage(20, 42, 108), []),
+        (Usage(23, 46, 120), ["more threads", "more descriptors", "more memory"]),
     ],
 )
-def test_a_soak_allows_ten_percent_of_memory_and_no_thread_or_descriptor(after: Usage, broken: list[str]) -> None:
-    assert usage_line("serve", Usage(5, 20, 100), after).violations == broken
+def test_a_soak_allows_pools_that_fill_and_ten_percent_of_memory(after: Usage, broken: list[str]) -> None:
+    assert usage_line("serve", Usage(19, 40, 100), after).violations == broken
 
 
 def test_each_invariant_is_printed_with_its_figure() -> None:

@@ -139,6 +139,7 @@ class Run:
         return [
             f"browser {n} shows job {job} at revision {browser.revisions[job]} of {revision}"
             for n, browser in enumerate(self.browsers)
+            if not browser.over.is_set()
             for job, revision in newest.items()
             if browser.revisions.get(job, revision) < revision
         ]
