@@ -19,7 +19,7 @@ from jobs.operations import bulk
 from jobs.operations.portions import LARGE
 from jobs.rules.pipelines import PhaseSpec
 from tests.factories import operator, phase_of, pipeline, tell
-from tests.jobs.races.concurrency import crew
+from tests.jobs.races.concurrency import threads
 from tests.plan import size
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.full]
@@ -76,10 +76,10 @@ def test_reports_of_its_job_and_of_others_wait_for_a_portion_at_most() -> None:
         finally:
             over.set()
 
-    with crew(3) as threads:
+    with threads(3) as team:
         own = reporter(phase_of(job, "other"), own_waits, over)
         elsewhere = reporter(phase_of(pipeline(PhaseSpec(code="other", expected=10**6))), other_waits, over)
-        threads.at_once(act, own, elsewhere)
+        team.at_once(act, own, elsewhere)
     log.info(
         "answered in %.2f s; longest wait of %d reports of its job %.2f s", answered[0], len(own_waits), max(own_waits)
     )
