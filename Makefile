@@ -10,7 +10,7 @@ WORKERS ?= auto
 MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict -f .ci/mkdocs.yml
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
-.PHONY: help demo test test-full lint docs screenshots bench e2e audit clean
+.PHONY: help demo test test-full lint docs screenshots bench chaos e2e audit clean
 
 # The first target: `make` alone prints the help.
 help:  ## Print the targets
@@ -41,6 +41,9 @@ screenshots: $(VENV)/.dev  ## Take the pictures of README and docs from the demo
 
 bench: $(VENV)/.dev  ## Measure ratios of speed; ARGS=--quick for small sizes
 	$(BIN)/python -m benchmarks $(ARGS)
+
+chaos: $(VENV)/.dev  ## Kill processes at random, then check the invariants; ARGS="--soak --minutes 10"
+	$(BIN)/python -m benchmarks.chaos $(ARGS)
 
 e2e: $(VENV)/.dev  ## Run the tests in a browser
 	$(PYTEST) -m e2e $(ARGS)

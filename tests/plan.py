@@ -26,6 +26,7 @@ def size(quick: int, *, full: int) -> int:
 # A directory that is not listed stops the collection. The markers postgres, redis and rabbitmq are an answer, too.
 RUN_ON_SCALE = {
     "tests": False,  # documents and imports
+    "tests/test_chaos.py": True,
     "tests/test_db_cleanup.py": True,
     "tests/access": False,  # the rules of access need no other database
     "tests/access/test_projects.py": True,  # the SQL of every page and call for a limited account

@@ -16,7 +16,8 @@ COUNTERS: dict[str, str] = {
 PHASE_FIELDS = (
     "run", "status", "threshold", "gate_open", "listed", "counted", "announced", "forced", "waits_for_all",
     "expected", "items_total", "done", "failed", "skipped", "processing", "partial", "completed_by", "error",
-    "current_item_id", "started_at", "completed_at", "deadline_at", "deadline_left", "last_item_at", "quarantined",
+    "moving", "moving_act", "current_item_id", "started_at", "completed_at", "deadline_at", "deadline_left",
+    "last_item_at", "quarantined",
 )  # fmt: skip
 JOB_FIELDS = (
     "heartbeat_at", "held", "status", "partial", "stuck", "stuck_since", "stage", "percent", "settled_percent",

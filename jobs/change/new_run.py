@@ -44,6 +44,14 @@ def rerun(change: Change, phases: Sequence[Phase], *, only: Scope = "all") -> in
     return changed
 
 
+def begin_large(change: Change, phases: Sequence[Phase]) -> None:
+    """Begin new runs whose items become pending later, in portions. Leases are revoked at once: they are the fence."""
+    revoke_leases(change, phases)
+    Tally.objects.filter(phase__in=phases).delete()
+    for phase in phases:
+        change.apply_life_event(phase, Life.RESTART_LARGE)
+
+
 def revoke_leases(change: Change, phases: Sequence[Phase]) -> int:
     """Release every leased item of these phases and return their number. One statement for any number of phases."""
     holding = [phase for phase in phases if phase.processing and not phase.counted]

@@ -17,7 +17,7 @@ from jobs.models import Phase
 from jobs.rules import progress
 from jobs.rules.limits import ERROR_LENGTH
 from jobs.rules.progress import Judgement
-from jobs.rules.statuses import CompletedBy, PhaseStatus
+from jobs.rules.statuses import CompletedBy, Moving, PhaseStatus
 
 
 class Life(StrEnum):
@@ -37,6 +37,8 @@ class Life(StrEnum):
     REOPEN = "reopen"  # new items begin a run that keeps settled items
     RESTART = "restart"  # a run that repeats everything but skipped items
     RESTART_FAILED = "restart_failed"  # a run that does only failed and held items again
+    RESTART_LARGE = "restart_large"  # a run whose items are still to become pending, in portions
+    MOVED = "moved"  # the portions of a large act are over
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,10 @@ def _done_of_partial_run(phase: Phase, cause: Cause) -> int:
     return 0 if phase.counted else phase.done
 
 
+def _failed_of_large_run(phase: Phase, cause: Cause) -> int:
+    return 0 if phase.counted else phase.failed
+
+
 def _wait_again(phase: Phase, cause: Cause) -> datetime | None:
     """Restart the wait for an announcement where there was one."""
     return None if phase.last_item_at is None else cause.now
@@ -171,6 +177,7 @@ def _time_again(phase: Phase, cause: Cause) -> timedelta | None:
 Columns = Mapping[str, Value]
 _NO_DEADLINE: Columns = {"deadline_at": _is(None), "deadline_left": _is(None)}
 _NOT_OVER: Columns = {"completed_by": _is(""), "partial": _is(False), "completed_at": _is(None), "error": _is("")}
+_NOT_MOVING: Columns = {"moving": _is(Moving.NONE), "moving_act": _is(None)}
 _COMPLETED: Columns = {
     "status": _is(PhaseStatus.COMPLETED),
     "expected": _known_total,
@@ -179,6 +186,7 @@ _COMPLETED: Columns = {
     "completed_at": _now,
     "error": _is(""),
     **_NO_DEADLINE,
+    **_NOT_MOVING,
 }
 _RESTARTED: Columns = {
     "run": _next_run,
@@ -194,6 +202,7 @@ _RESTARTED: Columns = {
     "waits_for_all": _is(False),
     **_NOT_OVER,
     **_NO_DEADLINE,
+    **_NOT_MOVING,
 }
 TABLE: Mapping[Life, Columns] = {
     Life.BEGIN: {"status": _working, "started_at": _first_start},
@@ -218,8 +227,10 @@ TABLE: Mapping[Life, Columns] = {
         "error": _error,
         "deadline_at": _is(None),
         "deadline_left": _time_left,
+        **_NOT_MOVING,
     },
-    Life.CANCEL: {"status": _is(PhaseStatus.CANCELLED), **_NO_DEADLINE},
+    Life.CANCEL: {"status": _is(PhaseStatus.CANCELLED), **_NO_DEADLINE, **_NOT_MOVING},
+    Life.MOVED: _NOT_MOVING,
     Life.GO_ON: {"status": _open_again, **_NOT_OVER, "deadline_at": _is(None), "deadline_left": _time_again},
     Life.REOPEN: {
         "run": _next_run,
@@ -230,6 +241,7 @@ TABLE: Mapping[Life, Columns] = {
     },
     Life.RESTART: _RESTARTED,
     Life.RESTART_FAILED: {**_RESTARTED, "done": _done_of_partial_run},
+    Life.RESTART_LARGE: {**_RESTARTED, "done": _done_of_partial_run, "failed": _failed_of_large_run},
 }
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 
 from jobs.models import Job, Phase
 from jobs.rules.errors import WrongState
-from jobs.rules.statuses import Held, PhaseStatus, Reason
+from jobs.rules.statuses import RESTARTING, Held, PhaseStatus, Reason
 
 
 class Call(Enum):
@@ -28,6 +28,8 @@ class Call(Enum):
     ADD_IMAGES = "new images are"
     RETRY = "retry is"
     SKIP = "skip is"
+    RELEASE = "release is"
+    RESTART = "restart is"
 
 
 class State(StrEnum):
@@ -38,12 +40,14 @@ class State(StrEnum):
     CANCELLED = "cancelled"
     FAILED = "failed"
     COMPLETED = "completed"
+    MOVING = "moving"
+    RESTARTING = "restarting"
     GATED = "gated"
     PAUSED = "paused"
 
 
 _FOR_GOOD = frozenset({State.JOB_CANCELLED, State.FORCED, State.CANCELLED})
-_WORK = _FOR_GOOD | {State.FAILED, State.GATED}
+_WORK = _FOR_GOOD | {State.FAILED, State.RESTARTING, State.GATED}
 _OVER = _FOR_GOOD | {State.FAILED, State.COMPLETED}
 STOPPED_BY: dict[Call, frozenset[State]] = {
     Call.CLAIM: _WORK | {State.PAUSED},
@@ -53,21 +57,25 @@ STOPPED_BY: dict[Call, frozenset[State]] = {
     Call.COUNT: _WORK,
     Call.FINISH: _WORK,
     Call.FAIL: _WORK | {State.COMPLETED},
-    Call.UPDATE: _FOR_GOOD | {State.GATED},
+    Call.UPDATE: _FOR_GOOD | {State.RESTARTING, State.GATED},
     Call.ANNOUNCE: _OVER,
     Call.ADD: _OVER,
     Call.REOPEN: _FOR_GOOD,
     Call.ADD_IMAGES: _OVER,
-    Call.RETRY: _FOR_GOOD,
-    Call.SKIP: _FOR_GOOD,
+    Call.RETRY: _FOR_GOOD | {State.MOVING},
+    Call.SKIP: _FOR_GOOD | {State.MOVING},
+    Call.RELEASE: frozenset({State.MOVING}),
+    Call.RESTART: frozenset({State.MOVING}),
 }
-_REASONS = {State.GATED: Reason.GATED, State.PAUSED: Reason.PAUSED}
+_REASONS = {State.RESTARTING: Reason.GATED, State.GATED: Reason.GATED, State.PAUSED: Reason.PAUSED}
 _ARE = {
     State.JOB_CANCELLED: "Job {job} is cancelled",
     State.FORCED: "Phase {phase} is force-completed and closed for good",
     State.CANCELLED: "Phase {phase} is cancelled and closed for good",
     State.FAILED: "Phase {phase} is failed",
     State.COMPLETED: "Phase {phase} is completed",
+    State.MOVING: "Bulk act {act} moves the items of phase {phase} in portions",
+    State.RESTARTING: "Phase {phase} is being restarted by bulk act {act}",
     State.GATED: "Phase {phase} is gated until every earlier phase has completed",
     State.PAUSED: "Job {job} is paused",
 }
@@ -77,12 +85,26 @@ _WHEN = {
     State.CANCELLED: "only after a restart",
     State.FAILED: "while it is pending or processing: {way}",
     State.COMPLETED: "while it is pending or processing",
+    State.MOVING: "when it is over or stopped",
+    State.RESTARTING: "when all its items are pending again",
     State.GATED: "then",
     State.PAUSED: "once it is resumed",
 }
 _HINTS = {
     Call.ADD: ' Send "reopen": true to start a new run that keeps settled items.',
     Call.ADD_IMAGES: " Create a new session for them.",
+}
+# The most lasting state comes first: it is the one that a refusal names.
+_HOLDS: dict[State, Callable[[Phase], bool]] = {
+    State.JOB_CANCELLED: lambda phase: phase.job.held == Held.CANCELLED,
+    State.FORCED: lambda phase: phase.forced,
+    State.CANCELLED: lambda phase: phase.status == PhaseStatus.CANCELLED,
+    State.FAILED: lambda phase: phase.status == PhaseStatus.FAILED,
+    State.COMPLETED: lambda phase: phase.is_completed,
+    State.MOVING: lambda phase: bool(phase.moving),
+    State.RESTARTING: lambda phase: phase.moving in RESTARTING,
+    State.GATED: lambda phase: not phase.gate_open,
+    State.PAUSED: lambda phase: phase.job.held == Held.PAUSED,
 }
 
 
@@ -98,7 +120,7 @@ class Closed:
 def closed_to(phase: Phase, call: Call) -> Closed | None:
     """Return why this phase, whose job is loaded, refuses such a call; None where it accepts it."""
     stopping = STOPPED_BY[call]
-    state = next((state for state in _states(phase) if state in stopping), None)
+    state = next((state for state, holds in _HOLDS.items() if state in stopping and holds(phase)), None)
     if state is None:
         return None
     return Closed(state, _REASONS.get(state, Reason.CLOSED), _sentence(phase, call, state))
@@ -129,23 +151,5 @@ def not_cancelled(job: Job, act: str) -> None:
 def _sentence(phase: Phase, call: Call, state: State) -> str:
     hint = _HINTS.get(call, "") if state in (State.FAILED, State.COMPLETED) else ""
     way = "retry its failed items or restart it" if phase.has_items else "only after a restart"
-    sentence = _ARE[state].format(job=phase.job.name, phase=phase.code)
+    sentence = _ARE[state].format(job=phase.job.name, phase=phase.code, act=phase.moving_act)
     return f"{sentence}; {call.value} possible {_WHEN[state].format(way=way)}.{hint}"
-
-
-def _states(phase: Phase) -> Iterator[State]:
-    """Yield the states that may refuse a call, the most lasting first."""
-    if phase.job.held == Held.CANCELLED:
-        yield State.JOB_CANCELLED
-    if phase.forced:
-        yield State.FORCED
-    if phase.status == PhaseStatus.CANCELLED:
-        yield State.CANCELLED
-    if phase.status == PhaseStatus.FAILED:
-        yield State.FAILED
-    if phase.is_completed:
-        yield State.COMPLETED
-    if not phase.gate_open:
-        yield State.GATED
-    if phase.job.held == Held.PAUSED:
-        yield State.PAUSED

@@ -131,6 +131,8 @@ class BulkTarget(models.Model):
 
     `states` is the state that the operator confirmed, `items` the selected items or None for the job as a whole. `was`
     and `became` are the statuses of the job before and after. `refusals` counts the unchanged items by reason.
+    `planned` is the number of items that a large act moves in portions (0: one transaction), and `after` the id of the
+    last item of the portion before.
     """
 
     bulk = models.ForeignKey(BulkAct, on_delete=models.CASCADE, related_name="targets", db_index=False)
@@ -144,6 +146,8 @@ class BulkTarget(models.Model):
     changed = models.PositiveIntegerField(default=0)
     detail = models.CharField(max_length=REASON_LENGTH, blank=True, default="")
     refusals = models.JSONField(default=dict, blank=True)
+    planned = models.PositiveIntegerField(default=0)
+    after = models.BigIntegerField(default=0)
     done_at = models.DateTimeField(null=True, blank=True)
 
     objects = BulkTargetQuerySet.as_manager()

@@ -60,7 +60,11 @@ class ItemQuerySet(models.QuerySet["Item"]):
 
     def alike(self, error: str) -> Self:
         """Return failures of one group, by its signature or the error of one of them, with or without # for digits."""
-        return self.failed().filter(signature=signature(error))
+        return self.failed().with_signature(error)
+
+    def with_signature(self, error: str) -> Self:
+        """Return the items of one group of errors, in whatever status."""
+        return self.filter(signature=signature(error))
 
     def keyed(self, phases: Iterable[int], digests: Iterable[str]) -> Self:
         """Return the items of these phases with these key digests, by the index of keys."""
@@ -79,6 +83,17 @@ class ItemQuerySet(models.QuerySet["Item"]):
         leased items of the site.
         """
         return self.filter(status=Func(Value(str(status)), template="(SELECT %(expressions)s)"))
+
+    def in_status_after(self, phase: int, status: str, after: int) -> Self:
+        """Return the items of one status within a phase behind an id, in the order of their ids.
+
+        The place is compared as a row: only the index of phase, status and id has this order. By the plain id, the
+        planner of PostgreSQL would walk the primary key through the items of other statuses and phases.
+        """
+        place = ["(phase_id, status, id) > (%s, %s, %s)", "(phase_id, status) <= (%s, %s)"]
+        values = [phase, str(status), after, phase, str(status)]
+        rows: Any = self.order_by("phase_id", "status", "pk").extra(where=place, params=values)  # noqa: S610  no input
+        return rows
 
     def in_order(self, phase: int) -> Self:
         """Return the items of a phase in the order of their ids, by an index for this list alone."""

@@ -12,7 +12,7 @@ from django.db.models import F, Q
 from jobs.models.jobs import Job
 from jobs.rules.limits import CODE_LENGTH, ERROR_LENGTH, NAME_LENGTH, TEMPLATE_LENGTH
 from jobs.rules.progress import Counts, PhaseState
-from jobs.rules.statuses import OPEN_PHASE, CompletedBy, JobStatus, PhaseStatus, Shortfall, Trigger
+from jobs.rules.statuses import OPEN_PHASE, CompletedBy, JobStatus, Moving, PhaseStatus, Shortfall, Trigger
 
 WORKING_JOB = (JobStatus.PENDING, JobStatus.PROCESSING)
 
@@ -46,7 +46,8 @@ class Phase(models.Model):
     Its counters always equal its items (or, without items, the counts of its worker). They move only in the
     transaction that moves the items, under the lock of the job's row. `waits_for_all` means that its run was reopened
     for new items with its threshold met already, so that it completes when every item is settled. `quarantined` counts
-    the rows of its quarantines.
+    the rows of its quarantines. `moving` is the kind of the large act that moves its items in portions, and
+    `moving_act` the id of that `BulkAct`.
     """
 
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="phases")
@@ -81,6 +82,8 @@ class Phase(models.Model):
     partial = models.BooleanField(default=False)
     completed_by = models.CharField(max_length=9, choices=[(c, c) for c in CompletedBy], blank=True, default="")
     error = models.CharField(max_length=ERROR_LENGTH, blank=True, default="")
+    moving = models.CharField(max_length=14, choices=[(m, m) for m in Moving], blank=True, default="")
+    moving_act = models.BigIntegerField(null=True, blank=True)
     current_item_id = models.BigIntegerField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     completed_at = models.DateTimeField(null=True, blank=True)
@@ -148,6 +151,7 @@ class Phase(models.Model):
             gated=self.gated,
             begun=self.started_at is not None,
             waits_for_all=self.waits_for_all,
+            moving=Moving(self.moving),
         )
 
     @property

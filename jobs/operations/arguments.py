@@ -33,6 +33,12 @@ class Scope:
     threshold: int | None = None
     extra: tuple[tuple[str, Any], ...] = ()
 
+    def stored(self) -> dict[str, Any]:
+        """Return the fields as a bulk act stores them: without the items, which each target stores for itself."""
+        named = ("phase", "signature", "all", "only", "threshold")
+        extra = {"extra": dict(self.extra)} if self.extra else {}
+        return {name: getattr(self, name) for name in named} | extra
+
     def values(self) -> dict[str, Any]:
         """Return the fields under the names that acts use for their arguments."""
         return {

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.db.models import Count
 from django.utils import timezone
 
 from jobs.change import Change
 from jobs.change.audit import audit
 from jobs.change.item_columns import TAKEN_BACK
+from jobs.change.refusals import Call
 from jobs.models import Item
-from jobs.operations import item_moves
+from jobs.operations import item_moves, portions
 from jobs.operations.arguments import ActInput, Scope
-from jobs.operations.base import Act, ButtonText, Confirmation, Lines, Operation, chosen_phases
+from jobs.operations.base import Act, ButtonText, Confirmation, Lines, Operation
 from jobs.operations.confirmation_text import names_of, scoped
 from jobs.operations.registry import register
 from jobs.rules.field_types import AnyCode, Ids
 from jobs.rules.formatting import format_number, pluralize, pluralize_with_verb
-from jobs.rules.statuses import ItemStatus
+from jobs.rules.statuses import ItemStatus, Moving
 
 if TYPE_CHECKING:
     from jobs.operations.estimate import EstimateQuery
@@ -51,16 +53,23 @@ class Release(Operation):
 
     def execute(self, change: Change, arguments: ReleaseInput) -> Act:
         """Make the items pending under a new attempt."""
-        phases = chosen_phases(change, arguments.phase)
+        phases = item_moves.open_to_items(change, arguments.phase, Call.RELEASE)
         held = Item.objects.held().filter(phase__in=phases)
         free = held if arguments.all else held.without_live_lease(change.now)
         free = item_moves.narrow(free, items=arguments.items)
         refused = item_moves.refuse_rest(change, free, arguments.items, self.past)
-        moved = item_moves.move(change, free, was=ItemStatus.PROCESSING, now=ItemStatus.PENDING, values=TAKEN_BACK)
-        if not moved:
+        planned = dict(free.order_by().values_list("phase").annotate(number=Count("pk")))
+        moved, how = sum(planned.values()), ""
+        if moved > portions.LARGE:
+            scope = Scope(phase=arguments.phase, all=arguments.all)
+            marks = {phase: Moving.RELEASE for phase in phases if phase.pk in planned}
+            how = portions.begin(change, self.name, marks, planned=moved, scope=scope)
+        elif moved:
+            item_moves.move(change, free, was=ItemStatus.PROCESSING, now=ItemStatus.PENDING, values=TAKEN_BACK)
+        else:
             detail = "No item is held." if arguments.all else "No item is held without a live lease."
             return Act(0, change.job, detail, refused)
-        detail = f"{pluralize_with_verb(moved, 'item')} claimable again."
+        detail = how or f"{pluralize_with_verb(moved, 'item')} claimable again."
         audit(change, self.verb, detail, phase=item_moves.single(phases) if arguments.phase else None)
         return Act(moved, change.job, detail, refused)
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from jobs.change import Change
 from jobs.change.audit import audit
-from jobs.change.new_run import gated_after, items_to_redo, rerun
+from jobs.change.new_run import begin_large, gated_after, items_to_redo, rerun
+from jobs.change.refusals import Call, require_open
 from jobs.models import Phase
+from jobs.operations import portions
 from jobs.operations.arguments import ActInput, RestartScope, Scope
 from jobs.operations.base import Act, ButtonText, Confirmation, Lines, Operation
 from jobs.operations.confirmation_text import revoked_leases
 from jobs.operations.registry import register
 from jobs.rules.field_types import Code
 from jobs.rules.formatting import pluralize, pluralize_with_verb
-from jobs.rules.statuses import Held, PhaseStatus
+from jobs.rules.statuses import Held, Moving, PhaseStatus
 
 if TYPE_CHECKING:
     from jobs.operations.estimate import EstimateQuery
@@ -53,13 +56,15 @@ class Restart(Operation):
         if _nothing_to_restart(first, only=arguments.only):
             return Act(0, change.job, f"Phase {first.code} has nothing to restart.")
         later = gated_after(change.phases[change.job.pk], first)
-        changed = rerun(change, [first], only=arguments.only) + rerun(change, later)
+        for phase in [first, *later]:
+            require_open(phase, Call.RESTART)
+        changed, how = _start(change, first, later, only=arguments.only)
         if change.job.held == Held.CANCELLED:
             change.job.held = ""
         change.job.watched_from = change.now
         change.errors_stale.add(change.job.pk)
         names = ", ".join(phase.code for phase in [first, *later])
-        detail = f"{pluralize_with_verb(changed, 'item')} pending again."
+        detail = how or f"{pluralize_with_verb(changed, 'item')} pending again."
         audit(change, self.verb, f"A new run of {names}: {detail}", phase=first)
         return Act(changed, change.job, detail)
 
@@ -101,6 +106,20 @@ class Restart(Operation):
     def bulk_outcome_text(self, changed: int, jobs: str) -> str:
         """Say how many jobs and items."""
         return f"{jobs} restarted, {pluralize(changed, 'item')} pending again"
+
+
+def _start(change: Change, first: Phase, later: Sequence[Phase], *, only: RestartScope) -> tuple[int, str]:
+    """Start the runs; return the number of items, and a sentence where they become pending in portions."""
+    changed = items_to_redo(first, only=only) + sum(items_to_redo(phase, only="all") for phase in later)
+    if changed <= portions.LARGE:
+        return rerun(change, [first], only=only) + rerun(change, later), ""
+    begin_large(change, [first, *later])
+    marks = dict.fromkeys([first, *later], Moving.RESTART)
+    if only == "failed":
+        marks[first] = Moving.RESTART_FAILED
+    return changed, portions.begin(
+        change, restart.name, marks, planned=changed, scope=Scope(phase=first.code, only=only)
+    )
 
 
 def _nothing_to_restart(phase: Phase, *, only: str) -> bool:

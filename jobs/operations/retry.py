@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.db.models import Count
+
 from jobs.change import Change, event_factory
 from jobs.change.audit import audit
 from jobs.change.item_columns import RENEWED
 from jobs.change.refusals import Call
 from jobs.models import Item, Phase
-from jobs.operations import item_moves
+from jobs.operations import item_moves, portions
 from jobs.operations.arguments import ActInput, Scope
 from jobs.operations.base import NOT_CANCELLED, Act, ButtonText, Confirmation, Lines, Operation
 from jobs.operations.confirmation_text import names_of, scoped, with_refused
 from jobs.operations.registry import register
 from jobs.rules.field_types import AnyCode, Ids, Signature
 from jobs.rules.formatting import format_number, pluralize, pluralize_with_verb
-from jobs.rules.statuses import ItemStatus
+from jobs.rules.statuses import ItemStatus, Moving
 
 if TYPE_CHECKING:
     from jobs.models.items import ItemQuerySet
@@ -60,15 +62,22 @@ class Retry(Operation):
         if arguments.error_signature:
             failed = failed.alike(arguments.error_signature)
         failed = item_moves.narrow(failed, items=arguments.items)
+        planned = dict(failed.order_by().values_list("phase").annotate(number=Count("pk")))
         keys = list(failed.order_by("pk").values_list("key", flat=True)[:KEYS_IN_EVENT])
         refused = item_moves.refuse_rest(change, failed, arguments.items, self.past)
-        moved = item_moves.move(change, failed, was=ItemStatus.FAILED, now=ItemStatus.PENDING, values=RENEWED)
-        if not moved:
+        moved, how = sum(planned.values()), ""
+        if moved > portions.LARGE:
+            scope = Scope(phase=arguments.phase, signature=arguments.error_signature)
+            marks = {phase: Moving.RETRY for phase in phases if phase.pk in planned}
+            how = portions.begin(change, self.name, marks, planned=moved, scope=scope)
+        elif moved:
+            item_moves.move(change, failed, was=ItemStatus.FAILED, now=ItemStatus.PENDING, values=RENEWED)
+        else:
             return Act(0, change.job, "There are no failed items to retry.", refused)
         affected = item_moves.single([p for p in phases if change.has_moved(p)])
         item_moves.reopen_failed(change, phases)
         change.emit(event_factory.retry_requested(change.job, phase=affected, keys=keys, count=moved))
-        detail = f"{pluralize_with_verb(moved, 'failed item')} pending again."
+        detail = how or f"{pluralize_with_verb(moved, 'failed item')} pending again."
         audit(change, self.verb, detail, phase=affected)
         return Act(moved, change.job, detail, refused)
 

@@ -14,7 +14,18 @@ from fractions import Fraction
 
 from jobs.rules.formatting import clip
 from jobs.rules.limits import STAGE_LENGTH
-from jobs.rules.statuses import OPEN_PHASE, CompletedBy, Held, JobStatus, PhaseStatus, Shortfall, Stuck, Trigger
+from jobs.rules.statuses import (
+    OPEN_PHASE,
+    RESTARTING,
+    CompletedBy,
+    Held,
+    JobStatus,
+    Moving,
+    PhaseStatus,
+    Shortfall,
+    Stuck,
+    Trigger,
+)
 
 RATE_WINDOW_MINUTES = 5
 
@@ -53,6 +64,7 @@ class PhaseState:
     gated: bool = False
     begun: bool = False
     waits_for_all: bool = False
+    moving: Moving = Moving.NONE
 
     @property
     def is_open(self) -> bool:
@@ -162,10 +174,10 @@ def judge(state: PhaseState, *, deadline_passed: bool = False) -> Judgement | No
 
     With `at_threshold` it is over as soon as the threshold is met (unless it `waits_for_all`). With either trigger it
     is over when every expected item is settled or the watermark has passed. Without the threshold met that is a
-    shortfall: completed as partial, or failed.
+    shortfall: completed as partial, or failed. While an act moves its items in portions, nothing is over.
     """
     counts = state.counts
-    if counts.expected is None:
+    if counts.expected is None or state.moving:
         return None
     met = threshold_met(counts, state.threshold)
     if state.trigger == Trigger.AT_THRESHOLD and met and not state.waits_for_all:
@@ -182,10 +194,13 @@ def judge(state: PhaseState, *, deadline_passed: bool = False) -> Judgement | No
 
 
 def gates(states: Sequence[PhaseState]) -> list[bool]:
-    """Return for each phase, in order, whether its gate is open: a gated one needs all earlier ones completed."""
+    """Return for each phase, in order, whether its gate is open: a gated one needs all earlier ones completed.
+
+    The gate of a phase is closed too while it still has items of the run before a restart.
+    """
     answer, all_completed = [], True
     for state in states:
-        answer.append(all_completed or not state.gated)
+        answer.append((all_completed or not state.gated) and state.moving not in RESTARTING)
         all_completed = all_completed and state.status == PhaseStatus.COMPLETED
     return answer
 
@@ -215,6 +230,7 @@ def job_status(states: Sequence[PhaseState], held: str = "") -> JobStatus:
 # --- sentences ---------------------------------------------------------------------------------
 
 _FIELD = re.compile(r"\{(done|failed|skipped|processed|settled|expected)\}")
+_RESTARTING_STAGE = "Restarting, {done} done items of the last run"
 _FINISHED_STAGE = {
     JobStatus.COMPLETED: "Completed",
     JobStatus.FAILED: "Failed",
@@ -246,7 +262,7 @@ def job_stage(status: JobStatus, phases: Sequence[tuple[PhaseState, str]]) -> st
     unfinished = [(state, template) for state, template in phases if state.is_open]
     begun = [(state, template) for state, template in unfinished if state.begun]
     for state, template in begun + unfinished:
-        return stage(template, state.counts)
+        return stage(_RESTARTING_STAGE if state.moving in RESTARTING else template, state.counts)
     return _FINISHED_STAGE[JobStatus.FAILED]
 
 

@@ -76,6 +76,16 @@ class Held(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Moving(StrEnum):
+    """The large act that moves the items of a phase in portions. Meanwhile the phase is not evaluated."""
+
+    NONE = ""
+    RESTART = "restart"
+    RESTART_FAILED = "restart_failed"
+    RETRY = "retry"
+    RELEASE = "release"
+
+
 class Outcome(StrEnum):
     """The answer to one reported result."""
 
@@ -97,6 +107,7 @@ class Reason(StrEnum):
 
 
 OPEN_PHASE = (PhaseStatus.PENDING, PhaseStatus.PROCESSING)
+RESTARTING = (Moving.RESTART, Moving.RESTART_FAILED)
 SETTLED_ITEM = (ItemStatus.COMPLETED, ItemStatus.FAILED, ItemStatus.SKIPPED)
 UNFINISHED_JOB = (JobStatus.PENDING, JobStatus.PROCESSING, JobStatus.PAUSED)
 FINISHED_JOB = (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED)

@@ -16,6 +16,7 @@ from jobs.change import COUNTERS, Actor, Change, change_jobs
 from jobs.db.deletion import delete
 from jobs.isolation import isolated
 from jobs.models import BulkAct, Delivery, Event, InboxMessage, Item, Job, Phase, Worker, WorkerTally
+from jobs.models.bulk import BulkStatus
 from jobs.models.outbox import DeliveryStatus
 from jobs.models.workers import held_items
 from jobs.rules.errors import NotFound
@@ -130,7 +131,7 @@ def prune(*, dry_run: bool = False, now: datetime | None = None) -> Pruned:
     found = Pruned(
         jobs=_removed_jobs().count() + _prunable_jobs(at).count() if dry_run else _delete_jobs(at),
         events=remove(_old_events(at)),
-        bulk_acts=remove(BulkAct.objects.filter(created_at__lt=at - KEEP_BULK_ACTS)),
+        bulk_acts=remove(_old_bulk_acts(at)),
         letters=remove(_old_letters(at)),
         workers=remove(_old_workers(at)),
         undelivered_events=kept["events"],
@@ -147,6 +148,13 @@ def _old_events(at: datetime) -> QuerySet[Event]:
     waiting = Delivery.objects.waiting().filter(event=OuterRef("pk"))
     old = Event.objects.filter(~Exists(waiting), at__lt=at - KEEP_TIMELINE, job__removed_at__isnull=True)
     return old.exclude(job__in=_prunable_jobs(at))
+
+
+def _old_bulk_acts(at: datetime) -> QuerySet[BulkAct]:
+    """Return old bulk acts, but none that still moves the items of a phase."""
+    return BulkAct.objects.filter(created_at__lt=at - KEEP_BULK_ACTS).exclude(
+        status=BulkStatus.RUNNING, targets__planned__gt=0
+    )
 
 
 def _old_letters(at: datetime) -> QuerySet[InboxMessage]:

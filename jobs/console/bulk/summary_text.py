@@ -28,6 +28,7 @@ class Done(NamedTuple):
     refusals: dict[str, int]
     was: str
     became: str
+    planned: int
 
 
 @dataclass

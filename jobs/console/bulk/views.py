@@ -22,7 +22,7 @@ from jobs.models.jobs import projects_of
 from jobs.operations import bulk
 from jobs.operations.registry import ACTS
 from jobs.rules.errors import NotPermitted, Refused
-from jobs.rules.formatting import pluralize
+from jobs.rules.formatting import format_number, pluralize
 
 SEE_BULK_ACTS = "To see bulk acts, your account needs the permission jobs.view_bulkact (role viewer)."
 MOST_SHOWN = 25
@@ -61,7 +61,9 @@ def stop_bulk(request: HttpRequest, site: AdminSite, bulk_id: str) -> HttpRespon
     except Refused as error:
         messages.error(request, error.detail)
     else:
-        messages.success(request, f"Stopped: {pluralize(found.left, 'job')} not changed.")
+        planned = sum(found.targets.values_list("planned", flat=True))
+        left = pluralize(planned - found.changed, "item") if planned else pluralize(found.left, "job")
+        messages.success(request, f"Stopped: {left} not changed.")
     return HttpResponseRedirect(found.get_absolute_url())
 
 
@@ -76,14 +78,21 @@ def _context(request: HttpRequest, found: BulkAct) -> dict[str, object]:
     act = ACTS[found.act]
     jobs = _visible(request, jobs_of_act(found))
     changed = [job for job in jobs if job.outcome == TargetOutcome.CHANGED]
+    # A large act on one job counts its items, any other act its jobs.
+    planned = sum(job.planned for job in jobs)
+    lost, total = (0, planned) if planned else (found.refused, found.total)
+    acted = found.changed if planned else found.done + found.unchanged
+    parts = max(1, total)
     return {
         "title": f"{act.label} {pluralize(found.total, 'job')}",
         "bulk": found,
         "act": act,
         "style": status_styles.BULK_STYLES[found.status],
-        "percent": found.settled * 100 // max(1, found.total),
-        "lost": found.refused * 100 // max(1, found.total),
-        "acted": (found.done + found.unchanged) * 100 // max(1, found.total),
+        "percent": (acted + lost) * 100 // parts,
+        "lost": lost * 100 // parts,
+        "acted": acted * 100 // parts,
+        "progress": f"{format_number(acted + lost)} of {format_number(total)} {'items' if planned else 'jobs'}",
+        "in_portions": bool(planned),
         "headline": headline(found),
         "amount": amount(act, found.changed),
         "refused": groups(jobs, TargetOutcome.REFUSED),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.utils import timezone
@@ -42,7 +42,7 @@ def create_bulk_act(
             account=actor,
             actor=actor.get_username(),
             act=request.act.name,
-            scope=scope_body(request.scope),
+            scope=request.scope.stored(),
             chosen=fit(BulkAct, "chosen", words),
             reason=request.reason,
             back=back,
@@ -62,13 +62,6 @@ def _target(bulk: BulkAct, selection: TargetSelection) -> BulkTarget:
         items=list(selection.items) or None,
         was=selection.job.status,
     )
-
-
-def scope_body(scope: Scope) -> dict[str, Any]:
-    """Return a scope as the bulk act stores it: without the items, which each target stores for itself."""
-    named = ("phase", "signature", "all", "only", "threshold")
-    extra = {"extra": dict(scope.extra)} if scope.extra else {}
-    return {name: getattr(scope, name) for name in named} | extra
 
 
 def request_of(bulk: BulkAct, target: BulkTarget) -> ActRequest:

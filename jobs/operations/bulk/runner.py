@@ -27,6 +27,7 @@ from jobs.isolation import isolated, set_aside
 from jobs.models import BulkAct, BulkTarget
 from jobs.models.bulk import BulkStatus, TargetOutcome
 from jobs.models.texts import fit
+from jobs.operations import portions
 from jobs.operations.bulk.create import request_of
 from jobs.operations.bulk.execute import ExpectedState, execute
 from jobs.operations.registry import ACTS
@@ -70,8 +71,8 @@ def run_bulk_acts(*, seconds: float) -> bool:
 
 def _in_turns(acts: list[BulkAct]) -> Iterator[BulkAct]:
     """Repeat the acts until all are finished, or until a round changes nothing: other processes hold the rest."""
-    settled = None
-    while acts and settled != (settled := sum(bulk.settled for bulk in acts)):
+    moved = None
+    while acts and moved != (moved := sum(bulk.settled + bulk.changed for bulk in acts)):
         yield from acts
         acts = [bulk for bulk in acts if bulk.is_running]
 
@@ -98,6 +99,7 @@ def stop_bulk_act(bulk: BulkAct, *, actor: User) -> None:
     if not BulkAct.objects.visible_to(actor).filter(pk=bulk.pk).exists():
         raise NotFound(f"There is no bulk act {bulk.pk}.")
     with transaction.atomic():
+        portions.stop(bulk)  # first: the runner locks the job before the bulk act too
         ended = {"status": BulkStatus.STOPPED, "ended_by": actor.get_username(), "finished_at": timezone.now()}
         if not BulkAct.objects.running().filter(pk=bulk.pk).update(**ended):
             raise WrongState("This bulk act is over; it can be stopped only while it runs.")
@@ -141,6 +143,7 @@ def _process_next(bulk: BulkAct, actor: User | None, later: set[int]) -> bool:
 def _refuse(bulk: BulkAct, target: BulkTarget) -> None:
     """Refuse a job whose outcome cannot be stored, so that the bulk act comes to its end."""
     with isolated("bulk.job", bulk=bulk.pk, job_id=target.job_id), suppress(_Superseded), transaction.atomic():
+        portions.stop(bulk)
         _store(bulk, target, {"outcome": TargetOutcome.REFUSED, "detail": DEFECT})
 
 
@@ -154,6 +157,8 @@ def _limit_lock_wait() -> None:
 def _outcome(bulk: BulkAct, target: BulkTarget, actor: User | None) -> dict[str, Any]:
     """Run the act and return its outcome as columns of the target; a database error is raised, to be tried again."""
     try:
+        if target.planned:
+            return portions.move_next(bulk, target)
         if actor is None or not actor.is_active:
             raise NotPermitted(f"The account {bulk.actor} is disabled.")
         expected = ExpectedState(target.states)
@@ -167,6 +172,7 @@ def _outcome(bulk: BulkAct, target: BulkTarget, actor: User | None) -> dict[str,
         raise
     except Exception as error:
         set_aside(error, step="bulk.job", bulk=bulk.pk, job_id=target.job_id)
+        portions.stop(bulk)
         return {"outcome": TargetOutcome.REFUSED, "detail": DEFECT}
 
 
@@ -193,8 +199,11 @@ def _store(bulk: BulkAct, target: BulkTarget, result: dict[str, Any]) -> None:
     now = timezone.now()
     if not BulkTarget.objects.open().filter(pk=target.pk).update(**result, done_at=now):
         raise _Superseded
-    counter = COUNTERS[result["outcome"]]
-    counters = {counter: F(counter) + 1, "changed": F("changed") + result.get("changed", 0), "worked_at": now}
+    new = result.get("changed", target.changed) - target.changed
+    counters: dict[str, Any] = {"changed": F("changed") + new, "worked_at": now}
+    if "outcome" in result:
+        counter = COUNTERS[result["outcome"]]
+        counters[counter] = F(counter) + 1
     if not BulkAct.objects.running().filter(pk=bulk.pk).update(**counters):
         raise _Superseded
 

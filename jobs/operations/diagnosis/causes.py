@@ -13,7 +13,7 @@ from jobs.operations.diagnosis.evidence import Evidence
 from jobs.rules import progress
 from jobs.rules.formatting import format_clock, format_duration, format_number, pluralize
 from jobs.rules.progress import Counts
-from jobs.rules.statuses import Held, JobStatus, PhaseStatus, Shortfall, Stuck
+from jobs.rules.statuses import RESTARTING, Held, JobStatus, PhaseStatus, Shortfall, Stuck
 from jobs.watchdog import process_heartbeats
 
 
@@ -111,6 +111,11 @@ def _phase(evidence: Evidence, phase: Phase) -> Iterator[Cause]:
         subject = "It" if evidence.is_only(phase) else phase.label
         yield Cause("failed", f"{subject} failed: {phase.error.rstrip('.')}.", Need.PERSON)
         return
+    if phase.moving:
+        share = f"{phase.label}: bulk act {phase.moving_act} moves its items in portions"
+        yield Cause("moving", f"{share}; it is not evaluated before that is over.")
+        if phase.moving in RESTARTING:
+            return
     if not phase.gate_open:
         waits = ", ".join(f"{other.label} ({other.status})" for other in evidence.before(phase))
         yield Cause("gated", f"{phase.label} is gated: it waits for {waits}.")

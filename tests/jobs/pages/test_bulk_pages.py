@@ -11,7 +11,7 @@ from django.utils import timezone
 from jobs import operations
 from jobs.console.acts import confirm_many
 from jobs.models import BulkAct, BulkTarget, Item, Job, Membership
-from jobs.operations import bulk
+from jobs.operations import bulk, portions
 from tests.factories import complete, item_of, make_job, phase_of
 from tests.jobs.pages.test_confirming import facts
 from tests.jobs.pages.test_overview import make_failed
@@ -211,6 +211,24 @@ def test_it_is_stopped_by_a_button_and_leads_back_to_the_list(lead: Any, one_job
     assert Job.objects.filter(status="paused").count() == 1
     late = lead.confirm(f"/admin/bulk/{act.pk}/stop/", page=page)
     assert late.messages == ["This bulk act is over; it can be stopped only while it runs."]
+
+
+def test_a_large_act_on_one_job_shows_its_items_and_is_stopped_among_them(
+    lead: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(portions, "LARGE", 5)
+    monkeypatch.setattr(portions, "PORTION", 2)
+    job = make_job(items=8, done=8)
+    operations.restart(job, phase="items", actor=None)
+    act = BulkAct.objects.get()
+    bulk.run_bulk_act(act, seconds=0)
+    page = lead.open(f"/admin/bulk/{act.pk}/")
+    assert "2 of 8 items, 25 %" in page.section("progress")
+    assert "leave the other items unchanged" in page.text
+    assert f"bulk act {act.pk} moves its items in portions" in lead.open(f"/admin/jobs/job/{job.pk}/").text
+    stopped = lead.confirm(f"/admin/bulk/{act.pk}/stop/", page=page)
+    assert stopped.messages == ["Stopped: 6 items not changed."]
+    assert "2 of 8 items, 25 %" in stopped.section("progress")
 
 
 def test_stopping_needs_the_permission_of_the_act(lead: Any, browser: Any, one_job_per_request: None) -> None:

@@ -18,10 +18,13 @@ STATES: dict[State, dict[str, Any]] = {
     State.CANCELLED: {"status": "cancelled"},
     State.FAILED: {"status": "failed"},
     State.COMPLETED: {"status": "completed"},
+    State.MOVING: {"moving": "retry", "moving_act": 7},
+    State.RESTARTING: {"moving": "restart", "moving_act": 7},
     State.GATED: {"gate_open": False},
     State.PAUSED: {"held": "paused"},
 }
-WORK = {"job_cancelled", "forced", "cancelled", "failed", "gated"}
+MOVING = {"moving", "restarting"}
+WORK = {"job_cancelled", "forced", "cancelled", "failed", "restarting", "gated"}
 OVER = {"job_cancelled", "forced", "cancelled", "failed", "completed"}
 FOR_GOOD = {"job_cancelled", "forced", "cancelled"}
 
@@ -42,13 +45,15 @@ def phase_in(state: State | None) -> Phase:
         (Call.COUNT, WORK),
         (Call.FINISH, WORK),
         (Call.FAIL, WORK | {"completed"}),
-        (Call.UPDATE, FOR_GOOD | {"gated"}),
+        (Call.UPDATE, FOR_GOOD | {"restarting", "gated"}),
         (Call.ANNOUNCE, OVER),
         (Call.ADD, OVER),
         (Call.ADD_IMAGES, OVER),
         (Call.REOPEN, FOR_GOOD),
-        (Call.RETRY, FOR_GOOD),
-        (Call.SKIP, FOR_GOOD),
+        (Call.RETRY, FOR_GOOD | MOVING),
+        (Call.SKIP, FOR_GOOD | MOVING),
+        (Call.RELEASE, MOVING),
+        (Call.RESTART, MOVING),
     ],
 )
 def test_each_call_is_stopped_by_exactly_these_states(call: Call, stopped_by: set[str]) -> None:
@@ -71,6 +76,7 @@ def test_every_call_is_in_the_table() -> None:
             "closed",
             "Phase ocr is failed; {} while it is pending or processing: retry its failed items or restart it.",
         ),
+        ("restarting", "gated", "Phase ocr is being restarted by bulk act 7; {} when all its items are pending again."),
         ("gated", "gated", "Phase ocr is gated until every earlier phase has completed; {} then."),
         ("paused", "paused", "Job j is paused; {} once it is resumed."),
     ],
