@@ -1,42 +1,49 @@
-"""`python -m benchmarks [--quick] [--only single|bulk|cost|pages|events|client]`: measure, and print one table."""
+"""`python -m benchmarks [--quick] [--only ingest|cost|pages|events|client]`: measure, and print one table."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import drain, measures
+from benchmarks import drain, ingest, measures
 from benchmarks.measures import FULL, QUICK, Sizes
 from benchmarks.site import Site
 from benchmarks.table import Row, table
 
-PARTS = ("single", "bulk", "cost", "pages", "events", "client")
+PARTS = ("ingest", "cost", "pages", "events", "client")
 
 
 def measured(folder: Path, sizes: Sizes, only: str) -> Iterator[Row]:
     """Yield every row, or those of one part."""
-    say("filling the databases")
-    many = Site(folder, name="many", order=sizes.order(jobs=sizes.many_jobs))
-    few = Site(folder, name="few", order={"jobs": sizes.few_jobs, "lists": {}})
     parts = {
-        "single": lambda: measures.single_reports(many, sizes),
-        "bulk": lambda: measures.bulk_reports(many, sizes),
-        "cost": lambda: measures.cost_of_size(many, sizes),
-        "pages": lambda: measures.page_times(many, few, sizes),
+        "ingest": lambda: ingest.ingest(folder, sizes, postgres=os.environ.get("POSTGRES_URL", "")),
+        "cost": lambda: with_jobs(folder, sizes, measures.cost_of_size),
+        "pages": lambda: with_few_and_many_jobs(folder, sizes),
         "events": lambda: measures.deliveries(Site(folder, name="events", order={"jobs": 20, "lists": {}}), sizes),
         "client": lambda: drains(folder, sizes),
     }
-    with ExitStack() as servers:
-        for site in (many, few):
-            servers.enter_context(site.serving())
-        for name in [only] if only else PARTS:
-            say(f"measuring {name}")
-            yield from parts[name]()
+    for name in [only] if only else PARTS:
+        say(f"measuring {name}")
+        yield from parts[name]()
+
+
+def with_jobs(folder: Path, sizes: Sizes, measure: Callable[[Site, Sizes], Iterator[Row]]) -> Iterator[Row]:
+    """Yield rows over a site with many jobs."""
+    site = Site(folder, name="many", order=sizes.order(jobs=sizes.many_jobs))
+    with site.serving():
+        yield from measure(site, sizes)
+
+
+def with_few_and_many_jobs(folder: Path, sizes: Sizes) -> Iterator[Row]:
+    """Yield the rows of pages, over a site with many jobs and one with few."""
+    few = Site(folder, name="few", order={"jobs": sizes.few_jobs, "lists": {}})
+    with few.serving():
+        yield from with_jobs(folder, sizes, lambda many, sizes: measures.page_times(many, few, sizes))
 
 
 def drains(folder: Path, sizes: Sizes) -> Iterator[Row]:

@@ -1,7 +1,8 @@
 """Load generator: a process that reads one order as JSON on stdin and prints its measurements.
 
-An order has `port`, `method`, `path`, `headers`, `connections` and `bodies`; each connection sends the next body as
-soon as it has the answer to its last one. The answer is {"seconds", "median_seconds", "statuses", "bytes"}.
+An order has `port`, `method`, `paths`, `headers`, `connections` and `bodies`; each connection sends the next body as
+soon as it has the answer to its last one. The paths are used in turn. The answer is {"seconds", "median_seconds",
+"p99_seconds", "statuses", "bytes"}.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import socket
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from itertools import cycle
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -57,11 +59,12 @@ def content_length(head: bytes) -> int:
 
 def requests(order: dict[str, Any]) -> Iterator[bytes]:
     """Yield the raw requests of an order."""
-    fixed = f"{order['method']} {order['path']} HTTP/1.1\r\nHost: 127.0.0.1:{order['port']}\r\n"
-    fixed += "".join(f"{name}: {value}\r\n" for name, value in order["headers"].items())
-    for body in order["bodies"]:
+    fixed = "".join(f"{name}: {value}\r\n" for name, value in order["headers"].items())
+    host = f"Host: 127.0.0.1:{order['port']}"
+    heads = [f"{order['method']} {path} HTTP/1.1\r\n{host}\r\n{fixed}" for path in order["paths"]]
+    for head, body in zip(cycle(heads), order["bodies"], strict=False):
         raw = body.encode()
-        yield f"{fixed}Content-Length: {len(raw)}\r\n\r\n".encode() + raw
+        yield f"{head}Content-Length: {len(raw)}\r\n\r\n".encode() + raw
 
 
 def run(order: dict[str, Any]) -> dict[str, Any]:
@@ -93,7 +96,9 @@ def run(order: dict[str, Any]) -> dict[str, Any]:
             else:
                 busy -= 1
     seconds = perf_counter() - begun
-    return {"seconds": seconds, "median_seconds": median(times), "statuses": dict(statuses), "bytes": size}
+    p99 = sorted(times)[len(times) * 99 // 100]
+    figures = {"seconds": seconds, "median_seconds": median(times), "p99_seconds": p99}
+    return {**figures, "statuses": dict(statuses), "bytes": size}
 
 
 if __name__ == "__main__":

@@ -19,11 +19,13 @@ from django.conf import settings
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "progress_site.settings")
 django.setup(set_prefix=False)
 
+from jobs.ingest import LeanPath, Reply  # noqa: E402
 from jobs.live.socket import ticket_of  # noqa: E402
 from jobs.routing import websocket_urlpatterns  # noqa: E402  (models can be imported once Django is set up)
 from jobs.watchdog import process_heartbeats  # noqa: E402
 from progress_site import proxies  # noqa: E402
 from progress_site.asgi_middleware import BodyLimit, HeaderLimit, Receive, RootPath, Scope, Send  # noqa: E402
+from progress_site.rest import exceptions  # noqa: E402
 from progress_site.threaded_handler import ThreadedHandler  # noqa: E402
 
 
@@ -53,8 +55,17 @@ class Websockets:
         await pages(scope, receive, send)
 
 
+def unavailable(error: Exception) -> Reply:
+    """Answer a call of a worker for which the database failed, as its view does."""
+    response = exceptions.handle(error, {})
+    assert response is not None
+    headers = [(name.encode(), value.encode()) for name, value in response.items() if name != "Content-Length"]
+    return Reply(response.content, status=response.status_code, headers=headers)
+
+
 proxies.log_https()
 websockets = Websockets()
-served = ProtocolTypeRouter({"http": BodyLimit(ThreadedHandler()), "websocket": websockets})
-application = RootPath(HeaderLimit(served))
+handler = ThreadedHandler()
+lean_path = LeanPath(BodyLimit(handler), headers=handler.common_headers, unavailable=unavailable)
+application = RootPath(HeaderLimit(ProtocolTypeRouter({"http": lean_path, "websocket": websockets})))
 process_heartbeats.serving_starts()

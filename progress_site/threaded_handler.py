@@ -14,14 +14,17 @@ import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from io import BytesIO
 from typing import IO, Any, cast
 
+from django.conf import settings
 from django.core import signals
 from django.core.exceptions import RequestAborted
-from django.core.handlers.asgi import ASGIHandler, get_script_prefix
-from django.http import HttpResponse, StreamingHttpResponse
+from django.core.handlers.asgi import ASGIHandler, ASGIRequest, get_script_prefix
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
-from django.urls import set_script_prefix
+from django.urls import path, set_script_prefix, set_urlconf
+from django.views.decorators.csrf import csrf_exempt
 
 from progress_site import health
 from progress_site.asgi_middleware import Receive, Scope, Send
@@ -32,6 +35,16 @@ LIVENESS = frozenset({"/healthz"})
 PROBES = frozenset({"/readyz", "/metrics"})
 PROBE_THREADS = 2
 PROBE_SECONDS = 5.0
+
+
+@csrf_exempt
+def _empty(request: HttpRequest) -> HttpResponse:
+    """Answer nothing, with the one header that the views of workers' calls add."""
+    return HttpResponse(headers={"Allow": "POST, OPTIONS"})
+
+
+ANY_CALL = "/api/v1/claim"
+EMPTY_ANSWERS = (path(ANY_CALL.removeprefix("/"), _empty),)
 
 
 class ThreadedHandler(ASGIHandler):
@@ -46,6 +59,24 @@ class ThreadedHandler(ASGIHandler):
     def load_middleware(self, is_async: bool = False) -> None:
         """Load the middlewares as synchronous calls."""
         super().load_middleware(is_async=False)
+
+    def common_headers(self, secure: bool) -> list[tuple[bytes, bytes]]:
+        """Return the headers that the middlewares give to every answer of the API over HTTP or HTTPS."""
+        host = next((name.lstrip(".") for name in settings.ALLOWED_HOSTS if name != "*"), "localhost")
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "scheme": "https" if secure else "http",
+            "path": ANY_CALL,
+            "query_string": b"",
+            "headers": [(b"host", host.encode())],
+        }
+        request = ASGIRequest(scope, BytesIO())
+        request.urlconf = EMPTY_ANSWERS  # type: ignore[assignment]  # patterns instead of the name of a module
+        response = self.get_response(request)
+        set_urlconf(None)  # of this thread; the request has set its own
+        own = ("Content-Length", "Content-Type")
+        return [(name.encode(), value.encode()) for name, value in response.items() if name not in own]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Read the body, run the view in a thread, send the response."""

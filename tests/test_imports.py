@@ -27,7 +27,7 @@ LAYERS = (
     ("operations", "vision"),
     ("tracker",),
     ("api",),
-    ("console", "management"),
+    ("console", "management", "ingest"),
     ("apps", "urls", "routing"),
 )
 EXCEPTIONS: set[tuple[str, str]] = set()

@@ -7,14 +7,19 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
+import time
 from collections import deque
+from collections.abc import Iterable
+from concurrent.futures import Future, wait
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Callable
 
 from progress_client import forks
 from progress_client.bar import Bar
 from progress_client.buffer import Address
-from progress_client.errors import NotFound, Unavailable
+from progress_client.errors import NotFound, ProgressError, Unavailable
 from progress_client.items import Item
 from progress_client.session import Session
 
@@ -27,6 +32,10 @@ QUARANTINED = (
     "%s is quarantined: its last items all failed while another worker does not fail, so the site gives it no items of"
     " %s for now. Check this worker (disk, memory, model files); it is tried out again later, or an operator lifts it."
 )
+# The next claim is made ahead while batches take less time than this, in seconds.
+FAST_BATCH = 0.5
+# Seconds for which the end of a loop waits for a claim that was made ahead.
+LAST_CLAIM = 1.0
 OVER = ("completed", "failed", "cancelled")
 
 
@@ -54,6 +63,9 @@ class ClaimLoop:
         self._ended = False
         self._quarantined = False
         self._process = os.getpid()
+        self._filled_at = float("-inf")
+        self._is_fast = False
+        self._ahead: Future[dict[str, Any]] | None = None
 
     def arm(self) -> None:
         """Give items back on SIGTERM from now on. Call it from the main thread."""
@@ -68,6 +80,8 @@ class ClaimLoop:
         forks.check(self._process, "This loop over claim() began", instead="call claim() here")
         while self._ready and not self._session.stop.is_set():
             item = self._ready.popleft()
+            if self._is_fast and self._ahead is None and len(self._ready) <= self._options.batch // 2:
+                self._ahead = _in_thread(self.claim)
             if not item.lost and item.job not in self._session.cancelled:
                 return item
         return None
@@ -91,10 +105,11 @@ class ClaimLoop:
         self._ended = True
         if self._process != os.getpid():
             return
-        while self._ready:
-            item = self._ready.popleft()
-            if not item.lost and item.job not in self._session.cancelled:
-                item.give_back()
+        self._give_back(self._ready)
+        self._ready.clear()
+        if self._ahead:
+            wait([self._ahead], timeout=LAST_CLAIM)
+            self._ahead.add_done_callback(self._give_back_claimed)
         if self._bar:
             self._bar.close()
 
@@ -123,6 +138,23 @@ class ClaimLoop:
 
     # --- private -----------------------------------------------------------------------------------
 
+    def _give_back(self, items: Iterable[Item]) -> None:
+        for item in items:
+            if not item.lost and item.job not in self._session.cancelled:
+                item.give_back()
+
+    def _give_back_claimed(self, ahead: Future[dict[str, Any]]) -> None:
+        """Give back what a claim brought after the loop has ended."""
+        if ahead.exception() is None:
+            with suppress(ProgressError):  # the client is closed; the leases expire
+                self._give_back(ahead.result()["items"])
+
+    def _claim(self) -> dict[str, Any]:
+        """Return the answer of the claim that was made ahead, if it brought items, or claim now."""
+        ahead, self._ahead = self._ahead, None
+        answer = ahead.result() if ahead else None
+        return answer if answer and answer["items"] else self.claim()
+
     def _is_stopped(self) -> bool:
         return self._ended or self._session.stop.is_set() or self.is_cancelled()
 
@@ -146,7 +178,9 @@ class ClaimLoop:
         """Claim items. If there are none, end the loop or wait before the next claim."""
         if self._session.outbox.error:
             raise self._session.outbox.error
-        answer = self.claim()
+        self._is_fast = time.monotonic() - self._filled_at < FAST_BATCH
+        answer = self._claim()
+        self._filled_at = time.monotonic()
         self._ready.extend(answer["items"])
         self._note_quarantine(answer)
         if self._ready:
@@ -239,3 +273,17 @@ class CommonClaimLoop(ClaimLoop):
             **answer,
             "items": self._session.lease_items(answer["items"], address=fallback, lease=self._options.lease),
         }
+
+
+def _in_thread(claim: Callable[[], dict[str, Any]]) -> Future[dict[str, Any]]:
+    """Claim in a thread that does not keep the process alive."""
+    future: Future[dict[str, Any]] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(claim())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="progress-claim", daemon=True).start()
+    return future

@@ -13,18 +13,20 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from jobs.access import Access, access_of
+from jobs.api.worker_calls import Target, WorkerCall
 from jobs.change import Actor
 from jobs.models import Job, Phase
 from jobs.rules.errors import NotFound
 from jobs.rules.limits import LARGEST_INTEGER
-from jobs.serializers import encode
+from jobs.serializers import encode, phase_body
+from jobs.tracking.apply_calls import alone
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 USER_AGENT = re.compile(r"progress_client/[\w.]{1,20} \(([ -\'*-~]{1,100})\)", re.ASCII)
-PHASE_TO_REPORT = """
-    SELECT p.id, p.job_id, j.project
+PROJECT_OF_PHASE = """
+    SELECT j.project
       FROM jobs_phase p
       JOIN jobs_job j ON j.id = p.job_id
      WHERE p.job_id = %s AND p.code = %s
@@ -73,16 +75,23 @@ class APIBaseView(APIView):
             raise _no_phase(job_id, code)
         return phase
 
-    def phase_to_report(self, job_id: int, code: str) -> Phase:
-        """Return the phase with its ids alone, in one query, for the busiest call; other fields load on access."""
+    def require_phase(self, job_id: int, code: str) -> None:
+        """Raise NotFound if the phase is missing or not visible to the account; one query."""
         if "\0" in code:
             raise _no_phase(job_id, code)
         with connection.cursor() as cursor:
-            cursor.execute(PHASE_TO_REPORT, [job_id, code])
+            cursor.execute(PROJECT_OF_PHASE, [job_id, code])
             row = cursor.fetchone()
-        if row is None or not self.access.sees(row[2]):
+        if row is None or not self.access.sees(row[0]):
             raise _no_phase(job_id, code)
-        return Phase.from_db(connection.alias, ["id", "job_id"], row[:2])
+
+    def answer(self, kind: WorkerCall, given: Any, *, job_id: int = 0, code: str = "") -> HttpResponse:
+        """Make a call of a worker in a transaction of its own, and return its response."""
+        by = self.actor(kind.worker(given), version=getattr(given, "version", ""))
+        answer = alone(kind.call(given, Target(by, self.access, job_id, code)))
+        phase = kind.phase(answer)
+        body = kind.body(answer, phase_body(phase) if phase else None)
+        return json_response(body, headers=dict(kind.headers(answer)))
 
     @property
     def account(self) -> User:
@@ -100,7 +109,12 @@ def _no_phase(job_id: int, code: str) -> NotFound:
 
 def client_version(request: Request) -> str:
     """Return the version of a worker's program from a User-Agent like `progress_client/1.0.0 (ocr-1.4.2)`."""
-    match = USER_AGENT.fullmatch(request.headers.get("User-Agent", ""))
+    return version_of(request.headers.get("User-Agent", ""))
+
+
+def version_of(user_agent: str) -> str:
+    """Return the version in this User-Agent; empty without one."""
+    match = USER_AGENT.fullmatch(user_agent)
     return match[1].strip() if match else ""
 
 

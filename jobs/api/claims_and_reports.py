@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from math import ceil
-from typing import Any
-
 from django.http import HttpResponse
-from django.utils import timezone
 from rest_framework.request import Request
 
-from jobs import tracking
 from jobs.api import examples, requests
-from jobs.api.base import APIBaseView, json_response
+from jobs.api.base import APIBaseView
 from jobs.api.request_decoding import decode_body
 from jobs.api.responses import ClaimAnswer, ClaimAnyAnswer, HeartbeatAnswer, ReportAnswer
 from jobs.api.schema import operation
-from jobs.serializers import claimed_body, phase_body
-from jobs.tracking import Claimed, ClaimedItem, ResultOutcome
-
-RETRY_AFTER = {"Retry-After": "2"}
+from jobs.api.worker_calls import CLAIM, CLAIM_ANY, HEARTBEAT, REPORT
 
 
 class Claim(APIBaseView):
@@ -34,16 +26,8 @@ class Claim(APIBaseView):
     )
     def post(self, request: Request, job_id: int, code: str) -> HttpResponse:
         """Claim items under a lease. An empty answer gives the reason and carries Retry-After."""
-        phase = self.phase(job_id, code)
-        given = decode_body(request, requests.ClaimInput)
-        claimed = tracking.claim(
-            phase,
-            worker=given.worker,
-            limit=given.limit,
-            lease_seconds=given.lease_seconds,
-            by=self.actor(given.worker, version=given.version),
-        )
-        return _claimed(claimed, [claimed_body(item) for item in claimed.items])
+        self.require_phase(job_id, code)
+        return self.answer(CLAIM, decode_body(request, requests.ClaimInput), job_id=job_id, code=code)
 
 
 class ClaimAny(APIBaseView):
@@ -58,16 +42,7 @@ class ClaimAny(APIBaseView):
     )
     def post(self, request: Request) -> HttpResponse:
         """Claim from the unfinished phases of this code in all jobs that are visible to the account."""
-        given = decode_body(request, requests.ClaimAnyInput)
-        claimed = tracking.claim_any(
-            worker=given.worker,
-            phase=given.phase,
-            kind=given.kind,
-            limit=given.limit,
-            lease_seconds=given.lease_seconds,
-            by=self.actor(given.worker, version=given.version),
-        )
-        return _claimed(claimed, [_with_job(item) for item in claimed.items])
+        return self.answer(CLAIM_ANY, decode_body(request, requests.ClaimAnyInput))
 
 
 class Report(APIBaseView):
@@ -83,18 +58,8 @@ class Report(APIBaseView):
     )
     def post(self, request: Request, job_id: int, code: str) -> HttpResponse:
         """Report outcomes. Each result has its own outcome, and repeating it changes nothing."""
-        phase = self.phase_to_report(job_id, code)
-        given = decode_body(request, requests.ReportInput)
-        given.check()
-        by = self.actor(given.worker, version=given.version)
-        reported = tracking.report(phase, worker=given.worker, results=given.results, by=by)
-        return json_response(
-            {
-                "results": [_outcome(result) for result in reported.results],
-                "phase": phase_body(reported.phase),
-                "cancel_requested": reported.cancel_requested,
-            }
-        )
+        self.require_phase(job_id, code)
+        return self.answer(REPORT, decode_body(request, requests.ReportInput), job_id=job_id, code=code)
 
 
 class Heartbeat(APIBaseView):
@@ -110,35 +75,5 @@ class Heartbeat(APIBaseView):
     )
     def post(self, request: Request, job_id: int) -> HttpResponse:
         """Renew the leases of the named items, or of all that this worker holds in the job."""
-        job = self.job(job_id)
-        given = decode_body(request, requests.HeartbeatInput)
-        by = self.actor(given.worker, version=given.version)
-        beat = tracking.heartbeat(job, worker=given.worker, items=given.items, message=given.message, by=by)
-        leases = [{"id": item, "lease_expires_at": until} for item, until in beat.leases]
-        return json_response(
-            {
-                "job_status": beat.job_status,
-                "cancel_requested": beat.cancel_requested,
-                "leases": leases,
-                "lost": beat.lost,
-            }
-        )
-
-
-def _claimed(claimed: Claimed, items: list[Any]) -> HttpResponse:
-    headers = None if items else RETRY_AFTER
-    if claimed.retry_at is not None:
-        wait = ceil((claimed.retry_at - timezone.now()).total_seconds())
-        headers = {"Retry-After": str(max(wait, int(RETRY_AFTER["Retry-After"])))}
-    return json_response({"items": items, "reason": claimed.reason}, headers=headers)
-
-
-def _with_job(item: ClaimedItem) -> dict[str, Any]:
-    return {**claimed_body(item), "job": item.job, "phase": item.phase}
-
-
-def _outcome(result: ResultOutcome) -> dict[str, Any]:
-    body = {"key": result.key, "outcome": result.outcome, "status": result.status}
-    if result.detail:
-        body["detail"] = result.detail
-    return body
+        self.job(job_id)
+        return self.answer(HEARTBEAT, decode_body(request, requests.HeartbeatInput), job_id=job_id)

@@ -16,6 +16,7 @@ from jobs.api.query_params import ItemQuery
 from jobs.api.request_decoding import decode_body, decode_query
 from jobs.api.responses import AnnounceAnswer, CountAnswer, ItemPage, ItemsAnswer
 from jobs.api.schema import operation
+from jobs.api.worker_calls import ANNOUNCE, COUNT
 from jobs.models import Item, Phase
 from jobs.models.items import ItemQuerySet
 from jobs.serializers import PhaseBody, item_body, phase_body
@@ -35,10 +36,8 @@ class Announce(APIBaseView):
     )
     def post(self, request: Request, job_id: int, code: str) -> HttpResponse:
         """Announce the total; the latest one before completion counts."""
-        phase = self.phase(job_id, code)
-        given = decode_body(request, requests.AnnounceInput)
-        done = tracking.announce(phase, expected=given.total(), event_id=given.event_id, by=self.actor())
-        return json_response({"applied": done.applied, "reason": done.reason, "phase": phase_body(done.phase)})
+        self.require_phase(job_id, code)
+        return self.answer(ANNOUNCE, decode_body(request, requests.AnnounceInput), job_id=job_id, code=code)
 
 
 class Items(APIBaseView):
@@ -80,17 +79,8 @@ class Count(APIBaseView):
     )
     def post(self, request: Request, job_id: int, code: str) -> HttpResponse:
         """Add counts; a repeated event_id adds nothing."""
-        phase = self.phase(job_id, code)
-        given = decode_body(request, requests.CountInput)
-        done = tracking.count(
-            phase,
-            done=given.done,
-            failed=given.failed,
-            skipped=given.skipped,
-            event_id=given.event_id,
-            by=self.actor(),
-        )
-        return json_response({"applied": done.applied, "phase": phase_body(done.phase)})
+        self.require_phase(job_id, code)
+        return self.answer(COUNT, decode_body(request, requests.CountInput), job_id=job_id, code=code)
 
 
 class Start(APIBaseView):

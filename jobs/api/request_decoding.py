@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import msgspec.inspect
@@ -30,9 +30,14 @@ INTEGER = re.compile(r"-?[0-9]{1,19}")
 def decode_body(request: Request, type_: type[T]) -> T:
     """Decode the body. JSON types are not converted; BadInput names the field, such as `items[3].key`."""
     try:
-        return _with_names(msgspec.convert(request.data, type_))
+        return converted(request.data, type_)
     except msgspec.ValidationError as error:
         raise _refusal(error) from error
+
+
+def converted(body: Any, type_: type[T]) -> T:
+    """Convert a decoded body; msgspec's ValidationError for a wrong type, BadInput for a wrong name."""
+    return _with_names(msgspec.convert(body, type_))
 
 
 def decode_query(request: Request, type_: type[T]) -> T:

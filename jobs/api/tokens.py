@@ -17,6 +17,7 @@ from django.utils import timezone
 from knox.models import AuthToken
 
 from jobs.access import Role, access_of, check_account, limited_to, lock_account
+from jobs.api.token_cache import forget_when_committed
 from jobs.change.audit import log_act
 from jobs.models import Membership
 from jobs.rules import names
@@ -53,6 +54,7 @@ def issue(
             account.groups.set(Group.objects.filter(name__in=roles or [Role.WORKER]))
         if projects is not None:
             _limit(account, projects=projects)
+        forget_when_committed()
         if by is not None:
             check_account(account, by=by)
         token, secret = AuthToken.objects.create(account, expiry=timedelta(days=days) if days else None)
@@ -68,6 +70,7 @@ def rotate(token: AuthToken, *, grace: timedelta = timedelta(0), by: User | None
     """
     with transaction.atomic():
         old = _locked(token, by)
+        forget_when_committed()
         _check_usable(old.user)
         new, secret = AuthToken.objects.create(old.user, expiry=old.expiry - old.created if old.expiry else None)
         _log(new, by, ADDITION, f"Issued in place of {old.digest[:DIGEST_SHOWN]}.", reason)
@@ -83,6 +86,7 @@ def revoke(token: AuthToken, *, by: User | None = None, reason: str = "") -> Non
     """
     with transaction.atomic():
         old = _locked(token, by)
+        forget_when_committed()
         _log(old, by, DELETION, "Revoked.", reason)
         old.delete()
 

@@ -10,7 +10,14 @@ from django.conf import settings
 from django.db import transaction
 
 from jobs.change import event_factory
-from jobs.change.fields import JOB_FIELDS, PHASE_FIELDS, ConcurrentModification, job_values, phase_values
+from jobs.change.fields import (
+    JOB_FIELDS,
+    PHASE_FIELDS,
+    ConcurrentModification,
+    changed_columns,
+    job_values,
+    phase_values,
+)
 from jobs.change.job_change import Change
 from jobs.db import bulk_sql, event_order
 from jobs.live import broadcast
@@ -47,8 +54,10 @@ def _write_phases(change: Change) -> set[int]:
     dirty = [phase for phases in change.phases.values() for phase in phases if change.has_moved(phase)]
     if not dirty:
         return set()
-    values = [(phase.pk, *change.phase_before[phase.pk][:2], *phase_values(phase)) for phase in dirty]
-    moved = bulk_sql.update(Phase, values, match=("id", "run", "status"), fields=PHASE_FIELDS)
+    before = [change.phase_before[phase.pk] for phase in dirty]
+    fields, changed = changed_columns(PHASE_FIELDS, before, [phase_values(phase) for phase in dirty])
+    values = [(phase.pk, *was[:2], *now) for phase, was, now in zip(dirty, before, changed, strict=True)]
+    moved = bulk_sql.update(Phase, values, match=("id", "run", "status"), fields=fields)
     if len(moved) != len(dirty):
         raise ConcurrentModification("phase")
     return {phase.job_id for phase in dirty}
@@ -105,17 +114,20 @@ def _write_workers(change: Change) -> None:
 
 def _write_jobs(change: Change, moved: set[int]) -> list[int]:
     """Save the changed jobs and return the ids of those whose revision grew: all but plain heartbeats."""
-    values, touched = [], []
+    written: list[Job] = []
+    touched: list[int] = []
     for job in change.jobs.values():
-        before, after = change.job_before[job.pk], job_values(job)
-        if job.pk in moved or before[1:] != after[1:]:
+        was, now = change.job_before[job.pk], job_values(job)
+        if job.pk in moved or was[1:] != now[1:]:
             job.revision, job.updated_at = job.revision + 1, change.now
             touched.append(job.pk)
-        elif before == after:
+        elif was == now:
             continue
-        values.append((job.pk, *job_values(job)))
-    if values:
-        bulk_sql.update(Job, values, match=("id",), fields=JOB_FIELDS)
+        written.append(job)
+    before = [change.job_before[job.pk] for job in written]
+    fields, changed = changed_columns(JOB_FIELDS, before, [job_values(job) for job in written])
+    values = [(job.pk, *columns) for job, columns in zip(written, changed, strict=True)]
+    bulk_sql.update(Job, values, match=("id",), fields=fields)
     return touched
 
 

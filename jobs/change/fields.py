@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from jobs.models import Job, Phase
@@ -41,3 +42,12 @@ def phase_values(phase: Phase) -> tuple[Any, ...]:
 def job_values(job: Job) -> tuple[Any, ...]:
     """Return the columns of a job that a change may write. The heartbeat comes first: it alone keeps the revision."""
     return tuple(getattr(job, name) for name in JOB_FIELDS)
+
+
+def changed_columns(
+    names: Sequence[str], before: Sequence[tuple[Any, ...]], after: Sequence[tuple[Any, ...]]
+) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+    """Return those of these columns that differ in any row, and the new values of them for each row."""
+    rows = list(zip(before, after, strict=True))
+    places = [place for place in range(len(names)) if any(was[place] != now[place] for was, now in rows)]
+    return tuple(names[place] for place in places), [tuple(now[place] for place in places) for now in after]

@@ -16,6 +16,7 @@ from jobs.change import event_factory, phase_life
 from jobs.change.fields import COUNTERS, job_values, phase_values
 from jobs.change.lock_waiters import waiters
 from jobs.change.phase_life import Cause, Life
+from jobs.db import bulk_load
 from jobs.models import Event, Job, Phase
 from jobs.models.texts import fit
 from jobs.rules import pipelines, progress
@@ -105,6 +106,7 @@ class Change:
     now: datetime = field(default_factory=timezone.now)
     jobs: dict[int, Job] = field(default_factory=dict)
     phases: dict[int, list[Phase]] = field(default_factory=dict)
+    by_id: dict[int, Phase] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     postponed: list[Event] | None = None
     tallies: dict[int, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0, 0]))
@@ -133,24 +135,22 @@ class Change:
             with waiters.waiting(min(missing)):
                 jobs = self._rows(wanted, lock_timeout=lock_timeout)
         found = [job.pk for job in jobs]  # not those that are being deleted
-        self.attach(jobs, Phase.objects.filter(job_id__in=found).order_by("job_id", "position"))
+        self.attach(jobs, _phases(found))
 
     def lock_free(self, job_ids: Iterable[int]) -> None:
         """Lock those of these jobs that no other transaction has locked, and load their phases. Never wait."""
         jobs = self._free(set(job_ids))
         found = [job.pk for job in jobs]
-        self.attach(jobs, Phase.objects.filter(job_id__in=found).order_by("job_id", "position") if found else [])
+        self.attach(jobs, _phases(found))
 
     def _free(self, wanted: set[int]) -> list[Job]:
-        skip = connection.features.has_select_for_update_skip_locked
-        locked = Job.objects.select_for_update(no_key=True, skip_locked=skip)
-        return list(locked.filter(pk__in=wanted).order_by("pk"))
+        return _locked_jobs(wanted, skip_locked=connection.features.has_select_for_update_skip_locked)
 
     def _rows(self, wanted: set[int], *, lock_timeout: str) -> list[Job]:
         if lock_timeout and connection.vendor == "postgresql":
             with connection.cursor() as cursor:
                 cursor.execute("SELECT set_config('lock_timeout', %s, true)", [lock_timeout])
-        return list(Job.objects.select_for_update(no_key=True).filter(pk__in=wanted).order_by("pk"))
+        return _locked_jobs(wanted, skip_locked=False)
 
     def attach(self, jobs: Iterable[Job], phases: Iterable[Phase]) -> None:
         """Add rows to this change that are locked already, or new."""
@@ -161,6 +161,7 @@ class Change:
         for phase in phases:
             phase.job = self.jobs[phase.job_id]
             self.phases[phase.job_id].append(phase)
+            self.by_id[phase.pk] = phase
             self.phase_before[phase.pk] = phase_values(phase)
 
     @property
@@ -170,11 +171,10 @@ class Change:
 
     def phase(self, phase_id: int) -> Phase:
         """Return a locked phase by its id."""
-        for phases in self.phases.values():
-            for phase in phases:
-                if phase.pk == phase_id:
-                    return phase
-        raise NotFound("This phase no longer exists.")
+        phase = self.by_id.get(phase_id)
+        if phase is None:
+            raise NotFound("This phase no longer exists.")
+        return phase
 
     def phase_by_code(self, code: str) -> Phase:
         """Return a phase of the one job by its code."""
@@ -241,12 +241,22 @@ class Change:
         phase.job.progress_at = self.now
 
     def record_worker(
-        self, worker: str, *, job: Job, message: str = "", phase: Phase | None = None, settled: Settled = NOTHING
+        self,
+        worker: str,
+        *,
+        job: Job,
+        by: Actor | None = None,
+        message: str = "",
+        phase: Phase | None = None,
+        settled: Settled = NOTHING,
     ) -> None:
-        """Record a sign of life of a worker on this job, and the items that it settled in a phase."""
+        """Record a sign of life of a worker on this job, and the items that it settled in a phase.
+
+        Without `by` it belongs to the account of the job's actor.
+        """
         if not worker:
             return
-        by = self.actor_of(job)
+        by = by or self.actor_of(job)
         account = by.account.pk if by.account else None
         record = self.workers.setdefault((worker, account or 0), WorkerRecord(account))
         record.move_to(job)
@@ -324,3 +334,14 @@ class Change:
         if gate_open and not phase.gate_open and phase.is_open:
             self.record(phase.job, f"{phase.code}.opened", phase=phase)
         phase.gate_open = gate_open
+
+
+def _locked_jobs(wanted: set[int], *, skip_locked: bool) -> list[Job]:
+    """Lock and return these jobs, without those that are being deleted."""
+    features = connection.features
+    lock = connection.ops.for_update_sql(skip_locked=skip_locked, no_key=True) if features.has_select_for_update else ""
+    return bulk_load.load(Job, wanted, null=("removed_at",), lock=lock)
+
+
+def _phases(job_ids: Iterable[int]) -> list[Phase]:
+    return bulk_load.load(Phase, job_ids, match="job", order=("job", "position"))

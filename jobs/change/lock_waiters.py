@@ -18,8 +18,8 @@ WAITING_FOR_ONE = 3
 WAITING_IN_ALL = 8
 # Seconds for which a thread may wait for a place among the waiting ones; most locks are held for milliseconds.
 GRACE = 1.0
-# lock not available, deadlock, serialization failure
-LOCKED = ("55P03", "40P01", "40001")
+DEADLOCKS = ("40P01", "40001")  # deadlock, serialization failure
+LOCKED = ("55P03", *DEADLOCKS)  # lock not available
 
 
 class JobLocked(OperationalError):
@@ -32,6 +32,11 @@ class JobLocked(OperationalError):
 def is_locked(error: OperationalError) -> bool:
     """Tell whether the error is a lock of another transaction. No other error goes away by waiting."""
     return getattr(error.__cause__, "sqlstate", None) in LOCKED or "locked" in str(error)
+
+
+def is_deadlock(error: OperationalError) -> bool:
+    """Tell whether the database rolled the transaction back for the sake of another one; it may be repeated at once."""
+    return getattr(error.__cause__, "sqlstate", None) in DEADLOCKS
 
 
 class Waiters:

@@ -7,8 +7,7 @@ from jobs.tracking.count import count
 from jobs.tracking.create import add_items, create_job
 from jobs.tracking.heartbeat import heartbeat
 from jobs.tracking.phase_control import fail, finish, start
-from jobs.tracking.report import Batch, report_many
-from jobs.tracking.report_batcher import report
+from jobs.tracking.report import Batch, report, report_many
 from jobs.tracking.types import (
     Added,
     Announced,

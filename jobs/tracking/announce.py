@@ -19,9 +19,13 @@ def announce(phase: Phase, *, expected: int, event_id: UUID | None = None, by: A
     same total changes nothing. A phase that is over only records it.
     """
     with change_jobs([phase.job_id], by=by) as change:
-        locked = change.phase(phase.pk)
-        change.record_heartbeat(locked.job)
-        return announce_total(change, locked, expected=expected, event_id=event_id)
+        return announce_locked(change, change.phase(phase.pk), expected=expected, event_id=event_id)
+
+
+def announce_locked(change: Change, phase: Phase, *, expected: int, event_id: UUID | None) -> Announced:
+    """Announce a total for a worker, inside a change that has locked the job."""
+    change.record_heartbeat(phase.job)
+    return announce_total(change, phase, expected=expected, event_id=event_id)
 
 
 def announce_total(change: Change, phase: Phase, *, expected: int, event_id: UUID | None = None) -> Announced:

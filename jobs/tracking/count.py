@@ -9,7 +9,7 @@ from jobs.change.refusals import Call, require_open, require_without_items
 from jobs.models import Phase
 from jobs.rules.errors import BadInput
 from jobs.rules.limits import LARGEST_INTEGER
-from jobs.tracking.event_ids import first_time
+from jobs.tracking.event_ids import is_known, remember
 from jobs.tracking.types import Counted
 
 
@@ -21,23 +21,27 @@ def count(phase: Phase, *, done: int = 0, failed: int = 0, skipped: int = 0, eve
     """
     with change_jobs([phase.job_id], by=by) as change:
         locked = change.phase(phase.pk)
-        change.record_heartbeat(locked.job)
-        body = {"done": done, "failed": failed, "skipped": skipped}
-        if not first_time(change, locked, event_id, body, source=_source_of_counts(locked)):
-            return Counted(False, locked)
-        require_open(locked, Call.COUNT)
-        require_without_items(locked, "count")
-        if locked.counts.settled + done + failed + skipped > LARGEST_INTEGER:
+        return count_locked(change, locked, done=done, failed=failed, skipped=skipped, event_id=event_id)
+
+
+def count_locked(change: Change, phase: Phase, *, done: int, failed: int, skipped: int, event_id: UUID) -> Counted:
+    """Add to the counters of a phase inside a change that has locked its job. A refusal changes nothing."""
+    body, source = {"done": done, "failed": failed, "skipped": skipped}, _source_of_counts(phase)
+    known = is_known(event_id, body, source=source)
+    if not known:
+        require_open(phase, Call.COUNT)
+        require_without_items(phase, "count")
+        if phase.counts.settled + done + failed + skipped > LARGEST_INTEGER:
             raise BadInput({"done": f"Enter numbers whose sum with the present counts is at most {LARGEST_INTEGER}."})
-        change.begin(locked)
-        locked.counted = True
-        locked.done, locked.failed, locked.skipped = (
-            locked.done + done,
-            locked.failed + failed,
-            locked.skipped + skipped,
-        )
-        change.tally(locked, done=done, failed=failed, skipped=skipped)
-        return Counted(True, locked)
+    change.record_heartbeat(phase.job)
+    if known:
+        return Counted(False, phase)
+    remember(change, phase, event_id, body, source=source)
+    change.begin(phase)
+    phase.counted = True
+    phase.done, phase.failed, phase.skipped = phase.done + done, phase.failed + failed, phase.skipped + skipped
+    change.tally(phase, done=done, failed=failed, skipped=skipped)
+    return Counted(True, phase)
 
 
 def count_up_to(change: Change, phase: Phase, *, done: int) -> None:

@@ -15,16 +15,31 @@ def first_time(
     change: Change, phase: Phase, event_id: UUID, body: dict[str, int], *, source: str, any_body: bool = False
 ) -> bool:
     """Remember the event_id for this source; return False where it is known already with the same body."""
-    fingerprint = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+    if is_known(event_id, body, source=source, any_body=any_body):
+        return False
+    remember(change, phase, event_id, body, source=source)
+    return True
+
+
+def is_known(event_id: UUID, body: dict[str, int], *, source: str, any_body: bool = False) -> bool:
+    """Tell whether the event_id came before; Conflict where it came with another body."""
     known = InboxMessage.objects.filter(source=source, event_id=event_id).first()
     if known is None:
-        InboxMessage.objects.create(
-            source=source, event_id=event_id, digest=fingerprint, phase=phase, received_at=change.now
-        )
-        return True
-    if known.digest != fingerprint and not any_body:
+        return False
+    if known.digest != _fingerprint(body) and not any_body:
         raise Conflict(
             f"event_id {event_id} was used for other numbers. Send a new one with each new count.",
             code="event_id_reused",
         )
-    return False
+    return True
+
+
+def remember(change: Change, phase: Phase, event_id: UUID, body: dict[str, int], *, source: str) -> None:
+    """Remember the event_id for this source."""
+    InboxMessage.objects.create(
+        source=source, event_id=event_id, digest=_fingerprint(body), phase=phase, received_at=change.now
+    )
+
+
+def _fingerprint(body: dict[str, int]) -> str:
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()

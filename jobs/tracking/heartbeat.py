@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from jobs.change import Actor, Change, change_jobs
@@ -10,6 +12,9 @@ from jobs.db import bulk_sql
 from jobs.models import Item, Job
 from jobs.rules.statuses import Held
 from jobs.tracking.types import Beat
+
+HELD_FIELDS = ("pk", "phase_id", "worker", "account_id", "lease_seconds")
+Lease = tuple[int, int | None]  # the id of an item, and the length of its lease in seconds
 
 
 def heartbeat(job: Job, *, worker: str, items: Sequence[int] | None = None, message: str = "", by: Actor) -> Beat:
@@ -19,30 +24,66 @@ def heartbeat(job: Job, *, worker: str, items: Sequence[int] | None = None, mess
     returned as lost. A plain heartbeat does not raise the revision.
     """
     with change_jobs([job.pk], by=by) as change:
-        change.record_heartbeat(change.job)
-        held = _held(change, worker, items)
-        leases = _renew(held, now=change.now)
-        change.record_worker(worker, job=change.job, message=message)
-    found = {item.pk for item in held}
+        return heartbeats_locked(change, [SignOfLife(change.job, worker, items, message, by)])[0]
+
+
+@dataclass(frozen=True, slots=True)
+class SignOfLife:
+    """A heartbeat to a locked job."""
+
+    job: Job
+    worker: str
+    items: Sequence[int] | None
+    message: str
+    by: Actor
+
+    @property
+    def account(self) -> int | None:
+        """The account of the worker."""
+        return self.by.account.pk if self.by.account else None
+
+
+def heartbeats_locked(change: Change, signs: Sequence[SignOfLife]) -> list[Beat]:
+    """Record heartbeats inside a change that has locked their jobs; a constant number of statements for any number."""
+    held = _held(change, signs)
+    renewed = [
+        [(pk, change.now + timedelta(seconds=seconds)) for pk, seconds in held[id(sign)] if seconds is not None]
+        for sign in signs
+    ]
+    leases = dict(lease for own in renewed for lease in own)
+    bulk_sql.update(Item, sorted(leases.items()), match=("id",), fields=("lease_expires_at",))
+    for sign in signs:
+        change.record_heartbeat(sign.job)
+        change.record_worker(sign.worker, job=sign.job, message=sign.message, by=sign.by)
+    return [_beat(sign, held[id(sign)], own) for sign, own in zip(signs, renewed, strict=True)]
+
+
+def _beat(sign: SignOfLife, held: Sequence[Lease], leases: list[tuple[int, datetime]]) -> Beat:
+    found = {pk for pk, _ in held}
     return Beat(
-        job_status=str(change.job.status),
-        cancel_requested=change.job.held == Held.CANCELLED,
+        job_status=str(sign.job.status),
+        cancel_requested=sign.job.held == Held.CANCELLED,
         leases=leases,
-        lost=[pk for pk in items or () if pk not in found],
+        lost=[pk for pk in sign.items or () if pk not in found],
     )
 
 
-def _held(change: Change, worker: str, items: Sequence[int] | None) -> list[Item]:
-    holding = [phase.pk for phase in change.phases[change.job.pk] if phase.processing]
-    account = change.by.account.pk if change.by.account else None
-    held = Item.objects.held().by_worker(worker, account).within(holding)
-    if items is not None:
-        held = held.with_ids(items)
-    return list(held.only("lease_seconds").order_by("pk"))
-
-
-def _renew(held: Sequence[Item], *, now: datetime) -> list[tuple[int, datetime]]:
-    leases = [(item.pk, now + timedelta(seconds=item.lease_seconds)) for item in held if item.lease_seconds is not None]
-    if leases:
-        bulk_sql.update(Item, leases, match=("id",), fields=("lease_expires_at",))
-    return leases
+def _held(change: Change, signs: Sequence[SignOfLife]) -> dict[int, list[Lease]]:
+    """Return the items that each worker holds in its job, of those that it names if it names any."""
+    held: dict[int, list[Lease]] = {}
+    for naming in (False, True):
+        group = [sign for sign in signs if (sign.items is not None) is naming]
+        held |= {id(sign): [] for sign in group}
+        jobs = {phase.pk: phase.job_id for sign in group for phase in change.phases[sign.job.pk] if phase.processing}
+        if not jobs:
+            continue
+        items = Item.objects.held().filter(worker__in={sign.worker for sign in group}).within(jobs)
+        if naming:
+            items = items.with_ids({pk for sign in group for pk in sign.items or ()})
+        leases: dict[tuple[int, str, int | None], list[Lease]] = defaultdict(list)
+        for pk, phase, worker, account, seconds in items.order_by("pk").values_list(*HELD_FIELDS):
+            leases[jobs[phase], worker, account].append((pk, seconds))
+        for sign in group:
+            own, named = leases[sign.job.pk, sign.worker, sign.account], set(sign.items or ())
+            held[id(sign)] = [lease for lease in own if not naming or lease[0] in named]
+    return held

@@ -9,7 +9,7 @@ from operator import attrgetter
 
 from django.conf import settings
 
-from jobs.change import Actor, Change, ConcurrentModification, Settled, change_free, change_jobs
+from jobs.change import Actor, Change, ConcurrentModification, Settled, change_jobs
 from jobs.change.event_factory import sentence
 from jobs.change.refusals import Call, closed_to
 from jobs.db import bulk_sql
@@ -41,6 +41,17 @@ class Batch:
 Answer = Reported | Refused
 
 
+def report(phase: Phase, *, worker: str = "", results: Sequence[Result], leased: bool = True, by: Actor) -> Reported:
+    """Apply the results of one worker to items of one phase; each gets its own outcome.
+
+    An unknown key creates the item unless the phase was given a list (then it is `invalid`). An item that starts
+    (`processing`) gets the default lease; with `leased` False it has none and is freed by `release` only. WrongState
+    where the phase is counted without items.
+    """
+    with change_jobs([phase.job_id], by=by) as change:
+        return accepted(apply_results(change, [Batch(phase, worker, results, by, leased)])[0])
+
+
 def report_many(batches: Sequence[Batch]) -> list[Reported]:
     """Apply several batches, of whatever jobs, in one transaction and a constant number of statements.
 
@@ -48,17 +59,6 @@ def report_many(batches: Sequence[Batch]) -> list[Reported]:
     """
     with change_jobs({batch.phase.job_id for batch in batches}, by=batches[0].by) as change:
         return [accepted(answer) for answer in apply_results(change, batches)]
-
-
-def report_free(batches: Sequence[Batch]) -> list[Answer | None]:
-    """Apply those batches whose jobs no other transaction has locked; return None for each of the others.
-
-    A refused batch changes nothing, and the other batches are applied.
-    """
-    with change_free({batch.phase.job_id for batch in batches}, by=batches[0].by) as change:
-        free = [batch for batch in batches if batch.phase.job_id in change.jobs]
-        answers = iter(apply_results(change, free))
-    return [next(answers) if batch.phase.job_id in change.jobs else None for batch in batches]
 
 
 def accepted(answer: Answer) -> Reported:

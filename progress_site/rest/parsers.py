@@ -13,6 +13,7 @@ from django.conf import settings
 from rest_framework.exceptions import APIException, ParseError
 from rest_framework.parsers import BaseParser
 
+from jobs.api import json_bodies
 from jobs.rules import strict_json
 
 
@@ -47,6 +48,6 @@ class StrictJSONParser(BaseParser):
 def parsed(raw: bytes) -> dict[str, Any]:
     """Decode an object; ParseError if it is malformed."""
     try:
-        return strict_json.parsed(raw)
+        return json_bodies.parsed(raw)
     except strict_json.Malformed as error:
         raise ParseError(f"The body {error}.") from error

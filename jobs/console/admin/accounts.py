@@ -20,6 +20,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from jobs.access import check_account, granted, limited_to, lock_account
+from jobs.api.token_cache import forget_when_committed
 from jobs.console.admin.lists import PermissionFirst
 from jobs.models import Membership
 from jobs.models.jobs import projects_of
@@ -56,8 +57,27 @@ def groups_of(request: HttpRequest) -> QuerySet[Group]:
     return Group.objects.exclude(permissions__in=beyond)
 
 
+class AccessAdmin(admin.ModelAdmin):
+    """Rows that decide about the access of tokens: a change of them is effective at once in this process."""
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Save, and forget the access that was read before."""
+        super().save_related(request, form, formsets, change)
+        forget_when_committed()
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        """Delete, and forget the access that was read before."""
+        super().delete_model(request, obj)
+        forget_when_committed()
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Delete, and forget the access that was read before."""
+        super().delete_queryset(request, queryset)
+        forget_when_committed()
+
+
 @admin.register(User)
-class AccountAdmin(PermissionFirst, UserAdmin):
+class AccountAdmin(PermissionFirst, AccessAdmin, UserAdmin):
     """Accounts within the reach of the signed-in one."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
@@ -111,7 +131,7 @@ class AccountAdmin(PermissionFirst, UserAdmin):
 
 
 @admin.register(Group)
-class RoleAdmin(PermissionFirst, GroupAdmin):
+class RoleAdmin(PermissionFirst, AccessAdmin, GroupAdmin):
     """Roles. A change affects all their accounts, so an account that is limited to projects may not edit them."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -151,7 +171,7 @@ class MembershipForm(forms.ModelForm):
 
 
 @admin.register(Membership)
-class MembershipAdmin(PermissionFirst, admin.ModelAdmin):
+class MembershipAdmin(PermissionFirst, AccessAdmin):
     """Memberships: the projects that limit an account. Only a superuser changes those of the own account."""
 
     form = MembershipForm

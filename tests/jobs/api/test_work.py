@@ -11,7 +11,9 @@ from django.utils import timezone
 
 from jobs.models import Item, Job
 from tests.factories import item_of, make_job, phase_of
-from tests.jobs.api.conftest import Api
+from tests.jobs.api.conftest import Api, on_each_server
+
+pytestmark = on_each_server("view", "daphne", "uvicorn")
 
 
 def at(job: Job, act: str, phase: str = "items") -> str:

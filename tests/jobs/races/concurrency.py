@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Barrier
+from threading import Event as Signal
+from time import monotonic, sleep
 from typing import Any
 
-from django.db import connections
+from django.db import connections, transaction
 from django.db.models import Count
 
 from jobs.models import Event, Job, Phase
@@ -82,3 +84,33 @@ def assert_whole(job: Job) -> Phase:
 def outcomes(answers: list[Reported]) -> list[str]:
     """Return the outcome of every result of these reports, in alphabetical order."""
     return sorted(str(one.outcome) for answer in answers for one in answer.results)
+
+
+@contextmanager
+def locked(job: Job) -> Iterator[Signal]:
+    """Lock a job in a transaction of another connection, until the end or until the signal is set."""
+    held, free = Signal(), Signal()
+
+    def hold() -> None:
+        with transaction.atomic():
+            Job.objects.select_for_update().get(pk=job.pk)
+            held.set()
+            free.wait(30)
+        connections.close_all()
+
+    with ThreadPoolExecutor(1) as thread:
+        done = thread.submit(hold)
+        assert held.wait(10)
+        try:
+            yield free
+        finally:
+            free.set()
+            done.result()
+
+
+def until(fact: Callable[[], bool]) -> None:
+    """Wait for a state that threads bring about."""
+    end = monotonic() + 10
+    while not fact():
+        assert monotonic() < end
+        sleep(0.005)

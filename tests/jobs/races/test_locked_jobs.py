@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from threading import Event as Signal
-from time import monotonic, sleep
+from time import monotonic
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection, connections, transaction
+from django.db import OperationalError, connection, connections
 
 from jobs import tracking
 from jobs.change import JobLocked, lock_waiters
 from jobs.change.lock_waiters import WAITING_FOR_ONE, waiters
 from jobs.models import Job, Phase
-from jobs.tracking import Result, report_batcher
-from jobs.tracking.report_batcher import FOLLOWERS
+from jobs.tracking import Result
 from tests.factories import WORKER, make_job, outcomes
 from tests.jobs.api.conftest import Api
-from tests.jobs.races.concurrency import fresh
+from tests.jobs.races.concurrency import fresh, locked, until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgres]
 
@@ -66,36 +64,6 @@ def desk(patience: str = "20s") -> Iterator[Desk]:
         made.threads.shutdown()
 
 
-@contextmanager
-def locked(job: Job) -> Iterator[Signal]:
-    """Lock a job in a transaction of another connection, until the end or until the signal is set."""
-    held, free = Signal(), Signal()
-
-    def hold() -> None:
-        with transaction.atomic():
-            Job.objects.select_for_update().get(pk=job.pk)
-            held.set()
-            free.wait(30)
-        connections.close_all()
-
-    with ThreadPoolExecutor(1) as thread:
-        done = thread.submit(hold)
-        assert held.wait(10)
-        try:
-            yield free
-        finally:
-            free.set()
-            done.result()
-
-
-def until(fact: Callable[[], bool]) -> None:
-    """Wait for a state that threads bring about."""
-    end = monotonic() + 10
-    while not fact():
-        assert monotonic() < end
-        sleep(0.005)
-
-
 def waiting_for(job: Job) -> int:
     """Return the number of threads that wait for the lock of a job."""
     return len(waiters._since.get(job.pk, ()))
@@ -116,24 +84,24 @@ def test_reports_of_other_jobs_do_not_wait_for_a_locked_job() -> None:
 
 
 def test_only_a_few_reports_wait_for_a_locked_job_and_the_others_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(report_batcher, "GRACE", 0.1)
+    monkeypatch.setattr(lock_waiters, "GRACE", 0.1)
     job = make_job(items=THREADS)
     with desk() as team, locked(job) as free:
         reports = [team.report(fresh(job), number) for number in range(THREADS)]
-        until(lambda: sum(each.done() for each in reports) == THREADS - FOLLOWERS - 1)
+        until(lambda: sum(each.done() for each in reports) == THREADS - WAITING_FOR_ONE)
         refused = [each.exception() for each in reports if each.done()]
         free.set()
         taken = [outcomes(each.result(10)) for each in reports if each.exception(10) is None]
     assert {type(error) for error in refused} == {JobLocked}
-    assert taken == [["applied"]] * (FOLLOWERS + 1)
-    assert fresh(job).done == FOLLOWERS + 1
+    assert taken == [["applied"]] * WAITING_FOR_ONE
+    assert fresh(job).done == WAITING_FOR_ONE
 
 
-def test_a_lock_that_is_not_to_be_had_is_waited_for_once_for_all_reports_of_its_job() -> None:
-    job = make_job(items=FOLLOWERS)
+def test_a_lock_that_is_not_to_be_had_is_waited_for_by_all_reports_of_its_job_at_once() -> None:
+    job = make_job(items=WAITING_FOR_ONE)
     with desk("400ms") as team, locked(job):
         begun = monotonic()
-        reports = [team.report(fresh(job), number) for number in range(FOLLOWERS)]
+        reports = [team.report(fresh(job), number) for number in range(WAITING_FOR_ONE)]
         errors = [each.exception(10) for each in reports]
         assert monotonic() - begun < 1.2
     assert all(isinstance(error, OperationalError) for error in errors)

@@ -8,13 +8,16 @@ from typing import Any
 import pytest
 
 from jobs import tracking
+from jobs.access import Access
+from jobs.change import change_free
 from jobs.models import Job, Phase
 from jobs.rules import pipelines
 from jobs.rules.errors import NotFound, Refused, WrongState
 from jobs.rules.pipelines import PhaseSpec
-from jobs.tracking import Batch, Reported, Result, report_batcher
-from jobs.tracking.report import report_free
-from jobs.tracking.report_batcher import _answer, _Ticket
+from jobs.tracking import Batch, Reported, Result
+from jobs.tracking.calls import ReportCall
+from jobs.tracking.report import apply_results
+from jobs.tracking.writer import Answered, Writer
 from tests.factories import WORKER, make_job, outcomes, phase_of, pipeline
 from tests.jobs.test_sql_pins import statements
 
@@ -24,6 +27,12 @@ pytestmark = pytest.mark.django_db
 def batch(job: Job, key: str = "k0") -> Batch:
     """One completed item of a job."""
     return Batch(phase_of(job), "w1", [Result(key, "completed")], WORKER)
+
+
+def together(*batches: Batch) -> list[Any]:
+    """Report these batches in one transaction, as the writer does."""
+    with change_free({batch.phase.job_id for batch in batches}, by=WORKER) as change:
+        return [*apply_results(change, batches)]
 
 
 def counted() -> Batch:
@@ -53,9 +62,9 @@ def of_unknown_kind() -> Batch:
 def test_a_refused_batch_is_answered_by_itself_in_the_one_transaction(refused: Any) -> None:
     jobs = [make_job(items=2) for _ in range(2)]
     wrong = refused()
-    alone = len(statements(lambda: report_free([batch(job) for job in jobs])))
+    alone = len(statements(lambda: together(*map(batch, jobs))))
     answers: list[Any] = []
-    both = statements(lambda: answers.extend(report_free([batch(jobs[0], "k1"), wrong, batch(jobs[1], "k1")])))
+    both = statements(lambda: answers.extend(together(batch(jobs[0], "k1"), wrong, batch(jobs[1], "k1"))))
     assert isinstance(answers[1], Refused)
     assert [outcomes(answers[place]) for place in (0, 2)] == [["applied"]] * 2
     assert len([sql for sql in both if "SAVEPOINT" in sql]) == 2
@@ -73,25 +82,29 @@ def test_a_report_for_a_deleted_job_is_not_found() -> None:
     phase = phase_of(job)
     Job.objects.filter(pk=job.pk).delete()
     with pytest.raises(NotFound):
-        report_batcher.ReportBatcher().report(Batch(phase, "w1", [Result("k0", "completed")], WORKER))
+        tracking.report(phase, worker="w1", results=[Result("k0", "completed")], by=WORKER)
 
 
 def test_a_defect_in_one_report_is_found_by_halving(monkeypatch: pytest.MonkeyPatch) -> None:
     jobs = [make_job(items=1) for _ in range(16)]
-    calls = []
+    sizes = []
+    answered: Answered = []
+    writer = Writer(answered.extend)
 
     def check(job: Job, phase: Phase, result: dict[str, Any]) -> str | None:
         if job.pk == jobs[5].pk:
             raise ZeroDivisionError
         return None
 
-    def write(batches: Any) -> Any:
-        calls.append(len(batches))
-        return report_free(batches)
+    def write(calls: Any) -> Answered:
+        sizes.append(len(calls))
+        return writer._write(calls)
 
     monkeypatch.setitem(pipelines._kinds, "generic", replace(pipelines.get("generic"), check_result=check))
-    tickets = [_Ticket(batch(job)) for job in jobs]
-    _answer(tickets, write)
-    assert isinstance(tickets[5].answer, ZeroDivisionError)
-    assert sum(isinstance(ticket.answer, Reported) for ticket in tickets) == 15
-    assert calls == [16, 8, 4, 4, 2, 1, 1, 2, 8]
+    done, everything = [Result("k0", "completed")], Access(None, None)
+    calls = [ReportCall(WORKER, everything, job.pk, "items", "w1", done) for job in jobs]
+    writer._answer(calls, write)
+    answers = dict(answered)
+    assert isinstance(answers[calls[5]], ZeroDivisionError)
+    assert sum(isinstance(answer, Reported) for answer in answers.values()) == 15
+    assert sizes == [16, 8, 4, 4, 2, 1, 1, 2, 8]
