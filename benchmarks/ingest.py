@@ -15,7 +15,10 @@ from statistics import median
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-import psycopg
+try:
+    import psycopg
+except ImportError:  # only PostgreSQL needs it
+    psycopg = None  # type: ignore[assignment]
 
 from benchmarks.measures import BULK, BULK_LANES, LANES, Sizes, report_body, report_path
 from benchmarks.site import Site, baselines
