@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from jobs.change import Actor, Change, event_factory
 from jobs.change.item_columns import TAKEN_BACK
-from jobs.models import Item, Phase, Quarantine, WorkerTally
+from jobs.models import Item, Phase, Quarantine, Worker, WorkerTally
 from jobs.models.items import ItemQuerySet
 from jobs.models.phases import PhaseQuerySet
 from jobs.models.workers import QuarantineQuerySet, slot_of
@@ -27,7 +27,7 @@ from jobs.rules.statuses import ItemStatus
 RUN_KEPT = timedelta(days=1)  # failures before are not part of a run
 LATELY = timedelta(minutes=10)
 PROBE_AGAIN = timedelta(seconds=30)  # a probe without a lease is looked for again
-MOST_HOLDERS = 200
+MOST_OTHERS = 200
 
 Name = tuple[str, int]
 
@@ -189,7 +189,10 @@ def _begin_or_end_all(change: Change, suspect: Suspect) -> None:
 
 
 def _others_work(change: Change, suspect: Suspect) -> bool:
-    """Tell whether another worker succeeded in the phase lately, or holds an item and has no run of failures."""
+    """Tell whether another worker succeeded in the phase lately, or is alive, holds an item and has no run of failures.
+
+    The search begins with the workers: a phase may have any number of held items.
+    """
     phase, since = suspect.phase, change.now - LATELY
     reported = {name: record.settled[phase.pk] for name, record in change.workers.items() if phase.pk in record.settled}
     if any(settled.done for name, settled in reported.items() if name != suspect.name):
@@ -197,20 +200,18 @@ def _others_work(change: Change, suspect: Suspect) -> bool:
     tallies = WorkerTally.objects.filter(phase=phase).exclude(worker=suspect.name[0], owner=suspect.name[1])
     if tallies.filter(slot__gte=slot_of(since), succeeded_at__gte=since).exists():
         return True
-    held = Item.objects.held().within([phase.pk]).exclude(worker="").order_by()
-    holders = {
-        (name, account or 0) for name, account in held.values_list("worker", "account").distinct()[:MOST_HOLDERS]
-    }
-    holders -= {suspect.name, *(name for name, settled in reported.items() if settled.failed_last)}
-    if not holders:
+    alive = Worker.objects.alive(change.now).filter(job=phase.job_id).values_list("name", "owner")
+    others = set(alive.order_by("-seen_at")[:MOST_OTHERS])
+    others -= {suspect.name, *(name for name, settled in reported.items() if settled.failed_last)}
+    if not others:
         return False
-    rows = tallies.filter(worker__in={name for name, _ in holders}, slot__gte=change.now - RUN_KEPT)
-    lasts = (
-        rows.order_by()
-        .values_list("worker", "owner")
-        .annotate(last=Max("slot"), failing=Max("slot", filter=Q(failed_in_a_row__gt=0)))
+    rows = tallies.filter(worker__in={name for name, _ in others}, slot__gte=change.now - RUN_KEPT).order_by()
+    lasts = rows.values_list("worker", "owner").annotate(
+        last=Max("slot"), failing=Max("slot", filter=Q(failed_in_a_row__gt=0))
     )
-    return bool(holders - {(name, owner) for name, owner, last, failing in lasts if failing == last})
+    others -= {(name, owner) for name, owner, last, failing in lasts if failing == last}
+    held = Item.objects.held().within([phase.pk]).filter(worker__in=sorted({name for name, _ in others}))
+    return bool(others) and held.exists()
 
 
 def _begin(change: Change, suspect: Suspect) -> None:
