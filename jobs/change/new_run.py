@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from jobs.change import attempt_history
 from jobs.change.fields import ConcurrentModification
 from jobs.change.item_columns import RENEWED, TAKEN_BACK
 from jobs.change.job_change import Change
@@ -37,6 +38,9 @@ def rerun(change: Change, phases: Sequence[Phase], *, only: Scope = "all") -> in
         return 0
     changed = sum(items_to_redo(phase, only=only) for phase in phases)
     revoke_leases(change, phases)
+    # Pending items with failures are part of the new run from its beginning: they no longer wait for a retry.
+    pending = Item.objects.filter(phase__in=phases).in_status(ItemStatus.PENDING)
+    pending.filter(failures__gt=0).update(**RENEWED)
     Item.objects.filter(phase__in=phases, status__in=REDONE[only]).update(**RENEWED)
     Tally.objects.filter(phase__in=phases).delete()
     for phase in phases:
@@ -45,11 +49,13 @@ def rerun(change: Change, phases: Sequence[Phase], *, only: Scope = "all") -> in
 
 
 def revoke_leases(change: Change, phases: Sequence[Phase]) -> int:
-    """Release every leased item of these phases and return their number. One statement for any number of phases."""
+    """Release every leased item of these phases and return their number. Two statements for any number of phases."""
     holding = [phase for phase in phases if phase.processing and not phase.counted]
     if not holding:
         return 0
-    revoked = Item.objects.held().filter(phase__in=holding).update(**TAKEN_BACK)
+    held = Item.objects.held().filter(phase__in=holding)
+    attempt_history.write_released(held, now=change.now)
+    revoked = held.update(**TAKEN_BACK)
     if revoked != sum(phase.processing for phase in holding):
         raise ConcurrentModification("item")
     for phase in holding:

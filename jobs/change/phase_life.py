@@ -170,7 +170,13 @@ def _time_again(phase: Phase, cause: Cause) -> timedelta | None:
 
 Columns = Mapping[str, Value]
 _NO_DEADLINE: Columns = {"deadline_at": _is(None), "deadline_left": _is(None)}
-_NOT_OVER: Columns = {"completed_by": _is(""), "partial": _is(False), "completed_at": _is(None), "error": _is("")}
+_NOT_OVER: Columns = {
+    "completed_by": _is(""),
+    "partial": _is(False),
+    "amending": _is(False),
+    "completed_at": _is(None),
+    "error": _is(""),
+}
 _COMPLETED: Columns = {
     "status": _is(PhaseStatus.COMPLETED),
     "expected": _known_total,
@@ -189,6 +195,8 @@ _RESTARTED: Columns = {
     "failed": _is(0),
     "skipped": _skipped_of_new_run,
     "processing": _is(0),
+    "waiting": _is(0),
+    "next_due_at": _is(None),
     "started_at": _is(None),
     "last_item_at": _wait_again,
     "waits_for_all": _is(False),

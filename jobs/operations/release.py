@@ -55,7 +55,7 @@ class Release(Operation):
         held = Item.objects.held().filter(phase__in=phases)
         free = held if arguments.all else held.without_live_lease(change.now)
         free = item_moves.narrow(free, items=arguments.items)
-        refused = item_moves.refuse_rest(change, free, arguments.items, self.past)
+        refused = item_moves.refuse_rest(change, free.values_list("pk", flat=True), arguments.items, self.past)
         moved = item_moves.move(change, free, was=ItemStatus.PROCESSING, now=ItemStatus.PENDING, values=TAKEN_BACK)
         if not moved:
             detail = "No item is held." if arguments.all else "No item is held without a live lease."

@@ -63,6 +63,11 @@ class JobSnapshot:
         return sum(phase.failed for phase in self.takers)
 
     @property
+    def waiting(self) -> int:
+        """Items that wait for an automatic retry, in the same phases."""
+        return sum(phase.waiting for phase in self.takers)
+
+    @property
     def takers(self) -> list[Phase]:
         """Phases whose items can be retried or skipped."""
         return [p for p in self.phases if not p.is_closed_for_good and not p.counted]

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
+from operator import itemgetter
 
 from django.conf import settings
 from django.db import OperationalError, connection
-from django.db.models import F
+from django.db.models import F, Min
 from django.db.models.expressions import Combinable
+from django.utils import timezone
 
 from jobs.change import Actor, Change, ConcurrentModification, JobLocked, change_free, change_jobs, is_locked
 from jobs.change.refusals import Call, closed_to
 from jobs.db import bulk_sql
 from jobs.models import Item, Phase
+from jobs.models.items import ID_IN_PHASE, ItemQuerySet
 from jobs.models.jobs import projects_of
 from jobs.models.phases import PhaseQuerySet
 from jobs.rules.statuses import ItemStatus, Reason
@@ -23,34 +26,35 @@ from jobs.tracking import quarantine
 from jobs.tracking.types import Claimed, ClaimedItem
 
 LOCK_TIMEOUT = "300ms"
-CLAIM_FIELDS = ("id", "phase_id", "key", "label", "split", "payload", "attempt")
+CLAIM_FIELDS = (
+    "id", "phase_id", "key", "label", "split", "payload", "attempt", "failures", "error", "available_at",
+)  # fmt: skip
 TAKEN_FIELDS = (
     "attempt", "status", "worker", "account", "lease_seconds", "lease_expires_at", "started_at", "finished_at",
+    "available_at",
 )  # fmt: skip
 
 
 def claim(phase: Phase, *, worker: str, limit: int = 100, lease_seconds: int | None = None, by: Actor) -> Claimed:
     """Take up to `limit` pending items of this phase, in their order, for `lease_seconds`.
 
-    A phase that completed by threshold, settled or watermark still gives its open items. An empty answer has a reason;
-    it costs one query and no lock.
+    Items that wait for a retry are left out until they are due. A phase that completed by threshold, settled or
+    watermark still gives its open items. An empty answer has a reason; it costs one query and no lock.
     """
-    reason = _reason(phase)
-    if reason:
-        return Claimed([], reason)
+    empty = _empty(phase, now=timezone.now())
+    if empty:
+        return empty
     with change_jobs([phase.job_id], by=by) as change:
         locked = change.phase(phase.pk)
-        reason = _reason(locked)
-        if reason:
-            return Claimed([], reason)
+        empty = _empty(locked, now=change.now)
+        if empty:
+            return empty
         limit, until = quarantine.allowance(locked, worker, by=by, limit=limit, now=change.now)
         if not limit:
             return Claimed([], Reason.QUARANTINED, until)
-        ids = (
-            locked.items.filter(status=ItemStatus.PENDING).order_by(_claim_order()).values_list("pk", flat=True)[:limit]
-        )
-        items = _take(change, list(ids), worker=worker, lease_seconds=lease_seconds)
-    return Claimed(items, None if items else Reason.NONE_PENDING)
+        ids = _choose([locked], limit=limit, now=change.now)
+        items = _take(change, ids, worker=worker, lease_seconds=lease_seconds)
+    return Claimed(items) if items else _empty(locked, now=change.now) or Claimed([], Reason.NONE_PENDING)
 
 
 def claim_any(
@@ -61,19 +65,25 @@ def claim_any(
     If other workers claimed these items while this call waited for the locks, the next ones are tried; the answer is
     empty only when nothing is left. The wait for a locked job is short; then the jobs behind it are tried.
     """
-    claimable = quarantine.open_to(_claimable(phase, kind=kind, by=by), worker, by=by)
+    unfinished = quarantine.open_to(_unfinished(phase, kind=kind, by=by), worker, by=by)
     locked: set[int] = set()
-    while wanted := _oldest(claimable.exclude(job__in=locked), limit=limit):
+    empty: set[int] = set()
+    while wanted := _oldest(unfinished.with_ready_items().exclude(job__in=locked).exclude(pk__in=empty), limit=limit):
         job_ids = {phase.job_id for phase in wanted}
         with _claiming(job_ids, by=by) as change:
-            found = _oldest(claimable.filter(job__in=change.jobs), limit=limit)
+            found = _oldest(unfinished.with_ready_items().filter(job__in=change.jobs), limit=limit)
             chosen, most = quarantine.probe_first(found, worker, by=by, limit=limit)
-            items = _take(change, _pending(chosen, limit=most), worker=worker, lease_seconds=lease_seconds)
-        if found:
-            return Claimed(items, None if items else Reason.NONE_PENDING)
+            ids = _choose([change.phase(each.pk) for each in chosen], limit=most, now=change.now)
+            items = _take(change, ids, worker=worker, lease_seconds=lease_seconds)
+        if items:
+            return Claimed(items)
         locked |= job_ids - change.jobs.keys()
+        empty |= {phase.pk for phase in chosen}
     if locked:
         raise JobLocked
+    retry_at = unfinished.aggregate(retry_at=Min("next_due_at"))["retry_at"]
+    if retry_at:
+        return Claimed([], Reason.RETRY_WAIT, retry_at)
     until = quarantine.ends_at(worker, phase, by=by)
     return Claimed([], Reason.QUARANTINED if until else Reason.NONE_PENDING, until)
 
@@ -93,47 +103,61 @@ def _claiming(job_ids: Collection[int], *, by: Actor) -> Iterator[Change]:
 
 
 def _oldest(phases: PhaseQuerySet, *, limit: int) -> list[Phase]:
-    """Return the oldest of these phases, as many as have `limit` pending items by their counters."""
+    """Return the oldest of these phases, as many as have `limit` claimable items by their counters."""
     chosen: list[Phase] = []
     pending = 0
+    now = timezone.now()
     for phase in phases.order_by("pk")[:limit]:
         chosen.append(phase)
-        pending += phase.pending_items
+        pending += phase.ready_items(now)
         if pending >= limit:
             break
     return chosen
 
 
-def _pending(phases: Sequence[Phase], *, limit: int) -> list[int]:
-    """Return the ids of the oldest pending items of these phases; read no more than `limit` of the last one."""
-    if not phases:
-        return []
-    *whole, last = phases
-    items = Item.objects.filter(status=ItemStatus.PENDING).values_list("pk", flat=True)
-    found = list(items.filter(phase__in=whole).order_by("phase_id", "pk"))
-    return [*found, *items.filter(phase=last).order_by(_claim_order())[: limit - len(found)]]
+def _choose(phases: Sequence[Phase], *, limit: int, now: datetime) -> list[int]:
+    """Return the ids of the first items of these locked phases that can be claimed now.
 
-
-def _claim_order() -> Combinable | str:
-    """Return the order of claims, which only the index `item_pending` has on PostgreSQL.
-
-    By the plain id, the planner may walk the primary key through all items of older phases.
+    All phases but the last have fewer than `limit` of them by their counters. Of the last one no more are read.
     """
-    return F("pk") + 0 if connection.vendor == "postgresql" else "pk"
+    ready = _read(Item.objects.ready, [p for p in phases if p.pending_items > p.waiting], order=ID_IN_PHASE, limit=limit)
+    waiting = [phase for phase in phases if phase.waiting]
+    # One more of the waiting ones than can be taken: the first that stays is the next that is due.
+    times = _read(Item.objects.waiting, waiting, order=F("available_at"), limit=limit + 1)
+    due = [row for row in times if row[2] is not None and row[2] <= now]
+    ids = [pk for _, pk, _ in sorted([*ready, *due], key=itemgetter(0, 1))][:limit]
+    chosen = set(ids)
+    for phase in waiting:
+        phase.next_due_at = min((at for of, pk, at in times if of == phase.pk and pk not in chosen), default=None)
+    return ids
 
 
-def _reason(phase: Phase) -> Reason | None:
-    """Return why this phase gives no items, from its row alone."""
+def _read(
+    items: Callable[[Iterable[int]], ItemQuerySet], phases: Sequence[Phase], *, order: Combinable, limit: int
+) -> list[tuple[int, int, datetime | None]]:
+    """Return (phase, id, retry time) of all items of these phases, but of the last one only the first in this order."""
+    found: list[tuple[int, int, datetime | None]] = []
+    *whole, last = [phase.pk for phase in phases] or [0]
+    columns = ("phase_id", "pk", "available_at")
+    if whole:
+        found += items(whole).order_by("phase_id", order).values_list(*columns)
+    if phases and len(found) < limit:
+        found += items([last]).order_by(order).values_list(*columns)[: limit - len(found)]
+    return found
+
+
+def _empty(phase: Phase, *, now: datetime) -> Claimed | None:
+    """Return the answer of a phase that gives no items, from its row alone; None where it may have some."""
     refused = closed_to(phase, Call.CLAIM)
     if refused:
-        return refused.reason
-    return None if phase.pending_items > 0 and not phase.counted else Reason.NONE_PENDING
+        return Claimed([], refused.reason)
+    if phase.counted or phase.pending_items <= 0:
+        return Claimed([], Reason.NONE_PENDING)
+    return None if phase.ready_items(now) > 0 else Claimed([], Reason.RETRY_WAIT, phase.next_due_at)
 
 
-def _claimable(code: str, *, kind: str, by: Actor) -> PhaseQuerySet:
-    phases = Phase.objects.claimable(code=code, kind=kind).filter(
-        items_total__gt=F("done") + F("failed") + F("skipped") + F("processing")
-    )
+def _unfinished(code: str, *, kind: str, by: Actor) -> PhaseQuerySet:
+    phases = Phase.objects.claimable(code=code, kind=kind)
     projects = projects_of(by.account) if by.account else None
     return phases if projects is None else phases.filter(job__project__in=projects)
 
@@ -145,24 +169,30 @@ def _take(change: Change, ids: Sequence[int], *, worker: str, lease_seconds: int
     seconds = lease_seconds or settings.ITEM_LEASE_SECONDS
     expires = change.now + timedelta(seconds=seconds)
     found = list(Item.objects.filter(pk__in=ids).order_by("pk").values_list(*CLAIM_FIELDS))
+    attempt = CLAIM_FIELDS.index("attempt")
     account = change.by.account.pk if change.by.account else None
-    taken_by = (ItemStatus.PROCESSING, worker, account, seconds, expires, change.now, None)
-    values = [(row[0], ItemStatus.PENDING, row[-1], row[-1] + 1, *taken_by) for row in found]
+    taken_by = (ItemStatus.PROCESSING, worker, account, seconds, expires, change.now, None, None)
+    values = [(row[0], ItemStatus.PENDING, row[attempt], row[attempt] + 1, *taken_by) for row in found]
     if len(bulk_sql.update(Item, values, match=("id", "status", "attempt"), fields=TAKEN_FIELDS)) != len(ids):
         raise ConcurrentModification("item")
-    taken: dict[int, int] = defaultdict(int)
-    for row in found:
-        taken[row[1]] += 1
-    phases = {phase_id: _taken(change, change.phase(phase_id), number) for phase_id, number in taken.items()}
+    taken = Counter(row[1] for row in found)
+    waited = Counter(row[1] for row in found if row[-1] is not None)
+    phases = {pk: _taken(change, change.phase(pk), number, waited=waited[pk]) for pk, number in taken.items()}
     change.record_worker(worker, job=phases[found[-1][1]].job)
     return [
-        ClaimedItem(pk, key, label, split, payload, attempt + 1, expires, phases[of].job_id, phases[of].code)
-        for pk, of, key, label, split, payload, attempt in found
+        ClaimedItem(
+            pk, key, label, split, payload, attempt + 1, expires, phases[of].job_id, phases[of].code, failures, error
+        )
+        for pk, of, key, label, split, payload, attempt, failures, error, _ in found
     ]
 
 
-def _taken(change: Change, phase: Phase, number: int) -> Phase:
+def _taken(change: Change, phase: Phase, number: int, *, waited: int) -> Phase:
+    """Move the counters of a phase; `waited` of its items had waited for their retry."""
     change.begin(phase)
+    if waited:
+        change.wait(phase, -waited)
+        phase.job.watched_from = change.now  # no progress was expected while they waited
     change.count(phase, was=ItemStatus.PENDING, now=ItemStatus.PROCESSING, number=number)
     change.record_heartbeat(phase.job)
     return phase

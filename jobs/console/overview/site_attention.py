@@ -155,12 +155,7 @@ def unattended_jobs(jobs: JobQuerySet, workers: Workers, *, now: datetime) -> li
     since = now - SILENT
     if workers.total:
         return []
-    claimable = Phase.objects.filter(
-        job=OuterRef("pk"),
-        status__in=OPEN_PHASE,
-        gate_open=True,
-        items_total__gt=F("done") + F("failed") + F("skipped") + F("processing"),
-    )
+    claimable = Phase.objects.working().with_ready_items().filter(job=OuterRef("pk"))
     unheard = Q(heartbeat_at__isnull=True) | Q(heartbeat_at__lt=since)
     waiting = jobs.working().filter(Exists(claimable), unheard, stuck="", created_at__lt=since)
     count = waiting.order_by()[:MOST_COUNTED].count()
