@@ -128,9 +128,9 @@ def lookup(
         return cursor.fetchall()
 
 
-def moment(value: datetime | str | None) -> datetime | None:
-    """Return the aware time that the database has as this value; SQLite has texts."""
-    return datetime.fromisoformat(value).replace(tzinfo=UTC) if isinstance(value, str) else value
+def moment(value: datetime | None) -> datetime | None:
+    """Return a time as an aware one; SQLite stores UTC without a zone."""
+    return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
 
 
 def insert_selected(model: type[models.Model], rows: models.QuerySet[Any], *, fields: Mapping[str, Any]) -> int:
