@@ -1,7 +1,7 @@
 """Indexes of claims: the items of a phase that never wait in their order, and the waiting ones by their time.
 
 They take the place of `item_pending`, which PostgreSQL alone had, and through which a claim would read every waiting
-item. No other index holds the phase as this expression.
+item. The order is an expression, so that the primary key cannot answer it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from django.db.models import F, Func, Q
 from jobs.db.migration_steps import POSTGRESQL, AddIndexOnline, drop_index_online, validate_check
 
 CREATE = "CREATE INDEX CONCURRENTLY item_pending ON jobs_item (phase_id, (id + 0)) WHERE status = 'pending'"
-PHASE = Func(F("phase"), template="(%(expressions)s - 0)", output_field=models.BigIntegerField())
 ID = Func(F("id"), template="(%(expressions)s + 0)", output_field=models.BigIntegerField())
 
 
@@ -37,11 +36,11 @@ class Migration(migrations.Migration):
 
     operations = [
         AddIndexOnline(
-            "item", models.Index(PHASE, ID, name="item_ready", condition=Q(status="pending", available_at__isnull=True))
+            "item", models.Index(F("phase"), ID, name="item_ready", condition=Q(status="pending", available_at__isnull=True))
         ),
         AddIndexOnline(
             "item",
-            models.Index(PHASE, F("available_at"), name="item_waiting", condition=Q(available_at__isnull=False)),
+            models.Index(fields=["phase", "available_at"], name="item_waiting", condition=Q(available_at__isnull=False)),
         ),
         migrations.RunPython(finish, restore),
     ]

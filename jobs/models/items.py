@@ -23,7 +23,6 @@ from jobs.rules.statuses import ItemStatus
 # than its statistics: it expects no matching item, so that any index with a plain column looks good. It would take an
 # index over the whole phase to find a key, and an index over the whole site to find the pending items of a phase.
 PHASE_OF_KEY = Func(F("phase"), template="(%(expressions)s + 0)", output_field=models.BigIntegerField())
-PHASE_PENDING = Func(F("phase"), template="(%(expressions)s - 0)", output_field=models.BigIntegerField())
 ID_IN_PHASE = Func(F("id"), template="(%(expressions)s + 0)", output_field=models.BigIntegerField())
 PHASE_IN_ORDER = Func(F("phase"), template="(%(expressions)s * 1)", output_field=models.BigIntegerField())
 STATUS_ON_SITE = Func(F("status"), template="(%(expressions)s || '')", output_field=models.CharField())
@@ -99,13 +98,11 @@ class ItemQuerySet(models.QuerySet["Item"]):
 
         By the plain id, PostgreSQL's planner may walk the primary key through all items of older phases.
         """
-        found = self.filter(status=ItemStatus.PENDING, available_at__isnull=True)
-        return found.alias(phase_pending=PHASE_PENDING).filter(phase_pending__in=list(phases))
+        return self.filter(phase__in=list(phases), status=ItemStatus.PENDING, available_at__isnull=True)
 
     def waiting(self, phases: Iterable[int]) -> Self:
         """Return the pending items of these phases that have a retry time, due or not."""
-        found = self.filter(available_at__isnull=False)
-        return found.alias(phase_pending=PHASE_PENDING).filter(phase_pending__in=list(phases))
+        return self.filter(phase__in=list(phases), available_at__isnull=False)
 
     def held(self) -> Self:
         """Return the items that a worker has leased or started."""
@@ -165,13 +162,13 @@ class Item(models.Model):
             models.Index(fields=["phase", "status", "id"], name="item_phase_status"),
             models.Index(PHASE_IN_ORDER, F("id"), name="item_in_order"),
             models.Index(
-                PHASE_PENDING,
+                F("phase"),
                 ID_IN_PHASE,
                 name="item_ready",
                 condition=Q(status="pending", available_at__isnull=True),
             ),
             models.Index(
-                PHASE_PENDING, F("available_at"), name="item_waiting", condition=Q(available_at__isnull=False)
+                fields=["phase", "available_at"], name="item_waiting", condition=Q(available_at__isnull=False)
             ),
             models.Index(STATUS_ON_SITE, F("id"), name="item_status"),
             models.Index(fields=["lease_expires_at"], name="item_lease", condition=Q(status="processing")),

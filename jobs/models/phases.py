@@ -214,8 +214,11 @@ class Phase(models.Model):
 
     def ready_items(self, now: datetime) -> int:
         """Return the number of pending items that may be claimed now; some of the waiting ones may not be due yet."""
-        due = self.next_due_at is not None and self.next_due_at <= now
-        return self.pending_items if due else self.pending_items - self.waiting
+        return self.pending_items - (0 if self.may_have_due_items(now) else self.waiting)
+
+    def may_have_due_items(self, now: datetime) -> bool:
+        """Tell whether the retry of a waiting item may be due."""
+        return self.next_due_at is not None and self.next_due_at <= now
 
 
 def phases_of(jobs: Iterable[Job]) -> dict[int, list[Phase]]:

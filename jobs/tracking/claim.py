@@ -121,7 +121,7 @@ def _choose(phases: Sequence[Phase], *, limit: int, now: datetime) -> list[int]:
     All phases but the last have fewer than `limit` of them by their counters. Of the last one no more are read.
     """
     ready = _read(Item.objects.ready, [p for p in phases if p.pending_items > p.waiting], order=ID_IN_PHASE, limit=limit)
-    waiting = [phase for phase in phases if phase.waiting]
+    waiting = [phase for phase in phases if phase.may_have_due_items(now)]
     # One more of the waiting ones than can be taken: the first that stays is the next that is due.
     times = _read(Item.objects.waiting, waiting, order=F("available_at"), limit=limit + 1)
     due = [row for row in times if row[2] is not None and row[2] <= now]
