@@ -18,7 +18,7 @@ from jobs.api.schema import operation
 from jobs.serializers import claimed_body, phase_body
 from jobs.tracking import Claimed, ClaimedItem, ResultOutcome
 
-RETRY_AFTER = {"Retry-After": "2"}
+RETRY_AFTER = 2
 
 
 class Claim(APIBaseView):
@@ -33,7 +33,10 @@ class Claim(APIBaseView):
         send=examples.CLAIM,
     )
     def post(self, request: Request, job_id: int, code: str) -> HttpResponse:
-        """Claim items under a lease. An empty answer gives the reason and carries Retry-After."""
+        """Claim items under a lease. An empty answer gives the reason and carries Retry-After.
+
+        With `retry_wait` it is the time until the first automatic retry.
+        """
         phase = self.phase(job_id, code)
         given = decode_body(request, requests.ClaimInput)
         claimed = tracking.claim(
@@ -126,11 +129,15 @@ class Heartbeat(APIBaseView):
 
 
 def _claimed(claimed: Claimed, items: list[Any]) -> HttpResponse:
-    headers = None if items else RETRY_AFTER
-    if claimed.retry_at is not None:
-        wait = ceil((claimed.retry_at - timezone.now()).total_seconds())
-        headers = {"Retry-After": str(max(wait, int(RETRY_AFTER["Retry-After"])))}
-    return json_response({"items": items, "reason": claimed.reason}, headers=headers)
+    body = {"items": items, "reason": claimed.reason}
+    return json_response(body) if items else json_response(body, headers={"Retry-After": str(_wait(claimed))})
+
+
+def _wait(claimed: Claimed) -> int:
+    """Return the seconds until a claim may give items: until the first retry is due, or a quarantine ends."""
+    if claimed.retry_at is None:
+        return RETRY_AFTER
+    return max(1, ceil((claimed.retry_at - timezone.now()).total_seconds()))
 
 
 def _with_job(item: ClaimedItem) -> dict[str, Any]:
@@ -138,7 +145,9 @@ def _with_job(item: ClaimedItem) -> dict[str, Any]:
 
 
 def _outcome(result: ResultOutcome) -> dict[str, Any]:
-    body = {"key": result.key, "outcome": result.outcome, "status": result.status}
+    body: dict[str, Any] = {"key": result.key, "outcome": result.outcome, "status": result.status}
     if result.detail:
         body["detail"] = result.detail
+    if result.available_at is not None:
+        body["available_at"] = result.available_at
     return body

@@ -1,4 +1,4 @@
-"""The attempt history: written with the transaction that ends the attempts, in two statements for any number of them."""
+"""The attempt history, written in the transaction that ends the attempts: two statements for any number of them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class EndedAttempt:
     outcome: str
     error: str = ""
     log: str = ""
-    links: Sequence[dict[str, str]] = ()
+    links: Sequence[Any] = ()
 
     def values(self) -> tuple[Any, ...]:
         """Return the columns in the order of FIELDS."""

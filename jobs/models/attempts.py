@@ -47,9 +47,7 @@ class Attempt(models.Model):
         default_permissions = ()
         indexes = [models.Index(fields=["item", "id"], name="attempt_of_item")]
         constraints = [
-            models.CheckConstraint(
-                condition=models.Q(outcome__in=[*AttemptOutcome]), name="attempt_outcome_known"
-            )
+            models.CheckConstraint(condition=models.Q(outcome__in=[*AttemptOutcome]), name="attempt_outcome_known")
         ]
 
     def __str__(self) -> str:

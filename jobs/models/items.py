@@ -60,7 +60,7 @@ class ItemQuerySet(models.QuerySet["Item"]):
         return self.filter(status=ItemStatus.FAILED)
 
     def alike(self, error: str) -> Self:
-        """Keep the failures of one group, by its signature or the error of one of them, with or without # for digits."""
+        """Keep the failures of one group, by its signature or the error of one of them, with digits or # for them."""
         return self.filter(signature=signature(error))
 
     def keyed(self, phases: Iterable[int], digests: Iterable[str]) -> Self:
@@ -94,7 +94,7 @@ class ItemQuerySet(models.QuerySet["Item"]):
         return self.alias(status_on_site=STATUS_ON_SITE).filter(status_on_site=status)
 
     def ready(self, phases: Iterable[int]) -> Self:
-        """Return the pending items of these phases that never wait, by the index of claims; order them by ID_IN_PHASE.
+        """Return the pending items of these phases that never wait, by the index of claims. Order by ID_IN_PHASE.
 
         By the plain id, PostgreSQL's planner may walk the primary key through all items of older phases.
         """

@@ -86,8 +86,8 @@ class Job(models.Model):
     """A run of a pipeline. Everything but `held` is derived from its phases and stored for the lists.
 
     `threshold` and the three columns of retries are the values that its creator set for all present and later phases;
-    None: the preset. The links of its badge contain `badge_series`: a new series ends those before it. With `removed_at` the job is being deleted in
-    portions, and `Job.objects` no longer finds it.
+    None: the preset. The links of its badge contain `badge_series`: a new series ends those before it. With
+    `removed_at` the job is being deleted in portions, and `Job.objects` no longer finds it.
     """
 
     name = models.CharField(max_length=NAME_LENGTH, unique=True)

@@ -38,7 +38,7 @@ class PhaseQuerySet(models.QuerySet["Phase"]):
         return self.filter(status__in=OPEN_PHASE, gate_open=True)
 
     def with_ready_items(self) -> Self:
-        """Return the phases with pending items that can be claimed now: that never wait, or some of which may be due."""
+        """Return the phases with pending items to claim now: some never wait, or may be due."""
         taken = F("done") + F("failed") + F("skipped") + F("processing") + F("waiting")
         return self.filter(Q(items_total__gt=taken) | Q(next_due_at__lte=timezone.now()))
 

@@ -43,4 +43,5 @@ LONGEST_RETRY_DELAY = 604_800  # seconds: a week
 # The history of an item.
 ATTEMPTS_KEPT = 10
 LOG_BYTES = 16 * 1024
+LOG_CUT = "[The beginning of this log was cut.]\n"
 MOST_LINKS = 10

@@ -21,7 +21,7 @@ class RetryPolicy:
         return failures > self.retries
 
     def delay_after(self, failures: int, *, chance: float) -> timedelta:
-        """Compute min(delay_max, delay · 2^(failures − 1)) ± 20 %; `chance` (0 to 1) chooses within the spread.
+        """Compute min(delay_max, delay · 2^(failures - 1)) ± 20 %; `chance` (0 to 1) chooses within the spread.
 
         Without the spread, the items that fail together in an outage would come back together.
         """

@@ -120,15 +120,17 @@ def _choose(phases: Sequence[Phase], *, limit: int, now: datetime) -> list[int]:
 
     All phases but the last have fewer than `limit` of them by their counters. Of the last one no more are read.
     """
-    ready = _read(Item.objects.ready, [p for p in phases if p.pending_items > p.waiting], order=ID_IN_PHASE, limit=limit)
+    steady = [phase for phase in phases if phase.pending_items > phase.waiting]
     waiting = [phase for phase in phases if phase.may_have_due_items(now)]
+    ready = _read(Item.objects.ready, steady, order=ID_IN_PHASE, limit=limit)
     # One more of the waiting ones than can be taken: the first that stays is the next that is due.
     times = _read(Item.objects.waiting, waiting, order=F("available_at"), limit=limit + 1)
     due = [row for row in times if row[2] is not None and row[2] <= now]
     ids = [pk for _, pk, _ in sorted([*ready, *due], key=itemgetter(0, 1))][:limit]
     chosen = set(ids)
     for phase in waiting:
-        phase.next_due_at = min((at for of, pk, at in times if of == phase.pk and pk not in chosen), default=None)
+        later = [at for of, pk, at in times if of == phase.pk and pk not in chosen and at is not None]
+        phase.next_due_at = min(later, default=phase.next_due_at)
     return ids
 
 
@@ -141,7 +143,7 @@ def _read(
     columns = ("phase_id", "pk", "available_at")
     if whole:
         found += items(whole).order_by("phase_id", order).values_list(*columns)
-    if phases and len(found) < limit:
+    if phases:
         found += items([last]).order_by(order).values_list(*columns)[: limit - len(found)]
     return found
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from jobs.change.attempt_history import EndedAttempt
-from jobs.rules.limits import ERROR_LENGTH
+from jobs.rules.formatting import cut_beginning
+from jobs.rules.limits import ERROR_LENGTH, LOG_BYTES, LOG_CUT
 from jobs.rules.statuses import AttemptOutcome, ItemStatus
 from jobs.tracking.transitions import ItemState, Reporter
 from jobs.tracking.types import Result
@@ -35,6 +36,6 @@ def ended(before: Before, item: ItemState, result: Result, reporter: Reporter) -
         ended_at=reporter.now,
         outcome=AttemptOutcome.GIVEN_BACK if given_back else AttemptOutcome(result.status),
         error=result.error[:ERROR_LENGTH] if given_back else item.error,
-        log=result.log,
+        log=cut_beginning(result.log, most=LOG_BYTES, mark=LOG_CUT),
         links=result.links,
     )

@@ -67,8 +67,9 @@ class ItemState:
 
 def loaded(row: Sequence[Any]) -> ItemState:
     """Return the working copy of an item from its columns LOADED."""
-    *columns, available_at, started_at = row
-    return ItemState(*columns, bulk_sql.moment(available_at), bulk_sql.moment(started_at))
+    item = ItemState(*row)
+    item.available_at, item.started_at = bulk_sql.moment(item.available_at), bulk_sql.moment(item.started_at)
+    return item
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +98,7 @@ def apply(item: ItemState, result: Result, reporter: Reporter) -> Answer:
     A repetition is a duplicate before anything else is checked. Then the phase must be open, and then the attempt must
     be the current one.
     """
-    if item.status in SETTLED_ITEM and item.status == result.status and item.checksum == checksum(result):
-        return Outcome.DUPLICATE, ""
-    if _repeats_failure(item, result, reporter):
+    if _is_repetition(item, result, reporter):
         return Outcome.DUPLICATE, ""
     if reporter.closed:
         return Outcome.CLOSED, reporter.closed
@@ -111,16 +110,17 @@ def apply(item: ItemState, result: Result, reporter: Reporter) -> Answer:
         return _begin(item, reporter)
     if result.status == ItemStatus.PENDING:
         return _give_back(item, result, reporter)
-    if result.status == ItemStatus.FAILED:
-        return _fail(item, result, reporter)
-    return _settle(item, result, reporter)
+    return (_fail if result.status == ItemStatus.FAILED else _settle)(item, result, reporter)
 
 
-def _repeats_failure(item: ItemState, result: Result, reporter: Reporter) -> bool:
-    """Tell whether this is again the failure for which the item waits, and not a second one.
+def _is_repetition(item: ItemState, result: Result, reporter: Reporter) -> bool:
+    """Tell whether this result has been applied already.
 
-    Nobody has claimed the item since. A failure without an attempt is a second one only once the item is due.
+    An item that waits for its retry was not claimed since its failure, so that a failure of this attempt is the same
+    one. Without an attempt it is a second one only when the item is due.
     """
+    if item.status in SETTLED_ITEM:
+        return item.status == result.status and item.checksum == checksum(result)
     if item.available_at is None or result.status != ItemStatus.FAILED:
         return False
     if result.attempt is None:

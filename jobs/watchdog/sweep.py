@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -177,7 +178,7 @@ def _suspects(now: datetime) -> list[int]:
     return sorted({*unmarked.values_list("pk", flat=True)[:JOBS_PER_SWEEP], *overdue})
 
 
-def _only_waiting(now: datetime) -> QuerySet[Phase]:
+def _only_waiting(now: datetime) -> QuerySet[Phase, Any]:
     """Return the jobs in which a retry is due later and nothing else can be done, of which no progress is expected."""
     later = Phase.objects.working().filter(next_due_at__gt=now)
     busy = Phase.objects.working().filter(job=OuterRef("job")).exclude(ONLY_WAITS)

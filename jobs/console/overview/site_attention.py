@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -18,7 +18,6 @@ from jobs.models import Delivery, Job, Phase, Quarantine, Worker
 from jobs.models.jobs import JobQuerySet
 from jobs.models.workers import SILENT
 from jobs.rules.formatting import format_duration, format_number, pluralize
-from jobs.rules.statuses import OPEN_PHASE
 from jobs.watchdog import process_heartbeats
 
 if TYPE_CHECKING:

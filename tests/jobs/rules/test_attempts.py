@@ -10,7 +10,7 @@ import pytest
 from jobs import operations, tracking, watchdog
 from jobs.models import Attempt, Job
 from jobs.rules.pipelines import PhaseSpec
-from jobs.tracking import Result
+from jobs.tracking import Link, Result
 from tests.factories import item_of, make_job, operator, phase_of, take, tell
 from tests.jobs.rules.conftest import Clock
 
@@ -28,11 +28,19 @@ def test_a_failed_attempt_is_kept_with_its_worker_account_and_times(clock: Clock
     started = clock.now
     take(phase_of(job), worker="w1")
     by = tracking.Actor(name="w1", account=account)
-    result = Result("k0", "failed", 1, error="Disk full", log="line 1\nline 2", links=[{"label": "a", "url": "https://b"}])
+    result = Result(
+        "k0", "failed", 1, error="Disk full", log="line 1\nline 2", links=[{"label": "a", "url": "https://b"}]
+    )
     clock.forward(7)
     tracking.report(phase_of(job), worker="w1", results=[result], by=by)
     [kept] = item_of(job, "k0").attempts.all()
-    assert (kept.number, kept.worker, kept.account, kept.outcome, kept.error) == (1, "w1", account, "failed", "Disk full")
+    assert (kept.number, kept.worker, kept.account, kept.outcome, kept.error) == (
+        1,
+        "w1",
+        account,
+        "failed",
+        "Disk full",
+    )
     assert (kept.started_at, kept.ended_at) == (started, clock.now)
     assert (kept.log, kept.links) == ("line 1\nline 2", [{"label": "a", "url": "https://b"}])
 
@@ -96,7 +104,7 @@ def test_a_success_is_kept_only_with_a_log_or_links() -> None:
     take(phase_of(job))
     tell(phase_of(job), "k0", "completed")
     tell(phase_of(job), "k1", "completed", log="12 faces")
-    tell(phase_of(job), "k2", "skipped", links=[{"label": "page", "url": "https://a.example/1"}])
+    tell(phase_of(job), "k2", "skipped", links=(Link("page", "https://a.example/1"),))
     assert [history(job, key) for key in ("k0", "k1", "k2")] == [
         [],
         [(1, "w1", "completed", "")],

@@ -89,7 +89,13 @@ def test_a_failure_with_retries_left_makes_the_item_pending_until_it_is_due(cloc
     answer, item = fail(job), item_of(job, "k0")
     due = clock.now + timedelta(seconds=30)
     assert (answer.outcome, answer.status, answer.available_at) == ("applied", "pending", due)
-    assert (item.status, item.available_at, item.failures, item.error, item.tries) == ("pending", due, 1, "Disk full", 0)
+    assert (item.status, item.available_at, item.failures, item.error, item.tries) == (
+        "pending",
+        due,
+        1,
+        "Disk full",
+        0,
+    )
     phase = phase_of(job)
     assert (phase.failed, phase.pending_items, phase.waiting, phase.next_due_at) == (0, 1, 1, due)
     assert (phase.status, phase.job.error, phase.state.counts.settled) == ("processing", "", 0)
