@@ -40,7 +40,7 @@ class Migration(migrations.Migration):
         ),
         AddIndexOnline(
             "item",
-            models.Index(fields=["phase", "available_at"], name="item_waiting", condition=Q(available_at__isnull=False)),
+            models.Index(fields=["phase", "available_at", "id"], name="item_waiting", condition=Q(available_at__isnull=False)),
         ),
         migrations.RunPython(finish, restore),
     ]

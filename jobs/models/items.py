@@ -168,7 +168,7 @@ class Item(models.Model):
                 condition=Q(status="pending", available_at__isnull=True),
             ),
             models.Index(
-                fields=["phase", "available_at"], name="item_waiting", condition=Q(available_at__isnull=False)
+                fields=["phase", "available_at", "id"], name="item_waiting", condition=Q(available_at__isnull=False)
             ),
             models.Index(STATUS_ON_SITE, F("id"), name="item_status"),
             models.Index(fields=["lease_expires_at"], name="item_lease", condition=Q(status="processing")),

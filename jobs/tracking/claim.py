@@ -10,7 +10,7 @@ from operator import itemgetter
 
 from django.conf import settings
 from django.db import OperationalError, connection
-from django.db.models import F, Min
+from django.db.models import Min
 from django.db.models.expressions import Combinable
 from django.utils import timezone
 
@@ -122,9 +122,9 @@ def _choose(phases: Sequence[Phase], *, limit: int, now: datetime) -> list[int]:
     """
     steady = [phase for phase in phases if phase.pending_items > phase.waiting]
     waiting = [phase for phase in phases if phase.may_have_due_items(now)]
-    ready = _read(Item.objects.ready, steady, order=ID_IN_PHASE, limit=limit)
+    ready = _read(Item.objects.ready, steady, order=[ID_IN_PHASE], limit=limit)
     # One more of the waiting ones than can be taken: the first that stays is the next that is due.
-    times = _read(Item.objects.waiting, waiting, order=F("available_at"), limit=limit + 1)
+    times = _read(Item.objects.waiting, waiting, order=["available_at", "pk"], limit=limit + 1)
     due = [row for row in times if row[2] is not None and row[2] <= now]
     ids = [pk for _, pk, _ in sorted([*ready, *due], key=itemgetter(0, 1))][:limit]
     chosen = set(ids)
@@ -135,16 +135,20 @@ def _choose(phases: Sequence[Phase], *, limit: int, now: datetime) -> list[int]:
 
 
 def _read(
-    items: Callable[[Iterable[int]], ItemQuerySet], phases: Sequence[Phase], *, order: Combinable, limit: int
+    items: Callable[[Iterable[int]], ItemQuerySet],
+    phases: Sequence[Phase],
+    *,
+    order: Sequence[Combinable | str],
+    limit: int,
 ) -> list[tuple[int, int, datetime | None]]:
     """Return (phase, id, retry time) of all items of these phases, but of the last one only the first in this order."""
     found: list[tuple[int, int, datetime | None]] = []
     *whole, last = [phase.pk for phase in phases] or [0]
     columns = ("phase_id", "pk", "available_at")
     if whole:
-        found += items(whole).order_by("phase_id", order).values_list(*columns)
+        found += items(whole).order_by("phase_id", *order).values_list(*columns)
     if phases:
-        found += items([last]).order_by(order).values_list(*columns)[: limit - len(found)]
+        found += items([last]).order_by(*order).values_list(*columns)[: limit - len(found)]
     return found
 
 
