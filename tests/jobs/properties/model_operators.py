@@ -170,4 +170,6 @@ def rerun(phase: PaperPhase, *, only: str) -> int:
     phase.completed_by, phase.partial, phase.deadline, phase.left = "", False, None, None
     if not (phase.announced or phase.listed or phase.items):
         phase.expected = None
+    elif phase.expected is not None and not phase.announced:
+        phase.expected = max(phase.expected, len(phase.items))
     return changed
