@@ -27,6 +27,7 @@ QUARANTINED = (
     "%s is quarantined: its last items all failed while another worker does not fail, so the site gives it no items of"
     " %s for now. Check this worker (disk, memory, model files); it is tried out again later, or an operator lifts it."
 )
+LONGEST_RETRY_WAIT = 10.0  # other items may come before those that wait for their retry
 OVER = ("completed", "failed", "cancelled")
 
 
@@ -159,7 +160,8 @@ class ClaimLoop:
             return
         if not self._session.outbox.adopt():
             self._session.stop.wait(QUARANTINE_WAIT if self._quarantined else self._pause)
-            self._pause = min(LONGEST_WAIT, self._pause * 2)
+            longest = LONGEST_RETRY_WAIT if answer["reason"] == "retry_wait" else LONGEST_WAIT
+            self._pause = min(longest, self._pause * 2)
 
 
 class PhaseClaimLoop(ClaimLoop):

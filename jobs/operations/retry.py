@@ -91,11 +91,15 @@ class Retry(Operation):
         """Name the failed items, and the traces of them that stay."""
         takers = _takers(snapshot, scope)
         found = _retried(takers, scope)
-        counted = sum(phase.failed + phase.waiting for phase in takers)
-        count = sum(rows.count() for rows in found.values()) if scope.items or scope.signature else counted
-        named = [f"{_KIND[was]}: {names}" for was, rows in found.items() if (names := names_of(rows))]
+        if scope.items or scope.signature:
+            counts = {was: rows.count() for was, rows in found.items()}
+        else:
+            failed, waiting = sum(p.failed for p in takers), sum(p.waiting for p in takers)
+            counts = {ItemStatus.FAILED: failed, ItemStatus.PENDING: waiting}
+        count = sum(counts.values())
+        named = [f"{pluralize(n, _KIND[was])}: {names_of(found[was])}" for was, n in counts.items() if n]
         lines: Lines = [
-            ("Will be retried", [pluralize(count, "item"), *named] if count else ["nothing"]),
+            ("Will be retried", named or ["nothing"]),
             ("Will be sent", ["item.retry_requested, once, with the keys"] if count else ["nothing"]),
             ("Left behind", ["Their error sentences and results are cleared; tries and failures count from zero."]),
             ("Leases revoked", ["none"]),
@@ -129,7 +133,7 @@ def _takers(snapshot: JobSnapshot, scope: Scope) -> list[Phase]:
     return [phase for phase in snapshot.takers if scope.phase in ("", phase.code)]
 
 
-_KIND = {ItemStatus.FAILED: "failed", ItemStatus.PENDING: "waiting for an automatic retry"}
+_KIND = {ItemStatus.FAILED: "failed item", ItemStatus.PENDING: "waiting item"}
 
 
 def _retried(phases: Sequence[Phase], scope: Scope) -> dict[ItemStatus, ItemQuerySet]:
