@@ -93,9 +93,9 @@ class JobSnapshot:
         return [phase for phase in self.phases if phase.code == code] if code else self.phases
 
     def claimable_items(self) -> int:
-        """Count the pending items of open phases."""
+        """Count the pending items of open phases that can be claimed now."""
         phases = [phase for phase in self.unfinished if phase.gate_open and phase.is_open]
-        return sum(max(0, phase.pending_items) for phase in phases)
+        return sum(max(0, phase.ready_items(self.now)) for phase in phases)
 
     def out_of_reach(self) -> list[Phase]:
         """Return the unfinished phases in which too many items have failed to meet the threshold."""
