@@ -13,7 +13,7 @@ from jobs.models import Attempt, Event, Item, Job, Phase
 from jobs.rules.pipelines import PhaseSpec
 from jobs.tracking import Result
 from tests.factories import WORKER, make_job
-from tests.jobs.races.concurrency import assert_whole, crew, fresh, outcomes
+from tests.jobs.races.concurrency import assert_whole, fresh, outcomes, threads
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROUNDS = range(6)
@@ -50,42 +50,42 @@ def claim(job: Job, worker: str) -> partial[tracking.Claimed]:
 
 
 def test_a_due_item_is_claimed_once() -> None:
-    with crew(4) as people:
+    with threads(4) as team:
         for _ in ROUNDS:
             job = waiting_job(items=10)
-            claims = people.at_once(*[claim(job, f"w{n}") for n in range(4)])
+            claims = team.at_once(*[claim(job, f"w{n}") for n in range(4)])
             keys = [item.key for claimed in claims for item in claimed.items]
             assert sorted(keys) == sorted(f"k{n}" for n in range(10))
             assert (assert_waiting(job).processing, fresh(job).waiting) == (10, 0)
 
 
 def test_a_repeated_failure_and_a_claim_of_the_due_item_leave_one_failure() -> None:
-    with crew(2) as people:
+    with threads(2) as team:
         for _ in ROUNDS:
             job = waiting_job()
-            claimed, told = people.at_once(claim(job, "w2"), report(job, "failed"))
-            assert outcomes(told) in (["duplicate"], ["stale"])
+            claimed, told = team.at_once(claim(job, "w2"), report(job, "failed"))
+            assert outcomes([told]) in (["duplicate"], ["stale"])
             assert [item.attempt for item in claimed.items] == [2]
             item = fresh(job).items.get()
             assert (item.failures, item.status, assert_waiting(job).processing) == (1, "processing", 1)
 
 
 def test_a_late_success_and_a_claim_of_the_due_item_leave_one_truth() -> None:
-    with crew(2) as people:
+    with threads(2) as team:
         for _ in ROUNDS:
             job = waiting_job()
-            claimed, told = people.at_once(claim(job, "w2"), report(job, "completed"))
+            claimed, told = team.at_once(claim(job, "w2"), report(job, "completed"))
             phase = assert_waiting(job)
-            assert (outcomes(told) == ["applied"]) == (not claimed.items)
+            assert (outcomes([told]) == ["applied"]) == (not claimed.items)
             assert (phase.done, phase.processing) == ((1, 0) if not claimed.items else (0, 1))
 
 
 def test_an_operators_retry_and_a_claim_of_the_due_item_hand_it_out_once() -> None:
-    with crew(2) as people:
+    with threads(2) as team:
         for _ in ROUNDS:
             job = waiting_job()
             act = partial(operations.retry, Job.objects.get(pk=job.pk), actor=None)
-            claimed, acted = people.at_once(claim(job, "w2"), act)
+            claimed, acted = team.at_once(claim(job, "w2"), act)
             item = fresh(job).items.get()
             assert [each.attempt for each in claimed.items] == [item.attempt]
             assert item.failures == 1 - acted.changed
@@ -93,11 +93,11 @@ def test_an_operators_retry_and_a_claim_of_the_due_item_hand_it_out_once() -> No
 
 
 def test_failures_of_many_workers_are_all_counted_and_kept() -> None:
-    with crew(4) as people:
+    with threads(4) as team:
         for _ in ROUNDS:
             job = make_job(items=12, phases=[PhaseSpec(code="items", retries=1)])
             shares = [claim(job, f"w{n}")().items for n in range(4)]
-            people.at_once(
+            team.at_once(
                 *[
                     partial(
                         tracking.report,
@@ -116,12 +116,12 @@ def test_failures_of_many_workers_are_all_counted_and_kept() -> None:
 
 
 def test_two_results_that_make_a_partial_phase_whole_send_one_amended_event() -> None:
-    with crew(2) as people:
+    with threads(2) as team:
         for _ in ROUNDS:
             job = make_job(items=3, done=1, failed=2)
             operations.retry(job, actor=None)
             items = tracking.claim(fresh(job), worker="w1", by=WORKER).items
-            people.at_once(
+            team.at_once(
                 *[
                     partial(
                         tracking.report,
