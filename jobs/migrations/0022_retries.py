@@ -11,7 +11,7 @@ OUTCOMES = ["failed", "expired", "released", "given_back", "completed", "skipped
 
 
 class Migration(migrations.Migration):
-    dependencies = [("jobs", "0021_row_failures"), migrations.swappable_dependency(settings.AUTH_USER_MODEL)]
+    dependencies = [("jobs", "0021_quarantine"), migrations.swappable_dependency(settings.AUTH_USER_MODEL)]
 
     operations = [
         migrations.AddField("item", "available_at", models.DateTimeField(blank=True, null=True)),

@@ -35,6 +35,7 @@ class Migration(migrations.Migration):
                     ("report_job", "Can report: announce, add items, claim, report, count, heartbeat"),
                     ("retry_job", "Can retry failed items"),
                     ("release_job", "Can release items from their workers"),
+                    ("lift_job", "Can lift quarantines of workers"),
                     ("skip_job", "Can skip items"),
                     ("pause_job", "Can pause jobs"),
                     ("resume_job", "Can resume jobs"),

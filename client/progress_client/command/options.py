@@ -88,10 +88,9 @@ def _add(verbs: Verbs, name: str, what: str) -> argparse.ArgumentParser:
 
 def _add_act(verbs: Verbs, name: str, what: str) -> None:
     made = _add(verbs, name, what)
-    if name in ("retries", "threshold", "restart"):
+    if name in OF_A_PHASE:
         made.add_argument("phase", help="the code of the phase")
-    if name in OWN_OPTIONS:
-        OWN_OPTIONS[name](made)
+        OF_A_PHASE[name](made)
     if name in ("retry", "release", "lift", "force-complete"):
         made.add_argument("--phase", metavar="CODE", help="only this phase")
     if name in ("retry", "release", "skip"):
@@ -117,7 +116,7 @@ def _add_retries(made: argparse.ArgumentParser) -> None:
     made.add_argument("--retry-delay-max", type=int, metavar="SECONDS", help="the longest delay")
 
 
-OWN_OPTIONS = {"retries": _add_retries, "threshold": _add_threshold, "restart": _add_only}
+OF_A_PHASE = {"retries": _add_retries, "threshold": _add_threshold, "restart": _add_only}
 
 
 def _limit(text: str) -> int:
