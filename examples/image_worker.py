@@ -25,6 +25,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event, Lock, Thread
+from traceback import format_exc
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -36,6 +37,8 @@ log = logging.getLogger("worker")
 PHASE = {"code": "images", "asset_type": "image", "label": "Images", "stage": "Hashing image {done}/{expected}"}
 LISTED_AT_ONCE = 500
 IDLE_SECONDS = 2.0
+# A picture that is being copied, or lies on a busy disk, can be read a little later.
+RETRIES = {"retries": 2, "retry_delay": 1}
 FINISHED = ("completed", "failed", "cancelled")
 COLUMNS = ("key", "hash", "width", "height", "bytes", "checksum")
 
@@ -77,7 +80,7 @@ class Worker:
         items = [{"key": name} for name in images.find(self.folder)]
         if not items:
             raise SystemExit(f"There are no pictures in {self.folder}.")
-        phase = {**PHASE, "expected": len(items)}
+        phase = {**PHASE, "expected": len(items), **RETRIES}
         body = {"name": self.options.job, "phases": [phase], "items": items[:LISTED_AT_ONCE], "reopen": True}
         job = self.server.post("/jobs", body)
         self.job = f"/jobs/{job['id']}"
@@ -123,7 +126,7 @@ class Worker:
             facts = images.examine(path, thumbnail=thumbnail)
         except images.Unreadable as error:
             log.warning("failed %s: %s", key, error)
-            self.report(item, status="failed", error=str(error))
+            self.report(item, status="failed", error=str(error), log=format_exc())
         else:
             log.info("hashed %s %s", key, facts["hash"])
             self.report(item, status="completed", result=facts)

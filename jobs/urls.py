@@ -33,6 +33,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{JOB}/heartbeat", claims_and_reports.Heartbeat.as_view(), name="api-heartbeat"),
     path(f"{PHASE}/announce", phases.Announce.as_view(), name="api-announce"),
     path(f"{PHASE}/items", phases.Items.as_view(), name="api-items"),
+    path(f"{PHASE}/items/<int:item_id>/attempts", phases.Attempts.as_view(), name="api-attempts"),
     path(f"{PHASE}/count", phases.Count.as_view(), name="api-count"),
     path(f"{PHASE}/start", phases.Start.as_view(), name="api-start"),
     path(f"{PHASE}/finish", phases.Finish.as_view(), name="api-finish"),

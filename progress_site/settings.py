@@ -49,6 +49,7 @@ COMPLETION_THRESHOLD_PERCENTAGE = environment.percentage("COMPLETION_THRESHOLD_P
 WATERMARK_TTL_SECONDS = environment.seconds("WATERMARK_TTL_SECONDS", default=900)
 ITEM_LEASE_SECONDS = environment.seconds("ITEM_LEASE_SECONDS", default=90)
 ITEM_MAX_ATTEMPTS = environment.integer("ITEM_MAX_ATTEMPTS", default=3, minimum=1, maximum=1000)
+ITEM_RETRIES = environment.integer("ITEM_RETRIES", default=0, minimum=0, maximum=100)
 WORKER_FAILURE_LIMIT = environment.integer("WORKER_FAILURE_LIMIT", default=20, minimum=0, maximum=1_000_000)
 WORKER_QUARANTINE_SECONDS = environment.seconds("WORKER_QUARANTINE_SECONDS", default=900)
 JOB_SILENT_AFTER = environment.seconds("JOB_SILENT_AFTER", default=600)

@@ -17,14 +17,14 @@ from knox.models import AuthToken
 from jobs import inbox, operations, tracking
 from jobs.api import badge_links
 from jobs.console.deliveries.endpoint_acts import ENDPOINT_ACTS
-from jobs.models import BulkAct, Endpoint, Event, Job, Worker
+from jobs.models import Attempt, BulkAct, Endpoint, Event, Job, Worker
 from jobs.operations import bulk
 from jobs.operations.arguments import Scope
 from jobs.operations.bulk import ActRequest, TargetSelection
 from jobs.operations.estimate import snapshots_of
 from jobs.operations.registry import ACTS
 from jobs.rules.pipelines import PhaseSpec
-from jobs.tracking import Actor, NewItem, Result
+from jobs.tracking import Actor, Link, NewItem, Result
 from ocr_chunks.documents import create_document
 from tests.factories import operator, phase_of
 from training.sessions import NewImage, create_session
@@ -82,6 +82,7 @@ def make_world() -> World:
         "event_id": [event.pk],
         "item_id": [job.phases.get(code="items").items.order_by("pk")[0].pk for job in jobs[: len(HOSTILE)]],
         "worker_id": list(Worker.objects.order_by("pk").values_list("pk", flat=True)[:12]),
+        "attempt_id": list(Attempt.objects.exclude(log="").values_list("pk", flat=True)[:1]),
         "code": ["items"],
         "document_id": [document.pk],
         "session_id": [session.pk],
@@ -104,7 +105,7 @@ def make_hostile(text: str) -> Job:
     job = tracking.create_job(name=name, project=text[:128], phases=[spec], items=items, metadata=metadata, by=by).job
     phase = phase_of(job)
     results = [
-        Result(items[0].key, "failed", error=text[:500]),
+        Result(items[0].key, "failed", error=text[:500], log=text, links=(Link(text[:200], "https://a.example/x"),)),
         Result(items[1].key, "completed", result={"checksum": text[:200], text: text}),
     ]
     tracking.report(phase, worker=text[:128], results=results, by=by)

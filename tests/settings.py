@@ -22,6 +22,7 @@ for name in (
     "HTTPS",
     "ITEM_LEASE_SECONDS",
     "ITEM_MAX_ATTEMPTS",
+    "ITEM_RETRIES",
     "JOB_SILENT_AFTER",
     "JOB_STALLED_AFTER",
     "SESSION_HOURS",

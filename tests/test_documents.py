@@ -39,6 +39,7 @@ RUN = {
     "docs/pipelines/training.md#Drawn people": "tests/examples/test_training_worker_docs.py",
     "docs/pipelines/vision.md#Inbound events": "tests/examples/test_quickstart.py",
     "docs/pipelines/writing.md#Register a kind": "tests/jobs/test_documented_code.py",
+    "docs/workers.md#Retries and logs": "tests/client/test_docs.py",
     "docs/quickstart.md#A worker in five requests": "tests/examples/test_quickstart.py",
 }
 # Block -> the reason why no test runs it.

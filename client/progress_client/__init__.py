@@ -21,6 +21,7 @@ from progress_client.errors import (
     Unavailable,
     WrongState,
 )
+from progress_client.item_log import ItemLogHandler
 from progress_client.items import Item
 from progress_client.job import Job
 from progress_client.tracker import ProgressTracker
@@ -34,6 +35,7 @@ __all__ = [
     "Client",
     "Fail",
     "Item",
+    "ItemLogHandler",
     "Job",
     "LeaseLost",
     "NotFound",

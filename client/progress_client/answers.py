@@ -63,6 +63,7 @@ SHAPES: tuple[tuple[str, Shape | None], ...] = (
     (r"POST /jobs/\d+/[a-z-]+", ACT),
     (r"GET /jobs/\d+/phases/[^/]+/items", PAGE),
     (r"POST /jobs/\d+/phases/[^/]+/items", {"added": int, "existing": int}),
+    (r"GET /jobs/\d+/phases/[^/]+/items/\d+/attempts", {"results": list}),
     (r"POST /jobs/\d+/phases/[^/]+/claim", CLAIMED),
     (r"POST /jobs/\d+/phases/[^/]+/report", REPORTED),
     (r"POST /jobs/\d+/phases/[^/]+/(count|announce)", COUNTED),

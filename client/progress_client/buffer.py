@@ -129,5 +129,5 @@ class Buffer:
 
 def _bytes(outcome: Outcome) -> int:
     """Estimate the size of the outcome as JSON."""
-    result = outcome.body.get("result")
-    return 200 + len(outcome.body.get("key", "")) * 2 + (len(json.dumps(result)) if result else 0)
+    large = [outcome.body[name] for name in ("result", "log", "links") if outcome.body.get(name)]
+    return 200 + len(outcome.body.get("key", "")) * 2 + sum(len(json.dumps(value)) for value in large)

@@ -36,6 +36,7 @@ QUARANTINED = (
 FAST_BATCH = 0.5
 # Seconds for which the end of a loop waits for a claim that was made ahead.
 LAST_CLAIM = 1.0
+LONGEST_RETRY_WAIT = 10.0  # other items may come before those that wait for their retry
 OVER = ("completed", "failed", "cancelled")
 
 
@@ -193,7 +194,8 @@ class ClaimLoop:
             return
         if not self._session.outbox.adopt():
             self._session.stop.wait(QUARANTINE_WAIT if self._quarantined else self._pause)
-            self._pause = min(LONGEST_WAIT, self._pause * 2)
+            longest = LONGEST_RETRY_WAIT if answer["reason"] == "retry_wait" else LONGEST_WAIT
+            self._pause = min(longest, self._pause * 2)
 
 
 class PhaseClaimLoop(ClaimLoop):

@@ -57,7 +57,15 @@ class Skip(Exception):
 
 
 class Fail(Exception):
-    """Raised inside `with item:` to fail the item with exactly this error text."""
+    """Raised inside `with item:` to fail the item with exactly this error text.
+
+    With `retry=False` the failure is final, although the phase has automatic retries. `retry_after` are the seconds
+    until the next one.
+    """
+
+    def __init__(self, *error: object, retry: bool | None = None, retry_after: int | None = None) -> None:
+        super().__init__(*error)
+        self.retry, self.retry_after = retry, retry_after
 
 
 KINDS = {401: NotPermitted, 403: NotPermitted, 404: NotFound, 409: WrongState}

@@ -6,11 +6,13 @@ import logging
 import os
 import time
 from collections.abc import Mapping
+from traceback import format_exception
 from types import TracebackType
 from typing import Any, Protocol
 
-from progress_client import forks
+from progress_client import forks, item_log
 from progress_client.errors import Fail, LeaseLost, Skip
+from progress_client.item_log import ItemLog
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +33,8 @@ class Item(forks.Unpicklable):
     """An item leased to this worker; `with item:` or `async with item:` reports its outcome.
 
     A block that ends normally completes the item, with `item.result`. An exception fails it with the text of the
-    exception and is not raised further, so the loop continues. `Skip` and `Fail` carry a text of your own. Ctrl-C,
+    exception and is not raised further, so the loop continues; its traceback is sent as the log. `Skip` and `Fail`
+    carry a text of your own. An item that failed before has `failures` and the `last_error`. Ctrl-C,
     SIGTERM and a cancelled task give the item back and are raised further. `complete`, `fail`, `skip` and `give_back`
     report earlier; the first report counts. Use an item only in the process that claimed it: a forked child gets
     ProgressError.
@@ -46,12 +49,16 @@ class Item(forks.Unpicklable):
         self.split: str = body["split"]
         self.payload: dict[str, Any] = body["payload"]
         self.attempt: int = body["attempt"]
+        self.failures: int = body.get("failures", 0)
+        self.last_error: str = body.get("last_error", "")
         self.job, self.phase, self.worker = job, phase, worker
         self.result: Any = None
         self.lost = False
         self.renewed_at = time.monotonic()
         self.outcome = ""
         self._sink = sink
+        self._log = ItemLog()
+        self._outer: Item | None = None
         self._process = os.getpid()
 
     def __repr__(self) -> str:
@@ -71,9 +78,23 @@ class Item(forks.Unpicklable):
         except (TypeError, ValueError) as error:
             self.fail(f"The result is not JSON: {error}")
 
-    def fail(self, error: str) -> None:
-        """Report a failure. The site keeps 500 characters of the error."""
-        self._report("failed", {"error": clean_sentence(error)})
+    def log(self, text: str) -> None:
+        """Add lines to the log of this attempt. The site keeps its last 16 KiB, also of a success."""
+        self._log.add(text)
+
+    def link(self, label: str, url: str) -> None:
+        """Add a link, to an artifact or a page of logs: at most ten, http or https, else ValueError."""
+        self._log.link(label, url)
+
+    def fail(self, error: str, *, retry: bool | None = None, retry_after: int | None = None) -> None:
+        """Report a failure. The site keeps 500 characters of the error.
+
+        With `retry=False` it is final, although the phase has automatic retries. `retry_after` are the seconds until
+        the next one, at most a week, instead of the delay of the phase.
+        """
+        choices = {"retry": retry, "retry_after": retry_after}
+        body = {name: value for name, value in choices.items() if value is not None}
+        self._report("failed", {"error": clean_sentence(error), **body})
 
     def skip(self, reason: str = "") -> None:
         """Report that the item needs no work; it counts as done."""
@@ -85,9 +106,12 @@ class Item(forks.Unpicklable):
 
     def __enter__(self) -> Item:
         self._check_process()
+        self._outer = item_log.current.get()
+        item_log.current.set(self)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> bool:
+        item_log.current.set(self._outer)
         if error is None:
             self.complete(self.result)
             return True
@@ -111,9 +135,10 @@ class Item(forks.Unpicklable):
         elif isinstance(error, Skip):
             self.skip(str(error))
         elif isinstance(error, Fail):
-            self.fail(str(error))
+            self.fail(str(error), retry=error.retry, retry_after=error.retry_after)
         elif isinstance(error, Exception):
             log.warning("%s failed", self.key, exc_info=error)
+            self.log("".join(format_exception(error)))
             self.fail(_sentence(error))
         else:
             self.give_back()
@@ -126,7 +151,8 @@ class Item(forks.Unpicklable):
     def _report(self, status: str, body: dict[str, Any]) -> None:
         self._check_process()
         if not self.outcome:
-            self._sink.report_later(self, {"key": self.key, "status": status, "attempt": self.attempt, **body})
+            outcome = {"key": self.key, "status": status, "attempt": self.attempt, **body, **self._log.body()}
+            self._sink.report_later(self, outcome)
             self.outcome = status
 
     def _discard(self, outcome: str) -> None:
@@ -141,7 +167,7 @@ def as_json_object(result: Any) -> dict[str, Any]:
 
 def clean_sentence(sentence: str) -> str:
     """Cut an error text to 2000 characters and escape characters that cannot be sent."""
-    return sentence[:LONGEST_ERROR].replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
+    return item_log.clean(sentence[:LONGEST_ERROR])
 
 
 def _sentence(error: Exception) -> str:

@@ -49,9 +49,10 @@ class JobCalls(ABC, Generic[A]):
         return self._call("POST", f"{self._phase(phase)}/announce", body)
 
     def report(self, results: Sequence[Mapping[str, Any]], *, phase: str | None = None, worker: str | None = None) -> A:
-        """Report outcomes of items now, at most 1000: {"key", "status", "attempt"?, "error"?, "result"?}.
+        """Report outcomes of items now, at most 1000: {"key", "status", "attempt"?, "error"?, "result"?,
+        "retry"?, "retry_after"?, "log"?, "links"?}.
 
-        → {"results": [{"key", "outcome", "status", "detail"?}], "phase", "cancel_requested"}
+        → {"results": [{"key", "outcome", "status", "detail"?, "available_at"?}], "phase", "cancel_requested"}
         """
         body = {"worker": self._worker if worker is None else worker, "results": [dict(row) for row in results]}
         return self._call("POST", f"{self._phase(phase)}/report", body)
@@ -107,6 +108,10 @@ class JobCalls(ABC, Generic[A]):
         """Fetch the failures grouped by error, the most frequent first. → [{"signature", "sample", "count", …}]"""
         return self._call("GET", f"{self._path}/errors")
 
+    def attempts(self, item: int, *, phase: str | None = None) -> A:
+        """Fetch the last ended attempts of an item, newest first, with their logs and links. → {"results"}"""
+        return self._call("GET", f"{self._phase(phase)}/items/{int(item)}/attempts")
+
     def timeline(self, *, limit: int = 50, cursor: str = "") -> A:
         """Fetch the timeline, the newest event first. → {"results", "next"}"""
         return self._call("GET", f"{self._path}/timeline{_query(limit=limit, cursor=cursor)}")
@@ -121,7 +126,7 @@ class JobCalls(ABC, Generic[A]):
         error_signature: str | None = None,
         reason: str = "",
     ) -> A:
-        """Make failed items pending again. Every act returns {"changed", "refused", "detail", "job"}."""
+        """Make failed items pending and waiting ones due. Every act returns {"changed", "refused", "detail", "job"}."""
         which = {"phase": phase, "items": None if items is None else list(items), "error_signature": error_signature}
         return self._act("retry", reason, **which)
 
@@ -159,6 +164,19 @@ class JobCalls(ABC, Generic[A]):
     def resume(self, *, reason: str = "") -> A:
         """Resume a paused job."""
         return self._act("resume", reason)
+
+    def retries(
+        self,
+        retries: int,
+        *,
+        phase: str | None = None,
+        retry_delay: int | None = None,
+        retry_delay_max: int | None = None,
+        reason: str = "",
+    ) -> A:
+        """Set how often the failed items of a phase are retried by themselves, and the delays in seconds."""
+        delays = {"retry_delay": retry_delay, "retry_delay_max": retry_delay_max}
+        return self._act("retries", reason, phase=self._code(phase), retries=retries, **delays)
 
     def threshold(self, threshold: int, *, phase: str | None = None, reason: str = "") -> A:
         """Set the percentage of successes that completes a phase."""

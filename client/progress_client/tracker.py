@@ -70,7 +70,7 @@ class ProgressTracker(forks.Unpicklable):
 
         New images start a new run of a finished job. ValueError if there are fewer splits than paths.
         """
-        job = self._client.job(name, items=tracker_formats.new_images(image_paths, splits), reopen=True)
+        job = self._client.job(name, items=tracker_formats.new_images(image_paths, splits), retries=0, reopen=True)
         self._opened[job.id] = job
         self.checkpoint(job.id)
         return job.id
@@ -181,7 +181,7 @@ class ProgressTracker(forks.Unpicklable):
             raise ValueError(f"There is no job {job_id}.")
         phase = {"code": UPLOAD, "label": "Upload", "stage": "Uploading batch {done}/{expected}"}
         uploads = self._client.job(
-            f"{job.name}/{UPLOAD}", phases=[phase], project=job.body["project"], items=[batch], reopen=True
+            f"{job.name}/{UPLOAD}", phases=[phase], retries=0, project=job.body["project"], items=[batch], reopen=True
         )
         [row] = [row for row in uploads.items(q=batch["key"]) if row["key"] == batch["key"]]
         if row["payload"] != batch["payload"]:

@@ -25,7 +25,10 @@ class Claim(APIBaseView):
         send=examples.CLAIM,
     )
     def post(self, request: Request, job_id: int, code: str) -> HttpResponse:
-        """Claim items under a lease. An empty answer gives the reason and carries Retry-After."""
+        """Claim items under a lease. An empty answer gives the reason and carries Retry-After.
+
+        With `retry_wait` it is the time until the first automatic retry.
+        """
         self.require_phase(job_id, code)
         return self.answer(CLAIM, decode_body(request, requests.ClaimInput), job_id=job_id, code=code)
 

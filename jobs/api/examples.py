@@ -19,7 +19,15 @@ REPORT = {
     "worker": "w1",
     "results": [
         {"key": "a.jpg", "status": "completed", "attempt": 1, "result": {"hash": "f0e1d2c3"}},
-        {"key": "b.jpg", "status": "failed", "attempt": 1, "error": "cannot identify image file"},
+        {
+            "key": "b.jpg",
+            "status": "failed",
+            "attempt": 1,
+            "error": "cannot identify image file",
+            "retry": False,
+            "log": "Traceback (most recent call last):\n  …",
+            "links": [{"label": "Log", "url": "https://logs.example.com/w1/b.jpg"}],
+        },
     ],
 }
 HEARTBEAT = {"worker": "w1", "items": [411, 412], "message": "batch 3 of 9"}

@@ -14,12 +14,14 @@ from jobs.api.base import APIBaseView, json_response
 from jobs.api.cursor_pagination import page
 from jobs.api.query_params import ItemQuery
 from jobs.api.request_decoding import decode_body, decode_query
-from jobs.api.responses import AnnounceAnswer, CountAnswer, ItemPage, ItemsAnswer
+from jobs.api.responses import AnnounceAnswer, AttemptsAnswer, CountAnswer, ItemPage, ItemsAnswer
 from jobs.api.schema import operation
 from jobs.api.worker_calls import ANNOUNCE, COUNT
-from jobs.models import Item, Phase
+from jobs.models import Attempt, Item, Phase
 from jobs.models.items import ItemQuerySet
-from jobs.serializers import PhaseBody, item_body, phase_body
+from jobs.rules.errors import NotFound
+from jobs.rules.limits import LARGEST_INTEGER
+from jobs.serializers import PhaseBody, attempt_body, item_body, phase_body
 
 PHASE: dict[str, Any] = {"tag": "phases", "errors": (404, 409)}
 
@@ -65,6 +67,20 @@ class Items(APIBaseView):
         given.check()
         done = tracking.add_items(phase, items=given.items, reopen=given.reopen, by=self.actor())
         return json_response({"added": done.added, "existing": done.existing})
+
+
+class Attempts(APIBaseView):
+    """Attempts of an item."""
+
+    @operation(summary="List the ended attempts of an item", tag="phases", errors=(404,), answer=AttemptsAnswer)
+    def get(self, request: Request, job_id: int, code: str, item_id: int) -> HttpResponse:
+        """Return the last ten that did not end in success or have a log or links, newest first."""
+        phase = self.phase(job_id, code)
+        item = phase.items.filter(pk=item_id).first() if item_id <= LARGEST_INTEGER else None
+        if item is None:
+            raise NotFound(f"Phase {code} of job {job_id} has no item {item_id}.")
+        attempts = Attempt.objects.select_related("account").newest(item)
+        return json_response({"results": [attempt_body(attempt) for attempt in attempts]})
 
 
 class Count(APIBaseView):

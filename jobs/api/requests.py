@@ -10,7 +10,7 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from jobs.api.size_limits import check_blob, check_checksum
+from jobs.api.size_limits import check_blob, check_checksum, check_links
 from jobs.rules.errors import BadInput
 from jobs.rules.field_types import (
     AnyCode,
@@ -21,6 +21,8 @@ from jobs.rules.field_types import (
     Number,
     Percentage,
     Project,
+    Retries,
+    RetryDelay,
     Seconds,
     Sentence,
     Version,
@@ -31,7 +33,19 @@ from jobs.rules.limits import EVENT_TYPE_LENGTH, MOST_CLAIMED, MOST_ITEMS, MOST_
 from jobs.rules.pipelines import PhaseSpec
 from jobs.tracking import NewItem, Result
 
-JOB_ARGUMENTS = ("name", "kind", "project", "metadata", "threshold", "phases", "asset_types", "items", "reopen")
+RETRIES = ("retries", "retry_delay", "retry_delay_max")
+JOB_ARGUMENTS = (
+    "name",
+    "kind",
+    "project",
+    "metadata",
+    "threshold",
+    *RETRIES,
+    "phases",
+    "asset_types",
+    "items",
+    "reopen",
+)
 
 
 class Input(Struct, forbid_unknown_fields=True, frozen=True, gc=False):
@@ -61,6 +75,9 @@ class JobInput(Input, frozen=True):
     project: Project = ""
     metadata: Blob = {}
     threshold: Percentage | None = None
+    retries: Retries | None = None
+    retry_delay: RetryDelay | None = None
+    retry_delay_max: RetryDelay | None = None
     phases: Annotated[list[PhaseInput], Meta(max_length=MOST_PHASES)] = []
     asset_types: Annotated[list[AnyCode], Meta(max_length=MOST_PHASES)] = []
     items: Annotated[list[ItemInput], Meta(max_length=MOST_ITEMS)] | None = None
@@ -143,7 +160,11 @@ class ClaimAnyInput(ClaimInput, kw_only=True, frozen=True):
 
 
 class ResultInput(Result, forbid_unknown_fields=True, frozen=True, gc=False):
-    """The outcome of one item. Without `attempt` a report for an earlier lease is accepted too."""
+    """The outcome of one item. Without `attempt` a report for an earlier lease is accepted too.
+
+    With `retry` false a failure is final; `retry_after` are the seconds until its automatic retry. Of a `log` the last
+    16 KiB are kept. Attempts that did not end in success, and those with a log or links, are kept in the history.
+    """
 
 
 class ReportInput(Input, frozen=True):
@@ -154,11 +175,13 @@ class ReportInput(Input, frozen=True):
     version: Version = ""
 
     def check(self) -> None:
-        """Check the encoded sizes, and the length of the checksums."""
+        """Check the encoded sizes, the length of the checksums, and the addresses of links."""
         for place, result in enumerate(self.results):
             if result.result:
                 check_blob(result.result, field=f"results[{place}].result")
                 check_checksum(result.result.get("checksum"), field=f"results[{place}].result.checksum")
+            if result.links:
+                check_links(result.links, field=f"results[{place}].links")
 
 
 class CountInput(Input, frozen=True):

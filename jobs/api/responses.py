@@ -7,6 +7,7 @@ from typing import Any, Literal, TypedDict
 from jobs.rules.field_types import Moment
 from jobs.rules.statuses import JobStatus, Outcome, Reason
 from jobs.serializers import (
+    AttemptBody,
     ClaimedBody,
     ItemBody,
     JobBody,
@@ -30,6 +31,12 @@ class ItemPage(TypedDict):
 
     results: list[ItemBody]
     next: str | None
+
+
+class AttemptsAnswer(TypedDict):
+    """The last ended attempts of an item, newest first."""
+
+    results: list[AttemptBody]
 
 
 class TimelinePage(TypedDict):
@@ -115,9 +122,13 @@ class _ResultAnswer(TypedDict):
 
 
 class ResultAnswer(_ResultAnswer, total=False):
-    """The outcome of one result; `status` is the item's present status, empty if there is no such item."""
+    """The outcome of one result; `status` is the item's present status, empty if there is no such item.
+
+    A failure that is retried has the status `pending`, and `available_at` is the time of the retry.
+    """
 
     detail: str
+    available_at: Moment
 
 
 class ReportAnswer(TypedDict):

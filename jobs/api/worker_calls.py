@@ -91,9 +91,11 @@ def _reported(answer: Reported, phase: Any) -> dict[str, Any]:
 
 
 def _outcome(result: ResultOutcome) -> dict[str, Any]:
-    body = {"key": result.key, "outcome": result.outcome, "status": result.status}
+    body: dict[str, Any] = {"key": result.key, "outcome": result.outcome, "status": result.status}
     if result.detail:
         body["detail"] = result.detail
+    if result.available_at is not None:
+        body["available_at"] = result.available_at
     return body
 
 
@@ -127,10 +129,13 @@ def _announced(answer: Announced, phase: Any) -> dict[str, Any]:
 
 
 def _when_empty(answer: Claimed) -> Mapping[str, str]:
+    """Return the seconds until a claim may give items: until the first retry is due, or a quarantine ends."""
     if answer.items:
         return NO_HEADERS
-    wait = 0 if answer.retry_at is None else ceil((answer.retry_at - timezone.now()).total_seconds())
-    return {"Retry-After": str(max(wait, RETRY_SECONDS))}
+    wait = RETRY_SECONDS
+    if answer.retry_at is not None:
+        wait = max(1, ceil((answer.retry_at - timezone.now()).total_seconds()))
+    return {"Retry-After": str(wait)}
 
 
 def _no_phase(answer: Any) -> None:

@@ -9,7 +9,7 @@ import structlog
 from django.conf import settings
 from django.db import transaction
 
-from jobs.change import event_factory
+from jobs.change import attempt_history, event_factory
 from jobs.change.fields import (
     JOB_FIELDS,
     PHASE_FIELDS,
@@ -35,7 +35,9 @@ def commit_changes(change: Change) -> None:
     for job in change.jobs.values():
         change.evaluate(job)
         change.actors[job.pk] = change.finishers.get(job.pk, change.actor_of(job))
+        _amend(change, job)
     moved = _write_phases(change)
+    attempt_history.write(change.attempts)
     for job in change.jobs.values():
         _derive(change, job)
     _write_tallies(change)
@@ -47,6 +49,17 @@ def commit_changes(change: Change) -> None:
         change.postponed.extend(change.events)
     if touched:
         transaction.on_commit(lambda: broadcast.touch(touched), robust=True)
+
+
+def _amend(change: Change, job: Job) -> None:
+    """Send the amended event of each phase that completed as partial and has become whole by retries.
+
+    Only a phase that is not whole begins to amend, and successes never become fewer within a run: this happens once.
+    """
+    for phase in change.phases[job.pk]:
+        if phase.amending and phase.partial and phase.is_completed and phase.counts.processed >= (phase.expected or 0):
+            phase.amending = False
+            change.emit(event_factory.amended(phase))
 
 
 def _write_phases(change: Change) -> set[int]:
@@ -179,10 +192,13 @@ def stuck_reason(job: Job, phases: Sequence[Phase], *, now: datetime) -> str | N
         for phase in phases
         if phase.is_open and phase.expected is None and phase.last_item_at
     ]
+    working = [phase for phase in phases if phase.is_open and phase.gate_open]
+    only_waits = bool(working) and all(phase.only_waits for phase in working)
+    due = min((phase.next_due_at for phase in working if phase.next_due_at), default=None) if only_waits else None
     vitals = progress.Vitals(
         status=JobStatus(job.status),
-        heard_at=job.last_sign_of_life(),
-        progress_at=max(filter(None, (job.progress_at, job.started_at, job.watched_from))),
+        heard_at=max(filter(None, (job.last_sign_of_life(), due)), default=None),
+        progress_at=max(filter(None, (job.progress_at, job.started_at, job.watched_from, due))),
         unannounced_since=min(waiting, default=None),
     )
     return progress.stuck(

@@ -60,6 +60,20 @@ def completed(phase: Phase) -> Event:
     )
 
 
+def amended(phase: Phase) -> Event:
+    """Make the amended event of a phase that completed as partial and is whole now; one in each run, by its id."""
+    return outward(
+        phase.job,
+        f"{phase.code}.amended",
+        phase=phase,
+        event_id=uuid5(NAMESPACE, f"{phase.job.created_at.isoformat()}/{phase.pk}/{phase.run}/amended"),
+        **_figures(phase),
+        completed_by=phase.completed_by,
+        forced=phase.forced,
+        idempotent=True,
+    )
+
+
 def failed(phase: Phase) -> Event:
     """Make the failed event of a phase: the fields of the completed event, and the error."""
     return outward(

@@ -16,9 +16,10 @@ COUNTERS: dict[str, str] = {
 }
 PHASE_FIELDS = (
     "run", "status", "threshold", "gate_open", "listed", "counted", "announced", "forced", "waits_for_all",
-    "expected", "items_total", "done", "failed", "skipped", "processing", "partial", "completed_by", "error",
+    "amending", "retries", "retry_delay", "retry_delay_max", "next_due_at", "quarantined",
+    "expected", "items_total", "done", "failed", "skipped", "processing", "waiting", "partial", "completed_by", "error",
     "moving", "moving_act", "current_item_id", "started_at", "completed_at", "deadline_at", "deadline_left",
-    "last_item_at", "quarantined",
+    "last_item_at",
 )  # fmt: skip
 JOB_FIELDS = (
     "heartbeat_at", "held", "status", "partial", "stuck", "stuck_since", "stage", "percent", "settled_percent",

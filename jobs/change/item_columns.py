@@ -24,9 +24,10 @@ CLEARED: dict[str, Any] = TAKEN_BACK | {
     "result": {},
     "checksum": "",
     "finished_at": None,
+    "available_at": None,
 }
-# Retried or restarted: expired leases are counted from the beginning.
-RENEWED: dict[str, Any] = CLEARED | {"tries": 0}
+# Retried or restarted: expired leases and failures are counted from the beginning.
+RENEWED: dict[str, Any] = CLEARED | {"tries": 0, "failures": 0}
 
 
 class Held(Protocol):

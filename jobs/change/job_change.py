@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from jobs.change import event_factory, phase_life
+from jobs.change.attempt_history import EndedAttempt
 from jobs.change.fields import COUNTERS, job_values, phase_values
 from jobs.change.lock_waiters import waiters
 from jobs.change.phase_life import Cause, Life
@@ -22,7 +23,7 @@ from jobs.models.texts import fit
 from jobs.rules import pipelines, progress
 from jobs.rules.errors import NotFound
 from jobs.rules.progress import Judgement
-from jobs.rules.statuses import SETTLED_ITEM, CompletedBy, Held
+from jobs.rules.statuses import SETTLED_ITEM, CompletedBy, Held, ItemStatus
 
 # Columns of an event whose texts may be made of many names, and so grow with the job.
 COMPOSED = ("detail", "reason", "actor")
@@ -113,6 +114,7 @@ class Change:
     errors_stale: set[int] = field(default_factory=set)
     touched: set[int] = field(default_factory=set)
     workers: dict[tuple[str, int], WorkerRecord] = field(default_factory=dict)
+    attempts: list[EndedAttempt] = field(default_factory=list)
     job_before: dict[int, tuple[Any, ...]] = field(default_factory=dict)
     phase_before: dict[int, tuple[Any, ...]] = field(default_factory=dict)
 
@@ -226,12 +228,22 @@ class Change:
 
         Settled items are progress and part of the rate, unless not `tallied`.
         """
+        if was == ItemStatus.FAILED and phase.is_completed and phase.counts.processed < (phase.expected or 0):
+            phase.amending = True
         for status, sign in ((was, -number), (now, number)):
             counter = COUNTERS.get(status)
             if counter:
                 setattr(phase, counter, getattr(phase, counter) + sign)
         if tallied and now in SETTLED_ITEM:
             self.tally(phase, **{COUNTERS[now]: number})
+
+    def wait(self, phase: Phase, number: int, *, until: datetime | None = None) -> None:
+        """Change the number of items that wait for their retry; new ones are due at `until` at the earliest."""
+        phase.waiting += number
+        if until is not None:
+            phase.next_due_at = min(until, phase.next_due_at or until)
+        if not phase.waiting:
+            phase.next_due_at = None
 
     def tally(self, phase: Phase, *, done: int = 0, failed: int = 0, skipped: int = 0) -> None:
         """Add settled items to the rate, and record the time of this progress."""

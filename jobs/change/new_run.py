@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
+from jobs.change import attempt_history
 from jobs.change.fields import ConcurrentModification
 from jobs.change.item_columns import RENEWED, TAKEN_BACK
 from jobs.change.job_change import Change
@@ -36,7 +37,10 @@ def rerun(change: Change, phases: Sequence[Phase], *, only: Scope = "all") -> in
     if not phases:
         return 0
     changed = sum(items_to_redo(phase, only=only) for phase in phases)
-    revoke_leases(change, phases)
+    # Pending items with failures are part of the new run from its beginning: they no longer wait for a retry.
+    pending = Item.objects.filter(phase__in=phases).in_status(ItemStatus.PENDING)
+    pending.filter(failures__gt=0).update(**RENEWED)
+    revoke_leases(change, phases, values=RENEWED)
     Item.objects.filter(phase__in=phases, status__in=REDONE[only]).update(**RENEWED)
     Tally.objects.filter(phase__in=phases).delete()
     for phase in phases:
@@ -46,18 +50,20 @@ def rerun(change: Change, phases: Sequence[Phase], *, only: Scope = "all") -> in
 
 def begin_large(change: Change, phases: Sequence[Phase]) -> None:
     """Begin new runs whose items become pending later, in portions. Leases are revoked at once: they are the fence."""
-    revoke_leases(change, phases)
+    revoke_leases(change, phases, values=RENEWED)
     Tally.objects.filter(phase__in=phases).delete()
     for phase in phases:
         change.apply_life_event(phase, Life.RESTART_LARGE)
 
 
-def revoke_leases(change: Change, phases: Sequence[Phase]) -> int:
-    """Release every leased item of these phases and return their number. One statement for any number of phases."""
+def revoke_leases(change: Change, phases: Sequence[Phase], *, values: dict[str, Any] = TAKEN_BACK) -> int:
+    """Release every leased item of these phases and return their number. Two statements for any number of phases."""
     holding = [phase for phase in phases if phase.processing and not phase.counted]
     if not holding:
         return 0
-    revoked = Item.objects.held().filter(phase__in=holding).update(**TAKEN_BACK)
+    held = Item.objects.held().filter(phase__in=holding)
+    attempt_history.write_released(held, now=change.now)
+    revoked = held.update(**values)
     if revoked != sum(phase.processing for phase in holding):
         raise ConcurrentModification("item")
     for phase in holding:

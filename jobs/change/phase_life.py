@@ -151,6 +151,14 @@ def _failed_of_large_run(phase: Phase, cause: Cause) -> int:
     return 0 if phase.counted else phase.failed
 
 
+def _waiting_of_large_run(phase: Phase, cause: Cause) -> int:
+    return phase.waiting
+
+
+def _next_due_of_large_run(phase: Phase, cause: Cause) -> datetime | None:
+    return phase.next_due_at
+
+
 def _wait_again(phase: Phase, cause: Cause) -> datetime | None:
     """Restart the wait for an announcement where there was one."""
     return None if phase.last_item_at is None else cause.now
@@ -176,7 +184,13 @@ def _time_again(phase: Phase, cause: Cause) -> timedelta | None:
 
 Columns = Mapping[str, Value]
 _NO_DEADLINE: Columns = {"deadline_at": _is(None), "deadline_left": _is(None)}
-_NOT_OVER: Columns = {"completed_by": _is(""), "partial": _is(False), "completed_at": _is(None), "error": _is("")}
+_NOT_OVER: Columns = {
+    "completed_by": _is(""),
+    "partial": _is(False),
+    "amending": _is(False),
+    "completed_at": _is(None),
+    "error": _is(""),
+}
 _NOT_MOVING: Columns = {"moving": _is(Moving.NONE), "moving_act": _is(None)}
 _COMPLETED: Columns = {
     "status": _is(PhaseStatus.COMPLETED),
@@ -197,6 +211,8 @@ _RESTARTED: Columns = {
     "failed": _is(0),
     "skipped": _skipped_of_new_run,
     "processing": _is(0),
+    "waiting": _is(0),
+    "next_due_at": _is(None),
     "started_at": _is(None),
     "last_item_at": _wait_again,
     "waits_for_all": _is(False),
@@ -241,7 +257,13 @@ TABLE: Mapping[Life, Columns] = {
     },
     Life.RESTART: _RESTARTED,
     Life.RESTART_FAILED: {**_RESTARTED, "done": _done_of_partial_run},
-    Life.RESTART_LARGE: {**_RESTARTED, "done": _done_of_partial_run, "failed": _failed_of_large_run},
+    Life.RESTART_LARGE: {
+        **_RESTARTED,
+        "done": _done_of_partial_run,
+        "failed": _failed_of_large_run,
+        "waiting": _waiting_of_large_run,
+        "next_due_at": _next_due_of_large_run,
+    },
 }
 
 

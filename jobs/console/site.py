@@ -22,6 +22,7 @@ from jobs.console.deliveries.event_formats import contracts_page
 from jobs.console.deliveries.replay import ReplayView
 from jobs.console.errors.views import errors_page
 from jobs.console.glossary.views import glossary_page
+from jobs.console.items.attempts import attempt_log
 from jobs.console.items.views import item_page
 from jobs.console.job.badge_views import BadgeRenewalView
 from jobs.console.job.views import job_page
@@ -103,6 +104,7 @@ class OperatorSite(AdminSite):
             re_path(f"{BULK}$", self._page(bulk_page), name="bulk-page"),
             re_path(f"{BULK}stop/$", self._page(stop_bulk), name="bulk-stop"),
             re_path(r"^jobs/item/(?P<item_id>[0-9]{1,18})/change/$", self._page(item_page), name="item-page"),
+            re_path(r"^jobs/attempt/(?P<attempt_id>[0-9]{1,18})/log/$", self._page(attempt_log), name="attempt-log"),
             path("glossary/", self._page(glossary_page), name="glossary"),
             path("contracts/", self._page(contracts_page), name="contracts"),
             path("replay/", self._page(ReplayView.as_page()), name="replay"),

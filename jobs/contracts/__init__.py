@@ -1,8 +1,8 @@
 """Contracts: one JSON Schema for each type of inbound and outward event.
 
 Those of the kernel are beside this module; a pipeline brings its own folder (`Kind.contracts`). A file describes
-the `data` of an event, with examples. `phase.completed` and `phase.failed` stand for the events of every phase,
-whose types begin with the code of the phase.
+the `data` of an event, with examples. `phase.completed`, `phase.failed` and `phase.amended` stand for the events of
+every phase, whose types begin with the code of the phase.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from jobs.rules import pipelines
 HERE = Path(__file__).parent
 MOST_FAULTS = 20
 INBOUND, OUTWARD = "inbound", "outward"
-OF_EVERY_PHASE = (".completed", ".failed")
+OF_EVERY_PHASE = (".completed", ".failed", ".amended")
 SENTENCES = {"required": "This field is required.", "additionalProperties": "This field is unknown."}
 
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """The data of one type of event. `type` is `phase.completed` or `phase.failed` for those of every phase."""
+    """The data of one type of event. For those of every phase, `type` begins with `phase`: `phase.completed`."""
 
     type: str
     direction: str

@@ -8,7 +8,7 @@ The ORM's own bulk methods split on SQLite at 999 parameters and build a CASE pe
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -119,13 +119,41 @@ def lookup(
     """Find rows by pairs of an id and a text, the values of the fields `match`; return the values of `fields`.
 
     The model has a unique index of the text and of the id as the expression `id + 0`, which no other index has. So no
-    statistics can make the planner read every row of one id instead. `fields` may only be numbers and texts: their
-    values come as the database has them.
+    statistics can make the planner read every row of one id instead. `fields` may be numbers, texts and times. Their
+    values come as the database has them; `moment` reads a time.
     """
     sql = _lookup_sql(connection.vendor, model, match, tuple(fields))
     with connection.cursor() as cursor:
         cursor.execute(sql, _unfolding(_dumps(pairs), len(pairs)))
         return cursor.fetchall()
+
+
+def moment(value: datetime | None) -> datetime | None:
+    """Return a time as an aware one; SQLite stores UTC without a zone."""
+    return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+
+
+def insert_selected(model: type[models.Model], rows: models.QuerySet[Any], *, fields: Mapping[str, Any]) -> int:
+    """Insert a row for each row that a query finds; return their number.
+
+    `fields` maps each field to a column or an expression of the query. Other fields take the model's default.
+    """
+    rest = _rest(model, tuple(fields))
+    defaults = [models.Value(field.get_default(), output_field=field) for field in rest]
+    sql, parameters = rows.values_list(*fields.values(), *defaults).query.sql_with_params()
+    columns = ", ".join(map(_column, [*_fields(model, tuple(fields)), *rest]))
+    with connection.cursor() as cursor:
+        cursor.execute(f"INSERT INTO {_table(model)} ({columns}) {sql}", parameters)
+        return int(cursor.rowcount)
+
+
+def keep_newest(model: type[models.Model], owners: Sequence[int], *, owner: str, keep: int) -> int:
+    """Delete all but the newest rows of each of these owners; return the number of deleted rows."""
+    ids = sorted(set(owners))
+    sql = _keep_newest_sql(connection.vendor, model, owner)
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [*_unfolding(_dumps([[pk] for pk in ids]), len(ids)), keep])
+        return int(cursor.rowcount)
 
 
 # --- the text of a statement, made once for each vendor, model, choice of columns and set of those that vary ----------
@@ -187,6 +215,16 @@ def _lookup_sql(vendor: str, model: type[models.Model], match: tuple[str, str], 
     join = f"{table} AS i WHERE i.{text} = r.c1 AND (i.{owner} + 0) = r.c0"
     joined = f"LATERAL ({found}) AS i" if vendor == "postgresql" else join
     return f"SELECT {columns} FROM ({_unfold(keys)}) AS r CROSS JOIN {joined}"
+
+
+@lru_cache(maxsize=STATEMENTS)
+def _keep_newest_sql(vendor: str, model: type[models.Model], owner: str) -> str:
+    table, owners = _table(model), _fields(model, (owner,))
+    column = _column(owners[0])
+    newest_old = f"SELECT b.id FROM {table} AS b WHERE b.{column} = r.c0 ORDER BY b.id DESC LIMIT 1 OFFSET %s"
+    rows = f"({_unfold(owners)}) AS r CROSS JOIN {table} AS a"
+    old = f"SELECT a.id FROM {rows} WHERE a.{column} = r.c0 AND a.id <= ({newest_old})"
+    return f"DELETE FROM {table} WHERE id IN ({old})"
 
 
 def _expressions(fields: Sequence[Field], varying: Sequence[int]) -> list[str]:

@@ -1,5 +1,6 @@
 """The models of the kernel: Job 1──n Phase 1──n Item, with their events, deliveries, workers and accounts."""
 
+from jobs.models.attempts import Attempt
 from jobs.models.bulk import BulkAct, BulkTarget
 from jobs.models.events import Event, EventCounter, InboxMessage
 from jobs.models.heartbeats import ProcessHeartbeat
@@ -14,6 +15,7 @@ from jobs.models.tokens import TokenUse
 from jobs.models.workers import Quarantine, Worker, WorkerTally
 
 __all__ = [
+    "Attempt",
     "BulkAct",
     "BulkTarget",
     "Delivery",

@@ -23,6 +23,7 @@ from jobs.rules.statuses import ItemStatus
 # than its statistics: it expects no matching item, so that any index with a plain column looks good. It would take an
 # index over the whole phase to find a key, and an index over the whole site to find the pending items of a phase.
 PHASE_OF_KEY = Func(F("phase"), template="(%(expressions)s + 0)", output_field=models.BigIntegerField())
+ID_IN_PHASE = Func(F("id"), template="(%(expressions)s + 0)", output_field=models.BigIntegerField())
 PHASE_IN_ORDER = Func(F("phase"), template="(%(expressions)s * 1)", output_field=models.BigIntegerField())
 STATUS_ON_SITE = Func(F("status"), template="(%(expressions)s || '')", output_field=models.CharField())
 
@@ -107,6 +108,17 @@ class ItemQuerySet(models.QuerySet["Item"]):
         """Return the items of one status in all jobs, by the index that begins with the status."""
         return self.alias(status_on_site=STATUS_ON_SITE).filter(status_on_site=status)
 
+    def ready(self, phases: Iterable[int]) -> Self:
+        """Return the pending items of these phases that never wait, by the index of claims. Order by ID_IN_PHASE.
+
+        By the plain id, PostgreSQL's planner may walk the primary key through all items of older phases.
+        """
+        return self.filter(phase__in=list(phases), status=ItemStatus.PENDING, available_at__isnull=True)
+
+    def waiting(self, phases: Iterable[int]) -> Self:
+        """Return the pending items of these phases that have a retry time, due or not."""
+        return self.filter(phase__in=list(phases), available_at__isnull=False)
+
     def held(self) -> Self:
         """Return the items that a worker has leased or started."""
         return self.filter(status=ItemStatus.PROCESSING)
@@ -128,7 +140,8 @@ class Item(models.Model):
     """A unit of a phase: an image, a frame, a page range. Ordered by its id.
 
     `attempt` is the fence: it grows with every claim and every release, and a report with another attempt changes
-    nothing. `tries` counts expired leases since the last retry.
+    nothing. `tries` counts expired leases and `failures` reported failures since the last retry of an operator. A
+    pending item with `available_at` waits for an automatic retry until then, and keeps its error.
     """
 
     phase = models.ForeignKey(Phase, on_delete=models.CASCADE, related_name="items", db_index=False)
@@ -141,6 +154,8 @@ class Item(models.Model):
     status = models.CharField(max_length=10, choices=[(s, s.capitalize()) for s in ItemStatus], default="pending")
     attempt = models.PositiveIntegerField(default=0)
     tries = models.PositiveIntegerField(default=0)
+    failures = models.PositiveIntegerField(default=0, db_default=0)
+    available_at = models.DateTimeField(null=True, blank=True)
     worker = models.CharField(max_length=WORKER_LENGTH, blank=True, default="")
     account = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", db_index=False
@@ -161,6 +176,15 @@ class Item(models.Model):
         indexes = [
             models.Index(fields=["phase", "status", "id"], name="item_phase_status"),
             models.Index(PHASE_IN_ORDER, F("id"), name="item_in_order"),
+            models.Index(
+                F("phase"),
+                ID_IN_PHASE,
+                name="item_ready",
+                condition=Q(status="pending", available_at__isnull=True),
+            ),
+            models.Index(
+                fields=["phase", "available_at", "id"], name="item_waiting", condition=Q(available_at__isnull=False)
+            ),
             models.Index(STATUS_ON_SITE, F("id"), name="item_status"),
             models.Index(fields=["lease_expires_at"], name="item_lease", condition=Q(status="processing")),
             models.Index(fields=["phase", "-finished_at", "-id"], name="item_failed", condition=Q(status="failed")),
@@ -175,6 +199,9 @@ class Item(models.Model):
             models.CheckConstraint(condition=Q(status__in=[*ItemStatus]), name="item_status_known"),
             models.CheckConstraint(
                 condition=Q(status="processing") | Q(lease_expires_at__isnull=True), name="item_lease_only_when_held"
+            ),
+            models.CheckConstraint(
+                condition=Q(status="pending") | Q(available_at__isnull=True), name="item_waits_only_when_pending"
             ),
         ]
 

@@ -30,6 +30,7 @@ PERMISSIONS: list[tuple[str, str | _StrPromise]] = [
     ("fail_job", "Can fail jobs"),
     ("cancel_job", "Can cancel jobs"),
     ("set_threshold_job", "Can change the threshold of a phase"),
+    ("set_retries_job", "Can change the automatic retries of a phase"),
     ("restart_job", "Can restart phases"),
     ("share_job", "Can give out and renew the links of a job's badge"),
     ("replay_event", "Can deliver outward events again"),
@@ -84,9 +85,9 @@ def projects_of(user: User | AnonymousUser) -> list[str] | None:
 class Job(models.Model):
     """A run of a pipeline. Everything but `held` is derived from its phases and stored for the lists.
 
-    `threshold` is the percent that its creator set for all present and later phases; None: the preset. The links of
-    its badge contain `badge_series`: a new series ends those before it. With `removed_at` the job is being deleted in
-    portions, and `Job.objects` no longer finds it.
+    `threshold` and the three columns of retries are the values that its creator set for all present and later phases;
+    None: the preset. The links of its badge contain `badge_series`: a new series ends those before it. With
+    `removed_at` the job is being deleted in portions, and `Job.objects` no longer finds it.
     """
 
     name = models.CharField(max_length=NAME_LENGTH, unique=True)
@@ -94,6 +95,9 @@ class Job(models.Model):
     project = models.CharField(max_length=PROJECT_LENGTH, blank=True, default="")
     metadata = models.JSONField(default=dict, blank=True)
     threshold = models.PositiveSmallIntegerField(null=True, blank=True)
+    retries = models.PositiveSmallIntegerField(null=True, blank=True)
+    retry_delay = models.PositiveIntegerField(null=True, blank=True)
+    retry_delay_max = models.PositiveIntegerField(null=True, blank=True)
     account = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )

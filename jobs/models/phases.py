@@ -8,12 +8,20 @@ from typing import Self
 
 from django.db import models
 from django.db.models import F, Q
+from django.utils import timezone
 
 from jobs.models.jobs import Job
 from jobs.rules.limits import CODE_LENGTH, ERROR_LENGTH, NAME_LENGTH, TEMPLATE_LENGTH
 from jobs.rules.progress import Counts, PhaseState
+from jobs.rules.retries import RetryPolicy
 from jobs.rules.statuses import OPEN_PHASE, CompletedBy, JobStatus, Moving, PhaseStatus, Shortfall, Trigger
 
+ONLY_WAITS = Q(
+    Q(expected__isnull=True) | Q(items_total__gte=F("expected")),
+    waiting__gt=0,
+    processing=0,
+    items_total=F("done") + F("failed") + F("skipped") + F("waiting"),
+)
 WORKING_JOB = (JobStatus.PENDING, JobStatus.PROCESSING)
 
 
@@ -22,8 +30,17 @@ class PhaseQuerySet(models.QuerySet["Phase"]):
 
     def claimable(self, *, code: str, kind: str = "") -> Self:
         """Return unfinished phases of this code whose gate is open and whose job is not paused or cancelled."""
-        phases = self.filter(code=code, status__in=OPEN_PHASE, gate_open=True, job__status__in=WORKING_JOB)
+        phases = self.working().filter(code=code, job__status__in=WORKING_JOB)
         return phases.filter(job__kind=kind) if kind else phases
+
+    def working(self) -> Self:
+        """Return the open phases whose gate is open."""
+        return self.filter(status__in=OPEN_PHASE, gate_open=True)
+
+    def with_ready_items(self) -> Self:
+        """Return the phases with pending items to claim now: some never wait, or may be due."""
+        taken = F("done") + F("failed") + F("skipped") + F("processing") + F("waiting")
+        return self.filter(Q(items_total__gt=taken) | Q(next_due_at__lte=timezone.now()))
 
     def past_watermark(self, now: datetime) -> Self:
         """Return open phases whose deadline has passed and whose gate is open."""
@@ -45,9 +62,11 @@ class Phase(models.Model):
 
     Its counters always equal its items (or, without items, the counts of its worker). They move only in the
     transaction that moves the items, under the lock of the job's row. `waits_for_all` means that its run was reopened
-    for new items with its threshold met already, so that it completes when every item is settled. `quarantined` counts
-    the rows of its quarantines. `moving` is the kind of the large act that moves its items in portions, and
-    `moving_act` the id of that `BulkAct`.
+    for new items with its threshold met already, so that it completes when every item is settled. `waiting` of its
+    pending items have a retry time, and none is due before `next_due_at`, which may be earlier than the first of them.
+    `amending` means that a failed item got another chance after the phase had completed. `quarantined` counts the rows
+    of its quarantines. `moving` is the kind of the large act that moves its items in portions, and `moving_act` the id
+    of that `BulkAct`.
     """
 
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="phases")
@@ -62,6 +81,9 @@ class Phase(models.Model):
     on_shortfall = models.CharField(max_length=7, choices=[(s, s) for s in Shortfall])
     gated = models.BooleanField(default=False)
     watermark_ttl = models.PositiveIntegerField()
+    retries = models.PositiveSmallIntegerField(default=0, db_default=0)
+    retry_delay = models.PositiveIntegerField(default=30, db_default=30)
+    retry_delay_max = models.PositiveIntegerField(default=3600, db_default=3600)
 
     run = models.PositiveIntegerField(default=1)
     status = models.CharField(max_length=10, choices=[(s, s.capitalize()) for s in PhaseStatus], default="pending")
@@ -71,6 +93,7 @@ class Phase(models.Model):
     announced = models.BooleanField(default=False)
     forced = models.BooleanField(default=False)
     waits_for_all = models.BooleanField(default=False)
+    amending = models.BooleanField(default=False, db_default=False)
 
     expected = models.BigIntegerField(null=True, blank=True)
     items_total = models.BigIntegerField(default=0)
@@ -78,6 +101,7 @@ class Phase(models.Model):
     failed = models.BigIntegerField(default=0)
     skipped = models.BigIntegerField(default=0)
     processing = models.BigIntegerField(default=0)
+    waiting = models.BigIntegerField(default=0, db_default=0)
 
     partial = models.BooleanField(default=False)
     completed_by = models.CharField(max_length=9, choices=[(c, c) for c in CompletedBy], blank=True, default="")
@@ -91,6 +115,7 @@ class Phase(models.Model):
     deadline_left = models.DurationField(null=True, blank=True)
     last_item_at = models.DateTimeField(null=True, blank=True)
     quarantined = models.PositiveIntegerField(default=0, db_default=0)
+    next_due_at = models.DateTimeField(null=True, blank=True)
 
     objects = PhaseQuerySet.as_manager()
 
@@ -119,6 +144,7 @@ class Phase(models.Model):
             models.CheckConstraint(
                 condition=Q(done__gte=0, failed__gte=0, skipped__gte=0, processing__gte=0), name="phase_counts_0"
             ),
+            models.CheckConstraint(condition=Q(waiting__gte=0), name="phase_waiting_0"),
             models.CheckConstraint(
                 condition=Q(counted=True)
                 | Q(items_total__gte=F("done") + F("failed") + F("skipped") + F("processing")),
@@ -178,6 +204,25 @@ class Phase(models.Model):
     def pending_items(self) -> int:
         """The number of items without a worker and without an outcome."""
         return self.items_total - self.done - self.failed - self.skipped - self.processing
+
+    @property
+    def retry_policy(self) -> RetryPolicy:
+        """The automatic retries, as the rules take them."""
+        return RetryPolicy(self.retries, self.retry_delay, self.retry_delay_max)
+
+    @property
+    def only_waits(self) -> bool:
+        """True if every item that is left waits for its retry, so that no progress is expected before `next_due_at`."""
+        complete = self.expected is None or self.items_total >= self.expected
+        return complete and self.waiting > 0 and self.pending_items == self.waiting and not self.processing
+
+    def ready_items(self, now: datetime) -> int:
+        """Return the number of pending items that may be claimed now; some of the waiting ones may not be due yet."""
+        return self.pending_items - (0 if self.may_have_due_items(now) else self.waiting)
+
+    def may_have_due_items(self, now: datetime) -> bool:
+        """Tell whether the retry of a waiting item may be due."""
+        return self.next_due_at is not None and self.next_due_at <= now
 
 
 def phases_of(jobs: Iterable[Job]) -> dict[int, list[Phase]]:

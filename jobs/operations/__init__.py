@@ -13,6 +13,7 @@ from jobs.operations.release import release
 from jobs.operations.lift import lift
 from jobs.operations.skip import skip
 from jobs.operations.pause import pause, resume
+from jobs.operations.retries import set_retries
 from jobs.operations.threshold import set_threshold
 from jobs.operations.restart import restart
 from jobs.operations.endings import cancel, fail, force_complete
@@ -57,6 +58,7 @@ __all__ = [
     "resume",
     "retry",
     "rotate_secret",
+    "set_retries",
     "set_threshold",
     "skip",
     "try_endpoint",

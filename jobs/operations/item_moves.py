@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.db.models import Count
 
-from jobs.change import Change, ConcurrentModification
+from jobs.change import Change, ConcurrentModification, attempt_history
 from jobs.change.refusals import Call, closed_to, require_open
 from jobs.models import Item, Phase
 from jobs.models.items import ItemQuerySet
@@ -32,16 +32,21 @@ def narrow(rows: ItemQuerySet, *, items: Sequence[int] | None) -> ItemQuerySet:
 
 def move(change: Change, rows: ItemQuerySet, *, was: ItemStatus, now: ItemStatus, values: dict[str, Any]) -> int:
     """Move items that all have the status `was`, together with the counters of their phases; return how many."""
-    per_phase = dict(rows.order_by().values_list("phase").annotate(number=Count("pk")))
-    if not per_phase:
+    counted = rows.order_by().values_list("phase").annotate(number=Count("pk"), waiting=Count("available_at"))
+    per_phase = {change.phase(phase_id): (number, waiting) for phase_id, number, waiting in counted}
+    moved = sum(number for number, _ in per_phase.values())
+    if not moved:
         return 0
-    if rows.update(**values) != sum(per_phase.values()):
+    if was == ItemStatus.PROCESSING:
+        attempt_history.write_released(rows, now=change.now)
+    if rows.update(**values) != moved:
         raise ConcurrentModification("item")
-    for phase_id, number in per_phase.items():
-        change.count(change.phase(phase_id), was=was, now=now, number=number)
+    for phase, (number, waiting) in per_phase.items():
+        change.count(phase, was=was, now=now, number=number)
+        change.wait(phase, -waiting)
     if was == ItemStatus.FAILED:
         change.errors_stale.add(change.job.pk)
-    return sum(per_phase.values())
+    return moved
 
 
 def reopen_failed(change: Change, phases: Sequence[Phase]) -> None:
@@ -62,12 +67,12 @@ def _holder(worker: str, until: Any) -> str:
     return f" by {worker or 'a worker'} until {until:%H:%M:%S} UTC" if until else ""
 
 
-def refuse_rest(change: Change, accepted: ItemQuerySet, items: Sequence[int] | None, past: str) -> list[Refusal]:
+def refuse_rest(change: Change, accepted: Iterable[int], items: Sequence[int] | None, past: str) -> list[Refusal]:
     """Return a refusal for each named item that is not accepted."""
     if items is None:
         return []
     every = Item.objects.filter(phase__in=change.phases[change.job.pk]).with_ids(items)
-    return refusals(items, accepted=list(accepted.values_list("pk", flat=True)), reasons=refusal_reasons(every, past))
+    return refusals(items, accepted=list(accepted), reasons=refusal_reasons(every, past))
 
 
 def single(phases: Sequence[Phase]) -> Phase | None:

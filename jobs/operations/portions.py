@@ -30,11 +30,12 @@ LARGE = 10_000
 # About 0.1 s of that lock.
 PORTION = 2_000
 
-MOVED: dict[str, tuple[tuple[ItemStatus, dict[str, Any]], ...]] = {
-    Moving.RESTART: ((ItemStatus.FAILED, RENEWED), (ItemStatus.COMPLETED, RENEWED)),
-    Moving.RESTART_FAILED: ((ItemStatus.FAILED, RENEWED),),
-    Moving.RETRY: ((ItemStatus.FAILED, RENEWED),),
-    Moving.RELEASE: ((ItemStatus.PROCESSING, TAKEN_BACK),),
+# The statuses of the items that an act moves. Pending ones are those that have failed before, and wait or do not.
+MOVED: dict[str, tuple[ItemStatus, ...]] = {
+    Moving.RESTART: (ItemStatus.FAILED, ItemStatus.PENDING, ItemStatus.COMPLETED),
+    Moving.RESTART_FAILED: (ItemStatus.FAILED, ItemStatus.PENDING),
+    Moving.RETRY: (ItemStatus.FAILED, ItemStatus.PENDING),
+    Moving.RELEASE: (ItemStatus.PROCESSING,),
 }
 
 
@@ -63,9 +64,9 @@ def move_next(bulk: BulkAct, target: BulkTarget) -> dict[str, Any]:
         phases = _marked(change, bulk)
         if phases:
             after, moved = _move(change, phases[0], bulk, target)
-            if not moved:
+            if not after:
                 change.apply_life_event(phases[0], Life.MOVED)
-            if moved or len(phases) > 1:
+            if after or len(phases) > 1:
                 return {"changed": target.changed + moved, "after": after}
         detail = f"{format_number(target.changed)} of {pluralize(target.planned, 'item')} pending again."
         change.record(change.job, f"{bulk.act}.moved", detail=detail)
@@ -93,22 +94,41 @@ def _marked(change: Change, bulk: BulkAct) -> Sequence[Phase]:
 
 
 def _move(change: Change, phase: Phase, bulk: BulkAct, target: BulkTarget) -> tuple[int, int]:
-    """Move the next items of the first status that is left; return the id to continue after, and their number.
+    """Move the next items; return the id to continue after (0 at the end) and the number of those that count.
 
-    Items of an open phase may come back to the status, so they are moved once, in the order of their ids. A restarting
-    phase is closed, and its statuses empty one after the other.
+    Items of an open phase may come back to their status, so all are moved once, in the order of their ids.
     """
-    for status, values in MOVED[phase.moving]:
-        if not getattr(phase, COUNTERS[status]):
-            continue
-        rows = Item.objects.in_status_after(phase.pk, status, target.after)
-        ids = list(_chosen(rows, bulk, change).values_list("pk", flat=True)[:PORTION])
-        if ids:
-            chosen = Item.objects.filter(status=status).with_ids(ids)
-            moved = item_moves.move(change, chosen, was=status, now=ItemStatus.PENDING, values=values)
-            empty = phase.moving in RESTARTING and not getattr(phase, COUNTERS[status])
-            return 0 if empty else ids[-1], moved
-    return 0, 0
+    found = sorted(
+        (pk, status)
+        for status in MOVED[phase.moving]
+        if _may_have(phase, status)
+        for pk in _after(phase, status, bulk, target, change)
+    )[:PORTION]
+    moved = 0
+    for status in MOVED[phase.moving]:
+        ids = [pk for pk, of in found if of == status]
+        chosen = Item.objects.filter(status=status).with_ids(ids)
+        values = TAKEN_BACK if phase.moving == Moving.RELEASE else RENEWED
+        number = item_moves.move(change, chosen, was=status, now=ItemStatus.PENDING, values=values) if ids else 0
+        # What a restart finds pending is part of the new run already.
+        moved += 0 if phase.moving in RESTARTING and status == ItemStatus.PENDING else number
+    return (found[-1][0] if found else 0), moved
+
+
+def _may_have(phase: Phase, status: ItemStatus) -> bool:
+    """Tell from its counters whether the phase may have such items."""
+    if status == ItemStatus.PENDING:
+        return phase.waiting > 0 or (phase.moving in RESTARTING and phase.retries > 0)
+    return bool(getattr(phase, COUNTERS[status]))
+
+
+def _after(phase: Phase, status: ItemStatus, bulk: BulkAct, target: BulkTarget, change: Change) -> list[int]:
+    """Return the ids of the next items of one status."""
+    rows = _chosen(Item.objects.in_status_after(phase.pk, status, target.after), bulk, change)
+    if status == ItemStatus.PENDING:
+        is_meant = {"failures__gt": 0} if phase.moving in RESTARTING else {"available_at__isnull": False}
+        rows = rows.filter(**is_meant)
+    return list(rows.values_list("pk", flat=True)[:PORTION])
 
 
 def _chosen(items: ItemQuerySet, bulk: BulkAct, change: Change) -> ItemQuerySet:

@@ -57,7 +57,7 @@ class Release(Operation):
         held = Item.objects.held().filter(phase__in=phases)
         free = held if arguments.all else held.without_live_lease(change.now)
         free = item_moves.narrow(free, items=arguments.items)
-        refused = item_moves.refuse_rest(change, free, arguments.items, self.past)
+        refused = item_moves.refuse_rest(change, free.values_list("pk", flat=True), arguments.items, self.past)
         planned = dict(free.order_by().values_list("phase").annotate(number=Count("pk")))
         moved, how = sum(planned.values()), ""
         if moved > portions.LARGE:

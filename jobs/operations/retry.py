@@ -1,7 +1,9 @@
-"""The act `retry`: failed items become pending."""
+"""The act `retry`: failed items become pending, and items that wait for an automatic retry are due at once."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from django.db.models import Count
@@ -14,7 +16,7 @@ from jobs.models import Item, Phase
 from jobs.operations import item_moves, portions
 from jobs.operations.arguments import ActInput, Scope
 from jobs.operations.base import NOT_CANCELLED, Act, ButtonText, Confirmation, Lines, Operation
-from jobs.operations.confirmation_text import names_of, scoped, with_refused
+from jobs.operations.confirmation_text import names_of, with_refused
 from jobs.operations.registry import register
 from jobs.rules.field_types import AnyCode, Ids, Signature
 from jobs.rules.formatting import format_number, pluralize, pluralize_with_verb
@@ -39,6 +41,7 @@ class RetryInput(ActInput, kw_only=True, frozen=True):
 class Retry(Operation):
     """Make failed items pending: by ids, by phase, by error signature, or all of the job.
 
+    Items that wait for an automatic retry are due at once. Failures and expired leases count from zero again.
     A failed phase continues in the same run. In a phase that completed with failures the retried items
     count late. Refused on a cancelled job and in a force-completed phase.
     """
@@ -58,46 +61,54 @@ class Retry(Operation):
     def execute(self, change: Change, arguments: RetryInput) -> Act:
         """Move the failed items, reopen their phases, send one `item.retry_requested`."""
         phases = item_moves.open_to_items(change, arguments.phase, Call.RETRY)
-        failed = Item.objects.failed().filter(phase__in=phases)
-        if arguments.error_signature:
-            failed = failed.alike(arguments.error_signature)
-        failed = item_moves.narrow(failed, items=arguments.items)
-        planned = dict(failed.order_by().values_list("phase").annotate(number=Count("pk")))
-        keys = list(failed.order_by("pk").values_list("key", flat=True)[:KEYS_IN_EVENT])
-        refused = item_moves.refuse_rest(change, failed, arguments.items, self.past)
-        moved, how = sum(planned.values()), ""
-        if moved > portions.LARGE:
-            scope = Scope(phase=arguments.phase, signature=arguments.error_signature)
-            marks = {phase: Moving.RETRY for phase in phases if phase.pk in planned}
-            how = portions.begin(change, self.name, marks, planned=moved, scope=scope)
-        elif moved:
-            item_moves.move(change, failed, was=ItemStatus.FAILED, now=ItemStatus.PENDING, values=RENEWED)
-        else:
+        scope = Scope(items=tuple(arguments.items or ()), signature=arguments.error_signature)
+        found = {} if arguments.items == [] else _retried(phases, scope)
+        planned = sum((_numbers(rows) for rows in found.values()), Counter[int]())
+        keys = [key for rows in found.values() for key in _keys(rows)]
+        accepted = [pk for rows in found.values() for pk in rows.values_list("pk", flat=True)] if scope.items else []
+        refused = item_moves.refuse_rest(change, accepted, arguments.items, self.past)
+        moved, how = planned.total(), ""
+        if not moved:
             return Act(0, change.job, "There are no failed items to retry.", refused)
+        if moved > portions.LARGE:
+            whole = Scope(phase=arguments.phase, signature=arguments.error_signature)
+            marks = {phase: Moving.RETRY for phase in phases if phase.pk in planned}
+            how = portions.begin(change, self.name, marks, planned=moved, scope=whole)
+        else:
+            for was, rows in found.items():
+                item_moves.move(change, rows, was=was, now=ItemStatus.PENDING, values=RENEWED)
         affected = item_moves.single([p for p in phases if change.has_moved(p)])
         item_moves.reopen_failed(change, phases)
-        change.emit(event_factory.retry_requested(change.job, phase=affected, keys=keys, count=moved))
+        change.emit(event_factory.retry_requested(change.job, phase=affected, keys=keys[:KEYS_IN_EVENT], count=moved))
         detail = how or f"{pluralize_with_verb(moved, 'failed item')} pending again."
         audit(change, self.verb, detail, phase=affected)
         return Act(moved, change.job, detail, refused)
 
     def button(self, snapshot: JobSnapshot) -> ButtonText:
         """Return the button with the number of failed items."""
-        failed = snapshot.failed
+        failed, waiting = snapshot.failed, snapshot.waiting
+        due = f"{pluralize(waiting, 'waiting item')} {'is' if waiting == 1 else 'are'} due at once"
         if not failed:
-            return ButtonText("Retry failed…", "", "No item is failed in a phase that still takes items.")
+            why_not = "" if waiting else "No item is failed in a phase that still takes items."
+            return ButtonText(f"Retry {format_number(waiting)} now…" if waiting else "Retry failed…", due, why_not)
         effect = f"{pluralize(failed, 'failed item')} {'becomes' if failed == 1 else 'become'} pending"
-        return ButtonText(f"Retry {format_number(failed)} failed…", effect)
+        return ButtonText(f"Retry {format_number(failed)} failed…", f"{effect}; {due}" if waiting else effect)
 
     def describe(self, snapshot: JobSnapshot, scope: Scope) -> Confirmation:
         """Name the failed items, and the traces of them that stay."""
-        failed = _failed_items(snapshot, scope)
-        counted = sum(phase.failed for phase in _takers(snapshot, scope))
-        count = failed.count() if scope.items or scope.signature else counted
+        takers = _takers(snapshot, scope)
+        found = _retried(takers, scope)
+        if scope.items or scope.signature:
+            counts = {was: rows.count() for was, rows in found.items()}
+        else:
+            failed, waiting = sum(p.failed for p in takers), sum(p.waiting for p in takers)
+            counts = {ItemStatus.FAILED: failed, ItemStatus.PENDING: waiting}
+        count = sum(counts.values())
+        named = [f"{pluralize(n, _KIND[was])}: {names_of(found[was])}" for was, n in counts.items() if n]
         lines: Lines = [
-            ("Will be retried", [f"{pluralize(count, 'failed item')}: {names_of(failed)}" if count else "nothing"]),
+            ("Will be retried", named or ["nothing"]),
             ("Will be sent", ["item.retry_requested, once, with the keys"] if count else ["nothing"]),
-            ("Left behind", ["Their error sentences and results are cleared; their tries count from zero."]),
+            ("Left behind", ["Their error sentences and results are cleared; tries and failures count from zero."]),
             ("Leases revoked", ["none"]),
             ("Undo", ["Not needed: an item that was retried can be skipped, or fails again."]),
         ]
@@ -107,18 +118,18 @@ class Retry(Operation):
     def estimate(self, query: EstimateQuery) -> list[int]:
         """Count failed items: from the phases' counters, or by a query where items or a signature are chosen."""
         if query.items is None and not query.scope.signature:
-            return [sum(phase.failed for phase in _takers(each, query.scope)) for each in query.snapshots]
-        failed = Item.objects.failed()
-        if query.scope.signature:
-            failed = failed.alike(query.scope.signature)
-        return query.by_job(query.counted(failed), lambda snapshot: snapshot.takers)
+            takers = [_takers(each, query.scope) for each in query.snapshots]
+            return [sum(phase.failed + phase.waiting for phase in phases) for phases in takers]
+        phases = [phase for each in query.snapshots for phase in _takers(each, query.scope)]
+        counted = sum((query.counted(rows) for rows in _retried(phases, query.scope).values()), Counter[int]())
+        return query.by_job(counted, lambda snapshot: snapshot.takers)
 
     def item_refusal(self, snapshot: JobSnapshot, item: Item) -> str:
         """Refuse an item that has not failed."""
         if closed := item_moves.closed_phase(snapshot, item):
             return closed
-        failed = item.status == ItemStatus.FAILED
-        return "" if failed else f"It is {item.status}; only a failed item can be retried."
+        retried = item.status == ItemStatus.FAILED or item.available_at is not None
+        return "" if retried else f"It is {item.status}; only a failed item can be retried."
 
     def outcome_text(self, act: Act) -> str:
         """Say how many were retried."""
@@ -129,9 +140,26 @@ def _takers(snapshot: JobSnapshot, scope: Scope) -> list[Phase]:
     return [phase for phase in snapshot.takers if scope.phase in ("", phase.code)]
 
 
-def _failed_items(snapshot: JobSnapshot, scope: Scope) -> ItemQuerySet:
-    failed = Item.objects.failed()
-    return scoped(failed.alike(scope.signature) if scope.signature else failed, _takers(snapshot, scope), scope)
+_KIND = {ItemStatus.FAILED: "failed item", ItemStatus.PENDING: "waiting item"}
+
+
+def _retried(phases: Sequence[Phase], scope: Scope) -> dict[ItemStatus, ItemQuerySet]:
+    """Return the items of these phases that a retry takes, by their status."""
+    found = {ItemStatus.FAILED: Item.objects.failed().filter(phase__in=[phase.pk for phase in phases])}
+    if waiting := [phase.pk for phase in phases if phase.waiting]:
+        found[ItemStatus.PENDING] = Item.objects.waiting(waiting)
+    if scope.signature:
+        found = {was: rows.alike(scope.signature) for was, rows in found.items()}
+    return {was: rows.with_ids(scope.items) for was, rows in found.items()} if scope.items else found
+
+
+def _numbers(rows: ItemQuerySet) -> Counter[int]:
+    """Count these items by phase."""
+    return Counter(dict(rows.order_by().values_list("phase").annotate(number=Count("pk"))))
+
+
+def _keys(rows: ItemQuerySet) -> list[str]:
+    return list(rows.order_by("pk").values_list("key", flat=True)[:KEYS_IN_EVENT])
 
 
 retry = register(Retry())

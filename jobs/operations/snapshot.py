@@ -63,6 +63,11 @@ class JobSnapshot:
         return sum(phase.failed for phase in self.takers)
 
     @property
+    def waiting(self) -> int:
+        """Items that wait for an automatic retry, in the same phases."""
+        return sum(phase.waiting for phase in self.takers)
+
+    @property
     def takers(self) -> list[Phase]:
         """Phases whose items can be retried or skipped."""
         return [p for p in self.phases if not p.is_closed_for_good and not p.counted]
@@ -88,9 +93,9 @@ class JobSnapshot:
         return [phase for phase in self.phases if phase.code == code] if code else self.phases
 
     def claimable_items(self) -> int:
-        """Count the pending items of open phases."""
+        """Count the pending items of open phases that can be claimed now."""
         phases = [phase for phase in self.unfinished if phase.gate_open and phase.is_open]
-        return sum(max(0, phase.pending_items) for phase in phases)
+        return sum(max(0, phase.ready_items(self.now)) for phase in phases)
 
     def out_of_reach(self) -> list[Phase]:
         """Return the unfinished phases in which too many items have failed to meet the threshold."""

@@ -12,8 +12,10 @@ from jobs.rules.limits import (
     ERROR_LENGTH,
     KEY_LENGTH,
     LARGEST_INTEGER,
+    LONGEST_RETRY_DELAY,
     LONGEST_SECONDS,
     MOST_ITEMS,
+    MOST_RETRIES,
     NAME_LENGTH,
     PROJECT_LENGTH,
     REASON_LENGTH,
@@ -29,6 +31,9 @@ NAME = {"is": "name"}
 Number = Annotated[int, Meta(ge=0, le=LARGEST_INTEGER)]
 Percentage = Annotated[int, Meta(ge=0, le=100)]
 Seconds = Annotated[int, Meta(ge=1, le=LONGEST_SECONDS)]
+Retries = Annotated[int, Meta(ge=0, le=MOST_RETRIES)]
+RetryDelay = Annotated[int, Meta(ge=1, le=LONGEST_RETRY_DELAY)]
+RetryAfter = Annotated[int, Meta(ge=0, le=LONGEST_RETRY_DELAY)]
 Moment = Annotated[datetime, Meta(tz=True)]
 Ids = Annotated[list[Number], Meta(max_length=MOST_ITEMS)]
 

@@ -14,6 +14,7 @@ __all__ = [
     "ELLIPSIS",
     "MINUTE",
     "clip",
+    "cut_beginning",
     "format_ago",
     "format_clock",
     "format_datetime",
@@ -60,6 +61,14 @@ def pluralize(count: int, one: str, many: str = "") -> str:
 def pluralize_with_verb(count: int, one: str) -> str:
     """Format a number with its noun and verb: `1 item is`, `12 items are`."""
     return f"{pluralize(count, one)} {'is' if count == 1 else 'are'}"
+
+
+def cut_beginning(text: str, *, most: int, mark: str) -> str:
+    """Return the end of a text of at most `most` bytes; a text that is too long begins with the mark instead."""
+    encoded = text.encode(errors="replace")
+    if len(encoded) <= most:
+        return text
+    return mark + encoded[len(mark.encode()) - most :].decode(errors="ignore")
 
 
 def clip(text: str, longest: int) -> str:

@@ -35,3 +35,13 @@ MOST_TYPES = 100  # patterns of events of an endpoint
 
 # Rows of one answer.
 MOST_LISTED = 200
+
+# Automatic retries.
+MOST_RETRIES = 100
+LONGEST_RETRY_DELAY = 604_800  # seconds: a week
+
+# The history of an item.
+ATTEMPTS_KEPT = 10
+LOG_BYTES = 16 * 1024
+LOG_CUT = "[The beginning of this log was cut.]\n"
+MOST_LINKS = 10

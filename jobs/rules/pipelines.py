@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from jobs.rules.errors import BadInput
-from jobs.rules.field_types import AnyCode, Code, Label, Number, Percentage, Seconds, Stage
+from jobs.rules.field_types import AnyCode, Code, Label, Number, Percentage, Retries, RetryDelay, Seconds, Stage
 from jobs.rules.statuses import Shortfall, Trigger
 
 PhaseBuilder = Callable[["KindOptions"], "list[PhaseSpec]"]
@@ -25,7 +25,7 @@ JOB_PAGE = "admin:job-page"
 
 
 class PhaseSpec(Struct, frozen=True):
-    """A phase to create. None means the preset of the job (threshold), of its kind or of the settings."""
+    """A phase to create. None means the preset of the job (threshold, retries), of its kind or of the settings."""
 
     code: Code
     asset_type: AnyCode = ""
@@ -38,6 +38,9 @@ class PhaseSpec(Struct, frozen=True):
     on_shortfall: Shortfall | None = None
     gated: bool = False
     watermark_ttl: Seconds | None = None
+    retries: Retries | None = None
+    retry_delay: RetryDelay | None = None
+    retry_delay_max: RetryDelay | None = None
 
     def with_defaults(self) -> PhaseSpec:
         """Return the same phase with its label and stage filled in."""
@@ -58,7 +61,8 @@ class Kind:
     """A pipeline.
 
     `build` turns the creator's options into phases. `default_threshold` is the percent where neither the phase nor the
-    job has one (None: COMPLETION_THRESHOLD_PERCENTAGE). `check_result` gets (job, phase, result) and returns why the
+    job has one (None: COMPLETION_THRESHOLD_PERCENTAGE), and `default_retries` the same for automatic retries (None:
+    ITEM_RETRIES). `check_result` gets (job, phase, result) and returns why the
     result is refused, or None. `completed` gets (change, phase) when a phase completes, to add events or announcements
     to the same change. `page` names the URL of the page of a job (it takes the job's id). `list_page` names the URL of
     a list of its own, `plural` its entry in the navigation, and the keys `g` and `key` lead there. Jobs of a kind that
@@ -70,6 +74,7 @@ class Kind:
     label: str
     build: PhaseBuilder
     default_threshold: int | None = 100
+    default_retries: int | None = None
     check_result: ResultCheck | None = None
     completed: CompletedHook | None = None
     page: str = JOB_PAGE

@@ -104,6 +104,18 @@ class Reason(StrEnum):
     PAUSED = "paused"
     CLOSED = "closed"
     QUARANTINED = "quarantined"
+    RETRY_WAIT = "retry_wait"
+
+
+class AttemptOutcome(StrEnum):
+    """The end of an attempt."""
+
+    FAILED = "failed"
+    EXPIRED = "expired"
+    RELEASED = "released"
+    GIVEN_BACK = "given_back"
+    COMPLETED = "completed"
+    SKIPPED = "skipped"
 
 
 OPEN_PHASE = (PhaseStatus.PENDING, PhaseStatus.PROCESSING)

@@ -2,9 +2,10 @@
 
 from jobs.serializers.encoding import encode
 from jobs.serializers.failures import Failures, error_groups, errors_across, failures_of
-from jobs.serializers.items import claimed_body, item_body
+from jobs.serializers.items import attempt_body, claimed_body, item_body
 from jobs.serializers.jobs import job_bodies, job_body, phase_bodies, phase_body
 from jobs.serializers.shapes import (
+    AttemptBody,
     ClaimedBody,
     CurrentItem,
     DiagnosisBody,
@@ -22,6 +23,7 @@ from jobs.serializers.summaries import progress_body
 from jobs.serializers.timeline import outward_event, timeline_row
 
 __all__ = [
+    "AttemptBody",
     "ClaimedBody",
     "CurrentItem",
     "DiagnosisBody",
@@ -35,6 +37,7 @@ __all__ = [
     "PhaseBody",
     "ProgressBody",
     "TimelineRow",
+    "attempt_body",
     "claimed_body",
     "encode",
     "error_groups",

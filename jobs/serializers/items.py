@@ -1,13 +1,13 @@
-"""JSON representations of items: in a list, and in a claim."""
+"""JSON representations of items, in a list and in a claim, and of their attempts."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any, Protocol
 
-from jobs.models import Item
-from jobs.rules.statuses import ItemStatus
-from jobs.serializers.shapes import ClaimedBody, ItemBody
+from jobs.models import Attempt, Item
+from jobs.rules.statuses import AttemptOutcome, ItemStatus
+from jobs.serializers.shapes import AttemptBody, ClaimedBody, ItemBody
 
 
 class Claim(Protocol):
@@ -27,6 +27,10 @@ class Claim(Protocol):
     def attempt(self) -> int: ...
     @property
     def lease_expires_at(self) -> datetime: ...
+    @property
+    def failures(self) -> int: ...
+    @property
+    def last_error(self) -> str: ...
 
 
 def item_body(item: Item) -> ItemBody:
@@ -40,6 +44,8 @@ def item_body(item: Item) -> ItemBody:
         "status": ItemStatus(item.status),
         "attempt": item.attempt,
         "tries": item.tries,
+        "failures": item.failures,
+        "available_at": item.available_at,
         "worker": item.worker,
         "lease_expires_at": item.lease_expires_at,
         "error": item.error,
@@ -51,7 +57,7 @@ def item_body(item: Item) -> ItemBody:
 
 def claimed_body(item: Claim) -> ClaimedBody:
     """Build the body of a claimed item."""
-    return {
+    body: ClaimedBody = {
         "id": item.id,
         "key": item.key,
         "label": item.label,
@@ -59,4 +65,23 @@ def claimed_body(item: Claim) -> ClaimedBody:
         "payload": item.payload,
         "attempt": item.attempt,
         "lease_expires_at": item.lease_expires_at,
+    }
+    if item.failures:
+        body["failures"], body["last_error"] = item.failures, item.last_error
+    return body
+
+
+def attempt_body(attempt: Attempt) -> AttemptBody:
+    """Build the body of an ended attempt. Load it with its account."""
+    return {
+        "id": attempt.pk,
+        "number": attempt.number,
+        "worker": attempt.worker,
+        "account": attempt.account.get_username() if attempt.account else "",
+        "started_at": attempt.started_at,
+        "ended_at": attempt.ended_at,
+        "outcome": AttemptOutcome(attempt.outcome),
+        "error": attempt.error,
+        "log": attempt.log,
+        "links": attempt.links,
     }

@@ -161,6 +161,11 @@ def _phase_body(phase: Phase, *, rate: float | None, current: CurrentItem | None
         "started_at": phase.started_at,
         "completed_at": phase.completed_at,
         "completed_by": CompletedBy(phase.completed_by) if phase.completed_by else None,
+        "retries": phase.retries,
+        "retry_delay": phase.retry_delay,
+        "retry_delay_max": phase.retry_delay_max,
+        "waiting": phase.waiting,
+        "next_retry_at": phase.next_due_at,
     }
 
 

@@ -6,7 +6,16 @@ from typing import Any, TypedDict
 from uuid import UUID
 
 from jobs.rules.field_types import Moment
-from jobs.rules.statuses import CompletedBy, ItemStatus, JobStatus, PhaseStatus, Shortfall, Stuck, Trigger
+from jobs.rules.statuses import (
+    AttemptOutcome,
+    CompletedBy,
+    ItemStatus,
+    JobStatus,
+    PhaseStatus,
+    Shortfall,
+    Stuck,
+    Trigger,
+)
 
 
 class CurrentItem(TypedDict):
@@ -18,7 +27,10 @@ class CurrentItem(TypedDict):
 
 
 class PhaseBody(TypedDict):
-    """A counted part of a job. Times are UTC, rates items per minute, `expected` null until announced."""
+    """A counted part of a job. Times are UTC, rates items per minute, `expected` null until announced.
+
+    `waiting` of the pending items wait for an automatic retry, the first until `next_retry_at`. The delays are seconds.
+    """
 
     code: str
     asset_type: str
@@ -49,6 +61,11 @@ class PhaseBody(TypedDict):
     started_at: Moment | None
     completed_at: Moment | None
     completed_by: CompletedBy | None
+    retries: int
+    retry_delay: int
+    retry_delay_max: int
+    waiting: int
+    next_retry_at: Moment | None
 
 
 class JobBody(TypedDict):
@@ -77,7 +94,10 @@ class JobBody(TypedDict):
 
 
 class ItemBody(TypedDict):
-    """A unit of a phase; `attempt` is the fence, `tries` the leases that expired since the last retry."""
+    """A unit of a phase; `attempt` is the fence, `tries` the leases that expired since the last retry.
+
+    `failures` were reported since then. A pending item with `available_at` waits until then for an automatic retry.
+    """
 
     id: int
     key: str
@@ -87,6 +107,8 @@ class ItemBody(TypedDict):
     status: ItemStatus
     attempt: int
     tries: int
+    failures: int
+    available_at: Moment | None
     worker: str
     lease_expires_at: Moment | None
     error: str
@@ -95,9 +117,7 @@ class ItemBody(TypedDict):
     finished_at: Moment | None
 
 
-class ClaimedBody(TypedDict):
-    """An item under a lease; report it with this `attempt`."""
-
+class _ClaimedBody(TypedDict):
     id: int
     key: str
     label: str
@@ -107,11 +127,40 @@ class ClaimedBody(TypedDict):
     lease_expires_at: Moment
 
 
+class ClaimedBody(_ClaimedBody, total=False):
+    """An item under a lease; report it with this `attempt`. One that failed before has `failures` and `last_error`."""
+
+    failures: int
+    last_error: str
+
+
 class JobClaimedBody(ClaimedBody):
     """An item claimed from any job, with the job's id and the phase's code."""
 
     job: int
     phase: str
+
+
+class LinkBody(TypedDict):
+    """A link that a worker sent with a result."""
+
+    label: str
+    url: str
+
+
+class AttemptBody(TypedDict):
+    """An ended attempt of an item. `started_at` is null where no worker held it."""
+
+    id: int
+    number: int
+    worker: str
+    account: str
+    started_at: Moment | None
+    ended_at: Moment
+    outcome: AttemptOutcome
+    error: str
+    log: str
+    links: list[LinkBody]
 
 
 class TimelineRow(TypedDict):

@@ -92,6 +92,7 @@ def _list_images(file: OldFile, job: OldJob) -> Phase:
     portions = _portions(map(_new_image, _images(file, job)))
     [spec] = pipelines.get("generic").build(KindOptions())
     made = tracking.create_job(
+        retries=0,
         name=job.name,
         metadata={"imported": {"id": job.id, "created_at": _time(job.created_at), "updated_at": _time(job.updated_at)}},
         phases=[msgspec.structs.replace(spec, expected=total)],

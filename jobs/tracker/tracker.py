@@ -65,7 +65,7 @@ class ProgressTracker:
         name = bounded(name, field="name")
         images = new_images(image_paths, splits)
         with unit_of_work():
-            job = tracking.create_job(name=name, items=images, reopen=True, by=Actor(name=self.worker)).job
+            job = tracking.create_job(name=name, retries=0, items=images, reopen=True, by=Actor(name=self.worker)).job
             checkpoints.take(job.pk, worker=self.worker)
         return job.pk
 

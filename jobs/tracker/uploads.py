@@ -44,6 +44,7 @@ def create(job_id: int, batch: NewItem, *, worker: str) -> int:
 def add(job: Job, batches: list[NewItem], *, worker: str) -> Phase:
     """Return the phase of the upload job, with these batches added; new ones start a new run of a finished job."""
     made = tracking.create_job(
+        retries=0,
         name=f"{job.name}{SUFFIX}",
         project=job.project,
         phases=[SPEC],

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from django.utils import timezone
+
 from jobs.change import Change, change_jobs
 from jobs.db import bulk_load
 from jobs.models import Job, Phase
 from jobs.rules.errors import Refused
-from jobs.rules.statuses import Reason
 from jobs.tracking.calls import (
     Answer,
     Call,
@@ -21,7 +22,7 @@ from jobs.tracking.calls import (
     ReportCall,
     Undecided,
 )
-from jobs.tracking.claim import claims_locked, nothing_to_claim, reason_of
+from jobs.tracking.claim import claims_locked, empty_claim
 from jobs.tracking.heartbeat import SignOfLife, heartbeats_locked
 from jobs.tracking.report import Batch, apply_results
 from jobs.tracking.types import Claimed, Reported
@@ -45,7 +46,7 @@ def answers_without_lock(calls: Sequence[Call]) -> dict[Call, Answer]:
     answers = _empty_claims(calls)
     for call in calls:
         if isinstance(call, ClaimAnyCall) and not call.choose():
-            answers[call] = nothing_to_claim(call.phase, worker=call.worker, by=call.by)
+            answers[call] = call.nothing()
     return answers
 
 
@@ -57,14 +58,14 @@ def _empty_claims(calls: Sequence[Call]) -> dict[Call, Answer]:
     claims = [call for call in calls if isinstance(call, ClaimCall)]
     locked = {call.job_id for call in calls if not isinstance(call, ClaimCall)}
     jobs = {job.pk: job for job in bulk_load.load(Job, {call.job_id for call in claims} - locked, null=("removed_at",))}
-    reasons: dict[tuple[int, str], Reason | None] = {}
+    empty: dict[tuple[int, str], Claimed | None] = {}
     for phase in bulk_load.load(Phase, jobs, match="job"):
         phase.job = jobs[phase.job_id]
-        reasons[phase.job_id, phase.code] = reason_of(phase)
+        empty[phase.job_id, phase.code] = empty_claim(phase, now=timezone.now())
     return {
-        call: Claimed([], reason)
+        call: claimed
         for call in claims
-        if (reason := reasons.get((call.job_id, call.code))) and call.access.sees(jobs[call.job_id].project)
+        if (claimed := empty.get((call.job_id, call.code))) and call.access.sees(jobs[call.job_id].project)
     }
 
 

@@ -15,7 +15,7 @@ from jobs.change import Actor, Change
 from jobs.models import Job, Phase
 from jobs.rules.errors import NotFound
 from jobs.tracking.announce import announce_locked
-from jobs.tracking.claim import Taker, claim_any, claim_any_locked, jobs_to_claim
+from jobs.tracking.claim import Taker, claim_any, claim_any_locked, jobs_to_claim, nothing_to_claim
 from jobs.tracking.count import count_locked
 from jobs.tracking.heartbeat import SignOfLife
 from jobs.tracking.types import Announced, Beat, Claimed, Counted, Reported, Result
@@ -119,6 +119,12 @@ class ClaimAnyCall(Call):
             by=self.by,
         )
         return bool(self.wanted)
+
+    def nothing(self) -> Claimed:
+        """Return the answer where there are no such jobs."""
+        return nothing_to_claim(
+            self.phase, kind=self.kind, projects=self.access.projects, worker=self.worker, by=self.by
+        )
 
     def job_ids(self) -> set[int]:
         """Return the chosen jobs."""

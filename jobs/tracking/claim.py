@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 
 from django.conf import settings
 from django.db import OperationalError, connection
-from django.db.models import F
+from django.db.models import Min
 from django.db.models.expressions import Combinable
+from django.utils import timezone
 
 from jobs.change import Actor, Change, ConcurrentModification, JobLocked, change_free, change_jobs, is_locked
 from jobs.change.refusals import Call, closed_to
 from jobs.db import bulk_load, bulk_sql
 from jobs.models import Item, Phase
+from jobs.models.items import ID_IN_PHASE, ItemQuerySet
 from jobs.models.jobs import projects_of
 from jobs.models.phases import PhaseQuerySet
 from jobs.rules.statuses import ItemStatus, Reason
@@ -26,9 +28,12 @@ from jobs.tracking import quarantine
 from jobs.tracking.types import Claimed, ClaimedItem
 
 LOCK_TIMEOUT = "300ms"
-CLAIM_FIELDS = ("id", "phase", "key", "label", "split", "payload", "attempt")
+CLAIM_FIELDS = (
+    "id", "phase", "key", "label", "split", "payload", "attempt", "failures", "error", "available_at",
+)  # fmt: skip
 TAKEN_FIELDS = (
-    "attempt", "status", "worker", "account", "lease_seconds", "lease_expires_at", "started_at", "finished_at",
+    "attempt", "status", "started_at", "finished_at", "available_at", "worker", "account", "lease_seconds",
+    "lease_expires_at",
 )  # fmt: skip
 
 
@@ -51,12 +56,12 @@ class Taker:
 def claim(phase: Phase, *, worker: str, limit: int = 100, lease_seconds: int | None = None, by: Actor) -> Claimed:
     """Take up to `limit` pending items of this phase, in their order, for `lease_seconds`.
 
-    A phase that completed by threshold, settled or watermark still gives its open items. An empty answer has a reason;
-    it costs one query and no lock.
+    Items that wait for a retry are left out until they are due. A phase that completed by threshold, settled or
+    watermark still gives its open items. An empty answer has a reason; it costs one query and no lock.
     """
-    reason = reason_of(phase)
-    if reason:
-        return Claimed([], reason)
+    empty = empty_claim(phase, now=timezone.now())
+    if empty:
+        return empty
     with change_jobs([phase.job_id], by=by) as change:
         return claims_locked(change, change.phase(phase.pk), [Taker(worker, limit, lease_seconds, by)])[0]
 
@@ -72,25 +77,24 @@ def claims_locked(change: Change, phase: Phase, takers: Sequence[Taker]) -> list
 
 
 def _claim(change: Change, phase: Phase, takers: Sequence[Taker]) -> list[Claimed]:
-    reason = reason_of(phase)
-    if reason:
-        return [Claimed([], reason) for _ in takers]
     now = change.now
+    empty = empty_claim(phase, now=now)
+    if empty:
+        return [empty for _ in takers]
     allowed = [quarantine.allowance(phase, each.worker, by=each.by, limit=each.limit, now=now) for each in takers]
     serving = [replace(taker, limit=limit) for taker, (limit, _) in zip(takers, allowed, strict=True)]
-    most = sum(taker.limit for taker in serving)
-    ids = phase.items.filter(status=ItemStatus.PENDING).order_by(_claim_order()).values_list("pk", flat=True)[:most]
-    items = iter(_take(change, list(ids), serving))
+    items = iter(_take(change, _choose([phase], limit=sum(taker.limit for taker in serving), now=now), serving))
+    nothing = empty_claim(phase, now=now) or Claimed([], Reason.NONE_PENDING)
     return [
-        _claimed(list(islice(items, taker.limit)), until=until)
+        _claimed(list(islice(items, taker.limit)), until=until, nothing=nothing)
         for taker, (_, until) in zip(serving, allowed, strict=True)
     ]
 
 
-def _claimed(items: list[ClaimedItem], *, until: datetime | None) -> Claimed:
+def _claimed(items: list[ClaimedItem], *, until: datetime | None, nothing: Claimed) -> Claimed:
     if items:
         return Claimed(items)
-    return Claimed([], Reason.NONE_PENDING if until is None else Reason.QUARANTINED, until)
+    return nothing if until is None else Claimed([], Reason.QUARANTINED, until)
 
 
 def claim_any(
@@ -102,41 +106,50 @@ def claim_any(
     empty only when nothing is left. The wait for a locked job is short; then the jobs behind it are tried.
     """
     projects = projects_of(by.account) if by.account else None
-    claimable = quarantine.open_to(_claimable(phase, kind=kind, projects=projects), worker, by=by)
+    unfinished = quarantine.open_to(_unfinished(phase, kind=kind, projects=projects), worker, by=by)
     locked: set[int] = set()
-    while wanted := _oldest(claimable.exclude(job__in=locked), limit=limit):
+    empty: set[int] = set()
+    while wanted := _oldest(unfinished.with_ready_items().exclude(job__in=locked).exclude(pk__in=empty), limit=limit):
         job_ids = {phase.job_id for phase in wanted}
         with _claiming(job_ids, by=by) as change:
-            found = _oldest(claimable.filter(job__in=change.jobs), limit=limit)
+            found = _oldest(unfinished.with_ready_items().filter(job__in=change.jobs), limit=limit)
             chosen, most = quarantine.probe_first(found, worker, by=by, limit=limit)
-            items = _take(change, _pending(chosen, limit=most), [Taker(worker, most, lease_seconds, by)])
-        if found:
-            return Claimed(items, None if items else Reason.NONE_PENDING)
+            ids = _choose([change.phase(each.pk) for each in chosen], limit=most, now=change.now)
+            items = _take(change, ids, [Taker(worker, most, lease_seconds, by)])
+        if items:
+            return Claimed(items)
         locked |= job_ids - change.jobs.keys()
+        empty |= {phase.pk for phase in chosen}
     if locked:
         raise JobLocked
-    return nothing_to_claim(phase, worker=worker, by=by)
+    return nothing_to_claim(phase, kind=kind, projects=projects, worker=worker, by=by)
 
 
 def jobs_to_claim(
     code: str, *, kind: str, projects: Collection[str] | None, worker: str, limit: int, by: Actor
 ) -> set[int]:
     """Return the jobs of the oldest pending items of phases of this code that are open to the worker."""
-    claimable = quarantine.open_to(_claimable(code, kind=kind, projects=projects), worker, by=by)
-    return {phase.job_id for phase in _oldest(claimable, limit=limit)}
+    unfinished = quarantine.open_to(_unfinished(code, kind=kind, projects=projects), worker, by=by)
+    return {phase.job_id for phase in _oldest(unfinished.with_ready_items(), limit=limit)}
 
 
-def nothing_to_claim(code: str, *, worker: str, by: Actor) -> Claimed:
+def nothing_to_claim(code: str, *, kind: str, projects: Collection[str] | None, worker: str, by: Actor) -> Claimed:
     """Return the answer to a common claim of this worker for which there are no jobs."""
+    unfinished = quarantine.open_to(_unfinished(code, kind=kind, projects=projects), worker, by=by)
+    retry_at = unfinished.aggregate(retry_at=Min("next_due_at"))["retry_at"]
+    if retry_at:
+        return Claimed([], Reason.RETRY_WAIT, retry_at)
     until = quarantine.ends_at(worker, code, by=by)
     return Claimed([], Reason.QUARANTINED if until else Reason.NONE_PENDING, until)
 
 
 def claim_any_locked(change: Change, phases: Sequence[Phase], taker: Taker) -> Claimed:
     """Take the oldest pending items of those of these phases that give any, inside a change that has locked them."""
-    giving = sorted((phase for phase in phases if phase.is_open and reason_of(phase) is None), key=attrgetter("pk"))
-    ids = _pending(_enough(giving, limit=taker.limit), limit=taker.limit)
-    items = _take(change, ids, [taker])
+    now = change.now
+    giving = sorted(
+        (phase for phase in phases if phase.is_open and empty_claim(phase, now=now) is None), key=attrgetter("pk")
+    )
+    items = _take(change, _choose(_enough(giving, limit=taker.limit), limit=taker.limit, now=now), [taker])
     return Claimed(items, None if items else Reason.NONE_PENDING)
 
 
@@ -155,52 +168,71 @@ def _claiming(job_ids: Collection[int], *, by: Actor) -> Iterator[Change]:
 
 
 def _oldest(phases: PhaseQuerySet, *, limit: int) -> list[Phase]:
-    """Return the oldest of these phases, as many as have `limit` pending items by their counters."""
+    """Return the oldest of these phases, as many as have `limit` claimable items by their counters."""
     return _enough(phases.order_by("pk")[:limit], limit=limit)
 
 
 def _enough(phases: Iterable[Phase], *, limit: int) -> list[Phase]:
-    """Return the first of these phases, as many as have `limit` pending items."""
+    """Return the first of these phases, as many as have `limit` claimable items."""
     chosen: list[Phase] = []
-    pending = 0
+    ready, now = 0, timezone.now()
     for phase in phases:
         chosen.append(phase)
-        pending += phase.pending_items
-        if pending >= limit:
+        ready += phase.ready_items(now)
+        if ready >= limit:
             break
     return chosen
 
 
-def _pending(phases: Sequence[Phase], *, limit: int) -> list[int]:
-    """Return the ids of the oldest pending items of these phases; read no more than `limit` of the last one."""
-    if not phases:
-        return []
-    *whole, last = phases
-    items = Item.objects.filter(status=ItemStatus.PENDING).values_list("pk", flat=True)
-    found = list(items.filter(phase__in=whole).order_by("phase_id", "pk"))
-    return [*found, *items.filter(phase=last).order_by(_claim_order())[: limit - len(found)]]
+def _choose(phases: Sequence[Phase], *, limit: int, now: datetime) -> list[int]:
+    """Return the ids of the first items of these locked phases that can be claimed now.
 
-
-def _claim_order() -> Combinable | str:
-    """Return the order of claims, which only the index `item_pending` has on PostgreSQL.
-
-    By the plain id, the planner may walk the primary key through all items of older phases.
+    All phases but the last have fewer than `limit` of them by their counters. Of the last one no more are read.
     """
-    return F("pk") + 0 if connection.vendor == "postgresql" else "pk"
+    steady = [phase for phase in phases if phase.pending_items > phase.waiting]
+    waiting = [phase for phase in phases if phase.may_have_due_items(now)]
+    ready = _read(Item.objects.ready, steady, order=[ID_IN_PHASE], limit=limit)
+    # One more of the waiting ones than can be taken: the first that stays is the next that is due.
+    times = _read(Item.objects.waiting, waiting, order=["available_at", "pk"], limit=limit + 1)
+    due = [row for row in times if row[2] is not None and row[2] <= now]
+    ids = [pk for _, pk, _ in sorted([*ready, *due], key=itemgetter(0, 1))][:limit]
+    chosen = set(ids)
+    for phase in waiting:
+        later = [at for of, pk, at in times if of == phase.pk and pk not in chosen and at is not None]
+        phase.next_due_at = min(later, default=phase.next_due_at)
+    return ids
 
 
-def reason_of(phase: Phase) -> Reason | None:
-    """Return why this phase gives no items, from its row alone."""
+def _read(
+    items: Callable[[Iterable[int]], ItemQuerySet],
+    phases: Sequence[Phase],
+    *,
+    order: Sequence[Combinable | str],
+    limit: int,
+) -> list[tuple[int, int, datetime | None]]:
+    """Return (phase, id, retry time) of all items of these phases, but of the last one only the first in this order."""
+    found: list[tuple[int, int, datetime | None]] = []
+    *whole, last = [phase.pk for phase in phases] or [0]
+    columns = ("phase_id", "pk", "available_at")
+    if whole:
+        found += items(whole).order_by("phase_id", *order).values_list(*columns)
+    if phases and limit > len(found):
+        found += items([last]).order_by(*order).values_list(*columns)[: limit - len(found)]
+    return found
+
+
+def empty_claim(phase: Phase, *, now: datetime) -> Claimed | None:
+    """Return the answer of a phase that gives no items, from its row alone; None where it may have some."""
     refused = closed_to(phase, Call.CLAIM)
     if refused:
-        return refused.reason
-    return None if phase.pending_items > 0 and not phase.counted else Reason.NONE_PENDING
+        return Claimed([], refused.reason)
+    if phase.counted or phase.pending_items <= 0:
+        return Claimed([], Reason.NONE_PENDING)
+    return None if phase.ready_items(now) > 0 else Claimed([], Reason.RETRY_WAIT, phase.next_due_at)
 
 
-def _claimable(code: str, *, kind: str, projects: Collection[str] | None) -> PhaseQuerySet:
-    phases = Phase.objects.claimable(code=code, kind=kind).filter(
-        items_total__gt=F("done") + F("failed") + F("skipped") + F("processing")
-    )
+def _unfinished(code: str, *, kind: str, projects: Collection[str] | None) -> PhaseQuerySet:
+    phases = Phase.objects.claimable(code=code, kind=kind)
     return phases if projects is None else phases.filter(job__project__in=projects)
 
 
@@ -211,24 +243,36 @@ def _take(change: Change, ids: Sequence[int], takers: Sequence[Taker]) -> list[C
     found = bulk_load.values(Item, ids, fields=CLAIM_FIELDS)
     leased_by = [taker for taker in takers for _ in range(taker.limit)][: len(found)]
     leases = {taker: taker.lease(change.now) for taker in takers}
+    attempt = CLAIM_FIELDS.index("attempt")
+    began = (ItemStatus.PROCESSING, change.now, None, None)
     values = [
-        (row[0], ItemStatus.PENDING, row[-1], row[-1] + 1, ItemStatus.PROCESSING, *leases[taker], change.now, None)
+        (row[0], ItemStatus.PENDING, row[attempt], row[attempt] + 1, *began, *leases[taker])
         for row, taker in zip(found, leased_by, strict=True)
     ]
     if len(bulk_sql.update(Item, values, match=("id", "status", "attempt"), fields=TAKEN_FIELDS)) != len(ids):
         raise ConcurrentModification("item")
     taken = Counter(row[1] for row in found)
-    phases = {phase_id: _taken(change, change.phase(phase_id), number) for phase_id, number in taken.items()}
+    waited = Counter(row[1] for row in found if row[-1] is not None)
+    phases = {pk: _taken(change, change.phase(pk), number, waited=waited[pk]) for pk, number in taken.items()}
     for taker, phase_id in dict.fromkeys((taker, row[1]) for row, taker in zip(found, leased_by, strict=True)):
         change.record_worker(taker.worker, job=phases[phase_id].job, by=taker.by)
     return [
-        ClaimedItem(pk, key, label, split, payload, attempt + 1, leases[by][-1], phases[of].job_id, phases[of].code)
-        for (pk, of, key, label, split, payload, attempt), by in zip(found, leased_by, strict=True)
+        ClaimedItem(
+            *(pk, key, label, split, payload, attempt + 1, leases[taker][-1]),
+            *(phases[of].job_id, phases[of].code, failures, error),
+        )
+        for (pk, of, key, label, split, payload, attempt, failures, error, _), taker in zip(
+            found, leased_by, strict=True
+        )
     ]
 
 
-def _taken(change: Change, phase: Phase, number: int) -> Phase:
+def _taken(change: Change, phase: Phase, number: int, *, waited: int) -> Phase:
+    """Move the counters of a phase; `waited` of its items had waited for their retry."""
     change.begin(phase)
+    if waited:
+        change.wait(phase, -waited)
+        phase.job.watched_from = change.now  # no progress was expected while they waited
     change.count(phase, was=ItemStatus.PENDING, now=ItemStatus.PROCESSING, number=number)
     change.record_heartbeat(phase.job)
     return phase

@@ -20,6 +20,7 @@ from jobs.models.jobs import projects_of
 from jobs.rules import pipelines
 from jobs.rules.errors import BadInput, Conflict, NotPermitted, WrongState
 from jobs.rules.pipelines import KindOptions, PhaseSpec
+from jobs.rules.retries import RetryPolicy
 from jobs.rules.statuses import ItemStatus, Shortfall, Trigger
 from jobs.tracking.types import Added, Created, NewItem
 
@@ -34,6 +35,9 @@ def create_job(
     project: str = "",
     metadata: dict[str, Any] | None = None,
     threshold: int | None = None,
+    retries: int | None = None,
+    retry_delay: int | None = None,
+    retry_delay_max: int | None = None,
     phases: Sequence[PhaseSpec] = (),
     asset_types: Sequence[str] = (),
     items: Sequence[NewItem] | None = None,
@@ -60,6 +64,9 @@ def create_job(
             project=project,
             metadata=metadata or {},
             threshold=threshold,
+            retries=retries,
+            retry_delay=retry_delay,
+            retry_delay_max=retry_delay_max,
             account=by.account,
         )
         try:
@@ -205,9 +212,10 @@ def _check_project(by: Actor, project: str) -> None:
 
 def _phases(specs: Sequence[PhaseSpec], *, job: Job, first: int = 0) -> list[Phase]:
     """Make the rows of these phases, at positions from `first` on."""
-    default = pipelines.get(job.kind).default_threshold
-    preset = settings.COMPLETION_THRESHOLD_PERCENTAGE if default is None else default
-    inherited = preset if job.threshold is None else job.threshold
+    kind = pipelines.get(job.kind)
+    threshold = _first(job.threshold, kind.default_threshold, settings.COMPLETION_THRESHOLD_PERCENTAGE)
+    presets = RetryPolicy()
+    retries = _first(job.retries, kind.default_retries, settings.ITEM_RETRIES)
     return [
         Phase(
             job=job,
@@ -219,7 +227,10 @@ def _phases(specs: Sequence[PhaseSpec], *, job: Job, first: int = 0) -> list[Pha
             weight=spec.weight,
             expected=spec.expected,
             announced=spec.expected is not None,
-            threshold=inherited if spec.threshold is None else spec.threshold,
+            threshold=_first(spec.threshold, threshold),
+            retries=_first(spec.retries, retries),
+            retry_delay=_first(spec.retry_delay, job.retry_delay, presets.delay),
+            retry_delay_max=_first(spec.retry_delay_max, job.retry_delay_max, presets.delay_max),
             trigger=spec.trigger or Trigger.WHEN_SETTLED,
             on_shortfall=spec.on_shortfall or Shortfall.PARTIAL,
             gated=spec.gated,
@@ -228,6 +239,11 @@ def _phases(specs: Sequence[PhaseSpec], *, job: Job, first: int = 0) -> list[Pha
         )
         for position, spec in enumerate(specs, first)
     ]
+
+
+def _first(*values: int | None) -> int:
+    """Return the first of these values that is given."""
+    return next(value for value in values if value is not None)
 
 
 def _insert(job: Job, phases: list[Phase], items: Sequence[NewItem] | None, *, fill: Fill | None, by: Actor) -> Job:

@@ -21,6 +21,7 @@ from jobs.rules.pipelines import ResultCheck
 from jobs.rules.statuses import Held, ItemStatus, Outcome
 from jobs.tracking import quarantine, transitions
 from jobs.tracking.create import insert_items
+from jobs.tracking.ended_attempts import Before, ended
 from jobs.tracking.transitions import ItemState, Reporter
 from jobs.tracking.types import NewItem, Reported, Result, ResultOutcome
 
@@ -136,7 +137,7 @@ def _load(batches: Sequence[Batch], fingerprints: Sequence[list[str]]) -> dict[K
     keys = {(batch.phase.pk, one) for batch, prints in zip(batches, fingerprints, strict=True) for one in prints}
     fields = ("phase", *transitions.LOADED)
     found = bulk_sql.lookup(Item, sorted(keys), match=("phase", "key_digest"), fields=fields)
-    return {(row[0], row[2]): ItemState(*row[1:]) for row in found}
+    return {(row[0], row[2]): transitions.loaded(row[1:]) for row in found}
 
 
 def _apply(change: Change, batch: Batch, prints: Sequence[str], items: dict[Key, ItemState]) -> Reported:
@@ -145,7 +146,7 @@ def _apply(change: Change, batch: Batch, prints: Sequence[str], items: dict[Key,
     reporter = _reporter(change, phase, batch)
     check = pipelines.get(phase.job.kind).check_result
     moves: Counter[tuple[str, str]] = Counter()
-    failed_last = 0
+    reported: list[str] = []
     answers = []
     for fingerprint, result in zip(prints, batch.results, strict=True):
         item = items.get((phase.pk, fingerprint))
@@ -156,17 +157,20 @@ def _apply(change: Change, batch: Batch, prints: Sequence[str], items: dict[Key,
         if refused:
             answers.append(ResultOutcome(result.key, Outcome.INVALID, item.status, refused))
             continue
-        was = item.status
+        before = Before(item)
         outcome, detail = transitions.apply(item, result, reporter)
-        answers.append(ResultOutcome(result.key, outcome, item.status, detail))
+        answers.append(ResultOutcome(result.key, outcome, item.status, detail, item.available_at))
         if outcome == Outcome.APPLIED:
-            moves[was, item.status] += 1
-            failed_last = _failed_last(failed_last, item.status)
+            moves[before.status, item.status] += 1
+            reported.append(result.status)
             _note(change, phase, item)
-    _count(change, phase, moves)
+            _wait(change, phase, item, waited=before.waited)
+            attempt = ended(before, item, result, reporter)
+            if attempt:
+                change.attempts.append(attempt)
+    _count(change, phase, moves, reported)
     change.record_heartbeat(phase.job)
-    done, failed = _became(moves, ItemStatus.COMPLETED), _became(moves, ItemStatus.FAILED)
-    change.record_worker(batch.worker, job=phase.job, phase=phase, settled=Settled(done, failed, failed_last))
+    _record_worker(change, phase, batch, reported)
     return Reported(answers, phase, cancel_requested=phase.job.held == Held.CANCELLED)
 
 
@@ -178,6 +182,7 @@ def _reporter(change: Change, phase: Phase, batch: Batch) -> Reporter:
         account=batch.by.account.pk if batch.by.account else None,
         now=change.now,
         lease_seconds=settings.ITEM_LEASE_SECONDS if batch.leased else None,
+        policy=phase.retry_policy,
         closed=closed.sentence if closed else "",
         paused=no_new_work.sentence if no_new_work else kept_from,
     )
@@ -210,26 +215,32 @@ def _note(change: Change, phase: Phase, item: ItemState) -> None:
         change.errors_stale.add(phase.job_id)
 
 
-def _count(change: Change, phase: Phase, moves: Counter[tuple[str, str]]) -> None:
-    """Move the counters with the items."""
+def _wait(change: Change, phase: Phase, item: ItemState, *, waited: bool) -> None:
+    """Count an item that begins to wait for its retry, or that no longer waits."""
+    waits = item.available_at is not None
+    if waits or waited:
+        change.wait(phase, waits - waited, until=item.available_at)
+
+
+def _count(change: Change, phase: Phase, moves: Counter[tuple[str, str]], reported: Collection[str]) -> None:
+    """Move the counters with the items. A failure that is retried settles nothing and is progress all the same."""
+    if any(status != ItemStatus.PENDING for status in reported):
+        change.begin(phase)
     for (was, now), number in moves.items():
-        if now != ItemStatus.PENDING:
-            change.begin(phase)
         change.count(phase, was=was, now=now, number=number)
     if moves:
         phase.last_item_at = change.now
+    if ItemStatus.FAILED in reported:
+        phase.job.progress_at = change.now
 
 
-def _became(moves: Counter[tuple[str, str]], status: str) -> int:
-    """Return the number of items that these moves brought into this status."""
-    return sum(number for (_, now), number in moves.items() if now == status)
-
-
-def _failed_last(number: int, status: str) -> int:
-    """Return the number of failures since the last success, with one more result."""
-    if status == ItemStatus.FAILED:
-        return number + 1
-    return 0 if status == ItemStatus.COMPLETED else number
+def _record_worker(change: Change, phase: Phase, batch: Batch, reported: Sequence[str]) -> None:
+    """Record the results of the worker. Its failures count whether they are retried or not."""
+    done, failed = reported.count(ItemStatus.COMPLETED), reported.count(ItemStatus.FAILED)
+    last = reported[::-1].index(ItemStatus.COMPLETED) if done else len(reported)
+    failed_last = reported[len(reported) - last :].count(ItemStatus.FAILED)
+    settled = Settled(done, failed, failed_last)
+    change.record_worker(batch.worker, job=phase.job, phase=phase, settled=settled)
 
 
 def _write(items: Iterable[ItemState]) -> None:

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from random import random
 from typing import Any
 
-from jobs.change.item_columns import take_back
+from jobs.change.item_columns import expire, take_back
+from jobs.db import bulk_sql
 from jobs.rules.error_fingerprints import signature
 from jobs.rules.limits import CHECKSUM_LENGTH, ERROR_LENGTH
+from jobs.rules.retries import RetryPolicy
 from jobs.rules.statuses import SETTLED_ITEM, ItemStatus, Outcome
 from jobs.tracking.types import Result
 
-LOADED = ("id", "key_digest", "key", "label", "status", "attempt", "worker", "account", "lease_seconds", "checksum")
+LOADED = (
+    "id", "key_digest", "key", "label", "status", "attempt", "worker", "account", "lease_seconds", "checksum",
+    "failures", "available_at", "started_at",
+)  # fmt: skip
 GUARDS = ("id", "status", "attempt")
 WRITTEN = (
     "status", "attempt", "worker", "account", "lease_seconds", "lease_expires_at", "error", "signature", "result",
-    "checksum", "finished_at",
+    "checksum", "finished_at", "failures", "available_at",
 )  # fmt: skip
 BEGUN = (*WRITTEN, "started_at")
 
@@ -38,6 +45,8 @@ class ItemState:
     account: int | None
     lease_seconds: int | None
     checksum: str
+    failures: int = 0
+    available_at: datetime | None = None
     started_at: datetime | None = None
     lease_expires_at: datetime | None = None
     error: str = ""
@@ -56,6 +65,13 @@ class ItemState:
         return (self.id, *self.was)
 
 
+def loaded(row: Sequence[Any]) -> ItemState:
+    """Return the working copy of an item from its columns LOADED."""
+    item = ItemState(*row)
+    item.available_at, item.started_at = bulk_sql.moment(item.available_at), bulk_sql.moment(item.started_at)
+    return item
+
+
 @dataclass(frozen=True, slots=True)
 class Reporter:
     """The worker that reports, the time, and the refusals of the phase and the job at this moment.
@@ -68,6 +84,7 @@ class Reporter:
     account: int | None
     now: datetime
     lease_seconds: int | None
+    policy: RetryPolicy
     closed: str = ""
     paused: str = ""
 
@@ -81,7 +98,7 @@ def apply(item: ItemState, result: Result, reporter: Reporter) -> Answer:
     A repetition is a duplicate before anything else is checked. Then the phase must be open, and then the attempt must
     be the current one.
     """
-    if item.status in SETTLED_ITEM and item.status == result.status and item.checksum == checksum(result):
+    if _is_repetition(item, result, reporter):
         return Outcome.DUPLICATE, ""
     if reporter.closed:
         return Outcome.CLOSED, reporter.closed
@@ -93,7 +110,22 @@ def apply(item: ItemState, result: Result, reporter: Reporter) -> Answer:
         return _begin(item, reporter)
     if result.status == ItemStatus.PENDING:
         return _give_back(item, result, reporter)
-    return _settle(item, result, reporter)
+    return (_fail if result.status == ItemStatus.FAILED else _settle)(item, result, reporter)
+
+
+def _is_repetition(item: ItemState, result: Result, reporter: Reporter) -> bool:
+    """Tell whether this result has been applied already.
+
+    An item that waits for its retry was not claimed since its failure, so that a failure of this attempt is the same
+    one. Without an attempt it is a second one only when the item is due.
+    """
+    if item.status in SETTLED_ITEM:
+        return item.status == result.status and item.checksum == checksum(result)
+    if item.available_at is None or result.status != ItemStatus.FAILED:
+        return False
+    if result.attempt is None:
+        return reporter.now < item.available_at
+    return result.attempt == item.attempt
 
 
 def checksum(result: Result) -> str:
@@ -126,7 +158,7 @@ def _begin(item: ItemState, reporter: Reporter) -> Answer:
     if reporter.paused:
         return Outcome.CLOSED, reporter.paused
     item.attempt += 1
-    item.begun, item.started_at, item.finished_at = True, reporter.now, None
+    item.begun, item.started_at, item.finished_at, item.available_at = True, reporter.now, None, None
     _lease(item, reporter, seconds=reporter.lease_seconds)
     item.status = ItemStatus.PROCESSING
     return Outcome.APPLIED, ""
@@ -153,9 +185,29 @@ def _give_back(item: ItemState, result: Result, reporter: Reporter) -> Answer:
     return Outcome.APPLIED, ""
 
 
+def _fail(item: ItemState, result: Result, reporter: Reporter) -> Answer:
+    """Settle the item as failed, or let it wait for its next retry: pending, with the error of this failure.
+
+    Its attempt stays, as after an expired lease: a later success of the same worker still counts until the next claim.
+    """
+    item.failures += 1
+    _settle(item, result, reporter)
+    if result.retry is not False and not reporter.policy.is_final(item.failures):
+        expire(item)
+        item.begun, item.finished_at = True, None
+        item.available_at = reporter.now + _delay(item, result, reporter.policy)
+    return Outcome.APPLIED, ""
+
+
+def _delay(item: ItemState, result: Result, policy: RetryPolicy) -> timedelta:
+    if result.retry_after is not None:
+        return timedelta(seconds=result.retry_after)
+    return policy.delay_after(item.failures, chance=random())  # noqa: S311 - it only spreads the load
+
+
 def _settle(item: ItemState, result: Result, reporter: Reporter) -> Answer:
     item.moved = True
-    item.status = result.status
+    item.status, item.available_at = result.status, None
     item.error = (result.error or "unknown error")[:ERROR_LENGTH] if item.status == ItemStatus.FAILED else ""
     if item.status == ItemStatus.SKIPPED:
         item.error = result.error[:ERROR_LENGTH]

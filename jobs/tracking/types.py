@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from jobs.models import Job, Phase
-from jobs.rules.field_types import Blob, Key, Label, Number, Split
+from jobs.rules.field_types import Blob, Key, Label, Number, RetryAfter, Split
+from jobs.rules.limits import MOST_LINKS, NAME_LENGTH, URL_LENGTH
 from jobs.rules.statuses import ItemStatus, Outcome, Reason
 
 
@@ -22,11 +23,19 @@ class NewItem(Struct, frozen=True, gc=False):
     payload: Blob = {}
 
 
+class Link(Struct, forbid_unknown_fields=True, frozen=True, gc=False):
+    """A link of an attempt: to an artifact, or to a page of logs. `url` is an http or https address."""
+
+    label: Annotated[str, Meta(min_length=1, max_length=NAME_LENGTH)]
+    url: Annotated[str, Meta(min_length=1, max_length=URL_LENGTH)]
+
+
 class Result(Struct, frozen=True, gc=False):
     """The result of an item; the status `pending` gives the item back.
 
     `attempt` is that of the claim; without one there is no fence. A `checksum` in `result` tells two completions of
-    the same item apart.
+    the same item apart. A failure with `retry` False is final, and `retry_after` (seconds) replaces the delay of its
+    automatic retry. `log` and `links` are kept in the history of the item.
     """
 
     key: Key
@@ -34,6 +43,10 @@ class Result(Struct, frozen=True, gc=False):
     attempt: Number | None = None
     error: str = ""
     result: Blob = {}
+    retry: bool | None = None
+    retry_after: RetryAfter | None = None
+    log: str = ""
+    links: Annotated[tuple[Link, ...], Meta(max_length=MOST_LINKS)] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +76,10 @@ class Announced:
 
 @dataclass(frozen=True, slots=True)
 class ClaimedItem:
-    """An item that is leased to the worker until `lease_expires_at`; `attempt` is its fence."""
+    """An item that is leased to the worker until `lease_expires_at`; `attempt` is its fence.
+
+    `failures` were reported before, the latest with `last_error`.
+    """
 
     id: int
     key: str
@@ -74,6 +90,8 @@ class ClaimedItem:
     lease_expires_at: datetime
     job: int
     phase: str
+    failures: int = 0
+    last_error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +111,7 @@ class ResultOutcome:
     outcome: Outcome
     status: str
     detail: str = ""
+    available_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

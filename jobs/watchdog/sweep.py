@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from jobs.change import Actor, Change, ConcurrentModification, change_jobs, event_factory, stuck_reason
+from jobs.change.attempt_history import EndedAttempt
 from jobs.change.event_factory import sentence
 from jobs.change.item_columns import EXPIRED, expire
 from jobs.db import bulk_sql
@@ -22,10 +25,11 @@ from jobs.db.pauses import with_pauses
 from jobs.isolation import isolated, set_aside
 from jobs.live import tickets
 from jobs.models import Item, Job, Phase
+from jobs.models.phases import ONLY_WAITS
 from jobs.rules.error_fingerprints import signature
 from jobs.rules.errors import NotFound
 from jobs.rules.formatting import clip, pluralize
-from jobs.rules.statuses import OPEN_PHASE, ItemStatus, JobStatus, Stuck
+from jobs.rules.statuses import OPEN_PHASE, AttemptOutcome, ItemStatus, JobStatus, Stuck
 
 WATCHDOG = Actor(name="watchdog")
 JOBS_PER_SWEEP = 1000
@@ -89,7 +93,9 @@ def _expire(change: Change) -> int:
     if not expired:
         return 0
     for item in expired:
+        attempt = _attempt(change, item)
         _expire_item(change, phases[item.phase_id], item)
+        change.attempts.append(replace(attempt, error=item.error if item.status == ItemStatus.FAILED else ""))
     values = [
         (item.pk, ItemStatus.PROCESSING, item.attempt, *(getattr(item, name) for name in EXPIRED_FIELDS))
         for item in expired
@@ -98,6 +104,18 @@ def _expire(change: Change) -> int:
         raise ConcurrentModification("item")
     _record_expiry(change, expired)
     return len(expired)
+
+
+def _attempt(change: Change, item: Item) -> EndedAttempt:
+    return EndedAttempt(
+        item=item.pk,
+        number=item.attempt,
+        worker=item.worker,
+        account=item.account_id,
+        started_at=item.started_at,
+        ended_at=change.now,
+        outcome=AttemptOutcome.EXPIRED,
+    )
 
 
 def _expire_item(change: Change, phase: Phase, item: Item) -> None:
@@ -145,7 +163,7 @@ def _suspects(now: datetime) -> list[int]:
     quiet = Q(heartbeat_at__lt=silent) | Q(heartbeat_at__isnull=True, watched_from__lt=silent)
     still = Q(progress_at__lt=stalled) | Q(progress_at__isnull=True, started_at__lt=stalled)
     news = Q(stuck="") & (quiet | still) | Q(stuck=Stuck.STALLED) & quiet
-    unmarked = Job.objects.filter(news, status=JobStatus.PROCESSING)
+    unmarked = Job.objects.filter(news, status=JobStatus.PROCESSING).exclude(pk__in=_only_waiting(now))
     waiting = Phase.objects.filter(
         status__in=OPEN_PHASE,
         expected__isnull=True,
@@ -158,6 +176,13 @@ def _suspects(now: datetime) -> list[int]:
         if since is not None and since + timedelta(seconds=ttl) < now
     }
     return sorted({*unmarked.values_list("pk", flat=True)[:JOBS_PER_SWEEP], *overdue})
+
+
+def _only_waiting(now: datetime) -> QuerySet[Phase, Any]:
+    """Return the jobs in which a retry is due later and nothing else can be done, of which no progress is expected."""
+    later = Phase.objects.working().filter(next_due_at__gt=now)
+    busy = Phase.objects.working().filter(job=OuterRef("job")).exclude(ONLY_WAITS)
+    return later.filter(~Exists(busy)).values("job")
 
 
 def _mark_stuck(change: Change) -> int:

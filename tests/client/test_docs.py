@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import progress_client
@@ -75,6 +76,19 @@ def test_the_claim_loop(run, files: Path, site: Site, name: str) -> None:  # typ
     assert run("hash_files.py", str(files), name) == "completed 3\n"
     phase = phase_of(site, name)
     assert (phase["done"], phase["failed"]) == (3, 1)
+
+
+def test_the_worker_with_retries_and_logs(site: Site, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROGRESS_JOURNAL", str(files.parent / "journal"))
+    names: dict[str, Any] = {}
+    exec(block("docs/workers.md#Retries and logs"), names)
+    folder = str(files)
+    names["hash_files"](site.url, site.token, [folder, f"{folder}/a.txt"])
+    job = site.job("hashes")
+    assert job is not None
+    rows = {item["key"]: item for item in site.items(job)}
+    assert (rows[folder]["status"], rows[folder]["failures"]) == ("failed", 1)
+    assert rows[f"{folder}/a.txt"]["result"] == {"bytes": 7}
 
 
 def test_the_service_that_counts(run, site: Site, name: str) -> None:  # type: ignore[no-untyped-def]

@@ -21,7 +21,8 @@ from progress_client.job import Job
 OK, FAILED, USAGE, NOT_FOUND, WRONG_STATE = range(5)
 INTERRUPTED, NO_READER = 130, 141
 FILTERS = ("status", "kind", "project", "name", "q", "stuck", "partial", "ordering")
-ARGUMENTS = ("phase", "error_signature", "all", "threshold", "only", "worker")
+RETRIES = ("retries", "retry_delay", "retry_delay_max")
+ARGUMENTS = ("phase", "error_signature", "all", "threshold", "only", "worker", *RETRIES)
 METHODS = {"force-complete": "force_complete", "fail": "give_up"}
 
 

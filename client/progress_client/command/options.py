@@ -20,6 +20,7 @@ ACTS = {
     "skip": "count items as done without work",
     "pause": "stop new claims; watermarks keep the time they had left",
     "resume": "allow claims of a paused job again",
+    "retries": "change how often failed items are retried by themselves",
     "threshold": "change how many percent complete a phase",
     "restart": "start a new run of a phase and of the gated ones after it",
     "force-complete": "complete open and failed phases with what they have; needs --reason",
@@ -87,12 +88,9 @@ def _add(verbs: Verbs, name: str, what: str) -> argparse.ArgumentParser:
 
 def _add_act(verbs: Verbs, name: str, what: str) -> None:
     made = _add(verbs, name, what)
-    if name in ("threshold", "restart"):
+    if name in OF_A_PHASE:
         made.add_argument("phase", help="the code of the phase")
-    if name == "threshold":
-        made.add_argument("threshold", type=_percentage, metavar="PERCENT")
-    if name == "restart":
-        made.add_argument("--only", choices=["all", "failed"], default="all", help="which items; default %(default)s")
+        OF_A_PHASE[name](made)
     if name in ("retry", "release", "lift", "force-complete"):
         made.add_argument("--phase", metavar="CODE", help="only this phase")
     if name in ("retry", "release", "skip"):
@@ -102,6 +100,23 @@ def _add_act(verbs: Verbs, name: str, what: str) -> None:
         option, described = OWN_OPTIONS[name]
         made.add_argument(option, **described)
     made.add_argument("--reason", default="", help="the reason, stored in the timeline")
+
+
+def _add_threshold(made: argparse.ArgumentParser) -> None:
+    made.add_argument("threshold", type=_percentage, metavar="PERCENT")
+
+
+def _add_only(made: argparse.ArgumentParser) -> None:
+    made.add_argument("--only", choices=["all", "failed"], default="all", help="which items; default %(default)s")
+
+
+def _add_retries(made: argparse.ArgumentParser) -> None:
+    made.add_argument("--retries", type=int, required=True, metavar="N", help="retries of each failed item, 0 to 100")
+    made.add_argument("--retry-delay", type=int, metavar="SECONDS", help="the first delay; it doubles each time")
+    made.add_argument("--retry-delay-max", type=int, metavar="SECONDS", help="the longest delay")
+
+
+OF_A_PHASE = {"retries": _add_retries, "threshold": _add_threshold, "restart": _add_only}
 
 
 def _limit(text: str) -> int:

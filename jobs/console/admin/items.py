@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet, prefetch_related_objects
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
@@ -14,9 +17,17 @@ from jobs.console.admin.export import Column
 from jobs.console.admin.filters import OfAccount, OfWorker, StatusOfItems
 from jobs.console.admin.lists import ReadOnlyAdmin
 from jobs.console.templatetags.progress_pages import clock, until
-from jobs.models import Event, Item, Job, Phase
+from jobs.models import Attempt, Event, Item, Job, Phase
 from jobs.models.items import digest
 from jobs.rules.formatting import DASH
+from jobs.rules.limits import ATTEMPTS_KEPT
+
+ATTEMPT = ("number", "worker", "started_at", "ended_at", "outcome", "error", "links")
+
+
+def _attempts(item: Item) -> list[dict[str, Any]]:
+    """Return the last ended attempts of an item, newest first, without their logs."""
+    return [{name: getattr(attempt, name) for name in ATTEMPT} for attempt in [*item.attempts.all()][:ATTEMPTS_KEPT]]
 
 
 @admin.register(Item)
@@ -36,10 +47,16 @@ class ItemAdmin(ActionMixin, ReadOnlyAdmin):
         Column("job_id", "phase.job_id"),
         Column("job", "phase.job.name"),
         Column("phase", "phase.code"),
-        *map(Column, ("key", "label", "split", "payload", "status", "attempt", "tries", "worker")),
-        *map(Column, ("lease_expires_at", "error", "result", "started_at", "finished_at")),
+        *map(Column, ("key", "label", "split", "payload", "status", "attempt", "tries", "failures", "available_at")),
+        *map(Column, ("worker", "lease_expires_at", "error", "result", "started_at", "finished_at")),
+        Column("attempts", _attempts),
     )
     job_path, item_path, rows_are = "phase__job_id", "pk", "items"
+
+    def exported_rows(self, rows: Sequence[Item]) -> Sequence[Item]:
+        """Load the attempts of a batch in one query. Their logs could be some hundred MiB."""
+        prefetch_related_objects(rows, Prefetch("attempts", Attempt.objects.defer("log")))
+        return rows
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Item], search_term: str

@@ -124,6 +124,8 @@ class PhaseAdmin(ReadOnlyAdmin):
         Column("over_delivered", lambda phase: progress.over_delivered(phase.counts)),
         *map(Column, ("trigger", "on_shortfall", "gated", "error", "deadline_at", "started_at", "completed_at")),
         Column("completed_by", or_none=True),
+        *map(Column, ("retries", "retry_delay", "retry_delay_max", "waiting")),
+        Column("next_retry_at", "next_due_at"),
     )
     raw_id_fields = ("job",)
 

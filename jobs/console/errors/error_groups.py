@@ -8,8 +8,10 @@ from urllib.parse import urlencode
 
 from django.http import HttpRequest
 
+from jobs.console.items.attempts import sample_logs
 from jobs.models import Phase
 from jobs.operations.buttons import ActButton, act_button
+from jobs.operations.diagnosis.causes import retrying_text
 from jobs.operations.snapshot import JobSnapshot
 from jobs.rules.formatting import format_number
 from jobs.serializers import ErrorGroup, error_groups
@@ -34,6 +36,7 @@ class ErrorGroupRow:
     group: ErrorGroup
     button: ActButton
     locations: Sequence[GroupLocation]
+    log: int | None = None  # the attempt whose log is a sample
 
     @property
     def pattern(self) -> str:
@@ -54,10 +57,14 @@ class ErrorGroupRow:
 
 @dataclass(frozen=True, slots=True)
 class ErrorGroupRows:
-    """The failures of a job in groups, the most frequent error first; `count` is the number of all failed items."""
+    """The failures of a job in groups, the most frequent error first; `count` is the number of all failed items.
+
+    `retrying` says how many more items failed and are retried by themselves.
+    """
 
     groups: list[ErrorGroupRow]
     count: int
+    retrying: str = ""
 
     @property
     def others(self) -> int:
@@ -69,7 +76,9 @@ def error_groups_in(snapshot: JobSnapshot, request: HttpRequest) -> ErrorGroupRo
     """Return the failures of a job in groups, for its page."""
     count = sum(phase.failed for phase in snapshot.phases if not phase.counted)
     groups = error_groups(snapshot.job, most=GROUPS_LISTED) if count else []
-    return ErrorGroupRows([_row(group, snapshot, request) for group in groups], count)
+    logs = sample_logs(group["item"] for group in groups)
+    rows = [replace(_row(group, snapshot, request), log=logs.get(group["item"] or 0)) for group in groups]
+    return ErrorGroupRows(rows, count, retrying_text(snapshot.phases, now=snapshot.now))
 
 
 def _row(group: ErrorGroup, snapshot: JobSnapshot, request: HttpRequest) -> ErrorGroupRow:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -27,6 +27,7 @@ from jobs.console.errors.filters import (
     period_in_words,
 )
 from jobs.console.errors.forms import ErrorFilterForm
+from jobs.console.items.attempts import sample_logs
 from jobs.operations.buttons import ActButton
 from jobs.operations.registry import ACTS, forbidden
 from jobs.rules import pipelines
@@ -69,6 +70,8 @@ def errors_found(filters: Filters, access: Access, *, now: datetime, most: int) 
 
 def _context(request: HttpRequest, filters: Filters, found: Failures, *, now: datetime) -> dict[str, Any]:
     form = ErrorFilterForm()
+    shown = found.groups[:GROUPS_LISTED]
+    logs = sample_logs(group["item"] for group in shown)
     return {
         "title": "Errors",
         "filters": filters,
@@ -80,7 +83,7 @@ def _context(request: HttpRequest, filters: Filters, found: Failures, *, now: da
         ],
         "ever": _address(filters, since=ALL_TIME) if period_in_words(filters) else "",
         "length": period_in_words(filters),
-        "groups": [_row(group, filters, request) for group in found.groups[:GROUPS_LISTED]],
+        "groups": [replace(_row(group, filters, request), log=logs.get(group["item"] or 0)) for group in shown],
         "more": len(found.groups) > GROUPS_LISTED,
         "found": found,
         "query": urlencode(filters),

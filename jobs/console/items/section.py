@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
 from django.db import connection
 from django.http import HttpRequest
+from django.utils import timezone
 
 from jobs.console import status_styles
+from jobs.console.items.attempts import retry_text
 from jobs.console.items.filters import filters_of, in_words
 from jobs.console.items.item_list import WORST_FIRST, ItemList
 from jobs.models import Item, Phase
@@ -18,6 +21,7 @@ from jobs.rules.formatting import format_number
 
 CELLS = 400
 MOST_PICKED = 400
+RETRY = ("failures", "available_at")
 
 # The lowest and the highest item id of a phase: one look-up in the index (phase, status, id) per status.
 ENDS = """
@@ -93,13 +97,15 @@ def _phase(snapshot: JobSnapshot, code: str) -> Phase | None:
 def _cells(phase: Phase) -> list[Cell]:
     if phase.items_total > CELLS:
         return _blocks(phase)
-    rows = Item.objects.filter(phase=phase).order_by("pk").values_list("pk", "status", "label", "key", "error")
-    return [_cell(*row) for row in rows[:CELLS]]
+    rows = Item.objects.filter(phase=phase).order_by("pk").only("status", "label", "key", "error", *RETRY)
+    now = timezone.now()
+    return [_cell(item, retries=phase.retries, now=now) for item in rows[:CELLS]]
 
 
-def _cell(pk: int, status: str, label: str, key: str, error: str) -> Cell:
-    style = status_styles.STYLES[status]
-    return Cell(style, f"{label or key}: {style.label}" + (f", {error}" if error else ""), pk)
+def _cell(item: Item, *, retries: int, now: datetime) -> Cell:
+    style = status_styles.STYLES[item.status]
+    parts = [f"{item}: {style.label}", retry_text(item, retries=retries, now=now), item.error]
+    return Cell(style, ", ".join(filter(None, parts)), item.pk)
 
 
 def _blocks(phase: Phase) -> list[Cell]:

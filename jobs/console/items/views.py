@@ -15,6 +15,7 @@ from django.urls import reverse
 
 from jobs.console import status_styles
 from jobs.console.base import LONGEST_ID, forbidden_page, live, not_found_page, not_visible, render_page, visible_jobs
+from jobs.console.items.attempts import attempts_of, retry_text
 from jobs.models import Event, Item, Worker
 from jobs.operations.buttons import ActButton, item_buttons
 from jobs.operations.snapshot import JobSnapshot, snapshot_of
@@ -54,6 +55,9 @@ def _context(request: HttpRequest, item: Item) -> dict[str, Any]:
         "took": _took(item),
         "worker": Worker.objects.filter(name=item.worker, account=item.account_id).first() if item.worker else None,
         "most_tries": settings.ITEM_MAX_ATTEMPTS,
+        "most_failures": item.phase.retries + 1,
+        "retrying": retry_text(item, retries=item.phase.retries, now=snapshot.now),
+        "attempts": attempts_of(item),
         "buttons": [_item_button(each, item, snapshot) for each in item_buttons(snapshot, request.user)],
         "same_error_url": _items_url(item, status=ItemStatus.FAILED, signature=item.signature)
         if item.signature

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -18,7 +18,6 @@ from jobs.models import Delivery, Job, Phase, Quarantine, Worker
 from jobs.models.jobs import JobQuerySet
 from jobs.models.workers import SILENT
 from jobs.rules.formatting import format_duration, format_number, pluralize
-from jobs.rules.statuses import OPEN_PHASE
 from jobs.watchdog import process_heartbeats
 
 if TYPE_CHECKING:
@@ -155,12 +154,7 @@ def unattended_jobs(jobs: JobQuerySet, workers: Workers, *, now: datetime) -> li
     since = now - SILENT
     if workers.total:
         return []
-    claimable = Phase.objects.filter(
-        job=OuterRef("pk"),
-        status__in=OPEN_PHASE,
-        gate_open=True,
-        items_total__gt=F("done") + F("failed") + F("skipped") + F("processing"),
-    )
+    claimable = Phase.objects.working().with_ready_items().filter(job=OuterRef("pk"))
     unheard = Q(heartbeat_at__isnull=True) | Q(heartbeat_at__lt=since)
     waiting = jobs.working().filter(Exists(claimable), unheard, stuck="", created_at__lt=since)
     count = waiting.order_by()[:MOST_COUNTED].count()

@@ -14,6 +14,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from jobs.console import status_styles
+from jobs.console.items.attempts import retry_text
+from jobs.models import Item, Phase
 from jobs.operations.buttons import ActButton
 from jobs.rules import formatting, pipelines
 
@@ -138,6 +140,12 @@ def ago(moment: datetime | None, never: str = "never") -> SafeString | str:
 def clock(moment: datetime | None, missing: str = formatting.DASH) -> SafeString | str:
     """Render a moment as `13:34:51 UTC`, with the date unless it is today; the browser shows its own time zone."""
     return missing if moment is None else _clock(moment, seconds=True)
+
+
+@register.simple_tag
+def retry_note(item: Item, phase: Phase) -> str:
+    """Say when a waiting item is retried: `retrying at 14:03:05 UTC, failure 2 of 4`."""
+    return retry_text(item, retries=phase.retries, now=timezone.now())
 
 
 @register.simple_tag

@@ -75,9 +75,15 @@ def _add_argument(parser: CommandParser, field: Any) -> None:
         case msgspec.inspect.BoolType():
             parser.add_argument(option, action="store_true", dest=field.name)
         case kind:
-            number = int if isinstance(kind, msgspec.inspect.IntType) else str
+            number = int if _is_integer(kind) else str
             default = None if field.required else field.default
             parser.add_argument(option, type=number, dest=field.name, required=field.required, default=default)
+
+
+def _is_integer(kind: Any) -> bool:
+    if isinstance(kind, msgspec.inspect.UnionType):
+        return any(map(_is_integer, kind.types))
+    return isinstance(kind, msgspec.inspect.IntType)
 
 
 def _add_phase(parser: CommandParser, field: Any) -> None:

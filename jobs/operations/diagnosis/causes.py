@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
@@ -11,7 +11,7 @@ from jobs.models import Job, Phase
 from jobs.models.workers import FEW_FAILURES
 from jobs.operations.diagnosis.evidence import Evidence
 from jobs.rules import progress
-from jobs.rules.formatting import format_clock, format_duration, format_number, pluralize
+from jobs.rules.formatting import format_clock, format_duration, format_number, pluralize, when
 from jobs.rules.progress import Counts
 from jobs.rules.statuses import RESTARTING, Held, JobStatus, PhaseStatus, Shortfall, Stuck
 from jobs.watchdog import process_heartbeats
@@ -44,6 +44,8 @@ def causes_of(evidence: Evidence) -> list[Cause]:
     causes = [*_held(evidence), *_stuck(snapshot.job, now=snapshot.now)]
     for phase in snapshot.phases:
         causes += _phase(evidence, phase)
+        if phase.is_open and (retrying := retrying_text([phase], now=snapshot.now)):
+            causes.append(Cause("retry_wait", evidence.sentence(phase, retrying)))
     if not snapshot.job.is_finished:
         causes += [*_leases(evidence), *_workers(evidence), *_waiting(evidence), *_watchdog(evidence)]
     return causes
@@ -169,6 +171,17 @@ def _announced(evidence: Evidence, phase: Phase, *, subject: str) -> Iterator[Ca
         yield Cause("failed_items", evidence.sentence(phase, text))
 
 
+def retrying_text(phases: Sequence[Phase], *, now: datetime) -> str:
+    """Say how many items of these phases wait for their automatic retry, and until when; empty where none does."""
+    waiting = [phase for phase in phases if phase.waiting]
+    count = sum(phase.waiting for phase in waiting)
+    first = min((phase.next_due_at for phase in waiting if phase.next_due_at), default=None)
+    if not count or first is None:
+        return ""
+    due = "now" if first <= now else f"the first at {when(first, now=now)}"
+    return f"{pluralize(count, 'item')} failed and {'is' if count == 1 else 'are'} retried automatically, {due}"
+
+
 def _out_of_reach_clause(phase: Phase, subject: str) -> str:
     if phase.on_shortfall == Shortfall.FAIL:
         return f"{subject} will fail: too many items have failed for its threshold"
@@ -213,7 +226,7 @@ def _waiting(evidence: Evidence) -> Iterator[Cause]:
             text = f"{text}; the last report or heartbeat came {evidence.silent_for} ago"
         clause = f"it waits for a worker: {text}"
         yield Cause("waiting_for_worker", f"Waiting for a worker: {text}.", Need.WORKER, clause)
-    elif snapshot.job.status == JobStatus.PROCESSING and not evidence.is_active:
+    elif snapshot.job.status == JobStatus.PROCESSING and not evidence.is_active and not snapshot.waiting:
         text = f"no report or heartbeat for {evidence.silent_for}"
         yield Cause("unheard", f"{text.capitalize()}.", Need.WORKER, text)
 

@@ -56,7 +56,49 @@ JOB = [
     ({"name": "b", "items": [{"key": "a", "state": "new"}]}, "items[0].state"),
     ({"name": "b", "items": [{"key": "k"}] * 5001}, "items"),
 ]
+PHASE_RETRIES = [
+    {"retries": -1},
+    {"retries": 101},
+    {"retries": 1.0},
+    {"retries": "3"},
+    {"retry_delay": 0},
+    {"retry_delay": -5},
+    {"retry_delay": 604_801},
+    {"retry_delay_max": 2**53},
+    {"retry_delay_max": True},
+]
+for bad in PHASE_RETRIES:
+    JOB.append(({"name": "b", **bad}, *bad))
+    JOB.append(({"name": "b", "phases": [{"code": "a", **bad}]}, f"phases[0].{next(iter(bad))}"))
+FAILURES: list[tuple[dict[str, Any], str]] = [
+    ({"retry": "no"}, "retry"),
+    ({"retry": 0}, "retry"),
+    ({"retry_after": -1}, "retry_after"),
+    ({"retry_after": 604_801}, "retry_after"),
+    ({"retry_after": 1.5}, "retry_after"),
+    ({"log": 5}, "log"),
+    ({"log": ["a"]}, "log"),
+    ({"log": None}, "log"),
+    ({"log": "a\0b"}, "log"),
+    ({"links": {}}, "links"),
+    ({"links": ["https://a.example"]}, "links[0]"),
+    ({"links": [{"url": "https://a.example"}]}, "links[0].label"),
+    ({"links": [{"label": "a"}]}, "links[0].url"),
+    ({"links": [{"label": "", "url": "https://a.example"}]}, "links[0].label"),
+    ({"links": [{"label": "a", "url": "https://a.example", "title": "b"}]}, "links[0].title"),
+    ({"links": [{"label": "a", "url": f"https://a.example/{'x' * 2000}"}]}, "links[0].url"),
+    ({"links": [{"label": "a", "url": "https://a.example"}] * 11}, "links"),
+    *[
+        ({"links": [{"label": "a", "url": "https://a.example"}, {"label": "b", "url": url}]}, "links[1].url")
+        for url in ("javascript:alert(1)", "ftp://a.example", "//a.example", "a.example", "http://", "https://u@a.example",
+                    "https://a.example/a b", " https://a.example", "data:text/html,x")
+    ],
+]  # fmt: skip
 WORK = [
+    *[
+        ("phases/items/report", {"results": [{"key": "k0", "status": "failed", **bad}]}, f"results[0].{field}")
+        for bad, field in FAILURES
+    ],
     ("phases/items/items", {}, "items"),
     ("phases/items/items", {"items": [{"key": "a\0b"}]}, "items[0].key"),
     ("phases/items/claim", {}, "worker"),
@@ -119,6 +161,18 @@ def test_a_wrong_field_of_a_worker_is_named_and_nothing_changes(worker: Api, pat
     assert snapshot() == before
 
 
+@pytest.mark.parametrize("bad", [*PHASE_RETRIES, {"phase": "items"}], ids=str)
+def test_a_wrong_field_of_new_retries_is_named_and_nothing_changes(lead: Api, bad: dict[str, Any]) -> None:
+    job = make_job(items=2)
+    before = snapshot()
+    given, field = (
+        ({"phase": "items", "retries": 1, **bad}, next(iter(bad))) if "phase" not in bad else (bad, "retries")
+    )
+    response = lead.post(f"/jobs/{job.pk}/retries", given)
+    assert (response.status_code, fields(response)) == (400, [field])
+    assert snapshot() == before
+
+
 @pytest.mark.parametrize(
     ("raw", "status"),
     [
@@ -175,6 +229,7 @@ ACTS = [
     "cancel",
     "pause",
     "resume",
+    "retries",
     "threshold",
     "restart",
 ]

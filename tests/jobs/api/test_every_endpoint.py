@@ -16,7 +16,7 @@ from jobs import operations
 from jobs.api.base import APIBaseView
 from jobs.models import Event, Membership
 from jobs.operations.endpoints import add_endpoint, disable_endpoint
-from tests.factories import make_job
+from tests.factories import item_of, make_job
 from tests.jobs.api.conftest import Api
 from tests.ocr_chunks.factories import make_document
 from tests.training.factories import make_session
@@ -46,7 +46,7 @@ def methods(view: Any, *, supported: bool) -> list[str]:
 def objects(state: str) -> dict[str, Any]:
     """Return the objects of the routes: usable ones, ones that refuse acts, or missing ones."""
     if state == "missing":
-        names = ("job_id", "event_id", "endpoint_id", "document_id", "session_id")
+        names = ("job_id", "event_id", "endpoint_id", "document_id", "session_id", "item_id")
         return {**dict.fromkeys(names, MISSING), "code": "missing", "worker": "missing"}
     job, document, session = make_job(items=2), make_document(2), make_session()
     endpoint = add_endpoint(url=f"https://example.com/{state}", actor=None).endpoint
@@ -64,6 +64,7 @@ def objects(state: str) -> dict[str, Any]:
         "endpoint_id": endpoint.pk,
         "document_id": document.pk,
         "session_id": session.pk,
+        "item_id": item_of(job, "k0").pk,
     }
 
 

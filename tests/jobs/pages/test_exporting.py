@@ -20,7 +20,7 @@ from django.utils import timezone
 from jobs.console.admin.export import cell
 from jobs.models import Delivery, Endpoint, Event, InboxMessage, Item, Job, Membership, Phase, Worker
 from jobs.serializers import encode, job_body, phase_body
-from tests.factories import make_job, phase_of
+from tests.factories import item_of, make_job, phase_of, tell
 from tests.jobs.pages.page_parser import Page
 from tests.jobs.pages.test_letters_pages import letter
 
@@ -98,6 +98,22 @@ def test_json_is_one_array_of_what_rest_calls_the_same(root: Client) -> None:
         name: json.loads(encode(body[name])) for name in row if name in body
     }
     assert row["created_at"].endswith("Z")
+
+
+def test_items_have_their_retries_and_attempts(root: Client) -> None:
+    job = make_job(items=2, retries=1)
+    tell(phase_of(job), "k0", "failed", error="Disk full", log="a long log")
+    first, second = sorted(json.loads(content(root.get(address(Item, "json")))), key=lambda row: row["key"])
+    item = item_of(job, "k0")
+    assert (first["failures"], first["available_at"]) == (1, json.loads(encode(item.available_at)))
+    [attempt] = first["attempts"]
+    assert (attempt["number"], attempt["outcome"], attempt["error"], "log" in attempt) == (
+        0,
+        "failed",
+        "Disk full",
+        False,
+    )
+    assert (second["failures"], second["available_at"], second["attempts"]) == (0, None, [])
 
 
 def test_phases_have_the_figures_of_rest(root: Client) -> None:

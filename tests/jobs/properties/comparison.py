@@ -19,6 +19,7 @@ def on_page(spec: PhaseSpec) -> PaperPhase:
         fails=spec.on_shortfall == Shortfall.FAIL,
         gated=spec.gated,
         ttl=spec.watermark_ttl or 0,
+        retries=spec.retries or 0,
         expected=spec.expected,
         announced=spec.expected is not None,
     )
@@ -27,7 +28,15 @@ def on_page(spec: PhaseSpec) -> PaperPhase:
 def told_of(phase: Phase) -> tuple[Any, ...]:
     """Return the compared columns of a phase in the database."""
     flags = (phase.listed, phase.announced, phase.forced, phase.partial)
-    counts = (phase.expected, phase.items_total, phase.done, phase.failed, phase.skipped, phase.processing)
+    counts = (
+        phase.expected,
+        phase.items_total,
+        phase.done,
+        phase.failed,
+        phase.skipped,
+        phase.processing,
+        phase.waiting,
+    )
     times = (phase.deadline_at, phase.deadline_left)
     return (phase.run, str(phase.status), str(phase.completed_by), *flags, *counts, *times)
 
@@ -37,4 +46,4 @@ def told_on(page: PaperPhase) -> tuple[Any, ...]:
     flags = (page.listed, page.announced, page.forced, page.partial)
     outcomes = (page.number(status) for status in ("completed", "failed", "skipped", "processing"))
     return (page.run, page.status, page.completed_by, *flags, page.expected, len(page.items), *outcomes,
-            page.deadline, page.left)  # fmt: skip
+            len(page.waiting), page.deadline, page.left)  # fmt: skip

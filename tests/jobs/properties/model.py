@@ -31,15 +31,17 @@ class PaperItem:
     checksum: str = ""
     lease_seconds: int | None = None
     lease_until: datetime | None = None
+    failures: int = 0
+    waits_until: datetime | None = None
 
     def free(self, status: str, *, fence: bool = True) -> None:
         """Take the item from its worker; under a new attempt unless the lease only expired."""
-        self.status, self.lease_seconds, self.lease_until = status, None, None
+        self.status, self.lease_seconds, self.lease_until, self.waits_until = status, None, None, None
         self.attempt += fence
 
     def hold(self, worker: str, seconds: int, now: datetime) -> None:
         """Lease the item to a worker."""
-        self.status, self.worker, self.attempt = "processing", worker, self.attempt + 1
+        self.status, self.worker, self.attempt, self.waits_until = "processing", worker, self.attempt + 1, None
         self.lease_seconds, self.lease_until = seconds, now + timedelta(seconds=seconds)
 
     def has_live_lease(self, now: datetime) -> bool:
@@ -57,6 +59,8 @@ class PaperPhase:
     fails: bool
     gated: bool
     ttl: int
+    retries: int = 0
+    retry_delay: int = 30
     run: int = 1
     status: str = "pending"
     begun: bool = False
@@ -77,6 +81,11 @@ class PaperPhase:
     def number(self, *statuses: str) -> int:
         """Return the number of its items in one of these states."""
         return sum(item.status in statuses for item in self.items.values())
+
+    @property
+    def waiting(self) -> list[datetime]:
+        """The times of the items that wait for their retry."""
+        return sorted(item.waits_until for item in self.items.values() if item.waits_until)
 
     @property
     def processed(self) -> int:

@@ -8,7 +8,7 @@ from tests.jobs.properties.model import GOING, OPEN, SETTLED, PaperItem, PaperJo
 
 
 def _usable(job: PaperJob) -> list[PaperPhase]:
-    if job.held == "cancelled":
+    if job.status == "cancelled":
         raise Refused(job.status)
     return [phase for phase in job.phases if not phase.forced and phase.status != "cancelled"]
 
@@ -19,6 +19,12 @@ def _back_to(status: str, item: PaperItem) -> None:
     item.checksum = ""
 
 
+def _renew(item: PaperItem) -> None:
+    """Make an item pending as if it had never been tried."""
+    _back_to("pending", item)
+    item.tries = item.failures = 0
+
+
 def _moved(phase: PaperPhase, number: int) -> int:
     if number and phase.status == "failed":
         phase.go_on()
@@ -26,13 +32,12 @@ def _moved(phase: PaperPhase, number: int) -> int:
 
 
 def retry(job: PaperJob) -> int:
-    """Make failed items pending again and open their failed phase."""
+    """Make failed and waiting items pending and due, and open their failed phase."""
     changed = 0
     for phase in _usable(job):
-        failed = [item for item in phase.items.values() if item.status == "failed"]
+        failed = [item for item in phase.items.values() if item.status == "failed" or item.waits_until]
         for item in failed:
-            _back_to("pending", item)
-            item.tries = 0
+            _renew(item)
         changed += _moved(phase, len(failed))
     return changed
 
@@ -157,14 +162,14 @@ def rerun(phase: PaperPhase, *, only: str) -> int:
     """Begin a new run of one phase and return the number of items that are pending again."""
     redone = ("failed",) if only == "failed" else ("failed", "completed")
     changed = phase.number("processing", *redone) if phase.items else 1
-    phase.revoke()
     for item in phase.items.values():
-        if item.status in redone:
-            _back_to("pending", item)
-            item.tries = 0
+        if item.status in ("processing", *redone) or (item.status == "pending" and item.failures):
+            _renew(item)
     phase.run += 1
     phase.status, phase.begun, phase.forced, phase.waits = "pending", False, False, False
     phase.completed_by, phase.partial, phase.deadline, phase.left = "", False, None, None
     if not (phase.announced or phase.listed or phase.items):
         phase.expected = None
+    elif phase.expected is not None and not phase.announced:
+        phase.expected = max(phase.expected, len(phase.items))
     return changed

@@ -20,13 +20,30 @@ def report(
     item = phase.items[key]
     if item.status in SETTLED and (item.status, item.checksum) == (status, checksum):
         return "duplicate"
+    if _is_the_same_failure(job, item, status, attempt):
+        return "duplicate"
     refusal = "closed" if closed else _fenced(item, attempt) or _settled(item, status)
     if refusal:
         return refusal
     outcome = _move(job, item, status, fenced=attempt is not None, worker=worker, checksum=checksum)
+    if (outcome, status) == ("applied", "failed"):
+        _retry_later(job, phase, item)
     if outcome == "applied" and status != "pending":
         phase.begin()
     return outcome
+
+
+def _is_the_same_failure(job: PaperJob, item: PaperItem, status: str, attempt: int | None) -> bool:
+    if status != "failed" or item.waits_until is None:
+        return False
+    return job.now < item.waits_until if attempt is None else attempt == item.attempt
+
+
+def _retry_later(job: PaperJob, phase: PaperPhase, item: PaperItem) -> None:
+    item.failures += 1
+    if item.failures <= phase.retries:
+        item.free("pending", fence=False)
+        item.waits_until = job.now + timedelta(seconds=phase.retry_delay * 2 ** (item.failures - 1))
 
 
 def _fenced(item: PaperItem, attempt: int | None) -> str:
@@ -115,11 +132,22 @@ def claim(job: PaperJob, phase: PaperPhase, *, worker: str, limit: int, seconds:
         return [], "gated"
     if job.held == "paused":
         return [], "paused"
-    keys = [key for key, item in phase.items.items() if item.status == "pending"][:limit]
+    pending = [key for key, item in phase.items.items() if item.status == "pending"]
+    keys = _claimable(job, phase, limit=limit)
     for key in keys:
         phase.items[key].hold(worker, seconds, job.now)
         phase.begin()
-    return keys, None if keys else "none_pending"
+    return keys, None if keys else "retry_wait" if pending else "none_pending"
+
+
+def _claimable(job: PaperJob, phase: PaperPhase, *, limit: int) -> list[str]:
+    """Return the keys of the first items that never wait or are due; of the waiting ones one more is looked at."""
+    ready = [key for key, item in phase.items.items() if item.status == "pending" and not item.waits_until]
+    waiting = [(item.waits_until, key) for key, item in phase.items.items() if item.waits_until]
+    places = list(phase.items)
+    first = sorted(waiting, key=lambda each: (each[0], places.index(each[1])))[: limit + 1]
+    due = [key for until, key in first if until <= job.now]
+    return sorted([*ready[:limit], *due], key=places.index)[:limit]
 
 
 def heartbeat(job: PaperJob, *, worker: str) -> set[str]:

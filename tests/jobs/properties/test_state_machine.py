@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -15,6 +14,7 @@ from django.db import transaction
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from msgspec.structs import replace
 
 from jobs import operations, tracking, watchdog
 from jobs.models import Event, Item, Job, Phase
@@ -45,6 +45,7 @@ SPECS = st.builds(
     trigger=st.sampled_from(Trigger),
     on_shortfall=st.sampled_from(Shortfall),
     watermark_ttl=st.sampled_from([60, 900]),
+    retries=st.sampled_from([0, 0, 1, 2]),
     gated=st.just(False),
 )
 _names = count(1)
@@ -60,6 +61,8 @@ class Machine(RuleBasedStateMachine):
         self.now = START
         self.clock = patch("django.utils.timezone.now", lambda: self.now)
         self.clock.start()
+        self.chance = patch("jobs.tracking.transitions.random", lambda: 0.5)
+        self.chance.start()
         self.everything = transaction.atomic()
         self.everything.__enter__()
         specs = [first, replace(second, code="second", gated=gated)]
@@ -81,6 +84,7 @@ class Machine(RuleBasedStateMachine):
             transaction.set_rollback(True)
             self.everything.__exit__(None, None, None)
             self.clock.stop()
+            self.chance.stop()
 
     # --- what workers do ---------------------------------------------------------------------------
 
@@ -207,13 +211,36 @@ class Machine(RuleBasedStateMachine):
         for phase, page in zip(phases, self.paper.phases, strict=True):
             assert told_of(phase) == told_on(page)
             kept = {
-                item.key: (item.status, item.attempt, item.tries, item.checksum, item.lease_expires_at)
+                item.key: (
+                    item.status,
+                    item.attempt,
+                    item.tries,
+                    item.checksum,
+                    item.lease_expires_at,
+                    item.failures,
+                    item.available_at,
+                )
                 for item in phase.items.all()
             }
             assert kept == {
-                key: (item.status, item.attempt, item.tries, item.checksum, item.lease_until)
+                key: (
+                    item.status,
+                    item.attempt,
+                    item.tries,
+                    item.checksum,
+                    item.lease_until,
+                    item.failures,
+                    item.waits_until,
+                )
                 for key, item in page.items.items()
             }
+
+    @invariant()
+    def no_waiting_item_is_due_before_the_time_of_its_phase(self) -> None:
+        _, phases = self._read()
+        for phase, page in zip(phases, self.paper.phases, strict=True):
+            assert (phase.next_due_at is None) == (not page.waiting)
+            assert not page.waiting or phase.next_due_at <= page.waiting[0]
 
     @invariant()
     def every_run_that_completed_has_exactly_one_event(self) -> None:

@@ -98,8 +98,8 @@ def test_what_lasts_longest_is_said_first() -> None:
 def test_an_item_that_is_taken_back_has_one_set_of_columns() -> None:
     assert set(EXPIRED) == {"status", "lease_seconds", "lease_expires_at", "started_at"}
     assert set(TAKEN_BACK) - set(EXPIRED) == {"attempt"}
-    assert set(CLEARED) - set(TAKEN_BACK) == {"error", "signature", "result", "checksum", "finished_at"}
-    assert set(RENEWED) - set(CLEARED) == {"tries"}
+    assert set(CLEARED) - set(TAKEN_BACK) == {"error", "signature", "result", "checksum", "finished_at", "available_at"}
+    assert set(RENEWED) - set(CLEARED) == {"tries", "failures"}
 
 
 def test_the_log_of_acts_is_written_in_one_module() -> None:

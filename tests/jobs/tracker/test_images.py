@@ -341,3 +341,11 @@ def test_the_usage_example_of_the_old_tracker_runs_unchanged() -> None:
     assert (progress["total_images"], progress["processed_count"], progress["error_count"]) == (500, 495, 5)
     assert (progress["pending_count"], progress["status"]) == (0, "completed")
     assert recount() == []
+
+
+def test_a_failed_image_is_an_error_at_once_whatever_the_site_retries(settings: Any) -> None:
+    settings.ITEM_RETRIES = 5
+    tracker = ProgressTracker()
+    job_id = tracker.create_job("once", ["a.jpg"], {})
+    tracker.mark_error(job_id, "a.jpg", "broken")
+    assert tracker.get_progress(job_id)["error"] == 1

@@ -1,5 +1,6 @@
 /** Features of every page: local times, current ages, and keys. */
 
+import { startCopying } from "./copy.js";
 import { showAges } from "./figures.js";
 import { start } from "./keys.js";
 import { localise, serverNow, turnTheDay } from "./times.js";
@@ -9,5 +10,6 @@ const DAY_MS = 60_000;
 
 localise();
 start();
+startCopying();
 setInterval(() => document.hidden || showAges(serverNow()), AGES_MS);
 setInterval(turnTheDay, DAY_MS);

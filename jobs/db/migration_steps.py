@@ -1,0 +1,45 @@
+"""Steps of migrations on large tables that do not keep PostgreSQL's writers waiting."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import migrations
+
+POSTGRESQL = "postgresql"
+
+
+class AddIndexOnline(migrations.AddIndex):
+    """Add an index; on PostgreSQL without a lock against writers. The migration must not be atomic."""
+
+    def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        """Create the index, after one that an interrupted migration left invalid is gone."""
+        model = to_state.apps.get_model(app_label, self.model_name)
+        if schema_editor.connection.vendor == POSTGRESQL:
+            drop_index_online(schema_editor, self.index.name)
+            schema_editor.add_index(model, self.index, concurrently=True)
+        else:
+            super().database_forwards(app_label, schema_editor, from_state, to_state)
+
+
+class AddCheckUnvalidated(migrations.AddConstraint):
+    """Add a check; on PostgreSQL only for new rows. `validate_check` has the present ones read without a lock."""
+
+    def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        """Create the check."""
+        model = to_state.apps.get_model(app_label, self.model_name)
+        if schema_editor.connection.vendor == POSTGRESQL:
+            schema_editor.execute(f"{self.constraint.create_sql(model, schema_editor)} NOT VALID", params=None)
+        else:
+            super().database_forwards(app_label, schema_editor, from_state, to_state)
+
+
+def drop_index_online(schema_editor: Any, name: str) -> None:
+    """Drop an index, on PostgreSQL without a lock against writers."""
+    schema_editor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {schema_editor.quote_name(name)}")
+
+
+def validate_check(schema_editor: Any, table: str, name: str) -> None:
+    """Validate a check of PostgreSQL that was added for new rows only."""
+    quote = schema_editor.quote_name
+    schema_editor.execute(f"ALTER TABLE {quote(table)} VALIDATE CONSTRAINT {quote(name)}")

@@ -1,0 +1,56 @@
+"""The permission to change automatic retries, for operators and leads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.management import create_permissions
+from django.db import migrations
+
+ROLES = ("operator", "lead")
+
+
+def extend_roles(apps: Any, schema_editor: Any) -> None:
+    """Operators and leads change automatic retries."""
+    database = schema_editor.connection.alias
+    config = apps.get_app_config("jobs")
+    config.models_module = True
+    create_permissions(config, apps=apps, using=database, verbosity=0)
+    config.models_module = None
+    permissions = apps.get_model("auth", "Permission").objects.using(database)
+    permission = permissions.get(content_type__app_label="jobs", codename="set_retries_job")
+    for group in apps.get_model("auth", "Group").objects.using(database).filter(name__in=ROLES):
+        group.permissions.add(permission)
+
+
+class Migration(migrations.Migration):
+    dependencies = [("jobs", "0023_claimable_items")]
+
+    operations = [
+        migrations.AlterModelOptions(
+            name="job",
+            options={
+                "ordering": ["-id"],
+                "permissions": [
+                    ("report_job", "Can report: announce, add items, claim, report, count, heartbeat"),
+                    ("retry_job", "Can retry failed items"),
+                    ("release_job", "Can release items from their workers"),
+                    ("lift_job", "Can lift quarantines of workers"),
+                    ("skip_job", "Can skip items"),
+                    ("pause_job", "Can pause jobs"),
+                    ("resume_job", "Can resume jobs"),
+                    ("force_complete_job", "Can force-complete jobs and phases"),
+                    ("fail_job", "Can fail jobs"),
+                    ("cancel_job", "Can cancel jobs"),
+                    ("set_threshold_job", "Can change the threshold of a phase"),
+                    ("set_retries_job", "Can change the automatic retries of a phase"),
+                    ("restart_job", "Can restart phases"),
+                    ("share_job", "Can give out and renew the links of a job's badge"),
+                    ("replay_event", "Can deliver outward events again"),
+                    ("manage_endpoints", "Can add, change, try and remove endpoints"),
+                    ("manage_tokens", "Can issue, rotate and revoke tokens"),
+                ],
+            },
+        ),
+        migrations.RunPython(extend_roles, migrations.RunPython.noop),
+    ]
