@@ -20,7 +20,7 @@ FIELDS = ("item", "number", "worker", "account", "started_at", "ended_at", "outc
 
 @dataclass(frozen=True, slots=True)
 class EndedAttempt:
-    """An attempt of an item that has ended, as its row is saved."""
+    """An ended attempt, as its row is saved; `may_be_many` where its item may have more attempts than are kept."""
 
     item: int
     number: int
@@ -32,17 +32,22 @@ class EndedAttempt:
     error: str = ""
     log: str = ""
     links: Sequence[Any] = ()
+    may_be_many: bool = True
 
     def values(self) -> tuple[Any, ...]:
         """Return the columns in the order of FIELDS."""
-        return tuple(list(self.links) if name == "links" else getattr(self, name) for name in FIELDS)
+        return (
+            self.item, self.number, self.worker, self.account, self.started_at, self.ended_at, self.outcome,
+            self.error, self.log, list(self.links),
+        )  # fmt: skip
 
 
 def write(attempts: Sequence[EndedAttempt]) -> None:
     """Save ended attempts, and forget all but the last ones of their items."""
     if attempts:
         bulk_sql.insert(Attempt, [attempt.values() for attempt in attempts], fields=FIELDS)
-        bulk_sql.keep_newest(Attempt, [attempt.item for attempt in attempts], owner="item", keep=ATTEMPTS_KEPT)
+        many = [attempt.item for attempt in attempts if attempt.may_be_many]
+        bulk_sql.keep_newest(Attempt, many, owner="item", keep=ATTEMPTS_KEPT)
 
 
 def write_released(held: ItemQuerySet, *, now: datetime) -> None:

@@ -150,6 +150,8 @@ def insert_selected(model: type[models.Model], rows: models.QuerySet[Any], *, fi
 def keep_newest(model: type[models.Model], owners: Sequence[int], *, owner: str, keep: int) -> int:
     """Delete all but the newest rows of each of these owners; return the number of deleted rows."""
     ids = sorted(set(owners))
+    if not ids:
+        return 0
     sql = _keep_newest_sql(connection.vendor, model, owner)
     with connection.cursor() as cursor:
         cursor.execute(sql, [*_unfolding(_dumps([[pk] for pk in ids]), len(ids)), keep])

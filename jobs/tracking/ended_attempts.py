@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from jobs.change.attempt_history import EndedAttempt
 from jobs.rules.formatting import cut_beginning
-from jobs.rules.limits import ERROR_LENGTH, LOG_BYTES, LOG_CUT
+from jobs.rules.limits import ATTEMPTS_KEPT, ERROR_LENGTH, LOG_BYTES, LOG_CUT
 from jobs.rules.statuses import AttemptOutcome, ItemStatus
 from jobs.tracking.transitions import ItemState, Reporter
 from jobs.tracking.types import Result
+
+# An attempt leaves two rows at most: its lease expired, and its worker reported late.
+FEW = ATTEMPTS_KEPT // 2
 
 
 class Before:
@@ -38,4 +41,5 @@ def ended(before: Before, item: ItemState, result: Result, reporter: Reporter) -
         error=result.error[:ERROR_LENGTH] if given_back else item.error,
         log=cut_beginning(result.log, most=LOG_BYTES, mark=LOG_CUT),
         links=result.links,
+        may_be_many=not 0 < before.attempt <= FEW or item.failures > FEW,
     )

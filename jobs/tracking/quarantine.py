@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db.models import Exists, Max, OuterRef, Q
 from django.utils import timezone
 
-from jobs.change import Actor, Change, event_factory
+from jobs.change import Actor, Change, attempt_history, event_factory
 from jobs.change.item_columns import TAKEN_BACK
 from jobs.models import Item, Phase, Quarantine, Worker, WorkerTally
 from jobs.models.items import ItemQuerySet
@@ -239,6 +239,7 @@ def _renew(change: Change, suspect: Suspect, row: Quarantine) -> None:
 
 def _release(change: Change, suspect: Suspect) -> int:
     """Make what the worker holds in the phase pending; return the number of items."""
+    attempt_history.write_released(suspect.held, now=change.now)
     released = suspect.held.update(**TAKEN_BACK)
     if released:
         change.count(suspect.phase, was=ItemStatus.PROCESSING, now=ItemStatus.PENDING, number=released)

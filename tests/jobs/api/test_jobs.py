@@ -64,6 +64,11 @@ PHASE_KEYS = [
     "started_at",
     "completed_at",
     "completed_by",
+    "retries",
+    "retry_delay",
+    "retry_delay_max",
+    "waiting",
+    "next_retry_at",
 ]
 
 

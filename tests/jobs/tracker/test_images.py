@@ -346,6 +346,5 @@ def test_the_usage_example_of_the_old_tracker_runs_unchanged() -> None:
 def test_a_failed_image_is_an_error_at_once_whatever_the_site_retries(settings: Any) -> None:
     settings.ITEM_RETRIES = 5
     tracker = ProgressTracker()
-    job_id = tracker.create_job("once", ["a.jpg"], {})
-    tracker.mark_error(job_id, "a.jpg", "broken")
-    assert tracker.get_progress(job_id)["error"] == 1
+    assert tracker.mark_error(image(tracker), "broken")
+    assert list(Item.objects.values_list("status", "available_at")) == [("failed", None)]
