@@ -149,7 +149,7 @@ def _retried(phases: Sequence[Phase], scope: Scope) -> dict[ItemStatus, ItemQuer
     if waiting := [phase.pk for phase in phases if phase.waiting]:
         found[ItemStatus.PENDING] = Item.objects.waiting(waiting)
     if scope.signature:
-        found = {was: rows.alike(scope.signature) for was, rows in found.items()}
+        found = {was: rows.with_signature(scope.signature) for was, rows in found.items()}
     return {was: rows.with_ids(scope.items) for was, rows in found.items()} if scope.items else found
 
 

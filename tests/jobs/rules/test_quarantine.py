@@ -18,6 +18,7 @@ from jobs.operations.snapshot import snapshot_of
 from jobs.rules.errors import NotPermitted
 from jobs.tracking import Result
 from tests.factories import make_job, operator, outward, phase_of, take, tell
+from tests.jobs.rules.conftest import Clock
 from tests.jobs.test_sql_pins import statements
 
 pytestmark = pytest.mark.django_db
@@ -171,11 +172,11 @@ def test_a_success_in_between_ends_the_run() -> None:
     assert not Quarantine.objects.exists()
 
 
-def test_a_run_goes_over_the_slots_of_the_tallies() -> None:
+def test_a_run_goes_over_the_slots_of_the_tallies(clock: Clock) -> None:
     phase = phase_of(make_job(items=60))
-    succeed(phase)
     fail(phase, LIMIT - 1)
-    WorkerTally.objects.filter(worker=BAD).update(slot=timezone.now() - timedelta(minutes=30))
+    clock.forward(30 * 60)
+    succeed(phase)
     fail(phase, 1)
     assert claim(phase).reason == "quarantined"
 
