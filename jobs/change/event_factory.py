@@ -140,11 +140,9 @@ def retry_requested(job: Job, *, phase: Phase | None, keys: Sequence[str], count
 
 def shortfall(phase: Phase) -> str:
     """Explain with its counts why a phase has failed."""
-    counts = phase.counts
-    return (
-        f"{counts.processed} of {counts.expected} done, {counts.failed} failed;"
-        f" {needed(counts.expected, phase.threshold)} were needed ({phase.threshold} %)"
-    )
+    counts, least = phase.counts, needed(phase.expected, phase.threshold)
+    missed = f"{least} were needed ({phase.threshold} %)" if least else "none succeeded"
+    return f"{counts.processed} of {counts.expected} done, {counts.failed} failed; {missed}"
 
 
 def sentence(name: str, error: str) -> str:

@@ -174,15 +174,18 @@ def judge(state: PhaseState, *, deadline_passed: bool = False) -> Judgement | No
 
     With `at_threshold` it is over as soon as the threshold is met (unless it `waits_for_all`). With either trigger it
     is over when every expected item is settled or the watermark has passed. Without the threshold met that is a
-    shortfall: completed as partial, or failed. While an act moves its items in portions, nothing is over.
+    shortfall: completed as partial, or failed. Settled without a single success it has failed in any case. While an
+    act moves its items in portions, nothing is over.
     """
     counts = state.counts
     if counts.expected is None or state.moving:
         return None
+    settled = counts.settled >= counts.expected
+    if settled and counts.failed and not counts.processed:
+        return Judgement(PhaseStatus.FAILED)
     met = threshold_met(counts, state.threshold)
     if state.trigger == Trigger.AT_THRESHOLD and met and not state.waits_for_all:
         return completion(counts, by=CompletedBy.THRESHOLD)
-    settled = counts.settled >= counts.expected
     if not settled and not deadline_passed:
         return None
     if met or state.on_shortfall == Shortfall.PARTIAL:
@@ -285,9 +288,12 @@ def rate_per_minute(settled: int, *, started_at: datetime | None, now: datetime)
     return round(settled * 60 / max(seconds, 1.0), 1)
 
 
-def eta_seconds(counts: Counts, rate: float | None) -> int | None:
-    """Compute the seconds until every expected item is settled at this rate; None without a rate or a total."""
-    if not rate or counts.expected is None:
+def eta_seconds(counts: Counts, rate: float | None, *, succeeds: bool) -> int | None:
+    """Compute the seconds until every expected item is settled at this rate; None without a rate or a total.
+
+    None too while nothing `succeeds`: failures alone say nothing about the time that successes take.
+    """
+    if not rate or not succeeds or counts.expected is None:
         return None
     return int(max(0, counts.expected - counts.settled) * 60 / rate)
 

@@ -6,10 +6,10 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.db import connection
-from django.db.models import F, Sum
+from django.db.models import Sum
 from django.utils import timezone
 
 from jobs.models import Item, Job, Phase, Tally
@@ -23,10 +23,17 @@ if TYPE_CHECKING:
 
 # Plain SQL because every report runs it: to build it through the ORM takes ten times as long as to run it.
 SETTLED_AND_CURRENT = """
-    SELECT t.settled, i.key, i.label, i.payload
-      FROM (SELECT SUM(done + failed) AS settled FROM jobs_tally WHERE phase_id = %s AND minute >= %s) t
+    SELECT t.done, t.failed, i.key, i.label, i.payload
+      FROM (SELECT SUM(done) AS done, SUM(failed) AS failed FROM jobs_tally WHERE phase_id = %s AND minute >= %s) t
       LEFT JOIN jobs_item i ON i.id = %s
 """
+
+
+class Settled(NamedTuple):
+    """The items of a phase that were done and that failed within the window of the rate."""
+
+    done: int = 0
+    failed: int = 0
 
 
 def job_bodies(
@@ -68,18 +75,19 @@ def phase_body(phase: Phase, *, now: datetime | None = None) -> PhaseBody:
     since = connection.ops.adapt_datetimefield_value(progress.window_start(now))
     with connection.cursor() as cursor:
         cursor.execute(SETTLED_AND_CURRENT, [phase.pk, since, phase.current_item_id])
-        settled, key, label, payload = cursor.fetchone()
+        done, failed, key, label, payload = cursor.fetchone()
     return _phase_body(
         phase,
-        rate=progress.rate_per_minute(int(settled or 0), started_at=phase.started_at, now=now),
+        settled=Settled(int(done or 0), int(failed or 0)),
+        now=now,
         current=None if key is None else {"key": key, "label": label, "payload": json.loads(payload)},
     )
 
 
 def _job_body(
-    job: Job, phases: Sequence[tuple[Phase, PhaseBody]], *, settled: dict[int, int], now: datetime
+    job: Job, phases: Sequence[tuple[Phase, PhaseBody]], *, settled: dict[int, Settled], now: datetime
 ) -> JobBody:
-    total = sum(settled.get(phase.pk, 0) for phase, _ in phases)
+    total = sum(sum(settled.get(phase.pk, ())) for phase, _ in phases)
     return {
         "id": job.pk,
         "name": job.name,
@@ -117,20 +125,22 @@ def _job_eta(phases: Sequence[tuple[Phase, PhaseBody]]) -> int | None:
     return sum(time for time in times if time is not None)
 
 
-def _phase_bodies(phases: Sequence[Phase], *, settled: dict[int, int], now: datetime) -> list[PhaseBody]:
+def _phase_bodies(phases: Sequence[Phase], *, settled: dict[int, Settled], now: datetime) -> list[PhaseBody]:
     items = _current_items(phases)
     return [
         _phase_body(
             phase,
-            rate=progress.rate_per_minute(settled.get(phase.pk, 0), started_at=phase.started_at, now=now),
+            settled=settled.get(phase.pk, Settled()),
+            now=now,
             current=items.get(phase.current_item_id or 0),
         )
         for phase in phases
     ]
 
 
-def _phase_body(phase: Phase, *, rate: float | None, current: CurrentItem | None) -> PhaseBody:
+def _phase_body(phase: Phase, *, settled: Settled, now: datetime, current: CurrentItem | None) -> PhaseBody:
     counts, completed = phase.counts, phase.is_completed
+    rate = progress.rate_per_minute(sum(settled), started_at=phase.started_at, now=now)
     return {
         "code": phase.code,
         "asset_type": phase.asset_type,
@@ -156,7 +166,7 @@ def _phase_body(phase: Phase, *, rate: float | None, current: CurrentItem | None
         "gated": phase.gated,
         "deadline_at": phase.deadline_at,
         "rate_per_minute": rate,
-        "eta_seconds": _eta(phase, counts, rate=rate),
+        "eta_seconds": _eta(phase, counts, rate=rate, succeeds=settled.done > 0),
         "current": current,
         "started_at": phase.started_at,
         "completed_at": phase.completed_at,
@@ -169,18 +179,18 @@ def _phase_body(phase: Phase, *, rate: float | None, current: CurrentItem | None
     }
 
 
-def _eta(phase: Phase, counts: Counts, *, rate: float | None) -> int | None:
-    return progress.eta_seconds(counts, rate) if phase.is_open else None
+def _eta(phase: Phase, counts: Counts, *, rate: float | None, succeeds: bool) -> int | None:
+    return progress.eta_seconds(counts, rate, succeeds=succeeds) if phase.is_open else None
 
 
-def _settled_lately(phases: Iterable[Phase], *, now: datetime) -> dict[int, int]:
+def _settled_lately(phases: Iterable[Phase], *, now: datetime) -> dict[int, Settled]:
     """Return by phase id the items done and failed within the window of the rate."""
     started = [phase.pk for phase in phases if phase.started_at is not None]
     if not started:
         return {}
     tallies = Tally.objects.filter(phase_id__in=started, minute__gte=progress.window_start(now))
-    sums = tallies.values_list("phase_id").annotate(settled=Sum(F("done") + F("failed"))).order_by()
-    return {phase_id: int(settled) for phase_id, settled in sums}
+    sums = tallies.values_list("phase_id").annotate(done=Sum("done"), failed=Sum("failed")).order_by()
+    return {phase_id: Settled(done, failed) for phase_id, done, failed in sums}
 
 
 def _current_items(phases: Iterable[Phase]) -> dict[int, CurrentItem]:

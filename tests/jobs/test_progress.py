@@ -208,6 +208,9 @@ FAILURE = Judgement(FAILED)
         (WHEN, FAIL, (None, 5), True, None),
         (WHEN, PARTIAL, (10, 12), False, ALL_DONE),
         (WHEN, PARTIAL, (10, 8, 4), False, BY_SETTLED),
+        (WHEN, PARTIAL, (10, 0, 10), False, FAILURE),
+        (WHEN, PARTIAL, (10, 0, 9), True, BY_WATERMARK),
+        (AT, PARTIAL, (10, 0, 9, 1), False, BY_SETTLED),
     ],
 )
 def test_a_phase_is_over_at_its_threshold_or_when_all_is_settled_or_the_watermark_passes(
@@ -220,3 +223,8 @@ def test_a_phase_is_over_at_its_threshold_or_when_all_is_settled_or_the_watermar
 def test_threshold_0_completes_at_threshold_with_nothing_done() -> None:
     assert progress.judge(phase(10, threshold=0, trigger=AT)) == BY_THRESHOLD
     assert progress.judge(phase(10, threshold=0, trigger=WHEN)) is None
+
+
+@pytest.mark.parametrize("trigger", [*Trigger])
+def test_nothing_succeeded_is_a_failure_even_at_threshold_0(trigger: Trigger) -> None:
+    assert progress.judge(phase(10, 0, 10, threshold=0, trigger=trigger)) == FAILURE

@@ -29,13 +29,19 @@ class Need(IntEnum):
 class Cause:
     """One cause; `code` is for programs, `detail` for people.
 
-    `clause` is its part of the verdict: `it waits for a worker: 12 items pending, none leased`.
+    `clause` is its part of the verdict: `it waits for a worker: 12 items pending, none leased`. A cause that needs help
+    has one, so that the verdict cannot leave it out.
     """
 
     code: str
     detail: str
     need: Need = Need.NONE
     clause: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a need that the verdict could not name."""
+        if self.need and not self.clause:
+            raise ValueError(f"Give the cause {self.code} a clause for the verdict.")
 
 
 def causes_of(evidence: Evidence) -> list[Cause]:
@@ -92,12 +98,14 @@ def _held(evidence: Evidence) -> Iterator[Cause]:
     ago = format_duration((evidence.snapshot.now - act.at).total_seconds())
     reason = f": “{act.reason}”" if act.reason else ", without a reason"
     need = Need.PERSON if job.held == Held.PAUSED else Need.NONE
-    yield Cause(participle.lower(), f"{participle} by {act.actor} {ago} ago{reason}.", need)
+    clause = f"it was {participle.lower()} by {act.actor}"
+    yield Cause(participle.lower(), f"{participle} by {act.actor} {ago} ago{reason}.", need, clause)
 
 
 def _stuck(job: Job, *, now: datetime) -> Iterator[Cause]:
     if job.stuck:
-        yield Cause(job.stuck, f"{stuck_since(job, now=now).capitalize()}.", Need.PERSON)
+        since = stuck_since(job, now=now)
+        yield Cause(job.stuck, f"{since.capitalize()}.", Need.PERSON, f"it is {since}")
 
 
 # --- phases ------------------------------------------------------------------------------------------
@@ -111,7 +119,8 @@ def _phase(evidence: Evidence, phase: Phase) -> Iterator[Cause]:
         return
     if phase.status == PhaseStatus.FAILED:
         subject = "It" if evidence.is_only(phase) else phase.label
-        yield Cause("failed", f"{subject} failed: {phase.error.rstrip('.')}.", Need.PERSON)
+        clause = f"{'it' if evidence.is_only(phase) else phase.label} has failed"
+        yield Cause("failed", f"{subject} failed: {phase.error.rstrip('.')}.", Need.PERSON, clause)
         return
     if phase.moving:
         share = f"{phase.label}: bulk act {phase.moving_act} moves its items in portions"

@@ -33,8 +33,8 @@ class Diagnosis:
 def diagnose(snapshot: JobSnapshot) -> Diagnosis:
     """Diagnose a job as it is stored now, in a constant number of queries."""
     causes = causes_of(Evidence(snapshot))
-    pressing = any(cause.need == Need.PERSON for cause in causes)
-    return Diagnosis(_question(snapshot.job), pressing, verdict_of(snapshot.job, causes), causes, remedies_of(snapshot))
+    pressing, verdict = verdict_of(snapshot.job, causes)
+    return Diagnosis(_question(snapshot.job), pressing, verdict, causes, remedies_of(snapshot))
 
 
 def diagnosis_body(diagnosis: Diagnosis) -> DiagnosisBody:
@@ -53,10 +53,14 @@ def _question(job: Job) -> str:
     return "Why stuck" if job.stuck else _QUESTIONS.get(JobStatus(job.status), "Why it is not finished")
 
 
-def verdict_of(job: Job, causes: Sequence[Cause]) -> str:
-    """Say whether the job finishes by itself, from the cause that needs the most help."""
+def verdict_of(job: Job, causes: Sequence[Cause]) -> tuple[bool, str]:
+    """Decide from the cause that needs the most help whether an operator has to act, and say so."""
     worst = max(causes, key=lambda cause: (cause.need, cause.code == WAITING), default=None)
     clause = worst.clause if worst and worst.need else ""
+    return worst is not None and worst.need == Need.PERSON, _sentence(job, clause)
+
+
+def _sentence(job: Job, clause: str) -> str:
     if job.status == JobStatus.COMPLETED:
         return _completed(job, clause)
     if job.stuck:

@@ -150,6 +150,9 @@ class PaperPhase:
         if self.expected is None:
             return
         settled = self.number(*SETTLED) >= self.expected
+        if settled and self.number("failed") and not self.number("completed", "skipped"):
+            self.fail(now)
+            return
         early = self.at_threshold and self.met and not self.waits
         if not (early or settled or (self.deadline is not None and self.deadline <= now)):
             return

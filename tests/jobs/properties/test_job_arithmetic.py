@@ -157,10 +157,12 @@ def test_a_rate_times_the_minutes_looked_at_is_what_was_settled(settled: int, ag
     assert seconds <= progress.RATE_WINDOW_MINUTES * 60
 
 
-@given(counts(), st.none() | st.floats(0.1, 10**6))
-def test_the_time_left_is_never_negative_and_known_only_with_a_rate_and_a_total(c: Counts, rate: float | None) -> None:
-    left = progress.eta_seconds(c, rate)
-    assert (left is None) == (rate is None or c.expected is None)
+@given(counts(), st.none() | st.floats(0.1, 10**6), st.booleans())
+def test_the_time_left_is_never_negative_and_known_only_with_a_rate_a_success_and_a_total(
+    c: Counts, rate: float | None, succeeds: bool
+) -> None:
+    left = progress.eta_seconds(c, rate, succeeds=succeeds)
+    assert (left is None) == (rate is None or c.expected is None or not succeeds)
     assert left is None or left >= 0
     assert left is None or (left == 0) or c.settled < (c.expected or 0)
 

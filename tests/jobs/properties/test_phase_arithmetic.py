@@ -131,6 +131,8 @@ def judgement_by_the_rules(state: PhaseState, *, deadline_passed: bool) -> Judge
     met = Fraction(c.processed * 100) >= c.expected * state.threshold
     settled = c.settled >= c.expected
     early = state.trigger == Trigger.AT_THRESHOLD and met
+    if settled and c.failed and not c.processed:
+        return Judgement(PhaseStatus.FAILED)
     if not (early or settled or deadline_passed):
         return None
     if not met and state.on_shortfall == Shortfall.FAIL:
@@ -179,8 +181,9 @@ def test_partial_means_that_something_is_missing_and_all_done_that_nothing_is(
 
 
 @given(states())
-def test_a_failed_phase_has_not_met_its_threshold(state: PhaseState) -> None:
+def test_a_failed_phase_has_not_met_its_threshold_or_has_no_success(state: PhaseState) -> None:
     judged = progress.judge(state, deadline_passed=True)
     assume(judged is not None and judged.status == PhaseStatus.FAILED)
-    assert not progress.threshold_met(state.counts, state.threshold)
-    assert state.on_shortfall == Shortfall.FAIL
+    without_success = state.counts.failed and not state.counts.processed
+    assert without_success or not progress.threshold_met(state.counts, state.threshold)
+    assert without_success or state.on_shortfall == Shortfall.FAIL

@@ -130,3 +130,12 @@ def test_a_restart_clears_the_tallies(clock: Clock) -> None:
     restart(job, phase="items", actor=None)
     assert not Tally.objects.exists()
     assert rate(job, clock) == (None, None)
+
+
+def test_failures_alone_give_a_rate_and_no_time_left(clock: Clock) -> None:
+    job = make_job(items=20)
+    settle(phase_of(job), ["failed"] * 5)
+    clock.forward(60)
+    assert rate(job, clock) == (5.0, None)
+    complete(phase_of(job), 1, start=5)
+    assert rate(job, clock) == (6.0, 140)
