@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 
 from jobs.console import status_styles
 from jobs.console.admin.action_mixin import ActionMixin
-from jobs.console.admin.columns import bar, pill
+from jobs.console.admin.columns import bar, job_state, pill
 from jobs.console.admin.export import Column
 from jobs.console.admin.lists import KindAdmin
 from jobs.console.templatetags.progress_pages import ago, clock
@@ -24,7 +24,7 @@ from jobs.operations.base import Operation
 from jobs.rules import progress
 from jobs.rules.formatting import DASH, format_number
 from ocr_chunks.documents.pipeline import PIPELINE
-from ocr_chunks.filters import ChunkStatus, DocumentPartial, DocumentStatus, DocumentStuck, Project
+from ocr_chunks.filters import ChunkStatus, DocumentLate, DocumentPartial, DocumentStatus, DocumentStuck, Project
 from ocr_chunks.models import OCR, Chunk, Document
 from ocr_chunks.views import document_page
 
@@ -55,7 +55,7 @@ class DocumentAdmin(OcrAdmin):
     rows_are, narrowed_to = "documents", {"retry": OCR}
     follows = ("job__phases",)
     list_display = ("state", "link", "project_link", "pages", "bar", "failed", "stage", "updated")
-    list_filter = (DocumentStatus, DocumentStuck, DocumentPartial, Project)
+    list_filter = (DocumentStatus, DocumentStuck, DocumentLate, DocumentPartial, Project)
     search_fields = ("name", "=project")
     search_help_text = "Part of a name, or an exact project"
     ordering = ("-job__updated_at", "-job_id")
@@ -97,7 +97,7 @@ class DocumentAdmin(OcrAdmin):
     @admin.display(description="Status")
     def state(self, document: Document) -> SafeString:
         """Status of the job."""
-        return pill(status_styles.style_of(document.job))
+        return job_state(document.job)
 
     @admin.display(description="Document", ordering="name")
     def link(self, document: Document) -> SafeString:

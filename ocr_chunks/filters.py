@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from jobs.console import status_styles
-from jobs.console.admin.filters import PartialFilter, Status, StuckFilter
+from jobs.console.admin.filters import LateFilter, PartialFilter, Status, StuckFilter
 from jobs.models import Job
 from jobs.rules import names
 from jobs.rules.statuses import ItemStatus
@@ -35,6 +35,10 @@ class DocumentStatus(OfJob, Status):
 
 class DocumentStuck(OfJob, StuckFilter):
     """Filter by stuck jobs."""
+
+
+class DocumentLate(OfJob, LateFilter):
+    """Filter by late jobs."""
 
 
 class DocumentPartial(OfJob, PartialFilter):

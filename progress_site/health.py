@@ -84,6 +84,8 @@ class _Jobs:
     def collect(self) -> Iterator[Metric]:
         yield _gauge("progress_jobs", "Jobs by status.", "status", _jobs("status"))
         yield _gauge("progress_jobs_stuck", "Jobs that cannot finish by themselves.", "reason", _jobs("stuck"))
+        late = Job.objects.late().count()
+        yield GaugeMetricFamily("progress_jobs_late", "Unfinished jobs after their due time.", value=late)
         yield GaugeMetricFamily(
             "progress_live_sockets", "Open websockets and streams of this process.", value=open_connections()
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -15,7 +16,7 @@ from progress_client.errors import NotFound
 from progress_client.file_listing import NewItem
 from progress_client.items import Item
 from progress_client.job import LEASE_SECONDS, Job, claimed_items
-from progress_client.job_calls import Answer
+from progress_client.job_calls import Answer, moment
 from progress_client.session import RETRY_SECONDS, Session, default_journal
 
 JOURNAL = "PROGRESS_JOURNAL"
@@ -70,6 +71,10 @@ class Client(forks.Unpicklable):
         retry_delay: int | None = None,
         retry_delay_max: int | None = None,
         asset_types: Iterable[str] | None = None,
+        due_at: datetime | str | None = None,
+        expected_seconds: int | None = None,
+        silent_after: int | None = None,
+        stalled_after: int | None = None,
         reopen: bool = False,
     ) -> Job:
         """Create a job, or find the job of this name and add new items to its first phase.
@@ -78,7 +83,9 @@ class Client(forks.Unpicklable):
         until it is announced; `items=[]` means a total of 0. An item whose name is not UTF-8 is listed with escapes and
         fails at once, with an error that names it. A failed item is retried by itself `retries` times, after
         `retry_delay` seconds and twice as many each time, at most `retry_delay_max`. `reopen`: new items of a finished
-        job start a new run.
+        job start a new run. The job is late if it is unfinished at `due_at`, or `expected_seconds` after its start.
+        `silent_after` and `stalled_after` are the seconds without a sign of life and without progress after which it is
+        stuck.
         """
         options = {
             "phases": None if phases is None else list(phases),
@@ -89,6 +96,10 @@ class Client(forks.Unpicklable):
             "retries": retries,
             "retry_delay": retry_delay,
             "retry_delay_max": retry_delay_max,
+            "due_at": moment(due_at),
+            "expected_seconds": expected_seconds,
+            "silent_after": silent_after,
+            "stalled_after": stalled_after,
             "asset_types": None if asset_types is None else list(asset_types),
             "reopen": reopen,
         }
@@ -123,7 +134,7 @@ class Client(forks.Unpicklable):
     def jobs(self, **query: Any) -> Iterator[Job]:
         """Iterate over the visible jobs.
 
-        Filters: `status`, `kind`, `project`, `stuck`, `partial`, `name`, `q`, `ordering`.
+        Filters: `status`, `kind`, `project`, `stuck`, `late`, `partial`, `name`, `q`, `ordering`.
         """
         texts = {name: str(value).lower() if isinstance(value, bool) else value for name, value in query.items()}
         return (Job(self._session, body) for body in pages(self._session.call, "/jobs", **texts))

@@ -55,6 +55,8 @@ class Item(forks.Unpicklable):
         self.result: Any = None
         self.lost = False
         self.renewed_at = time.monotonic()
+        self.percent: int | None = None
+        self.percent_at = 0.0
         self.outcome = ""
         self._sink = sink
         self._log = ItemLog()
@@ -69,6 +71,16 @@ class Item(forks.Unpicklable):
         self._check_process()
         if self.lost:
             raise LeaseLost(f"The lease of {self.label or self.key} has ended; its result would not be counted.")
+
+    def progress(self, percent: int) -> None:
+        """Set how much of the item is done, 0 to 100.
+
+        The next heartbeat sends it, so that a job is not stalled during a long item.
+        """
+        self._check_process()
+        if not isinstance(percent, int) or isinstance(percent, bool) or not 0 <= percent <= 100:
+            raise ValueError(f"Enter the progress as a whole number from 0 to 100, not {percent!r}.")
+        self.percent, self.percent_at = percent, time.monotonic()
 
     def complete(self, result: Any = None) -> None:
         """Report success. A result is a JSON object of at most 16 KiB; another value is stored as {"value": …}."""

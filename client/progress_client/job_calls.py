@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
 from uuid import UUID, uuid4
@@ -75,15 +76,22 @@ class JobCalls(ABC, Generic[A]):
         return self._count(Address(self.id, self._code(phase)), body)
 
     def heartbeat(
-        self, *, worker: str | None = None, items: Iterable[int] | None = None, message: str | None = None
+        self,
+        *,
+        worker: str | None = None,
+        items: Iterable[int] | None = None,
+        message: str | None = None,
+        progress: int | None = None,
     ) -> A:
         """Send a heartbeat that renews the leases of these items, or of all items of the worker in the job.
 
         Without `items` it renews every lease under this worker's name, so only one process may use the name: otherwise
         a live process keeps the leases of a dead one. Claim loops send heartbeats for their items by themselves.
+        Another `message` or `progress` (0 to 100) than before is progress of the job: it is not stalled.
         → {"job_status", "cancel_requested", "leases", "lost"}
         """
-        body = {"worker": worker or self._worker, "items": None if items is None else list(items), "message": message}
+        named = None if items is None else list(items)
+        body = {"worker": worker or self._worker, "items": named, "message": message, "progress": progress}
         return self._call("POST", f"{self._path}/heartbeat", _given(body))
 
     def start(self, *, phase: str | None = None) -> A:
@@ -182,6 +190,13 @@ class JobCalls(ABC, Generic[A]):
         """Set the percentage of successes that completes a phase."""
         return self._act("threshold", reason, phase=self._code(phase), threshold=threshold)
 
+    def due(self, due_at: datetime | str | None = None, *, expected_seconds: int | None = None, reason: str = "") -> A:
+        """Set the time after which the unfinished job is late, or the seconds from its start; neither removes it.
+
+        A `datetime` needs a time zone.
+        """
+        return self._act("due", reason, due_at=moment(due_at), expected_seconds=expected_seconds)
+
     def restart(self, *, phase: str | None = None, only: str = "all", reason: str = "") -> A:
         """Start a new run of a phase, over all of its items or only the "failed" ones."""
         return self._act("restart", reason, phase=self._code(phase), only=only)
@@ -200,6 +215,13 @@ class JobCalls(ABC, Generic[A]):
 
     def _act(self, act: str, reason: str, **which: Any) -> A:
         return self._call("POST", f"{self._path}/{act}", {**_given(which), "reason": reason})
+
+
+def moment(at: datetime | str | None) -> str | None:
+    """Format a time as the API wants it; ValueError for a `datetime` without a time zone."""
+    if isinstance(at, datetime) and at.tzinfo is None:
+        raise ValueError("Give the time a time zone, such as datetime.now(timezone.utc).")
+    return at.isoformat() if isinstance(at, datetime) else at
 
 
 def _given(body: Answer) -> Answer:

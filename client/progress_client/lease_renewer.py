@@ -17,7 +17,10 @@ log = logging.getLogger(__name__)
 
 
 class Leased(Protocol):
-    """An item leased to a worker, until it is `lost`. `renewed_at`: start of the current lease, monotonic."""
+    """An item leased to a worker, until it is `lost`. `renewed_at`: start of the current lease, monotonic.
+
+    `percent` is its progress as set at `percent_at`, None until then.
+    """
 
     id: int
     key: str
@@ -25,6 +28,8 @@ class Leased(Protocol):
     worker: str
     lost: bool
     renewed_at: float
+    percent: int | None
+    percent_at: float
 
     def give_back(self) -> None:
         """Return the item, so that another worker can claim it."""
@@ -100,8 +105,9 @@ class LeaseRenewer:
     def _renew(self, group: Group, ids: list[int]) -> None:
         job, worker = group
         began = time.monotonic()
+        body = {"worker": worker, "items": ids, **self._progress(group)}
         try:
-            answer = self._transport.once("POST", f"/jobs/{job}/heartbeat", encode({"worker": worker, "items": ids}))
+            answer = self._transport.once("POST", f"/jobs/{job}/heartbeat", encode(body))
         except (RetryableError, CertificateError) as failure:
             pause = backoff.pause(self._tries, retry_after=getattr(failure, "retry_after", 0.0))
             log.warning("no heartbeat for job %d (%s), next try in %.1f s", job, failure, pause)
@@ -122,6 +128,13 @@ class LeaseRenewer:
         _lose(lost)
         if answer["cancel_requested"]:
             self._cancelled(job)
+
+    def _progress(self, group: Group) -> dict[str, int]:
+        """Return the progress of the item that set it last, for the body of a heartbeat."""
+        with self._changed:
+            moving = [item for item in self._leases.leased(group) if item.percent is not None]
+        last = max(moving, key=lambda item: item.percent_at, default=None)
+        return {} if last is None else {"progress": last.percent}
 
 
 def _group(item: Leased) -> Group:

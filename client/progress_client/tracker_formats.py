@@ -48,6 +48,8 @@ class Image:
     worker: str = ""
     lost: bool = False
     renewed_at: float = 0.0
+    percent: int | None = None
+    percent_at: float = 0.0
 
     def give_back(self) -> None:
         """Do nothing: the tracker gives back its images in `close`."""

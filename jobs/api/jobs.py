@@ -157,6 +157,8 @@ def _chosen(jobs: JobQuerySet, wanted: JobQuery) -> JobQuerySet:
     jobs = jobs.filter(**exact)
     if wanted.partial is not None:
         jobs = jobs.filter(partial=wanted.partial)
+    if wanted.late is not None:
+        jobs = jobs.filter(late=wanted.late)
     if wanted.stuck is not None:
         jobs = jobs.stuck() if wanted.stuck else jobs.filter(stuck="")
     return jobs.filter(name__icontains=wanted.q) if wanted.q else jobs

@@ -32,6 +32,7 @@ class JobQuery(PageQuery, kw_only=True, frozen=True):
     kind: Annotated[Text, Meta(description="Only jobs of this kind.")] = ""
     project: Annotated[NameText, Meta(description="Only jobs of this project.")] = ""
     stuck: Annotated[bool | None, Meta(description="Only stuck jobs, or with false only the others.")] = None
+    late: Annotated[bool | None, Meta(description="Only late jobs, or with false only the others.")] = None
     partial: Annotated[
         bool | None, Meta(description="Only jobs that finished partial, or with false only the others.")
     ] = None

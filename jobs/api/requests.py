@@ -17,6 +17,7 @@ from jobs.rules.field_types import (
     Blob,
     Code,
     Ids,
+    Moment,
     Name,
     Number,
     Percentage,
@@ -31,7 +32,7 @@ from jobs.rules.field_types import (
 )
 from jobs.rules.limits import EVENT_TYPE_LENGTH, MOST_CLAIMED, MOST_ITEMS, MOST_PHASES, MOST_RESULTS
 from jobs.rules.pipelines import PhaseSpec
-from jobs.tracking import NewItem, Result
+from jobs.tracking import Deadlines, NewItem, Result
 
 RETRIES = ("retries", "retry_delay", "retry_delay_max")
 JOB_ARGUMENTS = (
@@ -67,7 +68,8 @@ class JobInput(Input, frozen=True):
     """A new job. The same name again answers the existing job with its new items added.
 
     A list that comes later than the job gives its total like one that comes with it. With `reopen` new items of a
-    finished phase begin a new run that waits for them, and later gated phases begin a new run too.
+    finished phase begin a new run that waits for them, and later gated phases begin a new run too. It is late when it
+    is unfinished at `due_at`, or `expected_seconds` after its start; give at most one of them.
     """
 
     name: Name
@@ -81,6 +83,10 @@ class JobInput(Input, frozen=True):
     phases: Annotated[list[PhaseInput], Meta(max_length=MOST_PHASES)] = []
     asset_types: Annotated[list[AnyCode], Meta(max_length=MOST_PHASES)] = []
     items: Annotated[list[ItemInput], Meta(max_length=MOST_ITEMS)] | None = None
+    due_at: Moment | None = None
+    expected_seconds: Seconds | None = None
+    silent_after: Seconds | None = None
+    stalled_after: Seconds | None = None
     reopen: bool = False
 
     def check(self) -> None:
@@ -97,15 +103,21 @@ class JobInput(Input, frozen=True):
 
     def arguments(self) -> dict[str, Any]:
         """Return the arguments of `create_job`."""
-        return {name: getattr(self, name) for name in JOB_ARGUMENTS}
+        deadlines = Deadlines(*(getattr(self, name) for name in Deadlines.__struct_fields__))
+        return {**{name: getattr(self, name) for name in JOB_ARGUMENTS}, "deadlines": deadlines}
 
 
 class HeartbeatInput(Input, frozen=True):
-    """A heartbeat; it renews the leases of `items`, or of all that this worker holds in the job."""
+    """A heartbeat; it renews the leases of `items`, or of all that this worker holds in the job.
+
+    Another `message` or `progress` (percent of the item in work) than the last one of this worker is progress of the
+    job: without any for long it is stalled.
+    """
 
     worker: WorkerName
     items: Ids | None = None
     message: Sentence = ""
+    progress: Percentage | None = None
     version: Version = ""
 
 

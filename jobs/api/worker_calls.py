@@ -67,7 +67,7 @@ def _claim_any(given: requests.ClaimAnyInput, to: Target) -> Call:
 
 
 def _heartbeat(given: requests.HeartbeatInput, to: Target) -> Call:
-    return HeartbeatCall(to.by, to.access, to.job_id, given.worker, given.items, given.message)
+    return HeartbeatCall(to.by, to.access, to.job_id, given.worker, given.items, given.message, given.progress)
 
 
 def _count(given: requests.CountInput, to: Target) -> Call:

@@ -13,6 +13,7 @@ from jobs.change import attempt_history, event_factory
 from jobs.change.fields import (
     JOB_FIELDS,
     PHASE_FIELDS,
+    SIGNS_OF_LIFE,
     ConcurrentModification,
     changed_columns,
     job_values,
@@ -87,24 +88,29 @@ def _write_tallies(change: Change) -> None:
 def _write_workers(change: Change) -> None:
     """Save the sign of life of each worker and its results of these five minutes.
 
-    An empty message changes nothing, except in another project.
+    An empty message and no progress change nothing, except in another project.
     """
     workers = sorted(change.workers.items())
-    key, texts, streak = ("name", "owner"), ("message", "version"), ("failed_in_a_row",)
+    key, said, streak = ("name", "owner"), ("message", "version", "progress"), ("failed_in_a_row",)
     known = ("account", "job", "project", "seen_at")
     for succeeded in (False, True):  # a success resets the count of failures in a row
         values = [
-            (*of, each.message, each.version, each.account, each.job, each.project, change.now, each.failed_in_a_row)
+            (
+                *of,
+                *(each.message, each.version, each.progress),
+                *(each.account, each.job, each.project, change.now),
+                each.failed_in_a_row,
+            )
             for of, each in workers
             if each.succeeded is succeeded
         ]
         bulk_sql.insert(
             Worker,
             values,
-            fields=(*key, *texts, *known, *streak),
+            fields=(*key, *said, *known, *streak),
             conflict=key,
             replace=[*known, *(streak if succeeded else ())],
-            fill=texts,
+            fill=said,
             add=() if succeeded else streak,
             within="project",
         )
@@ -126,12 +132,12 @@ def _write_workers(change: Change) -> None:
 
 
 def _write_jobs(change: Change, moved: set[int]) -> list[int]:
-    """Save the changed jobs and return the ids of those whose revision grew: all but plain heartbeats."""
+    """Save the changed jobs and return the ids of those whose revision grew: all but those with signs of life only."""
     written: list[Job] = []
     touched: list[int] = []
     for job in change.jobs.values():
         was, now = change.job_before[job.pk], job_values(job)
-        if job.pk in moved or was[1:] != now[1:]:
+        if job.pk in moved or was[SIGNS_OF_LIFE:] != now[SIGNS_OF_LIFE:]:
             job.revision, job.updated_at = job.revision + 1, change.now
             touched.append(job.pk)
         elif was == now:
@@ -160,11 +166,37 @@ def _derive(change: Change, job: Job) -> None:
         job.error, job.error_item_id = event_factory.latest_error(phases)
     if job.started_at is None and any(phase.started_at for phase in phases):
         job.started_at = change.now
+    _derive_times(job, phases)
     if job.stuck and stuck_reason(job, phases, now=change.now) != job.stuck:
-        change.record(job, "job.unstuck", detail=f"No longer {job.stuck}.")
+        change.emit(event_factory.job_unstuck(job))
         job.stuck, job.stuck_since = "", None
+    if job.late:
+        _check_late(change, job)
     if was != job.status:
         _status_changed(change, job, was)
+
+
+def _derive_times(job: Job, phases: Sequence[Phase]) -> None:
+    """Derive the due time of a job that counts from its start, and the seconds that it may be quiet now."""
+    if job.expected_seconds is not None:
+        job.due_at = job.started_at + timedelta(seconds=job.expected_seconds) if job.started_at else None
+    running = [phase for phase in phases if phase.is_open and phase.started_at is not None]
+    job.silent_limit = progress.limit_of(
+        [phase.silent_after for phase in running], own=job.silent_after, preset=settings.JOB_SILENT_AFTER
+    )
+    job.stalled_limit = progress.limit_of(
+        [phase.stalled_after for phase in running], own=job.stalled_after, preset=settings.JOB_STALLED_AFTER
+    )
+
+
+def _check_late(change: Change, job: Job) -> None:
+    """Clear the mark of a late job that has finished or has got time again.
+
+    The event of the end closes the lateness of a finished job, so that none of its own is sent.
+    """
+    job.late = not job.is_finished and job.due_at is not None and job.due_at <= change.now
+    if not job.late and not job.is_finished:
+        change.emit(event_factory.job_on_time_again(job))
 
 
 def _status_changed(change: Change, job: Job, was: str) -> None:
@@ -204,6 +236,6 @@ def stuck_reason(job: Job, phases: Sequence[Phase], *, now: datetime) -> str | N
     return progress.stuck(
         vitals,
         now=now,
-        silent_after=timedelta(seconds=settings.JOB_SILENT_AFTER),
-        stalled_after=timedelta(seconds=settings.JOB_STALLED_AFTER),
+        silent_after=timedelta(seconds=job.silent_limit or settings.JOB_SILENT_AFTER),
+        stalled_after=timedelta(seconds=job.stalled_limit or settings.JOB_STALLED_AFTER),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4, uuid5
 
@@ -131,6 +131,27 @@ def worker_quarantined(phase: Phase, *, worker: str, failures: int, released: in
     )
     event.detail = reason
     return event
+
+
+def job_unstuck(job: Job) -> Event:
+    """Make job.unstuck: the reason why the job was stuck no longer holds."""
+    return outward(job, "job.unstuck", status=str(job.status), reason=job.stuck)
+
+
+def job_late(job: Job) -> Event:
+    """Make job.late: the job is unfinished after its due time."""
+    return outward(job, "job.late", status=str(job.status), reason="overdue", due_at=_moment(job.due_at))
+
+
+def job_on_time_again(job: Job) -> Event:
+    """Make job.on_time_again: the due time of a late job was moved into the future, or removed."""
+    reason = "due_removed" if job.due_at is None else "due_moved"
+    return outward(job, "job.on_time_again", status=str(job.status), reason=reason, due_at=_moment(job.due_at))
+
+
+def _moment(moment: datetime | None) -> str | None:
+    """Format a moment as RFC 3339, in UTC."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z") if moment else None
 
 
 def retry_requested(job: Job, *, phase: Phase | None, keys: Sequence[str], count: int) -> Event:

@@ -22,10 +22,11 @@ PHASE_FIELDS = (
     "last_item_at",
 )  # fmt: skip
 JOB_FIELDS = (
-    "heartbeat_at", "held", "status", "partial", "stuck", "stuck_since", "stage", "percent", "settled_percent",
-    "revision", "error", "error_item_id", "updated_at", "started_at", "finished_at", "progress_at", "watched_from",
-    "badge_series",
+    "heartbeat_at", "progress_at", "held", "status", "partial", "stuck", "stuck_since", "late", "due_at",
+    "expected_seconds", "silent_limit", "stalled_limit", "stage", "percent", "settled_percent", "revision", "error",
+    "error_item_id", "updated_at", "started_at", "finished_at", "watched_from", "badge_series",
 )  # fmt: skip
+SIGNS_OF_LIFE = 2
 
 
 class ConcurrentModification(Exception):
@@ -41,7 +42,7 @@ def phase_values(phase: Phase) -> tuple[Any, ...]:
 
 
 def job_values(job: Job) -> tuple[Any, ...]:
-    """Return the columns of a job that a change may write. The heartbeat comes first: it alone keeps the revision."""
+    """Return the columns of a job that a change may write. The first SIGNS_OF_LIFE alone keep the revision."""
     return tuple(getattr(job, name) for name in JOB_FIELDS)
 
 

@@ -75,6 +75,7 @@ class WorkerRecord:
     project: str | None = None
     message: str = ""
     version: str = ""
+    progress: int | None = None
     succeeded: bool = False
     failed_in_a_row: int = 0
     settled: dict[int, Settled] = field(default_factory=lambda: defaultdict(Settled))
@@ -82,7 +83,7 @@ class WorkerRecord:
     def move_to(self, job: Job) -> None:
         """Set the last job; in another project, the record is reset."""
         if self.project not in (None, job.project):
-            self.message, self.version, self.succeeded, self.failed_in_a_row = "", "", True, 0
+            self.message, self.version, self.progress, self.succeeded, self.failed_in_a_row = "", "", None, True, 0
         self.job, self.project = job.pk, job.project
 
     def add(self, phase: Phase, settled: Settled) -> None:
@@ -259,6 +260,7 @@ class Change:
         job: Job,
         by: Actor | None = None,
         message: str = "",
+        progress: int | None = None,
         phase: Phase | None = None,
         settled: Settled = NOTHING,
     ) -> None:
@@ -273,6 +275,7 @@ class Change:
         record = self.workers.setdefault((worker, account or 0), WorkerRecord(account))
         record.move_to(job)
         record.message, record.version = message or record.message, by.version or record.version
+        record.progress = record.progress if progress is None else progress
         if phase is not None and (settled.done or settled.failed):
             record.add(phase, settled)
 

@@ -18,6 +18,7 @@ class StatusStyle:
 
 STUCK = StatusStyle("stuck", "Stuck")
 PARTIAL = StatusStyle("partial", "Completed, partial")
+LATE = StatusStyle("late", "Late")
 STYLES: dict[str, StatusStyle] = {
     JobStatus.PENDING: StatusStyle("pending", "Pending"),
     JobStatus.PROCESSING: StatusStyle("running", "Running"),
@@ -33,7 +34,7 @@ STYLES: dict[str, StatusStyle] = {
 # Attention rows of workers and endpoints. They reuse icons and colours of job statuses.
 FAILING = StatusStyle("failed", "Failing")
 QUARANTINED = StatusStyle("paused", "Quarantined")
-LATE = StatusStyle("stuck", "Late")
+DELAYED = StatusStyle("stuck", "Late")
 # Every style that the browser can switch to; `live.html` renders one template for each.
 ALL = [*STYLES.values(), STUCK, PARTIAL]
 # Endpoints, deliveries and dead letters. They reuse icons and colours of job statuses.

@@ -31,6 +31,7 @@ PERMISSIONS: list[tuple[str, str | _StrPromise]] = [
     ("cancel_job", "Can cancel jobs"),
     ("set_threshold_job", "Can change the threshold of a phase"),
     ("set_retries_job", "Can change the automatic retries of a phase"),
+    ("set_due_job", "Can change the due time of a job"),
     ("restart_job", "Can restart phases"),
     ("share_job", "Can give out and renew the links of a job's badge"),
     ("replay_event", "Can deliver outward events again"),
@@ -53,6 +54,14 @@ class JobQuerySet(models.QuerySet["Job"]):
     def stuck(self) -> Self:
         """Return the jobs that the watchdog has marked as stuck."""
         return self.exclude(stuck="")
+
+    def late(self) -> Self:
+        """Return the jobs that the watchdog has marked as late."""
+        return self.filter(late=True)
+
+    def overdue(self, now: datetime) -> Self:
+        """Return the jobs whose due time has passed and that are not marked as late yet."""
+        return self.filter(due_at__lte=now, late=False, finished_at__isnull=True)
 
     def working(self) -> Self:
         """Return pending and processing jobs: neither finished nor paused or cancelled by an operator."""
@@ -87,7 +96,9 @@ class Job(models.Model):
 
     `threshold` and the three columns of retries are the values that its creator set for all present and later phases;
     None: the preset. The links of its badge contain `badge_series`: a new series ends those before it. With
-    `removed_at` the job is being deleted in portions, and `Job.objects` no longer finds it.
+    `removed_at` the job is being deleted in portions, and `Job.objects` no longer finds it. With `expected_seconds` its
+    due time counts from its start. The limits are the seconds without a sign of life, and without progress, after which
+    it is stuck now; None: the setting.
     """
 
     name = models.CharField(max_length=NAME_LENGTH, unique=True)
@@ -108,6 +119,13 @@ class Job(models.Model):
     stuck = models.CharField(max_length=11, choices=[(s, s.capitalize()) for s in Stuck], blank=True, default="")
     stuck_since = models.DateTimeField(null=True, blank=True)
     stage = models.CharField(max_length=STAGE_LENGTH, blank=True, default="")
+    late = models.BooleanField(default=False, db_default=False)
+    due_at = models.DateTimeField(null=True, blank=True)
+    expected_seconds = models.PositiveIntegerField(null=True, blank=True)
+    silent_after = models.PositiveIntegerField(null=True, blank=True)
+    stalled_after = models.PositiveIntegerField(null=True, blank=True)
+    silent_limit = models.PositiveIntegerField(null=True, blank=True)
+    stalled_limit = models.PositiveIntegerField(null=True, blank=True)
     percent = models.PositiveSmallIntegerField(default=0)
     settled_percent = models.PositiveSmallIntegerField(default=0)
     revision = models.BigIntegerField(default=0)
@@ -137,6 +155,12 @@ class Job(models.Model):
             models.Index(fields=["kind", "-updated_at", "-id"], name="job_kind_updated"),
             models.Index(fields=["-finished_at", "-id"], name="job_finished", condition=Q(finished_at__isnull=False)),
             models.Index(fields=["-updated_at", "-id"], name="job_stuck", condition=~Q(stuck="")),
+            models.Index(fields=["-updated_at", "-id"], name="job_late", condition=Q(late=True)),
+            models.Index(
+                fields=["due_at"],
+                name="job_overdue",
+                condition=Q(due_at__isnull=False, late=False, finished_at__isnull=True),
+            ),
             models.Index(fields=["-updated_at", "-id"], name="job_partial", condition=Q(partial=True)),
             models.Index(fields=["id"], name="job_removed", condition=Q(removed_at__isnull=False)),
             models.Index(

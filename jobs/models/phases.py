@@ -84,6 +84,8 @@ class Phase(models.Model):
     retries = models.PositiveSmallIntegerField(default=0, db_default=0)
     retry_delay = models.PositiveIntegerField(default=30, db_default=30)
     retry_delay_max = models.PositiveIntegerField(default=3600, db_default=3600)
+    silent_after = models.PositiveIntegerField(null=True, blank=True)
+    stalled_after = models.PositiveIntegerField(null=True, blank=True)
 
     run = models.PositiveIntegerField(default=1)
     status = models.CharField(max_length=10, choices=[(s, s.capitalize()) for s in PhaseStatus], default="pending")

@@ -70,7 +70,8 @@ class Worker(models.Model):
 
     `owner` is the id of the account, 0 for calls without one; unlike `account` it stays when the account is deleted.
     Everything else is about the project of its last job, because accounts of that project see it: `failed_in_a_row`
-    counts its reported failures there since its last success, and its message and version are what it said there.
+    counts its reported failures there since its last success, and its message, version and progress (percent of its
+    present item) are what it said there.
     """
 
     name = models.CharField(max_length=WORKER_LENGTH)
@@ -83,6 +84,7 @@ class Worker(models.Model):
     job = models.ForeignKey(Job, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     message = models.CharField(max_length=REASON_LENGTH, blank=True, default="")
     version = models.CharField(max_length=VERSION_LENGTH, blank=True, default="")
+    progress = models.PositiveSmallIntegerField(null=True, blank=True)
     failed_in_a_row = models.BigIntegerField(default=0)
 
     objects = WorkerQuerySet.as_manager()

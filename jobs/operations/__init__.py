@@ -15,6 +15,7 @@ from jobs.operations.skip import skip
 from jobs.operations.pause import pause, resume
 from jobs.operations.retries import set_retries
 from jobs.operations.threshold import set_threshold
+from jobs.operations.due import set_due
 from jobs.operations.restart import restart
 from jobs.operations.endings import cancel, fail, force_complete
 
@@ -58,6 +59,7 @@ __all__ = [
     "resume",
     "retry",
     "rotate_secret",
+    "set_due",
     "set_retries",
     "set_threshold",
     "skip",

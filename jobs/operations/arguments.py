@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from msgspec import Struct
+from msgspec import Struct, inspect, structs
 
 from jobs.rules.field_types import Sentence
 
@@ -16,6 +16,18 @@ class ActInput(Struct, forbid_unknown_fields=True, frozen=True, gc=False, kw_onl
     """The reason of an act; the base of every act's arguments."""
 
     reason: Sentence = ""
+
+
+def argument_fields(arguments: type[ActInput]) -> tuple[inspect.Field, ...]:
+    """Return the fields of these arguments, the type of an optional one without None."""
+    info = inspect.type_info(arguments)
+    assert isinstance(info, inspect.StructType)
+    return tuple(structs.replace(field, type=_without_none(field.type)) for field in info.fields)
+
+
+def _without_none(kind: inspect.Type) -> inspect.Type:
+    types = [each for each in getattr(kind, "types", ()) if not isinstance(each, inspect.NoneType)]
+    return types[0] if len(types) == 1 else kind
 
 
 @dataclass(frozen=True, slots=True)

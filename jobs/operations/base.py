@@ -13,7 +13,7 @@ import msgspec
 from jobs.change import Actor, Change, change_jobs
 from jobs.models import Job, Phase
 from jobs.models.jobs import projects_of
-from jobs.operations.arguments import ActInput, Scope
+from jobs.operations.arguments import ActInput, Scope, argument_fields
 from jobs.rules.errors import BadInput, Conflict, NotFound, NotPermitted, WrongState
 from jobs.rules.formatting import pluralize
 from jobs.rules.limits import REASON_LENGTH
@@ -141,9 +141,7 @@ class Operation(ABC):
     @property
     def fields(self) -> tuple[msgspec.inspect.Field, ...]:
         """The arguments with their types and bounds, for forms and the command line."""
-        info = msgspec.inspect.type_info(self.Arguments)
-        assert isinstance(info, msgspec.inspect.StructType)
-        return info.fields
+        return argument_fields(self.Arguments)
 
     @property
     def required(self) -> tuple[str, ...]:

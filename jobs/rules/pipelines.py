@@ -41,6 +41,8 @@ class PhaseSpec(Struct, frozen=True):
     retries: Retries | None = None
     retry_delay: RetryDelay | None = None
     retry_delay_max: RetryDelay | None = None
+    silent_after: Seconds | None = None
+    stalled_after: Seconds | None = None
 
     def with_defaults(self) -> PhaseSpec:
         """Return the same phase with its label and stage filled in."""

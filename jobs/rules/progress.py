@@ -308,6 +308,17 @@ class Vitals:
     unannounced_since: datetime | None
 
 
+def limit_of(running: Sequence[int | None], *, own: int | None, preset: int) -> int | None:
+    """Return the seconds that a job may be quiet now; None where the preset holds.
+
+    `running` has the seconds of each open phase that has begun, `own` are the job's, for phases without their own. Of
+    several phases the one that may be quiet for longest decides.
+    """
+    limits = [own if seconds is None else seconds for seconds in running] or [own]
+    longest = max(preset if seconds is None else seconds for seconds in limits)
+    return None if None in limits and longest == preset else longest
+
+
 def stuck(vitals: Vitals, *, now: datetime, silent_after: timedelta, stalled_after: timedelta) -> Stuck | None:
     """Return why a job will not finish by itself, or None.
 

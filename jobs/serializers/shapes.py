@@ -69,7 +69,10 @@ class PhaseBody(TypedDict):
 
 
 class JobBody(TypedDict):
-    """A job, the same in REST and in every live message; `revision` grows with every change."""
+    """A job, the same in REST and in every live message; `revision` grows with every change.
+
+    `late` means unfinished after `due_at`, which counts from the start where there are `expected_seconds`.
+    """
 
     id: int
     name: str
@@ -78,6 +81,9 @@ class JobBody(TypedDict):
     status: JobStatus
     partial: bool
     stuck: Stuck | None
+    late: bool
+    due_at: Moment | None
+    expected_seconds: int | None
     stage: str
     percent: int
     settled_percent: int

@@ -167,10 +167,11 @@ class HeartbeatCall(Call):
     worker: str
     items: Sequence[int] | None
     message: str
+    progress: int | None
 
     def sign(self, change: Change) -> SignOfLife:
         """Return the heartbeat for the locked job."""
-        return SignOfLife(self.job(change), self.worker, self.items, self.message, self.by)
+        return SignOfLife(self.job(change), self.worker, self.items, self.message, self.progress, self.by)
 
 
 @dataclass(slots=True, eq=False)

@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from msgspec.structs import asdict
 
 from jobs.change import Actor, Change, ConcurrentModification, change_jobs, change_new
 from jobs.change.new_run import gated_after, rerun
@@ -22,7 +23,7 @@ from jobs.rules.errors import BadInput, Conflict, NotPermitted, WrongState
 from jobs.rules.pipelines import KindOptions, PhaseSpec
 from jobs.rules.retries import RetryPolicy
 from jobs.rules.statuses import ItemStatus, Shortfall, Trigger
-from jobs.tracking.types import Added, Created, NewItem
+from jobs.tracking.types import Added, Created, Deadlines, NewItem
 
 ROWS_PER_STATEMENT = 10_000
 Fill = Callable[[Job], Mapping[str, Sequence[NewItem]]]
@@ -42,6 +43,7 @@ def create_job(
     asset_types: Sequence[str] = (),
     items: Sequence[NewItem] | None = None,
     fill: Fill | None = None,
+    deadlines: Deadlines | None = None,
     reopen: bool = False,
     by: Actor,
 ) -> Created:
@@ -55,6 +57,8 @@ def create_job(
     chosen = pipelines.get(kind)
     specs = [spec.with_defaults() for spec in chosen.build(KindOptions(phases, asset_types))]
     _check_phases(specs)
+    times = deadlines or Deadlines()
+    times.check()
     existing = Job.objects.filter(name=name).first()
     if existing is None:
         _check_project(by, project)
@@ -68,6 +72,7 @@ def create_job(
             retry_delay=retry_delay,
             retry_delay_max=retry_delay_max,
             account=by.account,
+            **asdict(times),
         )
         try:
             with transaction.atomic():
@@ -236,6 +241,8 @@ def _phases(specs: Sequence[PhaseSpec], *, job: Job, first: int = 0) -> list[Pha
             gated=spec.gated,
             gate_open=not spec.gated,
             watermark_ttl=spec.watermark_ttl or settings.WATERMARK_TTL_SECONDS,
+            silent_after=spec.silent_after,
+            stalled_after=spec.stalled_after,
         )
         for position, spec in enumerate(specs, first)
     ]

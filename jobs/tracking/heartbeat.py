@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from jobs.change import Actor, Change, change_jobs
 from jobs.db import bulk_sql
-from jobs.models import Item, Job
+from jobs.models import Item, Job, Worker
 from jobs.rules.statuses import Held
 from jobs.tracking.types import Beat
 
@@ -17,14 +17,24 @@ HELD_FIELDS = ("pk", "phase_id", "worker", "account_id", "lease_seconds")
 Lease = tuple[int, int | None]  # the id of an item, and the length of its lease in seconds
 
 
-def heartbeat(job: Job, *, worker: str, items: Sequence[int] | None = None, message: str = "", by: Actor) -> Beat:
+def heartbeat(
+    job: Job,
+    *,
+    worker: str,
+    items: Sequence[int] | None = None,
+    message: str = "",
+    progress: int | None = None,
+    by: Actor,
+) -> Beat:
     """Record a sign of life and renew the leases of the named items, or of all that this worker has in the job.
 
     A lease is renewed by its own length; an item without a lease gets none. Items that this worker does not hold are
-    returned as lost. A plain heartbeat does not raise the revision.
+    returned as lost. A `message` or a `progress` (percent) other than the last one of this worker is progress of the
+    job, so that it is not stalled during a long item. A heartbeat does not raise the revision.
     """
     with change_jobs([job.pk], by=by) as change:
-        return heartbeats_locked(change, [SignOfLife(change.job, worker, items, message, by)])[0]
+        sign = SignOfLife(change.job, worker, items, message, progress, by)
+        return heartbeats_locked(change, [sign])[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +45,7 @@ class SignOfLife:
     worker: str
     items: Sequence[int] | None
     message: str
+    progress: int | None
     by: Actor
 
     @property
@@ -52,10 +63,28 @@ def heartbeats_locked(change: Change, signs: Sequence[SignOfLife]) -> list[Beat]
     ]
     leases = dict(lease for own in renewed for lease in own)
     bulk_sql.update(Item, sorted(leases.items()), match=("id",), fields=("lease_expires_at",))
+    _record_progress(change, signs)
     for sign in signs:
         change.record_heartbeat(sign.job)
-        change.record_worker(sign.worker, job=sign.job, message=sign.message, by=sign.by)
+        change.record_worker(sign.worker, job=sign.job, message=sign.message, progress=sign.progress, by=sign.by)
     return [_beat(sign, held[id(sign)], own) for sign, own in zip(signs, renewed, strict=True)]
+
+
+def _record_progress(change: Change, signs: Sequence[SignOfLife]) -> None:
+    """Record progress of the jobs whose workers say something else than before; one query if any says anything."""
+    telling = [sign for sign in signs if sign.message or sign.progress is not None]
+    if not telling:
+        return
+    rows = Worker.objects.filter(name__in={sign.worker for sign in telling}).values_list(
+        "name", "owner", "project", "message", "progress"
+    )
+    last = {(name, owner, project): (message, progress) for name, owner, project, message, progress in rows}
+    for sign in telling:
+        key = sign.worker, sign.account or 0, sign.job.project
+        message, progress = last.get(key, ("", None))
+        said = sign.message or message, progress if sign.progress is None else sign.progress
+        if said != (message, progress):
+            sign.job.progress_at, last[key] = change.now, said
 
 
 def _beat(sign: SignOfLife, held: Sequence[Lease], leases: list[tuple[int, datetime]]) -> Beat:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import MAXYEAR, MINYEAR, datetime
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
 from jobs.models import Job, Phase
-from jobs.rules.field_types import Blob, Key, Label, Number, RetryAfter, Split
+from jobs.rules.errors import BadInput
+from jobs.rules.field_types import Blob, Key, Label, Moment, Number, RetryAfter, Seconds, Split
 from jobs.rules.limits import MOST_LINKS, NAME_LENGTH, URL_LENGTH
 from jobs.rules.statuses import ItemStatus, Outcome, Reason
 
@@ -47,6 +48,27 @@ class Result(Struct, frozen=True, gc=False):
     retry_after: RetryAfter | None = None
     log: str = ""
     links: Annotated[tuple[Link, ...], Meta(max_length=MOST_LINKS)] = ()
+
+
+class Deadlines(Struct, frozen=True):
+    """The due time of a new job, or its seconds from the start, and the seconds after which it is silent or stalled."""
+
+    due_at: Moment | None = None
+    expected_seconds: Seconds | None = None
+    silent_after: Seconds | None = None
+    stalled_after: Seconds | None = None
+
+    def check(self) -> None:
+        """Refuse two due times, and a time that does not exist in every time zone."""
+        check_due(self.due_at, self.expected_seconds)
+
+
+def check_due(due_at: datetime | None, expected_seconds: int | None) -> None:
+    """Refuse two due times, and a time that does not exist in every time zone."""
+    if due_at is not None and expected_seconds is not None:
+        raise BadInput(dict.fromkeys(("due_at", "expected_seconds"), "Give either a due time or the expected seconds."))
+    if due_at is not None and not MINYEAR < due_at.year < MAXYEAR:
+        raise BadInput({"due_at": "Enter a time such as 2026-11-21T09:00:00Z."})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,16 @@
 """The watchdog: changes that are due because time has passed. Each may run in any process, any number of times."""
 
 from jobs.watchdog.prune import Difference, Pruned, prune, recount
-from jobs.watchdog.sweep import expire_leases, find_stuck, pass_watermarks, sweep
+from jobs.watchdog.sweep import expire_leases, find_late, find_stuck, pass_watermarks, sweep
 
-__all__ = ["Difference", "Pruned", "expire_leases", "find_stuck", "pass_watermarks", "prune", "recount", "sweep"]
+__all__ = [
+    "Difference",
+    "Pruned",
+    "expire_leases",
+    "find_late",
+    "find_stuck",
+    "pass_watermarks",
+    "prune",
+    "recount",
+    "sweep",
+]

@@ -1,4 +1,4 @@
-"""The sweep: expired leases, passed watermarks, stuck jobs.
+"""The sweep: expired leases, passed watermarks, late and stuck jobs.
 
 Each rule is one indexed query for the jobs that are due, then one change per job that checks again under the job's
 lock. So several processes may sweep, and after a downtime the next sweep catches up.
@@ -13,7 +13,19 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import (
+    DateTimeField,
+    DurationField,
+    Exists,
+    ExpressionWrapper,
+    IntegerField,
+    OuterRef,
+    Q,
+    QuerySet,
+    Value,
+)
+from django.db.models.functions import Coalesce
+from django.db.models.lookups import LessThan
 from django.utils import timezone
 
 from jobs.change import Actor, Change, ConcurrentModification, change_jobs, event_factory, stuck_reason
@@ -39,11 +51,17 @@ EXPIRED_FIELDS = (*EXPIRED, "tries", "error", "signature", "finished_at")
 
 
 def sweep(now: datetime | None = None) -> dict[str, int]:
-    """Apply every rule; return how many leases and tickets expired, watermarks passed and jobs got stuck.
+    """Apply every rule; return how many leases and tickets expired, watermarks passed and jobs got late or stuck.
 
     A rule that fails as a whole keeps none of the others from their work; its error is raised at the end.
     """
-    rules = {"expired": expire_leases, "watermarks": pass_watermarks, "stuck": find_stuck, "tickets": tickets.forget}
+    rules = {
+        "expired": expire_leases,
+        "watermarks": pass_watermarks,
+        "late": find_late,
+        "stuck": find_stuck,
+        "tickets": tickets.forget,
+    }
     done: dict[str, int] = {}
     errors: list[Exception] = []
     for name, rule in rules.items():
@@ -67,6 +85,12 @@ def pass_watermarks(now: datetime | None = None) -> int:
     """Finish the phases whose deadline has passed with their results so far; return their number."""
     due = Phase.objects.past_watermark(now or timezone.now()).order_by().values_list("job_id", flat=True)
     return _each_job(due.distinct()[:JOBS_PER_SWEEP], _pass_watermark, now)
+
+
+def find_late(now: datetime | None = None) -> int:
+    """Mark the unfinished jobs whose due time has passed; return their number. A later due time clears the mark."""
+    due = Job.objects.overdue(now or timezone.now()).order_by("due_at").values_list("pk", flat=True)
+    return _each_job(due[:JOBS_PER_SWEEP], _mark_late, now)
 
 
 def find_stuck(now: datetime | None = None) -> int:
@@ -154,14 +178,26 @@ def _pass_watermark(change: Change) -> int:
     )
 
 
+# --- late --------------------------------------------------------------------------------------------
+
+
+def _mark_late(change: Change) -> int:
+    job = change.job
+    if job.late or job.is_finished or job.due_at is None or job.due_at > change.now:
+        return 0
+    job.late = True
+    change.emit(event_factory.job_late(job))
+    return 1
+
+
 # --- stuck -------------------------------------------------------------------------------------------
 
 
 def _suspects(now: datetime) -> list[int]:
-    silent = now - timedelta(seconds=settings.JOB_SILENT_AFTER)
-    stalled = now - timedelta(seconds=settings.JOB_STALLED_AFTER)
-    quiet = Q(heartbeat_at__lt=silent) | Q(heartbeat_at__isnull=True, watched_from__lt=silent)
-    still = Q(progress_at__lt=stalled) | Q(progress_at__isnull=True, started_at__lt=stalled)
+    silent = _seconds("silent_limit", settings.JOB_SILENT_AFTER)
+    stalled = _seconds("stalled_limit", settings.JOB_STALLED_AFTER)
+    quiet = Q(_passed(Coalesce("heartbeat_at", "watched_from"), silent, now=now))
+    still = Q(_passed(Coalesce("progress_at", "started_at"), stalled, now=now))
     news = Q(stuck="") & (quiet | still) | Q(stuck=Stuck.STALLED) & quiet
     unmarked = Job.objects.filter(news, status=JobStatus.PROCESSING).exclude(pk__in=_only_waiting(now))
     waiting = Phase.objects.filter(
@@ -183,6 +219,16 @@ def _only_waiting(now: datetime) -> QuerySet[Phase, Any]:
     later = Phase.objects.working().filter(next_due_at__gt=now)
     busy = Phase.objects.working().filter(job=OuterRef("job")).exclude(ONLY_WAITS)
     return later.filter(~Exists(busy)).values("job")
+
+
+def _seconds(limit: str, preset: int) -> Coalesce:
+    return Coalesce(limit, Value(preset), output_field=IntegerField())
+
+
+def _passed(moment: Coalesce, seconds: Coalesce, *, now: datetime) -> LessThan:
+    """Build the condition that so many seconds since a moment have passed."""
+    length = ExpressionWrapper(seconds * Value(timedelta(seconds=1)), output_field=DurationField())
+    return LessThan(ExpressionWrapper(moment + length, output_field=DateTimeField()), now)
 
 
 def _mark_stuck(change: Change) -> int:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -40,6 +44,46 @@ def test_a_report_and_a_heartbeat_answer_as_the_server_does(client: Client, name
     assert job.progress()["processed"] == 1
     assert job.errors() == []
     assert job.timeline()["results"][-1]["type"] == "job.created"
+
+
+def test_the_progress_of_a_long_item_goes_with_the_next_heartbeat(client: Client, name: str) -> None:
+    job = client.job(name, items=["a"], stalled_after=5, expected_seconds=3600)
+    [held] = job.claim(lease_seconds=1, wait=False)
+    held.progress(40)
+    with client_heartbeats(client) as bodies:
+        eventually(lambda: any(body.get("progress") == 40 for body in bodies), what="the progress")
+    for wrong in (-1, 101, 0.5, True):
+        with pytest.raises(ValueError, match="from 0 to 100"):
+            held.progress(wrong)
+    held.complete()
+    assert job.refresh().body["due_at"] is not None
+
+
+@contextmanager
+def client_heartbeats(client: Client) -> Iterator[list[dict[str, Any]]]:
+    """Collect the bodies of the heartbeats that this client sends by itself."""
+    transport, sent = client._session.transport, []
+    once = transport.once
+
+    def recorded(method: str, path: str, body: bytes) -> Any:
+        answer = once(method, path, body)
+        sent.append(json.loads(body))
+        return answer
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(transport, "once", recorded)
+        yield sent
+
+
+def test_a_due_time_is_changed_and_removed(client: Client, another: Another, operator: str, name: str) -> None:
+    mine = client.job(name, items=["a"], due_at=datetime(2031, 1, 2, tzinfo=UTC))
+    assert mine.body["due_at"] == "2031-01-02T00:00:00Z"
+    job = another(token=operator).open(mine.id)
+    assert job.due("2031-01-03T00:00:00Z", reason="Agreed.")["job"]["due_at"] == "2031-01-03T00:00:00Z"
+    assert job.due(expected_seconds=60)["job"]["expected_seconds"] == 60
+    assert job.due()["job"]["due_at"] is None
+    with pytest.raises(ValueError, match="time zone"):
+        job.due(datetime(2031, 1, 2))
 
 
 def test_operators_act_with_a_reason_and_others_are_refused(

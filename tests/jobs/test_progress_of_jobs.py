@@ -142,7 +142,7 @@ def test_the_rate_looks_at_no_more_than_five_minutes() -> None:
     ],
 )
 def test_the_time_left_is_what_is_open_by_the_rate(counts: Counts, rate: float | None, eta: int | None) -> None:
-    assert progress.eta_seconds(counts, rate) == eta
+    assert progress.eta_seconds(counts, rate, succeeds=True) == eta
 
 
 def vitals(status: str = "processing", heard: int = 0, moved: int = 0, announce_by: int | None = None) -> Vitals:

@@ -12,15 +12,16 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from jobs import operations, tracking, watchdog
 from jobs.db import bulk_sql
 from jobs.models import Item, Job, Phase
 from jobs.models.items import digest
 from jobs.rules.pipelines import PhaseSpec
-from jobs.tracking import NewItem, Result
+from jobs.tracking import Deadlines, NewItem, Result
 from tests.factories import WORKER, make_job, new_items, phase_of
 from tests.jobs.races.concurrency import fresh
 from tests.plan import size
@@ -195,6 +196,25 @@ def batched(keys: Iterator[str], size: int) -> Iterator[list[str]]:
     """Split the keys in portions of this size."""
     while portion := list(islice(keys, size)):
         yield portion
+
+
+@pytest.mark.django_db
+def test_the_search_for_late_jobs_reads_only_those_whose_due_time_has_passed() -> None:
+    [sql] = statements(lambda: list(Job.objects.overdue(timezone.now()).order_by("due_at").values_list("pk")))
+    with transaction.atomic(), connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL enable_seqscan = off")
+        assert "job_overdue" in plan_of(sql)
+
+
+@pytest.mark.django_db
+def test_the_sweep_runs_as_many_statements_for_many_jobs_that_are_not_due_as_for_one() -> None:
+    costs = []
+    for number in (1, 20):
+        for _ in range(number):
+            make_job(items=2, done=1, deadlines=Deadlines(expected_seconds=900, silent_after=900, stalled_after=9000))
+        costs.append(len(statements(watchdog.sweep)))
+    assert costs[0] == costs[1]
 
 
 def analyze() -> None:

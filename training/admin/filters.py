@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 
 from jobs.console import status_styles
-from jobs.console.admin.filters import PartialFilter, Status, StuckFilter
+from jobs.console.admin.filters import LateFilter, PartialFilter, Status, StuckFilter
 from jobs.models import Item, Job
 from jobs.rules.statuses import ItemStatus
 
@@ -29,6 +29,10 @@ class SessionStatus(OfJob, Status):
 
 class SessionStuck(OfJob, StuckFilter):
     """Filter by stuck jobs."""
+
+
+class SessionLate(OfJob, LateFilter):
+    """Filter by late jobs."""
 
 
 class SessionPartial(OfJob, PartialFilter):

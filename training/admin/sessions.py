@@ -12,16 +12,15 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from jobs.console import status_styles
 from jobs.console.admin.action_mixin import ActionMixin
-from jobs.console.admin.columns import job_link, pill
+from jobs.console.admin.columns import job_link, job_state, pill
 from jobs.console.admin.export import Column
 from jobs.console.admin.lists import KindAdmin
 from jobs.console.templatetags.progress_pages import ago
 from jobs.models import Job
 from jobs.rules.formatting import DASH, format_number
 from training.admin.columns import ListMedia
-from training.admin.filters import SessionPartial, SessionStatus, SessionStuck
+from training.admin.filters import SessionLate, SessionPartial, SessionStatus, SessionStuck
 from training.models import TrainingSession
 from training.serializers import Parts, clusters_created, images_body, parts_of
 from training.templatetags.training_pages import STATUS_STYLES, phase_name
@@ -62,7 +61,7 @@ class SessionAdmin(ActionMixin, KindAdmin):
     follows = ("job",)
     list_display = ("state", "link", "project", "bar", "images", "phase", "faces_found", "clusters", "updated")
     list_display_links = None
-    list_filter = (SessionStatus, SessionStuck, SessionPartial)
+    list_filter = (SessionStatus, SessionStuck, SessionLate, SessionPartial)
     search_fields = ("job__name",)
     search_help_text = "Part of a name"
     ordering = ("-pk",)
@@ -108,7 +107,7 @@ class SessionAdmin(ActionMixin, KindAdmin):
     def state(self, session: TrainingSession) -> SafeString:
         """Status of the job, or `Discovering` while images are being listed."""
         status = overall_status(_parts(session))
-        return pill(STATUS_STYLES[status] if status == "discovering" else status_styles.style_of(session.job))
+        return pill(STATUS_STYLES[status]) if status == "discovering" else job_state(session.job)
 
     @admin.display(description="Session", ordering="job__name")
     def link(self, session: TrainingSession) -> SafeString | str:

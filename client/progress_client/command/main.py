@@ -20,9 +20,11 @@ from progress_client.job import Job
 
 OK, FAILED, USAGE, NOT_FOUND, WRONG_STATE = range(5)
 INTERRUPTED, NO_READER = 130, 141
-FILTERS = ("status", "kind", "project", "name", "q", "stuck", "partial", "ordering")
+FILTERS = ("status", "kind", "project", "name", "q", "stuck", "late", "partial", "ordering")
 RETRIES = ("retries", "retry_delay", "retry_delay_max")
-ARGUMENTS = ("phase", "error_signature", "all", "threshold", "only", "worker", *RETRIES)
+ARGUMENTS = (
+    "phase", "error_signature", "all", "threshold", "due_at", "expected_seconds", "only", "worker", *RETRIES
+)  # fmt: skip
 METHODS = {"force-complete": "force_complete", "fail": "give_up"}
 
 
@@ -80,6 +82,8 @@ def dispatch(client: Client, options: argparse.Namespace, terminal: Terminal) ->
     job = client.named(options.job)
     if options.verb == "show":
         return show_job(job, terminal)
+    if options.verb == "heartbeat":
+        return send_heartbeat(job, options, terminal)
     return watch_job(job, terminal) if options.verb == "watch" else run_act(job, options, terminal)
 
 
@@ -117,6 +121,17 @@ def watch_job(job: Job, terminal: Terminal) -> int:
     finally:
         terminal.restore_cursor()
     return OK if job.status == "completed" else FAILED
+
+
+def send_heartbeat(job: Job, options: argparse.Namespace, terminal: Terminal) -> int:
+    """Run `progress heartbeat`."""
+    answer = job.heartbeat(worker=options.worker, message=options.message, progress=options.progress)
+    if terminal.as_json:
+        terminal.print_json(answer)
+    else:
+        count = len(answer["leases"])
+        terminal.print_lines([f"{count} lease{'' if count == 1 else 's'} renewed; the job is {answer['job_status']}."])
+    return OK
 
 
 def run_act(job: Job, options: argparse.Namespace, terminal: Terminal) -> int:

@@ -22,6 +22,7 @@ ACTS = {
     "resume": "allow claims of a paused job again",
     "retries": "change how often failed items are retried by themselves",
     "threshold": "change how many percent complete a phase",
+    "due": "change the time at which an unfinished job is late; without a time, remove it",
     "restart": "start a new run of a phase and of the gated ones after it",
     "force-complete": "complete open and failed phases with what they have; needs --reason",
     "fail": "give the job up; a restart opens it again",
@@ -51,10 +52,14 @@ def parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="retry a server that does not answer for this long; default %(default)s",
     )
-    verbs = made.add_subparsers(dest="verb", required=True, metavar="list|show|watch|replay|refused|ACT")
+    verbs = made.add_subparsers(dest="verb", required=True, metavar="list|show|watch|heartbeat|replay|refused|ACT")
     _add_list(verbs)
     _add(verbs, "show", "show one job with its phases and failures")
     _add(verbs, "watch", "follow a job until it ends; exit 0 if it completed, else 1")
+    heartbeat = _add(verbs, "heartbeat", "send a heartbeat that renews the leases of a worker in a job")
+    heartbeat.add_argument("--worker", required=True, help="the name under which the worker claims items")
+    heartbeat.add_argument("--message", metavar="TEXT", help="the step that it is at")
+    heartbeat.add_argument("--progress", type=_percentage, metavar="PERCENT", help="how much of its item is done")
     replay = verbs.add_parser("replay", help="send the outcomes that workers left in the journal of this machine")
     replay.add_argument("--refused", action="store_true", help="also send rejected outcomes once more")
     replay.add_argument("--json", action="store_true", dest="as_json", help="for scripts")
@@ -73,6 +78,7 @@ def _add_list(verbs: Verbs) -> None:
     made.add_argument("--name", help="the job of exactly this name")
     made.add_argument("--q", metavar="TEXT", help="jobs whose name contains this")
     made.add_argument("--stuck", action="store_const", const=True, help="only jobs that will not finish by themselves")
+    made.add_argument("--late", action="store_const", const=True, help="only unfinished jobs after their due time")
     made.add_argument("--partial", action="store_const", const=True, help="only jobs that finished partial")
     made.add_argument("--ordering", choices=ORDERINGS, default=ORDERINGS[0], metavar="FIELD")
     made.add_argument("--limit", type=_limit, default=50, help=f"maximum number, 1 to {MOST}; default %(default)s")
@@ -91,6 +97,8 @@ def _add_act(verbs: Verbs, name: str, what: str) -> None:
     if name in OF_A_PHASE:
         made.add_argument("phase", help="the code of the phase")
         OF_A_PHASE[name](made)
+    if name == "due":
+        _add_due(made)
     if name in ("retry", "release", "lift", "force-complete"):
         made.add_argument("--phase", metavar="CODE", help="only this phase")
     if name in ("retry", "release", "skip"):
@@ -104,6 +112,11 @@ def _add_act(verbs: Verbs, name: str, what: str) -> None:
 
 def _add_threshold(made: argparse.ArgumentParser) -> None:
     made.add_argument("threshold", type=_percentage, metavar="PERCENT")
+
+
+def _add_due(made: argparse.ArgumentParser) -> None:
+    made.add_argument("--due-at", metavar="TIME", help="such as 2026-11-21T18:00:00Z")
+    made.add_argument("--expected-seconds", type=_id, metavar="SECONDS", help="counted from the start of the job")
 
 
 def _add_only(made: argparse.ArgumentParser) -> None:

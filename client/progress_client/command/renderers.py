@@ -19,6 +19,7 @@ STATUS_STYLES = {
     "failed": ("✕", "red"),
     "cancelled": ("⊘", "dim"),
     "stuck": ("⚠", "yellow"),
+    "late": ("⧗", "yellow"),
 }
 JOBS = (
     Column("ID", right=True),
@@ -60,6 +61,8 @@ def status_cell(body: Body, style: TerminalStyle) -> Cell:
     word = str(body["status"])
     if body.get("stuck"):
         word = "stuck"
+    elif body.get("late"):
+        word = "late"
     elif body["partial"] and word == "completed":
         word = "partial"
     icon, colour = STATUS_STYLES[word]

@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
 
+import msgspec
 from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse
@@ -137,7 +138,7 @@ class ActView(ConfirmView):
     def act_request(self, scope: Scope, answers: dict[str, Any]) -> ActRequest:
         """Return the confirmed act with its arguments and reason."""
         names = [name for name in self.act.form_fields if name in answers and not hasattr(scope, name)]
-        extra = tuple((name, answers[name]) for name in names)
+        extra = tuple((name, msgspec.to_builtins(answers[name])) for name in names)
         complete = replace(scope, threshold=answers.get("threshold"), extra=(*scope.extra, *extra))
         return ActRequest(self.act, complete, answers["reason"])
 

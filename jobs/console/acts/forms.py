@@ -16,7 +16,12 @@ from jobs.operations.base import Operation
 from jobs.rules.formatting import normalized
 from jobs.rules.limits import REASON_LENGTH
 
-LABELS = {"threshold": "New threshold, percent", "only": "Items"}
+LABELS = {
+    "threshold": "New threshold, percent",
+    "only": "Items",
+    "due_at": "Due at",
+    "expected_seconds": "Or so many seconds after the start",
+}
 CHOICES = {"only": [("all", "all items except skipped ones"), ("failed", "only failed and leased items")]}
 
 
@@ -64,9 +69,7 @@ def argument_field(act: Operation, name: str, phases: Sequence[Phase]) -> forms.
     """Return the form field of one argument of an act, from the argument's type and bounds."""
     if name == "phase":
         return forms.ChoiceField(choices=[(phase.code, phase.label) for phase in phases])
-    described = msgspec.inspect.type_info(act.Arguments)
-    assert isinstance(described, msgspec.inspect.StructType)
-    info = next(field for field in described.fields if field.name == name)
+    info = next(field for field in act.fields if field.name == name)
     label = LABELS.get(name, name.replace("_", " ").capitalize())
     match info.type:
         case msgspec.inspect.IntType(ge=least, le=most):
@@ -75,6 +78,9 @@ def argument_field(act: Operation, name: str, phases: Sequence[Phase]) -> forms.
             return forms.ChoiceField(label=label, choices=CHOICES.get(name, [(value, value) for value in values]))
         case msgspec.inspect.BoolType():
             return forms.BooleanField(label=label, required=False)
+        case msgspec.inspect.DateTimeType():
+            widget = forms.DateTimeInput(attrs={"type": "datetime-local", "step": 1})
+            return forms.DateTimeField(label=f"{label} (UTC)", required=info.required, widget=widget)
         case _:
             return forms.CharField(label=label, required=info.required)
 

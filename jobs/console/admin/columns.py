@@ -18,6 +18,12 @@ def pill(style: status_styles.StatusStyle) -> SafeString:
     return render_to_string("jobs/parts/pill.html", {"style": style})
 
 
+def job_state(job: Job) -> SafeString:
+    """Render the status of a job, and how late it is."""
+    late = render_to_string("jobs/parts/late.html", tags.late_pill(job))
+    return format_html("{} {}", pill(status_styles.style_of(job)), late)
+
+
 def bar(body: dict[str, Any], label: str, *, mark: int | None = None) -> SafeString:
     """Render a progress bar and its percent."""
     percent = f"{tags.percent(body)} %"

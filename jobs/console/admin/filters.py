@@ -47,10 +47,10 @@ class Status(DefaultFilter):
         return [("all", "All"), *((status, status_styles.STYLES[status].label) for status in JobStatus)]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Narrow to the status. A filter by stuck, partial or end includes every status."""
+        """Narrow to the status. A filter by stuck, late, partial or end includes every status."""
         if self.value() in list(JobStatus):
             return queryset.filter(status=self.value())
-        others = {"stuck", "partial", "finished"} & set(request.GET)
+        others = {"stuck", "late", "partial", "finished"} & set(request.GET)
         return queryset if self.value() == "all" or others else queryset.unfinished()  # type: ignore[attr-defined]
 
 
@@ -92,6 +92,16 @@ class StuckFilter(Yes):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Narrow to stuck jobs."""
         return queryset.stuck() if self.value() else queryset  # type: ignore[attr-defined]
+
+
+class LateFilter(Yes):
+    """Late jobs."""
+
+    title = parameter_name = "late"
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Narrow to late jobs."""
+        return queryset.late() if self.value() else queryset  # type: ignore[attr-defined]
 
 
 class PartialFilter(Yes):

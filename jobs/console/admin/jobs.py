@@ -8,9 +8,9 @@ from django.utils.safestring import SafeString
 
 from jobs.console import status_styles
 from jobs.console.admin.action_mixin import ActionMixin
-from jobs.console.admin.columns import bar, job_link, pill
+from jobs.console.admin.columns import bar, job_link, job_state, pill
 from jobs.console.admin.export import Column
-from jobs.console.admin.filters import Finished, Kind, PartialFilter, Status, StuckFilter
+from jobs.console.admin.filters import Finished, Kind, LateFilter, PartialFilter, Status, StuckFilter
 from jobs.console.admin.lists import ReadOnlyAdmin
 from jobs.console.templatetags.progress_pages import ago, clock, until
 from jobs.models import Job, Phase
@@ -25,13 +25,14 @@ class JobAdmin(ActionMixin, ReadOnlyAdmin):
     follows = ("phases",)
     list_display = ("state", "link", "kind", "project_name", "bar", "counts", "failed", "deadline", "updated")
     list_display_links = None
-    list_filter = (Status, Kind, StuckFilter, PartialFilter, Finished)
+    list_filter = (Status, Kind, StuckFilter, LateFilter, PartialFilter, Finished)
     search_fields = ("name",)
     search_help_text = "Part of a name"
     ordering = ("-updated_at", "-id")
     exported = (
         *map(Column, ("id", "name", "kind", "project", "status", "partial")),
         Column("stuck", or_none=True),
+        *map(Column, ("late", "due_at", "expected_seconds")),
         *map(Column, ("stage", "percent", "settled_percent", "revision", "error", "metadata", "heartbeat_at")),
         *map(Column, ("created_at", "updated_at", "started_at", "finished_at")),
     )
@@ -43,7 +44,7 @@ class JobAdmin(ActionMixin, ReadOnlyAdmin):
     @admin.display(description="Status")
     def state(self, job: Job) -> SafeString:
         """The status."""
-        return pill(status_styles.style_of(job))
+        return job_state(job)
 
     @admin.display(description="Job", ordering="name")
     def link(self, job: Job) -> SafeString | str:

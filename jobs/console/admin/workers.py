@@ -69,6 +69,7 @@ class WorkerAdmin(ReadOnlyAdmin):
         Column("job", "job.name"),
         Column("account", "account.username"),
         Column("message"),
+        Column("progress"),
     )
     raw_id_fields = ("job", "account")
 

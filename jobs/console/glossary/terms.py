@@ -30,7 +30,8 @@ GROUPS: dict[str, dict[str, str]] = {
         "unannounced": "No total has been announced, and no new items have arrived for a while.",
         "alive, gone": "A worker that has sent a heartbeat lately, or has not sent one for a long time.",
         "failing": "Every recent outcome of a worker or phase is a failure.",
-        "late": "An event that has waited for delivery for ten minutes.",
+        "late": "Unfinished after its due time; for a delivery, waiting for ten minutes.",
+        "due time": "The time until which a job should finish, given as such or counted from its start.",
     },
     "Counts": {
         "expected": "The number of items that a phase will have. It is unknown until it is announced.",
@@ -63,6 +64,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "lift": "End the quarantine of a worker.",
         "skip": "Count items as done without work.",
         "pause, resume": "Stop and allow claims.",
+        "due": "Change or remove the due time of a job.",
         "restart": "Begin a new run of a phase and of the gated phases after it.",
         "force-complete": "Complete a job or phase with the items that it has. A reason is required.",
         "fail, cancel": "End a job as failed, or end it for good.",

@@ -14,7 +14,7 @@ from jobs.models import Job, Phase
 from jobs.models.phases import phases_of
 from jobs.models.workers import ALIVE
 from jobs.operations.buttons import ActButton, act_button
-from jobs.operations.diagnosis.causes import none_succeeded, only_failing, out_of_reach, stuck_since
+from jobs.operations.diagnosis.causes import late_since, none_succeeded, only_failing, out_of_reach, stuck_since
 from jobs.operations.diagnosis.evidence import failing_now
 from jobs.operations.snapshot import JobSnapshot, leases_of, snapshot_of
 from jobs.rules import progress
@@ -59,8 +59,8 @@ def attention(
 ) -> list[Attention]:
     """Return the jobs that need attention by rank.
 
-    0: stuck without a live worker; 1: stuck; 2: threshold out of reach, or everything fails; 3: failed items can be
-    retried; 5: silent workers hold items.
+    0: stuck without a live worker; 1: stuck; 2: late; 3: threshold out of reach, or everything fails; 4: failed items
+    can be retried; 5: silent workers hold items.
     """
     unique = {job.pk: job for job in jobs}
     phases = phases_of(unique.values())
@@ -86,18 +86,21 @@ def _judge(case: _Case) -> Attention | None:
             _holders(case),
             "release" if snapshot.free else "force-complete",
         )
+    if job.late:
+        failing = [*_failing(case), ""]
+        return _row(case, 2, late_since(job, now=snapshot.now), failing[0], "retry" if failing[0] else "due")
     if job.status == JobStatus.FAILED:
         cause = f"{_failed_since(snapshot)}: {job.error}" if job.error else _failed_since(snapshot)
         return _row(
-            case, 3 if snapshot.failed else 2, cause, _missing(snapshot), "retry" if snapshot.failed else "restart"
+            case, 4 if snapshot.failed else 3, cause, _missing(snapshot), "retry" if snapshot.failed else "restart"
         )
     if job.status == JobStatus.PROCESSING:
         failing = list(_failing(case))
         if failing:
-            return _row(case, 2, failing[0], job.error, "retry")
+            return _row(case, 3, failing[0], job.error, "retry")
     if job.status == JobStatus.COMPLETED:
         fruitless = [phase for phase in snapshot.phases if phase.failed and not phase.counts.processed]
-        return _row(case, 3, none_succeeded(fruitless[0]), job.error, "retry") if fruitless else None
+        return _row(case, 4, none_succeeded(fruitless[0]), job.error, "retry") if fruitless else None
     return _silent(case, case.holding) if case.holding else None
 
 

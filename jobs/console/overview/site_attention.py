@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from jobs.console.deliveries.delivery_queries import endpoint_name, visible_deliveries
-from jobs.console.status_styles import FAILING, LATE, QUARANTINED, STYLES, StatusStyle
+from jobs.console.status_styles import DELAYED, FAILING, QUARANTINED, STYLES, StatusStyle
 from jobs.console.workers.worker_queries import Workers
 from jobs.models import Delivery, Job, Phase, Quarantine, Worker
 from jobs.models.jobs import JobQuerySet
@@ -139,7 +139,7 @@ def _late(delivery: Delivery, *, now: datetime) -> SiteRow:
         f"after {pluralize(delivery.tries, 'try', 'tries')}: {delivery.error}" if delivery.tries else "not tried yet"
     )
     return SiteRow(
-        style=LATE,
+        style=DELAYED,
         name=endpoint_name(delivery.endpoint),
         about="endpoint",
         cause=f"oldest event waiting for {format_duration((now - delivery.created_at).total_seconds())}",

@@ -41,7 +41,7 @@ MOST_COUNTED = 1000
 LISTED, RUNNING_LISTED, WAITING_LISTED, FINISHED_LISTED = 25, 30, 10, 10
 RECENT = 300
 DAY = timedelta(hours=24)
-SUSPECT = ("stuck", "failed", "out_of_reach", "failing", "without_success", "held")
+SUSPECT = ("stuck", "late", "failed", "out_of_reach", "failing", "without_success", "held")
 Filters = dict[str, str]
 
 
@@ -79,7 +79,7 @@ def _context(request: HttpRequest, visible: JobQuerySet, *, filters: Filters, no
     rows = rows_of((job for listed in lists.values() for job in listed), now=now)
     suspects = [job for name in SUSPECT for job in lists[name][:LISTED]]
     attention_rows = attention(suspects, request.user, rows=rows, holdings=held, now=now)
-    attention_ids = {row.job.pk for row in attention_rows if row.job.status == JobStatus.PROCESSING}
+    attention_ids = {row.job.pk for row in attention_rows if row.job.late or row.job.status == JobStatus.PROCESSING}
     shown = {name: [rows[job.pk] for job in listed if job.pk not in attention_ids] for name, listed in lists.items()}
     dead = dead_by_endpoint(request, jobs)
     workers = recent_workers(request.user, now=now)
@@ -121,6 +121,7 @@ def _lists(jobs: JobQuerySet, *, now: datetime) -> dict[str, list[Job]]:
     ok = jobs.filter(stuck="")
     return {
         "stuck": list(jobs.stuck().order_by("stuck_since", "-id")[: LISTED + 1]),
+        "late": list(ok.late().order_by("due_at", "-id")[: LISTED + 1]),
         "failed": list(ok.filter(status=JobStatus.FAILED).order_by("-updated_at", "-id")[: LISTED + 1]),
         "out_of_reach": list(_out_of_reach(ok).order_by("-updated_at", "-id")[: LISTED + 1]),
         "failing": list(_failing(ok, now=now).order_by("-updated_at", "-id")[: LISTED + 1]),
@@ -158,6 +159,7 @@ def _more(lists: dict[str, list[Job]], filters: Filters) -> list[tuple[str, str]
     address = reverse("admin:jobs_job_changelist")
     cut = {
         "stuck": (f"Only the {LISTED} longest stuck jobs are shown", {"stuck": "yes"}),
+        "late": (f"Only the {LISTED} jobs that are late the longest are shown", {"late": "yes"}),
         "failed": (f"Only the {LISTED} most recently failed jobs are shown", {"status": "failed"}),
         "out_of_reach": (f"Only {LISTED} of the jobs that cannot meet a threshold are shown", {"status": "processing"}),
         "failing": (f"Only {LISTED} of the jobs in which every item fails are shown", {"status": "processing"}),
@@ -183,6 +185,7 @@ def _tiles(jobs: JobQuerySet, *, filters: Filters, now: datetime) -> list[Tile]:
     lately = jobs.filter(finished_at__gte=now - DAY)
     counted: list[tuple[status_styles.StatusStyle, str, JobQuerySet, dict[str, str]]] = [
         (status_styles.STUCK, "Stuck", jobs.stuck(), {"stuck": "yes"}),
+        (status_styles.LATE, "Late", jobs.late(), {"late": "yes"}),
         (status_styles.STYLES["failed"], "Failed", jobs.filter(status="failed"), {"status": "failed"}),
         (status_styles.STYLES["processing"], "Running", jobs.filter(status="processing"), {"status": "processing"}),
         (status_styles.STYLES["pending"], "Pending", jobs.filter(status="pending"), {"status": "pending"}),

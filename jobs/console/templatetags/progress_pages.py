@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from jobs.console import status_styles
 from jobs.console.items.attempts import retry_text
-from jobs.models import Item, Phase
+from jobs.models import Item, Job, Phase
 from jobs.operations.buttons import ActButton
 from jobs.rules import formatting, pipelines
 
@@ -71,6 +71,16 @@ def all_styles() -> list[status_styles.StatusStyle]:
 def pill(shown: status_styles.StatusStyle | str) -> dict[str, Any]:
     """Render icon and label of a status."""
     return {"style": status_styles.STYLES[shown] if isinstance(shown, str) else shown}
+
+
+@register.inclusion_tag("jobs/parts/late.html")
+def late_pill(job: Job | Mapping[str, Any]) -> dict[str, Any]:
+    """Render `Late 40 min` for a late job or its body, and nothing for another one; the browser keeps it current."""
+    is_late, due_at = (job.late, job.due_at) if isinstance(job, Job) else (job["late"], job["due_at"])
+    if not is_late or due_at is None:
+        return {}
+    late_by = (timezone.now() - due_at).total_seconds()
+    return {"style": status_styles.LATE, "due_at": due_at, "late_by": formatting.format_duration(late_by)}
 
 
 @register.inclusion_tag("jobs/parts/bar.html")

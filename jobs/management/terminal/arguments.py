@@ -60,6 +60,8 @@ def filtered_jobs(options: Mapping[str, Any]) -> JobQuerySet:
         jobs = jobs.filter(partial=True)
     if options["stuck"]:
         jobs = jobs.stuck()
+    if options["late"]:
+        jobs = jobs.late()
     if options["q"]:
         jobs = jobs.filter(name__icontains=options["q"])
     ordering = options["ordering"]

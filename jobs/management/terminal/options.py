@@ -39,6 +39,7 @@ def _add_list(verbs: _SubParsersAction[Any]) -> None:
     parser.add_argument("--name", help="the job of exactly this name")
     parser.add_argument("--q", metavar="TEXT", help="jobs whose name contains this")
     parser.add_argument("--stuck", action="store_true", help="only jobs that will not finish by themselves")
+    parser.add_argument("--late", action="store_true", help="only unfinished jobs after their due time")
     parser.add_argument("--partial", action="store_true", help="only jobs that finished partial")
     parser.add_argument(
         "--ordering", choices=ORDERINGS, default=ORDERINGS[0], metavar="FIELD", help="default %(default)s"

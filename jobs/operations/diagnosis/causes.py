@@ -54,7 +54,8 @@ def causes_of(evidence: Evidence) -> list[Cause]:
             causes.append(Cause("retry_wait", evidence.sentence(phase, retrying)))
     if not snapshot.job.is_finished:
         causes += [*_leases(evidence), *_workers(evidence), *_waiting(evidence), *_watchdog(evidence)]
-    return causes
+    # Last, because the verdict names the first of the causes that need a person, and another one says why it is late.
+    return [*causes, *_late(snapshot.job, now=snapshot.now)]
 
 
 def stuck_since(job: Job, *, now: datetime) -> str:
@@ -106,6 +107,19 @@ def _stuck(job: Job, *, now: datetime) -> Iterator[Cause]:
     if job.stuck:
         since = stuck_since(job, now=now)
         yield Cause(job.stuck, f"{since.capitalize()}.", Need.PERSON, f"it is {since}")
+
+
+def late_since(job: Job, *, now: datetime) -> str:
+    """Describe how late a job is: `late 40 min: it was due at 13:34:51 UTC`; empty where it is not."""
+    if not job.late or job.due_at is None:
+        return ""
+    late_by = format_duration((now - job.due_at).total_seconds())
+    return f"late {late_by}: it was due at {when(job.due_at, now=now)}"
+
+
+def _late(job: Job, *, now: datetime) -> Iterator[Cause]:
+    if since := late_since(job, now=now):
+        yield Cause("late", f"L{since[1:]}.", Need.PERSON, f"it is {since}")
 
 
 # --- phases ------------------------------------------------------------------------------------------

@@ -50,6 +50,8 @@ def diagnosis_body(diagnosis: Diagnosis) -> DiagnosisBody:
 
 
 def _question(job: Job) -> str:
+    if job.late and not job.stuck:
+        return "Why late"
     return "Why stuck" if job.stuck else _QUESTIONS.get(JobStatus(job.status), "Why it is not finished")
 
 

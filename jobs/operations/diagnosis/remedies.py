@@ -33,7 +33,7 @@ def remedies_of(snapshot: JobSnapshot) -> list[Remedy]:
         return []
     if snapshot.job.held == Held.CANCELLED:
         return [*_restarts(snapshot, cancelled=True)]
-    kinds = (_resume, _release, _retry, _announce, _thresholds, _restarts, _wait, _force)
+    kinds = (_resume, _release, _retry, _announce, _thresholds, _restarts, _wait, _due, _force)
     return [remedy for kind in kinds for remedy in kind(snapshot)]
 
 
@@ -127,6 +127,11 @@ def _wait(snapshot: JobSnapshot) -> Iterator[Remedy]:
                 yield Remedy(
                     "wait", f"Wait for the watermark{_of(snapshot, phase)}", f"At {at} UTC {_ending(phase, judged)}."
                 )
+
+
+def _due(snapshot: JobSnapshot) -> Iterator[Remedy]:
+    if snapshot.job.late:
+        yield Remedy("due", "Change due time", "With a later time, or without one, the job is no longer late.")
 
 
 def _ending(phase: Phase, judged: progress.Judgement, *, expected: int | None = None) -> str:

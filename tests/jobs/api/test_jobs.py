@@ -20,6 +20,9 @@ JOB_KEYS = [
     "status",
     "partial",
     "stuck",
+    "late",
+    "due_at",
+    "expected_seconds",
     "stage",
     "percent",
     "settled_percent",
@@ -129,7 +132,7 @@ def test_every_field_of_a_phase_is_taken(worker: Api) -> None:
         "on_shortfall": "fail",
         "label": "Working",
     }
-    unseen = {"watermark_ttl": 60, "stage": "Working {done}"}
+    unseen = {"watermark_ttl": 60, "stage": "Working {done}", "silent_after": 5, "stalled_after": 31_536_000}
     body = worker.post("/jobs", {"name": "b", "phases": [{**phase, **unseen}]}).json()["phases"][0]
     assert {name: body[name] for name in phase} == phase
     assert Phase.objects.values(*unseen).get() == unseen
@@ -171,6 +174,8 @@ def test_times_are_rfc_3339_in_utc(worker: Api) -> None:
         ("project=red", ["red_open"]),
         ("stuck=true", ["failing"]),
         ("stuck=false", ["red_open", "done"]),
+        ("late=true", ["red_open"]),
+        ("late=false", ["failing", "done"]),
         ("partial=true", ["done"]),
         ("partial=false", ["red_open", "failing"]),
         ("name=done", ["done"]),
@@ -184,6 +189,7 @@ def test_the_list_is_filtered(worker: Api, query: str, expected: list[str]) -> N
     make_job(name="failing", items=2, failed=1)
     make_job(name="red_open", items=1, project="red")
     Job.objects.filter(name="failing").update(stuck="silent")
+    Job.objects.filter(name="red_open").update(late=True)
     assert sorted(names(worker, f"/jobs?{query}")) == sorted(expected)
 
 

@@ -20,7 +20,7 @@ from jobs import operations, tracking, watchdog
 from jobs.models import Event, Item, Job, Phase
 from jobs.rules import errors, progress
 from jobs.rules.pipelines import PhaseSpec
-from jobs.rules.statuses import Shortfall, Trigger
+from jobs.rules.statuses import UNFINISHED_JOB, Shortfall, Trigger
 from jobs.tracking import NewItem, Result
 from tests.factories import WORKER
 from tests.jobs.properties import model_operators as operators
@@ -48,6 +48,7 @@ SPECS = st.builds(
     retries=st.sampled_from([0, 0, 1, 2]),
     gated=st.just(False),
 )
+NOT_LATE = ("job.on_time_again", "job.completed", "job.failed", "job.cancelled")
 _names = count(1)
 
 
@@ -164,6 +165,8 @@ class Machine(RuleBasedStateMachine):
         if swept:
             counts = watchdog.sweep(self.now)
             assert (counts["expired"], counts["watermarks"] > 0) == workers.sweep(self.paper)
+            job, _ = self._read()
+            assert job.late == (job.due_at is not None and job.due_at <= self.now and not job.is_finished)
 
     # --- what operators do -----------------------------------------------------------------------------
 
@@ -201,6 +204,18 @@ class Machine(RuleBasedStateMachine):
                 lambda: operations.restart(self.job, phase=page.code, only=what, actor=None).changed,
                 lambda: operators.restart(self.paper, page, only=what),
             )
+
+    @rule(seconds=st.sampled_from([None, -100, 60, 2000]), from_start=st.booleans())
+    def set_due(self, seconds: int | None, from_start: bool) -> None:
+        given: dict[str, Any] = {"due_at": seconds and self.now + timedelta(seconds=seconds)}
+        if seconds and from_start:
+            given = {"expected_seconds": abs(seconds)}
+        if self.paper.status not in UNFINISHED_JOB:
+            with pytest.raises(errors.Conflict):
+                operations.set_due(self.job, actor=None, **given)
+            return
+        operations.set_due(self.job, actor=None, **given)
+        self.paper.settle()
 
     # --- what always holds -----------------------------------------------------------------------------
 
@@ -264,6 +279,21 @@ class Machine(RuleBasedStateMachine):
         assert (job.finished_at is not None) == job.is_finished
         assert bool(job.error_item_id) == any(phase.failed for phase in phases)
         assert bool(job.error) == any(phase.failed or phase.error for phase in phases)
+
+    @invariant()
+    def what_is_late_or_stuck_was_sent_and_what_no_longer_is_was_sent_too(self) -> None:
+        job, _ = self._read()
+        is_late = is_stuck = False
+        for name in Event.objects.filter(job=job, outward=True).order_by("pk").values_list("type", flat=True):
+            if name == "job.late":
+                assert not is_late
+            if name == "job.on_time_again":
+                assert is_late
+            if name == "job.unstuck":
+                assert is_stuck
+            is_late = name == "job.late" or (is_late and name not in NOT_LATE)
+            is_stuck = name == "job.stuck" or (is_stuck and name != "job.unstuck")
+        assert (job.late, bool(job.stuck)) == (is_late, is_stuck)
 
     @invariant()
     def nothing_runs_backwards(self) -> None:

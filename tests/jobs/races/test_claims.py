@@ -12,7 +12,7 @@ from django.utils import timezone
 from jobs import operations, tracking, watchdog
 from jobs.models import Item, Job, Phase
 from jobs.rules.pipelines import PhaseSpec
-from jobs.tracking import Result
+from jobs.tracking import Deadlines, Result
 from tests.factories import WORKER, complete, make_job
 from tests.jobs.races.concurrency import assert_whole, fresh, outcomes, threads
 
@@ -143,6 +143,44 @@ def test_two_watchdogs_mark_a_silent_job_once() -> None:
             assert sum(team.at_once(*[partial(watchdog.find_stuck, late)] * 2)) == 1
             job.refresh_from_db()
             assert (job.stuck, job.events.filter(type="job.stuck").count()) == ("silent", 1)
+            operations.cancel(job, actor=None)
+
+
+def told(job: Job) -> list[str]:
+    """Return the outward events about the due time and the end of a job, oldest first."""
+    names = ("job.late", "job.on_time_again", "job.completed")
+    return list(job.events.filter(type__in=names).order_by("pk").values_list("type", flat=True))
+
+
+def due_job() -> Job:
+    """Make a running job of one open item that is due in a minute."""
+    return make_job(items=2, done=1, deadlines=Deadlines(due_at=timezone.now() + timedelta(minutes=1)))
+
+
+def test_a_job_that_finishes_while_two_watchdogs_find_it_late_has_one_end_and_lateness_before_it() -> None:
+    late = timezone.now() + LATER
+    with threads(3) as team:
+        for _ in ROUNDS:
+            job = due_job()
+            *found, _ = team.at_once(
+                *[partial(watchdog.find_late, late)] * 2, partial(complete, fresh(job), 1, start=1)
+            )
+            job.refresh_from_db()
+            assert (job.late, job.status) == (False, "completed")
+            assert told(job) == ["job.late"] * sum(found) + ["job.completed"]
+
+
+def test_a_due_time_that_moves_while_the_watchdog_sweeps_leaves_no_open_alarm() -> None:
+    late, later = timezone.now() + LATER, timezone.now() + 2 * LATER
+    with threads(2) as team:
+        for _ in ROUNDS:
+            job = due_job()
+            found, _ = team.at_once(
+                partial(watchdog.find_late, late), partial(operations.set_due, job, due_at=later, actor=None)
+            )
+            job.refresh_from_db()
+            assert (job.late, job.due_at) == (False, later)
+            assert told(job) == ["job.late", "job.on_time_again"] * found
             operations.cancel(job, actor=None)
 
 

@@ -192,12 +192,12 @@ def test_a_verdict_never_says_that_all_is_well_while_a_cause_says_otherwise(
 
 
 def test_a_job_that_goes_on_beside_a_failed_phase_needs_an_operator() -> None:
-    job = pipeline(PhaseSpec(code="left", on_shortfall=Shortfall.FAIL), PhaseSpec(code="right"))
+    job = pipeline(PhaseSpec(code="left", expected=2), PhaseSpec(code="right", expected=2))
     for code, status in (("left", "failed"), ("right", "processing")):
         settle(listed(job, 2, code=code), [status] * 2)
     found = looked_at(job)
     assert Job.objects.get(pk=job.pk).status == "processing"
-    assert (found.pressing, found.verdict) == (True, "It is running, but left has failed.")
+    assert (found.pressing, found.verdict) == (True, "It is running, but Left has failed.")
 
 
 def test_a_silent_job_that_was_retried_waits_for_a_worker(clock: Clock) -> None:

@@ -111,10 +111,13 @@ function barText(bar, body, lost) {
   return `${body.percent} % done${failed}${mark}`;
 }
 
-/** Update `46 min ago` and `in 5 min`; `now` is the server's time in milliseconds. */
+/** Update `46 min ago`, `in 5 min` and lengths such as `46 min`; `now` is the server's time in milliseconds. */
 export function showAges(now, root = document) {
   for (const element of root.querySelectorAll("time[data-ago]")) {
     const seconds = (now - Date.parse(element.dateTime)) / 1000;
     setText(element, seconds >= 0 ? `${span(seconds)} ago` : `in ${span(-seconds)}`);
+  }
+  for (const element of root.querySelectorAll("time[data-since]")) {
+    setText(element, span((now - Date.parse(element.dateTime)) / 1000));
   }
 }
