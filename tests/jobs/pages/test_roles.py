@@ -17,12 +17,13 @@ from jobs.models import Item, Job
 from jobs.operations.registry import ACTS
 from tests.factories import item_of, working_job
 
-OPERATOR = {"retry", "release", "lift", "skip", "pause", "resume", "due"}
+OPERATOR = {"retry", "release", "lift", "skip", "pause", "resume", "retries", "due"}
 MAY = {"viewer": set(), "operator": OPERATOR, "lead": set(ACTS), "worker": set()}
 ARGUMENTS: dict[str, list[str]] = {
     "threshold": ["items", "50"],
     "restart": ["items"],
     "skip": ["--key", "k3"],
+    "retries": ["items", "--retries", "3"],
     "due": ["--expected-seconds", "60"],
 }
 
@@ -59,7 +60,7 @@ def test_the_page_that_was_opened_in_time_does_it_for_whom_may_now(browser: Any,
     asked = staff.open(address)
     staff.account.groups.set([Group.objects.get(name=role)])
     answers = {"reason": "why", "name": job.name, "phase": "items", "threshold": "50", "only": "all"}
-    answers |= {"expected_seconds": "60"}
+    answers |= {"expected_seconds": "60", "retries": "3"}
     confirmed = staff.confirm(address, page=asked, status=200 if slug in MAY[role] else 403, **answers)
     done = acts_of(job, staff.account.username)
     assert recorded(done, slug) == (slug in MAY[role]), confirmed.messages
