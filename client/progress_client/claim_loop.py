@@ -181,11 +181,10 @@ class ClaimLoop:
             raise self._session.outbox.error
         self._is_fast = time.monotonic() - self._filled_at < FAST_BATCH
         answer = self._claim()
-        self._filled_at = time.monotonic()
         self._ready.extend(answer["items"])
         self._note_quarantine(answer)
         if self._ready:
-            self._pause = SHORTEST_WAIT
+            self._pause, self._filled_at = SHORTEST_WAIT, time.monotonic()
             if self._ended:
                 self.close()
             return

@@ -13,8 +13,8 @@ from django.http.request import split_domain_port, validate_host
 from jobs.api import worker_calls
 from jobs.api.worker_calls import WorkerCall
 
-CODE = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}"
-ADDRESS = re.compile(rf"/api/v1/(?:claim|jobs/([0-9]{{1,15}})/(?:(heartbeat)|phases/({CODE})/([a-z]+)))")
+PHASE = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}"
+ADDRESS = re.compile(rf"/api/v1/(?:claim|jobs/([0-9]{{1,15}})/(?:(heartbeat)|phases/({PHASE})/([a-z]+)))")
 OF_PHASE = {
     "report": worker_calls.REPORT,
     "claim": worker_calls.CLAIM,
