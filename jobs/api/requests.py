@@ -20,6 +20,7 @@ from jobs.rules.field_types import (
     Name,
     Number,
     Percentage,
+    PriorityNumber,
     Project,
     Retries,
     RetryDelay,
@@ -41,6 +42,7 @@ JOB_ARGUMENTS = (
     "metadata",
     "threshold",
     *RETRIES,
+    "priority",
     "phases",
     "asset_types",
     "items",
@@ -82,6 +84,7 @@ class JobInput(Input, frozen=True):
     asset_types: Annotated[list[AnyCode], Meta(max_length=MOST_PHASES)] = []
     items: Annotated[list[ItemInput], Meta(max_length=MOST_ITEMS)] | None = None
     reopen: bool = False
+    priority: PriorityNumber = 0
 
     def check(self) -> None:
         """Check the limits that types cannot express: encoded sizes, phases named once."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import msgspec
 from msgspec import Struct
 
 from jobs.rules.field_types import Sentence
@@ -16,6 +17,13 @@ class ActInput(Struct, forbid_unknown_fields=True, frozen=True, gc=False, kw_onl
     """The reason of an act; the base of every act's arguments."""
 
     reason: Sentence = ""
+
+
+def number_or_none(kind: msgspec.inspect.Type) -> msgspec.inspect.IntType | None:
+    """Return the type of the number where an argument is a number or null; None for every other argument."""
+    if isinstance(kind, msgspec.inspect.UnionType):
+        return next((each for each in kind.types if isinstance(each, msgspec.inspect.IntType)), None)
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,7 @@ class PhaseBody(TypedDict):
     trigger: Trigger
     on_shortfall: Shortfall
     gated: bool
+    max_leased: int | None
     deadline_at: Moment | None
     rate_per_minute: float | None
     eta_seconds: int | None
@@ -78,6 +79,7 @@ class JobBody(TypedDict):
     status: JobStatus
     partial: bool
     stuck: Stuck | None
+    priority: int
     stage: str
     percent: int
     settled_percent: int

@@ -17,9 +17,16 @@ from jobs.models import Item, Job
 from jobs.operations.registry import ACTS
 from tests.factories import item_of, working_job
 
-OPERATOR = {"retry", "release", "skip", "pause", "resume"}
+OPERATOR = {"retry", "release", "skip", "pause", "resume", "priority", "limit"}
 MAY = {"viewer": set(), "operator": OPERATOR, "lead": set(ACTS), "worker": set()}
-ARGUMENTS: dict[str, list[str]] = {"threshold": ["items", "50"], "restart": ["items"], "skip": ["--key", "k3"]}
+ARGUMENTS: dict[str, list[str]] = {
+    "threshold": ["items", "50"],
+    "restart": ["items"],
+    "skip": ["--key", "k3"],
+    "priority": ["-7"],
+    "limit": ["items", "--max-leased", "3"],
+}
+ANSWERS = {"phase": "items", "threshold": "50", "only": "all", "priority": "-7", "max_leased": "3"}
 
 
 def ready_for(slug: str) -> Job:
@@ -28,6 +35,9 @@ def ready_for(slug: str) -> Job:
     Item.objects.filter(status="processing").update(lease_expires_at="2026-01-01T00:00:00Z")
     if slug == "resume":
         operations.pause(job, actor=None)
+    if slug == "delete":
+        operations.cancel(job, actor=None)
+        job.refresh_from_db()
     return job
 
 
@@ -53,7 +63,7 @@ def test_the_page_that_was_opened_in_time_does_it_for_whom_may_now(browser: Any,
     address = f"/admin/jobs/job/{job.pk}/{slug}/" + (f"?item={item_of(job, 'k3').pk}" if slug == "skip" else "")
     asked = staff.open(address)
     staff.account.groups.set([Group.objects.get(name=role)])
-    answers = {"reason": "why", "name": job.name, "phase": "items", "threshold": "50", "only": "all"}
+    answers = {"reason": "why", "name": job.name, **ANSWERS}
     confirmed = staff.confirm(address, page=asked, status=200 if slug in MAY[role] else 403, **answers)
     done = acts_of(job, staff.account.username)
     assert recorded(done, slug) == (slug in MAY[role]), confirmed.messages
