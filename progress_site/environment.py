@@ -70,6 +70,11 @@ def integer(name: str, *, default: int, minimum: int, maximum: int) -> int:
     return value
 
 
+def days(name: str, *, default: int) -> int:
+    """Return a number of days, from 0 to a hundred years."""
+    return integer(name, default=default, minimum=0, maximum=36_500)
+
+
 def seconds(name: str, *, default: int) -> int:
     """Return a duration in whole seconds, from one second to one year."""
     return integer(name, default=default, minimum=1, maximum=LONGEST_SECONDS)

@@ -54,6 +54,11 @@ WORKER_FAILURE_LIMIT = environment.integer("WORKER_FAILURE_LIMIT", default=20, m
 WORKER_QUARANTINE_SECONDS = environment.seconds("WORKER_QUARANTINE_SECONDS", default=900)
 JOB_SILENT_AFTER = environment.seconds("JOB_SILENT_AFTER", default=600)
 JOB_STALLED_AFTER = environment.seconds("JOB_STALLED_AFTER", default=1800)
+# Days that finished jobs, and timeline rows with dead letters, are kept by `prune`; 0 keeps them for ever.
+RETENTION_COMPLETED_DAYS = environment.days("RETENTION_COMPLETED_DAYS", default=30)
+RETENTION_FAILED_DAYS = environment.days("RETENTION_FAILED_DAYS", default=90)
+RETENTION_CANCELLED_DAYS = environment.days("RETENTION_CANCELLED_DAYS", default=90)
+RETENTION_TIMELINE_DAYS = environment.days("RETENTION_TIMELINE_DAYS", default=365)
 WATCHDOG_INTERVAL = environment.seconds("WATCHDOG_INTERVAL", default=2)
 DELIVERY_INTERVAL = 1
 # Open sockets and streams of one account in one process; the oldest closes for a newer one.

@@ -161,6 +161,9 @@ class ClaimLoop:
 
     def _ends(self, answer: dict[str, Any]) -> bool:
         """Check whether an empty claim ends this loop."""
+        if answer["reason"] == "limit":  # items are pending; outcomes of our own may make room for them
+            self.flush()
+            return False
         if not self._options.wait or answer["reason"] == "closed":
             self.flush()
             return True

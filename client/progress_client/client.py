@@ -70,6 +70,7 @@ class Client(forks.Unpicklable):
         retries: int | None = None,
         retry_delay: int | None = None,
         retry_delay_max: int | None = None,
+        priority: int | None = None,
         asset_types: Iterable[str] | None = None,
         due_at: datetime | str | None = None,
         expected_seconds: int | None = None,
@@ -82,10 +83,10 @@ class Client(forks.Unpicklable):
         An item is its key or {"key", "label"?, "split"?, "payload"?}. Without `items` the expected total is unknown
         until it is announced; `items=[]` means a total of 0. An item whose name is not UTF-8 is listed with escapes and
         fails at once, with an error that names it. A failed item is retried by itself `retries` times, after
-        `retry_delay` seconds and twice as many each time, at most `retry_delay_max`. `reopen`: new items of a finished
-        job start a new run. The job is late if it is unfinished at `due_at`, or `expected_seconds` after its start.
-        `silent_after` and `stalled_after` are the seconds without a sign of life and without progress after which it is
-        stuck.
+        `retry_delay` seconds and twice as many each time, at most `retry_delay_max`. Claims over all jobs take the
+        highest `priority` (-100 to 100, default 0) first. `reopen`: new items of a finished job start a new run. The
+        job is late if it is unfinished at `due_at`, or `expected_seconds` after its start. `silent_after` and
+        `stalled_after` are the seconds without a sign of life and without progress after which it is stuck.
         """
         options = {
             "phases": None if phases is None else list(phases),
@@ -96,6 +97,7 @@ class Client(forks.Unpicklable):
             "retries": retries,
             "retry_delay": retry_delay,
             "retry_delay_max": retry_delay_max,
+            "priority": priority,
             "due_at": moment(due_at),
             "expected_seconds": expected_seconds,
             "silent_after": silent_after,

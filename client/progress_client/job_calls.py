@@ -201,6 +201,22 @@ class JobCalls(ABC, Generic[A]):
         """Start a new run of a phase, over all of its items or only the "failed" ones."""
         return self._act("restart", reason, phase=self._code(phase), only=only)
 
+    def priority(self, priority: int, *, reason: str = "") -> A:
+        """Set the priority, -100 to 100: claims over all jobs take the highest first."""
+        return self._act("priority", reason, priority=priority)
+
+    def limit(self, max_leased: int | None, *, phase: str | None = None, reason: str = "") -> A:
+        """Limit how many items of a phase are leased at once; None removes the limit."""
+        body = {"phase": self._code(phase), "max_leased": max_leased, "reason": reason}
+        return self._call("POST", f"{self._path}/limit", body)
+
+    def delete(self, *, undelivered: bool = False, reason: str) -> A:
+        """Delete a job that is over, for good. → {"changed", "refused", "detail"}
+
+        With `undelivered` also while events wait for their delivery; they are not sent then.
+        """
+        return self._call("DELETE", self._path, {"undelivered": undelivered, "reason": reason})
+
     # --- private -----------------------------------------------------------------------------------
 
     @property

@@ -49,7 +49,8 @@ class Acts(APIBaseView):
 
 def act_urls(prefix: str) -> list[URLPattern]:
     """Return one address for each act, below that of a job."""
-    return [path(f"{prefix}/{act.name}", _view(act).as_view(), name=f"api-{act.name}") for act in ACTS.values()]
+    acts = [act for act in ACTS.values() if not act.removes_job]
+    return [path(f"{prefix}/{act.name}", _view(act).as_view(), name=f"api-{act.name}") for act in acts]
 
 
 def act_response(act: Act) -> HttpResponse:

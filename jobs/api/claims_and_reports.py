@@ -37,7 +37,7 @@ class ClaimAny(APIBaseView):
     """Claim of items of any job."""
 
     @operation(
-        summary="Claim the oldest items of any job",
+        summary="Claim the most urgent items of any job",
         tag="work",
         body=requests.ClaimAnyInput,
         answer=ClaimAnyAnswer,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import msgspec
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -15,11 +16,12 @@ from jobs.api.base import APIBaseView, json_response
 from jobs.api.cursor_pagination import page
 from jobs.api.query_params import JobQuery, PageQuery, ProgressQuery, Query
 from jobs.api.request_decoding import decode_body, decode_query
-from jobs.api.responses import JobPage, TimelinePage
+from jobs.api.responses import DeletionAnswer, JobPage, TimelinePage
 from jobs.api.schema import operation
 from jobs.models import Job
 from jobs.models.jobs import JobQuerySet
 from jobs.models.phases import phases_of
+from jobs.operations import ACTS
 from jobs.operations.diagnosis import diagnose, diagnosis_body
 from jobs.operations.snapshot import snapshot_of
 from jobs.rules import pipelines
@@ -84,6 +86,11 @@ class Jobs(APIBaseView):
 class JobDetail(APIBaseView):
     """One job."""
 
+    @classmethod
+    def needs(cls, method: str) -> tuple[str, ...]:
+        """Return the permission to see the job, and to delete it the one of that act."""
+        return (cls.reads, ACTS["delete"].codename) if method == "DELETE" else super().needs(method)
+
     @operation(
         summary="Get a job",
         answer=JobBody,
@@ -98,6 +105,25 @@ class JobDetail(APIBaseView):
             return HttpResponse(status=304, headers={"ETag": _etag(job)})
         body = job_body(job)
         return json_response(body, headers={"ETag": _etag(job)})
+
+    @operation(
+        summary="Delete a job",
+        tag="acts",
+        body=ACTS["delete"].Arguments,
+        answer=DeletionAnswer,
+        errors=(404, 409),
+        send=ACTS["delete"].example,
+    )
+    def delete(self, request: Request, job_id: int) -> HttpResponse:
+        """Delete a job that is over with everything that belongs to it. 409 while it runs.
+
+        With undelivered events it is 409 too, unless `undelivered` is true: they are not sent then.
+        """
+        job = self.job(job_id)
+        act = ACTS["delete"]
+        given = decode_body(request, act.Arguments)
+        done = act(job, actor=self.account, **msgspec.structs.asdict(given))
+        return json_response({"changed": done.changed, "refused": [], "detail": done.detail})
 
 
 class Timeline(APIBaseView):

@@ -39,7 +39,7 @@ class JobQuery(PageQuery, kw_only=True, frozen=True):
     name: Annotated[NameText, Meta(description="Only the job of exactly this name.")] = ""
     q: Annotated[Text, Meta(description="Only jobs whose name contains this text.")] = ""
     ordering: Annotated[
-        Literal["-updated_at", "updated_at", "-created_at", "created_at", "name", "-name"],
+        Literal["-updated_at", "updated_at", "-created_at", "created_at", "name", "-name", "priority", "-priority"],
         Meta(description="The field to order by; `-` for the largest first."),
     ] = "-updated_at"
 

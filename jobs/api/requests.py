@@ -21,6 +21,7 @@ from jobs.rules.field_types import (
     Name,
     Number,
     Percentage,
+    PriorityNumber,
     Project,
     Retries,
     RetryDelay,
@@ -42,6 +43,7 @@ JOB_ARGUMENTS = (
     "metadata",
     "threshold",
     *RETRIES,
+    "priority",
     "phases",
     "asset_types",
     "items",
@@ -88,6 +90,7 @@ class JobInput(Input, frozen=True):
     silent_after: Seconds | None = None
     stalled_after: Seconds | None = None
     reopen: bool = False
+    priority: PriorityNumber = 0
 
     def check(self) -> None:
         """Check the limits that types cannot express: encoded sizes, phases named once."""

@@ -101,14 +101,22 @@ class ItemsAnswer(TypedDict):
     existing: int
 
 
-class ClaimAnswer(TypedDict):
-    """The items that the worker now holds, or the reason why there are none."""
+class _ReachedLimit(TypedDict, total=False):
+    detail: str
+    limit_of: Literal["phase", "project"]
+
+
+class ClaimAnswer(_ReachedLimit):
+    """The items that the worker now holds, or the reason why there are none.
+
+    With the reason `limit`, `limit_of` and `detail` say which limit of leased items is reached.
+    """
 
     items: list[ClaimedBody]
     reason: Reason | None
 
 
-class ClaimAnyAnswer(TypedDict):
+class ClaimAnyAnswer(_ReachedLimit):
     """The items that the worker now holds, each with its job and phase."""
 
     items: list[JobClaimedBody]
@@ -160,6 +168,14 @@ class ActAnswer(TypedDict):
     refused: list[RefusedRow]
     detail: str
     job: JobBody
+
+
+class DeletionAnswer(TypedDict):
+    """The deletion of a job; there is no job to return."""
+
+    changed: int
+    refused: list[RefusedRow]
+    detail: str
 
 
 class ActArgumentsBody(TypedDict):

@@ -100,11 +100,16 @@ def _outcome(result: ResultOutcome) -> dict[str, Any]:
 
 
 def _claimed(answer: Claimed, phase: Any) -> dict[str, Any]:
-    return {"items": [claimed_body(item) for item in answer.items], "reason": answer.reason}
+    return {"items": [claimed_body(item) for item in answer.items], **_reason(answer)}
 
 
 def _claimed_of_any(answer: Claimed, phase: Any) -> dict[str, Any]:
-    return {"items": [_with_job(item) for item in answer.items], "reason": answer.reason}
+    return {"items": [_with_job(item) for item in answer.items], **_reason(answer)}
+
+
+def _reason(answer: Claimed) -> dict[str, Any]:
+    limit = {"detail": answer.detail, "limit_of": answer.limit_of} if answer.limit_of else {}
+    return {"reason": answer.reason, **limit}
 
 
 def _with_job(item: ClaimedItem) -> dict[str, Any]:

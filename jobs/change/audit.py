@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 
-def audit(change: Change, verb: str, detail: str, *, phase: Phase | None = None) -> None:
+def audit(change: Change, verb: str, detail: str, *, phase: Phase | None = None, flag: int = CHANGE) -> None:
     """Record an operator act on the one job of a change, in its timeline and in the admin's log."""
     change.record(change.job, f"operator.{verb}", phase=phase, detail=detail)
-    log_act(change.job, f"{verb}: {detail}", account=change.by.account, reason=change.reason)
+    log_act(change.job, f"{verb}: {detail}", account=change.by.account, reason=change.reason, flag=flag)
 
 
 def log_act(

@@ -20,11 +20,12 @@ PHASE_FIELDS = (
     "expected", "items_total", "done", "failed", "skipped", "processing", "waiting", "partial", "completed_by", "error",
     "moving", "moving_act", "current_item_id", "started_at", "completed_at", "deadline_at", "deadline_left",
     "last_item_at",
+    "priority", "max_leased",
 )  # fmt: skip
 JOB_FIELDS = (
     "heartbeat_at", "progress_at", "held", "status", "partial", "stuck", "stuck_since", "late", "due_at",
     "expected_seconds", "silent_limit", "stalled_limit", "stage", "percent", "settled_percent", "revision", "error",
-    "error_item_id", "updated_at", "started_at", "finished_at", "watched_from", "badge_series",
+    "error_item_id", "updated_at", "started_at", "finished_at", "watched_from", "badge_series", "priority",
 )  # fmt: skip
 SIGNS_OF_LIFE = 2
 

@@ -35,10 +35,11 @@ def sweep_once() -> bool:
 
 
 def act_once() -> bool:
-    """Continue bulk acts for BULK_SECONDS; True if one is unfinished and this did not fail."""
+    """Continue bulk acts and deletions, each for BULK_SECONDS; True if one is unfinished and this did not fail."""
     close_old_connections()
     try:
-        return bulk.run_bulk_acts(seconds=BULK_SECONDS)
+        is_acting = bulk.run_bulk_acts(seconds=BULK_SECONDS)
+        return watchdog.delete_removed_jobs(seconds=BULK_SECONDS) or is_acting
     except Exception:
         log.exception("bulk_failed")
         return False
@@ -47,7 +48,7 @@ def act_once() -> bool:
 
 
 def watch(stop: Event, *, interval: float) -> None:
-    """Sweep and continue bulk acts until `stop` is set, in two threads: neither waits for the other."""
+    """Sweep and continue bulk acts and deletions until `stop` is set, in two threads: neither waits for the other."""
     acting = Thread(target=act_until, args=[stop], kwargs={"interval": interval}, name="bulk", daemon=True)
     acting.start()
     sweep_until(stop, interval=interval)
@@ -62,7 +63,7 @@ def sweep_until(stop: Event, *, interval: float) -> None:
 
 
 def act_until(stop: Event, *, interval: float) -> None:
-    """Continue bulk acts; while one is unfinished, pause only for BULK_PAUSE."""
+    """Continue bulk acts and deletions; while one is unfinished, pause only for BULK_PAUSE."""
     while not stop.is_set():
         stop.wait(min(interval, BULK_PAUSE) if act_once() else interval)
 

@@ -9,6 +9,7 @@ from jobs.models.jobs import Job
 from jobs.models.memberships import Membership
 from jobs.models.outbox import Delivery, Endpoint
 from jobs.models.phases import Phase, Tally
+from jobs.models.project_limits import ProjectLimit
 from jobs.models.row_failures import RowFailure
 from jobs.models.tickets import Ticket
 from jobs.models.tokens import TokenUse
@@ -28,6 +29,7 @@ __all__ = [
     "Membership",
     "Phase",
     "ProcessHeartbeat",
+    "ProjectLimit",
     "Quarantine",
     "RowFailure",
     "Tally",

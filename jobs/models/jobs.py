@@ -11,7 +11,14 @@ from django.db.models import Q
 from django.urls import reverse
 
 from jobs.rules import pipelines
-from jobs.rules.limits import CODE_LENGTH, NAME_LENGTH, PROJECT_LENGTH, STAGE_LENGTH
+from jobs.rules.limits import (
+    CODE_LENGTH,
+    HIGHEST_PRIORITY,
+    LOWEST_PRIORITY,
+    NAME_LENGTH,
+    PROJECT_LENGTH,
+    STAGE_LENGTH,
+)
 from jobs.rules.statuses import FINISHED_JOB, UNFINISHED_JOB, Held, JobStatus, Stuck
 
 if TYPE_CHECKING:
@@ -31,9 +38,12 @@ PERMISSIONS: list[tuple[str, str | _StrPromise]] = [
     ("cancel_job", "Can cancel jobs"),
     ("set_threshold_job", "Can change the threshold of a phase"),
     ("set_retries_job", "Can change the automatic retries of a phase"),
+    ("set_priority_job", "Can change the priority of jobs"),
+    ("set_limit_job", "Can limit the leased items of a phase"),
     ("set_due_job", "Can change the due time of a job"),
     ("restart_job", "Can restart phases"),
     ("share_job", "Can give out and renew the links of a job's badge"),
+    ("manage_limits", "Can limit the leased items of projects"),
     ("replay_event", "Can deliver outward events again"),
     ("manage_endpoints", "Can add, change, try and remove endpoints"),
     ("manage_tokens", "Can issue, rotate and revoke tokens"),
@@ -98,7 +108,7 @@ class Job(models.Model):
     None: the preset. The links of its badge contain `badge_series`: a new series ends those before it. With
     `removed_at` the job is being deleted in portions, and `Job.objects` no longer finds it. With `expected_seconds` its
     due time counts from its start. The limits are the seconds without a sign of life, and without progress, after which
-    it is stuck now; None: the setting.
+    it is stuck now; None: the setting. The common claim takes the jobs of the highest `priority` first.
     """
 
     name = models.CharField(max_length=NAME_LENGTH, unique=True)
@@ -109,6 +119,7 @@ class Job(models.Model):
     retries = models.PositiveSmallIntegerField(null=True, blank=True)
     retry_delay = models.PositiveIntegerField(null=True, blank=True)
     retry_delay_max = models.PositiveIntegerField(null=True, blank=True)
+    priority = models.SmallIntegerField(default=0, db_default=0)
     account = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
@@ -153,6 +164,8 @@ class Job(models.Model):
             models.Index(fields=["-created_at", "-id"], name="job_created"),
             models.Index(fields=["project", "-updated_at", "-id"], name="job_project_updated"),
             models.Index(fields=["kind", "-updated_at", "-id"], name="job_kind_updated"),
+            models.Index(fields=["priority", "id"], name="job_priority"),
+            models.Index(fields=["project", "id"], name="job_open_of_project", condition=Q(status__in=UNFINISHED_JOB)),
             models.Index(fields=["-finished_at", "-id"], name="job_finished", condition=Q(finished_at__isnull=False)),
             models.Index(fields=["-updated_at", "-id"], name="job_stuck", condition=~Q(stuck="")),
             models.Index(fields=["-updated_at", "-id"], name="job_late", condition=Q(late=True)),
@@ -173,6 +186,9 @@ class Job(models.Model):
             models.CheckConstraint(condition=Q(status__in=[*JobStatus]), name="job_status_known"),
             models.CheckConstraint(condition=Q(stuck__in=["", *Stuck]), name="job_stuck_known"),
             models.CheckConstraint(condition=Q(held__in=["", *Held]), name="job_held_known"),
+            models.CheckConstraint(
+                condition=Q(priority__gte=LOWEST_PRIORITY, priority__lte=HIGHEST_PRIORITY), name="job_priority_100"
+            ),
             models.CheckConstraint(condition=Q(percent__lte=100) & Q(settled_percent__lte=100), name="job_percent_100"),
         ]
 

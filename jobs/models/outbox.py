@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Self
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 from jobs.models.events import Event
 from jobs.models.jobs import Job
@@ -99,6 +100,16 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
     def dead(self) -> Self:
         """Return the given up deliveries, which wait for an operator's replay."""
         return self.filter(status=DeliveryStatus.DEAD)
+
+    def undelivered(self) -> Self:
+        """Return the deliveries that an endpoint may still get: waiting ones, and dead ones that can be replayed.
+
+        A dead one keeps its job for as long as the timeline is kept.
+        """
+        replayable = Q(status=DeliveryStatus.DEAD, endpoint__active=True)
+        if settings.RETENTION_TIMELINE_DAYS:
+            replayable &= Q(created_at__gte=timezone.now() - timedelta(days=settings.RETENTION_TIMELINE_DAYS))
+        return self.filter(Q(status=DeliveryStatus.WAITING) | replayable)
 
     def due(self, now: datetime) -> Self:
         """Return the waiting deliveries whose next try is due."""

@@ -42,6 +42,14 @@ class PhaseQuerySet(models.QuerySet["Phase"]):
         taken = F("done") + F("failed") + F("skipped") + F("processing") + F("waiting")
         return self.filter(Q(items_total__gt=taken) | Q(next_due_at__lte=timezone.now()))
 
+    def most_urgent_first(self) -> Self:
+        """Order by priority, then by age, as the index of open phases does."""
+        return self.order_by("-priority", "pk")
+
+    def below_limit(self) -> Self:
+        """Return the phases that have fewer leased items than they may have."""
+        return self.filter(Q(max_leased__isnull=True) | Q(processing__lt=F("max_leased")))
+
     def past_watermark(self, now: datetime) -> Self:
         """Return open phases whose deadline has passed and whose gate is open."""
         return self.filter(deadline_at__lte=now, status__in=OPEN_PHASE, gate_open=True)
@@ -67,6 +75,8 @@ class Phase(models.Model):
     `amending` means that a failed item got another chance after the phase had completed. `quarantined` counts the rows
     of its quarantines. `moving` is the kind of the large act that moves its items in portions, and `moving_act` the id
     of that `BulkAct`.
+    At most `max_leased` of its items are leased at once. `priority` is that of its job, copied for the index of the
+    common claim.
     """
 
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="phases")
@@ -86,6 +96,8 @@ class Phase(models.Model):
     retry_delay_max = models.PositiveIntegerField(default=3600, db_default=3600)
     silent_after = models.PositiveIntegerField(null=True, blank=True)
     stalled_after = models.PositiveIntegerField(null=True, blank=True)
+    max_leased = models.PositiveIntegerField(null=True, blank=True)
+    priority = models.SmallIntegerField(default=0, db_default=0)
 
     run = models.PositiveIntegerField(default=1)
     status = models.CharField(max_length=10, choices=[(s, s.capitalize()) for s in PhaseStatus], default="pending")
@@ -124,7 +136,11 @@ class Phase(models.Model):
     class Meta:
         ordering = ["job_id", "position"]
         indexes = [
-            models.Index(fields=["code", "id"], name="phase_open", condition=Q(status__in=["pending", "processing"])),
+            models.Index(
+                fields=["code", "-priority", "id"],
+                name="phase_open",
+                condition=Q(status__in=["pending", "processing"]),
+            ),
             models.Index(fields=["deadline_at"], name="phase_deadline", condition=Q(deadline_at__isnull=False)),
             models.Index(
                 fields=["last_item_at"],
@@ -201,6 +217,11 @@ class Phase(models.Model):
     def has_items(self) -> bool:
         """True if its work is items, listed or reported; otherwise it is counted or finished by name."""
         return self.listed or self.items_total > 0
+
+    @property
+    def room(self) -> int | None:
+        """The number of items that may still be leased; None without a limit."""
+        return None if self.max_leased is None else max(0, self.max_leased - self.processing)
 
     @property
     def pending_items(self) -> int:

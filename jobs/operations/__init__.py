@@ -15,9 +15,12 @@ from jobs.operations.skip import skip
 from jobs.operations.pause import pause, resume
 from jobs.operations.retries import set_retries
 from jobs.operations.threshold import set_threshold
+from jobs.operations.priority import set_priority
+from jobs.operations.limit import set_limit
 from jobs.operations.due import set_due
 from jobs.operations.restart import restart
 from jobs.operations.endings import cancel, fail, force_complete
+from jobs.operations.delete import delete
 
 # isort: on
 from jobs.operations.badge import renew_badge
@@ -31,6 +34,7 @@ from jobs.operations.endpoints import (
     rotate_secret,
     try_endpoint,
 )
+from jobs.operations.project_limits import set_project_limit
 from jobs.operations.registry import ACTS, register
 from jobs.operations.replay import replay
 
@@ -43,6 +47,7 @@ __all__ = [
     "add_endpoint",
     "cancel",
     "change_endpoint",
+    "delete",
     "disable_endpoint",
     "enable_endpoint",
     "fail",
@@ -60,6 +65,9 @@ __all__ = [
     "retry",
     "rotate_secret",
     "set_due",
+    "set_limit",
+    "set_priority",
+    "set_project_limit",
     "set_retries",
     "set_threshold",
     "skip",

@@ -22,12 +22,21 @@ def argument_fields(arguments: type[ActInput]) -> tuple[inspect.Field, ...]:
     """Return the fields of these arguments, the type of an optional one without None."""
     info = inspect.type_info(arguments)
     assert isinstance(info, inspect.StructType)
-    return tuple(structs.replace(field, type=_without_none(field.type)) for field in info.fields)
+    return tuple(
+        field if field.required else structs.replace(field, type=_without_none(field.type)) for field in info.fields
+    )
 
 
 def _without_none(kind: inspect.Type) -> inspect.Type:
     types = [each for each in getattr(kind, "types", ()) if not isinstance(each, inspect.NoneType)]
     return types[0] if len(types) == 1 else kind
+
+
+def number_or_none(kind: inspect.Type) -> inspect.IntType | None:
+    """Return the type of the number where every call gives a number or null; None for every other argument."""
+    if isinstance(kind, inspect.UnionType):
+        return next((each for each in kind.types if isinstance(each, inspect.IntType)), None)
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,7 @@ class Operation(ABC):
     item_states     the statuses of items that the act can change
     on_whole_job    offered for a job as a whole
     nothing         why the act would change nothing
+    removes_job     the job is gone afterwards; REST runs the act by DELETE of the job
     type_name       the operator types the job's name to confirm; `type_count` the number of jobs of a bulk act
     """
 
@@ -110,6 +111,7 @@ class Operation(ABC):
     grave: ClassVar[bool] = False
     reason_required: ClassVar[bool] = False
     ends_job: ClassVar[bool] = False
+    removes_job: ClassVar[bool] = False
     counts: ClassVar[str] = "job"
     Arguments: ClassVar[type[ActInput]] = ActInput
     example: ClassVar[dict[str, Any]] = {"reason": "Storage is back."}
@@ -178,7 +180,8 @@ class Operation(ABC):
     def arguments_of(self, scope: Scope) -> dict[str, Any]:
         """Return the arguments of this act that a scope gives."""
         values = scope.values()
-        return {name: values[name] for name in self.Arguments.__struct_fields__ if values.get(name) is not None}
+        names = [name for name in self.Arguments.__struct_fields__ if name in values]
+        return {name: values[name] for name in names if values[name] is not None or name in self.required}
 
     def unchanged(self, change: Change, arguments: Any) -> str:
         """Say that the job is in the wanted state already, so that the act changes nothing; else return ""."""

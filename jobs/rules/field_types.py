@@ -10,11 +10,14 @@ from msgspec import Meta
 from jobs.rules.limits import (
     CODE_LENGTH,
     ERROR_LENGTH,
+    HIGHEST_PRIORITY,
     KEY_LENGTH,
     LARGEST_INTEGER,
     LONGEST_RETRY_DELAY,
     LONGEST_SECONDS,
+    LOWEST_PRIORITY,
     MOST_ITEMS,
+    MOST_LEASED,
     MOST_RETRIES,
     NAME_LENGTH,
     PROJECT_LENGTH,
@@ -34,6 +37,8 @@ Seconds = Annotated[int, Meta(ge=1, le=LONGEST_SECONDS)]
 Retries = Annotated[int, Meta(ge=0, le=MOST_RETRIES)]
 RetryDelay = Annotated[int, Meta(ge=1, le=LONGEST_RETRY_DELAY)]
 RetryAfter = Annotated[int, Meta(ge=0, le=LONGEST_RETRY_DELAY)]
+PriorityNumber = Annotated[int, Meta(ge=LOWEST_PRIORITY, le=HIGHEST_PRIORITY)]
+MaxLeased = Annotated[int, Meta(ge=1, le=MOST_LEASED)]
 Moment = Annotated[datetime, Meta(tz=True)]
 Ids = Annotated[list[Number], Meta(max_length=MOST_ITEMS)]
 

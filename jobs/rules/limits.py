@@ -5,6 +5,8 @@ from __future__ import annotations
 # The largest integer that JavaScript and every JSON parser keep exactly.
 LARGEST_INTEGER = 2**53
 LONGEST_SECONDS = 31_536_000  # a year, of leases and watermarks
+LOWEST_PRIORITY, HIGHEST_PRIORITY = -100, 100
+MOST_LEASED = 1_000_000  # the largest limit of leased items of a phase or a project
 
 # Characters of names.
 NAME_LENGTH = 200  # jobs, endpoints, labels, actors

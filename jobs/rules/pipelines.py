@@ -15,7 +15,18 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from jobs.rules.errors import BadInput
-from jobs.rules.field_types import AnyCode, Code, Label, Number, Percentage, Retries, RetryDelay, Seconds, Stage
+from jobs.rules.field_types import (
+    AnyCode,
+    Code,
+    Label,
+    MaxLeased,
+    Number,
+    Percentage,
+    Retries,
+    RetryDelay,
+    Seconds,
+    Stage,
+)
 from jobs.rules.statuses import Shortfall, Trigger
 
 PhaseBuilder = Callable[["KindOptions"], "list[PhaseSpec]"]
@@ -43,6 +54,7 @@ class PhaseSpec(Struct, frozen=True):
     retry_delay_max: RetryDelay | None = None
     silent_after: Seconds | None = None
     stalled_after: Seconds | None = None
+    max_leased: MaxLeased | None = None
 
     def with_defaults(self) -> PhaseSpec:
         """Return the same phase with its label and stage filled in."""

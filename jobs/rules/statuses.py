@@ -105,6 +105,7 @@ class Reason(StrEnum):
     CLOSED = "closed"
     QUARANTINED = "quarantined"
     RETRY_WAIT = "retry_wait"
+    LIMIT = "limit"
 
 
 class AttemptOutcome(StrEnum):

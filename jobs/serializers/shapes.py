@@ -54,6 +54,7 @@ class PhaseBody(TypedDict):
     trigger: Trigger
     on_shortfall: Shortfall
     gated: bool
+    max_leased: int | None
     deadline_at: Moment | None
     rate_per_minute: float | None
     eta_seconds: int | None
@@ -84,6 +85,7 @@ class JobBody(TypedDict):
     late: bool
     due_at: Moment | None
     expected_seconds: int | None
+    priority: int
     stage: str
     percent: int
     settled_percent: int

@@ -8,11 +8,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
-from operator import attrgetter, itemgetter
 
 from django.conf import settings
 from django.db import OperationalError, connection
-from django.db.models import Min
+from django.db.models import Exists, Min
 from django.db.models.expressions import Combinable
 from django.utils import timezone
 
@@ -24,7 +23,7 @@ from jobs.models.items import ID_IN_PHASE, ItemQuerySet
 from jobs.models.jobs import projects_of
 from jobs.models.phases import PhaseQuerySet
 from jobs.rules.statuses import ItemStatus, Reason
-from jobs.tracking import quarantine
+from jobs.tracking import claim_limits, quarantine
 from jobs.tracking.types import Claimed, ClaimedItem
 
 LOCK_TIMEOUT = "300ms"
@@ -83,8 +82,9 @@ def _claim(change: Change, phase: Phase, takers: Sequence[Taker]) -> list[Claime
         return [empty for _ in takers]
     allowed = [quarantine.allowance(phase, each.worker, by=each.by, limit=each.limit, now=now) for each in takers]
     serving = [replace(taker, limit=limit) for taker, (limit, _) in zip(takers, allowed, strict=True)]
-    items = iter(_take(change, _choose([phase], limit=sum(taker.limit for taker in serving), now=now), serving))
-    nothing = empty_claim(phase, now=now) or Claimed([], Reason.NONE_PENDING)
+    ids, held = _choose(change, [phase], limit=sum(taker.limit for taker in serving))
+    items = iter(_take(change, ids, serving))
+    nothing = empty_claim(phase, now=now) or held or Claimed([], Reason.NONE_PENDING)
     return [
         _claimed(list(islice(items, taker.limit)), until=until, nothing=nothing)
         for taker, (_, until) in zip(serving, allowed, strict=True)
@@ -100,21 +100,29 @@ def _claimed(items: list[ClaimedItem], *, until: datetime | None, nothing: Claim
 def claim_any(
     *, worker: str, phase: str, kind: str = "", limit: int = 100, lease_seconds: int | None = None, by: Actor
 ) -> Claimed:
-    """Take the oldest pending items of any unfinished phase of this code in a job visible to the account.
+    """Take the first pending items of any unfinished phase of this code in a job visible to the account.
 
-    If other workers claimed these items while this call waited for the locks, the next ones are tried; the answer is
+    The jobs of the highest priority come first, then the oldest. Phases and projects at their limit are left out. If
+    other workers claimed these items while this call waited for the locks, the next ones are tried; the answer is
     empty only when nothing is left. The wait for a locked job is short; then the jobs behind it are tried.
     """
     projects = projects_of(by.account) if by.account else None
     unfinished = quarantine.open_to(_unfinished(phase, kind=kind, projects=projects), worker, by=by)
+    ready = unfinished.with_ready_items().below_limit()
     locked: set[int] = set()
     empty: set[int] = set()
-    while wanted := _oldest(unfinished.with_ready_items().exclude(job__in=locked).exclude(pk__in=empty), limit=limit):
+    full: set[str] = set()
+    while wanted := _first(
+        ready.exclude(job__in=locked).exclude(pk__in=empty).exclude(job__project__in=full), limit=limit
+    ):
+        if claim_limits.exist(wanted) and (reached := claim_limits.full_projects() - full):
+            full |= reached
+            continue
         job_ids = {phase.job_id for phase in wanted}
         with _claiming(job_ids, by=by) as change:
-            found = _oldest(unfinished.with_ready_items().filter(job__in=change.jobs), limit=limit)
+            found = _first(ready.filter(job__in=change.jobs), limit=limit)
             chosen, most = quarantine.probe_first(found, worker, by=by, limit=limit)
-            ids = _choose([change.phase(each.pk) for each in chosen], limit=most, now=change.now)
+            ids, _ = _choose(change, [change.phase(each.pk) for each in chosen], limit=most)
             items = _take(change, ids, [Taker(worker, most, lease_seconds, by)])
         if items:
             return Claimed(items)
@@ -128,14 +136,16 @@ def claim_any(
 def jobs_to_claim(
     code: str, *, kind: str, projects: Collection[str] | None, worker: str, limit: int, by: Actor
 ) -> set[int]:
-    """Return the jobs of the oldest pending items of phases of this code that are open to the worker."""
+    """Return the jobs of the first pending items of phases of this code that are open to the worker."""
     unfinished = quarantine.open_to(_unfinished(code, kind=kind, projects=projects), worker, by=by)
-    return {phase.job_id for phase in _oldest(unfinished.with_ready_items(), limit=limit)}
+    return {phase.job_id for phase in _first(unfinished.with_ready_items().below_limit(), limit=limit)}
 
 
 def nothing_to_claim(code: str, *, kind: str, projects: Collection[str] | None, worker: str, by: Actor) -> Claimed:
     """Return the answer to a common claim of this worker for which there are no jobs."""
     unfinished = quarantine.open_to(_unfinished(code, kind=kind, projects=projects), worker, by=by)
+    if held := claim_limits.held_back(unfinished.with_ready_items()):
+        return held
     retry_at = unfinished.aggregate(retry_at=Min("next_due_at"))["retry_at"]
     if retry_at:
         return Claimed([], Reason.RETRY_WAIT, retry_at)
@@ -144,12 +154,14 @@ def nothing_to_claim(code: str, *, kind: str, projects: Collection[str] | None, 
 
 
 def claim_any_locked(change: Change, phases: Sequence[Phase], taker: Taker) -> Claimed:
-    """Take the oldest pending items of those of these phases that give any, inside a change that has locked them."""
+    """Take the first pending items of those of these phases that give any, inside a change that has locked them."""
     now = change.now
     giving = sorted(
-        (phase for phase in phases if phase.is_open and empty_claim(phase, now=now) is None), key=attrgetter("pk")
+        (phase for phase in phases if phase.is_open and empty_claim(phase, now=now) is None),
+        key=lambda phase: (-phase.priority, phase.pk),
     )
-    items = _take(change, _choose(_enough(giving, limit=taker.limit), limit=taker.limit, now=now), [taker])
+    ids, _ = _choose(change, _enough(giving, limit=taker.limit), limit=taker.limit)
+    items = _take(change, ids, [taker])
     return Claimed(items, None if items else Reason.NONE_PENDING)
 
 
@@ -167,40 +179,45 @@ def _claiming(job_ids: Collection[int], *, by: Actor) -> Iterator[Change]:
         yield change
 
 
-def _oldest(phases: PhaseQuerySet, *, limit: int) -> list[Phase]:
-    """Return the oldest of these phases, as many as have `limit` claimable items by their counters."""
-    return _enough(phases.order_by("pk")[:limit], limit=limit)
+def _first(phases: PhaseQuerySet, *, limit: int) -> list[Phase]:
+    """Return the first of these phases, as many as have `limit` claimable items by their counters."""
+    return _enough(claim_limits.with_existence(phases).most_urgent_first()[:limit], limit=limit)
 
 
 def _enough(phases: Iterable[Phase], *, limit: int) -> list[Phase]:
-    """Return the first of these phases, as many as have `limit` claimable items."""
+    """Return the first of these phases, as many as have `limit` claimable items.
+
+    A phase whose limit allows only some of its items is the last, so that no more than `limit` are read.
+    """
     chosen: list[Phase] = []
     ready, now = 0, timezone.now()
     for phase in phases:
         chosen.append(phase)
         ready += phase.ready_items(now)
-        if ready >= limit:
+        if ready >= limit or (phase.room is not None and phase.room < phase.pending_items):
             break
     return chosen
 
 
-def _choose(phases: Sequence[Phase], *, limit: int, now: datetime) -> list[int]:
-    """Return the ids of the first items of these locked phases that can be claimed now.
+def _choose(change: Change, phases: Sequence[Phase], *, limit: int) -> tuple[list[int], Claimed | None]:
+    """Return the ids of the first items of these locked phases that can be claimed now, and a limit that is reached.
 
     All phases but the last have fewer than `limit` of them by their counters. Of the last one no more are read.
     """
+    now, limited = change.now, claim_limits.is_limited(change)
     steady = [phase for phase in phases if phase.pending_items > phase.waiting]
     waiting = [phase for phase in phases if phase.may_have_due_items(now)]
-    ready = _read(Item.objects.ready, steady, order=[ID_IN_PHASE], limit=limit)
+    ready = _read(Item.objects.ready, steady, order=[ID_IN_PHASE], limit=limit, limited=limited)
     # One more of the waiting ones than can be taken: the first that stays is the next that is due.
-    times = _read(Item.objects.waiting, waiting, order=["available_at", "pk"], limit=limit + 1)
+    times = _read(Item.objects.waiting, waiting, order=["available_at", "pk"], limit=limit + 1, limited=limited)
     due = [row for row in times if row[2] is not None and row[2] <= now]
-    ids = [pk for _, pk, _ in sorted([*ready, *due], key=itemgetter(0, 1))][:limit]
+    allowed, held = claim_limits.within(change, [*ready, *due], limit=limit)
+    ids = [row[1] for row in allowed]
     chosen = set(ids)
     for phase in waiting:
-        later = [at for of, pk, at in times if of == phase.pk and pk not in chosen and at is not None]
+        later = [at for of, pk, at, _ in times if of == phase.pk and pk not in chosen and at is not None]
         phase.next_due_at = min(later, default=phase.next_due_at)
-    return ids
+    return ids, held
 
 
 def _read(
@@ -209,15 +226,19 @@ def _read(
     *,
     order: Sequence[Combinable | str],
     limit: int,
-) -> list[tuple[int, int, datetime | None]]:
-    """Return (phase, id, retry time) of all items of these phases, but of the last one only the first in this order."""
-    found: list[tuple[int, int, datetime | None]] = []
+    limited: Exists,
+) -> list[tuple[int, int, datetime | None, bool]]:
+    """Return all items of these phases, but of the last one only the first in this order.
+
+    A row is (phase, id, retry time, whether a project of these jobs has a limit).
+    """
+    found: list[tuple[int, int, datetime | None, bool]] = []
     *whole, last = [phase.pk for phase in phases] or [0]
     columns = ("phase_id", "pk", "available_at")
     if whole:
-        found += items(whole).order_by("phase_id", *order).values_list(*columns)
+        found += items(whole).order_by("phase_id", *order).values_list(*columns, limited)
     if phases and limit > len(found):
-        found += items([last]).order_by(*order).values_list(*columns)[: limit - len(found)]
+        found += items([last]).order_by(*order).values_list(*columns, limited)[: limit - len(found)]
     return found
 
 
@@ -228,7 +249,9 @@ def empty_claim(phase: Phase, *, now: datetime) -> Claimed | None:
         return Claimed([], refused.reason)
     if phase.counted or phase.pending_items <= 0:
         return Claimed([], Reason.NONE_PENDING)
-    return None if phase.ready_items(now) > 0 else Claimed([], Reason.RETRY_WAIT, phase.next_due_at)
+    if phase.ready_items(now) <= 0:
+        return Claimed([], Reason.RETRY_WAIT, phase.next_due_at)
+    return claim_limits.at_limit(phase)
 
 
 def _unfinished(code: str, *, kind: str, projects: Collection[str] | None) -> PhaseQuerySet:
@@ -240,7 +263,8 @@ def _take(change: Change, ids: Sequence[int], takers: Sequence[Taker]) -> list[C
     """Lease these pending items of the locked jobs: to each taker as many as it takes, in their order."""
     if not ids:
         return []
-    found = bulk_load.values(Item, ids, fields=CLAIM_FIELDS)
+    place = {pk: number for number, pk in enumerate(ids)}
+    found = sorted(bulk_load.values(Item, ids, fields=CLAIM_FIELDS), key=lambda row: place[row[0]])
     leased_by = [taker for taker in takers for _ in range(taker.limit)][: len(found)]
     leases = {taker: taker.lease(change.now) for taker in takers}
     attempt = CLAIM_FIELDS.index("attempt")

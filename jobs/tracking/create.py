@@ -39,6 +39,7 @@ def create_job(
     retries: int | None = None,
     retry_delay: int | None = None,
     retry_delay_max: int | None = None,
+    priority: int = 0,
     phases: Sequence[PhaseSpec] = (),
     asset_types: Sequence[str] = (),
     items: Sequence[NewItem] | None = None,
@@ -71,6 +72,7 @@ def create_job(
             retries=retries,
             retry_delay=retry_delay,
             retry_delay_max=retry_delay_max,
+            priority=priority,
             account=by.account,
             **asdict(times),
         )
@@ -243,6 +245,8 @@ def _phases(specs: Sequence[PhaseSpec], *, job: Job, first: int = 0) -> list[Pha
             watermark_ttl=spec.watermark_ttl or settings.WATERMARK_TTL_SECONDS,
             silent_after=spec.silent_after,
             stalled_after=spec.stalled_after,
+            max_leased=spec.max_leased,
+            priority=job.priority,
         )
         for position, spec in enumerate(specs, first)
     ]

@@ -118,11 +118,16 @@ class ClaimedItem:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """The items of a claim, or the reason why there are none; where a wait helps, the time of its end."""
+    """The items of a claim, or the reason why there are none; where a wait helps, the time of its end.
+
+    With the reason `limit`, `limit_of` and `detail` say which one is reached.
+    """
 
     items: list[ClaimedItem]
     reason: Reason | None = None
     retry_at: datetime | None = None
+    detail: str = ""
+    limit_of: Literal["phase", "project"] | None = None
 
 
 @dataclass(frozen=True, slots=True)

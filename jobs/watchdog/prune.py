@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import reduce
+from operator import or_
 
+from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
@@ -17,17 +20,15 @@ from jobs.db.deletion import delete
 from jobs.isolation import isolated
 from jobs.models import BulkAct, Delivery, Event, InboxMessage, Item, Job, Phase, Worker, WorkerTally
 from jobs.models.bulk import BulkStatus
-from jobs.models.outbox import DeliveryStatus
 from jobs.models.workers import held_items
 from jobs.rules.errors import NotFound
 from jobs.rules.statuses import JobStatus
+from jobs.watchdog.removal import removed_jobs
 
 RECOUNT = Actor(name="recount")
-KEEP_COMPLETED = timedelta(days=30)
-KEEP_FAILED = timedelta(days=90)
 KEEP_BULK_ACTS = timedelta(days=90)
 KEEP_WORKERS, KEEP_TALLIES = timedelta(days=30), timedelta(days=7)
-KEEP_TIMELINE = timedelta(days=365)
+NEVER = datetime(1, 1, 2, tzinfo=UTC)
 COUNTER_FIELDS = ("items_total", *COUNTERS.values())
 
 
@@ -118,18 +119,19 @@ class Pruned:
 def prune(*, dry_run: bool = False, now: datetime | None = None) -> Pruned:
     """Delete old rows.
 
-    Completed jobs go after 30 days, other finished jobs and bulk acts after 90, timeline rows and dead letters after
-    365. Workers go after 30 days without a sign of life if they hold nothing; their tallies go after 7.
+    Jobs, timeline rows and dead letters go after the days of the settings RETENTION_*; 0 keeps them. Bulk acts go after
+    90 days, workers after 30 without a sign of life if they hold nothing, and their tallies after 7.
 
-    A job with undelivered events is kept; a dead delivery keeps it for 365 days. Rows are deleted in portions, so
-    that other writers wait for one portion at most. After an interruption the next call continues.
+    A job with undelivered events is kept; a dead delivery keeps it as long as the timeline is kept. Rows
+    are deleted in portions, so that other writers wait for one portion at most. After an interruption the next call
+    continues.
     """
     at = now or timezone.now()
     remove = QuerySet.count if dry_run else delete
-    undelivered = _undelivered(at).filter(job__in=_old_jobs(at))
+    undelivered = Delivery.objects.undelivered().filter(job__in=_old_jobs(at))
     kept = undelivered.aggregate(events=Count("event", distinct=True), jobs=Count("job", distinct=True))
     found = Pruned(
-        jobs=_removed_jobs().count() + _prunable_jobs(at).count() if dry_run else _delete_jobs(at),
+        jobs=removed_jobs().count() + _prunable_jobs(at).count() if dry_run else _delete_jobs(at),
         events=remove(_old_events(at)),
         bulk_acts=remove(_old_bulk_acts(at)),
         letters=remove(_old_letters(at)),
@@ -146,7 +148,8 @@ def prune(*, dry_run: bool = False, now: datetime | None = None) -> Pruned:
 def _old_events(at: datetime) -> QuerySet[Event]:
     """Return old timeline rows of jobs that are kept, except undelivered ones."""
     waiting = Delivery.objects.waiting().filter(event=OuterRef("pk"))
-    old = Event.objects.filter(~Exists(waiting), at__lt=at - KEEP_TIMELINE, job__removed_at__isnull=True)
+    before = _before(at, settings.RETENTION_TIMELINE_DAYS)
+    old = Event.objects.filter(~Exists(waiting), at__lt=before, job__removed_at__isnull=True)
     return old.exclude(job__in=_prunable_jobs(at))
 
 
@@ -158,7 +161,7 @@ def _old_bulk_acts(at: datetime) -> QuerySet[BulkAct]:
 
 
 def _old_letters(at: datetime) -> QuerySet[InboxMessage]:
-    letters = InboxMessage.objects.letters().filter(received_at__lt=at - KEEP_TIMELINE)
+    letters = InboxMessage.objects.letters().filter(received_at__lt=_before(at, settings.RETENTION_TIMELINE_DAYS))
     return letters.exclude(phase__job__in=_prunable_jobs(at))
 
 
@@ -168,34 +171,32 @@ def _old_workers(at: datetime) -> QuerySet[Worker]:
 
 
 def _old_jobs(at: datetime) -> QuerySet[Job]:
-    completed = Q(status=JobStatus.COMPLETED, finished_at__lt=at - KEEP_COMPLETED)
-    others = Q(status__in=(JobStatus.FAILED, JobStatus.CANCELLED), finished_at__lt=at - KEEP_FAILED)
-    return Job.objects.filter(completed | others)
+    retention = {
+        JobStatus.COMPLETED: settings.RETENTION_COMPLETED_DAYS,
+        JobStatus.FAILED: settings.RETENTION_FAILED_DAYS,
+        JobStatus.CANCELLED: settings.RETENTION_CANCELLED_DAYS,
+    }
+    old = [Q(status=status, finished_at__lt=_before(at, days)) for status, days in retention.items()]
+    return Job.objects.filter(reduce(or_, old))
 
 
-def _undelivered(at: datetime) -> QuerySet[Delivery]:
-    """Return the deliveries that an endpoint may still get: waiting ones, and dead ones that can be replayed."""
-    replayable = Q(status=DeliveryStatus.DEAD, endpoint__active=True, created_at__gte=at - KEEP_TIMELINE)
-    return Delivery.objects.filter(Q(status=DeliveryStatus.WAITING) | replayable)
+def _before(at: datetime, days: int) -> datetime:
+    """Return the time before which rows are old; with 0 days, none is."""
+    return at - timedelta(days=days) if days else NEVER
 
 
 def _prunable_jobs(at: datetime) -> QuerySet[Job]:
-    return _old_jobs(at).filter(~Exists(_undelivered(at).filter(job=OuterRef("pk"))))
-
-
-def _removed_jobs() -> QuerySet[Job]:
-    """Return the jobs whose deletion has started."""
-    return Job._base_manager.filter(removed_at__isnull=False)
+    return _old_jobs(at).filter(~Exists(Delivery.objects.undelivered().filter(job=OuterRef("pk"))))
 
 
 def _delete_jobs(at: datetime) -> int:
     """Delete the jobs one after the other, each with all its rows."""
     deleted = 0
-    begun = set(_removed_jobs().values_list("pk", flat=True))
+    begun = set(removed_jobs().values_list("pk", flat=True))
     for job_id in [*sorted(begun), *_prunable_jobs(at).order_by("pk").values_list("pk", flat=True)]:
         with isolated("prune.job", job_id=job_id):
             if job_id in begun or _mark_removed(job_id, at=at):
-                deleted += delete(_removed_jobs().filter(pk=job_id))
+                deleted += delete(removed_jobs().filter(pk=job_id))
     return deleted
 
 

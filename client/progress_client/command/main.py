@@ -22,8 +22,9 @@ OK, FAILED, USAGE, NOT_FOUND, WRONG_STATE = range(5)
 INTERRUPTED, NO_READER = 130, 141
 FILTERS = ("status", "kind", "project", "name", "q", "stuck", "late", "partial", "ordering")
 RETRIES = ("retries", "retry_delay", "retry_delay_max")
+LIMITS = ("priority", "max_leased", "undelivered")
 ARGUMENTS = (
-    "phase", "error_signature", "all", "threshold", "due_at", "expected_seconds", "only", "worker", *RETRIES
+    "phase", "error_signature", "all", "threshold", "due_at", "expected_seconds", "only", "worker", *RETRIES, *LIMITS
 )  # fmt: skip
 METHODS = {"force-complete": "force_complete", "fail": "give_up"}
 
@@ -138,6 +139,8 @@ def run_act(job: Job, options: argparse.Namespace, terminal: Terminal) -> int:
     """Run an operator act."""
     given: dict[str, Any] = {name: getattr(options, name, None) for name in ARGUMENTS}
     given = {name: value for name, value in given.items() if value is not None}
+    if options.verb == "limit":
+        given["max_leased"] = options.max_leased
     if options.verb in ("retry", "release", "skip"):
         given["items"] = find_items(job, ids=options.ids, keys=options.keys)
     if options.verb == "skip" and not given["items"]:

@@ -9,7 +9,7 @@ from typing import Any
 from progress_client.session import DEFAULT_URL
 
 STATUSES = ("pending", "processing", "paused", "completed", "failed", "cancelled")
-ORDERINGS = ("-updated_at", "updated_at", "-created_at", "created_at", "name", "-name")
+ORDERINGS = ("-updated_at", "updated_at", "-created_at", "created_at", "name", "-name", "priority", "-priority")
 CODES = "Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 wrong state."
 MOST = 1000
 LARGEST = 2**53
@@ -22,17 +22,22 @@ ACTS = {
     "resume": "allow claims of a paused job again",
     "retries": "change how often failed items are retried by themselves",
     "threshold": "change how many percent complete a phase",
+    "priority": "change which job is claimed first: -100 to 100, the highest first",
+    "limit": "limit how many items of a phase are leased at once; `none` removes the limit",
     "due": "change the time at which an unfinished job is late; without a time, remove it",
     "restart": "start a new run of a phase and of the gated ones after it",
     "force-complete": "complete open and failed phases with what they have; needs --reason",
     "fail": "give the job up; a restart opens it again",
     "cancel": "cancel the job: no more claims, reports or completed events",
+    "delete": "delete a job that is over with everything that belongs to it; needs --reason",
 }
 # The options that only one act has.
 OWN_OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "retry": ("--error", {"dest": "error_signature", "metavar": "SENTENCE", "help": "only items with this error"}),
     "lift": ("--worker", {"metavar": "NAME", "help": "only this worker"}),
     "release": ("--all", {"action": "store_true", "help": "also items with a valid lease"}),
+    "priority": ("priority", {"type": int, "help": "-100 to 100"}),
+    "delete": ("--undelivered", {"action": "store_true", "help": "also while events wait for their delivery"}),
 }
 
 Verbs = Any
@@ -129,7 +134,11 @@ def _add_retries(made: argparse.ArgumentParser) -> None:
     made.add_argument("--retry-delay-max", type=int, metavar="SECONDS", help="the longest delay")
 
 
-OF_A_PHASE = {"retries": _add_retries, "threshold": _add_threshold, "restart": _add_only}
+def _add_max_leased(made: argparse.ArgumentParser) -> None:
+    made.add_argument("--max-leased", type=_most_leased, required=True, metavar="NUMBER|none")
+
+
+OF_A_PHASE = {"limit": _add_max_leased, "retries": _add_retries, "threshold": _add_threshold, "restart": _add_only}
 
 
 def _limit(text: str) -> int:
@@ -138,6 +147,10 @@ def _limit(text: str) -> int:
 
 def _percentage(text: str) -> int:
     return _whole(text, least=0, most=100)
+
+
+def _most_leased(text: str) -> int | None:
+    return None if text == "none" else _whole(text, least=1, most=1_000_000)
 
 
 def _id(text: str) -> int:

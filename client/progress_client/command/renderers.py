@@ -89,7 +89,7 @@ def act(answer: Body, style: TerminalStyle = PLAIN) -> list[str]:
     """Render the result of an act and the job after it."""
     detail = clean(answer["detail"])
     said = style.paint(detail, "green") if answer["changed"] else style.paint(f"Nothing changed. {detail}", "yellow")
-    return [said, *job_list([answer["job"]], style)]
+    return [said, *(job_list([answer["job"]], style) if "job" in answer else [])]
 
 
 def refusal(row: Body) -> str:

@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 from django.contrib import messages
 from django.contrib.admin import AdminSite
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 
 from jobs.console.acts import confirm_many
 from jobs.console.acts.forms import ActForm, scope_of_request
@@ -187,6 +188,8 @@ class ActView(ConfirmView):
         else:
             level = messages.SUCCESS if act.changed else messages.WARNING
             messages.add_message(self.request, level, f"{job.name}: {outcome(self.act, act)}")
+            if self.act.removes_job:
+                return HttpResponseRedirect(reverse("admin:jobs_job_changelist"))
         return self.go_back()
 
 

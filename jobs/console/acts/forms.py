@@ -11,7 +11,7 @@ from django.http import HttpRequest
 
 from jobs.console.base import query_text
 from jobs.models import Phase
-from jobs.operations.arguments import Scope
+from jobs.operations.arguments import Scope, number_or_none
 from jobs.operations.base import Operation
 from jobs.rules.formatting import normalized
 from jobs.rules.limits import REASON_LENGTH
@@ -21,6 +21,9 @@ LABELS = {
     "only": "Items",
     "due_at": "Due at",
     "expected_seconds": "Or so many seconds after the start",
+    "priority": "New priority, the highest is claimed first",
+    "max_leased": "Leased items at once, empty for no limit",
+    "undelivered": "Delete also with undelivered events",
 }
 CHOICES = {"only": [("all", "all items except skipped ones"), ("failed", "only failed and leased items")]}
 
@@ -71,9 +74,10 @@ def argument_field(act: Operation, name: str, phases: Sequence[Phase]) -> forms.
         return forms.ChoiceField(choices=[(phase.code, phase.label) for phase in phases])
     info = next(field for field in act.fields if field.name == name)
     label = LABELS.get(name, name.replace("_", " ").capitalize())
-    match info.type:
-        case msgspec.inspect.IntType(ge=least, le=most):
-            return forms.IntegerField(label=label, min_value=least, max_value=most, required=info.required)
+    match number_or_none(info.type) or info.type:
+        case msgspec.inspect.IntType(ge=least, le=most) as kind:
+            required = info.required and kind is info.type
+            return forms.IntegerField(label=label, min_value=least, max_value=most, required=required)
         case msgspec.inspect.LiteralType(values=values):
             return forms.ChoiceField(label=label, choices=CHOICES.get(name, [(value, value) for value in values]))
         case msgspec.inspect.BoolType():

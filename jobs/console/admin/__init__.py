@@ -1,5 +1,16 @@
 """The lists of the admin. Workers own the data, so the lists are read-only; acts have their own pages."""
 
-from jobs.console.admin import accounts, bulk, dead_letters, deliveries, endpoints, items, jobs, tokens, workers
+from jobs.console.admin import accounts, bulk, dead_letters, deliveries, endpoints, items, jobs, limits, tokens, workers
 
-__all__ = ["accounts", "bulk", "dead_letters", "deliveries", "endpoints", "items", "jobs", "tokens", "workers"]
+__all__ = [
+    "accounts",
+    "bulk",
+    "dead_letters",
+    "deliveries",
+    "endpoints",
+    "items",
+    "jobs",
+    "limits",
+    "tokens",
+    "workers",
+]

@@ -32,7 +32,7 @@ class JobAdmin(ActionMixin, ReadOnlyAdmin):
     exported = (
         *map(Column, ("id", "name", "kind", "project", "status", "partial")),
         Column("stuck", or_none=True),
-        *map(Column, ("late", "due_at", "expected_seconds")),
+        *map(Column, ("late", "due_at", "expected_seconds", "priority")),
         *map(Column, ("stage", "percent", "settled_percent", "revision", "error", "metadata", "heartbeat_at")),
         *map(Column, ("created_at", "updated_at", "started_at", "finished_at")),
     )
@@ -123,7 +123,10 @@ class PhaseAdmin(ReadOnlyAdmin):
         Column("needed", lambda phase: progress.needed(phase.expected, phase.threshold)),
         Column("partial"),
         Column("over_delivered", lambda phase: progress.over_delivered(phase.counts)),
-        *map(Column, ("trigger", "on_shortfall", "gated", "error", "deadline_at", "started_at", "completed_at")),
+        *map(
+            Column,
+            ("trigger", "on_shortfall", "gated", "max_leased", "error", "deadline_at", "started_at", "completed_at"),
+        ),
         Column("completed_by", or_none=True),
         *map(Column, ("retries", "retry_delay", "retry_delay_max", "waiting")),
         Column("next_retry_at", "next_due_at"),

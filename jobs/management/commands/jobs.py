@@ -53,7 +53,7 @@ class Command(BaseCommand):
             if verb in readers:
                 readers[verb](options, terminal_style(self.stdout, options))
             else:
-                self._act(verb, options, terminal_style(self.stdout, options))
+                self._act(verb, {**options, "verb": verb}, terminal_style(self.stdout, options))
         except Refused as error:
             raise CommandError(clean(error.detail), returncode=_code(error)) from None
         except (OperationalError, InterfaceError) as error:
@@ -109,12 +109,13 @@ class Command(BaseCommand):
             options["items"] = find_items(job, ids=options["ids"], keys=options["keys"])
         if "items" in act.required and not options["items"]:
             raise BadInput({"items": f"Name the items to {name} with --item or --key."})
-        given = {field: options[field] for field in names if options.get(field) is not None}
+        given = {name: options[name] for name in names if options.get(name) is not None or name in act.required}
         self._answer(act(job, actor=actor, **given), options, style)
 
     def _answer(self, act: Act, options: Options, style: TerminalStyle) -> None:
         refused = [{"id": row.id, "detail": row.detail} for row in act.refused]
-        body = {"changed": act.changed, "refused": refused, "detail": act.detail, "job": job_body(act.job)}
+        body = {"changed": act.changed, "refused": refused, "detail": act.detail}
+        body |= {} if ACTS[options["verb"]].removes_job else {"job": job_body(act.job)}
         if options["as_json"]:
             self._json(body)
         else:

@@ -14,8 +14,8 @@ class Command(BaseCommand):
     """Delete old jobs, timeline rows, dead letters, bulk acts and workers, and sessions that have ended."""
 
     help = (
-        "Delete completed jobs after 30 days, others and bulk acts after 90, timeline rows and dead letters after 365,"
-        " workers that sent no heartbeat for 30 days and hold no items, and sessions that have ended."
+        "Delete finished jobs, timeline rows and dead letters after the days of the settings RETENTION_*, bulk acts"
+        " after 90 days, workers that sent no heartbeat for 30 days and hold no items, and sessions that have ended."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

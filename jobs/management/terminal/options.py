@@ -10,10 +10,11 @@ import msgspec
 from django.core.management.base import CommandParser
 
 from jobs.operations import ACTS, Operation
+from jobs.operations.arguments import number_or_none
 from jobs.rules.limits import LARGEST_INTEGER
 from jobs.rules.statuses import JobStatus
 
-ORDERINGS = ("-updated_at", "updated_at", "-created_at", "created_at", "name", "-name")
+ORDERINGS = ("-updated_at", "updated_at", "-created_at", "created_at", "name", "-name", "priority", "-priority")
 MAX_LIMIT = 1000
 
 
@@ -75,6 +76,10 @@ def _add_argument(parser: CommandParser, field: Any) -> None:
             parser.add_argument(option, choices=values, default=field.default, help="default %(default)s")
         case msgspec.inspect.BoolType():
             parser.add_argument(option, action="store_true", dest=field.name)
+        case kind if bounds := number_or_none(kind):
+            parser.add_argument(
+                option, type=_number_or_none(bounds), dest=field.name, required=field.required, metavar="NUMBER|none"
+            )
         case kind:
             number = int if _is_integer(kind) else str
             default = None if field.required else field.default
@@ -114,6 +119,7 @@ NAMED: dict[str, Callable[[CommandParser, Any], Any]] = {
     "all": lambda parser, field: parser.add_argument(
         "--all", action="store_true", help="include items under a live lease"
     ),
+    "priority": lambda parser, field: parser.add_argument("priority", type=int, help="-100 to 100"),
     "threshold": lambda parser, field: parser.add_argument("threshold", type=_percentage, metavar="PERCENT"),
 }
 
@@ -140,6 +146,13 @@ def _limit(text: str) -> int:
 
 def _percentage(text: str) -> int:
     return _whole(text, least=0, most=100)
+
+
+def _number_or_none(bounds: msgspec.inspect.IntType) -> Callable[[str], int | None]:
+    def parse(text: str) -> int | None:
+        return None if text == "none" else _whole(text, least=bounds.ge or 0, most=bounds.le or LARGEST_INTEGER)
+
+    return parse
 
 
 def _id(text: str) -> int:

@@ -53,7 +53,13 @@ def causes_of(evidence: Evidence) -> list[Cause]:
         if phase.is_open and (retrying := retrying_text([phase], now=snapshot.now)):
             causes.append(Cause("retry_wait", evidence.sentence(phase, retrying)))
     if not snapshot.job.is_finished:
-        causes += [*_leases(evidence), *_workers(evidence), *_waiting(evidence), *_watchdog(evidence)]
+        causes += [
+            *_limits(evidence),
+            *_leases(evidence),
+            *_workers(evidence),
+            *_waiting(evidence),
+            *_watchdog(evidence),
+        ]
     # Last, because the verdict names the first of the causes that need a person, and another one says why it is late.
     return [*causes, *_late(snapshot.job, now=snapshot.now)]
 
@@ -235,6 +241,20 @@ def _leases(evidence: Evidence) -> Iterator[Cause]:
     if snapshot.live:
         items = pluralize(snapshot.live, "item")
         yield Cause("live_leases", f"{items} under a live lease of {', '.join(snapshot.holders)}.")
+
+
+def _limits(evidence: Evidence) -> Iterator[Cause]:
+    """Yield a cause for each limit that holds back pending items; they go on when a leased item is finished."""
+    snapshot = evidence.snapshot
+    for phase in snapshot.unfinished:
+        if phase.room == 0 and phase.pending_items > 0 and phase.gate_open:
+            leased = f"{format_number(phase.processing)} of at most {pluralize(phase.max_leased or 0, 'item')} leased"
+            yield Cause("limit", evidence.sentence(phase, f"its limit is reached: {leased}"))
+    limit = evidence.project_limit if snapshot.claimable_items() else None
+    if limit:
+        name = f"Project {limit.project}" if limit.project else "The jobs without a project"
+        most = pluralize(limit.max_leased, "leased item")
+        yield Cause("limit", f"{name} may have at most {most} in all jobs, which is reached.")
 
 
 def _waiting(evidence: Evidence) -> Iterator[Cause]:

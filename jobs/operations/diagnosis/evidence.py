@@ -9,7 +9,7 @@ from functools import cached_property
 
 from django.db.models import Exists, Q, Sum
 
-from jobs.models import Event, Phase, Quarantine, Tally, Worker
+from jobs.models import Event, Phase, ProjectLimit, Quarantine, Tally, Worker
 from jobs.models.workers import ALIVE, MANY_FAILURES, held_items
 from jobs.operations.snapshot import JobSnapshot
 from jobs.rules.formatting import format_duration
@@ -72,6 +72,11 @@ class Evidence:
     def silent_for(self) -> str:
         """The time since the last report or heartbeat."""
         return format_duration((self.snapshot.now - self.snapshot.job.last_sign_of_life()).total_seconds())
+
+    @cached_property
+    def project_limit(self) -> ProjectLimit | None:
+        """The limit of the job's project, if no more items of it may be leased."""
+        return ProjectLimit.objects.reached().filter(project=self.snapshot.job.project).first()
 
     @cached_property
     def held_by_operator(self) -> Event | None:

@@ -117,7 +117,7 @@ def test_a_method_that_an_endpoint_lacks_is_405_for_every_account(account: Api, 
         account.account.user_permissions.clear()
     named = objects(state)
     asked = [(method, route) for route, view in DOORS.items() for method in methods(view, supported=False)]
-    assert ("DELETE", "jobs/<int:job_id>") in asked
+    assert ("PUT", "jobs/<int:job_id>") in asked
     assert not [each for each in asked if status(account, each[0], address(each[1], named)) != 405]
 
 

@@ -60,6 +60,7 @@ PHASE_KEYS = [
     "trigger",
     "on_shortfall",
     "gated",
+    "max_leased",
     "deadline_at",
     "rate_per_minute",
     "eta_seconds",

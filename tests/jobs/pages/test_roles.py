@@ -17,7 +17,7 @@ from jobs.models import Item, Job
 from jobs.operations.registry import ACTS
 from tests.factories import item_of, working_job
 
-OPERATOR = {"retry", "release", "lift", "skip", "pause", "resume", "retries", "due"}
+OPERATOR = {"retry", "release", "lift", "skip", "pause", "resume", "retries", "due", "priority", "limit"}
 MAY = {"viewer": set(), "operator": OPERATOR, "lead": set(ACTS), "worker": set()}
 ARGUMENTS: dict[str, list[str]] = {
     "threshold": ["items", "50"],
@@ -25,6 +25,17 @@ ARGUMENTS: dict[str, list[str]] = {
     "skip": ["--key", "k3"],
     "retries": ["items", "--retries", "3"],
     "due": ["--expected-seconds", "60"],
+    "priority": ["-7"],
+    "limit": ["items", "--max-leased", "3"],
+}
+ANSWERS = {
+    "phase": "items",
+    "threshold": "50",
+    "only": "all",
+    "expected_seconds": "60",
+    "retries": "3",
+    "priority": "-7",
+    "max_leased": "3",
 }
 
 
@@ -34,6 +45,9 @@ def ready_for(slug: str) -> Job:
     Item.objects.filter(status="processing").update(lease_expires_at="2026-01-01T00:00:00Z")
     if slug == "resume":
         operations.pause(job, actor=None)
+    if slug == "delete":
+        operations.cancel(job, actor=None)
+        job.refresh_from_db()
     return job
 
 
@@ -59,8 +73,7 @@ def test_the_page_that_was_opened_in_time_does_it_for_whom_may_now(browser: Any,
     address = f"/admin/jobs/job/{job.pk}/{slug}/" + (f"?item={item_of(job, 'k3').pk}" if slug == "skip" else "")
     asked = staff.open(address)
     staff.account.groups.set([Group.objects.get(name=role)])
-    answers = {"reason": "why", "name": job.name, "phase": "items", "threshold": "50", "only": "all"}
-    answers |= {"expected_seconds": "60", "retries": "3"}
+    answers = {"reason": "why", "name": job.name, **ANSWERS}
     confirmed = staff.confirm(address, page=asked, status=200 if slug in MAY[role] else 403, **answers)
     done = acts_of(job, staff.account.username)
     assert recorded(done, slug) == (slug in MAY[role]), confirmed.messages
