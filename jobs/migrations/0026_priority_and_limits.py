@@ -90,6 +90,7 @@ class Migration(migrations.Migration):
                     ("set_retries_job", "Can change the automatic retries of a phase"),
                     ("set_priority_job", "Can change the priority of jobs"),
                     ("set_limit_job", "Can limit the leased items of a phase"),
+                    ("set_due_job", "Can change the due time of a job"),
                     ("restart_job", "Can restart phases"),
                     ("share_job", "Can give out and renew the links of a job's badge"),
                     ("manage_limits", "Can limit the leased items of projects"),
