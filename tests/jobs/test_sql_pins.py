@@ -54,7 +54,13 @@ def begun(job: Job) -> Phase:
 
 
 def report(phase: Phase, number: int) -> Act:
-    """Report `number` items of the phase that are not settled yet."""
+    """Report `number` items of the phase as completed."""
+    results = [Result(f"k{n}", "completed") for n in range(1, number + 1)]
+    return partial(tracking.report, phase, worker="w1", results=results, by=WORKER)
+
+
+def report_with_failures(phase: Phase, number: int) -> Act:
+    """Report `number` items of the phase, every second one as failed."""
     results = [Result(f"k{n}", ("failed", "completed")[n % 2], error="no") for n in range(1, number + 1)]
     return partial(tracking.report, phase, worker="w1", results=results, by=WORKER)
 
@@ -97,7 +103,14 @@ def test_a_verb_runs_as_many_statements_for_one_item_as_for_a_thousand(act: Call
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("act", ACTS, ids=lambda act: act.__name__)
+@pytest.mark.parametrize("items", [1001, None])
+def test_failures_cost_at_most_two_statements_more_for_any_number_of_them(items: int | None) -> None:
+    costs = {len(cost(report_with_failures, number=number, items=items, phases=1)) for number in (2, 100, 1000)}
+    assert costs == {len(cost(report, number=2, items=items, phases=1)) + 2}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("act", [*ACTS, report_with_failures], ids=lambda act: act.__name__)
 def test_a_verb_runs_as_many_statements_in_a_small_job_as_in_a_large_one(act: Callable[[Phase, int], Act]) -> None:
     sizes = [(10, 1), (10_000, 1), (10, 20), (10_000, 20)]
     costs = [len(cost(act, number=5, items=items, phases=phases)) for items, phases in sizes]

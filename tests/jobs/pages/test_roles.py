@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from io import StringIO
 from typing import Any
 
@@ -10,12 +11,13 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group
 from django.contrib.contenttypes.models import ContentType
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 from knox.models import AuthToken
 
 from jobs import operations
 from jobs.models import Item, Job
 from jobs.operations.registry import ACTS
-from tests.factories import item_of, working_job
+from tests.factories import item_of, phase_of, working_job
 
 OPERATOR = {"retry", "release", "lift", "skip", "pause", "resume", "retries", "due", "priority", "limit"}
 MAY = {"viewer": set(), "operator": OPERATOR, "lead": set(ACTS), "worker": set()}
@@ -45,6 +47,10 @@ def ready_for(slug: str) -> Job:
     Item.objects.filter(status="processing").update(lease_expires_at="2026-01-01T00:00:00Z")
     if slug == "resume":
         operations.pause(job, actor=None)
+    if slug == "lift":
+        now = timezone.now()
+        phase_of(job).quarantines.create(worker="w1", since=now, until=now + timedelta(hours=1), failures=20)
+        job.phases.update(quarantined=1)
     if slug == "delete":
         operations.cancel(job, actor=None)
         job.refresh_from_db()
