@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Row = Sequence[Any]
 Adapter = Callable[[Any], Any]
+_encode = msgspec.json.Encoder().encode
 STATEMENTS = 512  # texts that are kept; a process uses some dozens
 
 
@@ -34,7 +35,7 @@ class _Values:
         self.unfolded: list[Any] = []
         if self.varying:
             adapted = [_adapted(adapters[n], columns[n]) for n in self.varying]
-            json = msgspec.json.encode(list(zip(*adapted, strict=True))).decode()
+            json = _dumps(list(zip(*adapted, strict=True)))
             self.unfolded = _unfolding(json, len(rows))
 
     def parameters(self, numbers: Iterable[int]) -> list[Any]:
@@ -346,7 +347,7 @@ def _same(value: Any) -> Any:
 
 
 def _dumps(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
+    return _encode(value).decode()
 
 
 def _time(value: datetime | None) -> str | None:
