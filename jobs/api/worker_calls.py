@@ -19,7 +19,7 @@ from jobs.api import requests
 from jobs.change import Actor
 from jobs.models import Phase
 from jobs.serializers import claimed_body
-from jobs.tracking import Announced, Beat, Claimed, ClaimedItem, Counted, Reported, ResultOutcome
+from jobs.tracking import Announced, Beat, Claimed, ClaimedItem, Counted, Reported
 from jobs.tracking.calls import AnnounceCall, Call, ClaimAnyCall, ClaimCall, CountCall, HeartbeatCall, ReportCall
 
 RETRY_SECONDS = 2
@@ -83,20 +83,7 @@ def _announce(given: requests.AnnounceInput, to: Target) -> Call:
 
 
 def _reported(answer: Reported, phase: Any) -> dict[str, Any]:
-    return {
-        "results": [_outcome(result) for result in answer.results],
-        "phase": phase,
-        "cancel_requested": answer.cancel_requested,
-    }
-
-
-def _outcome(result: ResultOutcome) -> dict[str, Any]:
-    body: dict[str, Any] = {"key": result.key, "outcome": result.outcome, "status": result.status}
-    if result.detail:
-        body["detail"] = result.detail
-    if result.available_at is not None:
-        body["available_at"] = result.available_at
-    return body
+    return {"results": answer.results, "phase": phase, "cancel_requested": answer.cancel_requested}
 
 
 def _claimed(answer: Claimed, phase: Any) -> dict[str, Any]:

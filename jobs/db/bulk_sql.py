@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Row = Sequence[Any]
 Adapter = Callable[[Any], Any]
+_encode = msgspec.json.Encoder().encode
 STATEMENTS = 512  # texts that are kept; a process uses some dozens
 
 
@@ -34,7 +35,7 @@ class _Values:
         self.unfolded: list[Any] = []
         if self.varying:
             adapted = [_adapted(adapters[n], columns[n]) for n in self.varying]
-            json = msgspec.json.encode(list(zip(*adapted, strict=True))).decode()
+            json = _dumps(list(zip(*adapted, strict=True)))
             self.unfolded = _unfolding(json, len(rows))
 
     def parameters(self, numbers: Iterable[int]) -> list[Any]:
@@ -120,11 +121,15 @@ def lookup(
 
     The model has a unique index of the text and of the id as the expression `id + 0`, which no other index has. So no
     statistics can make the planner read every row of one id instead. `fields` may be numbers, texts and times. Their
-    values come as the database has them; `moment` reads a time.
+    values come as the database has them; `moment` reads a time. An id that is the same in every pair is sent once: the
+    database unfolds plain texts in half the time of pairs.
     """
-    sql = _lookup_sql(connection.vendor, model, match, tuple(fields))
+    owners = {owner for owner, _ in pairs}
+    alone = len(owners) == 1
+    sql = _lookup_sql(connection.vendor, model, match, tuple(fields), alone=alone)
+    json = _dumps([text for _, text in pairs] if alone else pairs)
     with connection.cursor() as cursor:
-        cursor.execute(sql, _unfolding(_dumps(pairs), len(pairs)))
+        cursor.execute(sql, [*(owners if alone else ()), *_unfolding(json, len(pairs))])
         return cursor.fetchall()
 
 
@@ -207,16 +212,19 @@ def _update_sql(
 
 
 @lru_cache(maxsize=STATEMENTS)
-def _lookup_sql(vendor: str, model: type[models.Model], match: tuple[str, str], names: tuple[str, ...]) -> str:
+def _lookup_sql(
+    vendor: str, model: type[models.Model], match: tuple[str, str], names: tuple[str, ...], *, alone: bool
+) -> str:
     table, keys = _table(model), _fields(model, match)
     columns = ", ".join(f"i.{_column(field)}" for field in _fields(model, names))
     owner, text = map(_column, keys)
+    pairs = _unfold_texts(_parameter(keys[0])) if alone else _unfold(keys)
     # One search for each pair, in this order, whatever the planner's statistics: by a CROSS JOIN on SQLite, by a
     # subquery that cannot be merged (OFFSET 0) on PostgreSQL.
     found = f"SELECT * FROM {table} WHERE {text} = r.c1 AND ({owner} + 0) = r.c0 OFFSET 0"
     join = f"{table} AS i WHERE i.{text} = r.c1 AND (i.{owner} + 0) = r.c0"
     joined = f"LATERAL ({found}) AS i" if vendor == "postgresql" else join
-    return f"SELECT {columns} FROM ({_unfold(keys)}) AS r CROSS JOIN {joined}"
+    return f"SELECT {columns} FROM ({pairs}) AS r CROSS JOIN {joined}"
 
 
 @lru_cache(maxsize=STATEMENTS)
@@ -294,8 +302,15 @@ def _unfold(fields: Sequence[Field]) -> str:
     return f"SELECT key AS n, {columns} FROM json_each(%s)"
 
 
+def _unfold_texts(first: str) -> str:
+    """Return the SELECT that unfolds plain texts into the column c1, beside the same first value c0."""
+    if connection.vendor == "postgresql":
+        return f"SELECT {first} AS c0, value AS c1 FROM jsonb_array_elements_text(%s::jsonb) AS a(value) LIMIT %s"
+    return f"SELECT {first} AS c0, value AS c1 FROM json_each(%s)"
+
+
 def _unfolding(json: str, rows: int) -> list[Any]:
-    """Return the parameters of `_unfold`."""
+    """Return the parameters of `_unfold` and `_unfold_texts`."""
     return [json, rows] if connection.vendor == "postgresql" else [json]
 
 
@@ -346,7 +361,7 @@ def _same(value: Any) -> Any:
 
 
 def _dumps(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
+    return _encode(value).decode()
 
 
 def _time(value: datetime | None) -> str | None:

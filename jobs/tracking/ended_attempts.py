@@ -5,30 +5,20 @@ from __future__ import annotations
 from jobs.change.attempt_history import EndedAttempt
 from jobs.rules.formatting import cut_beginning
 from jobs.rules.limits import ATTEMPTS_KEPT, ERROR_LENGTH, LOG_BYTES, LOG_CUT
-from jobs.rules.statuses import AttemptOutcome, ItemStatus
-from jobs.tracking.transitions import ItemState, Reporter
+from jobs.rules.statuses import AttemptOutcome
+from jobs.tracking.transitions import FAILED, PENDING, PROCESSING, ItemState, Reporter
 from jobs.tracking.types import Result
 
 # An attempt leaves two rows at most: its lease expired, and its worker reported late.
 FEW = ATTEMPTS_KEPT // 2
 
 
-class Before:
-    """The columns of an item before a result is applied, which describe the attempt that may end."""
-
-    __slots__ = ("attempt", "started_at", "status", "waited", "worker")
-
-    def __init__(self, item: ItemState) -> None:
-        self.status, self.attempt, self.worker = item.status, item.attempt, item.worker
-        self.started_at, self.waited = item.started_at, item.available_at is not None
-
-
-def ended(before: Before, item: ItemState, result: Result, reporter: Reporter) -> EndedAttempt | None:
+def ended(before: ItemState, item: ItemState, result: Result, reporter: Reporter) -> EndedAttempt | None:
     """Return the attempt that an applied result has ended, if it is kept: without success, or with a log or links."""
-    if result.status == ItemStatus.PROCESSING:
+    if result.status == PROCESSING:
         return None
-    given_back = result.status == ItemStatus.PENDING
-    if not (given_back or result.status == ItemStatus.FAILED or result.log or result.links):
+    given_back = result.status == PENDING
+    if not (given_back or result.status == FAILED or result.log or result.links):
         return None
     return EndedAttempt(
         item=item.id,

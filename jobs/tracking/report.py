@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
+from itertools import repeat
 from operator import attrgetter
 
 from django.conf import settings
@@ -13,16 +15,16 @@ from jobs.change import Actor, Change, ConcurrentModification, Settled, change_j
 from jobs.change.event_factory import sentence
 from jobs.change.refusals import Call, closed_to
 from jobs.db import bulk_sql
-from jobs.models import Item, Phase
+from jobs.models import Item, Job, Phase
 from jobs.models.items import digest
 from jobs.rules import pipelines
 from jobs.rules.errors import Refused, WrongState
 from jobs.rules.pipelines import ResultCheck
-from jobs.rules.statuses import Held, ItemStatus, Outcome
+from jobs.rules.statuses import Held, Outcome
 from jobs.tracking import quarantine, transitions
 from jobs.tracking.create import insert_items
-from jobs.tracking.ended_attempts import Before, ended
-from jobs.tracking.transitions import ItemState, Reporter
+from jobs.tracking.ended_attempts import ended
+from jobs.tracking.transitions import COMPLETED, FAILED, PENDING, SKIPPED, ItemState, Reporter
 from jobs.tracking.types import NewItem, Reported, Result, ResultOutcome
 
 Key = tuple[int, str]
@@ -134,7 +136,9 @@ def _remove_refused(change: Change, created: Mapping[Key, ItemState]) -> None:
 
 
 def _load(batches: Sequence[Batch], fingerprints: Sequence[list[str]]) -> dict[Key, ItemState]:
-    keys = {(batch.phase.pk, one) for batch, prints in zip(batches, fingerprints, strict=True) for one in prints}
+    keys: set[Key] = set()
+    for batch, prints in zip(batches, fingerprints, strict=True):
+        keys.update(zip(repeat(batch.phase.pk), prints))
     fields = ("phase", *transitions.LOADED)
     found = bulk_sql.lookup(Item, sorted(keys), match=("phase", "key_digest"), fields=fields)
     return {(row[0], row[2]): transitions.loaded(row[1:]) for row in found}
@@ -142,36 +146,38 @@ def _load(batches: Sequence[Batch], fingerprints: Sequence[list[str]]) -> dict[K
 
 def _apply(change: Change, batch: Batch, prints: Sequence[str], items: dict[Key, ItemState]) -> Reported:
     phase = change.phase(batch.phase.pk)
-    change.act_as(phase.job, batch.by)
+    phase_id, job = phase.pk, phase.job
+    change.act_as(job, batch.by)
     reporter = _reporter(change, phase, batch)
-    check = pipelines.get(phase.job.kind).check_result
+    check = None if reporter.closed else pipelines.get(job.kind).check_result
     moves: Counter[tuple[str, str]] = Counter()
     reported: list[str] = []
     answers = []
     for fingerprint, result in zip(prints, batch.results, strict=True):
-        item = items.get((phase.pk, fingerprint))
+        item = items.get((phase_id, fingerprint))
         if item is None:
             answers.append(_unknown(phase, result, reporter))
             continue
-        refused = None if reporter.closed else _check(phase, item, result, check)
+        refused = _check(phase, item, result, check) if check else None
         if refused:
             answers.append(ResultOutcome(result.key, Outcome.INVALID, item.status, refused))
             continue
-        before = Before(item)
-        outcome, detail = transitions.apply(item, result, reporter)
-        answers.append(ResultOutcome(result.key, outcome, item.status, detail, item.available_at))
-        if outcome == Outcome.APPLIED:
+        before = copy(item)
+        answer = transitions.apply(item, result, reporter)
+        answers.append(ResultOutcome(result.key, answer[0], item.status, answer[1], item.available_at))
+        if answer == transitions.APPLIED:
             moves[before.status, item.status] += 1
             reported.append(result.status)
-            _note(change, phase, item)
-            _wait(change, phase, item, waited=before.waited)
+            phase.current_item_id = item.id
+            _note_error(change, job, item)
+            _wait(change, phase, before, item)
             attempt = ended(before, item, result, reporter)
             if attempt:
                 change.attempts.append(attempt)
     _count(change, phase, moves, reported)
-    change.record_heartbeat(phase.job)
+    change.record_heartbeat(job)
     _record_worker(change, phase, batch, reported)
-    return Reported(answers, phase, cancel_requested=phase.job.held == Held.CANCELLED)
+    return Reported(answers, phase, cancel_requested=job.held == Held.CANCELLED)
 
 
 def _reporter(change: Change, phase: Phase, batch: Batch) -> Reporter:
@@ -196,49 +202,48 @@ def _unknown(phase: Phase, result: Result, reporter: Reporter) -> ResultOutcome:
     return ResultOutcome(result.key, Outcome.INVALID, "", f"Phase {phase.code} has a list of items without this key.")
 
 
-def _check(phase: Phase, item: ItemState, result: Result, check: ResultCheck | None) -> str | None:
+def _check(phase: Phase, item: ItemState, result: Result, check: ResultCheck) -> str | None:
     """Return why the pipeline refuses a success; repetition, fence and closed phase are checked elsewhere."""
-    if check is None or result.status != ItemStatus.COMPLETED or result.attempt not in (None, item.attempt):
+    if result.status != COMPLETED or result.attempt not in (None, item.attempt):
         return None
-    if item.status in (ItemStatus.COMPLETED, ItemStatus.SKIPPED):
+    if item.status in (COMPLETED, SKIPPED):
         return None
     return check(phase.job, phase, result.result)
 
 
-def _note(change: Change, phase: Phase, item: ItemState) -> None:
-    """Record the item that changed last, and the error of the latest failure."""
-    phase.current_item_id = item.id
-    if item.status == ItemStatus.FAILED:
-        phase.job.error = sentence(item.label or item.key, item.error)
-        phase.job.error_item_id = item.id
-    elif phase.job.error_item_id == item.id:
-        change.errors_stale.add(phase.job_id)
+def _note_error(change: Change, job: Job, item: ItemState) -> None:
+    """Record the error of the latest failure."""
+    if item.status == FAILED:
+        job.error = sentence(item.label or item.key, item.error)
+        job.error_item_id = item.id
+    elif job.error_item_id == item.id:
+        change.errors_stale.add(job.pk)
 
 
-def _wait(change: Change, phase: Phase, item: ItemState, *, waited: bool) -> None:
+def _wait(change: Change, phase: Phase, before: ItemState, item: ItemState) -> None:
     """Count an item that begins to wait for its retry, or that no longer waits."""
-    waits = item.available_at is not None
+    waited, waits = before.available_at is not None, item.available_at is not None
     if waits or waited:
         change.wait(phase, waits - waited, until=item.available_at)
 
 
 def _count(change: Change, phase: Phase, moves: Counter[tuple[str, str]], reported: Collection[str]) -> None:
     """Move the counters with the items. A failure that is retried settles nothing and is progress all the same."""
-    if any(status != ItemStatus.PENDING for status in reported):
+    if any(status != PENDING for status in reported):
         change.begin(phase)
     for (was, now), number in moves.items():
         change.count(phase, was=was, now=now, number=number)
     if moves:
         phase.last_item_at = change.now
-    if ItemStatus.FAILED in reported:
+    if FAILED in reported:
         phase.job.progress_at = change.now
 
 
 def _record_worker(change: Change, phase: Phase, batch: Batch, reported: Sequence[str]) -> None:
     """Record the results of the worker. Its failures count whether they are retried or not."""
-    done, failed = reported.count(ItemStatus.COMPLETED), reported.count(ItemStatus.FAILED)
-    last = reported[::-1].index(ItemStatus.COMPLETED) if done else len(reported)
-    failed_last = reported[len(reported) - last :].count(ItemStatus.FAILED)
+    done, failed = reported.count(COMPLETED), reported.count(FAILED)
+    last = reported[::-1].index(COMPLETED) if done else len(reported)
+    failed_last = reported[len(reported) - last :].count(FAILED)
     settled = Settled(done, failed, failed_last)
     change.record_worker(batch.worker, job=phase.job, phase=phase, settled=settled)
 
@@ -247,7 +252,7 @@ def _write(items: Iterable[ItemState]) -> None:
     """Save the changed items, with the time of their start where they start."""
     moved = [item for item in items if item.moved]
     for begun, fields in ((False, transitions.WRITTEN), (True, transitions.BEGUN)):
-        written = attrgetter(*fields)
-        values = [(*item.guard(), *written(item)) for item in moved if item.begun is begun]
+        columns = attrgetter(*transitions.GUARDED, *fields)
+        values = [columns(item) for item in moved if item.begun is begun]
         if len(bulk_sql.update(Item, values, match=transitions.GUARDS, fields=fields)) != len(values):
             raise ConcurrentModification("item")

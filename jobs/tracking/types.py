@@ -130,9 +130,11 @@ class Claimed:
     limit_of: Literal["phase", "project"] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ResultOutcome:
-    """The answer to one result; `status` is the item's status now (empty where there is no item)."""
+class ResultOutcome(Struct, frozen=True, gc=False, omit_defaults=True):
+    """The answer to one result; `status` is the item's status now (empty where there is no item).
+
+    It is encoded as it is: a body has no `detail` and no `available_at` where they are empty.
+    """
 
     key: str
     outcome: Outcome
