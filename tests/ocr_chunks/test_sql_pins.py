@@ -86,7 +86,7 @@ ACTS = [
     (claim_any, 14),
     (report_all_but_one, 11),
     (report_a_merge, 17),
-    (retry, 15),
+    (retry, 16),
 ]
 
 

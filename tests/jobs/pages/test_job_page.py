@@ -164,5 +164,5 @@ def test_the_number_of_queries_does_not_grow_with_the_items(
 ) -> None:
     job = make_job(items=items, done=items // 2, failed=items // 5)
     lead.open(address(job))
-    with django_assert_max_num_queries(26):
+    with django_assert_max_num_queries(27):
         lead.open(address(job))
