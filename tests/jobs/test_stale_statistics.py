@@ -29,8 +29,8 @@ pytestmark = [pytest.mark.django_db, pytest.mark.postgres]
 Act = Callable[[], Any]
 FILLER = 6000
 NAMED = 300
-# Items that a call may read in all, where it is about a hundred of them.
-FEW = 2000
+# Reads of a call that is about NAMED items at most, each of them read several times. All items of the phase are more.
+FEW = 10 * NAMED
 READ = """
     SELECT COALESCE(SUM(pg_stat_get_xact_tuples_returned(c.oid) + pg_stat_get_xact_tuples_fetched(c.oid)), 0)
     FROM pg_class c LEFT JOIN pg_index i ON i.indexrelid = c.oid

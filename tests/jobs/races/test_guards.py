@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from functools import partial
+from typing import Any
 from unittest.mock import patch
 from uuid import uuid4
 
 import pytest
 from django.db import OperationalError, connection, connections
-from django.db.models import QuerySet
 
 from jobs import tracking, watchdog
-from jobs.change import ConcurrentModification
+from jobs.change import ConcurrentModification, job_change
 from jobs.models import Job
 from tests.factories import WORKER, make_job
 from tests.jobs.races.concurrency import ThreadTeam, fresh, threads
@@ -43,9 +44,15 @@ def claim_often(job: Job, worker: str) -> int:
     return lost
 
 
+def without_lock() -> AbstractContextManager[Any]:
+    """Load the rows of jobs without locking them."""
+    load = job_change.bulk_load.load
+    return patch.object(job_change.bulk_load, "load", lambda *rows, lock="", **options: load(*rows, **options))
+
+
 @pytest.mark.postgres
 def test_without_the_lock_on_the_job_counts_are_lost() -> None:
-    with patch.object(QuerySet, "select_for_update", lambda found, **_: found), threads(4) as team:
+    with without_lock(), threads(4) as team:
         for _ in range(ROUNDS):
             job = make_job(expected=1000)
             tracking.start(fresh(job), by=WORKER)
@@ -57,7 +64,7 @@ def test_without_the_lock_on_the_job_counts_are_lost() -> None:
 
 @pytest.mark.postgres
 def test_without_the_lock_on_the_job_the_guard_of_the_items_stops_a_second_claim() -> None:
-    with patch.object(QuerySet, "select_for_update", lambda found, **_: found), threads(4) as team:
+    with without_lock(), threads(4) as team:
         for _ in range(ROUNDS):
             job = make_job(items=40)
             lost = sum(team.at_once(*[partial(claim_often, job, f"w{n}") for n in range(4)]))
