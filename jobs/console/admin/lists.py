@@ -55,7 +55,7 @@ class ChecksLookups:
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         """Return the rows of the list; IncorrectLookupParameters, as for every wrong value, where one is too large."""
         try:
-            return super().get_changelist_instance(request)  # type: ignore[misc,no-any-return]
+            return super().get_changelist_instance(request)  # type: ignore[misc]
         except OverflowError as error:
             raise IncorrectLookupParameters(error) from error
 
