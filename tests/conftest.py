@@ -98,6 +98,13 @@ def _no_process_has_served_for_a_minute(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("jobs.watchdog.process_heartbeats._written", {})
 
 
+@pytest.fixture
+def way(request: pytest.FixtureRequest) -> Any:
+    """The server of a test that runs over several ways; None for the views in this process."""
+    name = getattr(request, "param", "view")
+    return None if name == "view" else request.getfixturevalue(name)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _tables_are_emptied_quickly() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:

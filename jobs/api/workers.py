@@ -17,7 +17,7 @@ from jobs.models import Quarantine, Worker
 from jobs.operations.arguments import ActInput
 from jobs.rules.errors import NotFound
 from jobs.rules.field_types import AnyCode
-from jobs.rules.limits import LARGEST_INTEGER, WORKER_LENGTH
+from jobs.rules.limits import LARGEST_INTEGER
 
 
 class WorkerLiftInput(ActInput, kw_only=True, frozen=True):
@@ -46,7 +46,7 @@ class LiftOfWorker(APIBaseView):
     def post(self, request: Request, worker: str) -> HttpResponse:
         """End the quarantine of the worker in one job."""
         if "\0" in worker or not self._sees(worker):
-            raise NotFound(f"There is no worker {worker[:WORKER_LENGTH]!r}.")
+            raise NotFound("There is no worker of this name, or it is not visible to your account.")
         given = decode_body(request, WorkerLiftInput)
         job = self.job(given.job)
         act = operations.lift(job, actor=self.account, reason=given.reason, phase=given.phase, worker=worker)

@@ -34,6 +34,8 @@ BODIES: dict[str, Callable[[Project], Any]] = {
     },
     "documents/{document_id}/retry": lambda project: {},
     "workers/{worker}/lift": lambda project: {"job": project.values["job_id"]},
+    "project-limits": lambda project: {"project": project.name, "max_leased": 7},
+    "jobs/{job_id}": lambda project: {"reason": "over"},
     "jobs/{job_id}/skip": lambda project: {"items": [project.values["item_id"]]},
 }
 # Pages that name their objects in the query string.
@@ -84,7 +86,9 @@ def body(path: str, method: str, project: Project) -> str:
 def targets(path: str, method: str) -> list[str]:
     """Return the projects whose objects a request names: the own one alone, where it names none."""
     names_objects = (
-        PARAMETER.search(path) or path in QUERIES or (method == "POST" and path.removeprefix(f"{API}/") in BODIES)
+        PARAMETER.search(path)
+        or path in QUERIES
+        or (method in ("POST", "PUT") and path.removeprefix(f"{API}/") in BODIES)
     )
     return [OWN, FOREIGN] if names_objects else [OWN]
 

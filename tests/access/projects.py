@@ -16,14 +16,27 @@ from knox.models import AuthToken
 
 from jobs import inbox, operations, tracking
 from jobs.change.audit import log_act
-from jobs.models import BulkAct, BulkTarget, Delivery, Event, Item, Job, Membership, Phase, Quarantine, Worker
+from jobs.models import (
+    Attempt,
+    BulkAct,
+    BulkTarget,
+    Delivery,
+    Event,
+    Item,
+    Job,
+    Membership,
+    Phase,
+    ProjectLimit,
+    Quarantine,
+    Worker,
+)
 from jobs.operations import bulk
 from jobs.operations.arguments import Scope
 from jobs.operations.bulk import ActRequest, TargetSelection
 from jobs.operations.estimate import snapshots_of
 from jobs.operations.registry import ACTS
 from jobs.rules.pipelines import PhaseSpec
-from jobs.tracking import Actor, NewItem, Result
+from jobs.tracking import Actor, Link, NewItem, Result
 from ocr_chunks.documents import create_document
 from tests.factories import operator, phase_of
 from tests.hostile_data import badge_of
@@ -73,6 +86,7 @@ def make_project(name: str) -> Project:
     event = Event.objects.filter(job__project=name, outward=True).order_by("-pk")[0]
     Delivery.objects.filter(event=event).update(status="dead", error=mark)
     act = bulk_act_on(job, mark=mark, actor=operator("retry", "view", projects=[name]))
+    limit = ProjectLimit.objects.create(project=name, max_leased=50)
     letter = inbox.store_dead_letter(
         {"type": f"{mark}.completed", "data": {mark: mark, "project": name}}, reason=mark, source=mark
     )
@@ -103,6 +117,7 @@ def make_project(name: str) -> Project:
             "letter_id": letter.pk,
             "bulk_id": act.pk,
             "item_id": item.pk,
+            "attempt_id": Attempt.objects.filter(item=item).exclude(log="").get().pk,
             "project": name,
             "token": token.digest,
             "id": account.pk,
@@ -122,6 +137,7 @@ def make_project(name: str) -> Project:
             "jobs.event": event.pk,
             "jobs.job": job.pk,
             "jobs.phase": phase_of(job).pk,
+            "jobs.projectlimit": limit.pk,
             "jobs.worker": Worker.objects.get(name=by.name).pk,
             "knox.authtoken": token.pk,
             "ocr_chunks.document": document.pk,
@@ -149,7 +165,13 @@ def make_job(project: str, *, mark: str, by: Actor) -> Job:
     claimed = tracking.claim(phase, worker=by.name, limit=3, by=by).items
     results = [
         Result(claimed[0].key, "completed", result={"checksum": mark, mark: mark}),
-        Result(claimed[1].key, "failed", error=f"{mark} 1 broke"),
+        Result(
+            claimed[1].key,
+            "failed",
+            error=f"{mark} 1 broke",
+            log=mark,
+            links=(Link(mark, f"https://{mark}.example/log"),),
+        ),
     ]
     tracking.report(phase, worker=by.name, results=results, by=by)
     until = timezone.now() + timedelta(hours=1)

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.e2e
 
 # Tables of the plain admin scroll within the page; the form of an account is Django's own.
 SMALL = {"width": 390, "height": 844}
-SHOWS_NO_PAGE = ("/export.", "/metrics", "/healthz", "/readyz", "/add/", "/delete/", "/history/", ".svg")
+SHOWS_NO_PAGE = ("/export.", "/log/", "/metrics", "/healthz", "/readyz", "/add/", "/delete/", "/history/", ".svg")
 
 
 def test_every_page_runs_nothing_of_a_worker_and_complains_of_nothing(page: Page, complaints: Any, lead: User) -> None:

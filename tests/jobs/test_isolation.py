@@ -15,9 +15,9 @@ from django.utils import timezone
 from knox.models import AuthToken
 
 from jobs import inbox, operations, tracking
-from jobs.models import Delivery, Endpoint, Event, InboxMessage, Item, Job, Membership, Worker
+from jobs.models import Attempt, Delivery, Endpoint, Event, InboxMessage, Item, Job, Membership, Worker
 from jobs.rules.pipelines import PhaseSpec
-from jobs.tracking import Actor, NewItem, Result
+from jobs.tracking import Actor, Link, NewItem, Result
 from ocr_chunks.documents import create_document
 from tests.factories import make_job, phase_of, take
 from tests.hostile_data import World, badge_of, done_in_bulk, pages, resolvers
@@ -70,6 +70,7 @@ def make_project(project: str, text: str) -> World:
         "bulk_id": [done_in_bulk(jobs, text).pk],
         "event_id": [event.pk],
         "item_id": list(Item.objects.filter(phase__job=job).values_list("pk", flat=True)[:2]),
+        "attempt_id": list(Attempt.objects.filter(item__phase__job=job).exclude(log="").values_list("pk", flat=True)),
         "worker_id": list(Worker.objects.filter(owner=reporter.pk).values_list("pk", flat=True)),
         "code": ["items"],
         "worker": [SHARED["worker"]],
@@ -94,7 +95,13 @@ def make_items(project: str, text: str, *, by: Actor) -> Job:
     phase, worker = phase_of(job), SHARED["worker"]
     results = [
         Result(SHARED["key"], "failed", error=SHARED["error"]),
-        Result(items[1].key, "failed", error=f"{SHARED['error']} on {text}"),
+        Result(
+            items[1].key,
+            "failed",
+            error=f"{SHARED['error']} on {text}",
+            log=text,
+            links=(Link(text, f"https://{text}.example/log"),),
+        ),
         Result(items[2].key, "completed", result={text: text}),
     ]
     tracking.report(phase, worker=worker, results=results, by=by)

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 from asgiref.sync import async_to_sync
-from django.http import parse_cookie
+from django.http import QueryDict, parse_cookie
 from django.test import RequestFactory
 from progress_client import answers, backoff, job_watch, records
 from progress_client.command import tables
@@ -23,7 +23,7 @@ from jobs.api.cursor_pagination import _read
 from jobs.api.query_params import JobQuery
 from jobs.api.request_decoding import decode_query
 from jobs.console.acts.forms import ActForm
-from jobs.console.items.filters import narrowed
+from jobs.console.items.filters import filters_of, narrowed
 from jobs.console.job import badge_image
 from jobs.live import client_messages
 from jobs.live.socket import ticket_of
@@ -231,7 +231,7 @@ CASES = [
     Case("log: tickets", lambda text: log_config.TICKET.sub("…", text), lambda n: "?ticket=" * (n // 8)),
     Case(
         "filter of items",
-        lambda text: narrowed(Item.objects.all(), {**FILTERS, "range": text}),
+        lambda text: narrowed(Item.objects.all(), {**filters_of(QueryDict()), "range": text}),
         lambda n: "1-" * (n // 2),
     ),
     Case("header: backslashes of a cookie", through_headers, header(b"cookie", b"\\", before=b'a="'), HEADER_BYTES),
@@ -258,7 +258,6 @@ CASES = [
     Case("client: beginnings of lines", records.parse, journal(b'{"n":', CHECKSUM)),
     Case("client: lines without breaks", records.parse, lambda n: b'{"n":1%s' % CHECKSUM * (n // 24)),
 ]
-FILTERS = dict.fromkeys(("status", "split", "worker", "signature", "q"), "")
 
 
 def seconds(parse: Callable[[Any], object], given: Any) -> float:

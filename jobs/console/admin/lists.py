@@ -8,6 +8,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Exists, Model, OuterRef, QuerySet
@@ -45,6 +46,20 @@ class BoundedPaginator(Paginator):
         return rows.order_by()[:MOST_COUNTED].count()
 
 
+class ChecksLookups:
+    """A list that refuses numbers in its address that no database can store.
+
+    SQLite raises OverflowError for them, and the comparison of a foreign key does not check its range.
+    """
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        """Return the rows of the list; IncorrectLookupParameters, as for every wrong value, where one is too large."""
+        try:
+            return super().get_changelist_instance(request)  # type: ignore[misc]
+        except OverflowError as error:
+            raise IncorrectLookupParameters(error) from error
+
+
 class PermissionFirst:
     """A list whose history needs the permission before the row is looked up.
 
@@ -58,7 +73,7 @@ class PermissionFirst:
         return super().history_view(request, object_id, extra_context)  # type: ignore[misc]
 
 
-class ReadOnlyAdmin(PermissionFirst, admin.ModelAdmin):
+class ReadOnlyAdmin(ChecksLookups, PermissionFirst, admin.ModelAdmin):
     """A list of rows that workers own.
 
     owner     the related row with the project: its model, the key of this row, the path to the project

@@ -121,13 +121,6 @@ def on_each_server(*names: str) -> pytest.MarkDecorator:
 
 
 @pytest.fixture
-def way(request: pytest.FixtureRequest) -> Server | None:
-    """The server of a test that runs over several ways; None for the views in this process."""
-    name = getattr(request, "param", "view")
-    return None if name == "view" else request.getfixturevalue(name)
-
-
-@pytest.fixture
 def api(db: None, way: Server | None) -> Callable[..., Api]:
     """Make a client: `api("worker")`, or `api("viewer", projects=["a"])` for one that is limited."""
     return partial(Api, server=way)

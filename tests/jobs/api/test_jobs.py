@@ -23,6 +23,7 @@ JOB_KEYS = [
     "late",
     "due_at",
     "expected_seconds",
+    "priority",
     "stage",
     "percent",
     "settled_percent",

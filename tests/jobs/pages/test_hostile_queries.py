@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.contrib import admin
 from django.contrib.auth.models import Permission
+from django.db.models import ForeignKey, IntegerField, Model
 from django.urls import reverse
 from django.utils.http import urlencode
 
@@ -13,6 +15,7 @@ from tests.factories import make_job
 
 pytestmark = pytest.mark.django_db
 NUL, HUGE, SIGN, SURROGATE = "a\0b", "9" * 30, "²", b"\xed\xa0\x80"
+NUMBERS = (ForeignKey, IntegerField)
 VALUES = [NUL, HUGE, SURROGATE]
 # The names that a page reads. A list that does not know one answers with a redirect.
 LISTS = {
@@ -51,6 +54,23 @@ def test_no_value_of_a_filter_is_an_error_of_the_server(client_of_lead: Any) -> 
         if client_of_lead.get(f"{reverse(page)}?{urlencode({name: value})}").status_code >= 500
     ]
     assert not wrong
+
+
+def test_no_number_in_a_plain_lookup_is_an_error_of_the_server(client_of_lead: Any) -> None:
+    wrong = [
+        (model._meta.label, name, page)
+        for model in admin.site._registry
+        for name in (field.name for field in model._meta.concrete_fields if isinstance(field, NUMBERS))
+        for page in ("changelist", "export.csv")
+        if client_of_lead.get(f"{list_of(model, page)}?{name}={HUGE}").status_code >= 500
+    ]
+    assert not wrong
+
+
+def list_of(model: type[Model], page: str) -> str:
+    """Return the address of a list, or of its export; lists without one answer 404."""
+    changelist = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+    return changelist if page == "changelist" else changelist + page
 
 
 def test_no_value_of_a_filter_of_a_job_is_an_error_of_the_server(client_of_lead: Any) -> None:

@@ -81,7 +81,7 @@ def test_live_leases_are_no_reason_to_release(lead: Any) -> None:
     [
         ("viewer", {"Retry 3 failed…", "Release leases…", "Pause…", "Force-complete…", "Cancel…", "Fail…"}),
         ("operator", {"Release leases…", "Force-complete…", "Cancel…", "Fail…"}),
-        ("lead", {"Release leases…", "Delete…"}),
+        ("lead", {"Release leases…", "Lift quarantine…", "Delete…"}),
     ],
 )
 def test_what_is_not_permitted_or_not_possible_is_off_with_the_reason(browser: Any, role: str, off: set[str]) -> None:
