@@ -16,8 +16,8 @@ from progress_client.errors import Refused, refusal
 PROBLEM = "application/problem+json"
 
 # Problem codes that reject the request itself. Other codes concern a temporary state or the route to the site:
-# host_not_allowed, malformed_request, method_not_allowed, not_acceptable, unsupported_media_type, throttled,
-# server_error, unavailable and error.
+# headers_too_large (a proxy adds headers), host_not_allowed, malformed_request, method_not_allowed, not_acceptable,
+# unsupported_media_type, throttled, server_error, unavailable and error.
 VERDICTS = frozenset(
     {
         "authentication_failed",

@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 from itertools import islice
+from pathlib import Path
 
 import pytest
 from progress_client import Client, claim_loop
 
-from tests.client.grounds import counts
-from tests.examples.site import Site, eventually
+from tests.client.grounds import counts, worker
+from tests.client.test_loop import rows
+from tests.examples.site import Site, eventually, working
 
 BATCH = 2
+KEYS = [f"k{number}" for number in range(8)]
+
+# It does one batch and does not end the first item of the next one.
+HANGS = f"""
+import sys, time
+from progress_client import Client, claim_loop
+
+claim_loop.FAST_BATCH = 60.0
+client = Client()
+for number, item in enumerate(client.job(sys.argv[1]).claim(batch={BATCH}, lease_seconds=2)):
+    with item:
+        if number == {BATCH}:
+            client.flush()
+            time.sleep(60)
+"""
 
 
 def held(site: Site, name: str) -> int:
@@ -49,3 +66,23 @@ def test_a_slow_worker_holds_no_more_than_its_batch(
             most = max(most, held(site, name))
     assert most == BATCH
     assert counts(site, name) == (8, 0, 0, 0)
+
+
+def test_what_a_killed_worker_had_claimed_ahead_is_done_by_another_exactly_once(
+    client: Client, site: Site, folder: Path, name: str, tmp_path: Path
+) -> None:
+    script = tmp_path / "hangs.py"
+    script.write_text(HANGS)
+    job = client.job(name, items=KEYS)
+    process = worker(site, name, journal=folder, script=str(script))
+    with working([process]):
+        eventually(lambda: held(site, name) == 2 * BATCH, what="a claim ahead")
+        process.kill()
+    done = []
+    for item in job.claim(batch=BATCH):
+        with item:
+            done.append(item.key)
+    assert sorted(done) == KEYS[BATCH:]
+    assert counts(site, name) == (len(KEYS), 0, 0, 0)
+    found = rows(site, name)
+    assert [found[key]["attempt"] for key in KEYS] == [1] * BATCH + [2] * 2 * BATCH + [1] * (len(KEYS) - 3 * BATCH)

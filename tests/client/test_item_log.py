@@ -144,7 +144,9 @@ def test_a_failed_item_comes_again_with_its_failures(client: Client, site: Site,
 def test_a_failure_may_be_final_in_spite_of_retries(client: Client, site: Site, name: str) -> None:
     job = client.job(name, items=["k0"], retries=2)
     do(job, failing(retry=False))
-    assert (job.refresh().status, rows(site, name)["k0"]["status"]) == ("completed", "failed")
+    item = rows(site, name)["k0"]
+    assert (item["status"], item["failures"]) == ("failed", 1)
+    assert job.refresh().status == "failed"
 
 
 def test_many_long_logs_are_sent_in_several_requests(client: Client, site: Site, name: str) -> None:

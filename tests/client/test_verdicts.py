@@ -14,7 +14,7 @@ from tests.examples.site import ROOT
 
 def test_every_code_that_the_site_refuses_with_is_known_to_the_client() -> None:
     of_the_moment = {"unavailable", "throttled", "server_error", "error", "method_not_allowed", "not_acceptable"}
-    of_the_moment |= {"unsupported_media_type", "host_not_allowed", "malformed_request"}
+    of_the_moment |= {"unsupported_media_type", "host_not_allowed", "malformed_request", "headers_too_large"}
     assert not VERDICTS & of_the_moment
     assert {*codes_of_the_site()} - of_the_moment <= VERDICTS
 

@@ -74,7 +74,10 @@ def test_a_killed_workers_pictures_are_finished_by_the_other_exactly_once(
     assert after is not None
     assert (after["status"], after["phases"][0]["done"], after["phases"][0]["failed"]) == ("completed", COUNT - 3, 3)
     items = site.items(after)
-    again = {item["key"]: item["worker"] for item in items if item["attempt"] > 1}
+    # A broken picture fails three times: its retries are attempts that ended with an outcome.
+    outcomes = {item["key"]: item["failures"] + (item["status"] == "completed") for item in items}
+    assert {key for key, number in outcomes.items() if number == 3} == set(make_images.BROKEN)
+    again = {item["key"]: item["worker"] for item in items if item["attempt"] > outcomes[item["key"]]}
     assert again
     assert set(again) <= held
     assert set(again.values()) == {"w2"}

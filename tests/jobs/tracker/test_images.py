@@ -261,11 +261,23 @@ def test_an_image_is_held_without_a_lease_until_it_is_released(
 def test_a_completed_image_stays_completed(
     tracker: ProgressTracker, first: Status, then: Status, answer: bool, status: str
 ) -> None:
-    pk = image(tracker)
+    job_id = tracker.create_job("two", ["x.jpg", "y.jpg"])
+    (pk, _, _), (other, _, _) = tracker.get_pending_images(job_id)
+    tracker.mark_completed(other)  # with no success at all the job would fail
     tracker.mark_many([pk], first)
     assert bool(tracker.mark_many([pk], then)) is answer
     assert Item.objects.get(pk=pk).status == status
     assert recount() == []
+
+
+def test_a_job_whose_images_all_failed_takes_marks_again_after_their_reset(tracker: ProgressTracker) -> None:
+    job_id = tracker.create_job("failed", ["x.jpg"])
+    [(pk, _, _)] = tracker.get_pending_images(job_id)
+    tracker.mark_error(pk, "broken")
+    assert not tracker.mark_completed(pk)
+    assert tracker.reset_error_images(job_id) == 1
+    assert tracker.mark_completed(pk)
+    assert tracker.get_progress(job_id)["status"] == "completed"
 
 
 @pytest.mark.parametrize("mark", ["mark_processing", "mark_completed", "mark_batch_uploaded"])
