@@ -12,7 +12,8 @@ import pytest
 from django.db import OperationalError, connection, connections
 
 from jobs import tracking, watchdog
-from jobs.change import ConcurrentModification, job_change
+from jobs.change import ConcurrentModification
+from jobs.db import bulk_load
 from jobs.models import Job
 from tests.factories import WORKER, make_job
 from tests.jobs.races.concurrency import ThreadTeam, fresh, threads
@@ -46,8 +47,8 @@ def claim_often(job: Job, worker: str) -> int:
 
 def without_lock() -> AbstractContextManager[Any]:
     """Load the rows of jobs without locking them."""
-    load = job_change.bulk_load.load
-    return patch.object(job_change.bulk_load, "load", lambda *rows, lock="", **options: load(*rows, **options))
+    load = bulk_load.load
+    return patch.object(bulk_load, "load", lambda *rows, lock="", **options: load(*rows, **options))
 
 
 @pytest.mark.postgres
