@@ -95,7 +95,7 @@ class Api:
         return response
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its deliverer must not meet other tests
 def daphne(django_db_setup: None, django_db_blocker: Any) -> Iterator[Server]:
     """Provide `manage.py serve` on the database of the test run."""
     with django_db_blocker.unblock():
