@@ -37,6 +37,7 @@ from jobs.db.pauses import with_pauses
 from jobs.isolation import isolated, set_aside
 from jobs.live import tickets
 from jobs.models import Item, Job, Phase
+from jobs.models.items import ID_IN_PHASE
 from jobs.models.phases import ONLY_WAITS
 from jobs.rules.error_fingerprints import signature
 from jobs.rules.errors import NotFound
@@ -113,7 +114,8 @@ def _each_job(job_ids: Iterable[int], act: Callable[[Change], int], now: datetim
 
 def _expire(change: Change) -> int:
     phases = {phase.pk: phase for phase in change.phases[change.job.pk]}
-    expired = list(Item.objects.expired(change.now).within(phases).order_by("pk")[:ITEMS_PER_CHANGE])
+    # By the plain id, the planner of PostgreSQL may walk the primary key through all items of the site.
+    expired = list(Item.objects.expired(change.now).within(phases).order_by(ID_IN_PHASE)[:ITEMS_PER_CHANGE])
     if not expired:
         return 0
     for item in expired:
