@@ -177,7 +177,9 @@ def test_an_act_on_named_items_reads_only_these(history: Act, status: str) -> No
         ("skip", partial(operations.skip, job, items=failed[:50], actor=None)),
         ("retry", partial(operations.retry, job, items=failed[50:], actor=None)),
     ]
-    if status != "processing":  # the watchdog may look at everything that is held
+    # The watchdog may look at everything that is held. Among many small jobs a scan of this small table may cost as
+    # little as the index, depending on what earlier tests have left behind.
+    if status != "processing" and history is not many_small_jobs:
         acts.append(("expiry", watchdog.expire_leases))
     assert expensive(acts) == {}
 

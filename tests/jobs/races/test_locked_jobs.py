@@ -48,9 +48,9 @@ class Desk:
                 cursor.execute(f"SET lock_timeout = '{self.patience}'")
             return act()
         finally:
-            # The pool gives the connection to other tests.
-            with connection.cursor() as cursor:
-                cursor.execute("RESET lock_timeout")
+            # The pool would give the connection, with its lock timeout, to other tests.
+            if connection.connection is not None:
+                connection.connection.close()
             connections.close_all()
 
 
