@@ -25,6 +25,10 @@ for name in (
     "ITEM_RETRIES",
     "JOB_SILENT_AFTER",
     "JOB_STALLED_AFTER",
+    "METRICS_NETWORKS",
+    "METRICS_PROJECTS",
+    "METRICS_TOKEN",
+    "PROMETHEUS_MULTIPROC_DIR",
     "RETENTION_CANCELLED_DAYS",
     "RETENTION_COMPLETED_DAYS",
     "RETENTION_FAILED_DAYS",
@@ -59,6 +63,7 @@ if REDIS_URL:  # what is published in Redis is heard in all of its databases
     CHANNEL_LAYERS["default"]["CONFIG"]["prefix"] = f"test-{REDIS_URL.rpartition('/')[2]}"
 if os.environ.get("TEST_WATCHDOG_INTERVAL"):  # of a server whose time a test wants to itself
     WATCHDOG_INTERVAL = int(os.environ["TEST_WATCHDOG_INTERVAL"])
+METRICS_SECONDS = 0
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # As the site has it, but in a file of this process and without waiting for the disk.

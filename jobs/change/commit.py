@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -19,16 +20,19 @@ from jobs.change.fields import (
     job_values,
     phase_values,
 )
-from jobs.change.job_change import Change
+from jobs.change.job_change import Change, LastWrites
 from jobs.db import bulk_sql, event_order
 from jobs.live import broadcast
-from jobs.models import Event, Job, Phase, Tally, Worker, WorkerTally
+from jobs.models import Event, GrowingCount, Job, Phase, Tally, Worker, WorkerTally
 from jobs.models.workers import slot_of
 from jobs.outbox.routing import route
 from jobs.rules import progress
+from jobs.rules.growing_counts import JOBS_FINISHED
 from jobs.rules.statuses import JobStatus
 
 log = structlog.get_logger(__name__)
+
+SHARDS = 8
 
 
 def commit_changes(change: Change) -> None:
@@ -45,9 +49,9 @@ def commit_changes(change: Change) -> None:
     _write_workers(change)
     touched = _write_jobs(change, moved | change.touched)
     if change.postponed is None:
-        write_events(change.events)
+        write_last(change.last)
     else:
-        change.postponed.extend(change.events)
+        change.postponed.add(change.last)
     if touched:
         transaction.on_commit(lambda: broadcast.touch(touched), robust=True)
 
@@ -204,7 +208,21 @@ def _status_changed(change: Change, job: Job, was: str) -> None:
     fields = {**job.log_fields(), "was": str(was), "status": str(job.status), "actor": change.actor_of(job).label}
     transaction.on_commit(lambda: log.info("job.status", **fields), robust=True)
     if job.is_finished:
+        change.grow(JOBS_FINISHED, job.kind, str(job.status))
         change.emit(event_factory.job_finished(job, change.phases[job.pk], reason=change.reason or job.error))
+
+
+def write_last(last: LastWrites) -> None:
+    """Save the rows that a transaction writes at its end.
+
+    The rows of counts are locked until the commit. They come after all other locks, so that no transaction waits for
+    a job while it holds them, and in one order.
+    """
+    shard = os.getpid() % SHARDS
+    counts = [(*key, shard, number) for key, number in sorted(last.counts.items())]
+    key = ("name", "kind", "outcome", "shard")
+    bulk_sql.insert(GrowingCount, counts, fields=(*key, "number"), conflict=key, add=("number",))
+    write_events(last.events)
 
 
 def write_events(events: Sequence[Event]) -> None:

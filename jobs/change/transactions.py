@@ -10,18 +10,18 @@ from datetime import datetime
 from django.db import transaction
 from django.utils import timezone
 
-from jobs.change.commit import commit_changes, write_events
-from jobs.change.job_change import Actor, Change
-from jobs.models import Event, Job, Phase
+from jobs.change.commit import commit_changes, write_last
+from jobs.change.job_change import Actor, Change, LastWrites
+from jobs.models import Job, Phase
 from jobs.rules.errors import NotFound
 
-# The events of the unit of work that is open in this thread.
-_postponed: ContextVar[list[Event] | None] = ContextVar("postponed", default=None)
+# The last rows of the unit of work that is open in this thread.
+_postponed: ContextVar[LastWrites | None] = ContextVar("postponed", default=None)
 
 
 @contextmanager
 def unit_of_work() -> Iterator[None]:
-    """Make several changes in one transaction and write their events at its end.
+    """Make several changes in one transaction and write their events and counts at its end.
 
     Event ids come last: a long transaction that has taken ids keeps later events out of the feed. On SQLite it
     also keeps every other writer of events waiting.
@@ -30,13 +30,13 @@ def unit_of_work() -> Iterator[None]:
         if _postponed.get() is not None:
             yield
             return
-        events: list[Event] = []
-        token = _postponed.set(events)
+        last = LastWrites()
+        token = _postponed.set(last)
         try:
             yield
         finally:
             _postponed.reset(token)
-        write_events(events)
+        write_last(last)
 
 
 @contextmanager

@@ -81,7 +81,7 @@ def _replay(letter: InboxMessage, *, actor: User | None) -> Ingested:
     ingested = ingest_event(letter.payload, source=letter.source, by=Actor(account=actor))
     InboxMessage.objects.filter(pk=letter.pk).update(status=InboxStatus.REPLAYED)
     outcome = "applied" if ingested.applied else ingested.reason
-    log_act(letter, f"replay: {outcome} to job {ingested.job.name}.", account=actor)
+    log_act(letter, f"replay: {outcome} to job {ingested.job.name}.", account=actor, act="replay")
     return ingested
 
 
