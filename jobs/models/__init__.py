@@ -6,6 +6,7 @@ from jobs.models.bulk import BulkAct, BulkTarget
 from jobs.models.events import Event, EventCounter, InboxMessage
 from jobs.models.growing_counts import GrowingCount
 from jobs.models.heartbeats import ProcessHeartbeat
+from jobs.models.incidents import Incident, IncidentEntry, IncidentJob
 from jobs.models.items import Item
 from jobs.models.jobs import Job
 from jobs.models.memberships import Membership
@@ -28,6 +29,9 @@ __all__ = [
     "EventCounter",
     "GrowingCount",
     "InboxMessage",
+    "Incident",
+    "IncidentEntry",
+    "IncidentJob",
     "Item",
     "Job",
     "Membership",
