@@ -98,7 +98,7 @@ def _words(text: str) -> str:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("jobs", "0026_priority_and_limits"),
+        ("jobs", "0027_incidents"),
         ("admin", "0003_logentry_add_action_flag_choices"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
