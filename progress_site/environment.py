@@ -143,6 +143,14 @@ def networks(name: str) -> list[IPv4Network | IPv6Network]:
         raise ImproperlyConfigured(f"Set {name} to addresses or networks such as 10.0.0.0/8: {error}.") from error
 
 
+def bearer(name: str) -> str:
+    """Return a bearer token, which is long and has no spaces; empty where none is given."""
+    value = text(name)
+    if value and not re.fullmatch(r"[!-~]{16,256}", value):
+        raise ImproperlyConfigured(f"Set {name} to a random text of 16 to 256 characters without spaces.")
+    return value
+
+
 def folder(name: str) -> str:
     """Return a folder that the process can write, made if it is missing; empty where none is given."""
     value = text(name)

@@ -60,7 +60,7 @@ RETENTION_FAILED_DAYS = environment.days("RETENTION_FAILED_DAYS", default=90)
 RETENTION_CANCELLED_DAYS = environment.days("RETENTION_CANCELLED_DAYS", default=90)
 RETENTION_TIMELINE_DAYS = environment.days("RETENTION_TIMELINE_DAYS", default=365)
 # Access to /metrics: a bearer token, networks, or both; without either everybody reads them, without names of projects.
-METRICS_TOKEN = environment.text("METRICS_TOKEN")
+METRICS_TOKEN = environment.bearer("METRICS_TOKEN")
 METRICS_NETWORKS = environment.networks("METRICS_NETWORKS")
 METRICS_PROJECTS = environment.integer("METRICS_PROJECTS", default=50, minimum=0, maximum=1000)
 METRICS_SECONDS = 5  # that the figures of the database are kept for further scrapers

@@ -43,6 +43,8 @@ for name in (
 ):
     os.environ.pop(name, None)
 os.environ.update(GIVEN)
+if os.environ.get("TEST_MULTIPROC_DIR"):  # of servers that share their metrics
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = os.environ["TEST_MULTIPROC_DIR"]
 
 
 def redis_of_process(url: str) -> str:

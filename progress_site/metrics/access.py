@@ -21,9 +21,8 @@ def refusal(request: HttpRequest) -> HttpResponse | None:
     if settings.METRICS_NETWORKS and not _is_inside(request):
         return HttpResponse("Ask from a network in METRICS_NETWORKS.\n", status=403, content_type="text/plain")
     if settings.METRICS_TOKEN and not _has_token(request):
-        refused = HttpResponse("Send the header Authorization: Bearer METRICS_TOKEN.\n", status=401)
-        refused.headers.update({"Content-Type": "text/plain", "WWW-Authenticate": "Bearer"})
-        return refused
+        text, headers = "Send the header Authorization: Bearer METRICS_TOKEN.\n", {"WWW-Authenticate": "Bearer"}
+        return HttpResponse(text, status=401, content_type="text/plain", headers=headers)
     return None
 
 

@@ -13,7 +13,7 @@ from itertools import product
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Case, Count, F, Max, Min, Q, Sum, Value, When
+from django.db.models import Case, Count, F, Min, Q, Sum, When
 from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -43,7 +43,7 @@ from progress_site.metrics.access import is_restricted
 OTHER = "other"
 OPEN_STATES = ("pending", "waiting", "leased")
 WORKER_STATES = ("alive", "silent", "gone", "quarantined")
-# The steps of `jobs.isolation`; docs/alerts.md says what happens to their rows.
+# The steps of `jobs.isolation`; docs/metrics.md says what happens to their rows.
 STEPS = (
     *("sweep.expire", "sweep.pass_watermark", "sweep.mark_stuck"),
     *("sweep.expired", "sweep.watermarks", "sweep.stuck", "sweep.tickets"),
@@ -89,29 +89,28 @@ def _series(
 
 
 def _jobs(kinds: list[str]) -> Metric:
-    """Count the jobs, by an index that has all three labels. The names of projects need a restricted access."""
-    projects = _projects(settings.METRICS_PROJECTS) if is_restricted() else []
-    label = Case(When(project__in=projects, then=F("project")), default=Value(OTHER)) if projects else Value(OTHER)
-    rows = Job.objects.order_by().alias(label=label).values_list("status", "kind", label).annotate(n=Count("*"))
+    """Count the jobs in the order of the index that has all three labels, so that nothing is sorted."""
+    rows = list(Job.objects.order_by().values_list("status", "kind", "project").annotate(n=Count("*")))
+    projects = _projects(rows, settings.METRICS_PROJECTS) if is_restricted() else set()
     counts: Counter[tuple[str, ...]] = Counter()
     for status, kind, project, number in rows:
-        counts[status, _bounded(kind, kinds), project] += number
-    known = product(JobStatus, kinds, {*projects, OTHER})
+        counts[status, _bounded(kind, kinds), project if project in projects else OTHER] += number
     return _series(
         GaugeMetricFamily,
         "progress_jobs",
         "Jobs by status, kind and project.",
         ["status", "kind", "project"],
         counts,
-        known,
+        product(JobStatus, kinds, sorted({*projects, OTHER})),
     )
 
 
-def _projects(most: int) -> list[str]:
+def _projects(rows: Iterable[tuple[str, str, str, int]], most: int) -> set[str]:
     """Return the projects with a label of their own: those with the most unfinished jobs, then by name."""
-    unfinished = Count("status", filter=Q(status__in=UNFINISHED_JOB))
-    rows = Job.objects.order_by().values_list("project").annotate(n=unfinished).order_by("-n", "project")
-    return [project for project, _ in rows[:most]]
+    unfinished: Counter[str] = Counter()
+    for status, _, project, number in rows:
+        unfinished[project] += number if status in UNFINISHED_JOB else 0
+    return set(sorted(unfinished, key=lambda project: (-unfinished[project], project))[:most])
 
 
 def _bounded(kind: str, kinds: Sequence[str]) -> str:
@@ -189,12 +188,12 @@ def _untaken_since(pending: Any) -> Any:
     The gate of a gated phase opens with the progress of an earlier one. Retries wait until they are due.
     """
     watched = F("job__watched_from")
-    opened = Case(When(gated=True, started_at__isnull=True, then=Coalesce(F("job__progress_at"), watched)), default=watched)
+    opened = Case(
+        When(gated=True, started_at__isnull=True, then=Coalesce(F("job__progress_at"), watched)), default=watched
+    )
     only_retries = Q(items_total=F("items_total") - pending)
     due = Case(When(only_retries, then=Coalesce(F("next_due_at"), watched)), default=watched)
-    return Greatest(
-        watched, opened, due, Coalesce(F("started_at"), watched), Coalesce(F("last_item_at"), watched)
-    )
+    return Greatest(watched, opened, due, Coalesce(F("started_at"), watched), Coalesce(F("last_item_at"), watched))
 
 
 def _settled_items(now: datetime) -> Iterator[Metric]:

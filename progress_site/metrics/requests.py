@@ -44,10 +44,10 @@ LATENCY = Histogram(
     buckets=BUCKETS,
     registry=registry,
 )
-RESPONSES = Counter("progress_responses", "Responses by the class of their status.", ["route", "status"], registry=registry)
-SOCKETS = Gauge(
-    "progress_live_sockets", "Open websockets and streams.", registry=registry, multiprocess_mode="livesum"
+RESPONSES = Counter(
+    "progress_responses", "Responses by the class of their status.", ["route", "status"], registry=registry
 )
+SOCKETS = Gauge("progress_live_sockets", "Open websockets and streams.", registry=registry, multiprocess_mode="livesum")
 # The children of the labels, because to look one up costs more than to observe a value.
 _latencies = {labels: LATENCY.labels(*labels) for labels in KNOWN}
 _responses = {
@@ -123,7 +123,9 @@ class LiveConnections:
 
 def _opens(message: Message) -> bool:
     if message["type"] == "http.response.start":
-        return any(value.startswith(EVENT_STREAM) for name, value in message["headers"] if name.lower() == b"content-type")
+        return any(
+            value.startswith(EVENT_STREAM) for name, value in message["headers"] if name.lower() == b"content-type"
+        )
     return bool(message["type"] == "websocket.accept")
 
 
