@@ -12,6 +12,12 @@ class ConsoleConfig(AppConfig):
     name = "jobs.console"
     label = "console"
 
+    def ready(self) -> None:
+        """Record sign-ins. Signals are the only way in which Django and axes tell them."""
+        from jobs.console import sign_in_audit
+
+        sign_in_audit.connect()
+
 
 class OperatorAdminConfig(AdminConfig):
     """The Django admin with the operator console as its site."""

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from collections.abc import Collection
+from typing import Self
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from jobs.models.jobs import projects_of
 from jobs.rules.activity import ACCESS
 from jobs.rules.limits import ACT_LENGTH, NAME_LENGTH, PROJECT_LENGTH, REASON_LENGTH
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AnonymousUser, User
 
 
 class ActivityQuerySet(models.QuerySet["Activity"]):
     """Querysets of activity."""
 
-    def visible_to(self, user: User | AnonymousUser) -> Self:
-        """Return the rows of the visible projects; those about access only for an account that manages tokens."""
-        projects = projects_of(user)
-        rows = self if projects is None else self.filter(project__in=projects)
-        return rows if user.has_perm("jobs.manage_tokens") else rows.exclude(about__in=ACCESS)
+    def within(self, projects: Collection[str] | None, *, access: bool) -> Self:
+        """Return the rows of these projects (None: all), with those about access only where `access` says so.
+
+        A row without a project may be about the whole site, which a limited account does not see.
+        """
+        rows = self if projects is None else self.filter(project__in=projects).exclude(project="")
+        return rows if access else rows.exclude(about__in=ACCESS)
 
     def newest_first(self) -> Self:
         """Order by time, as the indexes do."""

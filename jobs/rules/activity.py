@@ -1,4 +1,4 @@
-"""Kinds of activity: the words of acts that are no operator acts on jobs, and those that concern access."""
+"""Kinds of activity beside the operator acts on jobs: their words, and those that concern access."""
 
 from __future__ import annotations
 
@@ -6,3 +6,20 @@ from __future__ import annotations
 ACCESS = ("account", "group", "membership", "sign-in", "token")
 
 SIGNED_IN, REFUSED, LOCKED, SIGNED_OUT = "sign-in", "sign-in-refused", "sign-in-locked", "sign-out"
+# The participle of each, as a list of acts says it: "added", "issued".
+PAST = {
+    "add": "added",
+    "change": "changed",
+    "delete": "deleted",
+    "issue": "issued",
+    "rotate": "rotated",
+    "revoke": "revoked",
+    "replay": "replayed",
+    "share": "new badge links",
+    "limit-project": "project limited",
+    "stop": "stopped",
+    SIGNED_IN: "signed in",
+    REFUSED: "sign-in refused",
+    LOCKED: "sign-in locked",
+    SIGNED_OUT: "signed out",
+}

@@ -188,9 +188,8 @@ def _untaken_since(pending: Any) -> Any:
     The gate of a gated phase opens with the progress of an earlier one. Retries wait until they are due.
     """
     watched = F("job__watched_from")
-    opened = Case(
-        When(gated=True, started_at__isnull=True, then=Coalesce(F("job__progress_at"), watched)), default=watched
-    )
+    progress = Coalesce(F("job__progress_at"), watched)
+    opened = Case(When(gated=True, started_at__isnull=True, then=progress), default=watched)
     only_retries = Q(items_total=F("items_total") - pending)
     due = Case(When(only_retries, then=Coalesce(F("next_due_at"), watched)), default=watched)
     return Greatest(watched, opened, due, Coalesce(F("started_at"), watched), Coalesce(F("last_item_at"), watched))

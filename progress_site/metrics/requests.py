@@ -123,9 +123,8 @@ class LiveConnections:
 
 def _opens(message: Message) -> bool:
     if message["type"] == "http.response.start":
-        return any(
-            value.startswith(EVENT_STREAM) for name, value in message["headers"] if name.lower() == b"content-type"
-        )
+        headers = {name.lower(): value for name, value in message["headers"]}
+        return bool(headers.get(b"content-type", b"").startswith(EVENT_STREAM))
     return bool(message["type"] == "websocket.accept")
 
 

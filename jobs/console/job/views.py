@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from jobs.api import badge_links
+from jobs.console.activity.last_act import last_act
 from jobs.console.base import LONGEST_ID, forbidden_page, live, not_found_page, not_visible, render_page, visible_jobs
 from jobs.console.errors.error_groups import error_groups_in
 from jobs.console.items.section import items_section
@@ -84,6 +85,7 @@ def _context(request: HttpRequest, snapshot: JobSnapshot, *, grid: bool, exclude
         "phases": list(zip(snapshot.phases, body["phases"], strict=True)),
         "panel": diagnosis_panel(snapshot, request.user, exclude=exclude),
         "worker": worker_of(job),
+        "last_act": last_act(job),
         "failures": error_groups_in(snapshot, request),
         "formula": [*formula(body), *eta_formula(body)],
         "rate": rate_of(job, now=snapshot.now),
