@@ -88,8 +88,8 @@ def test_failures_with_one_signature_are_one_incident_and_others_another() -> No
     make_failed("disk full")
     watchdog.sweep()
     assert sorted(Incident.objects.values_list("title", "subjects")) == [
-        ("generic jobs failed: Timeout after 0 s", 3),
-        ("generic jobs failed: disk full", 1),
+        ("Generic jobs failed: Timeout after 0 s", 3),
+        ("Generic jobs failed: disk full", 1),
     ]
 
 
