@@ -4,6 +4,7 @@ from jobs.models.attempts import Attempt
 from jobs.models.bulk import BulkAct, BulkTarget
 from jobs.models.events import Event, EventCounter, InboxMessage
 from jobs.models.heartbeats import ProcessHeartbeat
+from jobs.models.incidents import Incident, IncidentEntry, IncidentJob
 from jobs.models.items import Item
 from jobs.models.jobs import Job
 from jobs.models.memberships import Membership
@@ -24,6 +25,9 @@ __all__ = [
     "Event",
     "EventCounter",
     "InboxMessage",
+    "Incident",
+    "IncidentEntry",
+    "IncidentJob",
     "Item",
     "Job",
     "Membership",
