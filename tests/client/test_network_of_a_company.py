@@ -11,7 +11,6 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from time import monotonic
-from urllib.parse import urlsplit
 
 import pytest
 from progress_client import CertificateError, Client, ProgressError, Unavailable, claim_loop
@@ -45,12 +44,11 @@ class Forwarder:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 if not self.permitted():
                     return
-                target = urlsplit(self.path)
-                address = target.path + (f"?{target.query}" if target.query else "")
+                address = self.path.removeprefix(site.url)
                 status, headers, content = gateway.reply(None, self.command, address, dict(self.headers), body)
                 self.send_response(status)
-                for name, value in {**headers, "Content-Length": str(len(content))}.items():
-                    self.send_header(name, value)
+                self.send_header("Content-Type", headers["Content-Type"])
+                self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
                 self.wfile.write(content)
 
