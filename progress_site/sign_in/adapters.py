@@ -98,8 +98,8 @@ class AccountAdapter(DefaultAccountAdapter):
         return methods
 
     def add_message(self, request: HttpRequest, level: int, message_template: str = "", *more: Any, **given: Any) -> None:
-        """Show messages about factors only; signing in and out needs none."""
-        if message_template.startswith("mfa/"):
+        """Show no message about signing in and out: the page itself says it."""
+        if not message_template.startswith("account/"):
             super().add_message(request, level, message_template, *more, **given)
 
     def send_notification_mail(self, template_prefix: str, user: User, *more: Any, **given: Any) -> None:
