@@ -60,6 +60,11 @@ def is_missing(request: HttpRequest) -> bool:
 class FactorAdapter(DefaultMFAAdapter):
     """Authenticators: encrypted secrets, and no removal of the last one that a role needs."""
 
+    error_messages = {
+        **DefaultMFAAdapter.error_messages,
+        "incorrect_code": "This is not accepted. Enter the code that the app shows now, or an unused recovery code.",
+    }
+
     def get_totp_issuer(self) -> str:
         """Return the name that an authenticator app shows."""
         return f"Progress Site {super().get_totp_issuer()}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from allauth.account.adapter import get_adapter
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
@@ -13,7 +14,7 @@ from django.utils.http import urlencode
 
 from progress_site.rest.problems import CONTENT_TYPE, encoded, problem
 from progress_site.session_security import API
-from progress_site.sign_in.factors import has_factor, is_missing
+from progress_site.sign_in.factors import is_missing
 
 DETAIL = "This account needs a second factor. Sign in on the site and set one up. Tokens are not affected."
 # Pages of the factors themselves, the ends of a session, and pages that everybody may see.
@@ -38,9 +39,14 @@ class SecondFactorMiddleware:
             return None
         if request.path.startswith(API):
             return HttpResponse(encoded(problem(403, detail=DETAIL)), status=403, content_type=CONTENT_TYPE)
-        if not has_factor(request.user):  # type: ignore[arg-type]
-            return HttpResponseRedirect(reverse("mfa_index"))
-        return HttpResponseRedirect(f"{reverse('mfa_reauthenticate')}?{urlencode({'next': request.get_full_path()})}")
+        return HttpResponseRedirect(_way_to_factor(request))
+
+
+def _way_to_factor(request: HttpRequest) -> str:
+    """Return the page that asks for a factor of the account, or the set-up where it has none."""
+    methods = get_adapter().get_reauthentication_methods(request.user)
+    ways = [method["url"] for method in methods if method["id"].startswith("mfa")]
+    return f"{ways[0]}?{urlencode({'next': request.get_full_path()})}" if ways else reverse("mfa_index")
 
 
 def _is_open(request: HttpRequest) -> bool:
