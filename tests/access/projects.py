@@ -106,6 +106,7 @@ def make_project(name: str) -> Project:
         mark=mark,
         error=item.error,
         values={
+            "pk": 1,
             "job_id": job.pk,
             "code": "items",
             "event_id": event.pk,
