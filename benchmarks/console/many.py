@@ -180,7 +180,12 @@ def _tallies(plan: list[Planned], *, now: datetime) -> Iterator[tuple[Any, ...]]
     this_minute = now.replace(second=0, microsecond=0)
     for each in running:
         for minute in range(60):
-            yield (each.number, this_minute - timedelta(minutes=minute), 3 + each.number * minute % 7, minute % 17 == 0)
+            yield (
+                each.number,
+                this_minute - timedelta(minutes=minute),
+                3 + each.number * minute % 7,
+                int(minute % 17 == 0),
+            )
 
 
 def _restart_sequences() -> None:
