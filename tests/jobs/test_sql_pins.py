@@ -252,7 +252,7 @@ def large_phase() -> Phase:
     return fresh(phase.job)
 
 
-CLAIM_INDEX = "item_ready"
+CLAIM_INDEX = "item_claimable"
 
 
 @pytest.mark.django_db
