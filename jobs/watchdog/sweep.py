@@ -43,6 +43,7 @@ from jobs.rules.error_fingerprints import signature
 from jobs.rules.errors import NotFound
 from jobs.rules.formatting import clip, pluralize
 from jobs.rules.statuses import OPEN_PHASE, AttemptOutcome, ItemStatus, JobStatus, Stuck
+from jobs.watchdog.incidents import settle_incidents
 
 WATCHDOG = Actor(name="watchdog")
 JOBS_PER_SWEEP = 1000
@@ -61,6 +62,7 @@ def sweep(now: datetime | None = None) -> dict[str, int]:
         "watermarks": pass_watermarks,
         "late": find_late,
         "stuck": find_stuck,
+        "incidents": settle_incidents,
         "tickets": tickets.forget,
     }
     done: dict[str, int] = {}
