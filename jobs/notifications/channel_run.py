@@ -65,9 +65,7 @@ class ChannelRun:
         """Store the answer; return False where the channel rests now."""
         assert self._parcel
         parcel, now = self._parcel, self._clock()
-        until = results.record(
-            self.channel, parcel.messages, answer, rule=parcel.rule, digest=parcel.digest, now=now
-        )
+        until = results.record(self.channel, parcel.messages, answer, rule=parcel.rule, digest=parcel.digest, now=now)
         self.counts["sent" if answer.sent else "failed"] += len(parcel.messages)
         if until is not None:
             channel_leases.rest(self.channel, sender=self._name, until=until)
@@ -99,9 +97,7 @@ class ChannelRun:
         for message in due:
             incident = message.incident
             mine = [rule for rule in rules if incident and concerns(rule, self.channel, incident)]
-            verdict = judge(
-                message, mine, told=message.incident_id in told, has_job=_job_match(incident), now=now
-            )
+            verdict = judge(message, mine, told=message.incident_id in told, has_job=_job_match(incident), now=now)
             verdicts.append((message, verdict))
             if verdict.sends and message.incident_id:  # a second opening of it waits for the next turn
                 told = told | {message.incident_id} if message.state in OPEN_STATES else told
@@ -121,9 +117,7 @@ class ChannelRun:
             unsent = waiting.filter(state__in=OPEN_STATES)
             results.skip([(message, "It was over before this was sent.") for message in unsent], now=now)
 
-    def _pack(
-        self, ready: Sequence[tuple[Notification, NotificationRule | None]], *, now: datetime
-    ) -> Parcel | None:
+    def _pack(self, ready: Sequence[tuple[Notification, NotificationRule | None]], *, now: datetime) -> Parcel | None:
         """Return the first message, or a digest of all. While the minute is full, let them wait for its end."""
         recent, latest = self._recent(now)
         messages = [message for message, _ in ready]

@@ -1,7 +1,7 @@
 """A guard of the connections that a library opens for a message.
 
-Apprise resolves hosts itself, some of its plugins look up further hosts, and an answer may redirect. So the check is made
-where Python connects: an audit hook sees the address of each connection and refuses those that the policy of
+Apprise resolves hosts itself, some of its plugins look up further hosts, and an answer may redirect. So the check is
+made where Python connects: an audit hook sees the address of each connection and refuses those that the policy of
 webhooks refuses. It also refuses the start of programs. It acts only inside `guarded`.
 """
 

@@ -26,6 +26,7 @@ from jobs.notifications import channel_leases, sending
 from jobs.notifications.channel_run import ChannelRun, Parcel
 from jobs.notifications.sending import Answer
 from jobs.notifications.texts import Text
+from jobs.outbox.delivery_run import release_connection
 
 log = structlog.get_logger(__name__)
 
@@ -108,6 +109,8 @@ class Notifier:
         self._answers.put((key, thread, sending.send(channel, parcel.text)))
 
     def _take(self, timeout: float, *, again: bool = True) -> None:
+        if self._answers.empty():
+            release_connection()
         try:
             key, thread, answer = self._answers.get(timeout=timeout)
         except Empty:

@@ -41,9 +41,7 @@ def concerns(rule: NotificationRule, channel: Channel, incident: Incident) -> bo
         return False
     if channel.project and channel.project != incident.project:
         return False
-    return (not rule.kinds or incident.kind in rule.kinds) and (
-        not rule.projects or incident.project in rule.projects
-    )
+    return (not rule.kinds or incident.kind in rule.kinds) and (not rule.projects or incident.project in rule.projects)
 
 
 def cause_of(channel: Channel) -> str:
@@ -120,9 +118,7 @@ def _judge_open(
     return Verdict(until=min(later, now + LOOK_AGAIN) if any(at <= now for at in times.values()) else later)
 
 
-def _judge_end(
-    incident: Incident, rules: Sequence[NotificationRule], *, told: bool, now: datetime
-) -> Verdict:
+def _judge_end(incident: Incident, rules: Sequence[NotificationRule], *, told: bool, now: datetime) -> Verdict:
     if incident.ended_at is None:
         return Verdict(skip="It was open again before this was sent.")
     if not told:

@@ -104,7 +104,7 @@ def digest_of(entries: Sequence[tuple[Facts, str]], *, now: datetime) -> Text:
     return _text(headline, lines, link=link_to(reverse("admin:index")), severity=severity)
 
 
-def test_text(name: str) -> Text:
+def trial_text(name: str) -> Text:
     """Write the message of the test button."""
     line = Line("Channel", one_line(name, most=NAME))
     hint = Line("Purpose", "This is a test. If you read it, messages about incidents arrive here.")

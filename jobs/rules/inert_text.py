@@ -38,9 +38,7 @@ SENTENCE_END = re.compile(r"(?<=[.!?])\s")
 
 def one_line(text: str, *, most: int) -> str:
     """Return a text as one line of visible characters, cut with an ellipsis."""
-    kept = "".join(
-        char if char == JOINER or unicodedata.category(char) not in INVISIBLE else " " for char in text
-    )
+    kept = "".join(char if char == JOINER or unicodedata.category(char) not in INVISIBLE else " " for char in text)
     return clip(" ".join(kept.split()), most)
 
 
