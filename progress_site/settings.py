@@ -24,11 +24,13 @@ if ENV_FILE and Path(ENV_FILE).is_file():
 
 DEBUG = environment.boolean("DEBUG", default=False)
 SECRET_KEY = environment.secret("SECRET_KEY", debug=DEBUG)
+SECRET_KEY_FALLBACKS = environment.words("SECRET_KEY_FALLBACKS")
 ALLOWED_HOSTS = environment.hosts("ALLOWED_HOSTS", default="127.0.0.1,localhost,[::1]", debug=DEBUG)
 CSRF_TRUSTED_ORIGINS = environment.origins("CSRF_TRUSTED_ORIGINS")
 PUBLIC_HOSTS = environment.public(ALLOWED_HOSTS)
 HTTPS = environment.boolean("HTTPS", default=bool(PUBLIC_HOSTS) and not DEBUG)
 HTTPS_IS_GIVEN = environment.is_given("HTTPS")
+PUBLIC_URL = environment.public_url("PUBLIC_URL", hosts=PUBLIC_HOSTS, https=HTTPS)
 HSTS_SECONDS = environment.integer("HSTS_SECONDS", default=86_400, minimum=0, maximum=63_072_000)
 HSTS_INCLUDE_SUBDOMAINS = environment.boolean("HSTS_INCLUDE_SUBDOMAINS", default=False)
 HSTS_PRELOAD = environment.boolean("HSTS_PRELOAD", default=False)
@@ -46,6 +48,11 @@ WEBHOOK_ALLOW_PRIVATE = environment.boolean("WEBHOOK_ALLOW_PRIVATE", default=Fal
 OIDC = configuration.read_company()
 LOCAL_SIGN_IN, BREAK_GLASS_ACCOUNT = configuration.read_local_sign_in(OIDC)
 SECOND_FACTOR_ROLES = configuration.read_second_factor_roles()
+# EMAIL_HOST, EMAIL_PORT and the other settings of mail; the mails of the site are sent by the deliverer.
+EMAIL_URL = environment.text("EMAIL_URL")
+vars().update(environment.mail("EMAIL_URL"))
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = environment.sender("DEFAULT_FROM_EMAIL", default="progress-site@localhost")
 
 # Rules of jobs and items; durations in seconds
 

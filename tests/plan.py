@@ -53,6 +53,7 @@ RUN_ON_SCALE = {
     "tests/jobs/live": True,
     "tests/jobs/live/test_live_js.py": False,  # JavaScript
     "tests/jobs/live/test_send_queue.py": False,  # memory
+    "tests/jobs/notifications": True,
     "tests/jobs/outbox": True,
     "tests/jobs/pages": False,  # HTML, except the pages whose SQL is more than a lookup
     "tests/jobs/pages/test_attention.py": True,
