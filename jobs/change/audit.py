@@ -61,15 +61,26 @@ def log_act(
     key: str = "",
     label: str = "",
     act: str = "",
+    about: str = "",
+    detail: str = "",
 ) -> None:
     """Record an act on any row in the activity and in the admin's log.
 
-    `key` and `label` stand for the row's id and text where those must not be shown. Without `act` the flag names it.
+    `key` and `label` stand for the row's id and text where those must not be shown. For the activity, `act` is the
+    kind of the act (by default the flag's), `about` that of the row, and `detail` the message without the kind.
     An act of the system has no account, and so no entry in the admin's log.
     """
     _write_log(target, message, account=account, flag=flag, reason=reason, key=key, label=label)
-    by = Actor(account=account)
-    record_activity(act or FLAGS[flag], by=by, target=target, detail=message, reason=reason, key=key, label=label)
+    record_activity(
+        act or FLAGS[flag],
+        by=Actor(account=account),
+        target=target,
+        about=about,
+        detail=detail or message,
+        reason=reason,
+        key=key,
+        label=label,
+    )
 
 
 def record_activity(
@@ -82,7 +93,6 @@ def record_activity(
     reason: str = "",
     key: str = "",
     label: str = "",
-    address: str = "",
     at: datetime | None = None,
 ) -> None:
     """Add a row to the activity. Without a target, `about` and `label` name what the act concerns."""
@@ -100,7 +110,6 @@ def record_activity(
         bulk=_bulk.get(),
         detail=fit(Activity, "detail", detail),
         reason=fit(Activity, "reason", reason),
-        address=address,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -20,8 +20,10 @@ from jobs.change.fields import (
     job_values,
     phase_values,
 )
-from jobs.change.job_change import Change, LastWrites
+from jobs.change.incident_moves import moves_of
+from jobs.change.job_change import Change
 from jobs.db import bulk_sql, event_order
+from jobs.incidents import write_moves
 from jobs.live import broadcast
 from jobs.models import Event, GrowingCount, Job, Phase, Tally, Worker, WorkerTally
 from jobs.models.workers import slot_of
@@ -48,10 +50,15 @@ def commit_changes(change: Change) -> None:
     _write_tallies(change)
     _write_workers(change)
     touched = _write_jobs(change, moved | change.touched)
+    moves = moves_of(change)
     if change.postponed is None:
-        write_last(change.last)
+        write_moves(moves, now=change.now)
+        write_counts(change.counts)
+        write_events(change.events)
     else:
-        change.postponed.add(change.last)
+        change.postponed.events.extend(change.events)
+        change.postponed.moves.append((moves, change.now))
+        change.postponed.counts.update(change.counts)
     if touched:
         transaction.on_commit(lambda: broadcast.touch(touched), robust=True)
 
@@ -161,6 +168,7 @@ def _derive(change: Change, job: Job) -> None:
     if job.status == JobStatus.COMPLETED:
         job.held = ""
     job.partial = any(phase.partial for phase in phases)
+    job.reworking = sum(phase.reworked_items for phase in phases) if job.status == JobStatus.COMPLETED else 0
     job.percent = progress.job_percent(states)
     job.settled_percent = progress.job_settled_percent(states)
     job.stage = progress.job_stage(
@@ -212,17 +220,15 @@ def _status_changed(change: Change, job: Job, was: str) -> None:
         change.emit(event_factory.job_finished(job, change.phases[job.pk], reason=change.reason or job.error))
 
 
-def write_last(last: LastWrites) -> None:
-    """Save the rows that a transaction writes at its end.
+def write_counts(counts: Mapping[tuple[str, str, str], int]) -> None:
+    """Add to the counts that only grow, by name, kind and outcome.
 
-    The rows of counts are locked until the commit. They come after all other locks, so that no transaction waits for
-    a job while it holds them, and in one order.
+    Their rows stay locked until the commit. They come after all other locks, in one order.
     """
-    shard = os.getpid() % SHARDS
-    counts = [(*key, shard, number) for key, number in sorted(last.counts.items())]
-    key = ("name", "kind", "outcome", "shard")
-    bulk_sql.insert(GrowingCount, counts, fields=(*key, "number"), conflict=key, add=("number",))
-    write_events(last.events)
+    if counts:
+        shard, key = os.getpid() % SHARDS, ("name", "kind", "outcome", "shard")
+        rows = [(*names, shard, number) for names, number in sorted(counts.items())]
+        bulk_sql.insert(GrowingCount, rows, fields=(*key, "number"), conflict=key, add=("number",))
 
 
 def write_events(events: Sequence[Event]) -> None:

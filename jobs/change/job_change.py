@@ -18,6 +18,7 @@ from jobs.change.fields import COUNTERS, job_values, phase_values
 from jobs.change.lock_waiters import waiters
 from jobs.change.phase_life import Cause, Life
 from jobs.db import bulk_load
+from jobs.incidents import Move
 from jobs.models import Event, Job, Phase
 from jobs.models.texts import fit
 from jobs.rules import pipelines, progress
@@ -68,16 +69,12 @@ NOTHING = Settled()
 
 
 @dataclass(slots=True)
-class LastWrites:
-    """Rows that a transaction writes at its end: events, and counts that only grow, by name, kind and outcome."""
+class Postponed:
+    """The rows that a surrounding `unit_of_work` writes at its end: events, moves between incidents, and counts."""
 
     events: list[Event] = field(default_factory=list)
+    moves: list[tuple[list[Move], datetime]] = field(default_factory=list)
     counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
-
-    def add(self, later: LastWrites) -> None:
-        """Add those of a change within a larger transaction."""
-        self.events += later.events
-        self.counts += later.counts
 
 
 @dataclass(slots=True)
@@ -112,7 +109,7 @@ class Change:
     """The locked jobs with their phases in order, and everything that the commit saves.
 
     `by` acts on every job that has no actor of its own in `actors`. `finishers` are the actors who closed the last
-    phase of a job. `postponed` takes the `last` rows where a surrounding `unit_of_work` saves them later.
+    phase of a job. `postponed` takes what a surrounding `unit_of_work` saves later.
     """
 
     by: Actor
@@ -123,8 +120,9 @@ class Change:
     jobs: dict[int, Job] = field(default_factory=dict)
     phases: dict[int, list[Phase]] = field(default_factory=dict)
     by_id: dict[int, Phase] = field(default_factory=dict)
-    last: LastWrites = field(default_factory=LastWrites)
-    postponed: LastWrites | None = None
+    events: list[Event] = field(default_factory=list)
+    counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    postponed: Postponed | None = None
     tallies: dict[int, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0, 0]))
     errors_stale: set[int] = field(default_factory=set)
     touched: set[int] = field(default_factory=set)
@@ -222,11 +220,11 @@ class Change:
         event.at, event.account, event.actor, event.reason = self.now, by.account, by.label, self.reason
         for column in COMPOSED:
             setattr(event, column, fit(Event, column, getattr(event, column)))
-        self.last.events.append(event)
+        self.events.append(event)
 
     def grow(self, name: str, kind: str, outcome: str, number: int = 1) -> None:
         """Add to a count that only grows, for the metrics."""
-        self.last.counts[name, kind, outcome] += number
+        self.counts[name, kind, outcome] += number
 
     def bump_revision(self, job: Job) -> None:
         """Raise the revision of a job: something that is shown with it has changed outside its rows."""

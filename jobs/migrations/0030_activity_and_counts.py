@@ -98,7 +98,7 @@ def _words(text: str) -> str:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("jobs", "0027_incidents"),
+        ("jobs", "0031_reworking"),
         ("admin", "0003_logentry_add_action_flag_choices"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
@@ -119,7 +119,6 @@ class Migration(migrations.Migration):
                 ("bulk", models.BigIntegerField(blank=True, null=True)),
                 ("detail", models.CharField(blank=True, default="", max_length=2000)),
                 ("reason", models.CharField(blank=True, default="", max_length=2000)),
-                ("address", models.CharField(blank=True, default="", max_length=45)),
                 (
                     "account",
                     models.ForeignKey(

@@ -34,7 +34,7 @@ class Activity(models.Model):
 
     `actor` is the name at that time, `system` for the command line. `about` is the kind of the target: a job, a token,
     a sign-in. `target` is its name and `target_id` its key. A row without a project is visible only to accounts that
-    see every project. `bulk` is the bulk act that the act on one job was part of. `address` is that of a sign-in.
+    see every project. `bulk` is the bulk act that the act on one job was part of.
     """
 
     at = models.DateTimeField()
@@ -56,7 +56,6 @@ class Activity(models.Model):
     bulk = models.BigIntegerField(null=True, blank=True)
     detail = models.CharField(max_length=REASON_LENGTH, blank=True, default="")
     reason = models.CharField(max_length=REASON_LENGTH, blank=True, default="")
-    address = models.CharField(max_length=45, blank=True, default="")
 
     objects = ActivityQuerySet.as_manager()
 

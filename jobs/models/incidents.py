@@ -16,8 +16,9 @@ from jobs.rules.limits import ERROR_LENGTH, NAME_LENGTH, PROJECT_LENGTH, REASON_
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
+    from django.utils.functional import _StrPromise
 
-INCIDENT_PERMISSIONS = [
+INCIDENT_PERMISSIONS: list[tuple[str, str | _StrPromise]] = [
     ("acknowledge_incident", "Can acknowledge incidents"),
     ("assign_incident", "Can assign incidents"),
     ("snooze_incident", "Can snooze incidents"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 # Rows about these are shown only to accounts that manage tokens.
 ACCESS = ("account", "group", "membership", "sign-in", "token")
 
-SIGNED_IN, REFUSED, LOCKED, SIGNED_OUT = "sign-in", "sign-in-refused", "sign-in-locked", "sign-out"
+SIGN_INS = ("sign-in", "sign-in-refused", "sign-out")
 # The participle of each, as a list of acts says it: "added", "issued".
 PAST = {
     "add": "added",
@@ -18,8 +18,10 @@ PAST = {
     "share": "new badge links",
     "limit-project": "project limited",
     "stop": "stopped",
-    SIGNED_IN: "signed in",
-    REFUSED: "sign-in refused",
-    LOCKED: "sign-in locked",
-    SIGNED_OUT: "signed out",
+    "sign-in": "signed in",
+    "sign-in-refused": "sign-in refused",
+    "sign-out": "signed out",
+    "second-factor": "second factor changed",
+    "roles": "roles changed",
+    "projects": "projects changed",
 }

@@ -33,7 +33,6 @@ def activity_row(row: Activity) -> ActivityRow:
         "bulk": row.bulk,
         "detail": row.detail,
         "reason": row.reason,
-        "address": row.address,
     }
 
 

@@ -18,7 +18,7 @@ NOTATIONS = {"csv": Csv, "ndjson": Ndjson}
 COLUMNS = (
     *(Column(name) for name in ("id", "at", "actor", "act", "about", "target", "project")),
     Column("job", "job_id"),
-    *(Column(name) for name in ("bulk", "detail", "reason", "address")),
+    *(Column(name) for name in ("bulk", "detail", "reason")),
 )
 
 

@@ -104,7 +104,8 @@ def stop_bulk_act(bulk: BulkAct, *, actor: User) -> None:
         if not BulkAct.objects.running().filter(pk=bulk.pk).update(**ended):
             raise WrongState("This bulk act is over; it can be stopped only while it runs.")
         bulk.refresh_from_db()
-        log_act(bulk, f"stop: {bulk.settled} of {bulk.total} jobs were done.", account=actor, act="stop")
+        detail = f"{bulk.settled} of {bulk.total} jobs were done."
+        log_act(bulk, f"stop: {detail}", account=actor, act="stop", detail=detail)
 
 
 # --- one job -----------------------------------------------------------------------------------------
