@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from itertools import product
 
 from django.conf import settings
-from django.db.models import Count, Min, Q, Sum
+from django.db.models import Count, Min, OuterRef, Q, Subquery, Sum
 from django.utils import timezone
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
@@ -33,7 +33,7 @@ from jobs.models.workers import ALIVE, SILENT
 from jobs.rules import pipelines
 from jobs.rules.growing_counts import ITEM_FAILURES, JOBS_FINISHED, FailureOutcome
 from jobs.rules.incidents import IncidentKind, IncidentState
-from jobs.rules.statuses import FINISHED_JOB, UNFINISHED_JOB, JobStatus, Stuck
+from jobs.rules.statuses import FINISHED_JOB, OPEN_PHASE, UNFINISHED_JOB, JobStatus, Stuck
 from jobs.watchdog import process_heartbeats
 from progress_site.metrics.access import is_restricted
 from progress_site.metrics.open_items import open_items_by_kind
@@ -190,7 +190,10 @@ def _workers(now: datetime) -> Metric:
         silent=Count("pk", filter=Q(seen_at__lt=now - ALIVE, seen_at__gte=now - SILENT)),
         gone=Count("pk", filter=Q(seen_at__lt=now - SILENT)),
     )
-    counts["quarantined"] = Quarantine.objects.in_unfinished_phases().values("worker", "owner").distinct().count()
+    # A scalar subquery per row: joined, the planner may compare each phase with each job on new tables.
+    status = Subquery(Phase.objects.filter(pk=OuterRef("phase")).order_by().values("status")[:1])
+    kept = Quarantine.objects.order_by().alias(status=status).filter(status__in=OPEN_PHASE)
+    counts["quarantined"] = kept.values("worker", "owner").distinct().count()
     return _series(
         GaugeMetricFamily,
         "progress_workers",
