@@ -34,6 +34,7 @@ from jobs.operations.endpoints import (
     rotate_secret,
     try_endpoint,
 )
+from jobs.operations.free import Freed, free_worker
 from jobs.operations.project_limits import set_project_limit
 from jobs.operations.registry import ACTS, register
 from jobs.operations.replay import replay
@@ -42,6 +43,7 @@ __all__ = [
     "ACTS",
     "Act",
     "Added",
+    "Freed",
     "Operation",
     "Refusal",
     "add_endpoint",
@@ -52,6 +54,7 @@ __all__ = [
     "enable_endpoint",
     "fail",
     "force_complete",
+    "free_worker",
     "lift",
     "pause",
     "register",

@@ -82,13 +82,14 @@ def _context(request: HttpRequest, visible: JobQuerySet, *, filters: Filters, no
     attention_ids = {row.job.pk for row in attention_rows if row.job.late or row.job.status == JobStatus.PROCESSING}
     shown = {name: [rows[job.pk] for job in listed if job.pk not in attention_ids] for name, listed in lists.items()}
     dead = dead_by_endpoint(request, jobs)
-    workers = recent_workers(request.user, now=now)
+    workers = recent_workers(request.user, now=now, jobs=jobs if filters else None)
     processes = [*silent_processes(now), *unattended_jobs(jobs, workers, now=now)]
     late = late_deliveries(request, jobs, now=now)
     failing = [*quarantined_workers(jobs, now=now), *failing_workers(jobs, request.user, now=now)]
     return {
         "tiles": _tiles(jobs, filters=filters, now=now),
-        "deliveries": delivery_summary(request),
+        "deliveries": delivery_summary(request, jobs if filters else None),
+        "no_match": _no_match(visible, lists, filters),
         "attention": [row for row in attention_rows if not row.silent],
         "silent_workers": [row for row in attention_rows if row.silent],
         "dead_deliveries": dead_deliveries(dead, request.user),
@@ -100,7 +101,7 @@ def _context(request: HttpRequest, visible: JobQuerySet, *, filters: Filters, no
         "running": shown["running"],
         "waiting": shown["waiting"],
         "finished": shown["finished"],
-        "throughput": throughput(visible, filters, now=now),
+        "throughput": throughput(jobs, now=now),
         "workers": workers,
         "kinds": FilterForm().fields["kind"].choices,  # type: ignore[attr-defined]
         "projects": _projects(visible),
@@ -108,6 +109,16 @@ def _context(request: HttpRequest, visible: JobQuerySet, *, filters: Filters, no
         "back": request.get_full_path(),
         **_live(filters, now=now),
     }
+
+
+def _no_match(visible: JobQuerySet, lists: dict[str, list[Job]], filters: Filters) -> str:
+    """Say that no job matches the filter, and what needs attention outside it; empty where one matches."""
+    if not filters or any(lists.values()) or _narrowed(visible, filters).exists():
+        return ""
+    wanted = [f"“{filters['q']}”"] if "q" in filters else []
+    wanted += [f"{name} {filters[name]}" for name in ("kind", "project") if name in filters]
+    stuck, failed = (_up_to_a_thousand(some) for some in (visible.stuck(), visible.filter(status=JobStatus.FAILED)))
+    return f"No job matches {', '.join(wanted)}. {stuck} stuck, {failed} failed outside this filter."
 
 
 def _narrowed(jobs: JobQuerySet, filters: Filters) -> JobQuerySet:
