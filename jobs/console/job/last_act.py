@@ -49,4 +49,3 @@ def _act(event: Event, *, left: int = 0) -> LastAct:
 def _left(snapshot: JobSnapshot) -> int:
     forced = [phase for phase in snapshot.phases if phase.forced and phase.is_completed]
     return sum(max(0, (phase.expected or 0) - phase.counts.processed) for phase in forced)
-

@@ -111,7 +111,13 @@ def _links(request: HttpRequest, job: Job) -> badge_links.Links | None:
 
 def _live(job: Job, snapshot: JobSnapshot) -> dict[str, Any]:
     poll = reverse("api-job", args=[job.pk])
-    return live(now=snapshot.now, socket=f"/ws/jobs/{job.pk}", poll=poll, single=True, over=job.is_finished and not job.reworking)
+    return live(
+        now=snapshot.now,
+        socket=f"/ws/jobs/{job.pk}",
+        poll=poll,
+        single=True,
+        over=job.is_finished and not job.reworking,
+    )
 
 
 def formula(body: JobBody) -> list[str]:

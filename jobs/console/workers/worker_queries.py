@@ -102,7 +102,9 @@ def _held_of(workers: list[Worker]) -> dict[int, int]:
     if not workers:
         return {}
     held = Item.objects.held().filter(worker__in=[worker.name for worker in workers]).order_by()
-    numbers = {(n, account): number for n, account, number in held.values_list("worker", "account").annotate(Count("pk"))}
+    numbers = {
+        (n, account): number for n, account, number in held.values_list("worker", "account").annotate(Count("pk"))
+    }
     return {worker.pk: numbers.get((worker.name, worker.account_id), 0) for worker in workers}
 
 
