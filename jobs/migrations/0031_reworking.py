@@ -20,7 +20,7 @@ def fill(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("jobs", "0027_items_of_claims")]
+    dependencies = [("jobs", "0028_notifications")]
 
     operations = [
         migrations.AddField("job", "reworking", models.PositiveBigIntegerField(db_default=0, default=0)),

@@ -4,9 +4,11 @@ from jobs.models.attempts import Attempt
 from jobs.models.bulk import BulkAct, BulkTarget
 from jobs.models.events import Event, EventCounter, InboxMessage
 from jobs.models.heartbeats import ProcessHeartbeat
+from jobs.models.incidents import Incident, IncidentEntry, IncidentJob
 from jobs.models.items import Item
 from jobs.models.jobs import Job
 from jobs.models.memberships import Membership
+from jobs.models.notifications import Channel, Notification, NotificationRule
 from jobs.models.outbox import Delivery, Endpoint
 from jobs.models.phases import Phase, Tally
 from jobs.models.project_limits import ProjectLimit
@@ -19,14 +21,20 @@ __all__ = [
     "Attempt",
     "BulkAct",
     "BulkTarget",
+    "Channel",
     "Delivery",
     "Endpoint",
     "Event",
     "EventCounter",
     "InboxMessage",
+    "Incident",
+    "IncidentEntry",
+    "IncidentJob",
     "Item",
     "Job",
     "Membership",
+    "Notification",
+    "NotificationRule",
     "Phase",
     "ProcessHeartbeat",
     "ProjectLimit",

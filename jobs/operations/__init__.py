@@ -24,6 +24,15 @@ from jobs.operations.delete import delete
 
 # isort: on
 from jobs.operations.badge import renew_badge
+from jobs.operations.channels import (
+    add_channel,
+    add_rule,
+    change_channel,
+    change_rule,
+    remove_channel,
+    remove_rule,
+    try_channel,
+)
 from jobs.operations.endpoints import (
     Added,
     add_endpoint,
@@ -35,20 +44,26 @@ from jobs.operations.endpoints import (
     try_endpoint,
 )
 from jobs.operations.free import Freed, free_worker
+from jobs.operations.incidents import INCIDENT_ACTS
 from jobs.operations.project_limits import set_project_limit
 from jobs.operations.registry import ACTS, register
 from jobs.operations.replay import replay
 
 __all__ = [
     "ACTS",
+    "INCIDENT_ACTS",
     "Act",
     "Added",
     "Freed",
     "Operation",
     "Refusal",
+    "add_channel",
     "add_endpoint",
+    "add_rule",
     "cancel",
+    "change_channel",
     "change_endpoint",
+    "change_rule",
     "delete",
     "disable_endpoint",
     "enable_endpoint",
@@ -59,7 +74,9 @@ __all__ = [
     "pause",
     "register",
     "release",
+    "remove_channel",
     "remove_endpoint",
+    "remove_rule",
     "renew_badge",
     "replay",
     "require_permission",
@@ -74,5 +91,6 @@ __all__ = [
     "set_retries",
     "set_threshold",
     "skip",
+    "try_channel",
     "try_endpoint",
 ]
