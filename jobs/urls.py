@@ -51,6 +51,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("acts", acts.Acts.as_view(), name="api-acts"),
     path(f"{JOB}/badge", badges.Badge.as_view(), name="api-badge"),
     path(f"{JOB}/stream", streams.JobStream.as_view(), name="api-job-stream"),
+    path("workers/<path:worker>/free", workers.FreeWorker.as_view(), name="api-worker-free"),
     path("workers/<path:worker>/lift", workers.LiftOfWorker.as_view(), name="api-worker-lift"),
     path("live-ticket", tickets.LiveTicket.as_view(), name="api-live-ticket"),
     path("stream", streams.Stream.as_view(), name="api-stream"),

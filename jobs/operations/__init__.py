@@ -43,6 +43,7 @@ from jobs.operations.endpoints import (
     rotate_secret,
     try_endpoint,
 )
+from jobs.operations.free import Freed, free_worker
 from jobs.operations.incidents import INCIDENT_ACTS
 from jobs.operations.project_limits import set_project_limit
 from jobs.operations.registry import ACTS, register
@@ -53,6 +54,7 @@ __all__ = [
     "INCIDENT_ACTS",
     "Act",
     "Added",
+    "Freed",
     "Operation",
     "Refusal",
     "add_channel",
@@ -67,6 +69,7 @@ __all__ = [
     "enable_endpoint",
     "fail",
     "force_complete",
+    "free_worker",
     "lift",
     "pause",
     "register",

@@ -223,5 +223,5 @@ def test_the_number_of_queries_does_not_grow_with_the_jobs(
         make_job(items=5)
         make_job(items=1, done=1)
     lead.open("/admin/")
-    with django_assert_max_num_queries(44):
+    with django_assert_max_num_queries(46):
         lead.open("/admin/")
