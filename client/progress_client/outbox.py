@@ -133,8 +133,6 @@ class Outbox:
             log.warning("%d outcomes could not be reported; %s", left, where)
         return left
 
-    # --- waiting -----------------------------------------------------------------------------------
-
     @contextmanager
     def _hurry(self) -> Iterator[None]:
         """Send outcomes without waiting for a larger batch."""
