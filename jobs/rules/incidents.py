@@ -67,7 +67,7 @@ KINDS: dict[IncidentKind, KindText] = {
     IncidentKind.ERRORS: KindText("Errors", 70, JOBS, "the items no longer fail"),
     IncidentKind.JOB_FAILED: KindText("Failed", 60, JOBS),
     IncidentKind.DELIVERY_LAG: KindText(
-        "Deliveries delayed", 50, ("endpoint", "endpoints"), "the waiting events are sent"
+        "Deliveries delayed", 50, ("delivery", "deliveries"), "the waiting events are sent"
     ),
     IncidentKind.ENDPOINT_FAILING: KindText("Endpoint failing", 45, ("delivery", "deliveries")),
     IncidentKind.CHANNEL_FAILING: KindText(
