@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
-from time import perf_counter
 from typing import Any
 
 import pytest
@@ -25,7 +24,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 ROUNDS = range(8)
 MANY = size(1_000, full=10_000)
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
-LEAST_PER_SECOND = 50  # jobs that the watchdog marks, on a busy machine
 
 
 def failing(job: Job, error: str) -> Callable[[], Any]:
@@ -124,12 +122,8 @@ def test_many_jobs_that_get_stuck_at_once_are_one_incident() -> None:
         make_job(items=1)
     Phase.objects.update(status="processing", started_at=LONG_AGO)
     Job.objects.update(status="processing", started_at=LONG_AGO, heartbeat_at=LONG_AGO, watched_from=LONG_AGO)
-    speeds = []
     while Job.objects.filter(stuck="").exists():
-        begin, done = perf_counter(), watchdog.find_stuck()
-        speeds.append(done / (perf_counter() - begin))
-        assert done
+        assert watchdog.find_stuck()
     watchdog.settle_incidents()
     incident = Incident.objects.get()
     assert (incident.subjects, incident.entries.count()) == (MANY, 1)
-    assert min(speeds) > LEAST_PER_SECOND

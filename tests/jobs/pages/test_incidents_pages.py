@@ -61,7 +61,7 @@ def test_the_page_says_what_since_when_how_many_why_and_what_can_be_done(lead: A
     assert page.root.find("h1")[0].text == "Generic jobs failed: Timeout after 0 s"
     assert "Failed Open since" in page.text
     assert "3 jobs · project matter" in page.text
-    assert "diagnosis of ocr-0 , the first of 3 jobs" in page.section("why")
+    assert "diagnosis of ocr-0, the first of 3 jobs" in page.section("why")
     assert "Retry in 3 jobs…" in page.links()
     assert [name for name in page.links() if name.startswith("ocr-")] == ["ocr-0", "ocr-1", "ocr-2"]
     assert "opened 1 job." in page.section("history")
