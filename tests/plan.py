@@ -66,6 +66,7 @@ RUN_ON_SCALE = {
     "tests/jobs/pages/test_exporting.py": True,
     "tests/jobs/pages/test_failures_of_job.py": True,
     "tests/jobs/pages/test_hostile_queries.py": True,
+    "tests/jobs/pages/test_incidents_pages.py": True,
     "tests/jobs/pages/test_lists.py": True,
     "tests/jobs/pages/test_many_jobs.py": True,
     "tests/jobs/pages/test_overview.py": True,
