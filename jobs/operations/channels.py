@@ -305,7 +305,7 @@ def _switch(channel: Channel, active: bool | None) -> str:
 
 
 def _give_up(channel: Channel) -> None:
-    """Skip what waits, and end the incident of the channel: nobody relies on it any more."""
+    """Skip what waits, and end the incident of the channel, which is out of use."""
     now = timezone.now()
     channel.messages.waiting().update(
         status=MessageStatus.SKIPPED, ended_at=now, result="The channel was disabled before this was sent."
