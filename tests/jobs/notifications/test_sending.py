@@ -18,6 +18,7 @@ from jobs.incidents.lifecycle import RECOVERED, end, wake
 from jobs.models import Channel, Incident, Notification
 from jobs.notifications import notifier
 from jobs.rules.incidents import IncidentState
+from jobs.watchdog.prune import prune
 from tests.factories import make_job
 from tests.jobs.notifications.conftest import (
     SECRET,
@@ -262,14 +263,16 @@ def test_a_failed_message_is_retried_with_growing_pauses_and_in_the_end_dead(rec
     receiver.answer = refuse
     channel = channel_to(receiver)
     open_incident(now=later(0))
-    tries, seconds = [], 0
-    while Notification.objects.filter(incident__kind="job_stuck", status="waiting").exists():
-        notify_at(later(seconds))
-        if len(receiver.requests) > len(tries):
-            tries.append(seconds)
-        seconds += 10
-    assert tries == [0, 10, 40, 160, 760, 2560, 6160, 9760, 16_960]
     message = Notification.objects.get(channel=channel)
+    pauses = []
+    while message.status == "waiting":
+        due = message.next_try_at
+        notify_at(due - timedelta(seconds=1))
+        assert len(receiver.requests) == len(pauses)
+        notify_at(due)
+        message.refresh_from_db()
+        pauses.append((message.next_try_at - due).total_seconds())
+    assert pauses == [10, 30, 120, 600, 1800, 3600, 3600, 7200, 0]
     assert (message.status, message.tries) == ("dead", 9)
     assert message.result == "The service answered 403: The token … is revoked."
 
@@ -438,8 +441,6 @@ def test_a_test_message_says_what_the_service_answered(receiver: Receiver) -> No
 
 
 def test_messages_are_pruned_with_the_timeline(receiver: Receiver, settings: Any) -> None:
-    from jobs.watchdog.prune import prune
-
     channel_to(receiver)
     open_incident(now=timezone.now())
     notifications.notify()
