@@ -43,6 +43,11 @@ for name in (
     "WORKER_QUARANTINE_SECONDS",
 ):
     os.environ.pop(name, None)
+if not os.environ.get("TEST_SIGN_IN"):  # of a server whose test gives it these settings
+    for name in [name for name in os.environ if name.startswith("OIDC_")]:
+        del os.environ[name]
+    for name in ("BREAK_GLASS_ACCOUNT", "LOCAL_SIGN_IN", "SECOND_FACTOR_ROLES"):
+        os.environ.pop(name, None)
 os.environ.update(GIVEN)
 
 

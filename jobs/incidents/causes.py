@@ -97,7 +97,7 @@ class JobState:
 
     def _cause(self, kind: IncidentKind, about: str = "", *, title: str, detail: str = "", error: str = "") -> Cause:
         text = f"{self.kind} {about}".strip()[:CAUSE_LENGTH]
-        return Cause(kind, self.project, text, title=title, detail=detail, error=error)
+        return Cause(kind, self.project, text, title=title[:1].upper() + title[1:], detail=detail, error=error)
 
 
 def error_of(text: str) -> str:

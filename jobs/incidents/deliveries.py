@@ -46,6 +46,15 @@ def failing_deliveries() -> DeliveryQuerySet:
     return Delivery.objects.filter(repeated | Q(~Exists(resolved), status=DeliveryStatus.DEAD))
 
 
+def repeatedly_failing(cause: str) -> int:
+    """Return the number of deliveries that keep this cause: failed several times, and to be tried again."""
+    return (
+        failing_deliveries()
+        .filter(status=DeliveryStatus.WAITING, endpoint=int(cause.removeprefix("endpoint ")))
+        .count()
+    )
+
+
 def endpoint_fails(endpoint: Endpoint, error: str, *, now: datetime) -> None:
     """Open the incident of an endpoint that refuses deliveries."""
     if not _ongoing(endpoint).exists():

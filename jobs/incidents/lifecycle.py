@@ -26,6 +26,7 @@ from jobs.rules.incidents import KINDS, IncidentKind, IncidentState, Notice
 
 REOPENS_WITHIN = timedelta(minutes=10)
 RECOVERED, EXPIRED = "recovered", "expired"
+ENDINGS = {RECOVERED: "The cause is gone.", EXPIRED: "It is older than INCIDENT_EXPIRES_DAYS."}
 SYSTEM = "system"
 SHARE = "SELECT id FROM jobs_incident WHERE id = %s AND ended_at IS NULL FOR KEY SHARE"
 MOST_TRIES = 3
@@ -49,14 +50,20 @@ def open_incidents(findings: Sequence[Finding], *, now: datetime) -> None:
 
 
 def end(incident: Incident, *, by: str, now: datetime) -> bool:
-    """End an incident; False where it is over already. Its jobs leave it."""
-    values = {"state": IncidentState.RESOLVED, "ended_at": now, "ended_by": by, "changed_at": now}
-    ongoing = Incident.objects.ongoing().filter(pk=incident.pk)
-    if not ongoing.update(**values, revision=F("revision") + 1, snoozed_until=None, snoozed_at_subjects=None):
+    """End an incident; False where it is over already. Its jobs leave it.
+
+    The whole row is locked before, so that a job that joins is either counted or finds it over.
+    """
+    if Incident.objects.ongoing().select_for_update().filter(pk=incident.pk).first() is None:
         return False
+    values = {"state": IncidentState.RESOLVED, "ended_at": now, "ended_by": by, "changed_at": now}
+    Incident.objects.filter(pk=incident.pk).update(
+        **values, revision=F("revision") + 1, snoozed_until=None, snoozed_at_subjects=None
+    )
     IncidentJob.objects.present().filter(incident=incident).update(left_at=now)
     incident.refresh_from_db()
-    note(incident, "ended", by=by if by not in (RECOVERED, EXPIRED) else SYSTEM, detail=_ending(by), now=now)
+    if by in ENDINGS:
+        note(incident, by, detail=ENDINGS[by], now=now)
     changed([incident], Notice.ENDED)
     return True
 
@@ -225,9 +232,3 @@ def _key(incident: Incident) -> Key:
 
 def _number(finding: Finding) -> str:
     return f"{pluralize(finding.number, *KINDS[IncidentKind(finding.cause.kind)].subjects)}."
-
-
-def _ending(by: str) -> str:
-    if by == RECOVERED:
-        return "The cause is gone."
-    return "Nobody has worked on it for days." if by == EXPIRED else "Resolved."

@@ -21,6 +21,11 @@ def register(listener: Listener) -> None:
         _listeners.append(listener)
 
 
+def unregister(listener: Listener) -> None:
+    """Call this function no longer."""
+    _listeners.remove(listener)
+
+
 def changed(incidents: Iterable[Incident], notice: Notice) -> None:
     """Pass on the change of these incidents. Call it inside the transaction, after the rows were written."""
     for incident in incidents:

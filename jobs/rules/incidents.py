@@ -75,7 +75,12 @@ KINDS: dict[IncidentKind, KindText] = {
     ),
     IncidentKind.DEAD_LETTERS: KindText("Dead letters", 40, ("message", "messages")),
     IncidentKind.WORKER_GONE: KindText("Worker gone", 30, WORKERS, "the workers come back or their items are released"),
-    IncidentKind.WORKER_QUARANTINED: KindText("Worker quarantined", 20, WORKERS, "the quarantines end"),
+    IncidentKind.WORKER_QUARANTINED: KindText("Worker quarantined", 20, JOBS, "the quarantines end"),
 }
 # Kinds that are about jobs: each of their jobs has a row of its own.
-JOB_KINDS = (IncidentKind.JOB_STUCK, IncidentKind.JOB_FAILED, IncidentKind.JOB_LATE)
+JOB_KINDS = (
+    IncidentKind.JOB_STUCK,
+    IncidentKind.JOB_FAILED,
+    IncidentKind.JOB_LATE,
+    IncidentKind.WORKER_QUARANTINED,
+)

@@ -41,7 +41,7 @@ def nothing(now: datetime) -> Iterator[Finding]:
 def errors(now: datetime) -> Iterator[Finding]:
     """Find one signature over three unfinished jobs, and jobs that only fail or can no longer meet their threshold."""
     groups: dict[Group, dict[int, str]] = defaultdict(dict)
-    unfinished = Job.objects.filter(status__in=UNFINISHED_JOB).exclude(error="")
+    unfinished = Job.objects.filter(status__in=UNFINISHED_JOB, stuck="").exclude(error="")
     for pk, project, error in _rows(unfinished):
         groups[project, signature(error_of(error))][pk] = error_of(error)
     hopeless = {pk: (project, error_of(error)) for pk, project, error in _rows(_hopeless(now))}
@@ -81,7 +81,7 @@ def _hopeless(now: datetime) -> QuerySet[Job]:
     )
     fruitless = Phase.objects.filter(job=OuterRef("pk"), failed__gt=0, done=0, skipped=0, forced=False)
     ended = Q(Exists(fruitless), partial=True, status=JobStatus.COMPLETED, finished_at__gte=now - DAY)
-    return Job.objects.filter(Q(running, status=JobStatus.PROCESSING) | ended)
+    return Job.objects.filter(Q(running, status=JobStatus.PROCESSING, stuck="") | ended)
 
 
 # --- workers -------------------------------------------------------------------------------------------
