@@ -12,7 +12,7 @@ from datetime import datetime
 
 from django.conf import settings
 from django.template.loader import render_to_string
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 from jobs.models import Incident
 from jobs.models.notifications import SUBJECT_LENGTH, MessageState
@@ -80,7 +80,7 @@ def text_of(facts: Facts, state: str, *, now: datetime) -> Text:
     return _text(
         headline,
         lines,
-        link=link_to(_page_of(incident)),
+        link=link_to(incident.get_absolute_url()),
         severity=SEVERITIES[MessageState(state)],
         thread=f"incident-{incident.pk}",
     )
@@ -123,14 +123,6 @@ def headline_of(facts: Facts) -> str:
 def link_to(path: str) -> str:
     """Return an absolute address of this site. Signing in leads back to it."""
     return f"{settings.PUBLIC_URL}{path}"
-
-
-def _page_of(incident: Incident) -> str:
-    """Return the path of the page of an incident; of the overview in a site without that page."""
-    try:
-        return incident.get_absolute_url()
-    except NoReverseMatch:
-        return reverse("admin:index")
 
 
 def _facts(facts: Facts, *, now: datetime) -> list[Line]:
