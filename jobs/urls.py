@@ -7,6 +7,7 @@ from django.urls import URLPattern, URLResolver, path
 from jobs.api import (
     acts,
     badges,
+    channels,
     claims_and_reports,
     docs,
     endpoints,
@@ -59,6 +60,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("events/<int:event_id>/replay", endpoints.Replay.as_view(), name="api-replay"),
     path("endpoints", endpoints.Endpoints.as_view(), name="api-endpoints"),
     path("endpoints/<int:endpoint_id>", endpoints.EndpointDetail.as_view(), name="api-endpoint"),
+    path("channels", channels.Channels.as_view(), name="api-channels"),
+    path("channels/<int:channel_id>", channels.ChannelDetail.as_view(), name="api-channel"),
+    path("channels/<int:channel_id>/test", channels.ChannelTest.as_view(), name="api-channel-test"),
+    path("notification-rules", channels.NotificationRules.as_view(), name="api-notification-rules"),
+    path("notification-rules/<int:rule_id>", channels.NotificationRuleDetail.as_view(), name="api-notification-rule"),
     path("schema", docs.Schema.as_view(), name="api-schema"),
     path("docs", docs.Docs.as_view(), name="api-docs"),
 ]
