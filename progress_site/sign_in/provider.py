@@ -16,6 +16,8 @@ from django.urls import reverse
 
 # Clocks of two machines differ.
 LEEWAY_SECONDS = 60
+# The token must not choose how it is checked: `none`, or the public key as a password.
+ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 SUBJECT_LENGTH = SocialAccount._meta.get_field("uid").max_length or 0
 
 
@@ -56,17 +58,17 @@ class CompanyLogin(OpenIDConnectOAuth2Adapter):
     def _checked(self, id_token: str) -> dict[str, Any]:
         """Return the claims of an ID token; ProviderException if it is not signed, expired or for another client."""
         try:
-            algorithm, key = jwtkit.fetch_key(id_token, self.openid_config["jwks_uri"], jwtkit.lookup_kid_jwk)
+            _, key = jwtkit.fetch_key(id_token, self.openid_config["jwks_uri"], jwtkit.lookup_kid_jwk)
             claims: dict[str, Any] = jwt.decode(
                 id_token,
                 key=key,
-                algorithms=[algorithm],
+                algorithms=ALGORITHMS,
                 issuer=self.openid_config["issuer"],
                 audience=settings.OIDC.client_id,
                 leeway=LEEWAY_SECONDS,
                 options={"require": ["iss", "aud", "exp", "sub"]},
             )
-        except (jwt.PyJWTError, KeyError) as error:
+        except (jwt.PyJWTError, KeyError, TypeError, ValueError) as error:
             raise ProviderException("The ID token is not valid.") from error
         return claims
 
