@@ -10,9 +10,10 @@ from allauth.socialaccount.models import SocialAccount, SocialApp, SocialLogin, 
 from allauth.socialaccount.providers.base import ProviderException
 from allauth.socialaccount.providers.openid_connect.provider import OpenIDConnectProvider
 from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOAuth2Adapter
-from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
+
+from progress_site.sign_in.current import current_company
 
 # Clocks of two machines differ.
 LEEWAY_SECONDS = 60
@@ -25,13 +26,13 @@ class CompanyLogin(OpenIDConnectOAuth2Adapter):
     """The code flow with PKCE. An ID token needs the signature of the issuer that the settings name."""
 
     def __init__(self, request: HttpRequest) -> None:
-        super().__init__(request, settings.OIDC.issuer)
+        super().__init__(request, current_company().issuer)
 
     @property
     def openid_config(self) -> dict[str, Any]:
         """The configuration of the provider; ProviderException where it is that of another issuer."""
         config: dict[str, Any] = super().openid_config
-        if str(config.get("issuer", "")).rstrip("/") != settings.OIDC.issuer.rstrip("/"):
+        if str(config.get("issuer", "")).rstrip("/") != current_company().issuer.rstrip("/"):
             raise ProviderException(f"The provider calls itself {config.get('issuer')!r}. Change OIDC_ISSUER.")
         return config
 
@@ -64,7 +65,7 @@ class CompanyLogin(OpenIDConnectOAuth2Adapter):
                 key=key,
                 algorithms=ALGORITHMS,
                 issuer=self.openid_config["issuer"],
-                audience=settings.OIDC.client_id,
+                audience=current_company().client_id,
                 leeway=LEEWAY_SECONDS,
                 options={"require": ["iss", "aud", "exp", "sub"]},
             )
