@@ -96,6 +96,10 @@ RUN_ON_SCALE = {
     "tests/progress_site/test_parsing.py": False,  # bodies of requests
     "tests/progress_site/test_serve.py": False,  # a server over an SQLite file
     "tests/progress_site/test_settings.py": False,  # the start of the process
+    "tests/progress_site/sign_in": True,
+    "tests/progress_site/sign_in/test_answers_of_provider.py": False,  # HTTP
+    "tests/progress_site/sign_in/test_claims.py": False,  # values
+    "tests/progress_site/sign_in/test_configuration.py": False,  # the start of the process
     "tests/training": True,
     "tests/training/test_percentages.py": False,  # arithmetic
     "tests/training/pages": False,  # HTML
