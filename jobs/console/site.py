@@ -13,6 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, include, path, re_path, register_converter, reverse
 
+from jobs.console.activity.views import activity_page
 from jobs.console.acts.confirm import ActView
 from jobs.console.bulk.views import bulk_page, stop_bulk
 from jobs.console.channels.acts import CHANNEL_ACTS, ChannelActView
@@ -145,6 +146,8 @@ class OperatorSite(AdminSite):
             re_path(f"{BULK}stop/$", self._page(stop_bulk), name="bulk-stop"),
             re_path(r"^jobs/item/(?P<item_id>[0-9]{1,18})/change/$", self._page(item_page), name="item-page"),
             re_path(r"^jobs/attempt/(?P<attempt_id>[0-9]{1,18})/log/$", self._page(attempt_log), name="attempt-log"),
+            path("activity/", self._page(activity_page), name="activity"),
+            path("activity/", include("jobs.console.admin.activity")),
             path("glossary/", self._page(glossary_page), name="glossary"),
             path("limits/project/", self._page(limit_project), name="project-limit"),
             path("contracts/", self._page(contracts_page), name="contracts"),
