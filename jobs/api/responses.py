@@ -178,6 +178,15 @@ class ActAnswer(TypedDict):
     job: JobBody
 
 
+class FreedAnswer(TypedDict):
+    """The freeing of a worker: `changed` items in `jobs`; each refused job is named with the reason."""
+
+    changed: int
+    jobs: int
+    refused: list[RefusedRow]
+    detail: str
+
+
 class DeletionAnswer(TypedDict):
     """The deletion of a job; there is no job to return."""
 

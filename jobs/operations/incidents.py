@@ -227,7 +227,7 @@ class Snooze(IncidentOperation):
     name, label, past = "snooze", "Snooze", "snoozed"
     summary = "Snooze an incident"
     Arguments = SnoozeInput
-    example = {"until": "2030-01-31T06:00:00Z"}
+    example = {"until_grows": True}
 
     def execute(self, incident: Incident, arguments: SnoozeInput, *, by: Actor, now: datetime) -> str:
         """Snooze; a second snooze replaces the first."""
