@@ -14,7 +14,7 @@ from tests.test_imports import LAYERS
 
 LAYER_TABLE = runpy.run_path(str(ROOT / ".ci" / "layer_table.py"))
 RUNNABLE = {"bash", "console", "py", "python", "sh", "shell"}
-OTHER_LANGUAGES = {"json", "nginx", "text"}
+OTHER_LANGUAGES = {"json", "nginx", "text", "yaml"}
 
 # Block -> the test that runs it.
 RUN = {

@@ -127,7 +127,7 @@ class IncidentOperation(ABC):
                 raise WrongState(f"Incident {locked.pk} is resolved; {self.name} is possible while it is not over.")
             detail = self.execute(locked, parsed, by=by, now=now)
             if detail:
-                log_act(locked, f"{self.name}: {detail}", account=by.account)
+                log_act(locked, f"{self.name}: {detail}", account=by.account, act=self.name, detail=detail)
             return IncidentAct(int(bool(detail)), locked, detail or f"Incident {locked.pk} is so already.")
 
     def on_many(self, found: Iterable[Incident], *, actor: By, **arguments: Any) -> ManyActed:

@@ -34,6 +34,7 @@ BODIES: dict[str, Callable[[Project], Any]] = {
         "data": {"job_id": f"{project.mark}-vision", "event_id": EVENT_ID, "total_images": 3},
     },
     "documents/{document_id}/retry": lambda project: {},
+    "workers/{worker}/free": lambda project: {},
     "workers/{worker}/lift": lambda project: {"job": project.values["job_id"]},
     "incidents/{incident_id}/assign": lambda project: {"account": ""},
     "project-limits": lambda project: {"project": project.name, "max_leased": 7},

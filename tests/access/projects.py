@@ -40,6 +40,7 @@ from jobs.rules.incidents import IncidentKind
 from jobs.rules.pipelines import PhaseSpec
 from jobs.tracking import Actor, Link, NewItem, Result
 from ocr_chunks.documents import create_document
+from progress_site.client_wheel import wheel
 from tests.factories import operator, phase_of
 from tests.hostile_data import badge_of
 from training.models import FaceDetectionSession
@@ -49,6 +50,8 @@ OWN, FOREIGN = "alpha", "beta"
 MISSING = 987_654_321
 # A word that no page, no field name and no object of the other project has.
 MARKS = {OWN: "zqalpha", FOREIGN: "zqbeta"}
+# Names that both projects use.
+SHARED_WORKER, SHARED_ERROR = "gpu-1", "disk full"
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,7 @@ def make_project(name: str) -> Project:
         mark=mark,
         error=item.error,
         values={
+            "pk": 1,
             "job_id": job.pk,
             "code": "items",
             "event_id": event.pk,
@@ -127,6 +131,7 @@ def make_project(name: str) -> Project:
             "id": account.pk,
             "content_type_id": ContentType.objects.get_for_model(Job).pk,
             "signed": badge_of(job),
+            "file": wheel().name,
             "url": "nothing/",
         },
         rows={
@@ -169,7 +174,7 @@ def make_incident(job: Job, *, mark: str) -> Incident:
 def make_job(project: str, *, mark: str, by: Actor) -> Job:
     """Make an unfinished job with items in every status, and a finished one beside it."""
     specs = [PhaseSpec(code="items", asset_type=mark, label=mark, stage=f"{mark} {{done}}"), PhaseSpec(code="fit")]
-    items = [NewItem(f"{mark}-{n}", label=mark, split=mark, payload={mark: mark}) for n in range(5)]
+    items = [NewItem(f"{mark}-{n}", label=mark, split=mark, payload={mark: mark}) for n in range(6)]
     job = tracking.create_job(
         name=f"{mark}-job",
         project=project,
@@ -191,6 +196,10 @@ def make_job(project: str, *, mark: str, by: Actor) -> Job:
         ),
     ]
     tracking.report(phase, worker=by.name, results=results, by=by)
+    shared = Actor(account=by.account, name=SHARED_WORKER, version=mark)
+    tracking.heartbeat(job, worker=SHARED_WORKER, message=mark, by=shared)
+    failure = Result(f"{mark}-5", "failed", error=SHARED_ERROR)
+    tracking.report(phase, worker=SHARED_WORKER, results=[failure], by=shared)
     until = timezone.now() + timedelta(hours=1)
     Quarantine.objects.create(phase=phase, worker=by.name, since=timezone.now(), until=until, failures=20)
     Phase.objects.filter(pk=phase.pk).update(quarantined=1)

@@ -76,7 +76,8 @@ def _context(request: HttpRequest, visible: JobQuerySet, *, filters: Filters, no
     attention_count = incidents.number + len(processes) + len(failing) + len(silent)
     return {
         "tiles": _tiles(jobs, filters=filters, now=now),
-        "deliveries": delivery_summary(request),
+        "deliveries": delivery_summary(request, jobs if filters else None),
+        "no_match": _no_match(visible, lists, filters),
         "incidents": incidents,
         "processes": processes,
         "failing_workers": failing,
@@ -86,14 +87,24 @@ def _context(request: HttpRequest, visible: JobQuerySet, *, filters: Filters, no
         "running": shown["running"],
         "waiting": shown["waiting"],
         "finished": shown["finished"],
-        "throughput": throughput(visible, filters, now=now),
-        "workers": recent_workers(request.user, now=now),
+        "throughput": throughput(jobs, now=now),
+        "workers": recent_workers(request.user, now=now, jobs=jobs if filters else None),
         "kinds": FilterForm().fields["kind"].choices,  # type: ignore[attr-defined]
         "projects": _projects(visible),
         "first_run": not filters and not any(lists.values()) and not visible.exists(),
         "back": request.get_full_path(),
         **_live(filters, now=now),
     }
+
+
+def _no_match(visible: JobQuerySet, lists: dict[str, list[Job]], filters: Filters) -> str:
+    """Say that no job matches the filter, and what needs attention outside it; empty where one matches."""
+    if not filters or any(lists.values()) or _narrowed(visible, filters).exists():
+        return ""
+    wanted = [f"“{filters['q']}”"] if "q" in filters else []
+    wanted += [f"{name} {filters[name]}" for name in ("kind", "project") if name in filters]
+    stuck, failed = (_up_to_a_thousand(some) for some in (visible.stuck(), visible.filter(status=JobStatus.FAILED)))
+    return f"No job matches {', '.join(wanted)}. {stuck} stuck, {failed} failed outside this filter."
 
 
 def _narrowed(jobs: JobQuerySet, filters: Filters) -> JobQuerySet:
