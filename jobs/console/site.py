@@ -98,7 +98,7 @@ class IncidentActConverter:
 
 
 register_converter(RowConverter, "row")
-register_converter(IncidentActConverter, "incident-act")
+register_converter(IncidentActConverter, "incident_act")
 register_converter(ActConverter, "act")
 
 
@@ -135,11 +135,11 @@ class OperatorSite(AdminSite):
             path("incidents/", self._page(incidents_page), name="incidents"),
             path("incidents/<row:incident_id>/", self._page(incident_page), name="incident-page"),
             path(
-                "incidents/<row:incident_id>/<incident-act:slug>/",
+                "incidents/<row:incident_id>/<incident_act:slug>/",
                 self._page(IncidentActView.as_page()),
                 name="incident-act",
             ),
-            path("incidents/act/<incident-act:slug>/", self._page(IncidentActView.as_page()), name="incidents-act"),
+            path("incidents/act/<incident_act:slug>/", self._page(IncidentActView.as_page()), name="incidents-act"),
             path("errors/", self._page(errors_page), name="errors"),
             path("errors/", include("jobs.console.admin.errors")),
             re_path(f"{BULK}$", self._page(bulk_page), name="bulk-page"),

@@ -165,7 +165,7 @@ def make_incident(job: Job, *, mark: str) -> Incident:
         text = f"{mark} {number}"
         cause = incidents.Cause(IncidentKind.JOB_FAILED, job.project, text, title=text, detail=text, error=text)
         incidents.open_incidents([incidents.Finding(cause, [job.pk])], now=now)
-    over, incident = Incident.objects.filter(project=job.project, kind=IncidentKind.JOB_FAILED).order_by("pk")
+    over, incident = Incident.objects.filter(project=job.project, cause__startswith=mark).order_by("pk")
     incidents.end(over, by=mark, now=now)
     incidents.note(incident, "acknowledge", by=mark, detail=mark, now=now)
     return incident
