@@ -10,6 +10,7 @@ from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
 from jobs.serializers import JobBody, PhaseBody
+from training.percentages import Part, percentage
 from training.serializers import Parts
 from training.templatetags.training_pages import STATUS_STYLES, hundredths
 from training.unified_progress import unified_body
@@ -48,7 +49,7 @@ def segments_of(unified: Mapping[str, Any], body: JobBody) -> list[Segment]:
 
 
 def _segment(shown: Mapping[str, Any], phase: PhaseBody, *, x: float, width: float) -> Segment:
-    status, percent, total = shown["status"], shown["progress"]["percentage"], shown["progress"]["total"]
+    status, percent, total = shown["status"], reached(shown, phase), shown["progress"]["total"]
     return Segment(
         key=KEYS[phase["code"]],
         label=phase["label"],
@@ -63,6 +64,28 @@ def _segment(shown: Mapping[str, Any], phase: PhaseBody, *, x: float, width: flo
     )
 
 
+def reached(shown: Mapping[str, Any], phase: PhaseBody) -> float:
+    """Return the percent that a phase has reached; in the unified progress a completed phase counts as 100."""
+    percent: float = shown["progress"]["percentage"]
+    if shown["status"] != "completed" or not phase["expected"]:
+        return percent
+    return percentage(
+        Part(current=phase["done"] + phase["skipped"], total=phase["expected"], completed=not phase["partial"])
+    )
+
+
+def overall_of(segments: list[Segment]) -> float:
+    """Return what all phases together have reached, by their weights."""
+    return round(sum(segment.percent * segment.width for segment in segments) / 100, 2)
+
+
+def shown_overall(unified: Mapping[str, Any], segments: list[Segment]) -> float:
+    """Return the overall percent that pages show: that of the unified progress, unless a phase ended with less."""
+    overall: float = unified["overallProgress"]["percentage"]
+    ended = [segment for segment in segments if unified["phases"][segment.key]["status"] == "completed"]
+    return overall_of(segments) if any(segment.percent < 100 for segment in ended) else overall
+
+
 def _lost(phase: PhaseBody, *, status: str, percent: float, total: int) -> float:
     """Return the percent of failed images; the whole remainder if a phase without images has failed."""
     if status == "failed" and not phase["failed"]:
@@ -72,8 +95,9 @@ def _lost(phase: PhaseBody, *, status: str, percent: float, total: int) -> float
 
 def description(unified: Mapping[str, Any], segments: list[Segment]) -> str:
     """Return the text alternative of the bar, for screen readers."""
-    overall = hundredths(unified["overallProgress"]["percentage"])
-    return f"{overall} % overall: {'; '.join(each.description for each in segments)}"
+    return (
+        f"{hundredths(shown_overall(unified, segments))} % overall: {'; '.join(each.description for each in segments)}"
+    )
 
 
 def drawn_bar(parts: Parts) -> SafeString:
@@ -83,6 +107,7 @@ def drawn_bar(parts: Parts) -> SafeString:
     context = {
         "job": parts.job,
         "unified": unified,
+        "overall": shown_overall(unified, segments),
         "segments": segments,
         "description": description(unified, segments),
     }
