@@ -19,6 +19,7 @@ JOB_KEYS = [
     "project",
     "status",
     "partial",
+    "reworking",
     "stuck",
     "late",
     "due_at",

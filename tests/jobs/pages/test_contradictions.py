@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from jobs import operations, tracking
 from jobs.console.moments import with_moments
+from jobs.live import job_messages
 from jobs.models import Job, Worker
 from jobs.rules.pipelines import PhaseSpec
 from tests.factories import WORKER, make_job, phase_of, settle, take, tell
@@ -50,6 +51,15 @@ def test_a_job_whose_retried_items_are_settled_is_not_reworking() -> None:
         tell(phase_of(job), item.key, "completed")
     job.refresh_from_db()
     assert (job.reworking, job.partial) == (0, True)
+
+
+@pytest.mark.django_db
+def test_its_socket_stays_open_until_nothing_is_open_or_leased() -> None:
+    job = reworked()
+    assert not job_messages.load([job.pk])[0].is_over
+    for item in take(phase_of(job), 7):
+        tell(phase_of(job), item.key, "failed")
+    assert job_messages.load([job.pk])[0].is_over
 
 
 @pytest.mark.django_db
