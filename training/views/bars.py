@@ -10,7 +10,7 @@ from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
 from jobs.serializers import JobBody, PhaseBody
-from training.percentages import Part, percentage
+from training.reached import reached, shown_overall
 from training.serializers import Parts
 from training.templatetags.training_pages import STATUS_STYLES, hundredths
 from training.unified_progress import unified_body
@@ -62,28 +62,6 @@ def _segment(shown: Mapping[str, Any], phase: PhaseBody, *, x: float, width: flo
         mark=phase["threshold"] if phase["code"] != "clustering" else None,
         indeterminate=status == "running" and not total,
     )
-
-
-def reached(shown: Mapping[str, Any], phase: PhaseBody) -> float:
-    """Return the percent that a phase has reached; in the unified progress a completed phase counts as 100."""
-    percent: float = shown["progress"]["percentage"]
-    if shown["status"] != "completed" or not phase["expected"]:
-        return percent
-    return percentage(
-        Part(current=phase["done"] + phase["skipped"], total=phase["expected"], completed=not phase["partial"])
-    )
-
-
-def overall_of(segments: list[Segment]) -> float:
-    """Return what all phases together have reached, by their weights."""
-    return round(sum(segment.percent * segment.width for segment in segments) / 100, 2)
-
-
-def shown_overall(unified: Mapping[str, Any], segments: list[Segment]) -> float:
-    """Return the overall percent that pages show: that of the unified progress, unless a phase ended with less."""
-    overall: float = unified["overallProgress"]["percentage"]
-    ended = [segment for segment in segments if unified["phases"][segment.key]["status"] == "completed"]
-    return overall_of(segments) if any(segment.percent < 100 for segment in ended) else overall
 
 
 def _lost(phase: PhaseBody, *, status: str, percent: float, total: int) -> float:

@@ -58,6 +58,7 @@ PHASE_KEYS = [
     "threshold",
     "needed",
     "partial",
+    "reworking",
     "over_delivered",
     "trigger",
     "on_shortfall",
