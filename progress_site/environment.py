@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -180,6 +181,27 @@ def networks(name: str) -> list[IPv4Network | IPv6Network]:
         return [ip_network(word) for word in words(name)]
     except ValueError as error:
         raise ImproperlyConfigured(f"Set {name} to addresses or networks such as 10.0.0.0/8: {error}.") from error
+
+
+def bearer(name: str) -> str:
+    """Return a bearer token, which is long and has no spaces; empty where none is given."""
+    value = text(name)
+    if value and not re.fullmatch(r"[!-~]{16,256}", value):
+        raise ImproperlyConfigured(f"Set {name} to a random text of 16 to 256 characters without spaces.")
+    return value
+
+
+def folder(name: str) -> str:
+    """Return a folder that the process can write, made if it is missing; empty where none is given."""
+    value = text(name)
+    if value:
+        try:
+            Path(value).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ImproperlyConfigured(f"Set {name} to a folder that the site can write: {error}.") from error
+        if not os.access(value, os.W_OK):
+            raise ImproperlyConfigured(f"Set {name} to a folder that the site can write, not {value!r}.")
+    return value
 
 
 def origins(name: str) -> list[str]:

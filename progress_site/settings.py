@@ -72,6 +72,12 @@ RETENTION_COMPLETED_DAYS = environment.days("RETENTION_COMPLETED_DAYS", default=
 RETENTION_FAILED_DAYS = environment.days("RETENTION_FAILED_DAYS", default=90)
 RETENTION_CANCELLED_DAYS = environment.days("RETENTION_CANCELLED_DAYS", default=90)
 RETENTION_TIMELINE_DAYS = environment.days("RETENTION_TIMELINE_DAYS", default=365)
+# Access to /metrics: a bearer token, networks, or both; without either everybody reads them, without names of projects.
+METRICS_TOKEN = environment.bearer("METRICS_TOKEN")
+METRICS_NETWORKS = environment.networks("METRICS_NETWORKS")
+METRICS_PROJECTS = environment.integer("METRICS_PROJECTS", default=50, minimum=0, maximum=1000)
+METRICS_SECONDS = 5  # that the figures of the database are kept for further scrapers
+PROMETHEUS_MULTIPROC_DIR = environment.folder("PROMETHEUS_MULTIPROC_DIR")
 WATCHDOG_INTERVAL = environment.seconds("WATCHDOG_INTERVAL", default=2)
 DELIVERY_INTERVAL = 1
 # Open sockets and streams of one account in one process; the oldest closes for a newer one.

@@ -66,6 +66,7 @@ RUN_ON_SCALE = {
     "tests/jobs/pages/test_exporting.py": True,
     "tests/jobs/pages/test_failures_of_job.py": True,
     "tests/jobs/pages/test_hostile_queries.py": True,
+    "tests/jobs/pages/test_incidents_pages.py": True,
     "tests/jobs/pages/test_lists.py": True,
     "tests/jobs/pages/test_many_jobs.py": True,
     "tests/jobs/pages/test_overview.py": True,
@@ -95,6 +96,10 @@ RUN_ON_SCALE = {
     "tests/progress_site/test_parsing.py": False,  # bodies of requests
     "tests/progress_site/test_serve.py": False,  # a server over an SQLite file
     "tests/progress_site/test_settings.py": False,  # the start of the process
+    "tests/progress_site/sign_in": True,
+    "tests/progress_site/sign_in/test_answers_of_provider.py": False,  # HTTP
+    "tests/progress_site/sign_in/test_claims.py": False,  # values
+    "tests/progress_site/sign_in/test_configuration.py": False,  # the start of the process
     "tests/training": True,
     "tests/training/test_percentages.py": False,  # arithmetic
     "tests/training/pages": False,  # HTML

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from progress_client import file_listing, forks
+from progress_client.bodies import NewPhaseBody
 from progress_client.claim_loop import ClaimOptions, CommonClaimLoop
 from progress_client.cursor_pages import pages
 from progress_client.errors import NotFound
@@ -66,7 +67,7 @@ class Client(forks.Unpicklable):
         name: str,
         *,
         items: Iterable[NewItem] | None = None,
-        phases: Iterable[Answer] | None = None,
+        phases: Iterable[NewPhaseBody | Answer] | None = None,
         kind: str | None = None,
         project: str | None = None,
         metadata: Answer | None = None,

@@ -13,8 +13,11 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, include, path, re_path, register_converter, reverse
 
+from jobs.console.activity.views import activity_page
 from jobs.console.acts.confirm import ActView
 from jobs.console.bulk.views import bulk_page, stop_bulk
+from jobs.console.channels.acts import CHANNEL_ACTS, ChannelActView
+from jobs.console.channels.views import add_channel, add_rule, change_channel, change_rule, channel_page
 from jobs.console.deliveries.dead_letters import LettersReplayView, letter_page
 from jobs.console.deliveries.delivery_views import delivery_page
 from jobs.console.deliveries.endpoint_acts import ENDPOINT_ACTS, EndpointActView
@@ -43,6 +46,8 @@ DELIVERY = r"^jobs/delivery/(?P<delivery_id>[0-9]{1,18})/"
 LETTER = r"^jobs/inboxmessage/(?P<letter_id>[0-9]{1,18})/"
 BULK = r"^bulk/(?P<bulk_id>[0-9]{1,18})/"
 WORKER = r"^jobs/worker/(?P<worker_id>[0-9]{1,18})/"
+CHANNEL = r"^jobs/channel/(?P<channel_id>[0-9]{1,18})/"
+CHANNEL_ACT = f"(?P<slug>{'|'.join(CHANNEL_ACTS)})/$"
 ENDPOINT_ACT = f"(?P<slug>{'|'.join(ENDPOINT_ACTS)})/$"
 
 Page = Callable[..., HttpResponse]
@@ -117,6 +122,12 @@ class OperatorSite(AdminSite):
             re_path(f"{ENDPOINT}$", self._page(endpoint_page), name="endpoint-page"),
             re_path(f"{ENDPOINT}edit/$", self._page(change_endpoint), name="endpoint-change"),
             re_path(f"{ENDPOINT}{ENDPOINT_ACT}", self._page(EndpointActView.as_page()), name="endpoint-act"),
+            path("jobs/channel/add/", self._page(add_channel), name="channel-add"),
+            path("jobs/channel/<row:channel_id>/", self._page(channel_page), name="channel-page"),
+            path("jobs/channel/<row:channel_id>/edit/", self._page(change_channel), name="channel-change"),
+            path("jobs/channel/<row:channel_id>/rules/add/", self._page(add_rule), name="rule-add"),
+            path("jobs/notificationrule/<row:rule_id>/", self._page(change_rule), name="rule-change"),
+            re_path(f"{CHANNEL}{CHANNEL_ACT}", self._page(ChannelActView.as_page()), name="channel-act"),
             re_path(f"{WORKER}$", self._page(worker_page), name="worker-page"),
             re_path(f"{WORKER}free/$", self._page(FreeWorkerView.as_page()), name="worker-free"),
             re_path(f"{LETTER}$", self._page(letter_page), name="letter-page"),
@@ -135,6 +146,8 @@ class OperatorSite(AdminSite):
             re_path(f"{BULK}stop/$", self._page(stop_bulk), name="bulk-stop"),
             re_path(r"^jobs/item/(?P<item_id>[0-9]{1,18})/change/$", self._page(item_page), name="item-page"),
             re_path(r"^jobs/attempt/(?P<attempt_id>[0-9]{1,18})/log/$", self._page(attempt_log), name="attempt-log"),
+            path("activity/", self._page(activity_page), name="activity"),
+            path("activity/", include("jobs.console.admin.activity")),
             path("glossary/", self._page(glossary_page), name="glossary"),
             path("limits/project/", self._page(limit_project), name="project-limit"),
             path("contracts/", self._page(contracts_page), name="contracts"),

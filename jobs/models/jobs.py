@@ -178,6 +178,10 @@ class Job(models.Model):
                 condition=Q(due_at__isnull=False, late=False, finished_at__isnull=True),
             ),
             models.Index(fields=["-updated_at", "-id"], name="job_partial", condition=Q(partial=True)),
+            # Covers the metrics, which count every job.
+            models.Index(
+                fields=["status", "kind", "project"], name="job_figures", condition=Q(removed_at__isnull=True)
+            ),
             models.Index(fields=["id"], name="job_removed", condition=Q(removed_at__isnull=False)),
             models.Index(
                 fields=["status", "heartbeat_at"],

@@ -7,9 +7,12 @@ spend.
 from __future__ import annotations
 
 import ipaddress
+import logging
 import re
 import socket
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -100,8 +103,38 @@ def instantiate(address: str) -> Any:
 
 @cache
 def library() -> Any:
-    """Import Apprise."""
+    """Import Apprise, and keep its log apart, because it may contain addresses."""
+    logger = logging.getLogger("apprise")
+    logger.handlers, logger.propagate = [collector], False
+    logger.setLevel(logging.DEBUG)
     return import_module("apprise")
+
+
+class Collector(logging.Handler):
+    """Handler that keeps what Apprise logs within `listening`, and drops the rest."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._records: ContextVar[list[str] | None] = ContextVar("log_of_apprise", default=None)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the line."""
+        lines = self._records.get()
+        if lines is not None:
+            lines.append(record.getMessage())
+
+    @contextmanager
+    def listening(self) -> Iterator[list[str]]:
+        """Collect the lines about one message."""
+        lines: list[str] = []
+        token = self._records.set(lines)
+        try:
+            yield lines
+        finally:
+            self._records.reset(token)
+
+
+collector = Collector()
 
 
 @cache

@@ -24,7 +24,7 @@ from jobs.models.notifications import MASK_LENGTH, ChannelKind, MessageState, Me
 from jobs.notifications import addresses as apprise_addresses
 from jobs.notifications import send_now
 from jobs.notifications.results import forget_failures, record_channel
-from jobs.notifications.secrets import encrypt
+from jobs.notifications.secrets import KeyChanged, decrypt, encrypt
 from jobs.notifications.sending import NO_MAIL, Answer
 from jobs.notifications.texts import trial_text
 from jobs.operations.base import require_permission
@@ -126,6 +126,15 @@ def try_channel(channel: Channel, *, actor: User | None) -> Answer:
         record_channel(locked, answer, now=now)
         _log(locked, actor, CHANGE, f"Test message. {answer.text}")
     return answer
+
+
+def needs_address(channel: Channel) -> bool:
+    """Tell whether SECRET_KEY has changed, so that the address must be entered again."""
+    try:
+        decrypt(channel.address)
+    except KeyChanged:
+        return True
+    return False
 
 
 # --- rules ---------------------------------------------------------------------------------------------
@@ -305,7 +314,7 @@ def _switch(channel: Channel, active: bool | None) -> str:
 
 
 def _give_up(channel: Channel) -> None:
-    """Skip what waits, and end the incident of the channel: nobody relies on it any more."""
+    """Skip what waits, and end the incident of the channel, which is out of use."""
     now = timezone.now()
     channel.messages.waiting().update(
         status=MessageStatus.SKIPPED, ended_at=now, result="The channel was disabled before this was sent."

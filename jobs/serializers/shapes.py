@@ -187,6 +187,22 @@ class TimelineRow(TypedDict):
     outward: bool
 
 
+class ActivityRow(TypedDict):
+    """An act of a person. `about` is the kind of the target, `job` the id of a job, `bulk` that of a bulk act."""
+
+    id: int
+    at: Moment
+    actor: str
+    act: str
+    about: str
+    target: str
+    project: str
+    job: int | None
+    bulk: int | None
+    detail: str
+    reason: str
+
+
 class OutwardEvent(TypedDict):
     """An event that is sent to subscribers; `job_id` is the job's name, `event_id` the same on every delivery."""
 

@@ -134,7 +134,7 @@ class Writer:
         return [*known.items(), *answered]
 
     def _remember_empty(self, answered: Answered) -> None:
-        """Remember the phases that gave nothing: their next claim looks first, and takes no lock if that is so still."""
+        """Remember the phases that gave nothing. Their next claim looks first, and takes no lock while that is so."""
         for call, answer in answered:
             if isinstance(call, ClaimCall) and isinstance(answer, Claimed):
                 (self._empty.discard if answer.items else self._empty.add)((call.job_id, call.code))

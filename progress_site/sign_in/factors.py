@@ -1,4 +1,4 @@
-"""Second factors: accounts that need one, sessions that have used one, and secrets that the database stores encrypted."""
+"""Second factors: accounts that need one, sessions that have used one, and encrypted secrets."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from django.db.models import CharField, JSONField, Model, TextField
 from django.utils import timezone
 from knox.models import AuthToken
 
-from jobs import inbox, operations, tracking
+from jobs import inbox, incidents, operations, tracking
 from jobs.change.audit import log_act
 from jobs.models import (
     Attempt,
@@ -22,6 +22,7 @@ from jobs.models import (
     BulkTarget,
     Delivery,
     Event,
+    Incident,
     Item,
     Job,
     Membership,
@@ -35,6 +36,7 @@ from jobs.operations.arguments import Scope
 from jobs.operations.bulk import ActRequest, TargetSelection
 from jobs.operations.estimate import snapshots_of
 from jobs.operations.registry import ACTS
+from jobs.rules.incidents import IncidentKind
 from jobs.rules.pipelines import PhaseSpec
 from jobs.tracking import Actor, Link, NewItem, Result
 from ocr_chunks.documents import create_document
@@ -89,6 +91,7 @@ def make_project(name: str) -> Project:
     event = Event.objects.filter(job__project=name, outward=True).order_by("-pk")[0]
     Delivery.objects.filter(event=event).update(status="dead", error=mark)
     act = bulk_act_on(job, mark=mark, actor=operator("retry", "view", projects=[name]))
+    incident = make_incident(job, mark=mark)
     limit = ProjectLimit.objects.create(project=name, max_leased=50)
     letter = inbox.store_dead_letter(
         {"type": f"{mark}.completed", "data": {mark: mark, "project": name}}, reason=mark, source=mark
@@ -119,6 +122,7 @@ def make_project(name: str) -> Project:
             "worker": by.name,
             "worker_id": Worker.objects.get(name=by.name).pk,
             "letter_id": letter.pk,
+            "incident_id": incident.pk,
             "bulk_id": act.pk,
             "item_id": item.pk,
             "attempt_id": Attempt.objects.filter(item=item).exclude(log="").get().pk,
@@ -152,6 +156,19 @@ def make_project(name: str) -> Project:
             "training.trainingsession": session.pk,
         },
     )
+
+
+def make_incident(job: Job, *, mark: str) -> Incident:
+    """Make an incident that hits this job, and one that an account has resolved."""
+    now = timezone.now()
+    for number in range(2):
+        text = f"{mark} {number}"
+        cause = incidents.Cause(IncidentKind.JOB_FAILED, job.project, text, title=text, detail=text, error=text)
+        incidents.open_incidents([incidents.Finding(cause, [job.pk])], now=now)
+    over, incident = Incident.objects.filter(project=job.project, kind=IncidentKind.JOB_FAILED).order_by("pk")
+    incidents.end(over, by=mark, now=now)
+    incidents.note(incident, "acknowledge", by=mark, detail=mark, now=now)
+    return incident
 
 
 def make_job(project: str, *, mark: str, by: Actor) -> Job:

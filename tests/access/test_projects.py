@@ -39,6 +39,7 @@ UNMARKED = {
     "jobs.Event.detail",
     "jobs.Event.type",
     "jobs.InboxMessage.digest",
+    "jobs.IncidentEntry.act",
     "jobs.Item.key_digest",
     "jobs.Job.kind",
     "jobs.Phase.code",

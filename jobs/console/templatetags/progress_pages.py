@@ -17,7 +17,7 @@ from jobs.console import status_styles
 from jobs.console.items.attempts import retry_text
 from jobs.console.job_rows import share_of
 from jobs.console.moments import with_moments
-from jobs.models import Item, Job, Phase
+from jobs.models import Channel, Item, Job, Phase
 from jobs.operations.buttons import ActButton
 from jobs.rules import formatting, pipelines
 
@@ -60,6 +60,18 @@ def kinds_with_lists() -> list[pipelines.Kind]:
 def delivery_style(status: str) -> status_styles.StatusStyle:
     """Return the style of an endpoint, a delivery or a dead letter."""
     return status_styles.DELIVERY_STYLES[status]
+
+
+@register.filter
+def message_style(status: str) -> status_styles.StatusStyle:
+    """Return the style of a message to a channel."""
+    return status_styles.CHANNEL_STYLES[status]
+
+
+@register.filter
+def channel_style(channel: Channel) -> status_styles.StatusStyle:
+    """Return the style of a channel of notifications."""
+    return status_styles.CHANNEL_STYLES[status_styles.channel_state(channel)]
 
 
 @register.filter
