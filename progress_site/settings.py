@@ -24,11 +24,13 @@ if ENV_FILE and Path(ENV_FILE).is_file():
 
 DEBUG = environment.boolean("DEBUG", default=False)
 SECRET_KEY = environment.secret("SECRET_KEY", debug=DEBUG)
+SECRET_KEY_FALLBACKS = environment.words("SECRET_KEY_FALLBACKS")
 ALLOWED_HOSTS = environment.hosts("ALLOWED_HOSTS", default="127.0.0.1,localhost,[::1]", debug=DEBUG)
 CSRF_TRUSTED_ORIGINS = environment.origins("CSRF_TRUSTED_ORIGINS")
 PUBLIC_HOSTS = environment.public(ALLOWED_HOSTS)
 HTTPS = environment.boolean("HTTPS", default=bool(PUBLIC_HOSTS) and not DEBUG)
 HTTPS_IS_GIVEN = environment.is_given("HTTPS")
+PUBLIC_URL = environment.public_url("PUBLIC_URL", hosts=PUBLIC_HOSTS, https=HTTPS)
 HSTS_SECONDS = environment.integer("HSTS_SECONDS", default=86_400, minimum=0, maximum=63_072_000)
 HSTS_INCLUDE_SUBDOMAINS = environment.boolean("HSTS_INCLUDE_SUBDOMAINS", default=False)
 HSTS_PRELOAD = environment.boolean("HSTS_PRELOAD", default=False)
@@ -46,6 +48,11 @@ WEBHOOK_ALLOW_PRIVATE = environment.boolean("WEBHOOK_ALLOW_PRIVATE", default=Fal
 OIDC = configuration.read_company()
 LOCAL_SIGN_IN, BREAK_GLASS_ACCOUNT = configuration.read_local_sign_in(OIDC)
 SECOND_FACTOR_ROLES = configuration.read_second_factor_roles()
+# EMAIL_HOST, EMAIL_PORT and the other settings of mail; the mails of the site are sent by the deliverer.
+EMAIL_URL = environment.text("EMAIL_URL")
+vars().update(environment.mail("EMAIL_URL"))
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = environment.sender("DEFAULT_FROM_EMAIL", default="progress-site@localhost")
 
 # Rules of jobs and items; durations in seconds
 
@@ -58,11 +65,19 @@ WORKER_FAILURE_LIMIT = environment.integer("WORKER_FAILURE_LIMIT", default=20, m
 WORKER_QUARANTINE_SECONDS = environment.seconds("WORKER_QUARANTINE_SECONDS", default=900)
 JOB_SILENT_AFTER = environment.seconds("JOB_SILENT_AFTER", default=600)
 JOB_STALLED_AFTER = environment.seconds("JOB_STALLED_AFTER", default=1800)
+# Days after which the incident of a failed job ends by itself; 0: never.
+INCIDENT_EXPIRES_DAYS = environment.days("INCIDENT_EXPIRES_DAYS", default=7)
 # Days that finished jobs, and timeline rows with dead letters, are kept by `prune`; 0 keeps them for ever.
 RETENTION_COMPLETED_DAYS = environment.days("RETENTION_COMPLETED_DAYS", default=30)
 RETENTION_FAILED_DAYS = environment.days("RETENTION_FAILED_DAYS", default=90)
 RETENTION_CANCELLED_DAYS = environment.days("RETENTION_CANCELLED_DAYS", default=90)
 RETENTION_TIMELINE_DAYS = environment.days("RETENTION_TIMELINE_DAYS", default=365)
+# Access to /metrics: a bearer token, networks, or both; without either everybody reads them, without names of projects.
+METRICS_TOKEN = environment.bearer("METRICS_TOKEN")
+METRICS_NETWORKS = environment.networks("METRICS_NETWORKS")
+METRICS_PROJECTS = environment.integer("METRICS_PROJECTS", default=50, minimum=0, maximum=1000)
+METRICS_SECONDS = 5  # that the figures of the database are kept for further scrapers
+PROMETHEUS_MULTIPROC_DIR = environment.folder("PROMETHEUS_MULTIPROC_DIR")
 WATCHDOG_INTERVAL = environment.seconds("WATCHDOG_INTERVAL", default=2)
 DELIVERY_INTERVAL = 1
 # Open sockets and streams of one account in one process; the oldest closes for a newer one.
