@@ -200,7 +200,7 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_UNIQUE_EMAIL = False
 ACCOUNT_USERNAME_BLACKLIST = [BREAK_GLASS_ACCOUNT] if BREAK_GLASS_ACCOUNT else []
 # Axes counts wrong answers by account and address. This limits those for one account from all addresses together.
-ACCOUNT_RATE_LIMITS = {"login_failed": "10/15m/key", "reauthenticate": "30/5m/user"}
+ACCOUNT_RATE_LIMITS = {"login_failed": "10/15m/key", "reauthenticate": "30/5m/user", "company": "60/5m/ip"}
 SOCIALACCOUNT_ADAPTER = "progress_site.sign_in.adapters.CompanyAdapter"
 SOCIALACCOUNT_PROVIDERS = configuration.providers(OIDC)
 SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
