@@ -26,6 +26,7 @@ from jobs.routing import websocket_urlpatterns  # noqa: E402  (models can be imp
 from jobs.watchdog import process_heartbeats  # noqa: E402
 from progress_site import proxies  # noqa: E402
 from progress_site.asgi_middleware import BodyLimit, HeaderLimit, Receive, RootPath, Scope, Send  # noqa: E402
+from progress_site.metrics import LiveConnections, ServedByDjango, Timed  # noqa: E402
 from progress_site.rest import exceptions  # noqa: E402
 from progress_site.threaded_handler import ThreadedHandler  # noqa: E402
 
@@ -80,7 +81,8 @@ def spare_collections() -> None:
 proxies.log_https()
 websockets = Websockets()
 handler = ThreadedHandler()
-lean_path = LeanPath(BodyLimit(handler), headers=handler.common_headers, unavailable=unavailable)
-application = RootPath(HeaderLimit(ProtocolTypeRouter({"http": lean_path, "websocket": websockets})))
+lean_path = LeanPath(ServedByDjango(BodyLimit(handler)), headers=handler.common_headers, unavailable=unavailable)
+served = ProtocolTypeRouter({"http": Timed(LiveConnections(lean_path)), "websocket": LiveConnections(websockets)})
+application = RootPath(HeaderLimit(served))
 process_heartbeats.serving_starts()
 spare_collections()

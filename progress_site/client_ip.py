@@ -38,13 +38,18 @@ def client_address(request: HttpRequest) -> IPv4Address | IPv6Address | None:
     X-Forwarded-For is read only if the connection comes from one of TRUSTED_PROXIES. It is read from its end up to the
     first address that is not a trusted proxy: the client itself may have written everything before that.
     """
-    address = _address(request.META.get("REMOTE_ADDR", ""))
+    address = connected_address(request)
     for hop in reversed(request.headers.get("X-Forwarded-For", "").split(",")):
         further = _address(hop)
         if address is None or further is None or not _is_trusted(address):
             break
         address = further
     return address
+
+
+def connected_address(request: HttpRequest) -> IPv4Address | IPv6Address | None:
+    """Return the address that the connection comes from: the client, or the last proxy."""
+    return _address(request.META.get("REMOTE_ADDR", ""))
 
 
 def _address(text: str) -> IPv4Address | IPv6Address | None:

@@ -14,6 +14,7 @@ urlpatterns = [
     path("api/v1/", include("jobs.urls")),
     path("api/v1/", include("ocr_chunks.urls")),
     path("api/v1/", include("training.urls")),
+    path("account/", include("progress_site.sign_in.urls")),
     path("badge/<str:signed>.svg", badge, name="badge"),
     path("client/", client_download.page, name="client"),
     path("client/<str:file>", client_download.wheel, name="client-wheel"),

@@ -14,7 +14,7 @@ from tests.test_imports import LAYERS
 
 LAYER_TABLE = runpy.run_path(str(ROOT / ".ci" / "layer_table.py"))
 RUNNABLE = {"bash", "console", "py", "python", "sh", "shell"}
-OTHER_LANGUAGES = {"json", "nginx", "text"}
+OTHER_LANGUAGES = {"json", "nginx", "text", "yaml"}
 
 # Block -> the test that runs it.
 RUN = {
@@ -26,6 +26,7 @@ RUN = {
     "client/WRITE_A_WORKER.md#A service that only counts": "tests/client/test_docs.py",
     "client/WRITE_A_WORKER.md#A worker in shell": "tests/client/test_docs.py",
     "client/WRITE_A_WORKER.md#The claim loop": "tests/client/test_docs.py",
+    "docs/alerts.md#Incidents": "tests/examples/test_quickstart.py",
     "docs/alerts.md#Probes": "tests/examples/test_quickstart.py",
     "docs/events.md#A listener": "tests/examples/test_event_docs.py",
     "docs/events.md#RabbitMQ": "tests/examples/test_event_docs.py",
