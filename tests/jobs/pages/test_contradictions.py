@@ -89,7 +89,7 @@ def test_a_forced_job_shows_its_true_share_who_did_it_and_what_is_left(lead: Any
     last = page.section("last-act")
     assert last.startswith(f"Force-completed by {lead.account.username}")
     assert last.endswith("The customer waits. , 3 items left")
-    assert page.links()["Force-completed"] == "#timeline"
+    assert page.links()["Force-completed"] == f"/admin/activity/?job={job.pk}"
     assert "85 %" in page.section("phases")
     assert "17 of 20" in lead.open("/admin/").section("finished")
     listed = lead.open(LISTS[0]).text
