@@ -151,7 +151,7 @@ class Client(forks.Unpicklable):
         *,
         phase: str,
         kind: str = "",
-        batch: int = 100,
+        batch: int | None = None,
         worker: str | None = None,
         lease_seconds: int = LEASE_SECONDS,
         wait: bool = True,
