@@ -39,9 +39,9 @@ with connection.cursor() as cursor:
 def database(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return the settings of a URL."""
 
-    def read(url: str, password: str = "") -> dict[str, Any]:
+    def read(url: str, **parts: str) -> dict[str, Any]:
         monkeypatch.setenv("SOME_URL", url)
-        return environment.database("SOME_URL", default="", password=password)
+        return environment.database("SOME_URL", default="", parts=parts)
 
     return read
 
@@ -78,7 +78,7 @@ def test_no_startup_parameter_is_sent_that_a_pooler_refuses(database: Any) -> No
 
 
 def test_a_password_apart_may_have_any_characters(database: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert database(URL, WILD)["PASSWORD"] == WILD
+    assert database(URL, PASSWORD=WILD)["PASSWORD"] == WILD
     assert database(f"postgres://progress:{quote(WILD, safe='')}@db/progress")["PASSWORD"] == WILD
     monkeypatch.setenv("SOME_BROKER", "amqp://progress@rabbitmq:5672/")
     url = urlsplit(environment.url("SOME_BROKER", "amqp", password=WILD))
