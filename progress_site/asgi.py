@@ -82,6 +82,7 @@ def spare_collections() -> None:
 
 
 proxies.log_start()
+proxies.log_database()
 websockets = Websockets()
 handler = ThreadedHandler()
 lean_path = LeanPath(BodyLimit(handler), headers=handler.common_headers, unavailable=unavailable)

@@ -20,7 +20,7 @@ SECRET_VARIETY = 8
 COOKIE_LENGTH = 50
 PATH_PART = r"[A-Za-z0-9_-][A-Za-z0-9._-]*"
 # The first parts of the site's own paths: below one of them a path with and without the prefix would look the same.
-OWN_PATHS = {"admin", "api", "badge", "client", "healthz", "metrics", "readyz", "static", "ws"}
+OWN_PATHS = {"admin", "api", "badge", "client", "doctor", "healthz", "metrics", "readyz", "static", "ws"}
 LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
 
 SQLITE = "progress_site.sqlite3"

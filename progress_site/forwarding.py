@@ -24,6 +24,7 @@ Address = IPv4Address | IPv6Address
 Headers = list[tuple[bytes, bytes]]
 
 FOR, SCHEME, HOST, ID = b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-request-id"
+FORWARDED = (FOR, SCHEME, HOST)
 SCHEMES = {"http": {b"http": "http", b"https": "https"}, "websocket": {b"http": "ws", b"https": "wss"}}
 SCHEMES["websocket"] |= {b"ws": "ws", b"wss": "wss"}
 REQUEST_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._:/+=-]{0,127}")
@@ -32,7 +33,7 @@ MINUTE = 60
 
 
 class Forwarded:
-    """What a trusted proxy says of the request: its client, its scheme and its host."""
+    """Client, scheme and host of a request, as a trusted proxy says."""
 
     def __init__(self, application: Application) -> None:
         self.application = application
@@ -64,17 +65,14 @@ class RequestId:
 
 def forwarded(scope: Scope) -> Scope:
     """Return the request as its proxy received it; as it is, without the headers, if that is no trusted proxy."""
-    given: dict[bytes, list[bytes]] = {FOR: [], SCHEME: [], HOST: []}
-    kept: Headers = []
-    for name, value in scope["headers"]:
-        given.get(name, kept).append(value if name in given else (name, value))  # type: ignore[arg-type]
+    kept = [(name, value) for name, value in scope["headers"] if name not in FORWARDED]
     if len(kept) == len(scope["headers"]):
         return scope
     peer = scope.get("client")
     if not is_trusted(address_of(peer[0]) if peer else None):
         _log_untrusted(str(peer and peer[0]), int(time.monotonic() / MINUTE))
-        return {**scope, "headers": kept}
-    said = {name: b",".join(values) for name, values in given.items()}
+        return {**scope, "headers": kept, "untrusted_proxy": True}
+    said = {name: b",".join(value for each, value in scope["headers"] if each == name) for name in FORWARDED}
     return {
         **scope,
         "client": _client(peer, said[FOR].decode("latin-1")),

@@ -76,6 +76,7 @@ def logging(*, level: str, console: bool) -> dict[str, Any]:
             # They log a line per request, and a dozen per failed connection; their callers log the result.
             "httpx": {"level": "WARNING"},
             "pika": {"level": "CRITICAL"},
+            "psycopg.pool": {"level": "CRITICAL"},
         },
     }
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from functools import lru_cache
+from threading import Thread
 from urllib.parse import urlsplit
 
 import structlog
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
+from django.db import connection
 from django.http import HttpRequest
 from django.middleware.csrf import REASON_NO_CSRF_COOKIE
 
+from jobs.db.reachability import missing_migrations, sentence, why_unreachable
 from progress_site.forwarding import address_of, is_trusted
 
 log = structlog.get_logger(__name__)
@@ -47,6 +50,22 @@ def log_start() -> None:
         trusted_proxies=", ".join(map(str, settings.TRUSTED_PROXIES)) or "none",
         hsts=_hsts(),
     )
+
+
+def log_database() -> None:
+    """Log once, when the process starts, that the database cannot be reached or lacks migrations. It does not wait."""
+    Thread(target=_check_database, name="start", daemon=True).start()
+
+
+def _check_database() -> None:
+    try:
+        why = why_unreachable() or missing_migrations()
+    except Exception as error:
+        why = sentence(error)
+    finally:
+        connection.close()
+    if why:
+        log.error("database_unavailable", why=why)
 
 
 def _cookie_reason() -> str:

@@ -7,6 +7,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from jobs.console.job.badge_image import badge
+from jobs.management.doctor.echo import echo
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
@@ -15,6 +16,7 @@ urlpatterns = [
     path("api/v1/", include("training.urls")),
     path("badge/<str:signed>.svg", badge, name="badge"),
     path("admin/", admin.site.urls),
+    path("doctor", echo, name="doctor"),
 ]
 
 handler400 = "progress_site.rest.exceptions.bad_request"

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import close_old_connections
 
 from jobs import outbox
+from jobs.db.reachability import log_failure
 from jobs.watchdog import process_heartbeats
 
 log = structlog.get_logger(__name__)
@@ -26,8 +27,8 @@ def deliver_once() -> bool:
     try:
         log_counts(outbox.deliver())
         process_heartbeats.beat(process_heartbeats.DELIVERER)
-    except Exception:
-        log.exception("delivery_pass_failed")
+    except Exception as error:
+        log_failure(log, "delivery_pass_failed", error)
         return False
     finally:
         close_old_connections()
@@ -46,8 +47,8 @@ def look_once(dispatcher: outbox.Dispatcher) -> None:
     try:
         if dispatcher.look():
             process_heartbeats.beat(process_heartbeats.DELIVERER)
-    except Exception:
-        log.exception("heartbeat_failed")
+    except Exception as error:
+        log_failure(log, "heartbeat_failed", error)
 
 
 def deliver_until(stop: Event, *, interval: float, timeout: float | None = None) -> bool:

@@ -8,6 +8,7 @@ import structlog
 from django.db import close_old_connections
 
 from jobs import watchdog
+from jobs.db.reachability import log_failure
 from jobs.operations import bulk
 from jobs.watchdog import process_heartbeats
 
@@ -24,8 +25,8 @@ def sweep_once() -> bool:
     try:
         done = watchdog.sweep()
         process_heartbeats.beat(process_heartbeats.WATCHDOG)
-    except Exception:
-        log.exception("sweep_failed")
+    except Exception as error:
+        log_failure(log, "sweep_failed", error)
         return False
     finally:
         close_old_connections()
@@ -40,8 +41,8 @@ def act_once() -> bool:
     try:
         is_acting = bulk.run_bulk_acts(seconds=BULK_SECONDS)
         return watchdog.delete_removed_jobs(seconds=BULK_SECONDS) or is_acting
-    except Exception:
-        log.exception("bulk_failed")
+    except Exception as error:
+        log_failure(log, "bulk_failed", error)
         return False
     finally:
         close_old_connections()
@@ -83,8 +84,8 @@ def beat_once() -> None:
     close_old_connections()
     try:
         process_heartbeats.beat(process_heartbeats.WATCHDOG)
-    except Exception:
-        log.exception("heartbeat_failed")
+    except Exception as error:
+        log_failure(log, "heartbeat_failed", error)
     finally:
         close_old_connections()
 

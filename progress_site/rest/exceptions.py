@@ -32,7 +32,7 @@ def handle(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
     if body is None:
         return None
     if body["status"] == 503:
-        log.error("database_unavailable", exc_info=error)
+        log.error("database_unavailable", why=str(error).partition("\n")[0], exc_info=error)
     return _response(body, headers=_headers(error))
 
 

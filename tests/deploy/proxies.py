@@ -74,9 +74,11 @@ def at(text: str, replacements: Mapping[str, str]) -> str:
     return text
 
 
-def nginx(folder: Path, ports: Sequence[int], prefix: str, port: int) -> list[str]:
-    """Write the configuration of nginx around the example, and return the command."""
+def nginx(folder: Path, ports: Sequence[int], prefix: str, port: int, **mistakes: str) -> list[str]:
+    """Write the configuration of nginx around the example, with each old text replaced, and return the command."""
     cert, key = certificate(folder)
+    snippet = folder / "progress-proxy.conf"
+    snippet.write_text(at((DEPLOY / "nginx" / "progress-proxy.conf").read_text(), mistakes))
     example = (DEPLOY / "nginx" / ("progress-subpath.conf" if prefix else "progress.conf")).read_text()
     changes = {
         "127.0.0.1:8000": f"127.0.0.1:{ports[0]}",
@@ -84,7 +86,7 @@ def nginx(folder: Path, ports: Sequence[int], prefix: str, port: int) -> list[st
         "listen 443 ssl": f"listen {PROXY_ADDRESS}:{port} ssl",
         "/etc/ssl/progress/fullchain.pem": str(cert),
         "/etc/ssl/progress/privkey.pem": str(key),
-        "snippets/progress-proxy.conf": str(DEPLOY / "nginx" / "progress-proxy.conf"),
+        "snippets/progress-proxy.conf": str(snippet),
     }
     if not prefix:
         changes["listen 80"] = f"listen {PROXY_ADDRESS}:{free_port()}"
@@ -138,17 +140,19 @@ def haproxy(folder: Path, ports: Sequence[int], prefix: str, port: int) -> list[
     return ["haproxy", "-f", str(file), "-db"]
 
 
-PROXIES: dict[str, Callable[[Path, Sequence[int], str, int], list[str]]] = {
+PROXIES: dict[str, Callable[..., list[str]]] = {
     "nginx": nginx,
     "caddy": caddy,
     "haproxy": haproxy,
 }
 
 
-def start(name: str, folder: Path, ports: Sequence[int], *, prefix: str) -> Front:
-    """Start a proxy and wait until the site answers through it."""
+def start(
+    name: str, folder: Path, ports: Sequence[int], *, prefix: str, mistakes: Mapping[str, str] | None = None
+) -> Front:
+    """Start a proxy, with mistakes in its configuration, and wait until the site answers through it."""
     port = free_port()
-    command = PROXIES[name](folder, ports, prefix, port)
+    command = PROXIES[name](folder, ports, prefix, port, **(mistakes or {}))
     command[0] = binary(name) or command[0]
     log = folder / "log"
     around = {"PATH": os.environ.get("PATH", ""), "HOME": str(folder), "XDG_DATA_HOME": str(folder)}

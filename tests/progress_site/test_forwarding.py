@@ -1,4 +1,4 @@
-"""What the site believes of a proxy: only of a trusted one, and once."""
+"""Requests through a proxy: only a trusted one is believed, and each request has an id."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_a_trusted_proxy_names_the_client_the_scheme_and_the_host(kind: str, sch
 def test_nothing_is_believed_of_another_address_and_the_log_says_what_to_do() -> None:
     with capture_logs() as lines:
         seen = [forwarded(scope_of("10.0.0.2")) for _ in range(3)]
-    assert seen[0] == {**scope_of("10.0.0.2"), "headers": [(b"host", b"10.0.0.9:8000")]}
+    assert seen[0] == {**scope_of("10.0.0.2"), "headers": [(b"host", b"10.0.0.9:8000")], "untrusted_proxy": True}
     assert [(line["event"], line["peer"]) for line in lines] == [("proxy_not_trusted", "10.0.0.2")]
     assert "TRUSTED_PROXIES" in lines[0]["remedy"]
 
