@@ -50,7 +50,14 @@ def readyz(request: HttpRequest) -> JsonResponse:
     warnings = {} if faults["database"] or faults["migrations"] else _silences()
     processes = {kind: warnings.get(kind, "unknown" if status == 503 else "ok") for kind in process_heartbeats.KINDS}
     word = "unavailable" if status == 503 else "degraded" if warnings else "ok"
-    return JsonResponse({"status": word, **body, **processes}, status=status)
+    ages = {} if faults["database"] or faults["migrations"] else _ages()
+    return JsonResponse({"status": word, **body, **processes, "seconds_since_heartbeat": ages}, status=status)
+
+
+def _ages() -> dict[str, float | None]:
+    """Return the age of the last heartbeat of each kind of process; None if there never was one."""
+    now, heard = timezone.now(), process_heartbeats.last_heard()
+    return {kind: seen_at and round((now - seen_at).total_seconds(), 1) for kind, seen_at in heard.items()}
 
 
 @never_cache
