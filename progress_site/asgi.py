@@ -28,6 +28,7 @@ from jobs.watchdog import process_heartbeats  # noqa: E402
 from progress_site import proxies  # noqa: E402
 from progress_site.asgi_middleware import BodyLimit, HeaderLimit, Receive, RootPath, Scope, Send  # noqa: E402
 from progress_site.forwarding import Forwarded, RequestId  # noqa: E402
+from progress_site.metrics import LiveConnections, ServedByDjango, Timed  # noqa: E402
 from progress_site.rest import exceptions  # noqa: E402
 from progress_site.threaded_handler import ThreadedHandler  # noqa: E402
 
@@ -85,8 +86,8 @@ proxies.log_start()
 proxies.log_database()
 websockets = Websockets()
 handler = ThreadedHandler()
-lean_path = LeanPath(BodyLimit(handler), headers=handler.common_headers, unavailable=unavailable)
-served = ProtocolTypeRouter({"http": lean_path, "websocket": websockets})
+lean_path = LeanPath(ServedByDjango(BodyLimit(handler)), headers=handler.common_headers, unavailable=unavailable)
+served = ProtocolTypeRouter({"http": Timed(LiveConnections(lean_path)), "websocket": LiveConnections(websockets)})
 application = RequestId(Forwarded(RootPath(HeaderLimit(served))))
 process_heartbeats.serving_starts()
 spare_collections()

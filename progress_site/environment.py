@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
@@ -23,28 +23,7 @@ PATH_PART = r"[A-Za-z0-9_-][A-Za-z0-9._-]*"
 OWN_PATHS = {"admin", "api", "badge", "client", "doctor", "healthz", "metrics", "readyz", "static", "ws"}
 LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
 
-SQLITE = "progress_site.sqlite3"
-# IMMEDIATE takes the write lock at the start of a transaction, so that a second writer waits instead of failing in the
-# middle. FULL makes a committed transaction survive a power loss.
-SQLITE_OPTIONS = {
-    "transaction_mode": "IMMEDIATE",
-    "timeout": 5,
-    "init_command": (
-        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; "
-        "PRAGMA cache_size=-64000; PRAGMA busy_timeout=5000"
-    ),
-}
-POSTGRESQL = "progress_site.postgresql"
-ENGINES = {"django.db.backends.sqlite3": SQLITE, "django.db.backends.postgresql": POSTGRESQL}
-# Connections of the pool are checked before use. A request that waits too long for one, or for a lock, gets 503.
-POSTGRESQL_SETTINGS = {"CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True}
-POSTGRESQL_OPTIONS = {
-    "pool": {"min_size": 1, "max_size": 20, "timeout": 5},
-    "connect_timeout": 5,
-}
-# Boolean options of a database URL; others are integers or texts.
-SWITCHES = ("pool", "server_side_binding", "transaction_pooling")
-SWITCHES_OF_DJANGO = ("CONN_HEALTH_CHECKS", "DISABLE_SERVER_SIDE_CURSORS")
+MAIL_SCHEMES = ("smtp", "smtp+tls", "smtp+ssl", "smtps")
 
 env = environ.Env()
 
@@ -107,6 +86,45 @@ def url(name: str, *schemes: str, password: str = "") -> str:
     return parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}").geturl()
 
 
+def public_url(name: str, *, hosts: list[str], https: bool) -> str:
+    """Return the address of the site for links in messages, without a slash at its end.
+
+    Default: the first public host. Where browsers need HTTPS, the address needs it too.
+    """
+    scheme = "https" if https else "http"
+    host = next((each.lstrip(".") for each in hosts if each != "*"), "127.0.0.1:8000")
+    value = text(name, f"{scheme}://{host}").rstrip("/")
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.path or parts.query:
+        raise ImproperlyConfigured(f"Set {name} to the address of the site, such as https://progress.example.com.")
+    if https and parts.scheme != "https":
+        raise ImproperlyConfigured(f"Start {name} with https://, or set HTTPS=off.")
+    return value
+
+
+def mail(name: str) -> dict[str, Any]:
+    """Return Django's settings of a mail server from a URL such as smtp+tls://user:password@host:587."""
+    value = text(name)
+    if not value:
+        return {}
+    if urlsplit(value).scheme not in MAIL_SCHEMES or not urlsplit(value).hostname:
+        raise ImproperlyConfigured(
+            f"Set {name} to a URL such as smtp+tls://user:password@host:587, with one of these schemes: "
+            f"{', '.join(MAIL_SCHEMES)}. In a password write @ / : # % as %40 %2F %3A %23 %25."
+        )
+    config: dict[str, Any] = env.email_url_config(value)
+    del config["EMAIL_FILE_PATH"]
+    return config
+
+
+def sender(name: str, *, default: str) -> str:
+    """Return the sender of mails: an address, or a name with an address in angle brackets."""
+    value = text(name, default)
+    if not re.fullmatch(r"[^<>\r\n]*<[^<>@\s]+@[^<>@\s]+>|[^<>@\s]+@[^<>@\s]+", value):
+        raise ImproperlyConfigured(f"Set {name} to a mail address, such as Progress Site <progress@example.com>.")
+    return value
+
+
 def path_prefix(name: str) -> str:
     """Return the path below which the site is reached, such as /progress; empty for the root of its host."""
     value = text(name).strip("/")
@@ -167,6 +185,27 @@ def networks(name: str, default: str = "") -> list[IPv4Network | IPv6Network]:
         raise ImproperlyConfigured(f"Set {name} to addresses or networks such as 10.0.0.0/8: {error}.") from error
 
 
+def bearer(name: str) -> str:
+    """Return a bearer token, which is long and has no spaces; empty where none is given."""
+    value = text(name)
+    if value and not re.fullmatch(r"[!-~]{16,256}", value):
+        raise ImproperlyConfigured(f"Set {name} to a random text of 16 to 256 characters without spaces.")
+    return value
+
+
+def folder(name: str) -> str:
+    """Return a folder that the process can write, made if it is missing; empty where none is given."""
+    value = text(name)
+    if value:
+        try:
+            Path(value).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ImproperlyConfigured(f"Set {name} to a folder that the site can write: {error}.") from error
+        if not os.access(value, os.W_OK):
+            raise ImproperlyConfigured(f"Set {name} to a folder that the site can write, not {value!r}.")
+    return value
+
+
 def origins(name: str) -> list[str]:
     """Return origins with their scheme, such as https://progress.example.com."""
     values = words(name)
@@ -184,64 +223,6 @@ def public(names: list[str]) -> list[str]:
 def is_given(name: str) -> bool:
     """Is this setting in the environment or in the file?"""
     return name in env
-
-
-def database(name: str, *, default: str, parts: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Return Django's settings of the database: SQLite in one file, whose directory is created, or PostgreSQL.
-
-    The query of the URL holds further options. Each of the `parts` that is given replaces that of the URL and needs no
-    escaping; OPTIONS are added to its query. With a HOST no URL is needed.
-    """
-    given = {part: value for part, value in (parts or {}).items() if value}
-    config = _database_of_url(name, default=default, given=given)
-    options = {
-        key: _switch(f"{name} ?{key}", value) if key in SWITCHES else value for key, value in config["OPTIONS"].items()
-    }
-    for key in SWITCHES_OF_DJANGO:
-        if key in config:
-            config[key] = _switch(f"{name} ?{key.lower()}", config[key])
-    if config["ENGINE"] == SQLITE:
-        Path(config["NAME"]).parent.mkdir(parents=True, exist_ok=True)
-        return {**config, "CONN_MAX_AGE": None, "OPTIONS": {**SQLITE_OPTIONS, **options}}
-    if options.get("pool") is True:
-        del options["pool"]
-    if options.get("transaction_pooling"):  # a cursor of the server would end with its transaction
-        config = {"DISABLE_SERVER_SIDE_CURSORS": True, **config}
-    config = {**POSTGRESQL_SETTINGS, **config, "OPTIONS": {**POSTGRESQL_OPTIONS, **options}}
-    if not isinstance(config["CONN_MAX_AGE"], int) or config["CONN_MAX_AGE"] < 0:
-        raise ImproperlyConfigured(f"Set {name} ?conn_max_age to a number of seconds.")
-    if config["CONN_MAX_AGE"] != 0 and config["OPTIONS"]["pool"]:
-        raise ImproperlyConfigured(
-            f"Add pool=off to {name}, or remove conn_max_age: the pool already keeps connections."
-        )
-    return config
-
-
-def _database_of_url(name: str, *, default: str, given: Mapping[str, str]) -> dict[str, Any]:
-    url = text(name) or ("postgres://" if "HOST" in given else default)
-    if "OPTIONS" in given:
-        url += f"{'&' if '?' in url else '?'}{given['OPTIONS'].lstrip('?')}"
-    try:
-        config: dict[str, Any] = env.db_url_config(url)
-    except Exception as error:
-        raise ImproperlyConfigured(
-            f"Set {name} to a database URL. In a password write @ / : # % as %40 %2F %3A %23 %25, "
-            f"or set the password as DATABASE_PASSWORD."
-        ) from error
-    if config.get("ENGINE") not in ENGINES:
-        raise ImproperlyConfigured(f"Start {name} with sqlite:/// or postgres://.")
-    if ENGINES[config["ENGINE"]] == POSTGRESQL:
-        config |= {part: value for part, value in given.items() if part != "OPTIONS"}
-    if not config.get("NAME"):
-        raise ImproperlyConfigured(f"Add the name of a database to {name}, or set DATABASE_NAME.")
-    return {"OPTIONS": {}, **config, "ENGINE": ENGINES[config["ENGINE"]]}
-
-
-def _switch(name: str, value: Any) -> bool:
-    written = str(value).lower()
-    if written not in TRUTHS:
-        raise ImproperlyConfigured(f"Set {name} to on or off, not {value!r}.")
-    return TRUTHS[written]
 
 
 def _digits(name: str, *, default: int) -> int:

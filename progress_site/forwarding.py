@@ -64,7 +64,11 @@ class RequestId:
 
 
 def forwarded(scope: Scope) -> Scope:
-    """Return the request as its proxy received it; as it is, without the headers, if that is no trusted proxy."""
+    """Return the request as its proxy received it; as it is, without the headers, if that is no trusted proxy.
+
+    `untrusted_proxy` says that headers were ignored. `is_forwarded` says whether X-Forwarded-For, if there was one,
+    named another client than the proxy itself.
+    """
     kept = [(name, value) for name, value in scope["headers"] if name not in FORWARDED]
     if len(kept) == len(scope["headers"]):
         return scope
@@ -73,9 +77,11 @@ def forwarded(scope: Scope) -> Scope:
         _log_untrusted(str(peer and peer[0]), int(time.monotonic() / MINUTE))
         return {**scope, "headers": kept, "untrusted_proxy": True}
     said = {name: b",".join(value for each, value in scope["headers"] if each == name) for name in FORWARDED}
+    client = _client(peer, said[FOR].decode("latin-1"))
     return {
         **scope,
-        "client": _client(peer, said[FOR].decode("latin-1")),
+        "client": client,
+        "is_forwarded": client != peer if said[FOR] else None,
         "scheme": SCHEMES[scope["type"]].get(_first(said[SCHEME]).lower(), scope.get("scheme", "http")),
         "headers": _with_host(kept, _first(said[HOST])),
     }

@@ -52,10 +52,12 @@ RUN_ON_SCALE = {
     "tests/jobs/api/test_version.py": False,  # headers
     "tests/jobs/contracts": False,  # JSON Schemas
     "tests/jobs/inbox": True,
+    "tests/jobs/incidents": True,
     "tests/jobs/ingest": True,
     "tests/jobs/live": True,
     "tests/jobs/live/test_live_js.py": False,  # JavaScript
     "tests/jobs/live/test_send_queue.py": False,  # memory
+    "tests/jobs/notifications": True,
     "tests/jobs/outbox": True,
     "tests/jobs/pages": False,  # HTML, except the pages whose SQL is more than a lookup
     "tests/jobs/pages/test_attention.py": True,
@@ -68,6 +70,7 @@ RUN_ON_SCALE = {
     "tests/jobs/pages/test_exporting.py": True,
     "tests/jobs/pages/test_failures_of_job.py": True,
     "tests/jobs/pages/test_hostile_queries.py": True,
+    "tests/jobs/pages/test_incidents_pages.py": True,
     "tests/jobs/pages/test_lists.py": True,
     "tests/jobs/pages/test_many_jobs.py": True,
     "tests/jobs/pages/test_overview.py": True,
@@ -87,6 +90,7 @@ RUN_ON_SCALE = {
     "tests/ocr_chunks/pages/test_failures.py": True,
     "tests/ocr_chunks/pages/test_lists.py": True,
     "tests/progress_site": True,
+    "tests/progress_site/test_client_download.py": False,  # a file
     "tests/progress_site/test_request_decoding.py": False,  # values of requests
     "tests/progress_site/test_forwarding.py": False,  # headers
     "tests/progress_site/test_first_requests.py": False,  # a server over an SQLite file
@@ -97,6 +101,10 @@ RUN_ON_SCALE = {
     "tests/progress_site/test_parsing.py": False,  # bodies of requests
     "tests/progress_site/test_serve.py": False,  # a server over an SQLite file
     "tests/progress_site/test_settings.py": False,  # the start of the process
+    "tests/progress_site/sign_in": True,
+    "tests/progress_site/sign_in/test_answers_of_provider.py": False,  # HTTP
+    "tests/progress_site/sign_in/test_claims.py": False,  # values
+    "tests/progress_site/sign_in/test_configuration.py": False,  # the start of the process
     "tests/training": True,
     "tests/training/test_percentages.py": False,  # arithmetic
     "tests/training/pages": False,  # HTML

@@ -21,6 +21,8 @@ for name in (
     "DATABASE_PORT",
     "DATABASE_USER",
     "DEBUG",
+    "DEFAULT_FROM_EMAIL",
+    "EMAIL_URL",
     "HSTS_INCLUDE_SUBDOMAINS",
     "HSTS_PRELOAD",
     "HSTS_SECONDS",
@@ -30,22 +32,36 @@ for name in (
     "ITEM_RETRIES",
     "JOB_SILENT_AFTER",
     "JOB_STALLED_AFTER",
+    "METRICS_NETWORKS",
+    "METRICS_PROJECTS",
+    "METRICS_TOKEN",
     "PATH_PREFIX",
+    "PROMETHEUS_MULTIPROC_DIR",
+    "PUBLIC_URL",
     "REDIS_PASSWORD",
     "RETENTION_CANCELLED_DAYS",
     "RETENTION_COMPLETED_DAYS",
     "RETENTION_FAILED_DAYS",
     "RETENTION_TIMELINE_DAYS",
+    "SECRET_KEY_FALLBACKS",
     "SESSION_HOURS",
     "TRUSTED_PROXIES",
     "WATCHDOG_INTERVAL",
     "WATERMARK_TTL_SECONDS",
     "WEBHOOK_ALLOW_PRIVATE",
     "WORKER_FAILURE_LIMIT",
+    "INCIDENT_EXPIRES_DAYS",
     "WORKER_QUARANTINE_SECONDS",
 ):
     os.environ.pop(name, None)
+if not os.environ.get("TEST_SIGN_IN"):  # of a server whose test gives it these settings
+    for name in [name for name in os.environ if name.startswith("OIDC_")]:
+        del os.environ[name]
+    for name in ("BREAK_GLASS_ACCOUNT", "LOCAL_SIGN_IN", "SECOND_FACTOR_ROLES"):
+        os.environ.pop(name, None)
 os.environ.update(GIVEN)
+if os.environ.get("TEST_MULTIPROC_DIR"):  # of servers that share their metrics
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = os.environ["TEST_MULTIPROC_DIR"]
 
 
 def redis_of_process(url: str) -> str:
@@ -66,6 +82,7 @@ if REDIS_URL:  # what is published in Redis is heard in all of its databases
     CHANNEL_LAYERS["default"]["CONFIG"]["prefix"] = f"test-{REDIS_URL.rpartition('/')[2]}"
 if os.environ.get("TEST_WATCHDOG_INTERVAL"):  # of a server whose time a test wants to itself
     WATCHDOG_INTERVAL = int(os.environ["TEST_WATCHDOG_INTERVAL"])
+METRICS_SECONDS = 0
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # As the site has it, but in a file of this process and without waiting for the disk.

@@ -7,21 +7,22 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 import time
 from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future, wait
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any
 
 from progress_client import forks
+from progress_client.background import in_thread
 from progress_client.bar import Bar
 from progress_client.buffer import Address
 from progress_client.errors import NotFound, ProgressError, Unavailable
 from progress_client.items import Item
 from progress_client.session import Session
+from progress_client.waiting_pools import HandedOut
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ QUARANTINED = (
 FAST_BATCH = 0.5
 # Seconds for which the end of a loop waits for a claim that was made ahead.
 LAST_CLAIM = 1.0
-LONGEST_RETRY_WAIT = 10.0  # other items may come before those that wait for their retry
+LONGEST_RETRY_WAIT = 60.0  # other items may come before those that wait for their retry
 OVER = ("completed", "failed", "cancelled")
 
 
@@ -67,6 +68,7 @@ class ClaimLoop:
         self._filled_at = float("-inf")
         self._is_fast = False
         self._ahead: Future[dict[str, Any]] | None = None
+        self._handed_out = HandedOut()
 
     def arm(self) -> None:
         """Give items back on SIGTERM from now on. Call it from the main thread."""
@@ -82,8 +84,9 @@ class ClaimLoop:
         while self._ready and not self._session.stop.is_set():
             item = self._ready.popleft()
             if self._is_fast and self._ahead is None and len(self._ready) <= self._options.batch // 2:
-                self._ahead = _in_thread(self.claim)
+                self._ahead = in_thread(self.claim)
             if not item.lost and item.job not in self._session.cancelled:
+                self._handed_out.add(item)
                 return item
         return None
 
@@ -194,10 +197,18 @@ class ClaimLoop:
         if self._ends(answer):
             self._ended = True
             return
+        self._handed_out.explain()
         if not self._session.outbox.adopt():
-            self._session.stop.wait(QUARANTINE_WAIT if self._quarantined else self._pause)
-            longest = LONGEST_RETRY_WAIT if answer["reason"] == "retry_wait" else LONGEST_WAIT
-            self._pause = min(longest, self._pause * 2)
+            self._session.stop.wait(self._wait_after(answer))
+
+    def _wait_after(self, answer: dict[str, Any]) -> float:
+        """Return the seconds until the next claim: until the first retry is due, if only such items are left."""
+        if self._quarantined:
+            return QUARANTINE_WAIT
+        if answer["reason"] == "retry_wait":
+            return min(LONGEST_RETRY_WAIT, max(self._pause, float(answer.get("retry_after", 0))))
+        pause, self._pause = self._pause, min(LONGEST_WAIT, self._pause * 2)
+        return pause
 
 
 class PhaseClaimLoop(ClaimLoop):
@@ -277,17 +288,3 @@ class CommonClaimLoop(ClaimLoop):
             **answer,
             "items": self._session.lease_items(answer["items"], address=fallback, lease=self._options.lease),
         }
-
-
-def _in_thread(claim: Callable[[], dict[str, Any]]) -> Future[dict[str, Any]]:
-    """Claim in a thread that does not keep the process alive."""
-    future: Future[dict[str, Any]] = Future()
-
-    def run() -> None:
-        try:
-            future.set_result(claim())
-        except BaseException as error:
-            future.set_exception(error)
-
-    threading.Thread(target=run, name="progress-claim", daemon=True).start()
-    return future

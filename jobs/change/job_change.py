@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -18,10 +18,12 @@ from jobs.change.fields import COUNTERS, job_values, phase_values
 from jobs.change.lock_waiters import waiters
 from jobs.change.phase_life import Cause, Life
 from jobs.db import bulk_load
+from jobs.incidents import Move
 from jobs.models import Event, Job, Phase
 from jobs.models.texts import fit
 from jobs.rules import pipelines, progress
 from jobs.rules.errors import NotFound
+from jobs.rules.growing_counts import ITEM_FAILURES, FailureOutcome
 from jobs.rules.progress import Judgement
 from jobs.rules.statuses import SETTLED_ITEM, CompletedBy, Held, ItemStatus
 
@@ -67,6 +69,15 @@ NOTHING = Settled()
 
 
 @dataclass(slots=True)
+class Postponed:
+    """The rows that a surrounding `unit_of_work` writes at its end: events, moves between incidents, and counts."""
+
+    events: list[Event] = field(default_factory=list)
+    moves: list[tuple[list[Move], datetime]] = field(default_factory=list)
+    counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+
+
+@dataclass(slots=True)
 class WorkerRecord:
     """The data of one worker that a change saves: as in its row, and the items that it settled in each phase."""
 
@@ -98,7 +109,7 @@ class Change:
     """The locked jobs with their phases in order, and everything that the commit saves.
 
     `by` acts on every job that has no actor of its own in `actors`. `finishers` are the actors who closed the last
-    phase of a job. `postponed` takes the events that a surrounding `unit_of_work` saves later.
+    phase of a job. `postponed` takes what a surrounding `unit_of_work` saves later.
     """
 
     by: Actor
@@ -110,7 +121,8 @@ class Change:
     phases: dict[int, list[Phase]] = field(default_factory=dict)
     by_id: dict[int, Phase] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
-    postponed: list[Event] | None = None
+    counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    postponed: Postponed | None = None
     tallies: dict[int, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0, 0]))
     errors_stale: set[int] = field(default_factory=set)
     touched: set[int] = field(default_factory=set)
@@ -210,6 +222,10 @@ class Change:
             setattr(event, column, fit(Event, column, getattr(event, column)))
         self.events.append(event)
 
+    def grow(self, name: str, kind: str, outcome: str, number: int = 1) -> None:
+        """Add to a count that only grows, for the metrics."""
+        self.counts[name, kind, outcome] += number
+
     def bump_revision(self, job: Job) -> None:
         """Raise the revision of a job: something that is shown with it has changed outside its rows."""
         self.touched.add(job.pk)
@@ -235,6 +251,8 @@ class Change:
             counter = COUNTERS.get(status)
             if counter:
                 setattr(phase, counter, getattr(phase, counter) + sign)
+        if now == ItemStatus.FAILED:
+            self.grow(ITEM_FAILURES, phase.job.kind, FailureOutcome.FAILED, number)
         if tallied and now in SETTLED_ITEM:
             self.tally(phase, **{COUNTERS[now]: number})
 

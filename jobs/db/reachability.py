@@ -16,9 +16,10 @@ _logged_at: dict[str, float] = {}
 
 def why_unreachable() -> str:
     """Try to connect, beside the pool, which hides the cause. Return the sentence; empty if the database answers."""
+    driver: Any = connection.Database  # type: ignore[attr-defined]  # the stubs lack it
     try:
-        connection.Database.connect(**connection.get_connection_params()).close()
-    except connection.Database.Error as error:
+        driver.connect(**connection.get_connection_params()).close()
+    except driver.Error as error:
         return sentence(error)
     return ""
 

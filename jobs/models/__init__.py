@@ -1,12 +1,16 @@
 """The models of the kernel: Job 1──n Phase 1──n Item, with their events, deliveries, workers and accounts."""
 
+from jobs.models.activity import Activity
 from jobs.models.attempts import Attempt
 from jobs.models.bulk import BulkAct, BulkTarget
 from jobs.models.events import Event, EventCounter, InboxMessage
+from jobs.models.growing_counts import GrowingCount
 from jobs.models.heartbeats import ProcessHeartbeat
+from jobs.models.incidents import Incident, IncidentEntry, IncidentJob
 from jobs.models.items import Item
 from jobs.models.jobs import Job
 from jobs.models.memberships import Membership
+from jobs.models.notifications import Channel, Notification, NotificationRule
 from jobs.models.outbox import Delivery, Endpoint
 from jobs.models.phases import Phase, Tally
 from jobs.models.project_limits import ProjectLimit
@@ -16,17 +20,25 @@ from jobs.models.tokens import TokenUse
 from jobs.models.workers import Quarantine, Worker, WorkerTally
 
 __all__ = [
+    "Activity",
     "Attempt",
     "BulkAct",
     "BulkTarget",
+    "Channel",
     "Delivery",
     "Endpoint",
     "Event",
     "EventCounter",
+    "GrowingCount",
     "InboxMessage",
+    "Incident",
+    "IncidentEntry",
+    "IncidentJob",
     "Item",
     "Job",
     "Membership",
+    "Notification",
+    "NotificationRule",
     "Phase",
     "ProcessHeartbeat",
     "ProjectLimit",

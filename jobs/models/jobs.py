@@ -109,6 +109,8 @@ class Job(models.Model):
     `removed_at` the job is being deleted in portions, and `Job.objects` no longer finds it. With `expected_seconds` its
     due time counts from its start. The limits are the seconds without a sign of life, and without progress, after which
     it is stuck now; None: the setting. The common claim takes the jobs of the highest `priority` first.
+    `reworking` counts the open items of a completed job that are done again: failed ones that were retried, and what
+    is open beside them.
     """
 
     name = models.CharField(max_length=NAME_LENGTH, unique=True)
@@ -127,6 +129,7 @@ class Job(models.Model):
     status = models.CharField(max_length=10, choices=[(s, s.capitalize()) for s in JobStatus], default="pending")
     held = models.CharField(max_length=10, choices=[(h, h.capitalize()) for h in Held], blank=True, default="")
     partial = models.BooleanField(default=False)
+    reworking = models.PositiveBigIntegerField(default=0, db_default=0)
     stuck = models.CharField(max_length=11, choices=[(s, s.capitalize()) for s in Stuck], blank=True, default="")
     stuck_since = models.DateTimeField(null=True, blank=True)
     stage = models.CharField(max_length=STAGE_LENGTH, blank=True, default="")
@@ -175,6 +178,10 @@ class Job(models.Model):
                 condition=Q(due_at__isnull=False, late=False, finished_at__isnull=True),
             ),
             models.Index(fields=["-updated_at", "-id"], name="job_partial", condition=Q(partial=True)),
+            # Covers the metrics, which count every job.
+            models.Index(
+                fields=["status", "kind", "project"], name="job_figures", condition=Q(removed_at__isnull=True)
+            ),
             models.Index(fields=["id"], name="job_removed", condition=Q(removed_at__isnull=False)),
             models.Index(
                 fields=["status", "heartbeat_at"],

@@ -24,6 +24,16 @@ from jobs.operations.delete import delete
 
 # isort: on
 from jobs.operations.badge import renew_badge
+from jobs.operations.channels import (
+    add_channel,
+    add_rule,
+    change_channel,
+    change_rule,
+    needs_address,
+    remove_channel,
+    remove_rule,
+    try_channel,
+)
 from jobs.operations.endpoints import (
     Added,
     add_endpoint,
@@ -34,29 +44,41 @@ from jobs.operations.endpoints import (
     rotate_secret,
     try_endpoint,
 )
+from jobs.operations.free import Freed, free_worker
+from jobs.operations.incidents import INCIDENT_ACTS
 from jobs.operations.project_limits import set_project_limit
 from jobs.operations.registry import ACTS, register
 from jobs.operations.replay import replay
 
 __all__ = [
     "ACTS",
+    "INCIDENT_ACTS",
     "Act",
     "Added",
+    "Freed",
     "Operation",
     "Refusal",
+    "add_channel",
     "add_endpoint",
+    "add_rule",
     "cancel",
+    "change_channel",
     "change_endpoint",
+    "change_rule",
     "delete",
     "disable_endpoint",
     "enable_endpoint",
     "fail",
     "force_complete",
+    "free_worker",
     "lift",
+    "needs_address",
     "pause",
     "register",
     "release",
+    "remove_channel",
     "remove_endpoint",
+    "remove_rule",
     "renew_badge",
     "replay",
     "require_permission",
@@ -71,5 +93,6 @@ __all__ = [
     "set_retries",
     "set_threshold",
     "skip",
+    "try_channel",
     "try_endpoint",
 ]

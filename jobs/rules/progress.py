@@ -10,7 +10,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from fractions import Fraction
 
 from jobs.rules.formatting import clip
 from jobs.rules.limits import STAGE_LENGTH
@@ -114,20 +113,24 @@ def over_delivered(counts: Counts) -> bool:
     return counts.expected is not None and counts.done > counts.expected
 
 
-def _share(state: PhaseState, part: int) -> Fraction:
+def _share(state: PhaseState, part: int) -> tuple[int, int]:
+    """Return the share of a phase as a fraction of two integers."""
     if state.status == PhaseStatus.COMPLETED:
-        return Fraction(1)
+        return 1, 1
     if not state.counts.expected:
-        return Fraction(0)
-    return min(Fraction(1), Fraction(part, state.counts.expected))
+        return 0, 1
+    return min(part, state.counts.expected), state.counts.expected
 
 
-def _weighted(states: Sequence[PhaseState], shares: Sequence[Fraction]) -> int:
+def _weighted(states: Sequence[PhaseState], shares: Sequence[tuple[int, int]]) -> int:
+    """Return the weighted mean in percent, exact until its floor."""
     weights = [state.weight for state in states]
     if not any(weights):
         weights = [1] * len(states)
-    total = sum(weights)
-    return int(sum(w * s for w, s in zip(weights, shares, strict=True)) * 100 / total) if total else 0
+    above, below = 0, 1
+    for weight, (part, whole) in zip(weights, shares, strict=True):
+        above, below = above * whole + weight * part * below, below * whole
+    return above * 100 // (below * sum(weights)) if weights else 0
 
 
 def job_percent(states: Sequence[PhaseState]) -> int:
@@ -136,6 +139,31 @@ def job_percent(states: Sequence[PhaseState]) -> int:
     A completed phase counts as 100, an unknown total as 0; weights that are all 0 count as equal.
     """
     return _weighted(states, [_share(state, state.counts.processed) for state in states])
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What is reached of a job, whatever completed its phases: successes, and successes and failures, in percent."""
+
+    percent: int
+    settled_percent: int
+
+
+def job_share(phases: Sequence[tuple[Counts, int, bool]]) -> Share:
+    """Compute the share of a job from the counts, the weight and the completion of each phase.
+
+    Other than `job_percent` it counts a phase that completed with 17 of 20 as 85, not as 100.
+    """
+    states = [
+        PhaseState(counts=counts, weight=weight, status=_status_for_share(counts, completed))
+        for counts, weight, completed in phases
+    ]
+    return Share(job_percent(states), job_settled_percent(states))
+
+
+def _status_for_share(counts: Counts, completed: bool) -> PhaseStatus:
+    """Return `completed` only for a phase that needs no items, so that all others count their items."""
+    return PhaseStatus.COMPLETED if completed and not counts.expected else PhaseStatus.PROCESSING
 
 
 def job_settled_percent(states: Sequence[PhaseState]) -> int:
@@ -244,15 +272,16 @@ _FINISHED_STAGE = {
 def stage(template: str, counts: Counts) -> str:
     """Fill in the stage of a phase: `Processing chunk {done}/{expected}` → `Processing chunk 5/17`.
 
-    An unknown total reads `?`. The stage ends in ` · 1 failed` while items are failed, and is cut to STAGE_LENGTH
-    characters.
+    An unknown total reads `?`, and large numbers have separators. The stage ends in ` · 1 failed` while items are
+    failed, and is cut to STAGE_LENGTH characters.
     """
-    expected = "?" if counts.expected is None else counts.expected
-    sentence = _FIELD.sub(
-        lambda field: str(expected if field[1] == "expected" else getattr(counts, field[1])), template
-    )
-    ending = f" · {counts.failed} failed" if counts.failed else ""
+    sentence = _FIELD.sub(lambda field: _grouped(getattr(counts, field[1])), template)
+    ending = f" · {_grouped(counts.failed)} failed" if counts.failed else ""
     return clip(sentence, STAGE_LENGTH - len(ending)) + ending
+
+
+def _grouped(number: int | None) -> str:
+    return "?" if number is None else f"{number:,}"
 
 
 def job_stage(status: JobStatus, phases: Sequence[tuple[PhaseState, str]]) -> str:

@@ -72,7 +72,8 @@ class PhaseBody(TypedDict):
 class JobBody(TypedDict):
     """A job, the same in REST and in every live message; `revision` grows with every change.
 
-    `late` means unfinished after `due_at`, which counts from the start where there are `expected_seconds`.
+    `late` means unfinished after `due_at`, which counts from the start where there are `expected_seconds`. `reworking`
+    counts the open items of a completed job after failed items were retried.
     """
 
     id: int
@@ -81,6 +82,7 @@ class JobBody(TypedDict):
     project: str
     status: JobStatus
     partial: bool
+    reworking: int
     stuck: Stuck | None
     late: bool
     due_at: Moment | None
@@ -181,6 +183,22 @@ class TimelineRow(TypedDict):
     reason: str
     detail: str
     outward: bool
+
+
+class ActivityRow(TypedDict):
+    """An act of a person. `about` is the kind of the target, `job` the id of a job, `bulk` that of a bulk act."""
+
+    id: int
+    at: Moment
+    actor: str
+    act: str
+    about: str
+    target: str
+    project: str
+    job: int | None
+    bulk: int | None
+    detail: str
+    reason: str
 
 
 class OutwardEvent(TypedDict):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from django.urls.resolvers import RegexPattern
 
 from jobs.console.admin.export import FORMATS
 from jobs.console.deliveries.endpoint_acts import ENDPOINT_ACTS
+from jobs.operations import INCIDENT_ACTS
 from jobs.operations.registry import ACTS
 from jobs.routing import websocket_urlpatterns
 from progress_site.health import PROBES
@@ -68,9 +69,15 @@ def _in_braces(pattern: URLPattern | URLResolver) -> str:
     return re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", text)
 
 
+def _acts_of(path: str) -> Iterable[str]:
+    if "/incidents/" in path:
+        return INCIDENT_ACTS
+    return ENDPOINT_ACTS if "/endpoint/" in path else ACTS
+
+
 def spell_out(path: str) -> Iterator[str]:
     """Yield the path with every value of a parameter that is one of a few words."""
-    words = {**WORDS, "slug": sorted(ENDPOINT_ACTS if "/endpoint/" in path else ACTS)}
+    words = {**WORDS, "slug": sorted(_acts_of(path))}
     name = next((name for name in PARAMETER.findall(path) if name in words), None)
     if name is None:
         yield path

@@ -103,13 +103,6 @@ def test_a_call_that_waits_too_long_for_a_job_is_503_and_the_others_go_on(pooled
 
 
 def test_no_statement_of_the_code_changes_a_session() -> None:
-    """A SET outside of a transaction, LISTEN, a session lock and a temporary table end with the connection's loan."""
-    import re
-
-    from tests.servers import ROOT
-
-    forbidden = re.compile(
-        r"pg_advisory_lock\b|\bLISTEN [a-z]|TEMP(ORARY)? TABLE|[\"']SET (?!LOCAL)[a-z]|PREPARE [a-z]"
-    )
+    """The pooler may give the next statement another connection."""
     sources = [path for app in ("jobs", "ocr_chunks", "training") for path in (ROOT / app).rglob("*.py")]
     assert [str(path) for path in sources if OF_SESSION.search(path.read_text())] == []

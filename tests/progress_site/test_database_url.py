@@ -15,7 +15,7 @@ import yaml
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
-from progress_site import environment
+from progress_site import database_url, environment
 from tests.deploy.poolers import pgbouncer
 from tests.progress_site.test_settings import ROOT, SECRET, start
 
@@ -37,7 +37,7 @@ def database(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def read(url: str, **parts: str) -> dict[str, Any]:
         monkeypatch.setenv("SOME_URL", url)
-        return environment.database("SOME_URL", default="", parts=parts)
+        return database_url.read("SOME_URL", default="", parts=parts)
 
     return read
 

@@ -154,7 +154,7 @@ def test_metrics_count_jobs_by_status_stuck_jobs_and_items(client: Client) -> No
     make_job(name="b")
     Job.objects.filter(name="b").update(stuck="silent", late=True)
     lines = client.get("/metrics").content.decode().splitlines()
-    assert 'progress_jobs{status="pending"} 1.0' in lines
+    assert 'progress_jobs{kind="generic",project="other",status="pending"} 1.0' in lines
     assert 'progress_jobs_stuck{reason="silent"} 1.0' in lines
     assert "progress_jobs_late 1.0" in lines
     assert 'progress_items{status="completed"} 3.0' in lines

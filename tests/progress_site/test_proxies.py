@@ -168,7 +168,7 @@ async def test_a_socket_of_a_page_of_another_host_is_refused_with_a_line_in_the_
 def names_of_settings() -> set[str]:
     """Every setting that progress_site reads."""
     source = (ROOT / "progress_site" / "settings.py").read_text()
-    return set(re.findall(r'environment\.\w+\(\s*"(\w+)"', source))
+    return set(re.findall(r'(?:environment|database_url)\.\w+\(\s*"(\w+)"', source))
 
 
 def names_in_the_example() -> set[str]:

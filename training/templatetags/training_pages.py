@@ -5,6 +5,7 @@ from __future__ import annotations
 from django import template
 
 from jobs.console import status_styles
+from jobs.models import Phase
 from jobs.rules.statuses import JobStatus
 
 register = template.Library()
@@ -21,10 +22,10 @@ STATUS_STYLES: dict[str, status_styles.StatusStyle] = {
 PHASE_LABELS = {"training": "Training", "face_detection": "Face detection", "clustering": "Clustering"}
 
 
-@register.filter
-def part_style(status: str) -> status_styles.StatusStyle:
-    """Return the style of a status of the unified progress."""
-    return STATUS_STYLES[status]
+@register.simple_tag
+def part_style(status: str, phase: Phase) -> status_styles.StatusStyle:
+    """Return the style of a phase with this status of the unified progress."""
+    return status_styles.PARTIAL if phase.partial and status == "completed" else STATUS_STYLES[status]
 
 
 @register.filter

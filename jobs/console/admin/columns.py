@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 from jobs.console import status_styles
 from jobs.console.templatetags import progress_pages as tags
 from jobs.models import Job
+from jobs.rules.formatting import format_number
 
 
 def pill(style: status_styles.StatusStyle) -> SafeString:
@@ -34,3 +35,10 @@ def bar(body: dict[str, Any], label: str, *, mark: int | None = None) -> SafeStr
 def job_link(job: Job | None) -> SafeString | str:
     """Return a link to the page of a job."""
     return format_html('<a href="{}">{}</a>', job.get_absolute_url(), job.name) if job else "-"
+
+
+def done_of(done: int, *, skipped: int, needed: int | None, expected: int | None) -> SafeString:
+    """Render `216 + 8 skipped / 360 / 400`: done and skipped apart, needed, expected."""
+    apart = f" + {format_number(skipped)} skipped" if skipped else ""
+    figures = (format_number(done), apart, format_number(needed), format_number(expected))
+    return format_html('<span class="num">{}{} / {} / {}</span>', *figures)

@@ -15,7 +15,9 @@ from django.utils.safestring import SafeString, mark_safe
 
 from jobs.console import status_styles
 from jobs.console.items.attempts import retry_text
-from jobs.models import Item, Job, Phase
+from jobs.console.job_rows import share_of
+from jobs.console.moments import with_moments
+from jobs.models import Channel, Item, Job, Phase
 from jobs.operations.buttons import ActButton
 from jobs.rules import formatting, pipelines
 
@@ -28,7 +30,12 @@ register.filter("exact", formatting.format_datetime)
 @register.filter
 def status_style(body: Mapping[str, Any]) -> status_styles.StatusStyle:
     """Return the style of a job, phase or item body."""
-    return status_styles.style(body["status"], stuck=body.get("stuck"), partial=body.get("partial", False))
+    return status_styles.style(
+        body["status"],
+        stuck=body.get("stuck"),
+        partial=body.get("partial", False),
+        reworking=body.get("reworking", 0),
+    )
 
 
 @register.filter
@@ -53,6 +60,18 @@ def kinds_with_lists() -> list[pipelines.Kind]:
 def delivery_style(status: str) -> status_styles.StatusStyle:
     """Return the style of an endpoint, a delivery or a dead letter."""
     return status_styles.DELIVERY_STYLES[status]
+
+
+@register.filter
+def message_style(status: str) -> status_styles.StatusStyle:
+    """Return the style of a message to a channel."""
+    return status_styles.CHANNEL_STYLES[status]
+
+
+@register.filter
+def channel_style(channel: Channel) -> status_styles.StatusStyle:
+    """Return the style of a channel of notifications."""
+    return status_styles.CHANNEL_STYLES[status_styles.channel_state(channel)]
 
 
 @register.filter
@@ -86,7 +105,7 @@ def late_pill(job: Job | Mapping[str, Any]) -> dict[str, Any]:
 @register.inclusion_tag("jobs/parts/bar.html")
 def bar(body: Mapping[str, Any], label: str, mark: int | None = None) -> dict[str, Any]:
     """Render the progress bar of a job or phase: done, failed (hatched), and the mark where it completes."""
-    percent, settled = body["percent"], body["settled_percent"]
+    percent, settled = percents(body)
     known = is_known(body)
     return {
         "style": status_style(body).code,
@@ -110,8 +129,19 @@ def is_known(body: Mapping[str, Any]) -> bool:
 
 @register.filter
 def percent(body: Mapping[str, Any]) -> str:
-    """Format the percent: `58`, or `?` while no total is known."""
-    return str(body["percent"]) if is_known(body) else "?"
+    """Format the percent that is reached: `58`, or `?` while no total is known."""
+    return str(percents(body)[0]) if is_known(body) else "?"
+
+
+def percents(body: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Return the reached and the settled percent of a job or phase.
+
+    The job's own percent counts a completed phase as 100, whatever it has reached; pages show what it has reached.
+    """
+    if "phases" not in body:
+        return body["percent"], body["settled_percent"]
+    share = share_of(body["phases"])
+    return share.percent, share.settled_percent
 
 
 def bar_text(percent: int, settled: int, *, mark: int | None) -> str:
@@ -152,10 +182,16 @@ def clock(moment: datetime | None, missing: str = formatting.DASH) -> SafeString
     return missing if moment is None else _clock(moment, seconds=True)
 
 
+@register.filter
+def moments(text: str) -> SafeString:
+    """Render a sentence of the server with its times in the zone of the page."""
+    return with_moments(text, now=timezone.now())
+
+
 @register.simple_tag
-def retry_note(item: Item, phase: Phase) -> str:
+def retry_note(item: Item, phase: Phase) -> SafeString:
     """Say when a waiting item is retried: `retrying at 14:03:05 UTC, failure 2 of 4`."""
-    return retry_text(item, retries=phase.retries, now=timezone.now())
+    return moments(retry_text(item, retries=phase.retries, now=timezone.now()))
 
 
 @register.simple_tag

@@ -10,6 +10,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from jobs import operations
+from jobs.change import Actor
+from jobs.change.audit import record_activity
 from jobs.models import BulkAct, BulkTarget, Job
 from jobs.models.texts import fit
 from jobs.operations.arguments import Scope
@@ -50,6 +52,9 @@ def create_bulk_act(
             created_at=timezone.now(),
         )
         BulkTarget.objects.bulk_create(_target(bulk, selection) for selection in selections)
+        record_activity(
+            request.act.name, by=Actor(account=actor), target=bulk, detail=bulk.chosen, reason=request.reason
+        )
     return bulk
 
 
