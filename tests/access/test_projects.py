@@ -41,6 +41,8 @@ UNMARKED = {
     "jobs.InboxMessage.digest",
     "jobs.Item.key_digest",
     "jobs.Job.kind",
+    "jobs.NotificationRule.kinds",
+    "jobs.NotificationRule.timezone",
     "jobs.Phase.code",
     "jobs.Phase.error",
     "jobs.ProcessHeartbeat.kind",
