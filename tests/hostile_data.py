@@ -16,9 +16,10 @@ from knox.models import AuthToken
 
 from jobs import inbox, operations, tracking
 from jobs.api import badge_links
+from jobs.console.channels.acts import CHANNEL_ACTS
 from jobs.console.deliveries.endpoint_acts import ENDPOINT_ACTS
 from jobs.incidents import Cause, Finding, open_incidents
-from jobs.models import Attempt, BulkAct, Endpoint, Event, Incident, Job, Worker
+from jobs.models import Attempt, BulkAct, Channel, Endpoint, Event, Incident, Job, Notification, Worker
 from jobs.operations import INCIDENT_ACTS, bulk
 from jobs.operations.arguments import Scope
 from jobs.operations.bulk import ActRequest, TargetSelection
@@ -75,7 +76,10 @@ def make_world() -> World:
     token, _ = AuthToken.objects.create(user)
     jobs += [Job.objects.get(pk=document.pk), Job.objects.get(pk=session.pk)]
     event = Event.objects.filter(outward=True).order_by("pk")[0]
+    channel = hostile_channel(bad)
     values = {
+        "channel_id": [channel.pk],
+        "rule_id": [channel.rules.get().pk],
         "job_id": [job.pk for job in jobs],
         "endpoint_id": [endpoint.pk],
         "delivery_id": list(event.deliveries.values_list("pk", flat=True)[:1]),
@@ -127,6 +131,19 @@ def open_hostile_incidents(jobs: list[Job]) -> list[int]:
         cause = Cause(IncidentKind.JOB_FAILED, text[:128], f"{number}", title=text, detail=text, error=text)
         open_incidents([Finding(cause, [job.pk for job in of])], now=now)
     return list(Incident.objects.filter(cause__in=["0", "1"]).values_list("pk", flat=True))
+
+
+def hostile_channel(text: str) -> Channel:
+    """Make a channel with a rule and a message whose texts are this one."""
+    now = timezone.now()
+    channel = Channel.objects.create(
+        name=text[:200], kind="mail", address="", masked=text[:200], created_at=now, last_result=text[:500]
+    )
+    operations.add_rule(channel, series=text[:200], job_kinds=[text[:100]], projects=[text[:128]], actor=None)
+    Notification.objects.create(
+        channel=channel, state="test", subject=text[:300], next_try_at=now, created_at=now, result=text[:500]
+    )
+    return channel
 
 
 def make_small(text: str) -> Job:
@@ -193,8 +210,8 @@ def addresses(namespace: str, name: str, resolver: URLResolver, world: World) ->
 def values_of(parameter: str, name: str, world: World) -> list[Any]:
     """Return the values that a parameter has in the addresses of this name."""
     if parameter == "slug":
-        acts = {"endpoint": ENDPOINT_ACTS, "incident": INCIDENT_ACTS, "incidents": INCIDENT_ACTS}
-        return list(acts.get(name.partition("-")[0], ACTS))
+        own = {"endpoint": ENDPOINT_ACTS, "channel": CHANNEL_ACTS, "incident": INCIDENT_ACTS, "incidents": INCIDENT_ACTS}
+        return list(own.get(name.partition("-")[0], ACTS))
     if parameter == "object_id":
         app, _, model = name.partition("_") if not name.startswith("ocr_chunks") else ("ocr_chunks", "_", name[11:])
         found = apps.get_model(app, model.split("_")[0])._base_manager.order_by("pk").first()

@@ -20,12 +20,14 @@ from jobs.models import (
     Attempt,
     BulkAct,
     BulkTarget,
+    Channel,
     Delivery,
     Event,
     Incident,
     Item,
     Job,
     Membership,
+    Notification,
     Phase,
     ProjectLimit,
     Quarantine,
@@ -79,6 +81,7 @@ def make_project(name: str) -> Project:
         url=f"https://{mark}.example/hook", name=mark, types=["*", f"{mark}.*"], project=name, actor=None
     ).endpoint
     job = make_job(name, mark=mark, by=by)
+    message = make_message(name, mark=mark, account=account)
     document = create_document(name=f"{mark}.pdf", page_count=60, project=name, by=by).document
     images = [NewImage(f"{mark}/{number}.jpg", hash=mark) for number in range(3)]
     session = create_session(name=f"{mark}-session", images=images, project=name, by=by).session
@@ -116,6 +119,8 @@ def make_project(name: str) -> Project:
             "code": "items",
             "event_id": event.pk,
             "endpoint_id": endpoint.pk,
+            "channel_id": message.channel_id,
+            "rule_id": message.channel.rules.get().pk,
             "delivery_id": event.deliveries.get().pk,
             "document_id": document.pk,
             "session_id": session.pk,
@@ -142,6 +147,8 @@ def make_project(name: str) -> Project:
             "jobs.inboxmessage": letter.pk,
             "jobs.delivery": event.deliveries.get().pk,
             "jobs.endpoint": endpoint.pk,
+            "jobs.channel": message.channel_id,
+            "jobs.notification": message.pk,
             "jobs.item": item.pk,
             "jobs.event": event.pk,
             "jobs.job": job.pk,
@@ -169,6 +176,29 @@ def make_incident(job: Job, *, mark: str) -> Incident:
     incidents.end(over, by=mark, now=now)
     incidents.note(incident, "acknowledge", by=mark, detail=mark, now=now)
     return incident
+
+
+def make_message(project: str, *, mark: str, account: User) -> Notification:
+    """Make a message about no incident to a channel with a rule. The site has no mail server, so a test sends nothing."""
+    now = timezone.now()
+    channel = Channel.objects.create(
+        name=mark,
+        project=project,
+        kind="mail",
+        address=mark,
+        masked=mark,
+        account=account,
+        created_at=now,
+        last_result=mark,
+        sender=mark,
+    )
+    operations.add_rule(
+        channel, projects=[project], job_kinds=[mark], series=f"{mark}-*", kinds=["job_failed"], actor=None
+    )
+    Notification.objects.create(
+        channel=channel, state="test", subject=mark, next_try_at=now, created_at=now, result=mark, digest=mark
+    )
+    return channel.messages.get()
 
 
 def make_job(project: str, *, mark: str, by: Actor) -> Job:
