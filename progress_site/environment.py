@@ -14,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 LONGEST_SECONDS = 31_536_000
 TRUTHS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 SECRET_LENGTH = 32
+LABEL_LENGTH = 24
 SECRET_VARIETY = 8
 LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
 
@@ -52,6 +53,14 @@ def text(name: str, default: str = "") -> str:
 def words(name: str, default: str = "") -> list[str]:
     """Return a comma-separated list without empty entries."""
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def label(name: str) -> str:
+    """Return a short text of one line; empty where it is not set."""
+    value = text(name)
+    if len(value) > LABEL_LENGTH or not value.isprintable():
+        raise ImproperlyConfigured(f"Set {name} to at most {LABEL_LENGTH} printable characters.")
+    return value
 
 
 def boolean(name: str, *, default: bool) -> bool:

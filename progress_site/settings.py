@@ -33,6 +33,7 @@ HSTS_INCLUDE_SUBDOMAINS = environment.boolean("HSTS_INCLUDE_SUBDOMAINS", default
 HSTS_PRELOAD = environment.boolean("HSTS_PRELOAD", default=False)
 COOKIE_PREFIX = environment.token("COOKIE_PREFIX")
 TRUSTED_PROXIES = environment.networks("TRUSTED_PROXIES")
+ENVIRONMENT_LABEL = environment.label("ENVIRONMENT_LABEL")
 SESSION_HOURS = environment.integer("SESSION_HOURS", default=12, minimum=1, maximum=720)
 LOG_LEVEL = environment.choice("LOG_LEVEL", default="INFO", of=("DEBUG", "INFO", "WARNING", "ERROR"))
 DATABASE_PASSWORD = environment.text("DATABASE_PASSWORD")

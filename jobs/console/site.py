@@ -28,6 +28,7 @@ from jobs.console.job.badge_views import BadgeRenewalView
 from jobs.console.job.views import job_page
 from jobs.console.limits.views import limit_project
 from jobs.console.overview.views import overview_page
+from jobs.console.search.views import search_page, search_results
 from jobs.console.tokens.views import RevokeTokensView, RotateTokenView, issue_token
 from jobs.console.workers.views import worker_page
 from jobs.operations.registry import ACTS
@@ -107,6 +108,8 @@ class OperatorSite(AdminSite):
             re_path(r"^jobs/item/(?P<item_id>[0-9]{1,18})/change/$", self._page(item_page), name="item-page"),
             re_path(r"^jobs/attempt/(?P<attempt_id>[0-9]{1,18})/log/$", self._page(attempt_log), name="attempt-log"),
             path("glossary/", self._page(glossary_page), name="glossary"),
+            path("search/", self._page(search_page), name="search"),
+            path("search/results/", self._page(search_results), name="search-results"),
             path("limits/project/", self._page(limit_project), name="project-limit"),
             path("contracts/", self._page(contracts_page), name="contracts"),
             path("replay/", self._page(ReplayView.as_page()), name="replay"),

@@ -8,11 +8,13 @@ from datetime import datetime
 from typing import Any
 
 from django import template
+from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from jobs.console import navigation as site_navigation
 from jobs.console import status_styles
 from jobs.console.items.attempts import retry_text
 from jobs.models import Item, Job, Phase
@@ -43,10 +45,26 @@ def page_of(body: Mapping[str, Any]) -> str:
     return reverse(pipelines.page_of(body["kind"]), args=[body["id"]])
 
 
+@register.simple_tag(takes_context=True)
+def navigation(context: template.Context) -> site_navigation.Navigation:
+    """Return the navigation of the account, with this page marked; made once for a page."""
+    request = context["request"]
+    if not hasattr(request, "site_navigation"):
+        request.site_navigation = site_navigation.navigation_of(request)
+    found: site_navigation.Navigation = request.site_navigation
+    return found
+
+
+@register.simple_tag(takes_context=True)
+def account_entries(context: template.Context) -> list[site_navigation.Entry]:
+    """Return the pages of the account itself."""
+    return site_navigation.account_entries(context["request"])
+
+
 @register.simple_tag
-def kinds_with_lists() -> list[pipelines.Kind]:
-    """Return the kinds of job that have their own list, for the navigation."""
-    return pipelines.listed()
+def environment_label() -> str:
+    """Return the label of this installation, such as `staging`; empty where none is set."""
+    return settings.ENVIRONMENT_LABEL
 
 
 @register.filter

@@ -3,6 +3,7 @@
 import { startCopying } from "./copy.js";
 import { showAges } from "./figures.js";
 import { start } from "./keys.js";
+import { startSearch } from "./search.js";
 import { localise, serverNow, turnTheDay } from "./times.js";
 
 const AGES_MS = 1000;
@@ -10,6 +11,7 @@ const DAY_MS = 60_000;
 
 localise();
 start();
+startSearch();
 startCopying();
 setInterval(() => document.hidden || showAges(serverNow()), AGES_MS);
 setInterval(turnTheDay, DAY_MS);
