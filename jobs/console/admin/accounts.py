@@ -21,7 +21,7 @@ from django.http import HttpRequest, HttpResponse
 
 from jobs.access import check_account, granted, limited_to, lock_account
 from jobs.api.token_cache import forget_when_committed
-from jobs.console.admin.lists import ChecksLookups, PermissionFirst
+from jobs.console.admin.change_list import ListMixin, PermissionFirst
 from jobs.models import Membership
 from jobs.models.jobs import projects_of
 from jobs.rules import names
@@ -57,7 +57,7 @@ def groups_of(request: HttpRequest) -> QuerySet[Group]:
     return Group.objects.exclude(permissions__in=beyond)
 
 
-class AccessAdmin(ChecksLookups, admin.ModelAdmin):
+class AccessAdmin(ListMixin, admin.ModelAdmin):
     """Rows that decide about the access of tokens: a change of them is effective at once in this process."""
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:

@@ -38,6 +38,15 @@ class ActionMixin:
         offered = [act for act in self.offered_acts() if request.user.has_perm(act.permission)]
         return {act.verb: (_action(act), act.verb, f"{act.label} {self.called(act)}…") for act in offered}
 
+    @property
+    def grave_actions(self) -> set[str]:
+        """The acts whose buttons are marked as dangerous."""
+        return {act.verb for act in ACTS.values() if act.ends_job}
+
+    def action_label(self, name: str, description: str) -> str:
+        """Return the label of the act, with its object only where that differs from the rows."""
+        return description.replace(f" {self.rows_are}…", "…")
+
     def offered_acts(self) -> list[Operation]:
         """Return the registered acts that fit the rows: those on items, or those on whole jobs."""
         return [act for act in ACTS.values() if (act.item_label if self.item_path else act.on_whole_job)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
@@ -50,7 +49,7 @@ class Status(DefaultFilter):
         """Narrow to the status. A filter by stuck, late, partial or end includes every status."""
         if self.value() in list(JobStatus):
             return queryset.filter(status=self.value())
-        others = {"stuck", "late", "partial", "finished"} & set(request.GET)
+        others = {"stuck", "late", "partial", "finished", "finished_from", "finished_to"} & set(request.GET)
         return queryset if self.value() == "all" or others else queryset.unfinished()  # type: ignore[attr-defined]
 
 
@@ -112,22 +111,6 @@ class PartialFilter(Yes):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Narrow to partial jobs."""
         return queryset.filter(partial=True) if self.value() else queryset
-
-
-class Finished(admin.SimpleListFilter):
-    """The time since a job finished."""
-
-    title = parameter_name = "finished"
-    LENGTHS = {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "7d": timedelta(days=7)}
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Return three periods."""
-        return [("1h", "In the last hour"), ("24h", "In the last 24 hours"), ("7d", "In the last 7 days")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Narrow to jobs that finished within the period."""
-        length = self.LENGTHS.get(self.value() or "")
-        return queryset.filter(finished_at__gte=timezone.now() - length) if length else queryset
 
 
 class OfWorker(admin.SimpleListFilter):

@@ -8,7 +8,6 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
-from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Exists, Model, OuterRef, QuerySet
@@ -18,10 +17,10 @@ from django.urls import URLPattern, re_path, reverse
 from django.utils import timezone
 from django.utils.text import capfirst, slugify
 
+from jobs.console.admin.change_list import MOST_COUNTED, ListMixin, PermissionFirst
 from jobs.console.admin.export import FORMATS, Column, attachment, file_chunks, stream
 from jobs.models.jobs import projects_of
 
-MOST_COUNTED = 10_000
 Prepare = Callable[[Sequence[Any]], Sequence[Any]]
 
 
@@ -46,34 +45,7 @@ class BoundedPaginator(Paginator):
         return rows.order_by()[:MOST_COUNTED].count()
 
 
-class ChecksLookups:
-    """A list that refuses numbers in its address that no database can store.
-
-    SQLite raises OverflowError for them, and the comparison of a foreign key does not check its range.
-    """
-
-    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
-        """Return the rows of the list; IncorrectLookupParameters, as for every wrong value, where one is too large."""
-        try:
-            return super().get_changelist_instance(request)  # type: ignore[misc]
-        except OverflowError as error:
-            raise IncorrectLookupParameters(error) from error
-
-
-class PermissionFirst:
-    """A list whose history needs the permission before the row is looked up.
-
-    Django looks the row up first, and so tells every account which rows exist.
-    """
-
-    def history_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> Any:
-        """Show the acts on a row."""
-        if not self.has_view_or_change_permission(request):  # type: ignore[attr-defined]
-            raise PermissionDenied
-        return super().history_view(request, object_id, extra_context)  # type: ignore[misc]
-
-
-class ReadOnlyAdmin(ChecksLookups, PermissionFirst, admin.ModelAdmin):
+class ReadOnlyAdmin(ListMixin, PermissionFirst, admin.ModelAdmin):
     """A list of rows that workers own.
 
     owner     the related row with the project: its model, the key of this row, the path to the project
@@ -107,9 +79,6 @@ class ReadOnlyAdmin(ChecksLookups, PermissionFirst, admin.ModelAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Show the list under its title."""
-        # No database accepts a NUL in a parameter, and no row contains one.
-        if any("\0" in value for value in request.GET.values()):
-            return HttpResponseRedirect(request.path)
         title = capfirst(str(self.opts.verbose_name_plural))
         return super().changelist_view(request, {"title": title, **(extra_context or {})})
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,8 +12,9 @@ from django import template
 from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.text import capfirst
 
 from jobs.console import navigation as site_navigation
 from jobs.console import status_styles
@@ -20,6 +22,9 @@ from jobs.console.items.attempts import retry_text
 from jobs.models import Item, Job, Phase
 from jobs.operations.buttons import ActButton
 from jobs.rules import formatting, pipelines
+
+CELL = re.compile("<(t[dh])")
+EMPTY_CELLS = tuple(f">{text}</td>" for text in (formatting.DASH, "-", "", "0"))
 
 register = template.Library()
 register.filter("num", formatting.format_number)
@@ -204,26 +209,30 @@ def due(moment: datetime) -> SafeString | str:
     return until(moment) if moment > timezone.now() else "now"
 
 
-class ForgetTicks(template.Node):
-    """The form of an admin list, with `autocomplete="off"`."""
-
-    form = '<form id="changelist-form"'
-
-    def __init__(self, nodes: template.NodeList) -> None:
-        self.nodes = nodes
-
-    def render(self, context: template.Context) -> SafeString:
-        """Render the list.
-
-        After Back a browser restores checkboxes by position, although other rows may be there now.
-        """
-        html = self.nodes.render(context)
-        return mark_safe(html.replace(self.form, f'{self.form} autocomplete="off"', 1))  # noqa: S308  rendered above
+@register.simple_tag
+def ago_now() -> SafeString | str:
+    """Render the moment of this page: `0 s ago`, which the browser keeps current."""
+    return ago(timezone.now())
 
 
-@register.tag
-def forget_ticks(parser: template.base.Parser, token: template.base.Token) -> ForgetTicks:
-    """Keep the browser from restoring ticked checkboxes in the enclosed list."""
-    nodes = parser.parse(("endforget_ticks",))
-    parser.delete_first_token()
-    return ForgetTicks(nodes)
+# --- lists -----------------------------------------------------------------------------------------------
+
+
+@register.simple_tag
+def labelled(cells: Iterable[str], headers: Sequence[Mapping[str, Any]]) -> SafeString:
+    """Render the cells of a row, each with the label that it has on a small screen, where the row is a card."""
+    return mark_safe("".join(map(_labelled, cells, headers)))  # noqa: S308  rendered by the admin, the label is escaped
+
+
+def _labelled(cell: str, header: Mapping[str, Any]) -> str:
+    text = str(header["text"])
+    label = "" if "<" in text else conditional_escape(capfirst(text))
+    empty = " data-empty" if cell.endswith(EMPTY_CELLS) else ""
+    return CELL.sub(rf'<\1 data-label="{label}"{empty}', cell, count=1)
+
+
+@register.simple_tag
+def action_buttons(cl: Any, form: Any) -> Mapping[str, list[Any]]:
+    """Return the buttons of the selected rows: the usual ones, and those behind More."""
+    found: Mapping[str, list[Any]] = cl.model_admin.action_buttons(form.fields["action"].choices)
+    return found
