@@ -56,8 +56,12 @@ class HeaderLimit:
 
 
 def _are_short(headers: Sequence[tuple[bytes, bytes]]) -> bool:
-    parsed = sum(len(value) for name, value in headers if name in PARSED_HEADERS)
-    return parsed <= PARSED_BYTES and sum(len(name) + len(value) for name, value in headers) <= HEADER_BYTES
+    total = parsed = 0
+    for name, value in headers:
+        total += len(name) + len(value)
+        if name in PARSED_HEADERS:
+            parsed += len(value)
+    return parsed <= PARSED_BYTES and total <= HEADER_BYTES
 
 
 def _without_backslashes(name: bytes, value: bytes) -> tuple[bytes, bytes]:

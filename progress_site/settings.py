@@ -55,6 +55,8 @@ WORKER_FAILURE_LIMIT = environment.integer("WORKER_FAILURE_LIMIT", default=20, m
 WORKER_QUARANTINE_SECONDS = environment.seconds("WORKER_QUARANTINE_SECONDS", default=900)
 JOB_SILENT_AFTER = environment.seconds("JOB_SILENT_AFTER", default=600)
 JOB_STALLED_AFTER = environment.seconds("JOB_STALLED_AFTER", default=1800)
+# Days after which the incident of a failed job ends by itself; 0: never.
+INCIDENT_EXPIRES_DAYS = environment.days("INCIDENT_EXPIRES_DAYS", default=7)
 # Days that finished jobs, and timeline rows with dead letters, are kept by `prune`; 0 keeps them for ever.
 RETENTION_COMPLETED_DAYS = environment.days("RETENTION_COMPLETED_DAYS", default=30)
 RETENTION_FAILED_DAYS = environment.days("RETENTION_FAILED_DAYS", default=90)

@@ -48,6 +48,7 @@ RUN_ON_SCALE = {
     "tests/jobs/api/test_version.py": False,  # headers
     "tests/jobs/contracts": False,  # JSON Schemas
     "tests/jobs/inbox": True,
+    "tests/jobs/incidents": True,
     "tests/jobs/ingest": True,
     "tests/jobs/live": True,
     "tests/jobs/live/test_live_js.py": False,  # JavaScript

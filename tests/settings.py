@@ -36,6 +36,7 @@ for name in (
     "WATERMARK_TTL_SECONDS",
     "WEBHOOK_ALLOW_PRIVATE",
     "WORKER_FAILURE_LIMIT",
+    "INCIDENT_EXPIRES_DAYS",
     "WORKER_QUARANTINE_SECONDS",
 ):
     os.environ.pop(name, None)

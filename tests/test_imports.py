@@ -20,6 +20,7 @@ LAYERS = (
     ("db",),
     ("models",),
     ("access", "isolation", "serializers"),
+    ("incidents",),
     ("live", "outbox"),
     ("change",),
     ("tracking",),

@@ -19,8 +19,10 @@ from jobs.change.fields import (
     job_values,
     phase_values,
 )
+from jobs.change.incident_moves import moves_of
 from jobs.change.job_change import Change
 from jobs.db import bulk_sql, event_order
+from jobs.incidents import write_moves
 from jobs.live import broadcast
 from jobs.models import Event, Job, Phase, Tally, Worker, WorkerTally
 from jobs.models.workers import slot_of
@@ -44,10 +46,13 @@ def commit_changes(change: Change) -> None:
     _write_tallies(change)
     _write_workers(change)
     touched = _write_jobs(change, moved | change.touched)
+    moves = moves_of(change)
     if change.postponed is None:
+        write_moves(moves, now=change.now)
         write_events(change.events)
     else:
-        change.postponed.extend(change.events)
+        change.postponed.events.extend(change.events)
+        change.postponed.moves.append((moves, change.now))
     if touched:
         transaction.on_commit(lambda: broadcast.touch(touched), robust=True)
 

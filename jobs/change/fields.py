@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import compress, count
+from operator import attrgetter, ne
 from typing import Any
 
 from jobs.models import Job, Phase
@@ -28,6 +30,8 @@ JOB_FIELDS = (
     "error_item_id", "updated_at", "started_at", "finished_at", "watched_from", "badge_series", "priority",
 )  # fmt: skip
 SIGNS_OF_LIFE = 2
+_of_phase: Callable[[Phase], tuple[Any, ...]] = attrgetter(*PHASE_FIELDS)
+_of_job: Callable[[Job], tuple[Any, ...]] = attrgetter(*JOB_FIELDS)
 
 
 class ConcurrentModification(Exception):
@@ -39,18 +43,20 @@ class ConcurrentModification(Exception):
 
 def phase_values(phase: Phase) -> tuple[Any, ...]:
     """Return the columns of a phase that a change may write. The run and the status come first: they guard the row."""
-    return tuple(getattr(phase, name) for name in PHASE_FIELDS)
+    return _of_phase(phase)
 
 
 def job_values(job: Job) -> tuple[Any, ...]:
     """Return the columns of a job that a change may write. The first SIGNS_OF_LIFE alone keep the revision."""
-    return tuple(getattr(job, name) for name in JOB_FIELDS)
+    return _of_job(job)
 
 
 def changed_columns(
     names: Sequence[str], before: Sequence[tuple[Any, ...]], after: Sequence[tuple[Any, ...]]
 ) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
     """Return those of these columns that differ in any row, and the new values of them for each row."""
-    rows = list(zip(before, after, strict=True))
-    places = [place for place in range(len(names)) if any(was[place] != now[place] for was, now in rows)]
+    changed: set[int] = set()
+    for was, now in zip(before, after, strict=True):
+        changed.update(compress(count(), map(ne, was, now)))
+    places = sorted(changed)
     return tuple(names[place] for place in places), [tuple(now[place] for place in places) for now in after]

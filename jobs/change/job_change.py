@@ -18,6 +18,7 @@ from jobs.change.fields import COUNTERS, job_values, phase_values
 from jobs.change.lock_waiters import waiters
 from jobs.change.phase_life import Cause, Life
 from jobs.db import bulk_load
+from jobs.incidents import Move
 from jobs.models import Event, Job, Phase
 from jobs.models.texts import fit
 from jobs.rules import pipelines, progress
@@ -67,6 +68,14 @@ NOTHING = Settled()
 
 
 @dataclass(slots=True)
+class Postponed:
+    """The rows that a surrounding `unit_of_work` writes at its end: events, and moves between incidents."""
+
+    events: list[Event] = field(default_factory=list)
+    moves: list[tuple[list[Move], datetime]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class WorkerRecord:
     """The data of one worker that a change saves: as in its row, and the items that it settled in each phase."""
 
@@ -98,7 +107,7 @@ class Change:
     """The locked jobs with their phases in order, and everything that the commit saves.
 
     `by` acts on every job that has no actor of its own in `actors`. `finishers` are the actors who closed the last
-    phase of a job. `postponed` takes the events that a surrounding `unit_of_work` saves later.
+    phase of a job. `postponed` takes what a surrounding `unit_of_work` saves later.
     """
 
     by: Actor
@@ -110,7 +119,7 @@ class Change:
     phases: dict[int, list[Phase]] = field(default_factory=dict)
     by_id: dict[int, Phase] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
-    postponed: list[Event] | None = None
+    postponed: Postponed | None = None
     tallies: dict[int, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0, 0]))
     errors_stale: set[int] = field(default_factory=set)
     touched: set[int] = field(default_factory=set)

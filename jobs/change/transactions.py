@@ -11,18 +11,20 @@ from django.db import transaction
 from django.utils import timezone
 
 from jobs.change.commit import commit_changes, write_events
-from jobs.change.job_change import Actor, Change
-from jobs.models import Event, Job, Phase
+from jobs.change.job_change import Actor, Change, Postponed
+from jobs.incidents import write_moves
+from jobs.models import Job, Phase
 from jobs.rules.errors import NotFound
 
-# The events of the unit of work that is open in this thread.
-_postponed: ContextVar[list[Event] | None] = ContextVar("postponed", default=None)
+# The rows that the unit of work that is open in this thread writes at its end.
+_postponed: ContextVar[Postponed | None] = ContextVar("postponed", default=None)
 
 
 @contextmanager
 def unit_of_work() -> Iterator[None]:
-    """Make several changes in one transaction and write their events at its end.
+    """Make several changes in one transaction, and write their events and the moves between incidents at its end.
 
+    Incidents are locked after jobs, and the next change locks further jobs.
     Event ids come last: a long transaction that has taken ids keeps later events out of the feed. On SQLite it
     also keeps every other writer of events waiting.
     """
@@ -30,13 +32,15 @@ def unit_of_work() -> Iterator[None]:
         if _postponed.get() is not None:
             yield
             return
-        events: list[Event] = []
-        token = _postponed.set(events)
+        postponed = Postponed()
+        token = _postponed.set(postponed)
         try:
             yield
         finally:
             _postponed.reset(token)
-        write_events(events)
+        for moves, now in postponed.moves:
+            write_moves(moves, now=now)
+        write_events(postponed.events)
 
 
 @contextmanager

@@ -87,7 +87,7 @@ def sections() -> list[Section]:
     """Return every section, with a tab for each registered kind that has a plural."""
     kinds = [_of_kind(kind) for kind in pipelines.listed()]
     return [
-        Section("Overview", (Entry("Overview", "admin:index", ()), Entry("Incidents", "admin:incidents")), "o"),
+        Section("Overview", (Entry("Overview", "admin:index", ()), Entry("Incidents", "admin:incidents", ("jobs.view_incident",), "x")), "o"),
         Section(
             "Jobs",
             (

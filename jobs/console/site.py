@@ -22,15 +22,19 @@ from jobs.console.deliveries.event_formats import contracts_page
 from jobs.console.deliveries.replay import ReplayView
 from jobs.console.errors.views import errors_page
 from jobs.console.glossary.views import glossary_page
+from jobs.console.incidents.act_view import IncidentActView
+from jobs.console.incidents.views import incident_page, incidents_page
 from jobs.console.items.attempts import attempt_log
 from jobs.console.items.views import item_page
 from jobs.console.job.badge_views import BadgeRenewalView
 from jobs.console.job.views import job_page
 from jobs.console.limits.views import limit_project
 from jobs.console.overview.views import overview_page
+from jobs.console.saved_views.views import delete_list_view, save_list_view
 from jobs.console.search.views import search_page, search_results
 from jobs.console.tokens.views import RevokeTokensView, RotateTokenView, issue_token
 from jobs.console.workers.views import worker_page
+from jobs.operations import INCIDENT_ACTS
 from jobs.operations.registry import ACTS
 
 JOB = r"^jobs/job/(?P<job_id>[0-9]{1,18})/"
@@ -74,7 +78,22 @@ class ActConverter:
         return self.to_python(value)
 
 
+class IncidentActConverter:
+    """The name of an act on incidents in an address."""
+
+    regex = "|".join(INCIDENT_ACTS)
+
+    def to_python(self, value: str) -> str:
+        """Return the name."""
+        return value
+
+    def to_url(self, value: str) -> str:
+        """Return the name."""
+        return value
+
+
 register_converter(RowConverter, "row")
+register_converter(IncidentActConverter, "incident-act")
 register_converter(ActConverter, "act")
 
 
@@ -101,6 +120,14 @@ class OperatorSite(AdminSite):
             re_path(f"{WORKER}$", self._page(worker_page), name="worker-page"),
             re_path(f"{LETTER}$", self._page(letter_page), name="letter-page"),
             path("letters/replay/", self._page(LettersReplayView.as_page()), name="letters-replay"),
+            path("incidents/", self._page(incidents_page), name="incidents"),
+            path("incidents/<row:incident_id>/", self._page(incident_page), name="incident-page"),
+            path(
+                "incidents/<row:incident_id>/<incident-act:slug>/",
+                self._page(IncidentActView.as_page()),
+                name="incident-act",
+            ),
+            path("incidents/act/<incident-act:slug>/", self._page(IncidentActView.as_page()), name="incidents-act"),
             path("errors/", self._page(errors_page), name="errors"),
             path("errors/", include("jobs.console.admin.errors")),
             re_path(f"{BULK}$", self._page(bulk_page), name="bulk-page"),
@@ -110,6 +137,8 @@ class OperatorSite(AdminSite):
             path("glossary/", self._page(glossary_page), name="glossary"),
             path("search/", self._page(search_page), name="search"),
             path("search/results/", self._page(search_results), name="search-results"),
+            path("views/save/", self._page(save_list_view), name="view-save"),
+            path("views/<row:view_id>/delete/", self._page(delete_list_view), name="view-delete"),
             path("limits/project/", self._page(limit_project), name="project-limit"),
             path("contracts/", self._page(contracts_page), name="contracts"),
             path("replay/", self._page(ReplayView.as_page()), name="replay"),

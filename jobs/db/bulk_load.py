@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 import msgspec
 from django.db import connection, models
 
+from jobs.db import statements
+
 M = TypeVar("M", bound=models.Model)
 STATEMENTS = 64  # texts that are kept
 
@@ -50,14 +52,15 @@ def values(
     wanted, names = list(ids), tuple(fields)
     if not wanted:
         return []
-    sql = _values_sql(connection.vendor, model, names, match, tuple(order), tuple(null), lock)
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [wanted if connection.vendor == "postgresql" else msgspec.json.encode(wanted).decode()])
-        found = [list(row) for row in cursor.fetchall()]
-    for place, column, converters in _converters(connection.vendor, model, names):
+    db = statements.database()
+    sql = _values_sql(db.vendor, model, names, match, tuple(order), tuple(null), lock)
+    parameter = wanted if db.vendor == "postgresql" else msgspec.json.encode(wanted).decode()
+    found = [list(row) for row in statements.rows(sql, [parameter])]
+    for place, column, converters in _converters(db.vendor, model, names):
         for row in found:
-            for convert in converters:
-                row[place] = convert(row[place], column, connection)
+            if row[place] is not None:
+                for convert in converters:
+                    row[place] = convert(row[place], column, db)
     return found
 
 

@@ -15,21 +15,25 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from django.db import connection, models
 
+from jobs.db import statements
+from jobs.db.statements import STATEMENTS
+
 if TYPE_CHECKING:
     Field = models.Field[Any, Any]
 
 Row = Sequence[Any]
 Adapter = Callable[[Any], Any]
 _encode = msgspec.json.Encoder().encode
-STATEMENTS = 512  # texts that are kept; a process uses some dozens
 
 
 class _Values:
     """The values of rows: `varying` columns as one JSON parameter, and the others as one parameter each."""
 
     def __init__(self, model: type[models.Model], names: tuple[str, ...], rows: Sequence[Row]) -> None:
-        fields, adapters = _fields(model, names), _adapters(model, names)
-        columns = [_comparable(field, values) for field, values in zip(fields, zip(*rows, strict=True), strict=True)]
+        adapters, documents = _adapters(model, names), _documents(model, names)
+        columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
+        for n in documents:  # JSON is compared as text, in which 1, 1.0 and true differ
+            columns[n] = [_dumps(value) for value in columns[n]]
         self.varying = tuple(n for n, values in enumerate(columns) if values.count(values[0]) != len(values))
         self._same = {n: adapters[n](values[0]) for n, values in enumerate(columns) if n not in self.varying}
         self.unfolded: list[Any] = []
@@ -76,7 +80,7 @@ def insert(
     parameters = values.parameters(range(len(names)))
     for field, adapter in zip(rest, _adapters(model, tuple(field.name for field in rest)), strict=True):
         value = given[field.name] if field.name in given else field.get_default()
-        parameters.append(adapter(_comparable(field, [value])[0]))
+        parameters.append(adapter(_dumps(value) if isinstance(field, models.JSONField) else value))
     sql = _insert_sql(
         connection.vendor,
         model,
@@ -90,9 +94,7 @@ def insert(
         runs=runs,
         ignore_conflicts=ignore_conflicts,
     )
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [*parameters, *values.unfolded])
-        return int(cursor.rowcount)
+    return statements.count(sql, [*parameters, *values.unfolded])
 
 
 def update(model: type[models.Model], rows: Sequence[Row], *, match: Sequence[str], fields: Sequence[str]) -> list[int]:
@@ -109,9 +111,7 @@ def update(model: type[models.Model], rows: Sequence[Row], *, match: Sequence[st
     guarding = values.parameters(range(len(guards)))
     parameters = values.parameters(range(len(guards), len(guards) + len(names)))
     sql = _update_sql(connection.vendor, model, guards, names, values.varying)
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [*parameters, *values.unfolded, *guarding])
-        return [row[0] for row in cursor.fetchall()]
+    return [row[0] for row in statements.rows(sql, [*parameters, *values.unfolded, *guarding])]
 
 
 def lookup(
@@ -128,9 +128,7 @@ def lookup(
     alone = len(owners) == 1
     sql = _lookup_sql(connection.vendor, model, match, tuple(fields), alone=alone)
     json = _dumps([text for _, text in pairs] if alone else pairs)
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [*(owners if alone else ()), *_unfolding(json, len(pairs))])
-        return cursor.fetchall()
+    return statements.rows(sql, [*(owners if alone else ()), *_unfolding(json, len(pairs))])
 
 
 def moment(value: datetime | None) -> datetime | None:
@@ -147,9 +145,7 @@ def insert_selected(model: type[models.Model], rows: models.QuerySet[Any], *, fi
     defaults = [models.Value(field.get_default(), output_field=field) for field in rest]
     sql, parameters = rows.values_list(*fields.values(), *defaults).query.sql_with_params()
     columns = ", ".join(map(_column, [*_fields(model, tuple(fields)), *rest]))
-    with connection.cursor() as cursor:
-        cursor.execute(f"INSERT INTO {_table(model)} ({columns}) {sql}", parameters)
-        return int(cursor.rowcount)
+    return statements.count(f"INSERT INTO {_table(model)} ({columns}) {sql}", parameters)
 
 
 def keep_newest(model: type[models.Model], owners: Sequence[int], *, owner: str, keep: int) -> int:
@@ -158,9 +154,7 @@ def keep_newest(model: type[models.Model], owners: Sequence[int], *, owner: str,
     if not ids:
         return 0
     sql = _keep_newest_sql(connection.vendor, model, owner)
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [*_unfolding(_dumps([[pk] for pk in ids]), len(ids)), keep])
-        return int(cursor.rowcount)
+    return statements.count(sql, [*_unfolding(_dumps([[pk] for pk in ids]), len(ids)), keep])
 
 
 # --- the text of a statement, made once for each vendor, model, choice of columns and set of those that vary ----------
@@ -255,6 +249,11 @@ def _adapters(model: type[models.Model], names: tuple[str, ...]) -> tuple[Adapte
 
 
 @lru_cache(maxsize=STATEMENTS)
+def _documents(model: type[models.Model], names: tuple[str, ...]) -> tuple[int, ...]:
+    return tuple(n for n, field in enumerate(_fields(model, names)) if isinstance(field, models.JSONField))
+
+
+@lru_cache(maxsize=STATEMENTS)
 def _rest(model: type[models.Model], names: tuple[str, ...]) -> tuple[Field, ...]:
     """Return the fields that are not given, whose values are constants or defaults."""
     found = model._meta.concrete_fields
@@ -340,11 +339,6 @@ def _adapted(adapter: Adapter, values: Sequence[Any]) -> Sequence[Any]:
     return values if adapter is _same else list(map(adapter, values))
 
 
-def _comparable(field: Field, values: Sequence[Any]) -> Sequence[Any]:
-    """Return values that can be compared: JSON as text, in which 1, 1.0 and true differ."""
-    return [_dumps(value) for value in values] if isinstance(field, models.JSONField) else values
-
-
 def _adapter(field: Field) -> Adapter:
     """Return the function that makes a value readable as text by the database: times and durations in its notation."""
     if isinstance(field, models.ForeignKey):
@@ -364,6 +358,7 @@ def _dumps(value: Any) -> str:
     return _encode(value).decode()
 
 
+@lru_cache(maxsize=STATEMENTS)  # a transaction writes the same moment into many columns
 def _time(value: datetime | None) -> str | None:
     return None if value is None else str(connection.ops.adapt_datetimefield_value(value))
 

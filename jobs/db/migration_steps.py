@@ -22,6 +22,17 @@ class AddIndexOnline(migrations.AddIndex):
             super().database_forwards(app_label, schema_editor, from_state, to_state)
 
 
+class RemoveIndexOnline(migrations.RemoveIndex):
+    """Remove an index; on PostgreSQL without a lock against writers. The migration must not be atomic."""
+
+    def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        """Drop the index."""
+        if schema_editor.connection.vendor == POSTGRESQL:
+            drop_index_online(schema_editor, self.name)
+        else:
+            super().database_forwards(app_label, schema_editor, from_state, to_state)
+
+
 class AddCheckUnvalidated(migrations.AddConstraint):
     """Add a check; on PostgreSQL only for new rows. `validate_check` has the present ones read without a lock."""
 

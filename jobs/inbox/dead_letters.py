@@ -12,6 +12,7 @@ from jobs.change import Actor
 from jobs.change.audit import log_act
 from jobs.inbox.ingest import Ingested, ingest_event
 from jobs.inbox.messages import digest
+from jobs.incidents.deliveries import message_refused
 from jobs.models import InboxMessage
 from jobs.models.events import InboxStatus
 from jobs.models.texts import fit
@@ -33,17 +34,21 @@ def store_dead_letter(message: dict[str, Any] | bytes, *, reason: str, source: s
         payload, fingerprint = {"raw": _text(message)}, hashlib.sha256(message).hexdigest()
     else:
         payload, fingerprint = message, digest(message)
-    letter, _ = InboxMessage.objects.get_or_create(
-        source=source,
-        digest=fingerprint,
-        status=InboxStatus.DEAD,
-        defaults={
-            "type": fit(InboxMessage, "type", str(payload.get("type") or type)),
-            "payload": payload,
-            "reason": fit(InboxMessage, "reason", reason),
-            "received_at": timezone.now(),
-        },
-    )
+    now = timezone.now()
+    with transaction.atomic():
+        letter, is_new = InboxMessage.objects.get_or_create(
+            source=source,
+            digest=fingerprint,
+            status=InboxStatus.DEAD,
+            defaults={
+                "type": fit(InboxMessage, "type", str(payload.get("type") or type)),
+                "payload": payload,
+                "reason": fit(InboxMessage, "reason", reason),
+                "received_at": now,
+            },
+        )
+        if is_new:
+            message_refused(letter.reason, now=now)
     return letter
 
 

@@ -10,7 +10,7 @@ import structlog
 from django.conf import settings
 from django.db import close_old_connections
 
-from jobs import outbox
+from jobs import outbox, watchdog
 from jobs.watchdog import process_heartbeats
 
 log = structlog.get_logger(__name__)
@@ -26,6 +26,7 @@ def deliver_once() -> bool:
     try:
         log_counts(outbox.deliver())
         process_heartbeats.beat(process_heartbeats.DELIVERER)
+        report_silent_watchdog()
     except Exception:
         log.exception("delivery_pass_failed")
         return False
@@ -44,10 +45,17 @@ def look_once(dispatcher: outbox.Dispatcher) -> None:
     """Look for what is due; a look that succeeds is a heartbeat of this process."""
     close_old_connections()
     try:
-        if dispatcher.look():
-            process_heartbeats.beat(process_heartbeats.DELIVERER)
+        if dispatcher.look() and process_heartbeats.beat(process_heartbeats.DELIVERER):
+            report_silent_watchdog()
     except Exception:
         log.exception("heartbeat_failed")
+
+
+def report_silent_watchdog() -> None:
+    """Open an incident where no watchdog is alive; the watchdog ends it."""
+    for silence in process_heartbeats.silences():
+        if silence.kind == process_heartbeats.WATCHDOG:
+            watchdog.watchdog_is_silent(f"{silence.sentence} {silence.consequence} Start it: {silence.command}")
 
 
 def deliver_until(stop: Event, *, interval: float, timeout: float | None = None) -> bool:

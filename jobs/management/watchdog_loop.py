@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from threading import Event, Thread
+from time import monotonic
 
 import structlog
 from django.db import close_old_connections
@@ -14,6 +15,8 @@ from jobs.watchdog import process_heartbeats
 BULK_SECONDS = 1.0
 BULK_PAUSE = 0.1
 BEAT_SECONDS = 10.0
+RECONCILE_SECONDS = 60.0
+_reconciled_at: float | None = None
 
 log = structlog.get_logger(__name__)
 
@@ -23,6 +26,7 @@ def sweep_once() -> bool:
     close_old_connections()
     try:
         done = watchdog.sweep()
+        done["reconciled"] = _reconcile()
         process_heartbeats.beat(process_heartbeats.WATCHDOG)
     except Exception:
         log.exception("sweep_failed")
@@ -32,6 +36,15 @@ def sweep_once() -> bool:
     if any(done.values()):
         log.info("swept", **done)
     return True
+
+
+def _reconcile() -> int:
+    """Compare the incidents with the present state at the first pass, then each RECONCILE_SECONDS."""
+    global _reconciled_at
+    if _reconciled_at is not None and monotonic() - _reconciled_at < RECONCILE_SECONDS:
+        return 0
+    _reconciled_at = monotonic()
+    return watchdog.reconcile()
 
 
 def act_once() -> bool:

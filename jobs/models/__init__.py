@@ -4,6 +4,7 @@ from jobs.models.attempts import Attempt
 from jobs.models.bulk import BulkAct, BulkTarget
 from jobs.models.events import Event, EventCounter, InboxMessage
 from jobs.models.heartbeats import ProcessHeartbeat
+from jobs.models.incidents import Incident, IncidentEntry, IncidentJob
 from jobs.models.items import Item
 from jobs.models.jobs import Job
 from jobs.models.memberships import Membership
@@ -11,6 +12,7 @@ from jobs.models.outbox import Delivery, Endpoint
 from jobs.models.phases import Phase, Tally
 from jobs.models.project_limits import ProjectLimit
 from jobs.models.row_failures import RowFailure
+from jobs.models.saved_views import SavedView
 from jobs.models.tickets import Ticket
 from jobs.models.tokens import TokenUse
 from jobs.models.workers import Quarantine, Worker, WorkerTally
@@ -24,6 +26,9 @@ __all__ = [
     "Event",
     "EventCounter",
     "InboxMessage",
+    "Incident",
+    "IncidentEntry",
+    "IncidentJob",
     "Item",
     "Job",
     "Membership",
@@ -32,6 +37,7 @@ __all__ = [
     "ProjectLimit",
     "Quarantine",
     "RowFailure",
+    "SavedView",
     "Tally",
     "Ticket",
     "TokenUse",

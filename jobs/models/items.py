@@ -22,8 +22,10 @@ from jobs.rules.statuses import ItemStatus
 # Columns as expressions, each of which only one index has. PostgreSQL's planner does not know a phase that is newer
 # than its statistics: it expects no matching item, so that any index with a plain column looks good. It would take an
 # index over the whole phase to find a key, and an index over the whole site to find the pending items of a phase.
+# SQLite's planner would sort all pending items of a phase for a claim, by the index of phase and status.
 PHASE_OF_KEY = Func(F("phase"), template="(%(expressions)s + 0)", output_field=models.BigIntegerField())
 ID_IN_PHASE = Func(F("id"), template="(%(expressions)s + 0)", output_field=models.BigIntegerField())
+PHASE_OF_READY = Func(F("phase"), template="(0 + %(expressions)s)", output_field=models.BigIntegerField())
 PHASE_IN_ORDER = Func(F("phase"), template="(%(expressions)s * 1)", output_field=models.BigIntegerField())
 STATUS_ON_SITE = Func(F("status"), template="(%(expressions)s || '')", output_field=models.CharField())
 
@@ -113,7 +115,8 @@ class ItemQuerySet(models.QuerySet["Item"]):
 
         By the plain id, PostgreSQL's planner may walk the primary key through all items of older phases.
         """
-        return self.filter(phase__in=list(phases), status=ItemStatus.PENDING, available_at__isnull=True)
+        ready = self.alias(phase_of_ready=PHASE_OF_READY).filter(phase_of_ready__in=list(phases))
+        return ready.filter(status=ItemStatus.PENDING, available_at__isnull=True)
 
     def waiting(self, phases: Iterable[int]) -> Self:
         """Return the pending items of these phases that have a retry time, due or not."""
@@ -177,9 +180,9 @@ class Item(models.Model):
             models.Index(fields=["phase", "status", "id"], name="item_phase_status"),
             models.Index(PHASE_IN_ORDER, F("id"), name="item_in_order"),
             models.Index(
-                F("phase"),
+                PHASE_OF_READY,
                 ID_IN_PHASE,
-                name="item_ready",
+                name="item_claimable",
                 condition=Q(status="pending", available_at__isnull=True),
             ),
             models.Index(

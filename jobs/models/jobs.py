@@ -174,6 +174,7 @@ class Job(models.Model):
                 name="job_overdue",
                 condition=Q(due_at__isnull=False, late=False, finished_at__isnull=True),
             ),
+            models.Index(fields=["due_at", "id"], name="job_due", condition=Q(due_at__isnull=False)),
             models.Index(fields=["-updated_at", "-id"], name="job_partial", condition=Q(partial=True)),
             models.Index(fields=["id"], name="job_removed", condition=Q(removed_at__isnull=False)),
             models.Index(

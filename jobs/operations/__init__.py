@@ -34,12 +34,14 @@ from jobs.operations.endpoints import (
     rotate_secret,
     try_endpoint,
 )
+from jobs.operations.incidents import INCIDENT_ACTS
 from jobs.operations.project_limits import set_project_limit
 from jobs.operations.registry import ACTS, register
 from jobs.operations.replay import replay
 
 __all__ = [
     "ACTS",
+    "INCIDENT_ACTS",
     "Act",
     "Added",
     "Operation",

@@ -14,6 +14,7 @@ from django.db.models import Exists, OuterRef
 
 from jobs.db import bulk_sql
 from jobs.db.deletion import PORTION
+from jobs.incidents.deliveries import FAILING_TRIES, endpoint_fails, endpoint_recovers
 from jobs.isolation import isolated
 from jobs.models import Delivery, Endpoint
 from jobs.models.outbox import DeliveryStatus, EndpointKind
@@ -60,6 +61,7 @@ def mark(endpoint: Endpoint, outcomes: Iterable[tuple[Due, Outcome]], *, now: da
         written = set(bulk_sql.update(Delivery, values, match=MATCH, fields=FIELDS))
         if gone:
             _disable(endpoint, gone)
+        _judge(endpoint, pairs, values, now=now)
     counts = {"sent": 0, "retried": 0, "dead": 0}
     held_back, tries_at = set(), []
     for (due, _), value in zip(pairs, values, strict=True):
@@ -71,6 +73,19 @@ def mark(endpoint: Endpoint, outcomes: Iterable[tuple[Due, Outcome]], *, now: da
             tries_at.append(next_try_at)
     _log_failures(endpoint, [(due, outcome) for due, outcome in pairs if not outcome.sent])
     return Marked(counts, held_back, min(tries_at, default=None))
+
+
+def _judge(
+    endpoint: Endpoint, pairs: list[tuple[Due, Outcome]], values: list[tuple[Any, ...]], *, now: datetime
+) -> None:
+    """Open the incident of an endpoint that keeps failing, or end it; a first success or failure costs no statement."""
+    for (due, outcome), value in zip(pairs, values, strict=True):
+        dead = value[len(MATCH)] == DeliveryStatus.DEAD
+        if not outcome.sent and (dead or due.tries + 1 >= FAILING_TRIES):
+            endpoint_fails(endpoint, outcome.error, now=now)
+            return
+    if any(outcome.sent and due.tries >= FAILING_TRIES for due, outcome in pairs):
+        endpoint_recovers(endpoint, now=now)
 
 
 def wait_after(failures: int) -> timedelta | None:

@@ -6,6 +6,7 @@ Keys of items are not names: they are stored exactly as sent.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from jobs.rules.composition import composed
 from jobs.rules.errors import BadInput
@@ -14,6 +15,7 @@ from jobs.rules.errors import BadInput
 FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060\u2066-\u2069\ufeff]")
 
 
+@lru_cache(maxsize=4096)  # workers send their own name with every call
 def clean(text: str, *, field: str, most: int | None = None) -> str:
     """Return the name as it is stored: in Unicode's composed form (NFC), without white space at its ends.
 

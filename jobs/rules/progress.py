@@ -10,7 +10,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from fractions import Fraction
 
 from jobs.rules.formatting import clip
 from jobs.rules.limits import STAGE_LENGTH
@@ -114,20 +113,24 @@ def over_delivered(counts: Counts) -> bool:
     return counts.expected is not None and counts.done > counts.expected
 
 
-def _share(state: PhaseState, part: int) -> Fraction:
+def _share(state: PhaseState, part: int) -> tuple[int, int]:
+    """Return the share of a phase as a fraction of two integers."""
     if state.status == PhaseStatus.COMPLETED:
-        return Fraction(1)
+        return 1, 1
     if not state.counts.expected:
-        return Fraction(0)
-    return min(Fraction(1), Fraction(part, state.counts.expected))
+        return 0, 1
+    return min(part, state.counts.expected), state.counts.expected
 
 
-def _weighted(states: Sequence[PhaseState], shares: Sequence[Fraction]) -> int:
+def _weighted(states: Sequence[PhaseState], shares: Sequence[tuple[int, int]]) -> int:
+    """Return the weighted mean in percent, exact until its floor."""
     weights = [state.weight for state in states]
     if not any(weights):
         weights = [1] * len(states)
-    total = sum(weights)
-    return int(sum(w * s for w, s in zip(weights, shares, strict=True)) * 100 / total) if total else 0
+    above, below = 0, 1
+    for weight, (part, whole) in zip(weights, shares, strict=True):
+        above, below = above * whole + weight * part * below, below * whole
+    return above * 100 // (below * sum(weights)) if weights else 0
 
 
 def job_percent(states: Sequence[PhaseState]) -> int:

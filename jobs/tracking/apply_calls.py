@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 from django.utils import timezone
@@ -133,7 +132,7 @@ def _shares(answer: Reported | Refused, sizes: Sequence[int]) -> Iterator[Report
         if isinstance(answer, Refused):
             yield answer
         else:
-            yield replace(answer, results=answer.results[first : first + size])
+            yield Reported(answer.results[first : first + size], answer.phase, answer.cancel_requested)
         first += size
 
 

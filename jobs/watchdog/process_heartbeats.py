@@ -70,14 +70,14 @@ def serving_starts(now: datetime | None = None) -> None:
     _serving_since = now or timezone.now()
 
 
-def beat(kind: str) -> None:
-    """Record that a loop of this kind is alive in this process."""
+def beat(kind: str) -> bool:
+    """Record that a loop of this kind is alive in this process; True where the row was written."""
     now = timezone.now()
     with _lock:
         _beats[kind] = now
         last = _written.get(kind)
         if last is not None and timedelta(0) <= now - last < WRITE_EVERY:
-            return
+            return False
         _written[kind] = now
     if last is None:
         ProcessHeartbeat.objects.filter(seen_at__lt=now - KEEP).delete()
@@ -85,6 +85,7 @@ def beat(kind: str) -> None:
     ProcessHeartbeat.objects.bulk_create(
         [row], update_conflicts=True, unique_fields=["kind", "name"], update_fields=["seen_at"]
     )
+    return True
 
 
 def last_heard() -> dict[str, datetime | None]:

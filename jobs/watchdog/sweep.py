@@ -13,17 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import (
-    DateTimeField,
-    DurationField,
-    Exists,
-    ExpressionWrapper,
-    IntegerField,
-    OuterRef,
-    Q,
-    QuerySet,
-    Value,
-)
+from django.db.models import DateTimeField, Exists, Func, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
 from django.db.models.lookups import LessThan
 from django.utils import timezone
@@ -43,6 +33,7 @@ from jobs.rules.error_fingerprints import signature
 from jobs.rules.errors import NotFound
 from jobs.rules.formatting import clip, pluralize
 from jobs.rules.statuses import OPEN_PHASE, AttemptOutcome, ItemStatus, JobStatus, Stuck
+from jobs.watchdog.incidents import settle_incidents
 
 WATCHDOG = Actor(name="watchdog")
 JOBS_PER_SWEEP = 1000
@@ -61,6 +52,7 @@ def sweep(now: datetime | None = None) -> dict[str, int]:
         "watermarks": pass_watermarks,
         "late": find_late,
         "stuck": find_stuck,
+        "incidents": settle_incidents,
         "tickets": tickets.forget,
     }
     done: dict[str, int] = {}
@@ -196,10 +188,9 @@ def _mark_late(change: Change) -> int:
 
 
 def _suspects(now: datetime) -> list[int]:
-    silent = _seconds("silent_limit", settings.JOB_SILENT_AFTER)
-    stalled = _seconds("stalled_limit", settings.JOB_STALLED_AFTER)
-    quiet = Q(_passed(Coalesce("heartbeat_at", "watched_from"), silent, now=now))
-    still = Q(_passed(Coalesce("progress_at", "started_at"), stalled, now=now))
+    heard, progressed = Coalesce("heartbeat_at", "watched_from"), Coalesce("progress_at", "started_at")
+    quiet = Q(_quiet_for(heard, "silent_limit", settings.JOB_SILENT_AFTER, now=now))
+    still = Q(_quiet_for(progressed, "stalled_limit", settings.JOB_STALLED_AFTER, now=now))
     news = Q(stuck="") & (quiet | still) | Q(stuck=Stuck.STALLED) & quiet
     unmarked = Job.objects.filter(news, status=JobStatus.PROCESSING).exclude(pk__in=_only_waiting(now))
     waiting = Phase.objects.filter(
@@ -223,14 +214,22 @@ def _only_waiting(now: datetime) -> QuerySet[Phase, Any]:
     return later.filter(~Exists(busy)).values("job")
 
 
-def _seconds(limit: str, preset: int) -> Coalesce:
-    return Coalesce(limit, Value(preset), output_field=IntegerField())
+def _quiet_for(moment: Coalesce, limit: str, preset: int, *, now: datetime) -> LessThan:
+    """Build the condition that a moment is longer ago than a job's own limit in seconds, or than the preset."""
+    return LessThan(moment, _Ago(Value(now, output_field=DateTimeField()), Coalesce(limit, Value(preset))))
 
 
-def _passed(moment: Coalesce, seconds: Coalesce, *, now: datetime) -> LessThan:
-    """Build the condition that so many seconds since a moment have passed."""
-    length = ExpressionWrapper(seconds * Value(timedelta(seconds=1)), output_field=DurationField())
-    return LessThan(ExpressionWrapper(moment + length, output_field=DateTimeField()), now)
+class _Ago(Func):
+    """The moment so many seconds before another. Django's own arithmetic calls Python for each row on SQLite."""
+
+    output_field = DateTimeField()
+    template = "(%(expressions)s * INTERVAL '1 second')"
+    arg_joiner = " - "
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        """Subtract with SQLite's own function, to the millisecond."""
+        template = "strftime('%%%%Y-%%%%m-%%%%d %%%%H:%%%%M:%%%%f', %(expressions)s || ' seconds')"
+        return self.as_sql(compiler, connection, template=template, arg_joiner=", '-' || ", **context)
 
 
 def _mark_stuck(change: Change) -> int:

@@ -165,8 +165,9 @@ ACTS_ON_PHASES: dict[str, Callable[[Job], Any]] = {
 @pytest.mark.django_db
 @pytest.mark.parametrize("name", ACTS_ON_PHASES)
 def test_an_act_on_many_phases_runs_as_many_statements_as_on_two(name: str) -> None:
-    jobs = [held_in_every_phase(phases, gated=name == "restart") for phases in (2, 20)]
-    costs = [len(statements(partial(ACTS_ON_PHASES[name], job))) for job in jobs]
+    # The first failure opens the incident that the others join.
+    jobs = [held_in_every_phase(phases, gated=name == "restart") for phases in (2, 2, 20)]
+    _, *costs = [len(statements(partial(ACTS_ON_PHASES[name], job))) for job in jobs]
     assert costs[0] == costs[1]
     assert costs[0] <= 20
 
@@ -252,7 +253,7 @@ def large_phase() -> Phase:
     return fresh(phase.job)
 
 
-CLAIM_INDEX = "item_ready"
+CLAIM_INDEX = "item_claimable"
 
 
 @pytest.mark.django_db

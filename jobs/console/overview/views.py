@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from django.contrib.admin import AdminSite
-from django.db.models import Exists, OuterRef, Q, Sum
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -16,32 +15,22 @@ from django.utils import timezone
 
 from jobs.console import status_styles
 from jobs.console.base import live, render_page, visible_jobs
-from jobs.console.deliveries.delivery_queries import dead_by_endpoint, delivery_summary
+from jobs.console.deliveries.delivery_queries import delivery_summary
 from jobs.console.job_rows import rows_of
-from jobs.console.overview.attention import attention
-from jobs.console.overview.dead_deliveries import dead_deliveries
 from jobs.console.overview.forms import FilterForm
-from jobs.console.overview.site_attention import (
-    failing_workers,
-    late_deliveries,
-    quarantined_workers,
-    silent_processes,
-    unattended_jobs,
-)
+from jobs.console.overview.open_incidents import overview_incidents
+from jobs.console.overview.site_attention import failing_workers, silent_processes
 from jobs.console.overview.throughput import throughput
-from jobs.console.workers.worker_queries import holdings, recent_workers
-from jobs.models import Job, Phase, Tally
+from jobs.console.workers.worker_queries import recent_workers
+from jobs.models import Job
 from jobs.models.jobs import JobQuerySet
-from jobs.models.workers import FEW_FAILURES, MANY_FAILURES
-from jobs.operations.diagnosis.evidence import FAILING_FOR
 from jobs.rules.formatting import format_number
-from jobs.rules.statuses import OPEN_PHASE, JobStatus
+from jobs.rules.statuses import JobStatus
 
 MOST_COUNTED = 1000
-LISTED, RUNNING_LISTED, WAITING_LISTED, FINISHED_LISTED = 25, 30, 10, 10
+RUNNING_LISTED, WAITING_LISTED, FINISHED_LISTED = 30, 10, 10
 RECENT = 300
 DAY = timedelta(hours=24)
-SUSPECT = ("stuck", "late", "failed", "out_of_reach", "failing", "without_success", "held")
 Filters = dict[str, str]
 
 
@@ -73,35 +62,27 @@ def _filters(request: HttpRequest) -> Filters:
 
 def _context(request: HttpRequest, visible: JobQuerySet, *, filters: Filters, now: datetime) -> dict[str, Any]:
     jobs = _narrowed(visible, filters)
-    lists = _lists(jobs, now=now)
-    held = holdings(jobs, now=now)
-    lists["held"] = list(jobs.filter(pk__in=[holding.job_id for holding in held[:LISTED]]))
+    incidents = overview_incidents(request, jobs, filters=filters, now=now)
+    lists = _lists(jobs)
     rows = rows_of((job for listed in lists.values() for job in listed), now=now)
-    suspects = [job for name in SUSPECT for job in lists[name][:LISTED]]
-    attention_rows = attention(suspects, request.user, rows=rows, holdings=held, now=now)
-    attention_ids = {row.job.pk for row in attention_rows if row.job.late or row.job.status == JobStatus.PROCESSING}
-    shown = {name: [rows[job.pk] for job in listed if job.pk not in attention_ids] for name, listed in lists.items()}
-    dead = dead_by_endpoint(request, jobs)
-    workers = recent_workers(request.user, now=now)
-    processes = [*silent_processes(now), *unattended_jobs(jobs, workers, now=now)]
-    late = late_deliveries(request, jobs, now=now)
-    failing = [*quarantined_workers(jobs, now=now), *failing_workers(jobs, request.user, now=now)]
+    alone = {row.only.body["id"] for row in incidents.open if row.only}
+    shown = {name: [rows[job.pk] for job in listed if job.pk not in alone] for name, listed in lists.items()}
+    processes = silent_processes(now)
+    failing = failing_workers(jobs, request.user, now=now)
+    attention_count = incidents.number + len(processes) + len(failing)
     return {
         "tiles": _tiles(jobs, filters=filters, now=now),
         "deliveries": delivery_summary(request),
-        "attention": [row for row in attention_rows if not row.silent],
-        "silent_workers": [row for row in attention_rows if row.silent],
-        "dead_deliveries": dead_deliveries(dead, request.user),
-        "more": _more(lists, filters),
+        "incidents": incidents,
         "processes": processes,
-        "late_deliveries": late,
         "failing_workers": failing,
-        "attention_count": len(attention_rows) + len(dead) + len(processes) + len(late) + len(failing),
+        "attention_count": attention_count,
+        "title": f"({format_number(attention_count)}) Overview" if attention_count else "Overview",
         "running": shown["running"],
         "waiting": shown["waiting"],
         "finished": shown["finished"],
         "throughput": throughput(visible, filters, now=now),
-        "workers": workers,
+        "workers": recent_workers(request.user, now=now),
         "kinds": FilterForm().fields["kind"].choices,  # type: ignore[attr-defined]
         "projects": _projects(visible),
         "first_run": not filters and not any(lists.values()) and not visible.exists(),
@@ -116,63 +97,14 @@ def _narrowed(jobs: JobQuerySet, filters: Filters) -> JobQuerySet:
     return found.filter(name__icontains=filters["q"]) if "q" in filters else found
 
 
-def _lists(jobs: JobQuerySet, *, now: datetime) -> dict[str, list[Job]]:
-    """Return the jobs of each section; a stuck job is listed as stuck only."""
+def _lists(jobs: JobQuerySet) -> dict[str, list[Job]]:
+    """Return the jobs of each section; a stuck job is in the incidents only."""
     ok = jobs.filter(stuck="")
     return {
-        "stuck": list(jobs.stuck().order_by("stuck_since", "-id")[: LISTED + 1]),
-        "late": list(ok.late().order_by("due_at", "-id")[: LISTED + 1]),
-        "failed": list(ok.filter(status=JobStatus.FAILED).order_by("-updated_at", "-id")[: LISTED + 1]),
-        "out_of_reach": list(_out_of_reach(ok).order_by("-updated_at", "-id")[: LISTED + 1]),
-        "failing": list(_failing(ok, now=now).order_by("-updated_at", "-id")[: LISTED + 1]),
-        "without_success": list(_without_success(jobs, now=now).order_by("-finished_at", "-id")[: LISTED + 1]),
         "running": list(ok.filter(status=JobStatus.PROCESSING).order_by("-updated_at", "-id")[:RUNNING_LISTED]),
         "waiting": _waiting(ok),
         "finished": list(jobs.filter(finished_at__isnull=False).order_by("-finished_at", "-id")[:FINISHED_LISTED]),
     }
-
-
-def _out_of_reach(jobs: JobQuerySet) -> JobQuerySet:
-    """Return running jobs with a phase whose threshold is out of reach."""
-    return jobs.filter(status=JobStatus.PROCESSING, pk__in=Phase.objects.doomed().values("job"))
-
-
-def _failing(jobs: JobQuerySet, *, now: datetime) -> JobQuerySet:
-    """Return running jobs with a phase that only fails: from its start, or for ten minutes."""
-    tallies = Tally.objects.filter(minute__gt=now - FAILING_FOR).order_by().values("phase")
-    lately = tallies.annotate(successes=Sum("done"), failures=Sum("failed"))
-    phases = Phase.objects.filter(
-        pk__in=lately.filter(successes=0, failures__gte=MANY_FAILURES).values("phase"), status__in=OPEN_PHASE
-    )
-    always = Phase.objects.only_failing(FEW_FAILURES)
-    return jobs.filter(Q(pk__in=always.values("job")) | Q(pk__in=phases.values("job")), status=JobStatus.PROCESSING)
-
-
-def _without_success(jobs: JobQuerySet, *, now: datetime) -> JobQuerySet:
-    """Return jobs completed within a day with a phase in which items failed and none succeeded."""
-    phases = Phase.objects.filter(job=OuterRef("pk"), failed__gt=0, done=0, skipped=0, forced=False)
-    return jobs.filter(Exists(phases), partial=True, status=JobStatus.COMPLETED, finished_at__gte=now - DAY)
-
-
-def _more(lists: dict[str, list[Job]], filters: Filters) -> list[tuple[str, str]]:
-    """Return a sentence and a link to the full list for each section that was cut."""
-    address = reverse("admin:jobs_job_changelist")
-    cut = {
-        "stuck": (f"Only the {LISTED} longest stuck jobs are shown", {"stuck": "yes"}),
-        "late": (f"Only the {LISTED} jobs that are late the longest are shown", {"late": "yes"}),
-        "failed": (f"Only the {LISTED} most recently failed jobs are shown", {"status": "failed"}),
-        "out_of_reach": (f"Only {LISTED} of the jobs that cannot meet a threshold are shown", {"status": "processing"}),
-        "failing": (f"Only {LISTED} of the jobs in which every item fails are shown", {"status": "processing"}),
-        "without_success": (
-            f"Only {LISTED} of the completed jobs without any success are shown",
-            {"status": "completed"},
-        ),
-    }
-    return [
-        (sentence, f"{address}?{urlencode({**query, **filters})}")
-        for name, (sentence, query) in cut.items()
-        if len(lists[name]) > LISTED
-    ]
 
 
 def _waiting(jobs: JobQuerySet) -> list[Job]:

@@ -19,7 +19,8 @@ from django.utils.text import capfirst
 from jobs.console import navigation as site_navigation
 from jobs.console import status_styles
 from jobs.console.items.attempts import retry_text
-from jobs.models import Item, Job, Phase
+from jobs.models import Item, Job, Phase, SavedView
+from jobs.models.jobs import projects_of
 from jobs.operations.buttons import ActButton
 from jobs.rules import formatting, pipelines
 
@@ -216,6 +217,21 @@ def ago_now() -> SafeString | str:
 
 
 # --- lists -----------------------------------------------------------------------------------------------
+
+
+@register.simple_tag(takes_context=True)
+def saved_views(context: template.Context, cl: Any) -> dict[str, Any]:
+    """Return the saved views of a list, the own ones among them, and the present filters."""
+    user = context["request"].user
+    list_name = f"{cl.opts.app_label}_{cl.opts.model_name}"
+    shown = list(SavedView.objects.filter(list_name=list_name).visible_to(user))
+    return {
+        "shown": shown,
+        "own": [view for view in shown if view.account_id == user.pk or (user.is_superuser and view.shared)],
+        "may_share": projects_of(user) is None,
+        "list_name": list_name,
+        "query": cl.get_query_string()[1:],
+    }
 
 
 @register.simple_tag

@@ -63,6 +63,7 @@ export class Sections {
 
   receive(text) {
     const fresh = new DOMParser().parseFromString(text, "text/html");
+    document.title = fresh.title;
     this.isWhole = ![...fresh.querySelectorAll("[data-states]")].every(unfold);
     if (this.isWhole) return void this.now();
     for (const section of document.querySelectorAll("[data-section]")) {

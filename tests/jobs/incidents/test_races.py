@@ -1,0 +1,131 @@
+"""Incidents under concurrency: one open row for each cause, and none that stays open or loses its jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from time import perf_counter
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+
+from jobs import operations, tracking, watchdog
+from jobs.incidents import Cause, Finding, open_incidents
+from jobs.models import Incident, IncidentJob, Job
+from jobs.operations import INCIDENT_ACTS
+from jobs.rules.incidents import IncidentKind
+from tests.factories import WORKER, make_job, phase_of
+from tests.jobs.races.concurrency import threads
+from tests.plan import size
+
+pytestmark = pytest.mark.django_db(transaction=True)
+ROUNDS = range(8)
+MANY = size(1_000, full=10_000)
+LEAST_PER_SECOND = 50  # jobs that the watchdog marks, on a busy machine
+
+
+def failing(job: Job, error: str) -> Callable[[], Any]:
+    """Return an act that fails the only item of a job, and so the job."""
+    call = tracking.Batch(phase_of(job), "w1", [tracking.Result("k0", "failed", error=error)], WORKER)
+    return lambda: tracking.report_many([call])
+
+
+def make_last() -> Job:
+    """Make a job of one item that fails with it."""
+    return make_job(items=1, on_shortfall="fail")
+
+
+def assert_whole() -> None:
+    """Check that each cause has one open incident at most, and that exactly the failed jobs are in an open one."""
+    causes = list(Incident.objects.ongoing().values_list("kind", "project", "cause"))
+    assert len(causes) == len(set(causes))
+    present = IncidentJob.objects.present()
+    assert not present.filter(incident__ended_at__isnull=False).exists()
+    failed = Job.objects.filter(status="failed").values_list("pk", flat=True)
+    assert sorted(present.values_list("job_id", flat=True)) == sorted(failed)
+
+
+def test_four_jobs_that_fail_at_once_open_one_incident() -> None:
+    with threads(4) as team:
+        for number in ROUNDS:
+            jobs = [make_last() for _ in range(4)]
+            team.at_once(*[failing(job, f"{'abcdefgh'[number]} is full") for job in jobs])
+            incident = Incident.objects.latest("pk")
+            assert incident.members.count() == 4
+            assert incident.entries.filter(act="opened").count() == 1
+            assert_whole()
+    assert Incident.objects.count() == len(ROUNDS)
+
+
+def test_four_jobs_that_fail_at_once_reopen_one_incident() -> None:
+    with threads(4) as team:
+        for number in ROUNDS:
+            jobs = [make_last() for _ in range(4)]
+            team.at_once(*[failing(job, "disk full") for job in jobs])
+            incident = Incident.objects.get()
+            assert incident.reopened == number
+            for job in jobs:
+                operations.retry(job, actor=None)
+            incident.refresh_from_db()
+            assert incident.is_over
+
+
+def test_jobs_that_leave_while_others_join_lose_no_incident() -> None:
+    with threads(4) as team:
+        for _ in ROUNDS:
+            before = [make_last() for _ in range(2)]
+            for job in before:
+                failing(job, "disk full")()
+            joining = [make_last() for _ in range(2)]
+            retries = [partial(operations.retry, job, actor=None) for job in before]
+            team.at_once(*retries, *[failing(job, "disk full") for job in joining])
+            watchdog.sweep()
+            assert_whole()
+            for job in joining:
+                operations.retry(job, actor=None)
+            assert not Incident.objects.ongoing().exists()
+
+
+def test_a_job_that_joins_while_an_operator_resolves_is_in_an_open_incident() -> None:
+    with threads(2) as team:
+        for _ in ROUNDS:
+            failing(make_last(), "disk full")()
+            incident = Incident.objects.ongoing().get()
+            resolve = partial(INCIDENT_ACTS["resolve"], incident, actor=None, reason="It is old.")
+            job = make_last()
+            team.at_once(failing(job, "disk full"), resolve)
+            rows = IncidentJob.objects.filter(job=job)
+            assert {row.incident.is_over for row in rows if row.left_at is None} <= {False}
+            for other in Incident.objects.ongoing():
+                INCIDENT_ACTS["resolve"](other, actor=None, reason="It is old.")
+
+
+def test_two_watchdogs_open_a_cause_once() -> None:
+    with threads(2) as team:
+        for number in ROUNDS:
+            cause = Cause(IncidentKind.DELIVERY_LAG, about=f"endpoint {number}", title="Deliveries are delayed")
+            team.at_once(*[partial(watchdog_opens, cause)] * 2)
+            assert Incident.objects.filter(cause=cause.about).count() == 1
+
+
+def watchdog_opens(cause: Cause) -> None:
+    """Open a cause in a transaction of its own."""
+    with transaction.atomic():
+        open_incidents([Finding(cause, subjects=1)], now=timezone.now())
+
+
+@pytest.mark.full
+def test_many_jobs_that_get_stuck_at_once_are_one_incident() -> None:
+    for _ in range(MANY):
+        make_job(items=1)
+    Job.objects.update(status="processing", heartbeat_at="2026-01-01T00:00Z", watched_from="2026-01-01T00:00Z")
+    costs = []
+    while Job.objects.filter(stuck="").exists():
+        begin = perf_counter()
+        costs.append(watchdog.find_stuck() / (perf_counter() - begin))
+    watchdog.settle_incidents()
+    incident = Incident.objects.get()
+    assert (incident.subjects, incident.entries.count()) == (MANY, 1)
+    assert min(costs) > LEAST_PER_SECOND
