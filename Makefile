@@ -10,7 +10,7 @@ WORKERS ?= auto
 MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict -f .ci/mkdocs.yml
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
-.PHONY: help demo test test-full lint docs screenshots bench chaos e2e audit clean
+.PHONY: help demo test test-full lint docs screenshots wheel bench chaos e2e audit clean
 
 # The first target: `make` alone prints the help.
 help:  ## Print the targets
@@ -38,6 +38,9 @@ docs: $(VENV)/.dev  ## Build the documentation; a warning is an error
 
 screenshots: $(VENV)/.dev  ## Take the pictures of README and docs from the demo (needs Chromium)
 	$(BIN)/python .ci/screenshots.py
+
+wheel: $(VENV)/.runtime  ## Build the wheel of the client in dist/, the same file that the site serves at /client/
+	$(BIN)/python -m progress_site.client_wheel dist
 
 bench: $(VENV)/.dev  ## Measure ratios of speed; ARGS=--quick for small sizes
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -10,3 +12,8 @@ class JobsConfig(AppConfig):
 
     name = "jobs"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Write messages about each change of an incident; the models can be imported from here on."""
+        notices, queue = import_module("jobs.incidents.notices"), import_module("jobs.notifications.queue")
+        notices.register(queue.enqueue)

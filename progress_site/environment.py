@@ -39,6 +39,7 @@ POSTGRESQL_OPTIONS = {
 }
 # Boolean options of a database URL; others are integers or texts.
 SWITCHES = ("pool", "server_side_binding")
+MAIL_SCHEMES = ("smtp", "smtp+tls", "smtp+ssl", "smtps")
 SWITCHES_OF_DJANGO = ("CONN_HEALTH_CHECKS", "DISABLE_SERVER_SIDE_CURSORS")
 
 env = environ.Env()
@@ -107,6 +108,45 @@ def url(name: str, *schemes: str, password: str = "") -> str:
     if not password or not at or ":" in user:
         return value
     return parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}").geturl()
+
+
+def public_url(name: str, *, hosts: list[str], https: bool) -> str:
+    """Return the address of the site for links in messages, without a slash at its end.
+
+    Default: the first public host. Where browsers need HTTPS, the address needs it too.
+    """
+    scheme = "https" if https else "http"
+    host = next((each.lstrip(".") for each in hosts if each != "*"), "127.0.0.1:8000")
+    value = text(name, f"{scheme}://{host}").rstrip("/")
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.path or parts.query:
+        raise ImproperlyConfigured(f"Set {name} to the address of the site, such as https://progress.example.com.")
+    if https and parts.scheme != "https":
+        raise ImproperlyConfigured(f"Start {name} with https://, or set HTTPS=off.")
+    return value
+
+
+def mail(name: str) -> dict[str, Any]:
+    """Return Django's settings of a mail server from a URL such as smtp+tls://user:password@host:587."""
+    value = text(name)
+    if not value:
+        return {}
+    if urlsplit(value).scheme not in MAIL_SCHEMES or not urlsplit(value).hostname:
+        raise ImproperlyConfigured(
+            f"Set {name} to a URL such as smtp+tls://user:password@host:587, with one of these schemes: "
+            f"{', '.join(MAIL_SCHEMES)}. In a password write @ / : # % as %40 %2F %3A %23 %25."
+        )
+    config: dict[str, Any] = env.email_url_config(value)
+    del config["EMAIL_FILE_PATH"]
+    return config
+
+
+def sender(name: str, *, default: str) -> str:
+    """Return the sender of mails: an address, or a name with an address in angle brackets."""
+    value = text(name, default)
+    if not re.fullmatch(r"[^<>\r\n]*<[^<>@\s]+@[^<>@\s]+>|[^<>@\s]+@[^<>@\s]+", value):
+        raise ImproperlyConfigured(f"Set {name} to a mail address, such as Progress Site <progress@example.com>.")
+    return value
 
 
 def token(name: str) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from progress_site import environment, log_config
+from progress_site.sign_in import configuration
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -23,11 +24,13 @@ if ENV_FILE and Path(ENV_FILE).is_file():
 
 DEBUG = environment.boolean("DEBUG", default=False)
 SECRET_KEY = environment.secret("SECRET_KEY", debug=DEBUG)
+SECRET_KEY_FALLBACKS = environment.words("SECRET_KEY_FALLBACKS")
 ALLOWED_HOSTS = environment.hosts("ALLOWED_HOSTS", default="127.0.0.1,localhost,[::1]", debug=DEBUG)
 CSRF_TRUSTED_ORIGINS = environment.origins("CSRF_TRUSTED_ORIGINS")
 PUBLIC_HOSTS = environment.public(ALLOWED_HOSTS)
 HTTPS = environment.boolean("HTTPS", default=bool(PUBLIC_HOSTS) and not DEBUG)
 HTTPS_IS_GIVEN = environment.is_given("HTTPS")
+PUBLIC_URL = environment.public_url("PUBLIC_URL", hosts=PUBLIC_HOSTS, https=HTTPS)
 HSTS_SECONDS = environment.integer("HSTS_SECONDS", default=86_400, minimum=0, maximum=63_072_000)
 HSTS_INCLUDE_SUBDOMAINS = environment.boolean("HSTS_INCLUDE_SUBDOMAINS", default=False)
 HSTS_PRELOAD = environment.boolean("HSTS_PRELOAD", default=False)
@@ -43,6 +46,14 @@ REDIS_URL = environment.url("REDIS_URL", "redis", "rediss", "unix")
 AMQP_PASSWORD = environment.text("AMQP_PASSWORD")
 AMQP_URL = environment.url("AMQP_URL", "amqp", "amqps", password=AMQP_PASSWORD)
 WEBHOOK_ALLOW_PRIVATE = environment.boolean("WEBHOOK_ALLOW_PRIVATE", default=False)
+OIDC = configuration.read_company()
+LOCAL_SIGN_IN, BREAK_GLASS_ACCOUNT = configuration.read_local_sign_in(OIDC)
+SECOND_FACTOR_ROLES = configuration.read_second_factor_roles()
+# EMAIL_HOST, EMAIL_PORT and the other settings of mail; the mails of the site are sent by the deliverer.
+EMAIL_URL = environment.text("EMAIL_URL")
+vars().update(environment.mail("EMAIL_URL"))
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = environment.sender("DEFAULT_FROM_EMAIL", default="progress-site@localhost")
 
 # Rules of jobs and items; durations in seconds
 
@@ -77,7 +88,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
     "daphne",
-    "jobs.console.apps.OperatorAdminConfig",
+    "progress_site.sign_in.apps.SignInAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -89,6 +100,11 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "axes",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "progress_site.sign_in.apps.SignInConfig",
     "csp",
     "django_structlog",
     "jobs.apps.JobsConfig",
@@ -111,6 +127,8 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "progress_site.session_security.SessionAgeMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "progress_site.sign_in.middleware.SecondFactorMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "progress_site.client_ip.LogMiddleware",
     "axes.middleware.AxesMiddleware",
@@ -155,7 +173,7 @@ WHITENOISE_AUTOREFRESH = DEBUG
 
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = configuration.backends(local=LOCAL_SIGN_IN, company=OIDC)
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
@@ -172,6 +190,23 @@ AXES_RESET_ON_SUCCESS = True
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
+ACCOUNT_ADAPTER = "progress_site.sign_in.adapters.AccountAdapter"
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_UNIQUE_EMAIL = False
+ACCOUNT_USERNAME_BLACKLIST = [BREAK_GLASS_ACCOUNT] if BREAK_GLASS_ACCOUNT else []
+# Axes counts wrong answers by account and address. This limits those for one account from all addresses together.
+ACCOUNT_RATE_LIMITS = {"login_failed": "10/15m/key", "reauthenticate": "30/5m/user"}
+SOCIALACCOUNT_ADAPTER = "progress_site.sign_in.adapters.CompanyAdapter"
+SOCIALACCOUNT_PROVIDERS = configuration.providers(OIDC)
+SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
+MFA_ADAPTER = "progress_site.sign_in.factors.FactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+# The clock of a telephone may differ by half a minute.
+MFA_TOTP_TOLERANCE = 1
+# Browsers offer security keys over HTTPS, and over plain HTTP only on localhost.
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not HTTPS
 REST_KNOX = {"AUTH_HEADER_PREFIX": "Bearer", "TOKEN_TTL": None, "AUTO_REFRESH": False}
 
 # Browser security

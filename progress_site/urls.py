@@ -7,13 +7,17 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from jobs.console.job.badge_image import badge
+from progress_site import client_download
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("api/v1/", include("jobs.urls")),
     path("api/v1/", include("ocr_chunks.urls")),
     path("api/v1/", include("training.urls")),
+    path("account/", include("progress_site.sign_in.urls")),
     path("badge/<str:signed>.svg", badge, name="badge"),
+    path("client/", client_download.page, name="client"),
+    path("client/<str:file>", client_download.wheel, name="client-wheel"),
     path("admin/", admin.site.urls),
 ]
 

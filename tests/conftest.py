@@ -17,6 +17,7 @@ from whitenoise.middleware import WhiteNoiseMiddleware
 
 from tests import plan
 from tests.db_cleanup import empty_tables
+from tests.oidc.process import missing_provider
 
 hypothesis_settings.register_profile(
     "default",
@@ -72,7 +73,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     plan.mark(items)
 
 
-NEEDS = {"e2e": missing_browser, "postgres": missing_postgres, "rabbitmq": missing_rabbitmq, "redis": missing_redis}
+NEEDS = {
+    "e2e": missing_browser,
+    "oidc": missing_provider,
+    "postgres": missing_postgres,
+    "rabbitmq": missing_rabbitmq,
+    "redis": missing_redis,
+}
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -53,6 +53,7 @@ RUN_ON_SCALE = {
     "tests/jobs/live": True,
     "tests/jobs/live/test_live_js.py": False,  # JavaScript
     "tests/jobs/live/test_send_queue.py": False,  # memory
+    "tests/jobs/notifications": True,
     "tests/jobs/outbox": True,
     "tests/jobs/pages": False,  # HTML, except the pages whose SQL is more than a lookup
     "tests/jobs/pages/test_attention.py": True,
@@ -84,6 +85,7 @@ RUN_ON_SCALE = {
     "tests/ocr_chunks/pages/test_failures.py": True,
     "tests/ocr_chunks/pages/test_lists.py": True,
     "tests/progress_site": True,
+    "tests/progress_site/test_client_download.py": False,  # a file
     "tests/progress_site/test_request_decoding.py": False,  # values of requests
     "tests/progress_site/test_first_requests.py": False,  # a server over an SQLite file
     "tests/progress_site/test_raw_http.py": False,  # servers over an SQLite file

@@ -22,6 +22,7 @@ LAYERS = (
     ("access", "isolation", "serializers"),
     ("incidents",),
     ("live", "outbox"),
+    ("notifications",),
     ("change",),
     ("tracking",),
     ("watchdog", "inbox"),

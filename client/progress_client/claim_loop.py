@@ -36,7 +36,7 @@ QUARANTINED = (
 FAST_BATCH = 0.5
 # Seconds for which the end of a loop waits for a claim that was made ahead.
 LAST_CLAIM = 1.0
-LONGEST_RETRY_WAIT = 10.0  # other items may come before those that wait for their retry
+LONGEST_RETRY_WAIT = 60.0  # other items may come before those that wait for their retry
 OVER = ("completed", "failed", "cancelled")
 
 
@@ -195,9 +195,16 @@ class ClaimLoop:
             self._ended = True
             return
         if not self._session.outbox.adopt():
-            self._session.stop.wait(QUARANTINE_WAIT if self._quarantined else self._pause)
-            longest = LONGEST_RETRY_WAIT if answer["reason"] == "retry_wait" else LONGEST_WAIT
-            self._pause = min(longest, self._pause * 2)
+            self._session.stop.wait(self._wait_after(answer))
+
+    def _wait_after(self, answer: dict[str, Any]) -> float:
+        """Return the seconds until the next claim: until the first retry is due, if only such items are left."""
+        if self._quarantined:
+            return QUARANTINE_WAIT
+        if answer["reason"] == "retry_wait":
+            return min(LONGEST_RETRY_WAIT, max(self._pause, float(answer.get("retry_after", 0))))
+        pause, self._pause = self._pause, min(LONGEST_WAIT, self._pause * 2)
+        return pause
 
 
 class PhaseClaimLoop(ClaimLoop):

@@ -17,6 +17,7 @@ from progress_client.file_listing import NewItem
 from progress_client.items import Item
 from progress_client.job import LEASE_SECONDS, Job, claimed_items
 from progress_client.job_calls import Answer, moment
+from progress_client.route import Certificates
 from progress_client.session import RETRY_SECONDS, Session, default_journal
 
 JOURNAL = "PROGRESS_JOURNAL"
@@ -31,6 +32,8 @@ class Client(forks.Unpicklable):
     `retry_for` is how many seconds a call is retried while the site does not answer; `patience` is its older name.
     Claim loops and outcomes are retried without limit. `journal` is the folder of outcomes that the site has not
     confirmed yet: PROGRESS_JOURNAL, else a folder in the user's state directory. None keeps them in memory only.
+    `ca` is a file or folder of certificates of authorities to trust beside those of the system (PROGRESS_CA). The
+    proxy is that of HTTP_PROXY, HTTPS_PROXY and NO_PROXY.
 
     Leaving `with` (or `close`) gives back unfinished items and reports waiting outcomes. A forked child may use the
     same client and its jobs. There it has its own connections, threads and journal, and its worker name ends in its
@@ -47,10 +50,11 @@ class Client(forks.Unpicklable):
         retry_for: float = RETRY_SECONDS,
         journal: Path | str | None = JOURNAL,
         patience: float | None = None,
+        ca: Certificates = None,
     ) -> None:
         retry_for = retry_for if patience is None else patience
         folder = default_journal() if journal == JOURNAL else journal
-        self._session = Session(url, token, worker=worker, version=version, retry_for=retry_for, journal=folder)
+        self._session = Session(url, token, worker=worker, version=version, retry_for=retry_for, journal=folder, ca=ca)
 
     @property
     def worker(self) -> str:

@@ -23,6 +23,7 @@ from progress_client.journal import Journal
 from progress_client.lease_renewer import LeaseRenewer
 from progress_client.leases import RENEWALS
 from progress_client.outbox import Outbox
+from progress_client.route import Certificates
 from progress_client.transport import RETRY_FOREVER, Transport
 
 log = logging.getLogger(__name__)
@@ -75,6 +76,7 @@ class Session:
         version: str | None,
         retry_for: float,
         journal: Path | str | None,
+        ca: Certificates = None,
     ) -> None:
         token = (os.environ.get("PROGRESS_TOKEN", "") if token is None else token).strip()
         if not token:
@@ -82,7 +84,7 @@ class Session:
         if not (token.isascii() and token.isprintable()):
             raise ProgressError("Enter a valid token, as printed by `manage.py token create`.")
         address = url or os.environ.get("PROGRESS_URL") or DEFAULT_URL
-        self.transport = Transport(address, token=token, version=_checked_version(version))
+        self.transport = Transport(address, token=token, version=_checked_version(version), ca=ca)
         self.worker = worker or worker_name()
         self._name = worker
         self.retry_for = retry_for

@@ -19,6 +19,7 @@ from weakref import WeakSet
 from progress_client import answers, backoff, forks
 from progress_client.answers import decode
 from progress_client.errors import CertificateError, ProgressError, Unavailable
+from progress_client.route import Certificates, Route
 
 log = logging.getLogger(__name__)
 
@@ -46,14 +47,18 @@ class RetryableError(Exception):
 class Transport:
     """HTTP requests of one client, safe for threads: each request has its own connection."""
 
-    def __init__(self, url: str, *, token: str, version: str = "", timeout: float = TIMEOUT) -> None:
+    def __init__(
+        self, url: str, *, token: str, version: str = "", timeout: float = TIMEOUT, ca: Certificates = None
+    ) -> None:
         self.url = url.rstrip("/")
         parts = urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.netloc:
             raise ProgressError(f"Enter a valid URL instead of {url!r}, such as http://127.0.0.1:8000.")
-        self._secure, self._netloc, self._base = parts.scheme == "https", parts.netloc, parts.path + BASE
+        self._route = Route(parts, ca=ca)
+        self._base = self._route.prefix + parts.path + BASE
         agent = f"progress_client/{RELEASE}" + (f" ({version})" if version else "")
-        self._headers = {"Authorization": f"Bearer {token}", "Accept": "application/json", "User-Agent": agent}
+        own = {"Authorization": f"Bearer {token}", "Accept": "application/json", "User-Agent": agent}
+        self._headers = {**own, **self._route.headers}
         self._timeout = timeout
         self._idle: list[http.client.HTTPConnection] = []
         self._streams: set[http.client.HTTPConnection] = set()
@@ -136,8 +141,7 @@ class Transport:
         self._sockets = WeakSet()
 
     def _connect(self, timeout: float) -> http.client.HTTPConnection:
-        make = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
-        connection = make(self._netloc, timeout=timeout)
+        connection = self._route.connection(timeout)
         try:
             connection.connect()
         except BaseException:
@@ -154,11 +158,11 @@ class Transport:
             yield
         except ssl.SSLCertVerificationError as error:
             raise CertificateError(
-                f"The certificate of {self.url} is not trusted ({error.verify_message}). Set SSL_CERT_FILE to the file"
-                f" with the certificate of its authority, or correct the address or the server's certificate."
+                f"The certificate of {self.url} is not trusted ({error.verify_message}). Set PROGRESS_CA or ca= to the"
+                f" file with the certificate of its authority, or correct the address or the server's certificate."
             ) from error
         except (OSError, http.client.HTTPException) as error:
-            raise RetryableError(_message(error)) from error
+            raise RetryableError(f"{str(error) or type(error).__name__}{self._route.through}") from error
 
     def _take(self) -> http.client.HTTPConnection | None:
         with self._lock:
@@ -191,14 +195,17 @@ def unavailable(url: str, failure: Exception) -> Unavailable:
 
 
 def answer_of(response: http.client.HTTPResponse, content: bytes, *, method: str, path: str) -> Any:
-    """Decode an expected response. Refused if the site rejects the request, RetryableError for anything else."""
+    """Decode an expected response. Refused if the site rejects the request, RetryableError for anything else.
+
+    A Retry-After of an expected response, such as that of an empty claim, is in the body as `retry_after`.
+    """
     status, body = response.status, decode(content)
+    retry_after = backoff.retry_after(response.headers.get("Retry-After"))
     if 200 <= status < 300 and answers.is_expected(method, path, body):
-        return body
+        return {**body, "retry_after": retry_after} if retry_after and isinstance(body, dict) else body
     refused = answers.verdict(status, response.headers.get("Content-Type"), body)
     if refused and status not in backoff.TRY_AGAIN:
         raise refused
-    retry_after = backoff.retry_after(response.headers.get("Retry-After"))
     raise RetryableError(_described(response, body), retry_after=retry_after, status=status)
 
 
@@ -206,7 +213,10 @@ def _described(response: http.client.HTTPResponse, body: Any) -> str:
     """Describe an invalid response for the log."""
     status, place = response.status, response.headers.get("Location")
     if 300 <= status < 400 and place:
-        return f"HTTP {status} to {_quoted(place)}; is the address right?"
+        # A redirected POST would arrive as a GET or at another server, so no redirect is followed.
+        return f"HTTP {status} to {_quoted(place)}; is the address right? Redirects are not followed."
+    if status == http.client.PROXY_AUTHENTICATION_REQUIRED:
+        return f"HTTP {status}: the proxy wants a name and a password, as in http://name:password@proxy.example:3128"
     if response.headers.get_content_type() == answers.PROBLEM and isinstance(body, dict) and body.get("detail"):
         return f"HTTP {status}: {_quoted(str(body['detail']))}"
     if status in backoff.TRY_AGAIN:
@@ -231,7 +241,3 @@ def _waited(stop: threading.Event | None, pause: float, failure: RetryableError)
         time.sleep(pause)
         return False
     return stop.wait(pause)
-
-
-def _message(error: Exception) -> str:
-    return str(error) or type(error).__name__

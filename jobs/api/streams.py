@@ -14,7 +14,7 @@ from jobs.api.query_params import StreamQuery
 from jobs.api.request_decoding import decode_query
 from jobs.api.schema import operation
 from jobs.live.authorization import Grant, WatchRequest
-from jobs.live.job_messages import OVER
+from jobs.live.job_messages import is_over
 from jobs.live.principals import Principal
 from jobs.live.sse import MEDIA_TYPE, JobUpdates, StreamLimits
 from jobs.live.topics import Topic
@@ -90,7 +90,7 @@ class JobStream(StreamBaseView):
         cancelled; a listener that has seen that state gets 204 and need not connect again.
         """
         job, seen = self.job(job_id), last_event_id(request)
-        if seen is not None and seen >= job.revision and job.status in OVER:
+        if seen is not None and seen >= job.revision and is_over(job_body(job)):
             return HttpResponse(status=NO_CONTENT)
         return self.stream(request, Topic(job=job_id), job_id=job_id, seen=seen)
 

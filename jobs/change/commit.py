@@ -162,6 +162,7 @@ def _derive(change: Change, job: Job) -> None:
     if job.status == JobStatus.COMPLETED:
         job.held = ""
     job.partial = any(phase.partial for phase in phases)
+    job.reworking = sum(phase.reworked_items for phase in phases) if job.status == JobStatus.COMPLETED else 0
     job.percent = progress.job_percent(states)
     job.settled_percent = progress.job_settled_percent(states)
     job.stage = progress.job_stage(

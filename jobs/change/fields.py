@@ -25,7 +25,7 @@ PHASE_FIELDS = (
     "priority", "max_leased",
 )  # fmt: skip
 JOB_FIELDS = (
-    "heartbeat_at", "progress_at", "held", "status", "partial", "stuck", "stuck_since", "late", "due_at",
+    "heartbeat_at", "progress_at", "held", "status", "partial", "reworking", "stuck", "stuck_since", "late", "due_at",
     "expected_seconds", "silent_limit", "stalled_limit", "stage", "percent", "settled_percent", "revision", "error",
     "error_item_id", "updated_at", "started_at", "finished_at", "watched_from", "badge_series", "priority",
 )  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
-from django.contrib.admin.apps import AdminConfig
 
 
 class ConsoleConfig(AppConfig):
@@ -11,10 +10,3 @@ class ConsoleConfig(AppConfig):
 
     name = "jobs.console"
     label = "console"
-
-
-class OperatorAdminConfig(AdminConfig):
-    """The Django admin with the operator console as its site."""
-
-    default = False
-    default_site = "jobs.console.site.OperatorSite"

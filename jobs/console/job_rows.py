@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from jobs.models import Job
+from jobs.rules import progress
 from jobs.serializers import JobBody, PhaseBody, job_bodies
 
 
@@ -20,13 +21,14 @@ class JobRow:
     body: JobBody
     mark: int | None
     done: int
+    skipped: int
     failed: int
     expected: int | None
 
     @property
     def open(self) -> int | None:
         """Number of items without an outcome; None while any total is unknown."""
-        return None if self.expected is None else max(0, self.expected - self.done - self.failed)
+        return None if self.expected is None else max(0, self.expected - self.done - self.skipped - self.failed)
 
 
 def rows_of(jobs: Iterable[Job], *, now: datetime) -> dict[int, JobRow]:
@@ -42,19 +44,33 @@ def row_of(body: JobBody) -> JobRow:
     return JobRow(
         body=body,
         mark=_mark(phases),
-        done=sum(phase["done"] + phase["skipped"] for phase in phases),
+        done=sum(phase["done"] for phase in phases),
+        skipped=sum(phase["skipped"] for phase in phases),
         failed=sum(phase["failed"] for phase in phases),
         expected=sum(totals) if totals and len(totals) == len(phases) else None,
     )
 
 
+def share_of(phases: Sequence[PhaseBody]) -> progress.Share:
+    """Return what is reached of a job with these phases."""
+    return progress.job_share([(counts_of(phase), phase["weight"], phase["status"] == "completed") for phase in phases])
+
+
+def counts_of(phase: PhaseBody) -> progress.Counts:
+    """Return the counters of a phase body."""
+    return progress.Counts(phase["expected"], phase["done"], phase["failed"], phase["skipped"], phase["processing"])
+
+
 def _mark(phases: Sequence[PhaseBody]) -> int | None:
-    """Return the job's percent when each phase has just reached its threshold; None without phases."""
+    """Return the job's percent when each open phase has just reached its threshold; None without phases."""
     weights = [phase["weight"] for phase in phases]
     if not any(weights):
         weights = [1] * len(weights)
-    reached = sum(
-        weight * (100 if phase["status"] == "completed" else phase["threshold"])
-        for weight, phase in zip(weights, phases, strict=True)
-    )
+    reached = sum(weight * _mark_of(phase) for weight, phase in zip(weights, phases, strict=True))
     return reached // sum(weights) if weights else None
+
+
+def _mark_of(phase: PhaseBody) -> int:
+    if phase["status"] != "completed":
+        return phase["threshold"]
+    return phase["percent"] if phase["percent"] is not None else 100

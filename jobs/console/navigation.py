@@ -153,13 +153,13 @@ def menu() -> list[Section]:
                 ),
             ),
         ),
-        Section("Reference", (Entry("API", "api-docs", (), "a"), Entry("Glossary", "admin:glossary", ()))),
+        Section("Reference", (Entry("API", "api-docs", (), "a"), Entry("Python client", "client", ()), Entry("Glossary", "admin:glossary", ()))),
     ]
 
 
 def account_entries(request: HttpRequest) -> list[Entry]:
     """Return the pages of the account itself."""
-    pages = [Entry("Your account", "admin:account", ())]
+    pages = [Entry("Second factor", "mfa_index", ())]
     if request.user.has_usable_password():
         pages.append(Entry("Change password", "admin:password_change", ()))
     return list(_resolved(pages, request))

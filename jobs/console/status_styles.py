@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jobs.models import Job
+from jobs.rules.formatting import format_number
 from jobs.rules.statuses import ItemStatus, JobStatus
 
 
 @dataclass(frozen=True, slots=True)
 class StatusStyle:
-    """Display form of a status; `code` names the icon and the CSS class."""
+    """Display form of a status; `code` names the icon and the CSS class. A `count` follows the label."""
 
     code: str
     label: str
+    count: int | None = None
 
 
 STUCK = StatusStyle("stuck", "Stuck")
 PARTIAL = StatusStyle("partial", "Completed, partial")
+REWORKING = StatusStyle("reworking", "Completed, reworking")
 LATE = StatusStyle("late", "Late")
 STYLES: dict[str, StatusStyle] = {
     JobStatus.PENDING: StatusStyle("pending", "Pending"),
@@ -36,7 +39,7 @@ FAILING = StatusStyle("failed", "Failing")
 QUARANTINED = StatusStyle("paused", "Quarantined")
 DELAYED = StatusStyle("stuck", "Late")
 # Every style that the browser can switch to; `live.html` renders one template for each.
-ALL = [*STYLES.values(), STUCK, PARTIAL]
+ALL = [*STYLES.values(), STUCK, PARTIAL, REWORKING]
 # Endpoints, deliveries and dead letters. They reuse icons and colours of job statuses.
 DELIVERY_STYLES: dict[str, StatusStyle] = {
     "active": StatusStyle("alive", "Active"),
@@ -54,10 +57,15 @@ BULK_STYLES: dict[str, StatusStyle] = {
 }
 
 
-def style(status: str, *, stuck: str | None = "", partial: bool = False) -> StatusStyle:
-    """Return the style of a job, phase or item. Stuck wins over the status, partial over completed."""
+def style(status: str, *, stuck: str | None = "", partial: bool = False, reworking: int = 0) -> StatusStyle:
+    """Return the style of a job, phase or item: the one place that decides.
+
+    Stuck wins over the status; of a completed job, reworking wins over partial. `figures.js` decides the same way.
+    """
     if stuck:
         return STUCK
+    if reworking and status == JobStatus.COMPLETED:
+        return replace(REWORKING, count=reworking)
     if partial and status == JobStatus.COMPLETED:
         return PARTIAL
     return STYLES[status]
@@ -65,4 +73,9 @@ def style(status: str, *, stuck: str | None = "", partial: bool = False) -> Stat
 
 def style_of(job: Job) -> StatusStyle:
     """Return the style of a job."""
-    return style(job.status, stuck=job.stuck, partial=job.partial)
+    return style(job.status, stuck=job.stuck, partial=job.partial, reworking=job.reworking)
+
+
+def label_of(style: StatusStyle) -> str:
+    """Return the label with its count: `Completed, reworking 7`."""
+    return style.label if style.count is None else f"{style.label} {format_number(style.count)}"

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from jobs.models import Job
 from jobs.rules.statuses import JobStatus
-from jobs.serializers import encode, job_bodies
+from jobs.serializers import JobBody, encode, job_bodies
 
 PING = '{"type":"ping"}'
 OVER = (JobStatus.COMPLETED, JobStatus.CANCELLED)
@@ -18,7 +18,11 @@ OVER = (JobStatus.COMPLETED, JobStatus.CANCELLED)
 
 @dataclass(frozen=True, slots=True)
 class JobMessage:
-    """One job at one revision: its body and the message that carries it. No worker can change one that `is_over`."""
+    """One job at one revision: its body and the message that carries it.
+
+    No worker is expected to change one that `is_over`: it is completed or cancelled, and none of its items is leased
+    or done again.
+    """
 
     job_id: int
     revision: int
@@ -33,7 +37,7 @@ def load(job_ids: Collection[int]) -> list[JobMessage]:
     # The bodies bring the jobs up to date with their phases, so a message has the revision that its body shows.
     jobs = list(Job.objects.filter(pk__in=job_ids))
     bodies = job_bodies(jobs, now=timezone.now())
-    return [_message(job, encode(body).decode()) for job, body in zip(jobs, bodies, strict=True)]
+    return [_message(job, body) for job, body in zip(jobs, bodies, strict=True)]
 
 
 def snapshot(messages: Iterable[JobMessage]) -> str:
@@ -46,12 +50,19 @@ def gone(job_id: int) -> str:
     return f'{{"type":"gone","id":{job_id}}}'
 
 
-def _message(job: Job, body: str) -> JobMessage:
+def is_over(body: JobBody) -> bool:
+    """Tell whether a job has ended for good; `live.js` decides in the same way."""
+    leased = any(phase["processing"] for phase in body["phases"])
+    return body["status"] in OVER and not body["reworking"] and not leased
+
+
+def _message(job: Job, body: JobBody) -> JobMessage:
+    encoded = encode(body).decode()
     return JobMessage(
         job_id=job.pk,
         revision=job.revision,
-        is_over=job.status in OVER,
-        body=body,
-        text=f'{{"type":"job","job":{body}}}',
+        is_over=is_over(body),
+        body=encoded,
+        text=f'{{"type":"job","job":{encoded}}}',
         loaded_at=time.monotonic(),
     )

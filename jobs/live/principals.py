@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
     from rest_framework.request import Request
 
+# Mark of a session whose account still has to give a second factor. It is no principal of a live connection.
+UNFINISHED = "sign_in_unfinished"
+
 
 @dataclass(frozen=True, slots=True)
 class Principal:
@@ -75,4 +78,5 @@ def _is_signed_in(session: dict[str, Any], user: User) -> bool:
     stored = session.get(HASH_SESSION_KEY, "")
     hashes = [user.get_session_auth_hash(), *user.get_session_auth_fallback_hash()]
     is_known = session.get(BACKEND_SESSION_KEY) in settings.AUTHENTICATION_BACKENDS
+    is_known = is_known and UNFINISHED not in session
     return is_known and any(constant_time_compare(stored, each) for each in hashes)

@@ -10,7 +10,7 @@ import structlog
 from django.conf import settings
 from django.db import close_old_connections
 
-from jobs import outbox, watchdog
+from jobs import notifications, outbox, watchdog
 from jobs.watchdog import process_heartbeats
 
 log = structlog.get_logger(__name__)
@@ -25,6 +25,7 @@ def deliver_once() -> bool:
     close_old_connections()
     try:
         log_counts(outbox.deliver())
+        log_messages(notifications.notify())
         process_heartbeats.beat(process_heartbeats.DELIVERER)
         report_silent_watchdog()
     except Exception:
@@ -39,6 +40,12 @@ def log_counts(counts: Mapping[str, int]) -> None:
     """Log the number of deliveries that were sent, will be retried or are dead, if there were any."""
     if any(counts.values()):
         log.info("delivered", **counts)
+
+
+def log_messages(counts: Mapping[str, int]) -> None:
+    """Log the number of messages to people that were sent or have failed, if there were any."""
+    if any(counts.values()):
+        log.info("notified", **counts)
 
 
 def look_once(dispatcher: outbox.Dispatcher) -> None:
@@ -61,6 +68,8 @@ def report_silent_watchdog() -> None:
 def deliver_until(stop: Event, *, interval: float, timeout: float | None = None) -> bool:
     """Look every `interval` seconds until `stop` is set; False if deliveries did not end in `timeout` seconds then."""
     dispatcher = outbox.Dispatcher(stop=stop)
+    notifying = NotifierThread(stop, interval=interval)
+    notifying.start()
     look_at = log_at = monotonic()
     while not stop.is_set():
         now = monotonic()
@@ -75,7 +84,41 @@ def deliver_until(stop: Event, *, interval: float, timeout: float | None = None)
     ended = dispatcher.finish(timeout)
     log_counts(dispatcher.counts)
     close_old_connections()
-    return ended
+    return notifying.finish(timeout) and ended
+
+
+class NotifierThread:
+    """Loop of the messages to people, in a thread of its own: events and messages do not wait for each other."""
+
+    def __init__(self, stop: Event, *, interval: float) -> None:
+        self._stop, self._interval = stop, interval
+        self._ended = False
+        self._thread = Thread(target=self._run, name="notifier", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def finish(self, timeout: float | None) -> bool:
+        """Wait for the messages that are on their way; False if some take longer than `timeout` seconds."""
+        self._thread.join(timeout)
+        return self._ended
+
+    def _run(self) -> None:
+        notifier = notifications.Notifier()
+        look_at = log_at = monotonic()
+        while not self._stop.is_set():
+            if monotonic() >= look_at:
+                close_old_connections()
+                notifier.look()
+                look_at = monotonic() + self._interval
+            notifier.turn(min(MAX_WAIT, max(0.0, look_at - monotonic())))
+            if monotonic() >= log_at or notifier.idle:
+                log_messages(notifier.counts)
+                notifier.counts.clear()
+                log_at = monotonic() + LOG_SECONDS
+        self._ended = notifier.finish(None)
+        close_old_connections()
 
 
 class Deliverer:

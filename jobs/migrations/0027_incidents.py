@@ -32,7 +32,7 @@ def extend_roles(apps: Any, schema_editor: Any) -> None:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("jobs", "0026_priority_and_limits"),
+        ("jobs", "0027_items_of_claims"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -8,6 +8,7 @@ from jobs.models.incidents import Incident, IncidentEntry, IncidentJob
 from jobs.models.items import Item
 from jobs.models.jobs import Job
 from jobs.models.memberships import Membership
+from jobs.models.notifications import Channel, Notification, NotificationRule
 from jobs.models.outbox import Delivery, Endpoint
 from jobs.models.phases import Phase, Tally
 from jobs.models.project_limits import ProjectLimit
@@ -21,6 +22,7 @@ __all__ = [
     "Attempt",
     "BulkAct",
     "BulkTarget",
+    "Channel",
     "Delivery",
     "Endpoint",
     "Event",
@@ -32,6 +34,8 @@ __all__ = [
     "Item",
     "Job",
     "Membership",
+    "Notification",
+    "NotificationRule",
     "Phase",
     "ProcessHeartbeat",
     "ProjectLimit",

@@ -108,7 +108,8 @@ class Job(models.Model):
     None: the preset. The links of its badge contain `badge_series`: a new series ends those before it. With
     `removed_at` the job is being deleted in portions, and `Job.objects` no longer finds it. With `expected_seconds` its
     due time counts from its start. The limits are the seconds without a sign of life, and without progress, after which
-    it is stuck now; None: the setting. The common claim takes the jobs of the highest `priority` first.
+    it is stuck now; None: the setting. The common claim takes the jobs of the highest `priority` first. `reworking` counts
+    the open items of a completed job that are done again: failed ones that were retried, and what is open beside them.
     """
 
     name = models.CharField(max_length=NAME_LENGTH, unique=True)
@@ -127,6 +128,7 @@ class Job(models.Model):
     status = models.CharField(max_length=10, choices=[(s, s.capitalize()) for s in JobStatus], default="pending")
     held = models.CharField(max_length=10, choices=[(h, h.capitalize()) for h in Held], blank=True, default="")
     partial = models.BooleanField(default=False)
+    reworking = models.PositiveBigIntegerField(default=0, db_default=0)
     stuck = models.CharField(max_length=11, choices=[(s, s.capitalize()) for s in Stuck], blank=True, default="")
     stuck_since = models.DateTimeField(null=True, blank=True)
     stage = models.CharField(max_length=STAGE_LENGTH, blank=True, default="")

@@ -229,6 +229,11 @@ class Phase(models.Model):
         return self.items_total - self.done - self.failed - self.skipped - self.processing
 
     @property
+    def reworked_items(self) -> int:
+        """The number of open items of a completed phase in which failed items got another chance; else 0."""
+        return max(0, self.items_total - self.counts.settled) if self.amending and self.is_completed else 0
+
+    @property
     def retry_policy(self) -> RetryPolicy:
         """The automatic retries, as the rules take them."""
         return RetryPolicy(self.retries, self.retry_delay, self.retry_delay_max)

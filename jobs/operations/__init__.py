@@ -24,6 +24,15 @@ from jobs.operations.delete import delete
 
 # isort: on
 from jobs.operations.badge import renew_badge
+from jobs.operations.channels import (
+    add_channel,
+    add_rule,
+    change_channel,
+    change_rule,
+    remove_channel,
+    remove_rule,
+    try_channel,
+)
 from jobs.operations.endpoints import (
     Added,
     add_endpoint,
@@ -46,9 +55,13 @@ __all__ = [
     "Added",
     "Operation",
     "Refusal",
+    "add_channel",
     "add_endpoint",
+    "add_rule",
     "cancel",
+    "change_channel",
     "change_endpoint",
+    "change_rule",
     "delete",
     "disable_endpoint",
     "enable_endpoint",
@@ -58,7 +71,9 @@ __all__ = [
     "pause",
     "register",
     "release",
+    "remove_channel",
     "remove_endpoint",
+    "remove_rule",
     "renew_badge",
     "replay",
     "require_permission",
@@ -73,5 +88,6 @@ __all__ = [
     "set_retries",
     "set_threshold",
     "skip",
+    "try_channel",
     "try_endpoint",
 ]

@@ -95,6 +95,7 @@ def _job_body(
         "project": job.project,
         "status": JobStatus(job.status),
         "partial": job.partial,
+        "reworking": job.reworking,
         "stuck": Stuck(job.stuck) if job.stuck else None,
         "late": job.late,
         "due_at": job.due_at,

@@ -72,7 +72,8 @@ class PhaseBody(TypedDict):
 class JobBody(TypedDict):
     """A job, the same in REST and in every live message; `revision` grows with every change.
 
-    `late` means unfinished after `due_at`, which counts from the start where there are `expected_seconds`.
+    `late` means unfinished after `due_at`, which counts from the start where there are `expected_seconds`. `reworking`
+    counts the open items of a completed job after failed items were retried.
     """
 
     id: int
@@ -81,6 +82,7 @@ class JobBody(TypedDict):
     project: str
     status: JobStatus
     partial: bool
+    reworking: int
     stuck: Stuck | None
     late: bool
     due_at: Moment | None

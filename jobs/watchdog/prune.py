@@ -18,8 +18,9 @@ from django.utils import timezone
 from jobs.change import COUNTERS, Actor, Change, change_jobs
 from jobs.db.deletion import delete
 from jobs.isolation import isolated
-from jobs.models import BulkAct, Delivery, Event, InboxMessage, Item, Job, Phase, Worker, WorkerTally
+from jobs.models import BulkAct, Delivery, Event, InboxMessage, Item, Job, Notification, Phase, Worker, WorkerTally
 from jobs.models.bulk import BulkStatus
+from jobs.models.notifications import MessageStatus
 from jobs.models.workers import held_items
 from jobs.rules.errors import NotFound
 from jobs.rules.statuses import JobStatus
@@ -120,7 +121,8 @@ def prune(*, dry_run: bool = False, now: datetime | None = None) -> Pruned:
     """Delete old rows.
 
     Jobs, timeline rows and dead letters go after the days of the settings RETENTION_*; 0 keeps them. Bulk acts go after
-    90 days, workers after 30 without a sign of life if they hold nothing, and their tallies after 7.
+    90 days, workers after 30 without a sign of life if they hold nothing, and their tallies after 7. Messages to people
+    go with the timeline.
 
     A job with undelivered events is kept; a dead delivery keeps it as long as the timeline is kept. Rows
     are deleted in portions, so that other writers wait for one portion at most. After an interruption the next call
@@ -142,6 +144,7 @@ def prune(*, dry_run: bool = False, now: datetime | None = None) -> Pruned:
     if not dry_run:
         delete(WorkerTally.objects.filter(slot__lt=at - KEEP_TALLIES))
         delete(Session.objects.filter(expire_date__lt=at))
+        delete(_old_messages(at))
     return found
 
 
@@ -163,6 +166,11 @@ def _old_bulk_acts(at: datetime) -> QuerySet[BulkAct]:
 def _old_letters(at: datetime) -> QuerySet[InboxMessage]:
     letters = InboxMessage.objects.letters().filter(received_at__lt=_before(at, settings.RETENTION_TIMELINE_DAYS))
     return letters.exclude(phase__job__in=_prunable_jobs(at))
+
+
+def _old_messages(at: datetime) -> QuerySet[Notification]:
+    before = _before(at, settings.RETENTION_TIMELINE_DAYS)
+    return Notification.objects.filter(created_at__lt=before).exclude(status=MessageStatus.WAITING)
 
 
 def _old_workers(at: datetime) -> QuerySet[Worker]:

@@ -38,6 +38,7 @@ from jobs.operations.registry import ACTS
 from jobs.rules.pipelines import PhaseSpec
 from jobs.tracking import Actor, Link, NewItem, Result
 from ocr_chunks.documents import create_document
+from progress_site.client_wheel import wheel
 from tests.factories import operator, phase_of
 from tests.hostile_data import badge_of
 from training.models import FaceDetectionSession
@@ -105,6 +106,7 @@ def make_project(name: str) -> Project:
         mark=mark,
         error=item.error,
         values={
+            "pk": 1,
             "job_id": job.pk,
             "code": "items",
             "event_id": event.pk,
@@ -123,6 +125,7 @@ def make_project(name: str) -> Project:
             "id": account.pk,
             "content_type_id": ContentType.objects.get_for_model(Job).pk,
             "signed": badge_of(job),
+            "file": wheel().name,
             "url": "nothing/",
         },
         rows={

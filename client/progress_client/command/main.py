@@ -6,13 +6,13 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Any
 
 from progress_client.client import Client
-from progress_client.command import renderers
-from progress_client.command.options import parser
+from progress_client.command import renderers, scripts
+from progress_client.command.options import UsageError, parser
 from progress_client.command.tables import clean
 from progress_client.command.terminal import Terminal
 from progress_client.errors import NotFound, ProgressError, Refused, WrongState
@@ -26,11 +26,8 @@ LIMITS = ("priority", "max_leased", "undelivered")
 ARGUMENTS = (
     "phase", "error_signature", "all", "threshold", "due_at", "expected_seconds", "only", "worker", *RETRIES, *LIMITS
 )  # fmt: skip
+COMMANDS = {"run": "make all", "each": "gzip -k {} < list"}
 METHODS = {"force-complete": "force_complete", "fail": "give_up"}
-
-
-class UsageError(Exception):
-    """The arguments do not fit together."""
 
 
 def run() -> None:
@@ -40,21 +37,34 @@ def run() -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command with these arguments; return the exit code."""
-    options = parser().parse_args(arguments)
+    options = parse(arguments)
     logging.basicConfig(format="progress: %(message)s", level=logging.WARNING)
-    if not options.token:
-        return print_error("A token is required: set --token or PROGRESS_TOKEN.", USAGE)
     try:
+        if not options.token:
+            raise UsageError("A token is required: set --token or PROGRESS_TOKEN.")
         with Client(options.url, token=options.token, retry_for=options.retry_for) as client:
             return dispatch(client, options, Terminal(as_json=options.as_json))
     except (ProgressError, UsageError) as error:
-        return print_error(str(error), code_of(error))
+        return print_error(str(error), scripts.NOT_STARTED if options.verb == "run" else code_of(error))
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
         # Buffered output would raise the error again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return NO_READER
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Parse the arguments. Words after `--` are the command of `run` and `each`, in `options.command`."""
+    given, made = list(arguments), parser()
+    takes_command = "--" in given and not COMMANDS.keys().isdisjoint(given[: given.index("--")])
+    at = given.index("--") if takes_command else len(given)
+    options = made.parse_args(given[:at])
+    if options.verb in COMMANDS:
+        options.command = [word for word in (getattr(options, "words", None),) if word] + given[at + 1 :]
+        if not options.command:
+            made.error(f"{options.verb} needs a command: progress {options.verb} -- {COMMANDS[options.verb]}")
+    return options
 
 
 def print_error(sentence: str, code: int) -> int:
@@ -74,18 +84,10 @@ def code_of(error: Exception) -> int:
 
 def dispatch(client: Client, options: argparse.Namespace, terminal: Terminal) -> int:
     """Run one sub-command."""
-    if options.verb == "list":
-        return list_jobs(client, options, terminal)
-    if options.verb == "replay":
-        return replay(client, options, terminal)
-    if options.verb == "refused":
-        return list_refused(client, terminal)
+    if options.verb in WITHOUT_JOB:
+        return WITHOUT_JOB[options.verb](client, options, terminal)
     job = client.named(options.job)
-    if options.verb == "show":
-        return show_job(job, terminal)
-    if options.verb == "heartbeat":
-        return send_heartbeat(job, options, terminal)
-    return watch_job(job, terminal) if options.verb == "watch" else run_act(job, options, terminal)
+    return WITH_JOB.get(options.verb, run_act)(job, options, terminal)
 
 
 def list_jobs(client: Client, options: argparse.Namespace, terminal: Terminal) -> int:
@@ -104,7 +106,7 @@ def list_jobs(client: Client, options: argparse.Namespace, terminal: Terminal) -
     return OK
 
 
-def show_job(job: Job, terminal: Terminal) -> int:
+def show_job(job: Job, options: argparse.Namespace, terminal: Terminal) -> int:
     """Run `progress show`."""
     errors = job.errors()
     if terminal.as_json:
@@ -114,7 +116,7 @@ def show_job(job: Job, terminal: Terminal) -> int:
     return OK
 
 
-def watch_job(job: Job, terminal: Terminal) -> int:
+def watch_job(job: Job, options: argparse.Namespace, terminal: Terminal) -> int:
     """Run `progress watch`."""
     try:
         for body in job.watch():
@@ -132,6 +134,16 @@ def send_heartbeat(job: Job, options: argparse.Namespace, terminal: Terminal) ->
     else:
         count = len(answer["leases"])
         terminal.print_lines([f"{count} lease{'' if count == 1 else 's'} renewed; the job is {answer['job_status']}."])
+    return OK
+
+
+def fill(job: Job, options: argparse.Namespace, terminal: Terminal) -> int:
+    """Run `progress add`, `announce`, `count` or `finish`."""
+    answer = scripts.VERBS[options.verb](job, options)
+    if terminal.as_json:
+        terminal.print_json(answer)
+    else:
+        terminal.print_lines([scripts.said(options.verb, answer)])
     return OK
 
 
@@ -180,7 +192,7 @@ def replay(client: Client, options: argparse.Namespace, terminal: Terminal) -> i
     return OK if is_sent else FAILED
 
 
-def list_refused(client: Client, terminal: Terminal) -> int:
+def list_refused(client: Client, options: argparse.Namespace, terminal: Terminal) -> int:
     """Run `progress refused`."""
     rows = client.refused
     if terminal.as_json:
@@ -195,3 +207,19 @@ def list_refused(client: Client, terminal: Terminal) -> int:
 def _refused_line(row: dict[str, Any]) -> str:
     what = row.get("key") or "a count"
     return f"{row.get('at')}  job {row.get('job')}  {row.get('phase')}  {what}: {row.get('code')}. {row.get('detail')}"
+
+
+WITHOUT_JOB: dict[str, Callable[[Client, argparse.Namespace, Terminal], int]] = {
+    "list": list_jobs,
+    "replay": replay,
+    "refused": list_refused,
+    "run": scripts.run,
+    "each": scripts.each,
+    "create": scripts.create,
+}
+WITH_JOB: dict[str, Callable[[Job, argparse.Namespace, Terminal], int]] = {
+    "show": show_job,
+    "watch": watch_job,
+    "heartbeat": send_heartbeat,
+    **dict.fromkeys(scripts.VERBS, fill),
+}

@@ -6,13 +6,15 @@ import argparse
 import os
 from typing import Any
 
+from progress_client.command.script_options import add_script_verbs
+from progress_client.command.whole_numbers import item_id, percentage, whole
 from progress_client.session import DEFAULT_URL
 
 STATUSES = ("pending", "processing", "paused", "completed", "failed", "cancelled")
 ORDERINGS = ("-updated_at", "updated_at", "-created_at", "created_at", "name", "-name", "priority", "-priority")
 CODES = "Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 wrong state."
 MOST = 1000
-LARGEST = 2**53
+METAVAR = "list|show|watch|heartbeat|replay|refused|run|each|create|add|announce|count|finish|ACT"
 ACTS = {
     "retry": "make failed items pending: all of the job, or those that are named",
     "release": "make held items without a live lease pending",
@@ -43,6 +45,10 @@ OWN_OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
 Verbs = Any
 
 
+class UsageError(Exception):
+    """The arguments do not fit together."""
+
+
 def parser() -> argparse.ArgumentParser:
     """Build the argument parser."""
     made = argparse.ArgumentParser(prog="progress", description="Jobs of a Progress Site.", epilog=CODES)
@@ -57,19 +63,20 @@ def parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="retry a server that does not answer for this long; default %(default)s",
     )
-    verbs = made.add_subparsers(dest="verb", required=True, metavar="list|show|watch|heartbeat|replay|refused|ACT")
+    verbs = made.add_subparsers(dest="verb", required=True, metavar=METAVAR)
     _add_list(verbs)
     _add(verbs, "show", "show one job with its phases and failures")
     _add(verbs, "watch", "follow a job until it ends; exit 0 if it completed, else 1")
     heartbeat = _add(verbs, "heartbeat", "send a heartbeat that renews the leases of a worker in a job")
     heartbeat.add_argument("--worker", required=True, help="the name under which the worker claims items")
     heartbeat.add_argument("--message", metavar="TEXT", help="the step that it is at")
-    heartbeat.add_argument("--progress", type=_percentage, metavar="PERCENT", help="how much of its item is done")
+    heartbeat.add_argument("--progress", type=percentage, metavar="PERCENT", help="how much of its item is done")
     replay = verbs.add_parser("replay", help="send the outcomes that workers left in the journal of this machine")
     replay.add_argument("--refused", action="store_true", help="also send rejected outcomes once more")
     replay.add_argument("--json", action="store_true", dest="as_json", help="for scripts")
     refused = verbs.add_parser("refused", help="list the outcomes of this machine's workers that the site has rejected")
     refused.add_argument("--json", action="store_true", dest="as_json", help="print the stored rows, for scripts")
+    add_script_verbs(verbs)
     for name, what in ACTS.items():
         _add_act(verbs, name, what)
     return made
@@ -107,8 +114,10 @@ def _add_act(verbs: Verbs, name: str, what: str) -> None:
     if name in ("retry", "release", "lift", "force-complete"):
         made.add_argument("--phase", metavar="CODE", help="only this phase")
     if name in ("retry", "release", "skip"):
-        made.add_argument("--item", type=_id, action="append", dest="ids", metavar="ID", help="this item; repeatable")
-        made.add_argument("--key", action="append", dest="keys", help="the item of this key; repeatable")
+        made.add_argument(
+            "--item", type=item_id, action="append", dest="ids", metavar="ID", help="this item; repeatable"
+        )
+        made.add_argument("--key", action="append", dest="keys", help="only the item of this key")
     if name in OWN_OPTIONS:
         option, described = OWN_OPTIONS[name]
         made.add_argument(option, **described)
@@ -116,12 +125,12 @@ def _add_act(verbs: Verbs, name: str, what: str) -> None:
 
 
 def _add_threshold(made: argparse.ArgumentParser) -> None:
-    made.add_argument("threshold", type=_percentage, metavar="PERCENT")
+    made.add_argument("threshold", type=percentage, metavar="PERCENT")
 
 
 def _add_due(made: argparse.ArgumentParser) -> None:
     made.add_argument("--due-at", metavar="TIME", help="such as 2026-11-21T18:00:00Z")
-    made.add_argument("--expected-seconds", type=_id, metavar="SECONDS", help="counted from the start of the job")
+    made.add_argument("--expected-seconds", type=item_id, metavar="SECONDS", help="counted from the start of the job")
 
 
 def _add_only(made: argparse.ArgumentParser) -> None:
@@ -142,22 +151,8 @@ OF_A_PHASE = {"limit": _add_max_leased, "retries": _add_retries, "threshold": _a
 
 
 def _limit(text: str) -> int:
-    return _whole(text, least=1, most=MOST)
-
-
-def _percentage(text: str) -> int:
-    return _whole(text, least=0, most=100)
+    return whole(text, least=1, most=MOST)
 
 
 def _most_leased(text: str) -> int | None:
-    return None if text == "none" else _whole(text, least=1, most=1_000_000)
-
-
-def _id(text: str) -> int:
-    return _whole(text, least=1, most=LARGEST)
-
-
-def _whole(text: str, *, least: int, most: int) -> int:
-    if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
-        raise argparse.ArgumentTypeError(f"must be a whole number from {least} to {most}")
-    return int(text)
+    return None if text == "none" else whole(text, least=1, most=1_000_000)

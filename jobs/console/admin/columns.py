@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from jobs.console import status_styles
 from jobs.console.templatetags import progress_pages as tags
 from jobs.models import Job
-from jobs.rules.formatting import DASH
+from jobs.rules.formatting import DASH, format_number
 
 
 def pill(style: status_styles.StatusStyle) -> SafeString:
@@ -40,3 +40,9 @@ def job_link(job: Job | None) -> SafeString | str:
 def isolated(text: str) -> SafeString | str:
     """Render a name that may run from right to left without turning what is beside it; a dash where it is empty."""
     return format_html("<bdi>{}</bdi>", text) if text else DASH
+
+def done_of(done: int, *, skipped: int, needed: int | None, expected: int | None) -> SafeString:
+    """Render `216 + 8 skipped / 360 / 400`: done and skipped apart, needed, expected."""
+    apart = f" + {format_number(skipped)} skipped" if skipped else ""
+    figures = (format_number(done), apart, format_number(needed), format_number(expected))
+    return format_html('<span class="num">{}{} / {} / {}</span>', *figures)

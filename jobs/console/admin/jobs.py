@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 from django.contrib import admin
 from django.db.models import Case, Count, QuerySet, When
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from jobs.console import status_styles
 from jobs.console.admin.action_mixin import ActionMixin
 from jobs.console.admin.change_list import MOST_COUNTED
-from jobs.console.admin.columns import bar, isolated, job_link, job_state, pill
+from jobs.console.admin.columns import bar, done_of, isolated, job_link, job_state, pill
 from jobs.console.admin.export import Column
 from jobs.console.admin.filters import Kind, LateFilter, PartialFilter, Status, StuckFilter
 from jobs.console.admin.lists import ReadOnlyAdmin
@@ -76,22 +76,15 @@ class JobAdmin(ActionMixin, ReadOnlyAdmin):
     @admin.display(description="Progress", ordering="percent")
     def bar(self, job: Job) -> SafeString:
         """The progress bar and the percent."""
-        body = {name: getattr(job, name) for name in ("status", "stuck", "partial", "percent", "settled_percent")}
-        body["phases"] = [{"expected": phase.expected} for phase in job.phases.all()]
-        return bar(body, f"Progress of {job.name}")
+        return bar(_body(job), f"Progress of {job.name}")
 
     @admin.display(description="Done / needed / expected")
     def counts(self, job: Job) -> SafeString:
         """The done, needed and expected counts over all phases."""
         phases = list(job.phases.all())
         needed = [progress.needed(phase.expected, phase.threshold) for phase in phases]
-        done, expected = sum(phase.counts.processed for phase in phases), [phase.expected for phase in phases]
-        return format_html(
-            '<span class="num">{} / {} / {}</span>',
-            format_number(done),
-            format_number(_sum(needed)),
-            format_number(_sum(expected)),
-        )
+        done, skipped = sum(phase.done for phase in phases), sum(phase.skipped for phase in phases)
+        return done_of(done, skipped=skipped, needed=_sum(needed), expected=_sum([phase.expected for phase in phases]))
 
     @admin.display(description="Failed")
     def failed(self, job: Job) -> str:
@@ -143,6 +136,14 @@ class JobAdmin(ActionMixin, ReadOnlyAdmin):
     def updated(self, job: Job) -> SafeString | str:
         """The time of the last change."""
         return ago(job.updated_at)
+
+
+def _body(job: Job) -> dict[str, Any]:
+    """Return what the bar and the style of a job read."""
+    names = ("status", "stuck", "partial", "reworking", "percent", "settled_percent")
+    counters = ("status", "weight", "expected", "done", "failed", "skipped", "processing")
+    phases = [{name: getattr(phase, name) for name in counters} for phase in job.phases.all()]
+    return {**{name: getattr(job, name) for name in names}, "phases": phases}
 
 
 def _sum(numbers: list[int | None]) -> int | None:
@@ -211,13 +212,7 @@ class PhaseAdmin(ReadOnlyAdmin):
     def counts(self, phase: Phase) -> SafeString:
         """The done, needed and expected counts."""
         needed = progress.needed(phase.expected, phase.threshold)
-        done = phase.counts.processed
-        return format_html(
-            '<span class="num">{} / {} / {}</span>',
-            format_number(done),
-            format_number(needed),
-            format_number(phase.expected),
-        )
+        return done_of(phase.done, skipped=phase.skipped, needed=needed, expected=phase.expected)
 
     @admin.display(description="Deadline", ordering="deadline_at")
     def deadline(self, phase: Phase) -> SafeString | str:

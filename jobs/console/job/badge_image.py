@@ -53,7 +53,7 @@ SOLID = Colours("#ffffff", "#b23c00")
 RUN, OK = Colours("#0b5c99", "#e3f0fb"), Colours("#0a6546", "#dff3ea")
 BAD, WARN = Colours("#b83b00", "#fdebe1"), Colours("#574000", "#fdf1d3")
 QUIET = Colours("#4e5763", "#eef0f3")
-COLOURS = {"running": RUN, "completed": OK, "partial": OK, "failed": BAD, "stuck": WARN}
+COLOURS = {"running": RUN, "completed": OK, "partial": OK, "reworking": OK, "failed": BAD, "stuck": WARN}
 
 
 @require_safe
@@ -85,8 +85,8 @@ def _context(job: Job) -> dict[str, Any]:
     body, style = job_body(job), status_styles.style_of(job)
     bar_context, colours = bar(body, job.name, row_of(body).mark), COLOURS.get(style.code, QUIET)
     return {
-        **_texts(xml_safe(job.name), f"{style.label} {percent(body)} %"),
-        "title": f"{xml_safe(job.name)}: {style.label}, {bar_context['description']}",
+        **_texts(xml_safe(job.name), f"{status_styles.label_of(style)} {percent(body)} %"),
+        "title": f"{xml_safe(job.name)}: {status_styles.label_of(style)}, {bar_context['description']}",
         "colours": colours,
         "pill": SOLID if style.code == "failed" else colours,
         "fill": QUIET.ink if style.code == "failed" else colours.ink,

@@ -19,6 +19,7 @@ from django.utils.text import capfirst
 from jobs.console import navigation as site_navigation
 from jobs.console import status_styles
 from jobs.console.items.attempts import retry_text
+from jobs.console.job_rows import share_of
 from jobs.models import Item, Job, Phase, SavedView
 from jobs.models.jobs import projects_of
 from jobs.operations.buttons import ActButton
@@ -36,7 +37,12 @@ register.filter("exact", formatting.format_datetime)
 @register.filter
 def status_style(body: Mapping[str, Any]) -> status_styles.StatusStyle:
     """Return the style of a job, phase or item body."""
-    return status_styles.style(body["status"], stuck=body.get("stuck"), partial=body.get("partial", False))
+    return status_styles.style(
+        body["status"],
+        stuck=body.get("stuck"),
+        partial=body.get("partial", False),
+        reworking=body.get("reworking", 0),
+    )
 
 
 @register.filter
@@ -110,7 +116,7 @@ def late_pill(job: Job | Mapping[str, Any]) -> dict[str, Any]:
 @register.inclusion_tag("jobs/parts/bar.html")
 def bar(body: Mapping[str, Any], label: str, mark: int | None = None) -> dict[str, Any]:
     """Render the progress bar of a job or phase: done, failed (hatched), and the mark where it completes."""
-    percent, settled = body["percent"], body["settled_percent"]
+    percent, settled = percents(body)
     known = is_known(body)
     return {
         "style": status_style(body).code,
@@ -134,8 +140,19 @@ def is_known(body: Mapping[str, Any]) -> bool:
 
 @register.filter
 def percent(body: Mapping[str, Any]) -> str:
-    """Format the percent: `58`, or `?` while no total is known."""
-    return str(body["percent"]) if is_known(body) else "?"
+    """Format the percent that is reached: `58`, or `?` while no total is known."""
+    return str(percents(body)[0]) if is_known(body) else "?"
+
+
+def percents(body: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Return the reached and the settled percent of a job or phase.
+
+    The job's own percent counts a completed phase as 100, whatever it has reached; pages show what it has reached.
+    """
+    if "phases" not in body:
+        return body["percent"], body["settled_percent"]
+    share = share_of(body["phases"])
+    return share.percent, share.settled_percent
 
 
 def bar_text(percent: int, settled: int, *, mark: int | None) -> str:

@@ -82,7 +82,7 @@ def test_a_stuck_or_partial_job_says_so() -> None:
     stuck, partial = make_job(items=4, done=1), make_job(items=4, done=3, failed=1)
     Job.objects.filter(pk=stuck.pk).update(stuck="silent", stuck_since=timezone.now())
     assert texts(link(stuck))[1] == "Stuck 25 %"
-    assert texts(link(partial))[1] == "Completed, partial 100 %"
+    assert texts(link(partial))[1] == "Completed, partial 75 %"
 
 
 def test_without_a_total_there_is_no_percent() -> None:

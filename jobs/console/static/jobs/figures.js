@@ -30,6 +30,7 @@ function isKnown(body) {
 /** Return the style code of a job or phase; mirrors `status_styles.style`. */
 export function styleOf(body) {
   if (body.stuck) return "stuck";
+  if (body.reworking && body.status === "completed") return "reworking";
   if (body.partial && body.status === "completed") return "partial";
   return STYLE_CODES[body.status] ?? body.status;
 }
@@ -48,15 +49,37 @@ export function showJob(job, root = document) {
 function totals(phases) {
   const sum = (name) => phases.reduce((total, phase) => total + (phase[name] ?? 0), 0);
   const known = phases.length > 0 && phases.every((phase) => phase.expected !== null);
-  const done = sum("done") + sum("skipped");
+  const [done, skipped, failed] = [sum("done"), sum("skipped"), sum("failed")];
   const expected = known ? sum("expected") : null;
-  const open = known ? Math.max(0, expected - done - sum("failed")) : null;
-  return { done, failed: sum("failed"), expected, open };
+  const open = known ? Math.max(0, expected - done - skipped - failed) : null;
+  return { done, skipped, failed, expected, open, ...shares(phases) };
+}
+
+/**
+ * Return what is reached, and what is settled, in percent; mirrors `progress.job_share`. The job's own percent counts
+ * a completed phase as 100, whatever it has reached.
+ */
+function shares(phases) {
+  const weights = phases.some((phase) => phase.weight) ? phases.map((phase) => phase.weight) : phases.map(() => 1);
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  const reached = (part) => {
+    const sum = phases.reduce((upTo, phase, place) => upTo + weights[place] * share(phase, part(phase)), 0);
+    return total ? Math.floor((sum * 100) / total + 1e-9) : 0;
+  };
+  const processed = (phase) => phase.done + phase.skipped;
+  return { percent: reached(processed), settled_percent: reached((phase) => processed(phase) + phase.failed) };
+}
+
+function share(phase, part) {
+  if (!phase.expected) return phase.status === "completed" ? 1 : 0;
+  return Math.min(1, part / phase.expected);
 }
 
 function phaseFields(phase) {
   const current = phase.current && (phase.current.label || phase.current.key);
-  return { ...phase, done: phase.done + phase.skipped, current };
+  const settled = phase.done + phase.skipped + phase.failed;
+  const open = phase.expected === null ? null : Math.max(0, phase.expected - settled);
+  return { ...phase, open, current };
 }
 
 const FORMATS = {
@@ -71,7 +94,7 @@ const FORMATS = {
 function showFields(place, body) {
   for (const element of own(place, "[data-field]")) {
     const name = element.dataset.field;
-    if (name === "pill") showPill(element, styleOf(body));
+    if (name === "pill") showPill(element, body);
     else setText(element, FORMATS[name] ? FORMATS[name](body) : number(body[name]));
   }
   for (const bar of own(place, "[data-bar]")) showBar(bar, body);
@@ -84,13 +107,24 @@ function own(place, selector) {
 }
 
 function setText(element, text) {
-  if (text !== null && text !== undefined && element.textContent !== text) element.textContent = text;
+  if (text === null || text === undefined || element.textContent === text || isSelected(element)) return;
+  element.textContent = text;
 }
 
-function showPill(element, style) {
-  if (element.querySelector(`[data-style="${style}"]`)) return;
+/** Return whether the operator has selected text in an element; it must not change under a copy. */
+export function isSelected(element) {
+  const selection = getSelection();
+  return selection !== null && !selection.isCollapsed && selection.containsNode(element, true);
+}
+
+function showPill(element, body) {
+  const style = styleOf(body);
   const template = document.querySelector(`template[data-pill="${style}"]`);
-  if (template) element.replaceChildren(template.content.cloneNode(true));
+  if (template && !element.querySelector(`[data-style="${style}"]`)) {
+    element.replaceChildren(template.content.cloneNode(true));
+  }
+  const count = element.querySelector("[data-count]");
+  if (count) setText(count, number(body.reworking));
 }
 
 function showBar(bar, body) {

@@ -18,7 +18,7 @@
  *   polling       the socket is blocked; requests every 2 to 5 s work; the socket is still retried
  *   resting       a single job has failed and the socket is blocked, or the account has too many connections; no
  *                 requests until the page is shown again
- *   done          a single job was completed, cancelled or deleted; no more requests
+ *   done          a single job was completed, cancelled or deleted, and none of its items is done again or leased
  *   signedout     the session has ended; no more requests
  *   denied        the account may not see the job; no more requests
  */
@@ -179,7 +179,7 @@ export class LiveFeed extends EventTarget {
   /** Stop with a finished job. A failed job can be retried: keep the socket, but do not poll for ever. */
   endWith(job) {
     this.isSettled = job.status === "failed";
-    if (OVER.has(job.status)) this.stop();
+    if (isOver(job)) this.stop();
   }
 
   /**
@@ -256,6 +256,11 @@ export class LiveFeed extends EventTarget {
     clearTimeout(this.timers[name]);
     delete this.timers[name];
   }
+}
+
+/** Return whether a job has ended for good; `job_messages.is_over` decides in the same way. */
+function isOver(job) {
+  return OVER.has(job.status) && !job.reworking && !job.phases?.some((phase) => phase.processing);
 }
 
 const between = (least, most) => least + Math.random() * (most - least);

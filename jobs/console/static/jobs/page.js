@@ -23,6 +23,7 @@ const WORDS = {
   paused: "Paused",
 };
 const ENDS = {
+  reworking: "is completed, and some items are done again",
   completed: "completed",
   partial: "completed, partial",
   failed: "failed",
@@ -96,7 +97,7 @@ function receive(job, { first = false } = {}) {
 
 function refreshSingle(job, before, first) {
   const isNewer = first ? String(job.revision) !== revisionShown : before?.revision !== job.revision;
-  if (isNewer && ENDS[styleOf(job)]) sections.now();
+  if (isNewer && ENDS[styleOf(job)] && !job.reworking) sections.now();
   else if (isNewer) refresh();
 }
 
@@ -104,7 +105,7 @@ const revisionShown = document.querySelector("[data-section] [data-field=revisio
 const isShown = (job) => document.querySelector(`[data-job="${job.id}"]`) !== null || styleOf(job) === "completed";
 const refresh = () => isPaused || sections.later();
 // The socket reports when an ended job continues.
-const isAtRest = () => isSingle && [...known.values()].some((job) => ENDS[job.style]);
+const isAtRest = () => isSingle && [...known.values()].some((job) => ENDS[job.style] && job.style !== "reworking");
 
 // --- badge, clock, announcements ---------------------------------------------------------------------
 

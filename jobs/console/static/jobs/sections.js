@@ -1,9 +1,10 @@
 /**
  * Keeps the lists of a page current: loads the page again and replaces each changed `data-section`. A section with
  * `data-hold` waits while the pointer or the focus is inside or a box is ticked, so that no row moves while an
- * operator uses it; `apply` shows it.
+ * operator uses it, and every section waits while text in it is selected; `apply` shows it.
  */
 
+import { isSelected } from "./figures.js";
 import { decorate, unfold } from "./grid.js";
 import { localise } from "./times.js";
 
@@ -23,7 +24,7 @@ export class Sections {
     this.pause = LEAST_MS;
     this.loadedAt = 0;
     this.isWhole = false;
-    for (const event of ["pointerout", "focusout", "change"]) {
+    for (const event of ["pointerout", "focusout", "change", "selectionchange"]) {
       document.addEventListener(event, () => this.held.size && setTimeout(() => this.applyUnused(), 50));
     }
   }
@@ -157,7 +158,7 @@ function copyAttribute(name, { from, to }) {
 }
 
 function isBusy(section) {
-  if (section.contains(document.activeElement)) return true;
+  if (section.contains(document.activeElement) || isSelected(section)) return true;
   if (section.dataset.hold === undefined) return false;
   return section.matches(":hover") || section.querySelector("input:checked") !== null;
 }

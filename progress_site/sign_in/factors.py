@@ -1,0 +1,91 @@
+"""Second factors: accounts that need one, sessions that have used one, and secrets that the database stores encrypted."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+from typing import TYPE_CHECKING
+
+from allauth.account.internal.flows.login import get_authentication_records
+from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.models import Authenticator
+from cryptography.fernet import Fernet, InvalidToken
+from django.conf import settings
+from django.http import HttpRequest
+
+from jobs.live.principals import UNFINISHED
+from progress_site.sign_in.configuration import SUPERUSER
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+# A session in which a factor was added: its owner has just shown that it works.
+ADDED = "second_factor_added"
+PRIMARY = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
+
+
+def needs_factor(account: User) -> bool:
+    """Tell whether SECOND_FACTOR_ROLES names a role of this account, in one query at most."""
+    roles = settings.SECOND_FACTOR_ROLES
+    if not roles:
+        return False
+    if account.is_superuser:
+        return SUPERUSER in roles
+    return account.groups.filter(name__in=roles).exists()
+
+
+def has_factor(account: User) -> bool:
+    """Tell whether the account has an authenticator app or a security key."""
+    return Authenticator.objects.filter(user_id=account.pk, type__in=PRIMARY).exists()
+
+
+def is_proven(request: HttpRequest) -> bool:
+    """Tell whether this session has used a second factor, here or at a provider that checks it."""
+    methods = {entry.get("method") for entry in get_authentication_records(request, request.user)}
+    at_provider = settings.OIDC is not None and settings.OIDC.checks_second_factor and "socialaccount" in methods
+    return "mfa" in methods or bool(request.session.get(ADDED)) or at_provider
+
+
+def is_missing(request: HttpRequest) -> bool:
+    """Tell whether the session of a request needs a second factor first. Live connections read the mark of such one."""
+    missing = not is_proven(request) and needs_factor(request.user)  # type: ignore[arg-type]
+    if missing:
+        request.session[UNFINISHED] = True
+    elif UNFINISHED in request.session:
+        del request.session[UNFINISHED]
+    return missing
+
+
+class FactorAdapter(DefaultMFAAdapter):
+    """Authenticators: encrypted secrets, and no removal of the last one that a role needs."""
+
+    error_messages = {
+        **DefaultMFAAdapter.error_messages,
+        "incorrect_code": "This is not accepted. Enter the code that the app shows now, or an unused recovery code.",
+    }
+
+    def get_totp_issuer(self) -> str:
+        """Return the name that an authenticator app shows."""
+        return f"Progress Site {super().get_totp_issuer()}"
+
+    def encrypt(self, text: str) -> str:
+        """Encrypt a secret with a key made from SECRET_KEY."""
+        return _cipher().encrypt(text.encode()).decode()
+
+    def decrypt(self, encrypted_text: str) -> str:
+        """Decrypt a secret. After a change of SECRET_KEY it is a random one, which accepts no code."""
+        try:
+            return _cipher().decrypt(encrypted_text.encode()).decode()
+        except InvalidToken:
+            return base64.b32encode(secrets.token_bytes(20)).decode()
+
+    def can_delete_authenticator(self, authenticator: Authenticator) -> bool:
+        """Refuse to remove the last factor of an account that needs one."""
+        others = Authenticator.objects.filter(user_id=authenticator.user_id, type__in=PRIMARY)
+        return others.exclude(pk=authenticator.pk).exists() or not needs_factor(authenticator.user)
+
+
+def _cipher() -> Fernet:
+    digest = hashlib.sha256(f"second factor {settings.SECRET_KEY}".encode()).digest()
+    return Fernet(base64.urlsafe_b64encode(digest))

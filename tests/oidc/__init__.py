@@ -1,0 +1,1 @@
+"""A real OpenID provider for tests: the npm package oidc-provider, in a process of its own."""
