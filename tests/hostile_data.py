@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 from django.apps import apps
@@ -17,7 +18,7 @@ from knox.models import AuthToken
 from jobs import inbox, operations, tracking
 from jobs.api import badge_links
 from jobs.console.deliveries.endpoint_acts import ENDPOINT_ACTS
-from jobs.models import Attempt, BulkAct, Endpoint, Event, Job, Worker
+from jobs.models import Attempt, BulkAct, Endpoint, Event, Job, SavedView, Worker
 from jobs.operations import bulk
 from jobs.operations.arguments import Scope
 from jobs.operations.bulk import ActRequest, TargetSelection
@@ -41,7 +42,7 @@ HOSTILE = {
     "long": "W" * 2000,
 }
 # Entry points of Django without a page: they answer a script, or redirect.
-NO_PAGES = {"autocomplete", "bulk-stop", "jsi18n", "logout"}
+NO_PAGES = {"autocomplete", "bulk-stop", "jsi18n", "logout", "view-delete", "view-save"}
 
 
 @dataclass
@@ -70,6 +71,10 @@ def make_world() -> World:
     pictures = [NewImage(f"{bad}/{n}.jpg", hash=bad[:100]) for n in range(3)]
     session = create_session(name=bad[:199] + "s", images=pictures, project=bad[:128], by=Actor(name=bad[:128])).session
     letter = inbox.store_dead_letter({"type": bad[:120], "data": {bad: bad}}, reason=bad[:2000], source=bad[:120])
+    view = SavedView.objects.create(
+        account=user, list_name="jobs_job", name=bad[:80], query=f"q={quote(bad)}"[:2000], shared=True,
+        created_at=timezone.now(),
+    )
     token, _ = AuthToken.objects.create(user)
     jobs += [Job.objects.get(pk=document.pk), Job.objects.get(pk=session.pk)]
     event = Event.objects.filter(outward=True).order_by("pk")[0]
@@ -79,6 +84,7 @@ def make_world() -> World:
         "delivery_id": list(event.deliveries.values_list("pk", flat=True)[:1]),
         "letter_id": [letter.pk],
         "bulk_id": [done_in_bulk(jobs, bad).pk],
+        "view_id": [view.pk],
         "event_id": [event.pk],
         "item_id": [job.phases.get(code="items").items.order_by("pk")[0].pk for job in jobs[: len(HOSTILE)]],
         "worker_id": list(Worker.objects.order_by("pk").values_list("pk", flat=True)[:12]),
@@ -153,6 +159,8 @@ def pages(world: World) -> Iterator[str]:
                 yield from addresses(namespace, name, resolver, world)
     chosen = "&".join(f"job={pk}" for pk in world.values["job_id"][:2])
     yield from (f"/admin/jobs/job/act/{slug}/?{chosen}" for slug in ACTS)
+    yield f"/admin/compare/?{chosen}"
+    yield from (f"/admin/search/?q={quote(text[:20])}" for text in HOSTILE.values())
     yield f"/admin/replay/?event={world.values['event_id'][0]}"
     yield f"/admin/letters/replay/?letter={world.values['letter_id'][0]}"
     yield from (f"/admin/tokens/{act}/?token={world.values['token'][0]}" for act in ("rotate", "revoke"))

@@ -91,7 +91,7 @@ def sections() -> list[Section]:
         Section(
             "Jobs",
             (
-                Entry("All", JOBS),
+                Entry("All", JOBS, covers=("compare/",)),
                 *kinds,
                 Entry("Bulk actions", "admin:jobs_bulkact_changelist", ("jobs.view_bulkact",), "b", covers=("bulk/",)),
                 Entry("Phases", "admin:jobs_phase_changelist", ("jobs.view_phase",), "p"),

@@ -14,6 +14,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path, registe
 
 from jobs.console.acts.confirm import ActView
 from jobs.console.bulk.views import bulk_page, stop_bulk
+from jobs.console.compare.views import compare_page
 from jobs.console.deliveries.dead_letters import LettersReplayView, letter_page
 from jobs.console.deliveries.delivery_views import delivery_page
 from jobs.console.deliveries.endpoint_acts import ENDPOINT_ACTS, EndpointActView
@@ -137,6 +138,7 @@ class OperatorSite(AdminSite):
             path("glossary/", self._page(glossary_page), name="glossary"),
             path("search/", self._page(search_page), name="search"),
             path("search/results/", self._page(search_results), name="search-results"),
+            path("compare/", self._page(compare_page), name="compare"),
             path("views/save/", self._page(save_list_view), name="view-save"),
             path("views/<row:view_id>/delete/", self._page(delete_list_view), name="view-delete"),
             path("limits/project/", self._page(limit_project), name="project-limit"),
@@ -159,7 +161,7 @@ class OperatorSite(AdminSite):
         for app in apps:
             app["name"] = {"knox": "Access"}.get(app["app_label"], app["name"])
             for model in app["models"]:
-                model["name"] = {"InboxMessage": "Dead letters", "AuthToken": "Tokens"}.get(
+                model["name"] = {"InboxMessage": "Rejected messages", "AuthToken": "Tokens"}.get(
                     model["object_name"], model["name"]
                 )
         return apps

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from jobs.models.jobs import projects_of
 from jobs.rules.limits import VIEW_NAME_LENGTH, VIEW_QUERY_LENGTH
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AnonymousUser, User
 
 
 class SavedViewQuerySet(models.QuerySet["SavedView"]):
     """Querysets of saved views."""
 
-    def visible_to(self, user: User | AnonymousUser) -> Self:
+    def visible_to(self, account: int | None, *, is_limited: bool) -> Self:
         """Return the account's own views, and the shared ones unless it is limited to projects.
 
         A name or a filter may contain the name of a project that a limited account does not see.
         """
-        own = Q(account=user.pk)
-        return self.filter(own if projects_of(user) is not None else own | Q(shared=True))
+        own = Q(account=account)
+        return self.filter(own if is_limited else own | Q(shared=True))
 
 
 class SavedView(models.Model):

@@ -43,7 +43,7 @@ def save_view(name: str, *, list_name: str, query: str, shared: bool, by: User) 
 
 def delete_view(pk: int, *, by: User) -> SavedView:
     """Delete a view of this account; a superuser may delete shared ones too. NotFound for another one."""
-    found = SavedView.objects.visible_to(by) if by.is_superuser else SavedView.objects.filter(account=by)
+    found = SavedView.objects.visible_to(by.pk, is_limited=not by.is_superuser)
     view = found.filter(pk=pk).first()
     if view is None:
         raise NotFound("This view does not exist, or it is not yours.")

@@ -87,12 +87,12 @@ class ConsoleList(ChangeList):
     def without_filters(self) -> str:
         """The query string without filters and search; columns and order stay."""
         kept = {name: self.filter_params[name] for name in (COLUMNS_VAR, ORDER_VAR) if name in self.filter_params}
-        return f"?{urlencode(kept, doseq=True)}"
+        return f"?{urlencode(sorted(kept.items()), doseq=True)}"
 
     def without(self, *names: str) -> str:
         """Return the query string without these parameters."""
         kept = {name: values for name, values in self.filter_params.items() if name not in names}
-        return f"?{urlencode(kept, doseq=True)}"
+        return f"?{urlencode(sorted(kept.items()), doseq=True)}"
 
     def pairs_without(self, *names: str) -> list[tuple[str, str]]:
         """Return the parameters but these, as a form repeats them in hidden fields."""
@@ -182,7 +182,8 @@ class ListMixin:
             if not query[SEARCH_VAR]:
                 query.pop(SEARCH_VAR)
             return HttpResponseRedirect(f"?{query.urlencode()}")
-        response: HttpResponse = super().changelist_view(request, extra_context)  # type: ignore[misc]
+        context = {"title": capfirst(self.noun(0)), **(extra_context or {})}
+        response: HttpResponse = super().changelist_view(request, context)  # type: ignore[misc]
         return response
 
     def _parameters(self, request: HttpRequest) -> set[str]:

@@ -15,21 +15,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpR
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, re_path, reverse
 from django.utils import timezone
-from django.utils.text import capfirst, slugify
+from django.utils.text import slugify
 
 from jobs.console.admin.change_list import MOST_COUNTED, ListMixin, PermissionFirst
 from jobs.console.admin.export import FORMATS, Column, attachment, file_chunks, stream
-from jobs.models.jobs import projects_of
+from jobs.console.base import visible_projects
 
 Prepare = Callable[[Sequence[Any]], Sequence[Any]]
-
-
-def visible_projects(request: HttpRequest) -> list[str] | None:
-    """Return the projects that are visible to the account, None for all; read once for a request."""
-    if not hasattr(request, "visible_projects"):
-        request.visible_projects = projects_of(request.user)  # type: ignore[attr-defined]
-    found: list[str] | None = request.visible_projects  # type: ignore[attr-defined]
-    return found
 
 
 class BoundedPaginator(Paginator):
@@ -76,11 +68,6 @@ class ReadOnlyAdmin(ListMixin, PermissionFirst, admin.ModelAdmin):
             return rows.filter(project__in=projects)
         model, key, project = self.owner
         return rows.filter(Exists(model._default_manager.filter(pk=OuterRef(key), **{f"{project}__in": projects})))
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Show the list under its title."""
-        title = capfirst(str(self.opts.verbose_name_plural))
-        return super().changelist_view(request, {"title": title, **(extra_context or {})})
 
     def page_of(self, row: Any) -> str:
         """Return the page of a row in the operator console; empty where the admin shows its fields."""

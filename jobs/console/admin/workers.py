@@ -18,7 +18,8 @@ from jobs.console.admin.change_list import ConsoleList
 from jobs.console.admin.columns import job_link, pill
 from jobs.console.admin.export import Column
 from jobs.console.admin.filters import Holding, WorkerState
-from jobs.console.admin.lists import Prepare, ReadOnlyAdmin, visible_projects
+from jobs.console.admin.lists import Prepare, ReadOnlyAdmin
+from jobs.console.base import visible_projects
 from jobs.console.status_styles import FAILING
 from jobs.console.templatetags.progress_pages import ago
 from jobs.console.workers.worker_figures import figures_of_workers

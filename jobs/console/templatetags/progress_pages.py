@@ -10,6 +10,7 @@ from typing import Any
 
 from django import template
 from django.conf import settings
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import conditional_escape, format_html
@@ -18,15 +19,15 @@ from django.utils.text import capfirst
 
 from jobs.console import navigation as site_navigation
 from jobs.console import status_styles
+from jobs.console.base import visible_projects
 from jobs.console.items.attempts import retry_text
 from jobs.console.job_rows import share_of
 from jobs.models import Item, Job, Phase, SavedView
-from jobs.models.jobs import projects_of
 from jobs.operations.buttons import ActButton
 from jobs.rules import formatting, pipelines
 
 CELL = re.compile("<(t[dh])")
-EMPTY_CELLS = tuple(f">{text}</td>" for text in (formatting.DASH, "-", "", "0"))
+EMPTY_CELL = re.compile(rf"<td[^>]*>(?:{formatting.DASH}|-|0|)</td>")
 
 register = template.Library()
 register.filter("num", formatting.format_number)
@@ -239,13 +240,21 @@ def ago_now() -> SafeString | str:
 @register.simple_tag(takes_context=True)
 def saved_views(context: template.Context, cl: Any) -> dict[str, Any]:
     """Return the saved views of a list, the own ones among them, and the present filters."""
-    user = context["request"].user
+    request = context["request"]
+    if not hasattr(request, "saved_views"):
+        request.saved_views = _saved_views(request, cl)
+    found: dict[str, Any] = request.saved_views
+    return found
+
+
+def _saved_views(request: HttpRequest, cl: Any) -> dict[str, Any]:
+    user, is_limited = request.user, visible_projects(request) is not None
     list_name = f"{cl.opts.app_label}_{cl.opts.model_name}"
-    shown = list(SavedView.objects.filter(list_name=list_name).visible_to(user))
+    shown = list(SavedView.objects.filter(list_name=list_name).visible_to(user.pk, is_limited=is_limited))
     return {
         "shown": shown,
         "own": [view for view in shown if view.account_id == user.pk or (user.is_superuser and view.shared)],
-        "may_share": projects_of(user) is None,
+        "may_share": not is_limited,
         "list_name": list_name,
         "query": cl.get_query_string()[1:],
     }
@@ -260,7 +269,7 @@ def labelled(cells: Iterable[str], headers: Sequence[Mapping[str, Any]]) -> Safe
 def _labelled(cell: str, header: Mapping[str, Any]) -> str:
     text = str(header["text"])
     label = "" if "<" in text else conditional_escape(capfirst(text))
-    empty = " data-empty" if cell.endswith(EMPTY_CELLS) else ""
+    empty = " data-empty" if EMPTY_CELL.fullmatch(cell) else ""
     return CELL.sub(rf'<\1 data-label="{label}"{empty}', cell, count=1)
 
 

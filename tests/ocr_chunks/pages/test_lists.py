@@ -205,7 +205,7 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(
     for _ in range(many):
         make_document(done=[1], failed=[2])
     lead.open(place)
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(10):
         lead.open(place)
 
 
