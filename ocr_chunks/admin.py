@@ -24,7 +24,6 @@ from jobs.models import Item, Job, Phase
 from jobs.operations.base import Operation
 from jobs.rules import progress
 from jobs.rules.formatting import DASH, format_number
-from ocr_chunks import search
 from ocr_chunks.documents.pipeline import PIPELINE
 from ocr_chunks.filters import (
     ChunkStatus,

@@ -72,7 +72,11 @@ def make_world() -> World:
     session = create_session(name=bad[:199] + "s", images=pictures, project=bad[:128], by=Actor(name=bad[:128])).session
     letter = inbox.store_dead_letter({"type": bad[:120], "data": {bad: bad}}, reason=bad[:2000], source=bad[:120])
     view = SavedView.objects.create(
-        account=user, list_name="jobs_job", name=bad[:80], query=f"q={quote(bad)}"[:2000], shared=True,
+        account=user,
+        list_name="jobs_job",
+        name=bad[:80],
+        query=f"q={quote(bad)}"[:2000],
+        shared=True,
         created_at=timezone.now(),
     )
     token, _ = AuthToken.objects.create(user)

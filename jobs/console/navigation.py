@@ -87,7 +87,11 @@ def sections() -> list[Section]:
     """Return every section, with a tab for each registered kind that has a plural."""
     kinds = [_of_kind(kind) for kind in pipelines.listed()]
     return [
-        Section("Overview", (Entry("Overview", "admin:index", ()), Entry("Incidents", "admin:incidents", ("jobs.view_incident",), "x")), "o"),
+        Section(
+            "Overview",
+            (Entry("Overview", "admin:index", ()), Entry("Incidents", "admin:incidents", ("jobs.view_incident",), "x")),
+            "o",
+        ),
         Section(
             "Jobs",
             (
@@ -105,7 +109,11 @@ def sections() -> list[Section]:
             (
                 Entry("Workers", "admin:jobs_worker_changelist", ("jobs.view_worker",)),
                 Entry(
-                    "Limits", "admin:jobs_projectlimit_changelist", ("jobs.view_projectlimit",), "m", covers=("limits/",)
+                    "Limits",
+                    "admin:jobs_projectlimit_changelist",
+                    ("jobs.view_projectlimit",),
+                    "m",
+                    covers=("limits/",),
                 ),
             ),
             "w",
@@ -149,11 +157,20 @@ def menu() -> list[Section]:
                 Entry("People", "admin:auth_user_changelist", ("auth.view_user", "auth.change_user")),
                 Entry("Roles", "admin:auth_group_changelist", ("auth.view_group", "auth.change_group")),
                 Entry(
-                    "Memberships", "admin:jobs_membership_changelist", ("jobs.view_membership", "jobs.change_membership")
+                    "Memberships",
+                    "admin:jobs_membership_changelist",
+                    ("jobs.view_membership", "jobs.change_membership"),
                 ),
             ),
         ),
-        Section("Reference", (Entry("API", "api-docs", (), "a"), Entry("Python client", "client", ()), Entry("Glossary", "admin:glossary", ()))),
+        Section(
+            "Reference",
+            (
+                Entry("API", "api-docs", (), "a"),
+                Entry("Python client", "client", ()),
+                Entry("Glossary", "admin:glossary", ()),
+            ),
+        ),
     ]
 
 

@@ -36,9 +36,7 @@ def save_view(name: str, *, list_name: str, query: str, shared: bool, by: User) 
             return own.get(name=name)
         if own.count() >= MOST_VIEWS:
             raise BadInput({"name": f"Delete one of your {MOST_VIEWS} views of this list first."})
-        return SavedView.objects.create(
-            account=by, list_name=list_name, name=name, created_at=timezone.now(), **values
-        )
+        return SavedView.objects.create(account=by, list_name=list_name, name=name, created_at=timezone.now(), **values)
 
 
 def delete_view(pk: int, *, by: User) -> SavedView:

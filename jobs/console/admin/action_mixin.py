@@ -42,10 +42,9 @@ class ActionMixin:
             acts.insert(COMPARE_AT, ("compare", (compare_two, "compare", "Compare two…")))
         return dict(acts)
 
-    @property
-    def grave_actions(self) -> set[str]:
-        """The acts whose buttons are marked as dangerous."""
-        return {act.verb for act in ACTS.values() if act.ends_job}
+    def is_grave(self, name: str) -> bool:
+        """Return whether the button of an act is marked as dangerous."""
+        return any(act.ends_job for act in ACTS.values() if act.verb == name)
 
     def action_label(self, name: str, description: str) -> str:
         """Return the label of the act, with its object only where that differs from the rows."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -148,7 +148,6 @@ class ListMixin:
 
     more_columns: tuple[str, ...] = ()
     noun_one = noun_many = ""
-    grave_actions: Collection[str] = ("delete_selected",)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         """Return the class of the rows."""
@@ -195,12 +194,16 @@ class ListMixin:
     def action_buttons(self, choices: Iterable[tuple[str, str]]) -> dict[str, list[ActionButton]]:
         """Return the buttons of the selected rows: the first ones, and those behind More."""
         buttons = [
-            ActionButton(name, self.action_label(name, label), label, name in self.grave_actions)
+            ActionButton(name, self.action_label(name, label), label, self.is_grave(name))
             for name, label in choices
             if name
         ]
         most = MOST_BUTTONS if len(buttons) > MOST_BUTTONS + 1 else len(buttons)
         return {"first": buttons[:most], "more": buttons[most:]}
+
+    def is_grave(self, name: str) -> bool:
+        """Return whether the button of an action is marked as dangerous."""
+        return name == "delete_selected"
 
     def action_label(self, name: str, description: str) -> str:
         """Return the text of a button."""

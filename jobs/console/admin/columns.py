@@ -41,6 +41,7 @@ def isolated(text: str) -> SafeString | str:
     """Render a name that may run from right to left without turning what is beside it; a dash where it is empty."""
     return format_html("<bdi>{}</bdi>", text) if text else DASH
 
+
 def done_of(done: int, *, skipped: int, needed: int | None, expected: int | None) -> SafeString:
     """Render `216 + 8 skipped / 360 / 400`: done and skipped apart, needed, expected."""
     apart = f" + {format_number(skipped)} skipped" if skipped else ""

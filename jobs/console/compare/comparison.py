@@ -116,7 +116,7 @@ def _errors(jobs: Sequence[Job]) -> list[ErrorLine]:
     counted = failed.values("phase__job_id", "signature").annotate(count=Count("pk"), sample=Max("error"))
     numbers: defaultdict[str, dict[int, int]] = defaultdict(dict)
     samples = {}
-    for row in counted.order_by("-count", "signature")[: 2 * SIGNATURES + 1]:
+    for row in counted.order_by("-count", "signature", "phase__job_id")[: 2 * SIGNATURES + 1]:
         numbers[row["signature"]][row["phase__job_id"]] = row["count"]
         samples[row["signature"]] = row["sample"]
     lines = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -23,7 +25,11 @@ def compare_page(request: HttpRequest, site: AdminSite) -> HttpResponse:
     ids = list(dict.fromkeys(ids_in_query(request.GET, "job", most=3)))
     if len(ids) != 2:
         detail = "Tick two rows in a list of jobs, then press Compare two…"
-        context = {"title": "Compare two jobs", "detail": detail, "back": reverse("admin:jobs_job_changelist")}
+        context: dict[str, Any] = {
+            "title": "Compare two jobs",
+            "detail": detail,
+            "back": reverse("admin:jobs_job_changelist"),
+        }
         return render_page(request, site, "jobs/compare.html", context)
     found: dict[int, Job] = {job.pk: job for job in access.jobs().filter(pk__in=ids).prefetch_related("phases")}
     for pk in ids:

@@ -23,9 +23,7 @@ def save_list_view(request: HttpRequest, site: AdminSite) -> HttpResponse:
         return HttpResponseRedirect(back_url(request))
     shared, query = request.POST.get("shared") == "1", request.POST.get("query", "").removeprefix("?")
     try:
-        view = save_view(
-            request.POST.get("name", ""), list_name=list_name, query=query, shared=shared, by=request.user
-        )
+        view = save_view(request.POST.get("name", ""), list_name=list_name, query=query, shared=shared, by=request.user)
     except BadInput as error:
         for text in error.errors.values():
             messages.error(request, f"The view was not saved. {text}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -46,7 +46,7 @@ def test_metadata_match_by_their_whole_value(lead: Any, key: str, value: str) ->
 
 
 def test_periods_include_their_last_day(lead: Any) -> None:
-    moment = datetime(2026, 3, 5, 23, 59, tzinfo=timezone.utc)
+    moment = datetime(2026, 3, 5, 23, 59, tzinfo=UTC)
     for name, days in (("before", -1), ("within", 0), ("after", 1)):
         job = make_job(name=name, items=1, done=1)
         at = moment + timedelta(days=days)
@@ -76,9 +76,9 @@ def test_each_filter_is_a_chip_that_removes_it(lead: Any) -> None:
     page = lead.open(f"{JOBS}?q=scan&kind=generic&created_from=2020-01-01&metadata.a=1")
     [chips] = page.root.find("ul", cls="chips")
     links = {link.text: link.attributes["href"] for link in chips.find("a")}
-    assert links["Kind: Generic × , remove"] == "?created_from=2020-01-01&metadata.a=1&q=scan"
-    assert links["“scan” × , remove"] == "?created_from=2020-01-01&kind=generic&metadata.a=1"
-    assert {"Created from 2020-01-01 × , remove", "a = 1 × , remove"} <= set(links)
+    assert links["Kind: Generic ✕, remove"] == "?created_from=2020-01-01&metadata.a=1&q=scan"
+    assert links["“scan” ✕, remove"] == "?created_from=2020-01-01&kind=generic&metadata.a=1"
+    assert {"Created from 2020-01-01 ✕, remove", "a = 1 ✕, remove"} <= set(links)
     assert links["Clear all"] == "?"
 
 

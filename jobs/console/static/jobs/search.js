@@ -87,6 +87,11 @@ function say(text, problem = "") {
 // --- keys ------------------------------------------------------------------------------------------
 
 function onKey(event) {
+  // A search field clears itself first; here one Escape leaves the dialog.
+  if (event.key === "Escape") {
+    event.preventDefault();
+    dialog.close();
+  }
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
   if (!step) return;
   const all = hits();
