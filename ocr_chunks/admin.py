@@ -19,6 +19,7 @@ from jobs.console.admin.columns import bar, job_state, pill
 from jobs.console.admin.export import Column
 from jobs.console.admin.lists import KindAdmin
 from jobs.console.admin.range_filters import Project
+from jobs.console.search.registry import finder
 from jobs.console.templatetags.progress_pages import ago, clock
 from jobs.models import Item, Job, Phase
 from jobs.operations.base import Operation
@@ -37,7 +38,11 @@ from ocr_chunks.filters import (
     DocumentStuck,
 )
 from ocr_chunks.models import OCR, Chunk, Document
+from ocr_chunks.search import find_documents
 from ocr_chunks.views import document_page
+
+
+finder(find_documents)
 
 
 def _of_chunks(name: str, read: Callable[[Phase], Any]) -> Column:

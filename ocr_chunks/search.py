@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from jobs.console.search.finders import ENOUGH, job_hit
-from jobs.console.search.registry import Hit, SearchQuery, finder
+from jobs.console.search.registry import Hit, SearchQuery
 from jobs.db.prefix import begins_with
 from jobs.rules import names
 from jobs.rules.limits import NAME_LENGTH
 from ocr_chunks.models import Document
 
 
-@finder
 def find_documents(query: SearchQuery) -> Iterator[Hit]:
     """Find documents by the beginning of their name; a job's name begins with the project."""
     name = names.plain(query.text)[:NAME_LENGTH]

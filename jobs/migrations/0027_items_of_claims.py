@@ -20,8 +20,7 @@ class Migration(migrations.Migration):
 
     operations = [
         AddIndexOnline(
-            "item",
-            models.Index(PHASE, ID, name="item_claimable", condition=Q(status="pending", available_at__isnull=True)),
+            "item", models.Index(PHASE, ID, name="item_claimable", condition=Q(status="pending", available_at__isnull=True))
         ),
         RemoveIndexOnline("item", "item_ready"),
     ]

@@ -97,9 +97,7 @@ class AccountAdapter(DefaultAccountAdapter):
             methods.append({"id": "company", "description": settings.OIDC.name, "url": reverse("company-sign-in")})
         return methods
 
-    def add_message(
-        self, request: HttpRequest, level: int, message_template: str = "", *more: Any, **given: Any
-    ) -> None:
+    def add_message(self, request: HttpRequest, level: int, message_template: str = "", *more: Any, **given: Any) -> None:
         """Show no message about signing in and out: the page itself says it."""
         if not message_template.startswith("account/"):
             super().add_message(request, level, message_template, *more, **given)

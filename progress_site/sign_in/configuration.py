@@ -121,7 +121,7 @@ def providers(company: Company | None) -> dict[str, Any]:
 
 def _issuer(value: str) -> str:
     parts = urlsplit(value)
-    if not parts.netloc or not (parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)):
+    if not parts.netloc or not (parts.scheme == "https" or parts.scheme == "http" and parts.hostname in LOOPBACK):
         raise ImproperlyConfigured(f"Set OIDC_ISSUER to a URL with https://, not {value!r}.")
     if len(value) > ISSUER_LENGTH:
         raise ImproperlyConfigured(f"Set OIDC_ISSUER to a URL of at most {ISSUER_LENGTH} characters.")

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any
+
 import pytest
 
 from jobs.incidents.lifecycle import RECOVERED, end
+from jobs.models import Channel, Incident, Notification
 from tests.jobs.notifications.conftest import (
     Later,
+    MailServer,
+    bodies,
     channel_to,
+    mail_channel,
     notify_at,
     open_incident,
     results,
