@@ -31,6 +31,7 @@ from jobs.models import (
     Phase,
     ProjectLimit,
     Quarantine,
+    SavedView,
     Worker,
 )
 from jobs.operations import bulk
@@ -95,6 +96,15 @@ def make_project(name: str) -> Project:
     Delivery.objects.filter(event=event).update(status="dead", error=mark)
     act = bulk_act_on(job, mark=mark, actor=operator("retry", "view", projects=[name]))
     incident = make_incident(job, mark=mark)
+    # Shared by an unlimited account: limited ones do not see it, as its filters may name any project.
+    view = SavedView.objects.create(
+        account=User.objects.create_superuser(f"{name}-saver"),
+        list_name="jobs_job",
+        name=mark,
+        query=f"q={mark}",
+        shared=True,
+        created_at=now,
+    )
     limit = ProjectLimit.objects.create(project=name, max_leased=50)
     letter = inbox.store_dead_letter(
         {"type": f"{mark}.completed", "data": {mark: mark, "project": name}}, reason=mark, source=mark
@@ -129,6 +139,7 @@ def make_project(name: str) -> Project:
             "letter_id": letter.pk,
             "incident_id": incident.pk,
             "bulk_id": act.pk,
+            "view_id": view.pk,
             "item_id": item.pk,
             "attempt_id": Attempt.objects.filter(item=item).exclude(log="").get().pk,
             "project": name,
