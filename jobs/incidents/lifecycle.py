@@ -214,7 +214,7 @@ def _without_jobs(incidents: Collection[int]) -> set[int]:
 
 
 def end_if_empty(pk: int, *, now: datetime) -> bool:
-    """End an incident whose jobs have all left. With its lock nobody joins meanwhile."""
+    """End an incident whose jobs have all left. With its lock no job joins meanwhile."""
     incident = Incident.objects.ongoing().select_for_update().filter(pk=pk).first()
     if incident is None or _remaining().filter(incident=pk).exists():
         return False
