@@ -38,6 +38,7 @@ RUN = {
     "docs/executors.md#joblib": "tests/client/test_worker_docs.py",
     "docs/live.md#Server-sent events": "tests/examples/test_quickstart.py",
     "docs/migrating.md#The SQLite image tracker": "tests/test_migrating_docs.py",
+    "docs/notifications.md#REST": "tests/examples/test_event_docs.py",
     "docs/operators.md#The command line": "tests/examples/test_quickstart.py",
     "docs/pipelines/ocr.md#A document with a broken page": "tests/examples/test_ocr_worker_docs.py",
     "docs/pipelines/training.md#Drawn people": "tests/examples/test_training_worker_docs.py",

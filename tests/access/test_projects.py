@@ -48,6 +48,8 @@ UNMARKED = {
     "jobs.IncidentEntry.act",
     "jobs.Item.key_digest",
     "jobs.Job.kind",
+    "jobs.NotificationRule.kinds",
+    "jobs.NotificationRule.timezone",
     "jobs.Phase.code",
     "jobs.Phase.error",
     "jobs.ProcessHeartbeat.kind",
