@@ -11,6 +11,7 @@ from django.db import DEFAULT_DB_ALIAS, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -45,7 +46,14 @@ def readyz(request: HttpRequest) -> JsonResponse:
     warnings = {} if faults["database"] or faults["migrations"] else _silences()
     processes = {kind: warnings.get(kind, "unknown" if status == 503 else "ok") for kind in process_heartbeats.KINDS}
     word = "unavailable" if status == 503 else "degraded" if warnings else "ok"
-    return JsonResponse({"status": word, **body, **processes}, status=status)
+    ages = {} if faults["database"] or faults["migrations"] else _ages()
+    return JsonResponse({"status": word, **body, **processes, "seconds_since_heartbeat": ages}, status=status)
+
+
+def _ages() -> dict[str, float | None]:
+    """Return the age of the last heartbeat of each kind of process; None if there never was one."""
+    now, heard = timezone.now(), process_heartbeats.last_heard()
+    return {kind: round((now - seen).total_seconds(), 1) if seen else None for kind, seen in heard.items()}
 
 
 PROBES: dict[str, Callable[[HttpRequest], HttpResponse]] = {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics}

@@ -8,11 +8,11 @@ from typing import Any
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, QueryDict
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import get_script_prefix, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from jobs.access import access_of
-from jobs.models.jobs import JobQuerySet
+from jobs.models.jobs import JobQuerySet, projects_of
 
 LONGEST_ID = 18
 
@@ -47,6 +47,14 @@ def visible_jobs(request: HttpRequest) -> JobQuerySet | None:
     return access.jobs() if access.may("view_job") else None
 
 
+def visible_projects(request: HttpRequest) -> list[str] | None:
+    """Return the projects that are visible to the account, None for all; read once for a request."""
+    if not hasattr(request, "visible_projects"):
+        request.visible_projects = projects_of(request.user)  # type: ignore[attr-defined]
+    found: list[str] | None = request.visible_projects  # type: ignore[attr-defined]
+    return found
+
+
 def query_text(request: HttpRequest, name: str) -> str:
     """Return a query parameter without NUL characters, which PostgreSQL cannot store."""
     return request.GET.get(name, "").replace("\0", "")
@@ -70,4 +78,5 @@ def live(*, now: datetime, socket: str, poll: str, single: bool, over: bool = Fa
 
     A page that is `over` shows a finished job: without scripts the browser does not reload it.
     """
-    return {"live": {"socket": socket, "poll": poll, "single": single, "over": over}, "now": now}
+    address = f"{get_script_prefix().rstrip('/')}{socket}"
+    return {"live": {"socket": address, "poll": poll, "single": single, "over": over}, "now": now}

@@ -1,4 +1,4 @@
-"""Access to the metrics: a token, networks, or both; by default everybody, without the names of projects."""
+"""Access to the metrics: a token, networks, or both; by default neither, without the names of projects."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import constant_time_compare
 
-from progress_site.client_ip import client_address, connected_address
+from progress_site.client_ip import client_address
 
-FORWARDED = ("X-Forwarded-For", "Forwarded", "X-Real-IP")
+FORWARDED = ("Forwarded", "X-Real-IP")  # progress_site.forwarding has read X-Forwarded-For
 
 
 def is_restricted() -> bool:
@@ -36,10 +36,10 @@ def _is_inside(request: HttpRequest) -> bool:
 
     A proxy that is not trusted may forward anybody, so its own address says nothing.
     """
-    address = client_address(request)
-    if address is None:
+    address, scope = client_address(request), getattr(request, "scope", {})
+    is_forwarded = scope.get("is_forwarded")
+    if scope.get("untrusted_proxy") or is_forwarded is False or address is None:
         return False
-    is_forwarded = any(name in request.headers for name in FORWARDED)
-    if is_forwarded and address == connected_address(request):
+    if is_forwarded is None and any(name in request.headers for name in FORWARDED):
         return False
     return any(address in network for network in settings.METRICS_NETWORKS)
