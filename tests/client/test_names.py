@@ -264,5 +264,5 @@ def test_outcomes_wait_in_the_journal_while_the_certificate_is_not_trusted(
 
 
 def test_the_examples_do_not_try_an_untrusted_certificate_for_ever(untrusted: tuple[str, Path]) -> None:
-    with pytest.raises(connection.Refused, match="PROGRESS_CA"):
+    with pytest.raises(connection.Refused, match="SSL_CERT_FILE"):
         connection.Connection(untrusted[0], token="t", stop=threading.Event()).get("/jobs")
