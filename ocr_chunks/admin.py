@@ -41,7 +41,6 @@ from ocr_chunks.models import OCR, Chunk, Document
 from ocr_chunks.search import find_documents
 from ocr_chunks.views import document_page
 
-
 finder(find_documents)
 
 

@@ -81,7 +81,8 @@ class Kind:
     to the same change. `page` names the URL of the page of a job (it takes the job's id). `list_page` names the URL of
     a list of its own; without one, its tab is the list of jobs of this kind. `plural` is the tab in the navigation, if
     any, and the keys `g` and `key` lead there. Jobs of a kind that is not `open` are created through its own endpoint,
-    `created_at`. `inbound` maps each type of event that the pipeline accepts to its handler (an `EventHandler` of `jobs.inbox`), and `contracts` is the folder of their schemas.
+    `created_at`. `inbound` maps each type of event that the pipeline accepts to its handler (an `EventHandler` of
+    `jobs.inbox`), and `contracts` is the folder of their schemas.
     """
 
     code: str
