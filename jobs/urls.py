@@ -5,8 +5,10 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, path
 
 from jobs.api import (
+    activity,
     acts,
     badges,
+    channels,
     claims_and_reports,
     docs,
     endpoints,
@@ -51,13 +53,20 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("acts", acts.Acts.as_view(), name="api-acts"),
     path(f"{JOB}/badge", badges.Badge.as_view(), name="api-badge"),
     path(f"{JOB}/stream", streams.JobStream.as_view(), name="api-job-stream"),
+    path("workers/<path:worker>/free", workers.FreeWorker.as_view(), name="api-worker-free"),
     path("workers/<path:worker>/lift", workers.LiftOfWorker.as_view(), name="api-worker-lift"),
+    path("activity", activity.ActivityList.as_view(), name="api-activity"),
     path("live-ticket", tickets.LiveTicket.as_view(), name="api-live-ticket"),
     path("stream", streams.Stream.as_view(), name="api-stream"),
     path("events", events.Events.as_view(), name="api-events"),
     path("events/<int:event_id>/replay", endpoints.Replay.as_view(), name="api-replay"),
     path("endpoints", endpoints.Endpoints.as_view(), name="api-endpoints"),
     path("endpoints/<int:endpoint_id>", endpoints.EndpointDetail.as_view(), name="api-endpoint"),
+    path("channels", channels.Channels.as_view(), name="api-channels"),
+    path("channels/<int:channel_id>", channels.ChannelDetail.as_view(), name="api-channel"),
+    path("channels/<int:channel_id>/test", channels.ChannelTest.as_view(), name="api-channel-test"),
+    path("notification-rules", channels.NotificationRules.as_view(), name="api-notification-rules"),
+    path("notification-rules/<int:rule_id>", channels.NotificationRuleDetail.as_view(), name="api-notification-rule"),
     path("schema", docs.Schema.as_view(), name="api-schema"),
     path("docs", docs.Docs.as_view(), name="api-docs"),
 ]

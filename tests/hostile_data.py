@@ -17,13 +17,16 @@ from knox.models import AuthToken
 
 from jobs import inbox, operations, tracking
 from jobs.api import badge_links
+from jobs.console.channels.acts import CHANNEL_ACTS
 from jobs.console.deliveries.endpoint_acts import ENDPOINT_ACTS
-from jobs.models import Attempt, BulkAct, Endpoint, Event, Job, SavedView, Worker
-from jobs.operations import bulk
+from jobs.incidents import Cause, Finding, open_incidents
+from jobs.models import Attempt, BulkAct, Channel, Endpoint, Event, Incident, Job, Notification, SavedView, Worker
+from jobs.operations import INCIDENT_ACTS, bulk
 from jobs.operations.arguments import Scope
 from jobs.operations.bulk import ActRequest, TargetSelection
 from jobs.operations.estimate import snapshots_of
 from jobs.operations.registry import ACTS
+from jobs.rules.incidents import IncidentKind
 from jobs.rules.pipelines import PhaseSpec
 from jobs.tracking import Actor, Link, NewItem, Result
 from ocr_chunks.documents import create_document
@@ -82,11 +85,15 @@ def make_world() -> World:
     token, _ = AuthToken.objects.create(user)
     jobs += [Job.objects.get(pk=document.pk), Job.objects.get(pk=session.pk)]
     event = Event.objects.filter(outward=True).order_by("pk")[0]
+    channel = hostile_channel(bad)
     values = {
+        "channel_id": [channel.pk],
+        "rule_id": [channel.rules.get().pk],
         "job_id": [job.pk for job in jobs],
         "endpoint_id": [endpoint.pk],
         "delivery_id": list(event.deliveries.values_list("pk", flat=True)[:1]),
         "letter_id": [letter.pk],
+        "incident_id": open_hostile_incidents(jobs),
         "bulk_id": [done_in_bulk(jobs, bad).pk],
         "view_id": [view.pk],
         "event_id": [event.pk],
@@ -127,6 +134,28 @@ def make_hostile(text: str) -> Job:
     return Job.objects.get(pk=job.pk)
 
 
+def open_hostile_incidents(jobs: list[Job]) -> list[int]:
+    """Open an incident of one job, and one of many, with these texts wherever they may be."""
+    now = timezone.now()
+    for number, (text, of) in enumerate(zip(HOSTILE.values(), (jobs[:1], jobs), strict=False)):
+        cause = Cause(IncidentKind.JOB_FAILED, text[:128], f"{number}", title=text, detail=text, error=text)
+        open_incidents([Finding(cause, [job.pk for job in of])], now=now)
+    return list(Incident.objects.filter(cause__in=["0", "1"]).values_list("pk", flat=True))
+
+
+def hostile_channel(text: str) -> Channel:
+    """Make a channel with a rule and a message whose texts are this one."""
+    now = timezone.now()
+    channel = Channel.objects.create(
+        name=text[:200], kind="mail", address="", masked=text[:200], created_at=now, last_result=text[:500]
+    )
+    operations.add_rule(channel, series=text[:200], job_kinds=[text[:100]], projects=[text[:128]], actor=None)
+    Notification.objects.create(
+        channel=channel, state="test", subject=text[:300], next_try_at=now, created_at=now, result=text[:500]
+    )
+    return channel
+
+
 def make_small(text: str) -> Job:
     """Make another job of that name, for acts that end a job."""
     return tracking.create_job(name=f"{text[:150]} small {uuid4()}"[:200], items=[NewItem("k")], by=Actor(name="w")).job
@@ -163,6 +192,8 @@ def pages(world: World) -> Iterator[str]:
                 yield from addresses(namespace, name, resolver, world)
     chosen = "&".join(f"job={pk}" for pk in world.values["job_id"][:2])
     yield from (f"/admin/jobs/job/act/{slug}/?{chosen}" for slug in ACTS)
+    incidents = "&".join(f"incident={pk}" for pk in world.values["incident_id"])
+    yield from (f"/admin/incidents/act/{slug}/?{incidents}" for slug in INCIDENT_ACTS)
     yield f"/admin/compare/?{chosen}"
     yield from (f"/admin/search/?q={quote(text[:20])}" for text in HOSTILE.values())
     yield f"/admin/replay/?event={world.values['event_id'][0]}"
@@ -191,7 +222,13 @@ def addresses(namespace: str, name: str, resolver: URLResolver, world: World) ->
 def values_of(parameter: str, name: str, world: World) -> list[Any]:
     """Return the values that a parameter has in the addresses of this name."""
     if parameter == "slug":
-        return list(ENDPOINT_ACTS if name.startswith("endpoint") else ACTS)
+        own = {
+            "endpoint": ENDPOINT_ACTS,
+            "channel": CHANNEL_ACTS,
+            "incident": INCIDENT_ACTS,
+            "incidents": INCIDENT_ACTS,
+        }
+        return list(own.get(name.partition("-")[0], ACTS))
     if parameter == "object_id":
         app, _, model = name.partition("_") if not name.startswith("ocr_chunks") else ("ocr_chunks", "_", name[11:])
         found = apps.get_model(app, model.split("_")[0])._base_manager.order_by("pk").first()

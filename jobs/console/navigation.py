@@ -135,7 +135,10 @@ def menu() -> list[Section]:
         Section(
             "Notifications",
             (
-                Entry("Channels", "admin:channels", ("jobs.view_channel", "jobs.manage_channels")),
+                Entry(
+                    "Channels", "admin:jobs_channel_changelist", ("jobs.view_channel",), "h", covers=("jobs/channel/",)
+                ),
+                Entry("Messages", "admin:jobs_notification_changelist", ("jobs.view_notification",), "f"),
                 Entry("Endpoints", "admin:jobs_endpoint_changelist", ("jobs.view_endpoint",), "n"),
                 Entry(
                     "Deliveries", "admin:jobs_delivery_changelist", ("jobs.view_delivery",), "d", covers=("replay/",)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from jobs.models import Job
+from jobs.models import Channel, Job
 from jobs.rules.formatting import format_number
 from jobs.rules.statuses import ItemStatus, JobStatus
 
@@ -50,6 +50,12 @@ DELIVERY_STYLES: dict[str, StatusStyle] = {
     "replayed": StatusStyle("completed", "Replayed"),
 }
 
+CHANNEL_STYLES: dict[str, StatusStyle] = {
+    **DELIVERY_STYLES,
+    "failing": StatusStyle("failed", "Failing"),
+    "skipped": StatusStyle("cancelled", "Not needed"),
+}
+
 BULK_STYLES: dict[str, StatusStyle] = {
     "running": StatusStyle("running", "Running"),
     "finished": StatusStyle("completed", "Finished"),
@@ -79,3 +85,10 @@ def style_of(job: Job) -> StatusStyle:
 def label_of(style: StatusStyle) -> str:
     """Return the label with its count: `Completed, reworking 7`."""
     return style.label if style.count is None else f"{style.label} {format_number(style.count)}"
+
+
+def channel_state(channel: Channel) -> str:
+    """Return the state of a channel of notifications: active, failing or disabled."""
+    if not channel.active:
+        return "disabled"
+    return "failing" if channel.failing_since else "active"

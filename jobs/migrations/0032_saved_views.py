@@ -9,7 +9,7 @@ from django.db.models import Q
 
 
 class Migration(migrations.Migration):
-    dependencies = [("jobs", "0031_reworking"), migrations.swappable_dependency(settings.AUTH_USER_MODEL)]
+    dependencies = [("jobs", "0030_activity_and_counts"), migrations.swappable_dependency(settings.AUTH_USER_MODEL)]
 
     operations = [
         migrations.CreateModel(

@@ -77,7 +77,7 @@ def _enqueue_opening(incident: Incident) -> None:
 
 
 def _enqueue_waking(incident: Incident) -> None:
-    """After a snooze remind each channel that was told of this opening; it may have no reminder that waits."""
+    """After a snooze remind each channel that got this opening; it may have no waiting reminder."""
     now = incident.changed_at
     mine = Notification.objects.filter(incident=incident, occurrence=incident.reopened)
     told = mine.sent().filter(state=MessageState.OPENED).values_list("channel_id", flat=True)

@@ -119,7 +119,7 @@ def _open_incident(channel: Channel, answer: Answer, *, now: datetime) -> None:
         channel.project,
         cause_of(channel),
         title=f"Messages to the channel {channel.name} fail",
-        detail="People behind this channel are not told of incidents.",
+        detail="No message about incidents arrives there.",
         error=answer.text,
     )
     open_incidents([Finding(cause, subjects=waiting)], now=now)

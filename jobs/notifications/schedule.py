@@ -36,7 +36,7 @@ class Verdict:
 
 
 def concerns(rule: NotificationRule, channel: Channel, incident: Incident) -> bool:
-    """Tell whether a rule sends this incident, apart from its jobs. A channel is not told of its own failure."""
+    """Tell whether a rule sends this incident, apart from its jobs. A channel gets no message about its own failure."""
     if incident.kind == IncidentKind.CHANNEL_FAILING and incident.cause == cause_of(channel):
         return False
     if channel.project and channel.project != incident.project:
@@ -122,6 +122,6 @@ def _judge_end(incident: Incident, rules: Sequence[NotificationRule], *, told: b
     if incident.ended_at is None:
         return Verdict(skip="It was open again before this was sent.")
     if not told:
-        return Verdict(skip="The channel was not told that it was open.")
+        return Verdict(skip="No message said that it was open.")
     until = first_due(rules, MessageState.ENDED, now) or now
     return Verdict() if until <= now else Verdict(until=until)

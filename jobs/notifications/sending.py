@@ -6,14 +6,10 @@ in the log.
 
 from __future__ import annotations
 
-import logging
 import re
 import smtplib
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import structlog
 from django.conf import settings
@@ -32,7 +28,6 @@ SHOWN = 300
 NO_MAIL = "EMAIL_URL is not set, so this site sends no mail. Set it, and restart the site."
 ANSWER = re.compile(r"Response Details:\s*(?P<text>.*)", re.DOTALL)
 STATUS = re.compile(r"error=(?P<status>\d{3})\b")
-_heard: ContextVar[list[logging.LogRecord] | None] = ContextVar("log_of_apprise", default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +80,7 @@ def _mail(addresses_: str, text: Text) -> Answer:
 
 
 def _apprise(address: str, text: Text) -> Answer:
-    with _listening() as records, guarded() as refusals:
+    with addresses.collector.listening() as lines, guarded() as refusals:
         service = addresses.instantiate(address)
         if service is None:
             return Answer(False, "Apprise does not accept this address any more. Enter it again.", final=True)
@@ -97,10 +92,10 @@ def _apprise(address: str, text: Text) -> Answer:
     if refusals:
         hint = "Set WEBHOOK_ALLOW_PRIVATE to allow it." if "public" in refusals[0] else ""
         return Answer(False, f"{refusals[0]} {hint}".strip())
-    return Answer(False, _refusal([record.getMessage() for record in records]))
+    return Answer(False, _refusal(lines))
 
 
-def _refusal(lines: list[str]) -> str:
+def _refusal(lines: Sequence[str]) -> str:
     """Return what the service answered, from the log of Apprise."""
     said = next((found["text"] for line in lines if (found := ANSWER.search(line))), "")
     status = next((found["status"] for line in lines if (found := STATUS.search(line))), "")
@@ -111,36 +106,6 @@ def _refusal(lines: list[str]) -> str:
         return f"The service answered: {said}"
     connection = any("onnection error" in line or "Socket Exception" in line for line in lines)
     return "No answer: the service could not be reached." if connection else "Apprise did not send the message."
-
-
-@contextmanager
-def _listening() -> Iterator[list[logging.LogRecord]]:
-    """Collect what Apprise logs for this message. It goes nowhere else, because it may contain the address."""
-    _attach_handler()
-    records: list[logging.LogRecord] = []
-    token = _heard.set(records)
-    try:
-        yield records
-    finally:
-        _heard.reset(token)
-
-
-class Collector(logging.Handler):
-    """Handler that keeps the records of the message that is being sent."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep the record."""
-        records = _heard.get()
-        if records is not None:
-            records.append(record)
-
-
-@cache
-def _attach_handler() -> None:
-    logger = logging.getLogger("apprise")
-    logger.handlers = [Collector()]
-    logger.propagate = False
-    logger.setLevel(logging.DEBUG)
 
 
 def _text(said: bytes | str) -> str:

@@ -14,17 +14,20 @@ from django.db.models import CharField, JSONField, Model, TextField
 from django.utils import timezone
 from knox.models import AuthToken
 
-from jobs import inbox, operations, tracking
+from jobs import inbox, incidents, operations, tracking
 from jobs.change.audit import log_act
 from jobs.models import (
     Attempt,
     BulkAct,
     BulkTarget,
+    Channel,
     Delivery,
     Event,
+    Incident,
     Item,
     Job,
     Membership,
+    Notification,
     Phase,
     ProjectLimit,
     Quarantine,
@@ -36,6 +39,7 @@ from jobs.operations.arguments import Scope
 from jobs.operations.bulk import ActRequest, TargetSelection
 from jobs.operations.estimate import snapshots_of
 from jobs.operations.registry import ACTS
+from jobs.rules.incidents import IncidentKind
 from jobs.rules.pipelines import PhaseSpec
 from jobs.tracking import Actor, Link, NewItem, Result
 from ocr_chunks.documents import create_document
@@ -49,6 +53,8 @@ OWN, FOREIGN = "alpha", "beta"
 MISSING = 987_654_321
 # A word that no page, no field name and no object of the other project has.
 MARKS = {OWN: "zqalpha", FOREIGN: "zqbeta"}
+# Names that both projects use.
+SHARED_WORKER, SHARED_ERROR = "gpu-1", "disk full"
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,7 @@ def make_project(name: str) -> Project:
         url=f"https://{mark}.example/hook", name=mark, types=["*", f"{mark}.*"], project=name, actor=None
     ).endpoint
     job = make_job(name, mark=mark, by=by)
+    message = make_message(name, mark=mark, account=account)
     document = create_document(name=f"{mark}.pdf", page_count=60, project=name, by=by).document
     images = [NewImage(f"{mark}/{number}.jpg", hash=mark) for number in range(3)]
     session = create_session(name=f"{mark}-session", images=images, project=name, by=by).session
@@ -88,6 +95,7 @@ def make_project(name: str) -> Project:
     event = Event.objects.filter(job__project=name, outward=True).order_by("-pk")[0]
     Delivery.objects.filter(event=event).update(status="dead", error=mark)
     act = bulk_act_on(job, mark=mark, actor=operator("retry", "view", projects=[name]))
+    incident = make_incident(job, mark=mark)
     # Shared by an unlimited account: limited ones do not see it, as its filters may name any project.
     view = SavedView.objects.create(
         account=User.objects.create_superuser(f"{name}-saver"),
@@ -121,12 +129,15 @@ def make_project(name: str) -> Project:
             "code": "items",
             "event_id": event.pk,
             "endpoint_id": endpoint.pk,
+            "channel_id": message.channel_id,
+            "rule_id": message.channel.rules.get().pk,
             "delivery_id": event.deliveries.get().pk,
             "document_id": document.pk,
             "session_id": session.pk,
             "worker": by.name,
             "worker_id": Worker.objects.get(name=by.name).pk,
             "letter_id": letter.pk,
+            "incident_id": incident.pk,
             "bulk_id": act.pk,
             "view_id": view.pk,
             "item_id": item.pk,
@@ -147,6 +158,8 @@ def make_project(name: str) -> Project:
             "jobs.inboxmessage": letter.pk,
             "jobs.delivery": event.deliveries.get().pk,
             "jobs.endpoint": endpoint.pk,
+            "jobs.channel": message.channel_id,
+            "jobs.notification": message.pk,
             "jobs.item": item.pk,
             "jobs.event": event.pk,
             "jobs.job": job.pk,
@@ -163,10 +176,46 @@ def make_project(name: str) -> Project:
     )
 
 
+def make_incident(job: Job, *, mark: str) -> Incident:
+    """Make an incident that hits this job, and one that an account has resolved."""
+    now = timezone.now()
+    for number in range(2):
+        text = f"{mark} {number}"
+        cause = incidents.Cause(IncidentKind.JOB_FAILED, job.project, text, title=text, detail=text, error=text)
+        incidents.open_incidents([incidents.Finding(cause, [job.pk])], now=now)
+    over, incident = Incident.objects.filter(project=job.project, cause__startswith=mark).order_by("pk")
+    incidents.end(over, by=mark, now=now)
+    incidents.note(incident, "acknowledge", by=mark, detail=mark, now=now)
+    return incident
+
+
+def make_message(project: str, *, mark: str, account: User) -> Notification:
+    """Make a message about no incident to a channel with a rule. Without a mail server a test sends nothing."""
+    now = timezone.now()
+    channel = Channel.objects.create(
+        name=mark,
+        project=project,
+        kind="mail",
+        address=mark,
+        masked=mark,
+        account=account,
+        created_at=now,
+        last_result=mark,
+        sender=mark,
+    )
+    operations.add_rule(
+        channel, projects=[project], job_kinds=[mark], series=f"{mark}-*", kinds=["job_failed"], actor=None
+    )
+    Notification.objects.create(
+        channel=channel, state="test", subject=mark, next_try_at=now, created_at=now, result=mark, digest=mark
+    )
+    return channel.messages.get()
+
+
 def make_job(project: str, *, mark: str, by: Actor) -> Job:
     """Make an unfinished job with items in every status, and a finished one beside it."""
     specs = [PhaseSpec(code="items", asset_type=mark, label=mark, stage=f"{mark} {{done}}"), PhaseSpec(code="fit")]
-    items = [NewItem(f"{mark}-{n}", label=mark, split=mark, payload={mark: mark}) for n in range(5)]
+    items = [NewItem(f"{mark}-{n}", label=mark, split=mark, payload={mark: mark}) for n in range(6)]
     job = tracking.create_job(
         name=f"{mark}-job",
         project=project,
@@ -188,6 +237,10 @@ def make_job(project: str, *, mark: str, by: Actor) -> Job:
         ),
     ]
     tracking.report(phase, worker=by.name, results=results, by=by)
+    shared = Actor(account=by.account, name=SHARED_WORKER, version=mark)
+    tracking.heartbeat(job, worker=SHARED_WORKER, message=mark, by=shared)
+    failure = Result(f"{mark}-5", "failed", error=SHARED_ERROR)
+    tracking.report(phase, worker=SHARED_WORKER, results=[failure], by=shared)
     until = timezone.now() + timedelta(hours=1)
     Quarantine.objects.create(phase=phase, worker=by.name, since=timezone.now(), until=until, failures=20)
     Phase.objects.filter(pk=phase.pk).update(quarantined=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,9 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.urls.resolvers import RegexPattern
 
 from jobs.console.admin.export import FORMATS
+from jobs.console.channels.acts import CHANNEL_ACTS
 from jobs.console.deliveries.endpoint_acts import ENDPOINT_ACTS
+from jobs.operations import INCIDENT_ACTS
 from jobs.operations.registry import ACTS
 from jobs.routing import websocket_urlpatterns
 from progress_site.health import PROBES
@@ -21,6 +23,12 @@ from progress_site.health import PROBES
 WORDS = {
     "app_label": sorted({model._meta.app_label for model in admin.site._registry}),
     "notation": sorted(FORMATS),
+}
+# Objects with acts of their own; the others are acts on jobs.
+OWN_ACTS: dict[str, Collection[str]] = {
+    "/endpoint/": ENDPOINT_ACTS,
+    "/channel/": CHANNEL_ACTS,
+    "/incidents/": INCIDENT_ACTS,
 }
 PARAMETER = re.compile(r"{(\w+)}")
 
@@ -70,7 +78,8 @@ def _in_braces(pattern: URLPattern | URLResolver) -> str:
 
 def spell_out(path: str) -> Iterator[str]:
     """Yield the path with every value of a parameter that is one of a few words."""
-    words = {**WORDS, "slug": sorted(ENDPOINT_ACTS if "/endpoint/" in path else ACTS)}
+    acts = next((acts for part, acts in OWN_ACTS.items() if part in path), ACTS)
+    words = {**WORDS, "slug": sorted(acts)}
     name = next((name for name in PARAMETER.findall(path) if name in words), None)
     if name is None:
         yield path

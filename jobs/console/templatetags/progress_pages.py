@@ -22,7 +22,8 @@ from jobs.console import status_styles
 from jobs.console.base import visible_projects
 from jobs.console.items.attempts import retry_text
 from jobs.console.job_rows import share_of
-from jobs.models import Item, Job, Phase, SavedView
+from jobs.console.moments import with_moments
+from jobs.models import Channel, Item, Job, Phase, SavedView
 from jobs.operations.buttons import ActButton
 from jobs.rules import formatting, pipelines
 
@@ -84,6 +85,18 @@ def environment_label() -> str:
 def delivery_style(status: str) -> status_styles.StatusStyle:
     """Return the style of an endpoint, a delivery or a dead letter."""
     return status_styles.DELIVERY_STYLES[status]
+
+
+@register.filter
+def message_style(status: str) -> status_styles.StatusStyle:
+    """Return the style of a message to a channel."""
+    return status_styles.CHANNEL_STYLES[status]
+
+
+@register.filter
+def channel_style(channel: Channel) -> status_styles.StatusStyle:
+    """Return the style of a channel of notifications."""
+    return status_styles.CHANNEL_STYLES[status_styles.channel_state(channel)]
 
 
 @register.filter
@@ -194,10 +207,16 @@ def clock(moment: datetime | None, missing: str = formatting.DASH) -> SafeString
     return missing if moment is None else _clock(moment, seconds=True)
 
 
+@register.filter
+def moments(text: str) -> SafeString:
+    """Render a sentence of the server with its times in the zone of the page."""
+    return with_moments(text, now=timezone.now())
+
+
 @register.simple_tag
-def retry_note(item: Item, phase: Phase) -> str:
+def retry_note(item: Item, phase: Phase) -> SafeString:
     """Say when a waiting item is retried: `retrying at 14:03:05 UTC, failure 2 of 4`."""
-    return retry_text(item, retries=phase.retries, now=timezone.now())
+    return moments(retry_text(item, retries=phase.retries, now=timezone.now()))
 
 
 @register.simple_tag

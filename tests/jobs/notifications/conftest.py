@@ -22,6 +22,7 @@ from jobs.models import Channel, Incident, Job, Notification
 from jobs.rules.incidents import IncidentKind
 from tests.factories import make_job
 from tests.jobs.outbox.conftest import Receiver, receiver
+from tests.servers import free_port
 
 __all__ = ["receiver"]
 
@@ -50,10 +51,9 @@ class MailServer:
 @pytest.fixture
 def mail_server(settings: Any) -> Iterator[MailServer]:
     """A mail server, and the settings of mail that lead to it."""
-    made = MailServer()
-    controller = Controller(made, hostname="127.0.0.1", port=0)
+    made = MailServer(port=free_port())
+    controller = Controller(made, hostname="127.0.0.1", port=made.port)
     controller.start()
-    made.port = controller.server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
     settings.EMAIL_URL = f"smtp://127.0.0.1:{made.port}"
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", made.port
