@@ -77,6 +77,8 @@ def logging(*, level: str, console: bool) -> dict[str, Any]:
             "httpx": {"level": "WARNING"},
             "pika": {"level": "CRITICAL"},
             "psycopg.pool": {"level": "CRITICAL"},
+            # It logs the paths of requests, which are secrets in the addresses of many channels.
+            "urllib3": {"level": "CRITICAL"},
         },
     }
 

@@ -74,7 +74,7 @@ class AsyncJob(
     def claim(
         self,
         *,
-        batch: int = 100,
+        batch: int | None = None,
         worker: str | None = None,
         phase: str | None = None,
         lease_seconds: int = LEASE_SECONDS,
@@ -141,7 +141,7 @@ class AsyncClient(forks.Unpicklable):
         *,
         phase: str,
         kind: str = "",
-        batch: int = 100,
+        batch: int | None = None,
         worker: str | None = None,
         lease_seconds: int = LEASE_SECONDS,
         wait: bool = True,

@@ -1,4 +1,4 @@
-"""Types of the JSON bodies: what the calls take and return. A newer site may add fields."""
+"""Types of the JSON bodies that the calls return. A newer site may add fields."""
 
 from __future__ import annotations
 
@@ -106,65 +106,11 @@ class ItemBody(TypedDict):
     finished_at: str | None
 
 
-class _Keyed(TypedDict):
-    key: str
-
-
-class NewItemBody(_Keyed, total=False):
-    """An item to list: in `Client.job(items=…)` and `Job.add_items`."""
-
-    label: str
-    split: str
-    payload: Payload
-
-
 class Link(TypedDict):
     """A link of an attempt."""
 
     label: str
     url: str
-
-
-class _Outcome(TypedDict):
-    key: str
-    status: str
-
-
-class OutcomeBody(_Outcome, total=False):
-    """An outcome to report."""
-
-    attempt: int
-    error: str
-    result: Payload
-    retry: bool
-    retry_after: int
-    log: str
-    links: list[Link]
-
-
-class _Code(TypedDict):
-    code: str
-
-
-class NewPhaseBody(_Code, total=False):
-    """A phase of a new job, in `Client.job(phases=…)`."""
-
-    asset_type: str
-    weight: int
-    expected: int | None
-    threshold: int
-    trigger: str
-    on_shortfall: str
-    gated: bool
-    watermark_ttl: int
-    stage: str
-    label: str
-    retries: int
-    retry_delay: int
-    retry_delay_max: int
-    max_leased: int | None
-    silent_after: int | None
-    stalled_after: int | None
 
 
 class Added(TypedDict):
@@ -196,7 +142,7 @@ class _Result(TypedDict):
 
 
 class ResultBody(_Result, total=False):
-    """What the site did with one outcome: applied, duplicate, stale, closed or invalid."""
+    """The result of one outcome: applied, duplicate, stale, closed or invalid."""
 
     detail: str
     available_at: str
@@ -240,7 +186,7 @@ class Figures(TypedDict):
 
 
 class PhaseCount(TypedDict):
-    """How many failures of one error a phase has."""
+    """The number of failures with one error in a phase."""
 
     phase: str
     count: int

@@ -10,7 +10,6 @@ from types import TracebackType
 from typing import Any
 
 from progress_client import file_listing, forks
-from progress_client.bodies import NewPhaseBody
 from progress_client.claim_loop import ClaimOptions, CommonClaimLoop
 from progress_client.cursor_pages import pages
 from progress_client.errors import NotFound
@@ -18,6 +17,7 @@ from progress_client.file_listing import NewItem
 from progress_client.items import Item
 from progress_client.job import LEASE_SECONDS, Job, claimed_items
 from progress_client.job_calls import Answer, moment
+from progress_client.request_bodies import NewPhaseBody
 from progress_client.route import Certificates
 from progress_client.session import RETRY_SECONDS, Session, default_journal
 
@@ -151,7 +151,7 @@ class Client(forks.Unpicklable):
         *,
         phase: str,
         kind: str = "",
-        batch: int = 100,
+        batch: int | None = None,
         worker: str | None = None,
         lease_seconds: int = LEASE_SECONDS,
         wait: bool = True,

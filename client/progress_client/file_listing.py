@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Union
 
-from progress_client.bodies import NewItemBody
+from progress_client.request_bodies import NewItemBody
 
 MOST_ITEMS = 5000
 MOST_BYTES = 768 * 1024

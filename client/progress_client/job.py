@@ -83,7 +83,7 @@ class Job(
     def claim(
         self,
         *,
-        batch: int = 100,
+        batch: int | None = None,
         worker: str | None = None,
         phase: str | None = None,
         lease_seconds: int = LEASE_SECONDS,
@@ -91,6 +91,8 @@ class Job(
         progress: bool | None = None,
     ) -> Iterator[Item]:
         """Iterate over items to process, claimed `batch` at a time; use each with `with item:`.
+
+        Without `batch` the first claim takes 100, and those of quick items up to 1000.
 
         The loop ends when the phase or the job has ended. Until then it waits for items that are added later or that
         other workers give back; with `wait=False` it ends when no item is pending. Leases of `lease_seconds` are

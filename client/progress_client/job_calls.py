@@ -12,8 +12,8 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
-from progress_client.bodies import OutcomeBody
 from progress_client.buffer import Address
+from progress_client.request_bodies import OutcomeBody
 
 Announced = TypeVar("Announced")
 Counted = TypeVar("Counted")

@@ -17,7 +17,7 @@ from jobs.api.requests import Input
 from jobs.api.schema import operation
 from jobs.models import Channel, NotificationRule
 from jobs.rules.errors import BadInput, NotFound
-from jobs.rules.field_types import AnyCode, Moment, Name, Number, Project
+from jobs.rules.field_types import AnyCode, Label, Moment, Name, Number, Project
 from jobs.rules.limits import LONGEST_SECONDS, NAME_LENGTH, URL_LENGTH
 
 TAG = "notifications"
@@ -55,7 +55,7 @@ class ChannelInput(Input, frozen=True):
 class ChannelChange(Input, frozen=True):
     """The fields to change. Fields that are left out stay."""
 
-    name: Name | UnsetType = UNSET
+    name: Label | UnsetType = UNSET
     address: Address | UnsetType = UNSET
     addresses: Addresses | UnsetType = UNSET
     active: bool | UnsetType = UNSET

@@ -25,7 +25,7 @@ ABOUT = {
     "user": "account",
     "bulkact": "bulk",
     "inboxmessage": "letter",
-    "projectlimit": "limit",
+    "projectlimit": "project limit",
 }
 FLAGS = {ADDITION: "add", CHANGE: "change", DELETION: "delete"}
 

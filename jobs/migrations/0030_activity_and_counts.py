@@ -22,7 +22,7 @@ ABOUT = {
     "user": "account",
     "bulkact": "bulk",
     "inboxmessage": "letter",
-    "projectlimit": "limit",
+    "projectlimit": "project limit",
 }
 FLAGS = {1: "add", 2: "change", 3: "delete"}
 ACT = re.compile(r"([a-z][a-z_]{1,30}): (.*)", re.DOTALL)

@@ -8,7 +8,7 @@ from jobs.rules.limits import ACT_LENGTH, CODE_LENGTH
 
 
 class GrowingCount(models.Model):
-    """How often something has happened in jobs of a kind, since the database exists; the sum over the shards.
+    """Number of failures, or of ends, of jobs of a kind since the database exists; the sum over the shards counts.
 
     It grows in the transaction of its cause. A process writes only the row of its shard, so that processes rarely
     wait for each other.

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import cache
 from importlib import import_module
+from threading import Lock
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -48,6 +49,7 @@ FILES = frozenset(("attach", "keyfile", "subfile", "pgp", "pgpkey", "pgppub", "p
 # The host of these is the receiver's; that of all others may be a token or a secret topic.
 SHOWS_HOST = frozenset(("json", "jsons", "xml", "xmls", "form", "forms"))
 SCHEME = re.compile(r"^([a-z0-9][a-z0-9+.-]{1,30})://", re.IGNORECASE)
+_loading = Lock()
 EXAMPLE = "Enter an Apprise address, such as slack://… or mailto://…"
 
 
@@ -101,13 +103,21 @@ def instantiate(address: str) -> Any:
     return library().Apprise.instantiate(address, asset=_asset())
 
 
-@cache
 def library() -> Any:
-    """Import Apprise, and keep its log apart, because it may contain addresses."""
+    """Return Apprise, imported by one thread: two that load its plugins at once block each other."""
+    with _loading:
+        return _loaded()
+
+
+@cache
+def _loaded() -> Any:
+    """Import Apprise with its plugins, and keep its log apart, because it may contain addresses."""
     logger = logging.getLogger("apprise")
     logger.handlers, logger.propagate = [collector], False
     logger.setLevel(logging.DEBUG)
-    return import_module("apprise")
+    found = import_module("apprise")
+    found.Apprise.instantiate("json://localhost")  # the first address loads all plugins
+    return found
 
 
 class Collector(logging.Handler):

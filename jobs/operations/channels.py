@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import time
 from functools import cache
@@ -30,8 +30,8 @@ from jobs.notifications.texts import trial_text
 from jobs.operations.base import require_permission
 from jobs.rules import names
 from jobs.rules.errors import BadInput, Conflict, NotFound, NotPermitted
-from jobs.rules.formatting import clip, pluralize
-from jobs.rules.incidents import IncidentKind
+from jobs.rules.formatting import clip, format_duration, pluralize
+from jobs.rules.incidents import KINDS, IncidentKind
 from jobs.rules.limits import LONGEST_SECONDS, NAME_LENGTH, PROJECT_LENGTH
 
 if TYPE_CHECKING:
@@ -181,13 +181,13 @@ def remove_rule(rule: NotificationRule, *, actor: User | None) -> None:
 def describe_rule(rule: NotificationRule) -> str:
     """Return a rule in one sentence."""
     parts = [
-        ", ".join(rule.kinds) or "every kind of incident",
+        ", ".join(KINDS[IncidentKind(kind)].label for kind in rule.kinds) or "Every kind of incident",
         f"projects {', '.join(rule.projects)}" if rule.projects else "",
-        f"job kinds {', '.join(rule.job_kinds)}" if rule.job_kinds else "",
+        f"kinds of jobs {', '.join(rule.job_kinds)}" if rule.job_kinds else "",
         f"jobs {rule.series}" if rule.series else "",
-        f"from {rule.minimum_age} s on" if rule.minimum_age else "",
-        f"quiet {rule.quiet_from:%H:%M}-{rule.quiet_to:%H:%M} {rule.timezone}" if rule.quiet_from else "",
-        f"again each {rule.reminder_interval} s" if rule.reminder_interval else "",
+        f"after {format_duration(rule.minimum_age)}" if rule.minimum_age else "at once",
+        f"quiet {rule.quiet_from:%H:%M} to {rule.quiet_to:%H:%M} {rule.timezone}" if rule.quiet_from else "",
+        f"repeated every {format_duration(rule.reminder_interval)}" if rule.reminder_interval else "",
     ]
     return f"{'; '.join(filter(None, parts))}."
 
@@ -221,7 +221,7 @@ def _job_kinds_error(rule: NotificationRule) -> str:
     return f"Enter at most {MOST_LISTED} kinds of jobs, such as vision." if wrong else ""
 
 
-def _quiet_error(rule: NotificationRule, one: time | None, other: time | None) -> str:
+def _quiet_error(one: time | None, other: time | None) -> str:
     if one is None and other is not None:
         return "Enter the beginning and the end of the quiet hours, or neither."
     return "Enter another end; the quiet hours would be empty." if one is not None and one == other else ""
@@ -237,12 +237,12 @@ def _seconds_error(value: int, *, shortest: int) -> str:
     return f"Enter 0, or seconds from {shortest} to {LONGEST_SECONDS}."
 
 
-CHECKS = {
+CHECKS: dict[str, Callable[[NotificationRule], str]] = {
     "kinds": _kinds_error,
     "projects": _projects_error,
     "job_kinds": _job_kinds_error,
-    "quiet_from": lambda rule: _quiet_error(rule, rule.quiet_from, rule.quiet_to),
-    "quiet_to": lambda rule: _quiet_error(rule, rule.quiet_to, rule.quiet_from),
+    "quiet_from": lambda rule: _quiet_error(rule.quiet_from, rule.quiet_to),
+    "quiet_to": lambda rule: _quiet_error(rule.quiet_to, rule.quiet_from),
     "timezone": _timezone_error,
     "minimum_age": lambda rule: _seconds_error(rule.minimum_age, shortest=1),
     "reminder_interval": lambda rule: _seconds_error(rule.reminder_interval, shortest=SHORTEST_REMINDER),

@@ -16,7 +16,7 @@ PAST = {
     "revoke": "revoked",
     "replay": "replayed",
     "share": "new badge links",
-    "limit-project": "project limited",
+    "limit-project": "set",
     "stop": "stopped",
     "sign-in": "signed in",
     "sign-in-refused": "sign-in refused",

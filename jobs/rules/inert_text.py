@@ -10,8 +10,8 @@ import unicodedata
 
 from jobs.rules.formatting import clip
 
-# Control characters, half surrogate pairs, and characters that are invisible or change the direction of text.
-INVISIBLE = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
+# Control and invisible characters, half surrogate pairs, unknown ones, and those that change the direction of text.
+INVISIBLE = ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp")
 JOINER = "\u200d"  # of emoji
 # Slack, Discord, Telegram and Markdown act on these; each is replaced by a character that looks like it.
 MARKUP = str.maketrans(

@@ -30,6 +30,7 @@ class PhaseBody(TypedDict):
     """A counted part of a job. Times are UTC, rates items per minute, `expected` null until announced.
 
     `waiting` of the pending items wait for an automatic retry, the first until `next_retry_at`. The delays are seconds.
+    `reworking` counts the open items of a completed phase in which failed items were retried.
     """
 
     code: str
@@ -50,6 +51,7 @@ class PhaseBody(TypedDict):
     threshold: int
     needed: int | None
     partial: bool
+    reworking: int
     over_delivered: bool
     trigger: Trigger
     on_shortfall: Shortfall

@@ -1,4 +1,4 @@
-"""Access to the metrics: a token, networks, or both; by default everybody, without the names of projects."""
+"""Access to the metrics: a token, networks, or both; by default neither, without the names of projects."""
 
 from __future__ import annotations
 

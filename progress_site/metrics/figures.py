@@ -10,11 +10,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import product
-from typing import Any
 
 from django.conf import settings
-from django.db.models import Case, Count, F, Min, Q, Sum, When
-from django.db.models.functions import Coalesce, Greatest
+from django.db.models import Count, Min, OuterRef, Q, Subquery, Sum
 from django.utils import timezone
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
@@ -31,7 +29,6 @@ from jobs.models import (
     Worker,
 )
 from jobs.models.outbox import DeliveryStatus
-from jobs.models.phases import WORKING_JOB
 from jobs.models.workers import ALIVE, SILENT
 from jobs.rules import pipelines
 from jobs.rules.growing_counts import ITEM_FAILURES, JOBS_FINISHED, FailureOutcome
@@ -39,6 +36,7 @@ from jobs.rules.incidents import IncidentKind, IncidentState
 from jobs.rules.statuses import FINISHED_JOB, OPEN_PHASE, UNFINISHED_JOB, JobStatus, Stuck
 from jobs.watchdog import process_heartbeats
 from progress_site.metrics.access import is_restricted
+from progress_site.metrics.open_items import open_items_by_kind
 
 OTHER = "other"
 OPEN_STATES = ("pending", "waiting", "leased")
@@ -136,28 +134,13 @@ def _attention() -> Iterator[Metric]:
 
 def _open_items(kinds: list[str], now: datetime) -> Iterator[Metric]:
     """Count the open items of unfinished jobs, and find the longest time that claimable ones are not taken."""
-    pending = F("items_total") - F("done") - F("failed") - F("skipped") - F("processing") - F("waiting")
-    listed = Q(counted=False)
-    open_phases = Phase.objects.filter(
-        status__in=OPEN_PHASE, job__status__in=UNFINISHED_JOB, job__removed_at__isnull=True
-    )
-    rows = (
-        open_phases.order_by()
-        .values_list("job__kind")
-        .annotate(
-            ready=Coalesce(Sum(pending, filter=listed), 0),
-            later=Coalesce(Sum("waiting"), 0),
-            leased=Coalesce(Sum("processing"), 0),
-            untaken=Min(_untaken_since(pending), filter=listed & _claimable(pending, now)),
-        )
-    )
     items: Counter[tuple[str, ...]] = Counter()
     ages: dict[tuple[str, ...], float] = {}
-    for kind, ready, later, leased, untaken in rows:
-        label = _bounded(kind, kinds)
-        for state, number in zip(OPEN_STATES, (ready, later, leased), strict=True):
+    for found in open_items_by_kind(now):
+        label = _bounded(found.kind, kinds)
+        for state, number in zip(OPEN_STATES, (found.pending, found.waiting, found.leased), strict=True):
             items[label, state] += number
-        ages[label,] = max(ages.get((label,), 0), (now - (untaken or now)).total_seconds())
+        ages[label,] = max(ages.get((label,), 0), (now - (found.untaken_since or now)).total_seconds())
     yield _series(
         GaugeMetricFamily,
         "progress_items_open",
@@ -174,25 +157,6 @@ def _open_items(kinds: list[str], now: datetime) -> Iterator[Metric]:
         ages,
         [(kind,) for kind in kinds],
     )
-
-
-def _claimable(pending: Any, now: datetime) -> Q:
-    """Match phases that could be worked on now, but in which no item is leased."""
-    is_ready = Q(items_total__gt=F("items_total") - pending) | Q(next_due_at__lte=now)
-    return is_ready & Q(processing=0, gate_open=True, job__status__in=WORKING_JOB)
-
-
-def _untaken_since(pending: Any) -> Any:
-    """Return the time of the last sign of work on a phase.
-
-    The gate of a gated phase opens with the progress of an earlier one. Retries wait until they are due.
-    """
-    watched = F("job__watched_from")
-    progress = Coalesce(F("job__progress_at"), watched)
-    opened = Case(When(gated=True, started_at__isnull=True, then=progress), default=watched)
-    only_retries = Q(items_total=F("items_total") - pending)
-    due = Case(When(only_retries, then=Coalesce(F("next_due_at"), watched)), default=watched)
-    return Greatest(watched, opened, due, Coalesce(F("started_at"), watched), Coalesce(F("last_item_at"), watched))
 
 
 def _settled_items(now: datetime) -> Iterator[Metric]:
@@ -226,7 +190,10 @@ def _workers(now: datetime) -> Metric:
         silent=Count("pk", filter=Q(seen_at__lt=now - ALIVE, seen_at__gte=now - SILENT)),
         gone=Count("pk", filter=Q(seen_at__lt=now - SILENT)),
     )
-    counts["quarantined"] = Quarantine.objects.in_unfinished_phases().values("worker", "owner").distinct().count()
+    # A scalar subquery per row: joined, the planner may compare each phase with each job on new tables.
+    status = Subquery(Phase.objects.filter(pk=OuterRef("phase")).order_by().values("status")[:1])
+    kept = Quarantine.objects.order_by().alias(status=status).filter(status__in=OPEN_PHASE)
+    counts["quarantined"] = kept.values("worker", "owner").distinct().count()
     return _series(
         GaugeMetricFamily,
         "progress_workers",

@@ -150,7 +150,7 @@ def request_metrics() -> CollectorRegistry:
 
 
 def _forget_ended_processes(folder: Path) -> None:
-    """Remove the gauges of processes that have ended, which nobody else does. Their counters stay."""
+    """Remove the gauges of processes that have ended. Their counters stay."""
     for file in folder.glob("gauge_live*_*.db"):
         pid = file.stem.rpartition("_")[2]
         if pid.isdigit() and not _is_alive(int(pid)):

@@ -71,8 +71,9 @@ class AccountAdapter(DefaultAccountAdapter):
         user.backend = COMPANY_BACKEND if by_company else settings.AUTHENTICATION_BACKENDS[-1]
         super().login(request, user)
         first = f"through {current_company().name}" if by_company else "with a password"
-        if by_company:  # an absolute end, so that the groups of the provider are read at least so often
-            request.session.set_expiry(timezone.now() + timedelta(seconds=settings.SESSION_COOKIE_AGE))
+        # A session of the provider has an absolute end, so that its groups are read at least so often.
+        end = timezone.now() + timedelta(seconds=settings.SESSION_COOKIE_AGE) if by_company else None
+        request.session.set_expiry(end)
         second = " and a second factor" if "mfa" in methods else ""
         record(user, f"sign-in: Signed in {first}{second} {origin(request)}.")
         factors.is_missing(request)

@@ -27,5 +27,6 @@ class BreakGlassBackend(ModelBackend):
     def authenticate(self, request: HttpRequest | None, username: Any = None, password: Any = None, **more: Any) -> Any:
         """Check the password of the one account; None for every other."""
         if username != settings.BREAK_GLASS_ACCOUNT:
+            User().set_password(password)  # takes as long as a check, so that the time does not tell the name
             return None
         return super().authenticate(request, username=username, password=password, **more)

@@ -52,7 +52,11 @@ class Company:
 
 def read_company() -> Company | None:
     """Return the OpenID provider of the settings, or None without one."""
-    given = {name: environment.text(name) for name in ("OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET")}
+    given = {
+        "OIDC_ISSUER": environment.text("OIDC_ISSUER"),
+        "OIDC_CLIENT_ID": environment.text("OIDC_CLIENT_ID"),
+        "OIDC_CLIENT_SECRET": environment.text("OIDC_CLIENT_SECRET"),
+    }
     if not any(given.values()):
         _refuse_options_alone()
         return None

@@ -9,6 +9,7 @@ from allauth.account.internal.flows.login import perform_password_login
 from allauth.account.models import Login
 from allauth.account.utils import get_next_redirect_url
 from allauth.account.views import ReauthenticateView
+from allauth.core.internal import ratelimit
 from allauth.mfa.adapter import get_adapter as get_factor_adapter
 from allauth.mfa.base.views import AuthenticateView, IndexView
 from allauth.mfa.base.views import ReauthenticateView as ReauthenticateFactorView
@@ -16,6 +17,7 @@ from allauth.mfa.recovery_codes.views import GenerateRecoveryCodesView, ViewReco
 from allauth.mfa.totp.views import ActivateTOTPView, DeactivateTOTPView
 from allauth.mfa.webauthn.views import AddWebAuthnView, ReauthenticateWebAuthnView, RemoveWebAuthnView
 from allauth.socialaccount.adapter import get_adapter as get_company_adapter
+from allauth.socialaccount.internal.statekit import STATE_TTL
 from allauth.socialaccount.providers.base import ProviderException
 from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView
 from axes.handlers.proxy import AxesProxyHandler
@@ -76,6 +78,10 @@ def _is_locked(request: HttpRequest, name: str) -> bool:
 def company_sign_in(request: HttpRequest) -> HttpResponse:
     """Lead to the provider. Someone who is signed in already shall prove their identity there again."""
     company = current_company()
+    if not ratelimit.consume(request, app="allauth.account", action="company", limit_get=True):
+        return refusal(request, "Too many sign-ins began at your address. Wait a few minutes.", status=429)
+    if request.user.is_anonymous:  # a session only for the way to the provider and back
+        request.session.set_expiry(STATE_TTL)
     provider = get_company_adapter().get_provider(request, company.issuer)
     again = {"prompt": "login"} if request.user.is_authenticated else {}
     try:

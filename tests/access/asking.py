@@ -28,6 +28,13 @@ BODIES: dict[str, Callable[[Project], Any]] = {
     "jobs": lambda project: {"name": "new", "project": project.name},
     "documents": lambda project: {"name": "new.pdf", "page_count": 3, "project": project.name},
     "training": lambda project: {"name": "new", "project": project.name, "images": [{"path": "a.jpg"}]},
+    "channels": lambda project: {
+        "name": "new",
+        "kind": "apprise",
+        "address": "jsons://hooks.example.com/new",
+        "project": project.name,
+    },
+    "notification-rules": lambda project: {"channel": project.values["channel_id"]},
     "endpoints": lambda project: {"url": "https://example.com/new", "project": project.name},
     "events": lambda project: {
         "type": "products.images.ready.batch",

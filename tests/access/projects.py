@@ -20,15 +20,18 @@ from jobs.models import (
     Attempt,
     BulkAct,
     BulkTarget,
+    Channel,
     Delivery,
     Event,
     Incident,
     Item,
     Job,
     Membership,
+    Notification,
     Phase,
     ProjectLimit,
     Quarantine,
+    SavedView,
     Worker,
 )
 from jobs.operations import bulk
@@ -79,6 +82,7 @@ def make_project(name: str) -> Project:
         url=f"https://{mark}.example/hook", name=mark, types=["*", f"{mark}.*"], project=name, actor=None
     ).endpoint
     job = make_job(name, mark=mark, by=by)
+    message = make_message(name, mark=mark, account=account)
     document = create_document(name=f"{mark}.pdf", page_count=60, project=name, by=by).document
     images = [NewImage(f"{mark}/{number}.jpg", hash=mark) for number in range(3)]
     session = create_session(name=f"{mark}-session", images=images, project=name, by=by).session
@@ -92,6 +96,15 @@ def make_project(name: str) -> Project:
     Delivery.objects.filter(event=event).update(status="dead", error=mark)
     act = bulk_act_on(job, mark=mark, actor=operator("retry", "view", projects=[name]))
     incident = make_incident(job, mark=mark)
+    # Shared by an unlimited account: limited ones do not see it, as its filters may name any project.
+    view = SavedView.objects.create(
+        account=User.objects.create_superuser(f"{name}-saver"),
+        list_name="jobs_job",
+        name=mark,
+        query=f"q={mark}",
+        shared=True,
+        created_at=now,
+    )
     limit = ProjectLimit.objects.create(project=name, max_leased=50)
     letter = inbox.store_dead_letter(
         {"type": f"{mark}.completed", "data": {mark: mark, "project": name}}, reason=mark, source=mark
@@ -116,6 +129,8 @@ def make_project(name: str) -> Project:
             "code": "items",
             "event_id": event.pk,
             "endpoint_id": endpoint.pk,
+            "channel_id": message.channel_id,
+            "rule_id": message.channel.rules.get().pk,
             "delivery_id": event.deliveries.get().pk,
             "document_id": document.pk,
             "session_id": session.pk,
@@ -124,6 +139,7 @@ def make_project(name: str) -> Project:
             "letter_id": letter.pk,
             "incident_id": incident.pk,
             "bulk_id": act.pk,
+            "view_id": view.pk,
             "item_id": item.pk,
             "attempt_id": Attempt.objects.filter(item=item).exclude(log="").get().pk,
             "project": name,
@@ -142,6 +158,8 @@ def make_project(name: str) -> Project:
             "jobs.inboxmessage": letter.pk,
             "jobs.delivery": event.deliveries.get().pk,
             "jobs.endpoint": endpoint.pk,
+            "jobs.channel": message.channel_id,
+            "jobs.notification": message.pk,
             "jobs.item": item.pk,
             "jobs.event": event.pk,
             "jobs.job": job.pk,
@@ -165,10 +183,33 @@ def make_incident(job: Job, *, mark: str) -> Incident:
         text = f"{mark} {number}"
         cause = incidents.Cause(IncidentKind.JOB_FAILED, job.project, text, title=text, detail=text, error=text)
         incidents.open_incidents([incidents.Finding(cause, [job.pk])], now=now)
-    over, incident = Incident.objects.filter(project=job.project, kind=IncidentKind.JOB_FAILED).order_by("pk")
+    over, incident = Incident.objects.filter(project=job.project, cause__startswith=mark).order_by("pk")
     incidents.end(over, by=mark, now=now)
     incidents.note(incident, "acknowledge", by=mark, detail=mark, now=now)
     return incident
+
+
+def make_message(project: str, *, mark: str, account: User) -> Notification:
+    """Make a message about no incident to a channel with a rule. Without a mail server a test sends nothing."""
+    now = timezone.now()
+    channel = Channel.objects.create(
+        name=mark,
+        project=project,
+        kind="mail",
+        address=mark,
+        masked=mark,
+        account=account,
+        created_at=now,
+        last_result=mark,
+        sender=mark,
+    )
+    operations.add_rule(
+        channel, projects=[project], job_kinds=[mark], series=f"{mark}-*", kinds=["job_failed"], actor=None
+    )
+    Notification.objects.create(
+        channel=channel, state="test", subject=mark, next_try_at=now, created_at=now, result=mark, digest=mark
+    )
+    return channel.messages.get()
 
 
 def make_job(project: str, *, mark: str, by: Actor) -> Job:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.urls.resolvers import RegexPattern
 
 from jobs.console.admin.export import FORMATS
+from jobs.console.channels.acts import CHANNEL_ACTS
 from jobs.console.deliveries.endpoint_acts import ENDPOINT_ACTS
 from jobs.operations import INCIDENT_ACTS
 from jobs.operations.registry import ACTS
@@ -22,6 +23,12 @@ from progress_site.health import PROBES
 WORDS = {
     "app_label": sorted({model._meta.app_label for model in admin.site._registry}),
     "notation": sorted(FORMATS),
+}
+# Objects with acts of their own; the others are acts on jobs.
+OWN_ACTS: dict[str, Collection[str]] = {
+    "/endpoint/": ENDPOINT_ACTS,
+    "/channel/": CHANNEL_ACTS,
+    "/incidents/": INCIDENT_ACTS,
 }
 PARAMETER = re.compile(r"{(\w+)}")
 
@@ -69,15 +76,10 @@ def _in_braces(pattern: URLPattern | URLResolver) -> str:
     return re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", text)
 
 
-def _acts_of(path: str) -> Iterable[str]:
-    if "/incidents/" in path:
-        return INCIDENT_ACTS
-    return ENDPOINT_ACTS if "/endpoint/" in path else ACTS
-
-
 def spell_out(path: str) -> Iterator[str]:
     """Yield the path with every value of a parameter that is one of a few words."""
-    words = {**WORDS, "slug": sorted(_acts_of(path))}
+    acts = next((acts for part, acts in OWN_ACTS.items() if part in path), ACTS)
+    words = {**WORDS, "slug": sorted(acts)}
     name = next((name for name in PARAMETER.findall(path) if name in words), None)
     if name is None:
         yield path

@@ -24,6 +24,9 @@ TABLE = read_table()
 PUBLIC = "badge/{signed}.svg"
 # Words that the site itself writes, digests and secrets. A field of another kind needs a mark in `projects.py`.
 UNMARKED = {
+    "jobs.Activity.about",
+    "jobs.Activity.act",
+    "jobs.Activity.target_id",
     "jobs.BulkAct.act",
     "jobs.BulkAct.actor",
     "jobs.BulkAct.scope",
@@ -38,10 +41,15 @@ UNMARKED = {
     "jobs.Endpoint.sender",
     "jobs.Event.detail",
     "jobs.Event.type",
+    "jobs.GrowingCount.kind",
+    "jobs.GrowingCount.name",
+    "jobs.GrowingCount.outcome",
     "jobs.InboxMessage.digest",
     "jobs.IncidentEntry.act",
     "jobs.Item.key_digest",
     "jobs.Job.kind",
+    "jobs.NotificationRule.kinds",
+    "jobs.NotificationRule.timezone",
     "jobs.Phase.code",
     "jobs.Phase.error",
     "jobs.ProcessHeartbeat.kind",

@@ -13,7 +13,7 @@ from django.conf import settings
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from jobs.inbox.topology import dead_queue
-from tests.examples.document_blocks import block, running
+from tests.examples.document_blocks import block, run, running
 from tests.examples.site import Site, eventually, serving
 from tests.examples.test_listener import complete
 
@@ -51,6 +51,12 @@ def test_the_webhook_is_added_and_its_secret_is_shown(site: Site) -> None:
         added = json.loads(output.read_text())
     assert (added["url"], added["types"]) == ("https://matcher.example.com/events", ["*.completed"])
     assert added["secret"].startswith("whsec_")
+
+
+def test_a_channel_is_added_and_its_address_is_masked(site: Site, tmp_path: Path) -> None:
+    added, found = map(json.loads, run("docs/notifications.md#REST", site=site, folder=tmp_path).splitlines())
+    assert added["address"] == "ntfys://…"
+    assert found["results"] == [added]
 
 
 def test_a_signature_is_verified() -> None:

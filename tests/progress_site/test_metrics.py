@@ -312,3 +312,27 @@ def test_without_the_database_the_requests_are_still_reported(client: Client) ->
     assert "progress_database_up 0.0" in lines
     assert any(line.startswith("progress_request_seconds_bucket") for line in lines)
     assert b"hunter2" not in response.content
+
+
+@pytest.mark.postgres
+def test_a_scrape_of_jobs_that_are_newer_than_the_statistics_looks_each_phase_up_once(client: Client) -> None:
+    """A plan that compares each job with each phase reads the square of their number."""
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE jobs_job, jobs_phase")
+    number = 300
+    for each in range(number):
+        make_job(name=f"job-{each}", items=1)
+    before = _rows_read()
+    read(client)
+    assert _rows_read() - before < 20 * number
+
+
+def _rows_read() -> int:
+    """Return the number of rows and index entries of jobs and phases that this transaction has read so far."""
+    with connection.cursor() as cursor:
+        cursor.execute("""
+            SELECT SUM(pg_stat_get_xact_tuples_returned(c.oid) + pg_stat_get_xact_tuples_fetched(c.oid))
+            FROM pg_class c LEFT JOIN pg_index i ON i.indexrelid = c.oid
+            WHERE COALESCE(i.indrelid, c.oid) IN ('jobs_job'::regclass, 'jobs_phase'::regclass)
+        """)
+        return int(cursor.fetchone()[0])

@@ -167,8 +167,9 @@ async def test_a_socket_of_a_page_of_another_host_is_refused_with_a_line_in_the_
 
 def names_of_settings() -> set[str]:
     """Every setting that progress_site reads."""
-    source = (ROOT / "progress_site" / "settings.py").read_text()
-    return set(re.findall(r'(?:environment|database_url)\.\w+\(\s*"(\w+)"', source))
+    files = ("settings.py", "sign_in/configuration.py")
+    source = "".join((ROOT / "progress_site" / file).read_text() for file in files)
+    return set(re.findall(r'(?:(?:environment|database_url)\.\w+|_pairs)\(\s*"(\w+)"', source))
 
 
 def names_in_the_example() -> set[str]:

@@ -7,6 +7,7 @@ from django import template
 from jobs.console import status_styles
 from jobs.models import Phase
 from jobs.rules.statuses import JobStatus
+from training.reached import reached, shown_overall
 
 register = template.Library()
 # The unified progress has its own status names; its client requires them.
@@ -38,3 +39,7 @@ def phase_name(code: str) -> str:
 def hundredths(percentage: float) -> str:
     """Format a percentage with two decimals: `31.56`."""
     return f"{percentage:.2f}"
+
+
+register.simple_tag(reached)
+register.simple_tag(shown_overall, name="overall")

@@ -19,7 +19,7 @@ Filters = dict[str, Any]
 
 
 class ActivityFilterForm(forms.Form):
-    """Who, what, when, and on which job or in which project."""
+    """The person, the act, the days, and the job or project of the activity."""
 
     actor = forms.CharField(required=False, max_length=NAME_LENGTH)
     act = forms.CharField(required=False, max_length=ACT_LENGTH)

@@ -100,7 +100,7 @@ class NotificationAdmin(ReadOnlyAdmin):
     """Messages about incidents with their results, the newest first."""
 
     owner = (Channel, "channel_id", "project")
-    list_display = ("result_pill", "kind", "about", "goes_to", "written", "when", "result")
+    list_display = ("result_pill", "kind", "about", "goes_to", "written", "when", "answer")
     list_display_links = None
     list_filter = ("status", "state", OfChannel)
     list_select_related = ("channel", "incident")
@@ -143,6 +143,11 @@ class NotificationAdmin(ReadOnlyAdmin):
         """The channel."""
         page = reverse("admin:channel-page", args=[message.channel_id])
         return format_html('<a href="{}">{}</a>', page, message.channel.name)
+
+    @admin.display(description="Answer")
+    def answer(self, message: Notification) -> str:
+        """The answer of the service, or why nothing was sent."""
+        return message.result
 
     @admin.display(description="Created")
     def written(self, message: Notification) -> SafeString | str:

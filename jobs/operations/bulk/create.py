@@ -17,6 +17,7 @@ from jobs.models.texts import fit
 from jobs.operations.arguments import Scope
 from jobs.operations.bulk.execute import ActRequest
 from jobs.operations.registry import ACTS
+from jobs.rules.formatting import pluralize
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -53,7 +54,12 @@ def create_bulk_act(
         )
         BulkTarget.objects.bulk_create(_target(bulk, selection) for selection in selections)
         record_activity(
-            request.act.name, by=Actor(account=actor), target=bulk, detail=bulk.chosen, reason=request.reason
+            request.act.name,
+            by=Actor(account=actor),
+            target=bulk,
+            label=pluralize(bulk.total, "job"),
+            detail=bulk.chosen,
+            reason=request.reason,
         )
     return bulk
 

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Permission
 from django.urls import URLPattern
+from django.utils import timezone
 
 import jobs.urls
 import ocr_chunks.urls
 import training.urls
 from jobs import operations
 from jobs.api.base import APIBaseView
-from jobs.models import Event, Membership
+from jobs.models import Channel, Event, Membership
 from jobs.operations.endpoints import add_endpoint, disable_endpoint
 from tests.factories import item_of, make_job
 from tests.jobs.api.conftest import Api
@@ -46,10 +47,11 @@ def methods(view: Any, *, supported: bool) -> list[str]:
 def objects(state: str) -> dict[str, Any]:
     """Return the objects of the routes: usable ones, ones that refuse acts, or missing ones."""
     if state == "missing":
-        names = ("job_id", "event_id", "endpoint_id", "document_id", "session_id", "item_id")
+        names = ("job_id", "event_id", "endpoint_id", "document_id", "session_id", "item_id", "channel_id", "rule_id")
         return {**dict.fromkeys(names, MISSING), "code": "missing", "worker": "missing"}
     job, document, session = make_job(items=2), make_document(2), make_session()
     endpoint = add_endpoint(url=f"https://example.com/{state}", actor=None).endpoint
+    channel = Channel.objects.create(name=state, kind="mail", address="", masked="mail", created_at=timezone.now())
     event = Event.objects.filter(job=make_job(items=1, done=1), outward=state == "existing").first()
     assert event is not None
     if state == "wrong-state":
@@ -62,6 +64,8 @@ def objects(state: str) -> dict[str, Any]:
         "worker": "w1",
         "event_id": event.pk,
         "endpoint_id": endpoint.pk,
+        "channel_id": channel.pk,
+        "rule_id": operations.add_rule(channel, actor=None).pk,
         "document_id": document.pk,
         "session_id": session.pk,
         "item_id": item_of(job, "k0").pk,

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from jobs import operations, tracking
 from jobs.console.moments import with_moments
+from jobs.live import job_messages
 from jobs.models import Job, Worker
 from jobs.rules.pipelines import PhaseSpec
 from tests.factories import WORKER, make_job, phase_of, settle, take, tell
@@ -53,6 +54,15 @@ def test_a_job_whose_retried_items_are_settled_is_not_reworking() -> None:
 
 
 @pytest.mark.django_db
+def test_its_socket_stays_open_until_nothing_is_open_or_leased() -> None:
+    job = reworked()
+    assert not job_messages.load([job.pk])[0].is_over
+    for item in take(phase_of(job), 7):
+        tell(phase_of(job), item.key, "failed")
+    assert job_messages.load([job.pk])[0].is_over
+
+
+@pytest.mark.django_db
 def test_late_items_of_a_completed_job_are_not_rework() -> None:
     job = make_job(items=20, done=18, threshold=90, trigger="at_threshold")
     assert (job.status, job.reworking) == ("completed", 0)
@@ -79,11 +89,12 @@ def test_a_forced_job_shows_its_true_share_who_did_it_and_what_is_left(lead: Any
     last = page.section("last-act")
     assert last.startswith(f"Force-completed by {lead.account.username}")
     assert last.endswith("The customer waits. , 3 items left")
-    assert page.links()["Force-completed"] == "#timeline"
+    assert page.links()["Force-completed"] == f"/admin/activity/?job={job.pk}"
     assert "85 %" in page.section("phases")
-    for shown in map(lead.open, LISTS):
-        assert "85 %" in shown.text
-        assert "100 %" not in shown.text
+    assert "17 of 20" in lead.open("/admin/").section("finished")
+    listed = lead.open(LISTS[0]).text
+    assert "85 %" in listed
+    assert "100 %" not in listed
 
 
 @pytest.mark.parametrize("act", ["pause", "set_priority"])

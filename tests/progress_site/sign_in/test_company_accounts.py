@@ -163,6 +163,12 @@ def test_a_provider_that_is_down_is_a_page_that_says_so(company: Callable[..., A
     assert (answer.status_code, "Example SSO does not answer" in answer.content.decode()) == (503, True)
 
 
+def test_a_flood_of_begun_sign_ins_is_refused(company: Callable[..., Any]) -> None:
+    company(issuer="http://127.0.0.1:9")
+    answers = [Client().get(START).status_code for _ in range(61)]
+    assert (answers[59], answers[60]) == (503, 429)
+
+
 def test_an_answer_that_nobody_asked_for_is_refused(company: Callable[..., Any]) -> None:
     company()
     answer = Client().get(f"{CALLBACK}?code=stolen&state=guessed")
