@@ -1,7 +1,7 @@
 """Speed of the client on a job of items without work: one order as JSON on stdin, seconds as JSON on stdout.
 
-The order has `url`, `token`, `job` (its name) and `batch` (items to a claim). The client is the package of this
-checkout, with its journal, in a process of its own.
+The order has `url`, `token` and `job` (its name). The client is the package of this checkout, with its journal, in a
+process of its own; it chooses the size of its claims.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def drains(site: Site, sizes: Sizes) -> Iterator[Row]:
         received.append(sizes.drained / site.load(NOTHING, bodies=bodies, lanes=BULK_LANES)["seconds"])
         seconds.append(_drained(site, name))
     rate = sizes.drained / median(seconds)
-    what = f"one client drains {sizes.drained:,} items, {BATCH} to a claim"
+    what = f"one client drains {sizes.drained:,} items"
     yield Row(what, "items/s", rate, median(received), f"an empty DRF view, reports of {BATCH}", figure=5000)
     figures = 1e6 * _drained(site, LARGE) / sizes.drained_large, 1e6 * median(seconds) / sizes.drained
     yield Row(f"1,000 items of a job of {sizes.drained_large:,}", "ms", *figures, f"of {sizes.drained:,}", at_most=1.2)
@@ -54,14 +54,14 @@ def _names() -> list[str]:
 
 def _drained(site: Site, job: str) -> float:
     where = {"url": f"http://127.0.0.1:{site.port}", "token": site.bearer["Authorization"].split()[1]}
-    return float(site.run("benchmarks.drain", order={**where, "job": job, "batch": BATCH}))
+    return float(site.run("benchmarks.drain", order={**where, "job": job}))
 
 
-def drained(client: Client, name: str, *, batch: int) -> float:
+def drained(client: Client, name: str) -> float:
     """Return the seconds from the first claim until every report is answered."""
     job = client.job(name)
     begun = perf_counter()
-    for item in job.claim(batch=batch, progress=False):
+    for item in job.claim(progress=False):
         with item:
             pass
     client.flush()
@@ -74,7 +74,7 @@ def main(given: dict[str, Any]) -> float:
         tempfile.TemporaryDirectory() as journal,
         Client(given["url"], token=given["token"], journal=Path(journal)) as client,
     ):
-        return drained(client, given["job"], batch=given["batch"])
+        return drained(client, given["job"])
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, path
 
 from jobs.api import (
+    activity,
     acts,
     badges,
     channels,
@@ -52,7 +53,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("acts", acts.Acts.as_view(), name="api-acts"),
     path(f"{JOB}/badge", badges.Badge.as_view(), name="api-badge"),
     path(f"{JOB}/stream", streams.JobStream.as_view(), name="api-job-stream"),
+    path("workers/<path:worker>/free", workers.FreeWorker.as_view(), name="api-worker-free"),
     path("workers/<path:worker>/lift", workers.LiftOfWorker.as_view(), name="api-worker-lift"),
+    path("activity", activity.ActivityList.as_view(), name="api-activity"),
     path("live-ticket", tickets.LiveTicket.as_view(), name="api-live-ticket"),
     path("stream", streams.Stream.as_view(), name="api-stream"),
     path("events", events.Events.as_view(), name="api-events"),

@@ -88,6 +88,7 @@ class Documents(DocumentBaseView):
             pages_per_chunk=given.pages_per_chunk,
             chunks=given.ranges(),
             by=self.actor(),
+            **given.options(),
         )
         body = document_body(result.document)
         if not result.created:

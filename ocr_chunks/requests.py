@@ -7,7 +7,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from jobs.api.query_params import NameText, PageQuery
-from jobs.api.requests import Input
+from jobs.api.requests import Input, JobOptions
 from jobs.operations.arguments import ActInput
 from jobs.rules.field_types import Ids, Name, Project, Signature
 from jobs.rules.limits import LARGEST_INTEGER
@@ -25,7 +25,7 @@ class ChunkInput(Input, frozen=True):
     page_end: Page
 
 
-class DocumentInput(Input, frozen=True):
+class DocumentInput(JobOptions, kw_only=True, frozen=True):
     """A new document; the same project and name again return the existing one.
 
     `chunks` gives explicit ranges, in order, that cover 1…page_count; then `pages_per_chunk` is ignored.

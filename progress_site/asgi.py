@@ -16,6 +16,7 @@ from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.security.websocket import OriginValidator
 from channels.sessions import CookieMiddleware
 from django.conf import settings
+from structlog.contextvars import bind_contextvars
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "progress_site.settings")
 django.setup(set_prefix=False)
@@ -26,6 +27,8 @@ from jobs.routing import websocket_urlpatterns  # noqa: E402  (models can be imp
 from jobs.watchdog import process_heartbeats  # noqa: E402
 from progress_site import proxies  # noqa: E402
 from progress_site.asgi_middleware import BodyLimit, HeaderLimit, Receive, RootPath, Scope, Send  # noqa: E402
+from progress_site.forwarding import Forwarded, RequestId  # noqa: E402
+from progress_site.metrics import LiveConnections, ServedByDjango, Timed  # noqa: E402
 from progress_site.rest import exceptions  # noqa: E402
 from progress_site.threaded_handler import ThreadedHandler  # noqa: E402
 
@@ -53,7 +56,9 @@ class Websockets:
         self.invited = KnownPages(served, [*settings.ALLOWED_HOSTS, *trusted])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve the socket, or refuse its handshake."""
+        """Serve the socket, or refuse its handshake. The lines of the log that it causes have its client and its id."""
+        client, headers = scope.get("client") or [None], dict(scope["headers"])
+        bind_contextvars(ip=client[0], request_id=headers.get(b"x-request-id", b"").decode("latin-1"))
         pages = self.own if ticket_of(scope) is None else self.invited
         await pages(scope, receive, send)
 
@@ -77,10 +82,12 @@ def spare_collections() -> None:
     gc.set_threshold(GARBAGE)
 
 
-proxies.log_https()
+proxies.log_start()
+proxies.log_database()
 websockets = Websockets()
 handler = ThreadedHandler()
-lean_path = LeanPath(BodyLimit(handler), headers=handler.common_headers, unavailable=unavailable)
-application = RootPath(HeaderLimit(ProtocolTypeRouter({"http": lean_path, "websocket": websockets})))
+lean_path = LeanPath(ServedByDjango(BodyLimit(handler)), headers=handler.common_headers, unavailable=unavailable)
+served = ProtocolTypeRouter({"http": Timed(LiveConnections(lean_path)), "websocket": LiveConnections(websockets)})
+application = RequestId(Forwarded(RootPath(HeaderLimit(served))))
 process_heartbeats.serving_starts()
 spare_collections()

@@ -21,14 +21,26 @@ PARSED_HEADERS, PARSED_BYTES = (b"accept", b"content-type"), 2 * 1024
 
 
 class RootPath:
-    """Root path of the site, which a client cannot change: Daphne obeys its header Daphne-Root-Path."""
+    """Root path of the site: PATH_PREFIX, which a client cannot change. Daphne obeys its header Daphne-Root-Path.
+
+    The application gets the path below the prefix, whether the proxy has removed the prefix or not. So the probes
+    answer at both addresses. `below_prefix` makes the whole path for Django.
+    """
 
     def __init__(self, application: Application) -> None:
         self.application = application
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve the path as it was requested."""
-        await self.application({**scope, "root_path": ""}, receive, send)
+        """Serve the path below the prefix."""
+        path, prefix = scope["path"], settings.PATH_PREFIX
+        if prefix and (path == prefix or path.startswith(f"{prefix}/")):
+            path = path[len(prefix) :] or "/"
+        await self.application({**scope, "path": path, "root_path": ""}, receive, send)
+
+
+def below_prefix(scope: Scope) -> Scope:
+    """Return the request as Django needs it, with the prefix in its path."""
+    return {**scope, "path": settings.PATH_PREFIX + scope["path"]} if settings.PATH_PREFIX else scope
 
 
 class HeaderLimit:

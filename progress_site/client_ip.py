@@ -1,13 +1,14 @@
-"""IP address of the client behind trusted proxies, for the log and for counting wrong passwords."""
+"""IP address of the client, for the log and for counting wrong passwords."""
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv6Address
 
 import structlog
-from django.conf import settings
 from django.http import HttpRequest
 from django_structlog.middlewares.request import RequestMiddleware
+
+from progress_site.forwarding import Address, address_of
 
 # A machine usually has all addresses of an IPv6 network of this size.
 CLIENT_PREFIX = 64
@@ -32,28 +33,6 @@ def client_network(request: HttpRequest) -> str | None:
     return str(address) if address else None
 
 
-def client_address(request: HttpRequest) -> IPv4Address | IPv6Address | None:
-    """Return the address of the client.
-
-    X-Forwarded-For is read only if the connection comes from one of TRUSTED_PROXIES. It is read from its end up to the
-    first address that is not a trusted proxy: the client itself may have written everything before that.
-    """
-    address = _address(request.META.get("REMOTE_ADDR", ""))
-    for hop in reversed(request.headers.get("X-Forwarded-For", "").split(",")):
-        further = _address(hop)
-        if address is None or further is None or not _is_trusted(address):
-            break
-        address = further
-    return address
-
-
-def _address(text: str) -> IPv4Address | IPv6Address | None:
-    try:
-        address = ip_address(text.strip())
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address
-
-
-def _is_trusted(address: IPv4Address | IPv6Address) -> bool:
-    return any(address in network for network in settings.TRUSTED_PROXIES)
+def client_address(request: HttpRequest) -> Address | None:
+    """Return the address of the client; progress_site.forwarding has read it from a trusted proxy."""
+    return address_of(request.META.get("REMOTE_ADDR", ""))

@@ -44,7 +44,7 @@ def wheel(folder: Path = FOLDER) -> Wheel:
     """Build the wheel; OSError if the source folder is missing."""
     project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
     name = f"{project['name'].replace('-', '_')}-{project['version']}"
-    files = {path: content for path, content in _files(folder, project, info=f"{name}.dist-info")}
+    files = dict(_files(folder, project, info=f"{name}.dist-info"))
     record = f"{name}.dist-info/RECORD"
     lines = [f"{path},sha256={_digest(content)},{len(content)}\n" for path, content in files.items()]
     return Wheel(f"{name}-{TAG}.whl", _zipped({**files, record: "".join([*lines, f"{record},,\n"]).encode()}))

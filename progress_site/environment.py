@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -13,33 +14,16 @@ from django.core.exceptions import ImproperlyConfigured
 
 LONGEST_SECONDS = 31_536_000
 TRUTHS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+USERLESS = ("redis", "rediss")  # a password needs no user
 SECRET_LENGTH = 32
 SECRET_VARIETY = 8
+COOKIE_LENGTH = 50
+PATH_PART = r"[A-Za-z0-9_-][A-Za-z0-9._-]*"
+# The first parts of the site's own paths: below one of them a path with and without the prefix would look the same.
+OWN_PATHS = {"admin", "api", "badge", "client", "doctor", "healthz", "metrics", "readyz", "static", "ws"}
 LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
 
-SQLITE = "progress_site.sqlite3"
-# IMMEDIATE takes the write lock at the start of a transaction, so that a second writer waits instead of failing in the
-# middle. FULL makes a committed transaction survive a power loss.
-SQLITE_OPTIONS = {
-    "transaction_mode": "IMMEDIATE",
-    "timeout": 5,
-    "init_command": (
-        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; "
-        "PRAGMA cache_size=-64000; PRAGMA busy_timeout=5000"
-    ),
-}
-POSTGRESQL = "progress_site.postgresql"
-ENGINES = {"django.db.backends.sqlite3": SQLITE, "django.db.backends.postgresql": POSTGRESQL}
-# Connections of the pool are checked before use. A request that waits too long for one, or for a lock, gets 503.
-POSTGRESQL_SETTINGS = {"CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True}
-POSTGRESQL_OPTIONS = {
-    "pool": {"min_size": 1, "max_size": 20, "timeout": 5},
-    "connect_timeout": 5,
-}
-# Boolean options of a database URL; others are integers or texts.
-SWITCHES = ("pool", "server_side_binding")
 MAIL_SCHEMES = ("smtp", "smtp+tls", "smtp+ssl", "smtps")
-SWITCHES_OF_DJANGO = ("CONN_HEALTH_CHECKS", "DISABLE_SERVER_SIDE_CURSORS")
 
 env = environ.Env()
 
@@ -89,14 +73,15 @@ def percentage(name: str, *, default: int) -> int:
 def url(name: str, *schemes: str, password: str = "") -> str:
     """Return a URL with one of the schemes, or an empty text if the setting is not given.
 
-    A `password` with any characters is inserted if the URL names a user without one.
+    A `password` with any characters is inserted if the URL has none: after its user, or without one as Redis takes it.
     """
     value = text(name)
-    if value and (urlsplit(value).scheme not in schemes or not urlsplit(value).netloc):
+    scheme = urlsplit(value).scheme
+    if value and (scheme not in schemes or not (urlsplit(value).netloc or scheme == "unix")):
         raise ImproperlyConfigured(f"Set {name} to a URL with one of these schemes: {', '.join(schemes)}.")
     parts = urlsplit(value)
     user, at, host = parts.netloc.rpartition("@")
-    if not password or not at or ":" in user:
+    if not value or not password or ":" in user or (not at and parts.scheme not in USERLESS):
         return value
     return parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}").geturl()
 
@@ -140,11 +125,29 @@ def sender(name: str, *, default: str) -> str:
     return value
 
 
-def token(name: str) -> str:
+def path_prefix(name: str) -> str:
+    """Return the path below which the site is reached, such as /progress; empty for the root of its host."""
+    value = text(name).strip("/")
+    first = value.partition("/")[0]
+    if first in OWN_PATHS or not all(re.fullmatch(PATH_PART, part) for part in value.split("/") if value):
+        raise ImproperlyConfigured(
+            f"Set {name} to a path such as /progress, which does not begin with {', '.join(sorted(OWN_PATHS))}."
+        )
+    return f"/{value}" if value else ""
+
+
+def cookie_prefix(prefix: str) -> str:
+    """Return the start of the cookies' names of a site below a path, so that they differ from those of its host."""
+    return re.sub(r"[^A-Za-z0-9_-]", "-", f"{prefix[1:]}-")[-COOKIE_LENGTH:] if prefix else ""
+
+
+def token(name: str, *, default: str = "") -> str:
     """Return a part of a cookie's name: letters, digits, hyphens and underscores, or nothing."""
-    value = text(name)
-    if not re.fullmatch(r"[A-Za-z0-9_-]{0,50}", value):
-        raise ImproperlyConfigured(f"Set {name} to at most 50 letters, digits, hyphens and underscores, not {value!r}.")
+    value = text(name, default)
+    if not re.fullmatch(rf"[A-Za-z0-9_-]{{0,{COOKIE_LENGTH}}}", value):
+        raise ImproperlyConfigured(
+            f"Set {name} to at most {COOKIE_LENGTH} letters, digits, hyphens and underscores, not {value!r}."
+        )
     return value
 
 
@@ -174,12 +177,33 @@ def hosts(name: str, *, default: str, debug: bool) -> list[str]:
     return names
 
 
-def networks(name: str) -> list[IPv4Network | IPv6Network]:
+def networks(name: str, default: str = "") -> list[IPv4Network | IPv6Network]:
     """Return addresses and networks, such as 10.0.0.5 or 10.0.0.0/8."""
     try:
-        return [ip_network(word) for word in words(name)]
+        return [ip_network(word) for word in words(name, default)]
     except ValueError as error:
         raise ImproperlyConfigured(f"Set {name} to addresses or networks such as 10.0.0.0/8: {error}.") from error
+
+
+def bearer(name: str) -> str:
+    """Return a bearer token, which is long and has no spaces; empty where none is given."""
+    value = text(name)
+    if value and not re.fullmatch(r"[!-~]{16,256}", value):
+        raise ImproperlyConfigured(f"Set {name} to a random text of 16 to 256 characters without spaces.")
+    return value
+
+
+def folder(name: str) -> str:
+    """Return a folder that the process can write, made if it is missing; empty where none is given."""
+    value = text(name)
+    if value:
+        try:
+            Path(value).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ImproperlyConfigured(f"Set {name} to a folder that the site can write: {error}.") from error
+        if not os.access(value, os.W_OK):
+            raise ImproperlyConfigured(f"Set {name} to a folder that the site can write, not {value!r}.")
+    return value
 
 
 def origins(name: str) -> list[str]:
@@ -199,55 +223,6 @@ def public(names: list[str]) -> list[str]:
 def is_given(name: str) -> bool:
     """Is this setting in the environment or in the file?"""
     return name in env
-
-
-def database(name: str, *, default: str, password: str = "") -> dict[str, Any]:
-    """Return Django's settings of the database: SQLite in one file, whose directory is created, or PostgreSQL.
-
-    The query of the URL holds further options. A `password` replaces that of the URL and needs no escaping.
-    """
-    config = _database_of_url(name, default=default)
-    options = {
-        key: _switch(f"{name} ?{key}", value) if key in SWITCHES else value for key, value in config["OPTIONS"].items()
-    }
-    for key in SWITCHES_OF_DJANGO:
-        if key in config:
-            config[key] = _switch(f"{name} ?{key.lower()}", config[key])
-    if config["ENGINE"] == SQLITE:
-        Path(config["NAME"]).parent.mkdir(parents=True, exist_ok=True)
-        return {**config, "CONN_MAX_AGE": None, "OPTIONS": {**SQLITE_OPTIONS, **options}}
-    if options.get("pool") is True:
-        del options["pool"]
-    config = {**POSTGRESQL_SETTINGS, **config, "OPTIONS": {**POSTGRESQL_OPTIONS, **options}}
-    if not isinstance(config["CONN_MAX_AGE"], int) or config["CONN_MAX_AGE"] < 0:
-        raise ImproperlyConfigured(f"Set {name} ?conn_max_age to a number of seconds.")
-    if config["CONN_MAX_AGE"] != 0 and config["OPTIONS"]["pool"]:
-        raise ImproperlyConfigured(
-            f"Add pool=off to {name}, or remove conn_max_age: the pool already keeps connections."
-        )
-    return {**config, "PASSWORD": password} if password else config
-
-
-def _database_of_url(name: str, *, default: str) -> dict[str, Any]:
-    try:
-        config: dict[str, Any] = env.db_url_config(text(name) or default)
-    except Exception as error:
-        raise ImproperlyConfigured(
-            f"Set {name} to a database URL. In a password write @ / : # % as %40 %2F %3A %23 %25, "
-            f"or set the password as DATABASE_PASSWORD."
-        ) from error
-    if config.get("ENGINE") not in ENGINES:
-        raise ImproperlyConfigured(f"Start {name} with sqlite:/// or postgres://.")
-    if not config.get("NAME"):
-        raise ImproperlyConfigured(f"Add the name of a database to {name}.")
-    return {"OPTIONS": {}, **config, "ENGINE": ENGINES[config["ENGINE"]]}
-
-
-def _switch(name: str, value: Any) -> bool:
-    written = str(value).lower()
-    if written not in TRUTHS:
-        raise ImproperlyConfigured(f"Set {name} to on or off, not {value!r}.")
-    return TRUTHS[written]
 
 
 def _digits(name: str, *, default: int) -> int:

@@ -1,26 +1,22 @@
-"""Health checks and metrics: /healthz, /readyz, /metrics."""
+"""Health checks: /healthz and /readyz, and the middleware that answers them and /metrics."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from uuid import uuid4
 
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from django.db import DEFAULT_DB_ALIAS, connection
 from django.db.migrations.executor import MigrationExecutor
-from django.db.models import Count, Min, Sum
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from jobs.live import open_connections
-from jobs.models import Delivery, Job, Phase, RowFailure
 from jobs.watchdog import process_heartbeats
+from progress_site.metrics import metrics
 
 
 @never_cache
@@ -50,16 +46,14 @@ def readyz(request: HttpRequest) -> JsonResponse:
     warnings = {} if faults["database"] or faults["migrations"] else _silences()
     processes = {kind: warnings.get(kind, "unknown" if status == 503 else "ok") for kind in process_heartbeats.KINDS}
     word = "unavailable" if status == 503 else "degraded" if warnings else "ok"
-    return JsonResponse({"status": word, **body, **processes}, status=status)
+    ages = {} if faults["database"] or faults["migrations"] else _ages()
+    return JsonResponse({"status": word, **body, **processes, "seconds_since_heartbeat": ages}, status=status)
 
 
-@never_cache
-@require_safe
-def metrics(request: HttpRequest) -> HttpResponse:
-    """Return jobs by status, stuck jobs, settled items and undelivered events in the format of Prometheus."""
-    registry = CollectorRegistry()
-    registry.register(_Jobs())
-    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+def _ages() -> dict[str, float | None]:
+    """Return the age of the last heartbeat of each kind of process; None if there never was one."""
+    now, heard = timezone.now(), process_heartbeats.last_heard()
+    return {kind: round((now - seen).total_seconds(), 1) if seen else None for kind, seen in heard.items()}
 
 
 PROBES: dict[str, Callable[[HttpRequest], HttpResponse]] = {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics}
@@ -80,79 +74,9 @@ class ProbeMiddleware:
         return probe(request) if probe else self.get_response(request)
 
 
-class _Jobs:
-    def collect(self) -> Iterator[Metric]:
-        yield _gauge("progress_jobs", "Jobs by status.", "status", _jobs("status"))
-        yield _gauge("progress_jobs_stuck", "Jobs that cannot finish by themselves.", "reason", _jobs("stuck"))
-        late = Job.objects.late().count()
-        yield GaugeMetricFamily("progress_jobs_late", "Unfinished jobs after their due time.", value=late)
-        yield GaugeMetricFamily(
-            "progress_live_sockets", "Open websockets and streams of this process.", value=open_connections()
-        )
-        yield _gauge("progress_items", "Items by outcome.", "status", _items())
-        yield _gauge("progress_deliveries", "Deliveries that are not sent.", "status", _deliveries())
-        yield GaugeMetricFamily(
-            "progress_oldest_undelivered_seconds", "Age of the oldest event that is not delivered yet.", _oldest()
-        )
-        yield _rows_set_aside()
-        yield from _heartbeats()
-
-
-def _rows_set_aside() -> Metric:
-    """Return how many rows each step of the passes has set aside; the log names the rows."""
-    counter = CounterMetricFamily("progress_rows_set_aside", "Rows that failed in a pass over many.", labels=["step"])
-    for step, number in RowFailure.objects.order_by("step").values_list("step", "number"):
-        counter.add_metric([step], number)
-    return counter
-
-
-def _heartbeats() -> Iterator[Metric]:
-    """Yield the age of each kind of process's last heartbeat (none if never), and whether it is too old."""
-    now, silent = timezone.now(), _silences()
-    ages = GaugeMetricFamily(
-        "progress_process_heartbeat_age_seconds",
-        "Seconds since the last heartbeat of this kind of process.",
-        labels=["kind"],
-    )
-    for kind, seen_at in process_heartbeats.last_heard().items():
-        if seen_at is not None:
-            ages.add_metric([kind], max(0.0, (now - seen_at).total_seconds()))
-    yield ages
-    values = {kind: int(kind in silent) for kind in process_heartbeats.KINDS}
-    yield _gauge("progress_process_silent", "1 if this kind of process sent no heartbeat for a minute.", "kind", values)
-
-
 def _silences() -> dict[str, str]:
     """Return a sentence for each kind of process that is silent."""
     return {silence.kind: silence.sentence for silence in process_heartbeats.silences()}
-
-
-def _gauge(name: str, documentation: str, label: str, values: dict[str, int]) -> Metric:
-    gauge = GaugeMetricFamily(name, documentation, labels=[label])
-    for value, number in values.items():
-        gauge.add_metric([value], number)
-    return gauge
-
-
-def _jobs(field: str) -> dict[str, int]:
-    rows = Job.objects.order_by().values_list(field).annotate(number=Count("pk"))
-    return {value: number for value, number in rows if value}
-
-
-def _items() -> dict[str, int]:
-    sums = Phase.objects.aggregate(completed=Sum("done"), failed=Sum("failed"), skipped=Sum("skipped"))
-    return {status: number or 0 for status, number in sums.items()}
-
-
-def _deliveries() -> dict[str, int]:
-    return {"waiting": Delivery.objects.waiting().count(), "dead": Delivery.objects.dead().count()}
-
-
-def _oldest() -> float:
-    """Return the age of the oldest waiting delivery in seconds; 0 without one."""
-    now = timezone.now()
-    oldest = Delivery.objects.waiting().aggregate(oldest=Min("created_at"))["oldest"]
-    return (now - (oldest or now)).total_seconds()
 
 
 def _fault(check: Callable[[], None]) -> str:

@@ -21,11 +21,23 @@ SHARED: list[Any] = [
 TICKET = re.compile(r"(?<=[?&]ticket=)[^&\s\"]+")
 
 
-class WithoutTickets(Filter):
-    """Filter that removes tickets from the addresses that uvicorn logs for each websocket."""
+SOCKET_LINES = ('%s - "WebSocket', "connection open", "connection closed", "connection rejected")
+
+
+class WithoutSockets(Filter):
+    """Filter for uvicorn's lines of websockets: they name the proxy as the client, and contain tickets.
+
+    Below the level INFO they are kept, without the tickets. The site itself logs each socket that it refuses.
+    """
+
+    def __init__(self, *, kept: bool) -> None:
+        super().__init__()
+        self.kept = kept
 
     def filter(self, record: LogRecord) -> bool:
-        """Replace tickets and keep the line."""
+        """Replace tickets, and tell whether the line is kept."""
+        if not self.kept and str(record.msg).startswith(SOCKET_LINES):
+            return False
         if isinstance(record.args, tuple):
             record.args = tuple(TICKET.sub("…", arg) if isinstance(arg, str) else arg for arg in record.args)
         return True
@@ -43,7 +55,7 @@ def logging(*, level: str, console: bool) -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "filters": {"tickets": {"()": WithoutTickets}},
+        "filters": {"sockets": {"()": WithoutSockets, "kept": level == "DEBUG"}},
         "formatters": {"lines": formatter},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines"}},
         "root": {"handlers": ["stderr"], "level": level},
@@ -53,7 +65,11 @@ def logging(*, level: str, console: bool) -> dict[str, Any]:
             "django.request": {"level": "ERROR"},
             "django.security.DisallowedHost": {"level": "CRITICAL"},
             "daphne": {"level": "WARNING"},
-            "uvicorn.error": {"filters": ["tickets"]},
+            # uvicorn has handlers of its own, and a line for each request with the proxy as its client. The lines of
+            # django_structlog have the client's address, the account and the request id.
+            "uvicorn": {"handlers": [], "propagate": True},
+            "uvicorn.error": {"filters": ["sockets"]},
+            "uvicorn.access": {"handlers": [], "propagate": True, "level": "WARNING"},
             "axes": {"level": "WARNING"},
             # It logs a traceback every second while Redis is down; jobs.live.broadcast logs the failure once.
             "channels_redis": {"level": "CRITICAL"},
@@ -62,6 +78,7 @@ def logging(*, level: str, console: bool) -> dict[str, Any]:
             "pika": {"level": "CRITICAL"},
             # It logs the paths of requests, which are secrets in the addresses of many channels.
             "urllib3": {"level": "CRITICAL"},
+            "psycopg.pool": {"level": "CRITICAL"},
         },
     }
 

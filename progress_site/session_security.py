@@ -38,7 +38,7 @@ class HeadersMiddleware:
 
 def _keep_private(request: HttpRequest, response: HttpResponseBase) -> None:
     """Forbid shared caches. An API client may keep a response with its ETag; a page is never stored."""
-    if request.path.startswith(API):
+    if request.path_info.startswith(API):
         patch_cache_control(response, private=True, no_cache=True)
     else:
         patch_cache_control(response, private=True, no_store=True)

@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from progress_site import environment, log_config
+from progress_site import database_url, environment, log_config
 from progress_site.sign_in import configuration
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -34,14 +34,23 @@ PUBLIC_URL = environment.public_url("PUBLIC_URL", hosts=PUBLIC_HOSTS, https=HTTP
 HSTS_SECONDS = environment.integer("HSTS_SECONDS", default=86_400, minimum=0, maximum=63_072_000)
 HSTS_INCLUDE_SUBDOMAINS = environment.boolean("HSTS_INCLUDE_SUBDOMAINS", default=False)
 HSTS_PRELOAD = environment.boolean("HSTS_PRELOAD", default=False)
-COOKIE_PREFIX = environment.token("COOKIE_PREFIX")
-TRUSTED_PROXIES = environment.networks("TRUSTED_PROXIES")
+PATH_PREFIX = environment.path_prefix("PATH_PREFIX")
+COOKIE_PREFIX = environment.token("COOKIE_PREFIX", default=environment.cookie_prefix(PATH_PREFIX))
+TRUSTED_PROXIES = environment.networks("TRUSTED_PROXIES", default="127.0.0.0/8,::1")
 SESSION_HOURS = environment.integer("SESSION_HOURS", default=12, minimum=1, maximum=720)
 LOG_LEVEL = environment.choice("LOG_LEVEL", default="INFO", of=("DEBUG", "INFO", "WARNING", "ERROR"))
-DATABASE_PASSWORD = environment.text("DATABASE_PASSWORD")
 SQLITE_URL = f"sqlite:///{BASE_DIR}/data/progress.sqlite3"
-DATABASES = {"default": environment.database("DATABASE_URL", default=SQLITE_URL, password=DATABASE_PASSWORD)}
-REDIS_URL = environment.url("REDIS_URL", "redis", "rediss", "unix")
+DATABASE_PARTS = {
+    "HOST": environment.text("DATABASE_HOST"),
+    "PORT": environment.text("DATABASE_PORT"),
+    "NAME": environment.text("DATABASE_NAME"),
+    "USER": environment.text("DATABASE_USER"),
+    "PASSWORD": environment.text("DATABASE_PASSWORD"),
+    "OPTIONS": environment.text("DATABASE_OPTIONS"),
+}
+DATABASES = {"default": database_url.read("DATABASE_URL", default=SQLITE_URL, parts=DATABASE_PARTS)}
+REDIS_PASSWORD = environment.text("REDIS_PASSWORD")
+REDIS_URL = environment.url("REDIS_URL", "redis", "rediss", "unix", password=REDIS_PASSWORD)
 AMQP_PASSWORD = environment.text("AMQP_PASSWORD")
 AMQP_URL = environment.url("AMQP_URL", "amqp", "amqps", password=AMQP_PASSWORD)
 WEBHOOK_ALLOW_PRIVATE = environment.boolean("WEBHOOK_ALLOW_PRIVATE", default=False)
@@ -72,6 +81,12 @@ RETENTION_COMPLETED_DAYS = environment.days("RETENTION_COMPLETED_DAYS", default=
 RETENTION_FAILED_DAYS = environment.days("RETENTION_FAILED_DAYS", default=90)
 RETENTION_CANCELLED_DAYS = environment.days("RETENTION_CANCELLED_DAYS", default=90)
 RETENTION_TIMELINE_DAYS = environment.days("RETENTION_TIMELINE_DAYS", default=365)
+# Access to /metrics: a bearer token, networks, or both; without either everybody reads them, without names of projects.
+METRICS_TOKEN = environment.bearer("METRICS_TOKEN")
+METRICS_NETWORKS = environment.networks("METRICS_NETWORKS")
+METRICS_PROJECTS = environment.integer("METRICS_PROJECTS", default=50, minimum=0, maximum=1000)
+METRICS_SECONDS = 5  # that the figures of the database are kept for further scrapers
+PROMETHEUS_MULTIPROC_DIR = environment.folder("PROMETHEUS_MULTIPROC_DIR")
 WATCHDOG_INTERVAL = environment.seconds("WATCHDOG_INTERVAL", default=2)
 DELIVERY_INTERVAL = 1
 # Open sockets and streams of one account in one process; the oldest closes for a newer one.
@@ -164,7 +179,8 @@ USE_I18N = False
 USE_TZ = True
 TIME_ZONE = "UTC"
 DATETIME_FORMAT = SHORT_DATETIME_FORMAT = r"Y-m-d H:i:s \U\T\C"
-STATIC_URL = "/static/"
+FORCE_SCRIPT_NAME = PATH_PREFIX or None
+STATIC_URL = f"{PATH_PREFIX}/static/"
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 
@@ -194,7 +210,7 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_UNIQUE_EMAIL = False
 ACCOUNT_USERNAME_BLACKLIST = [BREAK_GLASS_ACCOUNT] if BREAK_GLASS_ACCOUNT else []
 # Axes counts wrong answers by account and address. This limits those for one account from all addresses together.
-ACCOUNT_RATE_LIMITS = {"login_failed": "10/15m/key", "reauthenticate": "30/5m/user"}
+ACCOUNT_RATE_LIMITS = {"login_failed": "10/15m/key", "reauthenticate": "30/5m/user", "company": "60/5m/ip"}
 SOCIALACCOUNT_ADAPTER = "progress_site.sign_in.adapters.CompanyAdapter"
 SOCIALACCOUNT_PROVIDERS = configuration.providers(OIDC)
 SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
@@ -229,14 +245,16 @@ SECURE_REFERRER_POLICY = "same-origin"
 SECURE_HSTS_SECONDS = HSTS_SECONDS if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS and HSTS_INCLUDE_SUBDOMAINS
 SECURE_HSTS_PRELOAD = HTTPS and HSTS_PRELOAD
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
-# Browsers accept a cookie with the prefix __Host- only from this host and over HTTPS. COOKIE_PREFIX separates several
-# sites on one host, because browsers send the cookies of a host to all of its ports.
-SESSION_COOKIE_NAME = f"{'__Host-' if HTTPS else ''}{COOKIE_PREFIX}sessionid"
-CSRF_COOKIE_NAME = f"{'__Host-' if HTTPS else ''}{COOKIE_PREFIX}csrftoken"
+# Browsers accept a cookie with the prefix __Host- only from this host, for all of its paths, and over HTTPS; one
+# with __Secure- over HTTPS. COOKIE_PREFIX separates several sites on one host, because browsers send the cookies of a
+# host to all of its ports.
+SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = f"{PATH_PREFIX}/"
+COOKIE_GUARD = ("__Secure-" if PATH_PREFIX else "__Host-") if HTTPS else ""
+SESSION_COOKIE_NAME = f"{COOKIE_GUARD}{COOKIE_PREFIX}sessionid"
+CSRF_COOKIE_NAME = f"{COOKIE_GUARD}{COOKIE_PREFIX}csrftoken"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 CSRF_FAILURE_VIEW = "progress_site.error_views.csrf_failure"
 SESSION_COOKIE_AGE = SESSION_HOURS * 3600
@@ -268,6 +286,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SERVERS": [{"url": PATH_PREFIX or "/"}],
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],
@@ -282,6 +301,7 @@ SPECTACULAR_SETTINGS = {
 # Log: one line for each event, with ids, on stderr
 
 LOGGING = log_config.logging(level=LOG_LEVEL, console=DEBUG)
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True  # progress_site.forwarding has checked it
 DJANGO_STRUCTLOG_STATUS_DEFAULT_LOG_LEVEL = log_config.DEBUG
 DJANGO_STRUCTLOG_STATUS_4XX_LOG_LEVEL = log_config.INFO
 log_config.configure()

@@ -27,7 +27,7 @@ from django.urls import path, set_script_prefix, set_urlconf
 from django.views.decorators.csrf import csrf_exempt
 
 from progress_site import health
-from progress_site.asgi_middleware import Receive, Scope, Send
+from progress_site.asgi_middleware import Receive, Scope, Send, below_prefix
 
 THREADS = 16
 # /healthz never waits; the other probes query the database and may wait.
@@ -108,7 +108,7 @@ class ThreadedHandler(ASGIHandler):
     def _answer(self, scope: Scope, body: Any) -> HttpResponseBase:
         set_script_prefix(get_script_prefix(scope))
         signals.request_started.send(sender=type(self), scope=scope)
-        request, refusal = self.create_request(scope, body)
+        request, refusal = self.create_request(below_prefix(scope), body)
         response: Any = refusal if request is None else self.get_response(request)
         response._handler_class = type(self)
         if isinstance(response, StreamingHttpResponse) and response.is_async:

@@ -7,6 +7,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from jobs.console.job.badge_image import badge
+from jobs.management.doctor.echo import echo
 from progress_site import client_download
 
 urlpatterns = [
@@ -19,6 +20,7 @@ urlpatterns = [
     path("client/", client_download.page, name="client"),
     path("client/<str:file>", client_download.wheel, name="client-wheel"),
     path("admin/", admin.site.urls),
+    path("doctor", echo, name="doctor"),
 ]
 
 handler400 = "progress_site.rest.exceptions.bad_request"

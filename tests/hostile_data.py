@@ -18,12 +18,14 @@ from jobs import inbox, operations, tracking
 from jobs.api import badge_links
 from jobs.console.channels.acts import CHANNEL_ACTS
 from jobs.console.deliveries.endpoint_acts import ENDPOINT_ACTS
-from jobs.models import Attempt, BulkAct, Channel, Endpoint, Event, Job, Notification, Worker
-from jobs.operations import bulk
+from jobs.incidents import Cause, Finding, open_incidents
+from jobs.models import Attempt, BulkAct, Channel, Endpoint, Event, Incident, Job, Notification, Worker
+from jobs.operations import INCIDENT_ACTS, bulk
 from jobs.operations.arguments import Scope
 from jobs.operations.bulk import ActRequest, TargetSelection
 from jobs.operations.estimate import snapshots_of
 from jobs.operations.registry import ACTS
+from jobs.rules.incidents import IncidentKind
 from jobs.rules.pipelines import PhaseSpec
 from jobs.tracking import Actor, Link, NewItem, Result
 from ocr_chunks.documents import create_document
@@ -82,6 +84,7 @@ def make_world() -> World:
         "endpoint_id": [endpoint.pk],
         "delivery_id": list(event.deliveries.values_list("pk", flat=True)[:1]),
         "letter_id": [letter.pk],
+        "incident_id": open_hostile_incidents(jobs),
         "bulk_id": [done_in_bulk(jobs, bad).pk],
         "event_id": [event.pk],
         "item_id": [job.phases.get(code="items").items.order_by("pk")[0].pk for job in jobs[: len(HOSTILE)]],
@@ -134,6 +137,15 @@ def hostile_channel(text: str) -> Channel:
     return channel
 
 
+def open_hostile_incidents(jobs: list[Job]) -> list[int]:
+    """Open an incident of one job, and one of many, with these texts wherever they may be."""
+    now = timezone.now()
+    for number, (text, of) in enumerate(zip(HOSTILE.values(), (jobs[:1], jobs), strict=False)):
+        cause = Cause(IncidentKind.JOB_FAILED, text[:128], f"{number}", title=text, detail=text, error=text)
+        open_incidents([Finding(cause, [job.pk for job in of])], now=now)
+    return list(Incident.objects.filter(cause__in=["0", "1"]).values_list("pk", flat=True))
+
+
 def make_small(text: str) -> Job:
     """Make another job of that name, for acts that end a job."""
     return tracking.create_job(name=f"{text[:150]} small {uuid4()}"[:200], items=[NewItem("k")], by=Actor(name="w")).job
@@ -170,6 +182,8 @@ def pages(world: World) -> Iterator[str]:
                 yield from addresses(namespace, name, resolver, world)
     chosen = "&".join(f"job={pk}" for pk in world.values["job_id"][:2])
     yield from (f"/admin/jobs/job/act/{slug}/?{chosen}" for slug in ACTS)
+    incidents = "&".join(f"incident={pk}" for pk in world.values["incident_id"])
+    yield from (f"/admin/incidents/act/{slug}/?{incidents}" for slug in INCIDENT_ACTS)
     yield f"/admin/replay/?event={world.values['event_id'][0]}"
     yield f"/admin/letters/replay/?letter={world.values['letter_id'][0]}"
     yield from (f"/admin/tokens/{act}/?token={world.values['token'][0]}" for act in ("rotate", "revoke"))
@@ -196,8 +210,13 @@ def addresses(namespace: str, name: str, resolver: URLResolver, world: World) ->
 def values_of(parameter: str, name: str, world: World) -> list[Any]:
     """Return the values that a parameter has in the addresses of this name."""
     if parameter == "slug":
-        own = {"endpoint": ENDPOINT_ACTS, "channel": CHANNEL_ACTS}
-        return list(own.get(name.partition("-")[0], ACTS))
+        acts = {
+            "channel": CHANNEL_ACTS,
+            "endpoint": ENDPOINT_ACTS,
+            "incident": INCIDENT_ACTS,
+            "incidents": INCIDENT_ACTS,
+        }
+        return list(acts.get(name.partition("-")[0], ACTS))
     if parameter == "object_id":
         app, _, model = name.partition("_") if not name.startswith("ocr_chunks") else ("ocr_chunks", "_", name[11:])
         found = apps.get_model(app, model.split("_")[0])._base_manager.order_by("pk").first()

@@ -31,6 +31,10 @@ RUN_ON_SCALE = {
     "tests/access": False,  # the rules of access need no other database
     "tests/access/test_projects.py": True,  # the SQL of every page and call for a limited account
     "tests/client": False,  # each test has a server over an SQLite file
+    "tests/deploy": True,  # proxies and poolers in front of real servers
+    "tests/deploy/test_database_away.py": False,  # no database
+    "tests/deploy/test_units.py": False,  # YAML
+    "tests/deploy/test_containers.py": False,  # YAML
     "tests/e2e": False,  # browser
     "tests/examples": False,  # each test has a server over an SQLite file
     "tests/fuzz": True,  # generated requests
@@ -66,6 +70,7 @@ RUN_ON_SCALE = {
     "tests/jobs/pages/test_exporting.py": True,
     "tests/jobs/pages/test_failures_of_job.py": True,
     "tests/jobs/pages/test_hostile_queries.py": True,
+    "tests/jobs/pages/test_incidents_pages.py": True,
     "tests/jobs/pages/test_lists.py": True,
     "tests/jobs/pages/test_many_jobs.py": True,
     "tests/jobs/pages/test_overview.py": True,
@@ -87,6 +92,7 @@ RUN_ON_SCALE = {
     "tests/progress_site": True,
     "tests/progress_site/test_client_download.py": False,  # a file
     "tests/progress_site/test_request_decoding.py": False,  # values of requests
+    "tests/progress_site/test_forwarding.py": False,  # headers
     "tests/progress_site/test_first_requests.py": False,  # a server over an SQLite file
     "tests/progress_site/test_raw_http.py": False,  # servers over an SQLite file
     "tests/progress_site/test_handler.py": False,  # HTTP without a database
@@ -95,6 +101,10 @@ RUN_ON_SCALE = {
     "tests/progress_site/test_parsing.py": False,  # bodies of requests
     "tests/progress_site/test_serve.py": False,  # a server over an SQLite file
     "tests/progress_site/test_settings.py": False,  # the start of the process
+    "tests/progress_site/sign_in": True,
+    "tests/progress_site/sign_in/test_answers_of_provider.py": False,  # HTTP
+    "tests/progress_site/sign_in/test_claims.py": False,  # values
+    "tests/progress_site/sign_in/test_configuration.py": False,  # the start of the process
     "tests/training": True,
     "tests/training/test_percentages.py": False,  # arithmetic
     "tests/training/pages": False,  # HTML

@@ -14,7 +14,12 @@ for name in (
     "COMPLETION_THRESHOLD_PERCENTAGE",
     "COOKIE_PREFIX",
     "CSRF_TRUSTED_ORIGINS",
+    "DATABASE_HOST",
+    "DATABASE_NAME",
+    "DATABASE_OPTIONS",
     "DATABASE_PASSWORD",
+    "DATABASE_PORT",
+    "DATABASE_USER",
     "DEBUG",
     "DEFAULT_FROM_EMAIL",
     "EMAIL_URL",
@@ -27,7 +32,13 @@ for name in (
     "ITEM_RETRIES",
     "JOB_SILENT_AFTER",
     "JOB_STALLED_AFTER",
+    "METRICS_NETWORKS",
+    "METRICS_PROJECTS",
+    "METRICS_TOKEN",
+    "PATH_PREFIX",
+    "PROMETHEUS_MULTIPROC_DIR",
     "PUBLIC_URL",
+    "REDIS_PASSWORD",
     "RETENTION_CANCELLED_DAYS",
     "RETENTION_COMPLETED_DAYS",
     "RETENTION_FAILED_DAYS",
@@ -49,6 +60,8 @@ if not os.environ.get("TEST_SIGN_IN"):  # of a server whose test gives it these 
     for name in ("BREAK_GLASS_ACCOUNT", "LOCAL_SIGN_IN", "SECOND_FACTOR_ROLES"):
         os.environ.pop(name, None)
 os.environ.update(GIVEN)
+if os.environ.get("TEST_MULTIPROC_DIR"):  # of servers that share their metrics
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = os.environ["TEST_MULTIPROC_DIR"]
 
 
 def redis_of_process(url: str) -> str:
@@ -69,6 +82,7 @@ if REDIS_URL:  # what is published in Redis is heard in all of its databases
     CHANNEL_LAYERS["default"]["CONFIG"]["prefix"] = f"test-{REDIS_URL.rpartition('/')[2]}"
 if os.environ.get("TEST_WATCHDOG_INTERVAL"):  # of a server whose time a test wants to itself
     WATCHDOG_INTERVAL = int(os.environ["TEST_WATCHDOG_INTERVAL"])
+METRICS_SECONDS = 0
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # As the site has it, but in a file of this process and without waiting for the disk.

@@ -14,7 +14,7 @@ from tests.test_imports import LAYERS
 
 LAYER_TABLE = runpy.run_path(str(ROOT / ".ci" / "layer_table.py"))
 RUNNABLE = {"bash", "console", "py", "python", "sh", "shell"}
-OTHER_LANGUAGES = {"json", "nginx", "text"}
+OTHER_LANGUAGES = {"json", "nginx", "text", "yaml"}
 
 # Block -> the test that runs it.
 RUN = {
@@ -26,12 +26,16 @@ RUN = {
     "client/WRITE_A_WORKER.md#A service that only counts": "tests/client/test_docs.py",
     "client/WRITE_A_WORKER.md#A worker in shell": "tests/client/test_docs.py",
     "client/WRITE_A_WORKER.md#The claim loop": "tests/client/test_docs.py",
+    "docs/alerts.md#Incidents": "tests/examples/test_quickstart.py",
     "docs/alerts.md#Probes": "tests/examples/test_quickstart.py",
     "docs/events.md#A listener": "tests/examples/test_event_docs.py",
     "docs/events.md#RabbitMQ": "tests/examples/test_event_docs.py",
     "docs/events.md#The feed": "tests/examples/test_event_docs.py",
     "docs/events.md#Verify a signature": "tests/examples/test_event_docs.py",
     "docs/events.md#Webhooks": "tests/examples/test_event_docs.py",
+    "docs/executors.md#Processes": "tests/client/test_worker_docs.py",
+    "docs/executors.md#Threads": "tests/client/test_worker_docs.py",
+    "docs/executors.md#joblib": "tests/client/test_worker_docs.py",
     "docs/live.md#Server-sent events": "tests/examples/test_quickstart.py",
     "docs/migrating.md#The SQLite image tracker": "tests/test_migrating_docs.py",
     "docs/notifications.md#REST": "tests/examples/test_event_docs.py",
@@ -40,6 +44,10 @@ RUN = {
     "docs/pipelines/training.md#Drawn people": "tests/examples/test_training_worker_docs.py",
     "docs/pipelines/vision.md#Inbound events": "tests/examples/test_quickstart.py",
     "docs/pipelines/writing.md#Register a kind": "tests/jobs/test_documented_code.py",
+    "docs/shell.md#A command for each item of a list": "tests/client/test_worker_docs.py",
+    "docs/shell.md#A command for each item of a list (2)": "tests/client/test_worker_docs.py",
+    "docs/shell.md#Jobs and counts": "tests/client/test_worker_docs.py",
+    "docs/shell.md#One command": "tests/client/test_worker_docs.py",
     "docs/workers.md#Retries and logs": "tests/client/test_docs.py",
     "docs/quickstart.md#A worker in five requests": "tests/examples/test_quickstart.py",
 }
@@ -48,10 +56,16 @@ NOT_RUN = {
     "README.md#Two commands": "tests/jobs/test_demo.py runs the demo; make test is the run itself",
     "CONTRIBUTING.md#Working on Progress Site": "these commands run the tests",
     "client/README.md#progress_client": "installs a package; tests/client/test_package.py does that",
-    "docs/deployment.md#Backup": "needs a database to back up",
     "docs/deployment.md#One machine": "tests/progress_site/test_serve.py starts serve on many ports",
     "docs/deployment.md#Several processes": "installs packages and does not end; .ci/run tests these processes",
-    "docs/deployment.md#Upgrade": "changes the checkout",
+    "docs/executors.md#Celery and gunicorn": "needs Redis; tests/client/test_pools.py runs such tasks",
+    "docs/deployment/backup.md#Backup": "tests/deploy/test_backup.py runs the script on both databases",
+    "docs/deployment/backup.md#Downgrade": "changes the checkout; tests/deploy/test_backup.py takes migrations back",
+    "docs/deployment/backup.md#Restore": "tests/deploy/test_backup.py runs the script on both databases",
+    "docs/deployment/backup.md#Upgrade": "changes the checkout; tests/deploy/test_backup.py runs its steps",
+    "docs/deployment/containers.md#Kubernetes": "needs a cluster; tests/deploy/test_units.py builds the manifests",
+    "docs/deployment/containers.md#compose": "needs docker; tests/deploy/test_containers.py reads the file",
+    "docs/deployment/proxies.md#The doctor": "tests/deploy/test_doctor.py runs it through real proxies",
     "docs/quickstart.md#Start the site": "tests/jobs/test_demo.py runs the demo",
     "docs/quickstart.md#Start the site (2)": "asks for a password; tests/progress_site/test_serve.py starts serve",
     "docs/workers.md#The Python client": "installs a package; tests/client/test_package.py does that",

@@ -105,7 +105,12 @@ class Sessions(APIBaseView):
         given = decode_body(request, requests.SessionInput)
         given.check()
         result = sessions.create_session(
-            name=given.name, images=given.new(), project=given.project, metadata=given.metadata, by=self.actor()
+            name=given.name,
+            images=given.new(),
+            project=given.project,
+            metadata=given.metadata,
+            by=self.actor(),
+            **given.options(),
         )
         body = session_body(_parts(result.session.job))
         if not result.created:

@@ -10,7 +10,7 @@ from msgspec.structs import asdict
 
 from jobs.api.query_params import NameText, PageQuery
 from jobs.api.request_decoding import in_utc
-from jobs.api.requests import Input
+from jobs.api.requests import Input, JobOptions
 from jobs.api.size_limits import check_blob
 from jobs.operations.arguments import ActInput
 from jobs.rules.field_types import Blob, Key, Label, Name, Number, Project
@@ -34,7 +34,7 @@ class ImageInput(Input, frozen=True):
 Images = Annotated[list[ImageInput], Meta(max_length=MOST_ITEMS)]
 
 
-class SessionInput(Input, frozen=True):
+class SessionInput(JobOptions, kw_only=True, frozen=True):
     """A new session; the same name again returns the existing one with its new images added.
 
     `images`, even empty, is the complete list. Without it, add images with `/images`.

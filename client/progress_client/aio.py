@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from types import TracebackType
 from typing import Any, TypeVar
 
+from progress_client import bodies as b
 from progress_client import forks
 from progress_client.bar import bar
 from progress_client.buffer import Address
@@ -21,7 +22,21 @@ from progress_client.session import Session
 T = TypeVar("T")
 
 
-class AsyncJob(JobCalls[Awaitable[Any]], forks.Unpicklable):
+class AsyncJob(
+    JobCalls[
+        Awaitable[b.Announced],
+        Awaitable[b.Counted],
+        Awaitable[b.Reported],
+        Awaitable[b.Beat],
+        Awaitable[b.PhaseBody],
+        Awaitable[b.Figures],
+        Awaitable[list[b.ErrorGroup]],
+        Awaitable[b.Attempts],
+        Awaitable[b.Timeline],
+        Awaitable[b.Act],
+    ],
+    forks.Unpicklable,
+):
     """One job for asyncio. `body` is the latest state from the server."""
 
     def __init__(self, job: Job, session: Session) -> None:
@@ -29,7 +44,7 @@ class AsyncJob(JobCalls[Awaitable[Any]], forks.Unpicklable):
         self.id, self.name = job.id, job.name
 
     @property
-    def body(self) -> Answer:
+    def body(self) -> b.JobBody:
         """The latest state from the server, in the shape of GET /jobs/{id}."""
         return self._job.body
 
@@ -48,18 +63,18 @@ class AsyncJob(JobCalls[Awaitable[Any]], forks.Unpicklable):
         await asyncio.to_thread(self._job.refresh)
         return self
 
-    async def add_items(self, items: Iterable[NewItem], *, phase: str | None = None, reopen: bool = False) -> Answer:
+    async def add_items(self, items: Iterable[NewItem], *, phase: str | None = None, reopen: bool = False) -> b.Added:
         """See `Job.add_items`."""
         return await asyncio.to_thread(self._job.add_items, items, phase=phase, reopen=reopen)
 
-    def items(self, **query: Any) -> AsyncIterator[Answer]:
+    def items(self, **query: Any) -> AsyncIterator[b.ItemBody]:
         """See `Job.items`."""
         return iterate_in_threads(lambda: self._job.items(**query))
 
     def claim(
         self,
         *,
-        batch: int = 100,
+        batch: int | None = None,
         worker: str | None = None,
         phase: str | None = None,
         lease_seconds: int = LEASE_SECONDS,
@@ -76,7 +91,7 @@ class AsyncJob(JobCalls[Awaitable[Any]], forks.Unpicklable):
         """See `Job.tell`."""
         await asyncio.to_thread(self._job.tell, key, **outcome)
 
-    def watch(self) -> AsyncIterator[Answer]:
+    def watch(self) -> AsyncIterator[b.JobBody]:
         """See `Job.watch`."""
         return iterate_in_threads(self._job.watch)
 
@@ -126,7 +141,7 @@ class AsyncClient(forks.Unpicklable):
         *,
         phase: str,
         kind: str = "",
-        batch: int = 100,
+        batch: int | None = None,
         worker: str | None = None,
         lease_seconds: int = LEASE_SECONDS,
         wait: bool = True,

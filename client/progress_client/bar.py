@@ -1,4 +1,4 @@
-"""Progress bar of a phase on the terminal: tqdm if it is installed, else a plain line."""
+"""Progress bar of a phase: in a notebook, or on the terminal by tqdm if it is installed, else as a plain line."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import shutil
 import sys
 import threading
 import time
-from typing import Any, TextIO
+from html import escape
+from typing import Any, Callable, TextIO
 
 try:
     from tqdm import tqdm
@@ -15,6 +16,7 @@ except ImportError:
     tqdm = None
 
 EVERY_SECONDS = 0.1
+LINE_WIDTH = 79
 FULL, EMPTY = "━", "─"
 Phase = dict[str, Any]
 
@@ -80,12 +82,55 @@ class LineBar(Bar):
         self._out.flush()
 
 
+class NotebookBar(LineBar):
+    """A bar below the cell of a notebook, as HTML and as text for frontends without it."""
+
+    def __init__(self, name: str, display: Callable[..., Any]) -> None:
+        super().__init__(name, sys.stderr)
+        self._handle = display(self, display_id=True)
+
+    def close(self) -> None:
+        """Show the last state."""
+        with self._lock:
+            if self._phase and not self._closed:
+                self._draw(self._phase)
+            self._closed = True
+
+    def _draw(self, phase: Phase) -> None:
+        self._drawn_at = time.monotonic()
+        self._handle.update(self)
+
+    def __repr__(self) -> str:
+        return line(self._name, self._phase, width=LINE_WIDTH) if self._phase else self._name
+
+    def _repr_html_(self) -> str:
+        if self._phase is None:
+            return f"<div>{escape(self._name)}</div>"
+        total = self._phase["expected"]
+        room = "" if total is None else f' value="{settled(self._phase)}" max="{max(total, 1)}"'
+        facts = " · ".join([self._name, *_facts(self._phase)])
+        return f"<div><progress{room}></progress> {escape(facts)}</div>"
+
+
 def bar(name: str, *, wanted: bool | None) -> Bar | None:
-    """Create a bar if one is wanted; by default only if stderr is a terminal."""
+    """Create a bar if one is wanted; by default only in a notebook, or if stderr is a terminal."""
+    display = _notebook_display()
     is_terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-    if not (is_terminal if wanted is None else wanted):
+    if not (is_terminal or display is not None if wanted is None else wanted):
         return None
+    if display is not None:
+        return NotebookBar(name, display)
     return TqdmBar(name) if tqdm else LineBar(name, sys.stderr)
+
+
+def _notebook_display() -> Callable[..., Any] | None:
+    """Return the `display` of IPython if this process is the kernel of a notebook."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    if shell is None or not hasattr(shell, "kernel"):
+        return None
+    display: Callable[..., Any] = sys.modules["IPython.display"].display
+    return display
 
 
 def settled(phase: Phase) -> int:

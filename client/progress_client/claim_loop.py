@@ -7,21 +7,23 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 import time
 from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future, wait
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any
 
 from progress_client import forks
+from progress_client.background import in_thread
 from progress_client.bar import Bar
 from progress_client.buffer import Address
+from progress_client.claim_size import ClaimSize
 from progress_client.errors import NotFound, ProgressError, Unavailable
 from progress_client.items import Item
 from progress_client.session import Session
+from progress_client.waiting_pools import HandedOut
 
 log = logging.getLogger(__name__)
 
@@ -32,26 +34,25 @@ QUARANTINED = (
     "%s is quarantined: its last items all failed while another worker does not fail, so the site gives it no items of"
     " %s for now. Check this worker (disk, memory, model files); it is tried out again later, or an operator lifts it."
 )
-# The next claim is made ahead while batches take less time than this, in seconds.
-FAST_BATCH = 0.5
-# Seconds for which the end of a loop waits for a claim that was made ahead.
-LAST_CLAIM = 1.0
+FAST_BATCH = 0.5  # the next claim is made ahead while batches take fewer seconds than this
+SLOW_CLAIM = 4 * FAST_BATCH
+LAST_CLAIM = 1.0  # seconds for which the end of a loop waits for a claim that was made ahead
 LONGEST_RETRY_WAIT = 60.0  # other items may come before those that wait for their retry
 OVER = ("completed", "failed", "cancelled")
 
 
 @dataclass(frozen=True)
 class ClaimOptions:
-    """Options of a claim loop: worker, batch size, lease in seconds, and whether to wait for later items."""
+    """Options of a claim loop: worker, batch (None: adapted), lease in seconds, whether to wait for later items."""
 
     worker: str
-    batch: int
+    batch: int | None
     lease: float
     wait: bool
 
-    def body(self) -> dict[str, Any]:
-        """Return the body of a claim request."""
-        return {"worker": self.worker, "limit": self.batch, "lease_seconds": self.lease}
+    def body(self, limit: int) -> dict[str, Any]:
+        """Return the body of a claim request for at most `limit` items."""
+        return {"worker": self.worker, "limit": limit, "lease_seconds": self.lease}
 
 
 class ClaimLoop:
@@ -67,6 +68,8 @@ class ClaimLoop:
         self._filled_at = float("-inf")
         self._is_fast = False
         self._ahead: Future[dict[str, Any]] | None = None
+        self._handed_out = HandedOut()
+        self._size = ClaimSize(options.batch)
 
     def arm(self) -> None:
         """Give items back on SIGTERM from now on. Call it from the main thread."""
@@ -79,11 +82,13 @@ class ClaimLoop:
     def ready(self) -> Item | None:
         """Return the next claimed item whose lease is valid, or None. ProgressError in a forked child."""
         forks.check(self._process, "This loop over claim() began", instead="call claim() here")
+        self._give_back_excess()
         while self._ready and not self._session.stop.is_set():
             item = self._ready.popleft()
-            if self._is_fast and self._ahead is None and len(self._ready) <= self._options.batch // 2:
-                self._ahead = _in_thread(self.claim)
+            if self._is_fast and self._ahead is None and len(self._ready) <= self._size.limit // 2:
+                self._ahead = in_thread(self.claim)
             if not item.lost and item.job not in self._session.cancelled:
+                self._handed_out.add(item)
                 return item
         return None
 
@@ -139,6 +144,11 @@ class ClaimLoop:
 
     # --- private -----------------------------------------------------------------------------------
 
+    def _give_back_excess(self) -> None:
+        """Leave items to others if a large claim of quick items was followed by slow ones."""
+        if time.monotonic() - self._filled_at > SLOW_CLAIM:
+            self._give_back([self._ready.pop() for _ in range(self._size.excess(len(self._ready)))])
+
     def _give_back(self, items: Iterable[Item]) -> None:
         for item in items:
             if not item.lost and item.job not in self._session.cancelled:
@@ -183,6 +193,7 @@ class ClaimLoop:
         if self._session.outbox.error:
             raise self._session.outbox.error
         self._is_fast = time.monotonic() - self._filled_at < FAST_BATCH
+        self._size.note(is_fast=self._is_fast)
         answer = self._claim()
         self._ready.extend(answer["items"])
         self._note_quarantine(answer)
@@ -194,6 +205,7 @@ class ClaimLoop:
         if self._ends(answer):
             self._ended = True
             return
+        self._handed_out.explain()
         if not self._session.outbox.adopt():
             self._session.stop.wait(self._wait_after(answer))
 
@@ -225,7 +237,9 @@ class PhaseClaimLoop(ClaimLoop):
         """Claim items of this phase. A deleted job counts as a closed phase."""
         address, options = self._address, self._options
         try:
-            answer = self._session.claim(f"{address.path}/claim", options.body(), job=address.job, lease=options.lease)
+            answer = self._session.claim(
+                f"{address.path}/claim", options.body(self._size.limit), job=address.job, lease=options.lease
+            )
         except NotFound:
             if self._job() is not None:
                 raise
@@ -277,24 +291,10 @@ class CommonClaimLoop(ClaimLoop):
 
     def claim(self) -> dict[str, Any]:
         """Claim items of unfinished phases with this code."""
-        body = {**self._options.body(), **self._filter}
+        body = {**self._options.body(self._size.limit), **self._filter}
         answer = self._session.claim("/claim", body, job=None, lease=self._options.lease)
         fallback = Address(0, self._filter["phase"], self._options.worker)
         return {
             **answer,
             "items": self._session.lease_items(answer["items"], address=fallback, lease=self._options.lease),
         }
-
-
-def _in_thread(claim: Callable[[], dict[str, Any]]) -> Future[dict[str, Any]]:
-    """Claim in a thread that does not keep the process alive."""
-    future: Future[dict[str, Any]] = Future()
-
-    def run() -> None:
-        try:
-            future.set_result(claim())
-        except BaseException as error:
-            future.set_exception(error)
-
-    threading.Thread(target=run, name="progress-claim", daemon=True).start()
-    return future

@@ -17,6 +17,7 @@ from progress_client.file_listing import NewItem
 from progress_client.items import Item
 from progress_client.job import LEASE_SECONDS, Job, claimed_items
 from progress_client.job_calls import Answer, moment
+from progress_client.request_bodies import NewPhaseBody
 from progress_client.route import Certificates
 from progress_client.session import RETRY_SECONDS, Session, default_journal
 
@@ -66,7 +67,7 @@ class Client(forks.Unpicklable):
         name: str,
         *,
         items: Iterable[NewItem] | None = None,
-        phases: Iterable[Answer] | None = None,
+        phases: Iterable[NewPhaseBody | Answer] | None = None,
         kind: str | None = None,
         project: str | None = None,
         metadata: Answer | None = None,
@@ -150,7 +151,7 @@ class Client(forks.Unpicklable):
         *,
         phase: str,
         kind: str = "",
-        batch: int = 100,
+        batch: int | None = None,
         worker: str | None = None,
         lease_seconds: int = LEASE_SECONDS,
         wait: bool = True,

@@ -9,7 +9,7 @@ from urllib.parse import urlencode, urlsplit
 PAGE = 200
 
 
-def pages(call: Callable[[str, str], Any], path: str, **query: Any) -> Iterator[dict[str, Any]]:
+def pages(call: Callable[[str, str], Any], path: str, **query: Any) -> Iterator[Any]:
     """Iterate over all rows of a list, one request per page."""
     given = urlencode({"limit": PAGE, **{name: value for name, value in query.items() if value not in (None, "")}})
     while given:

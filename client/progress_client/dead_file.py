@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from hashlib import blake2b
@@ -25,6 +25,8 @@ except ImportError:
     fcntl = None  # type: ignore[assignment]
 
 log = logging.getLogger(__name__)
+
+SETTLED = ("applied", "duplicate")
 
 Row = dict[str, Any]
 
@@ -91,6 +93,20 @@ def dead_row(outcome: Outcome, *, status: int, code: str, detail: str) -> Row:
     at = datetime.now(timezone.utc).isoformat(timespec="seconds")
     why = {"status": status, "code": code, "detail": detail}
     return {"at": at, "key": outcome.body.get("key", ""), **why, **outcome.entry()}
+
+
+def refused_rows(outcomes: Iterable[Outcome], results: Iterable[Row]) -> list[Row]:
+    """Return the rows of the outcomes that the site did not apply, and log each of them."""
+    found = []
+    for outcome, result in zip(outcomes, results):
+        if result["outcome"] in SETTLED:
+            continue
+        code, detail = result["outcome"], str(result.get("detail", ""))
+        log.warning("not counted: %s is %s. %s", result["key"], code, detail)
+        # A stale outcome (a later attempt counts) and a given back item need no row.
+        if code != "stale" and outcome.body.get("status") != "pending":
+            found.append(dead_row(outcome, status=200, code=code, detail=detail))
+    return found
 
 
 def _rows(content: bytes) -> list[Row]:

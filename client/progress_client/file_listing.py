@@ -6,10 +6,12 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Union
 
+from progress_client.request_bodies import NewItemBody
+
 MOST_ITEMS = 5000
 MOST_BYTES = 768 * 1024
 
-NewItem = Union[str, Mapping[str, Any]]
+NewItem = Union[str, NewItemBody, Mapping[str, Any]]
 Body = dict[str, Any]
 
 

@@ -42,7 +42,7 @@ class Item(forks.Unpicklable):
 
     instead = "send its key, and report it in the process that has claimed it"
 
-    def __init__(self, body: dict[str, Any], *, job: int, phase: str, worker: str, sink: OutcomeSink) -> None:
+    def __init__(self, body: Mapping[str, Any], *, job: int, phase: str, worker: str, sink: OutcomeSink) -> None:
         self.id: int = body["id"]
         self.key: str = body["key"]
         self.label: str = body["label"]
@@ -58,6 +58,7 @@ class Item(forks.Unpicklable):
         self.percent: int | None = None
         self.percent_at = 0.0
         self.outcome = ""
+        self.is_begun = False
         self._sink = sink
         self._log = ItemLog()
         self._outer: Item | None = None
@@ -118,6 +119,7 @@ class Item(forks.Unpicklable):
 
     def __enter__(self) -> Item:
         self._check_process()
+        self.is_begun = True
         self._outer = item_log.current.get()
         item_log.current.set(self)
         return self
@@ -162,6 +164,7 @@ class Item(forks.Unpicklable):
 
     def _report(self, status: str, body: dict[str, Any]) -> None:
         self._check_process()
+        self.is_begun = True
         if not self.outcome:
             outcome = {"key": self.key, "status": status, "attempt": self.attempt, **body, **self._log.body()}
             self._sink.report_later(self, outcome)

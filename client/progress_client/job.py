@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from progress_client import bodies as b
 from progress_client import file_listing, forks, job_watch
 from progress_client.bar import bar
 from progress_client.buffer import MOST_RESULTS, Address
@@ -21,13 +22,27 @@ log = logging.getLogger(__name__)
 LEASE_SECONDS = 90
 
 
-class Job(JobCalls[Any], forks.Unpicklable):
+class Job(
+    JobCalls[
+        b.Announced,
+        b.Counted,
+        b.Reported,
+        b.Beat,
+        b.PhaseBody,
+        b.Figures,
+        list[b.ErrorGroup],
+        b.Attempts,
+        b.Timeline,
+        b.Act,
+    ],
+    forks.Unpicklable,
+):
     """One job. `body` is its latest state from the server, in the shape of GET /jobs/{id}."""
 
-    def __init__(self, session: Session, body: Answer) -> None:
+    def __init__(self, session: Session, body: b.JobBody) -> None:
         self._session = session
-        self.id: int = body["id"]
-        self.name: str = body["name"]
+        self.id = body["id"]
+        self.name = body["name"]
         self.body = body
 
     def __repr__(self) -> str:
@@ -48,7 +63,7 @@ class Job(JobCalls[Any], forks.Unpicklable):
         self.body = self._call("GET", f"/jobs/{self.id}")
         return self
 
-    def add_items(self, items: Iterable[NewItem], *, phase: str | None = None, reopen: bool = False) -> Answer:
+    def add_items(self, items: Iterable[NewItem], *, phase: str | None = None, reopen: bool = False) -> b.Added:
         """Add items to a phase; existing items stay as they are. → {"added", "existing"}
 
         An item whose name is not UTF-8 is listed with escapes (`caf\\xe9.jpg`) and fails at once.
@@ -59,14 +74,16 @@ class Job(JobCalls[Any], forks.Unpicklable):
         self._fail_unreadable(unreadable, phase=phase)
         return total
 
-    def items(self, *, phase: str | None = None, status: str = "", split: str = "", q: str = "") -> Iterator[Answer]:
+    def items(
+        self, *, phase: str | None = None, status: str = "", split: str = "", q: str = ""
+    ) -> Iterator[b.ItemBody]:
         """Iterate over the items of a phase, one request per page."""
         return pages(self._session.call, f"{self._phase(phase)}/items", status=status, split=split, q=q)
 
     def claim(
         self,
         *,
-        batch: int = 100,
+        batch: int | None = None,
         worker: str | None = None,
         phase: str | None = None,
         lease_seconds: int = LEASE_SECONDS,
@@ -74,6 +91,8 @@ class Job(JobCalls[Any], forks.Unpicklable):
         progress: bool | None = None,
     ) -> Iterator[Item]:
         """Iterate over items to process, claimed `batch` at a time; use each with `with item:`.
+
+        Without `batch` the first claim takes 100, and those of quick items up to 1000.
 
         The loop ends when the phase or the job has ended. Until then it waits for items that are added later or that
         other workers give back; with `wait=False` it ends when no item is pending. Leases of `lease_seconds` are
@@ -98,7 +117,7 @@ class Job(JobCalls[Any], forks.Unpicklable):
             body["result"] = as_json_object(result)
         self._session.outbox.report_later(Address(self.id, self._code(phase), self._session.worker), body)
 
-    def watch(self) -> Iterator[Answer]:
+    def watch(self) -> Iterator[b.JobBody]:
         """Yield the job's body now and after every change, until it is completed, failed or cancelled."""
         for body in job_watch.watch(
             self._session.transport, self.id, retry_for=self._session.retry_for, stop=self._session.stop
@@ -106,11 +125,11 @@ class Job(JobCalls[Any], forks.Unpicklable):
             self.body = body
             yield body
 
-    def _add(self, bodies: Sequence[Answer], *, phase: str | None, reopen: bool) -> Answer:
-        total = {"added": 0, "existing": 0}
+    def _add(self, bodies: Sequence[Answer], *, phase: str | None, reopen: bool) -> b.Added:
+        total: b.Added = {"added": 0, "existing": 0}
         for portion in file_listing.portions(bodies):
             answer = self._call("POST", f"{self._phase(phase)}/items", {"items": portion, "reopen": reopen})
-            total = {name: total[name] + answer[name] for name in total}
+            total = {"added": total["added"] + answer["added"], "existing": total["existing"] + answer["existing"]}
         return total
 
     def _fail_unreadable(self, reasons: Mapping[str, str], *, phase: str | None = None) -> None:

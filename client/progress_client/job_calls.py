@@ -1,4 +1,7 @@
-"""Calls on a job, shared by `Job` and `AsyncJob`: `A` is the response, or an awaitable of it."""
+"""Calls on a job, shared by `Job` and `AsyncJob`: each type is that of the response, or of an awaitable of it."""
+
+# Responses are checked against their shape when they arrive (progress_client.answers), and typed here.
+# mypy: disable-error-code="no-any-return"
 
 from __future__ import annotations
 
@@ -10,12 +13,22 @@ from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
 from progress_client.buffer import Address
+from progress_client.request_bodies import OutcomeBody
 
-A = TypeVar("A")
+Announced = TypeVar("Announced")
+Counted = TypeVar("Counted")
+Reported = TypeVar("Reported")
+Beat = TypeVar("Beat")
+Phase = TypeVar("Phase")
+Figures = TypeVar("Figures")
+Groups = TypeVar("Groups")
+Attempts = TypeVar("Attempts")
+Timeline = TypeVar("Timeline")
+Act = TypeVar("Act")
 Answer = dict[str, Any]
 
 
-class JobCalls(ABC, Generic[A]):
+class JobCalls(ABC, Generic[Announced, Counted, Reported, Beat, Phase, Figures, Groups, Attempts, Timeline, Act]):
     """The REST calls on a job under their REST names. Each may be repeated after a lost response.
 
     `phase` is the code of a phase, by default the first one. Each call returns the body of the response. It raises
@@ -30,11 +43,11 @@ class JobCalls(ABC, Generic[A]):
         """The code of the first phase."""
 
     @abstractmethod
-    def _call(self, method: str, path: str, body: Answer | None = None) -> A:
+    def _call(self, method: str, path: str, body: Answer | None = None) -> Any:
         """Send a request and return the body of the response."""
 
     @abstractmethod
-    def _count(self, address: Address, body: Answer) -> A:
+    def _count(self, address: Address, body: Answer) -> Any:
         """Store counts in the journal, then send them."""
 
     @property
@@ -44,12 +57,18 @@ class JobCalls(ABC, Generic[A]):
 
     # --- workers ---------------------------------------------------------------------------------
 
-    def announce(self, expected: int, *, phase: str | None = None, event_id: UUID | str | None = None) -> A:
+    def announce(self, expected: int, *, phase: str | None = None, event_id: UUID | str | None = None) -> Announced:
         """Announce the expected total. → {"applied", "reason", "phase"}"""
         body = {"expected": expected, "event_id": str(event_id or uuid4())}
         return self._call("POST", f"{self._phase(phase)}/announce", body)
 
-    def report(self, results: Sequence[Mapping[str, Any]], *, phase: str | None = None, worker: str | None = None) -> A:
+    def report(
+        self,
+        results: Sequence[OutcomeBody | Mapping[str, Any]],
+        *,
+        phase: str | None = None,
+        worker: str | None = None,
+    ) -> Reported:
         """Report outcomes of items now, at most 1000: {"key", "status", "attempt"?, "error"?, "result"?,
         "retry"?, "retry_after"?, "log"?, "links"?}.
 
@@ -66,7 +85,7 @@ class JobCalls(ABC, Generic[A]):
         skipped: int = 0,
         phase: str | None = None,
         event_id: UUID | str | None = None,
-    ) -> A:
+    ) -> Counted:
         """Add to the counts of a phase without items. → {"applied", "phase"}
 
         The counts are stored in the journal with their `event_id` before they are sent. After Unavailable they are sent
@@ -82,7 +101,7 @@ class JobCalls(ABC, Generic[A]):
         items: Iterable[int] | None = None,
         message: str | None = None,
         progress: int | None = None,
-    ) -> A:
+    ) -> Beat:
         """Send a heartbeat that renews the leases of these items, or of all items of the worker in the job.
 
         Without `items` it renews every lease under this worker's name, so only one process may use the name: otherwise
@@ -94,33 +113,33 @@ class JobCalls(ABC, Generic[A]):
         body = {"worker": worker or self._worker, "items": named, "message": message, "progress": progress}
         return self._call("POST", f"{self._path}/heartbeat", _given(body))
 
-    def start(self, *, phase: str | None = None) -> A:
+    def start(self, *, phase: str | None = None) -> Phase:
         """Start a phase without items. → the phase"""
         return self._call("POST", f"{self._phase(phase)}/start", {})
 
-    def finish(self, *, phase: str | None = None) -> A:
+    def finish(self, *, phase: str | None = None) -> Phase:
         """Finish a phase with its current counts; on a phase with items, declare its list complete. → the phase"""
         return self._call("POST", f"{self._phase(phase)}/finish", {})
 
-    def fail(self, error: str = "", *, phase: str | None = None) -> A:
+    def fail(self, error: str = "", *, phase: str | None = None) -> Phase:
         """Fail a phase without items. → the phase"""
         return self._call("POST", f"{self._phase(phase)}/fail", {"error": error})
 
     # --- reading -----------------------------------------------------------------------------------
 
-    def progress(self, *, phase: str | None = None) -> A:
+    def progress(self, *, phase: str | None = None) -> Figures:
         """Fetch the live counts of the job or of one phase. → {"total", "processed", "error", …, "by_split"}"""
         return self._call("GET", f"{self._path}/progress{_query(phase=phase)}")
 
-    def errors(self) -> A:
+    def errors(self) -> Groups:
         """Fetch the failures grouped by error, the most frequent first. → [{"signature", "sample", "count", …}]"""
         return self._call("GET", f"{self._path}/errors")
 
-    def attempts(self, item: int, *, phase: str | None = None) -> A:
+    def attempts(self, item: int, *, phase: str | None = None) -> Attempts:
         """Fetch the last ended attempts of an item, newest first, with their logs and links. → {"results"}"""
         return self._call("GET", f"{self._phase(phase)}/items/{int(item)}/attempts")
 
-    def timeline(self, *, limit: int = 50, cursor: str = "") -> A:
+    def timeline(self, *, limit: int = 50, cursor: str = "") -> Timeline:
         """Fetch the timeline, the newest event first. → {"results", "next"}"""
         return self._call("GET", f"{self._path}/timeline{_query(limit=limit, cursor=cursor)}")
 
@@ -133,43 +152,43 @@ class JobCalls(ABC, Generic[A]):
         items: Iterable[int] | None = None,
         error_signature: str | None = None,
         reason: str = "",
-    ) -> A:
+    ) -> Act:
         """Make failed items pending and waiting ones due. Every act returns {"changed", "refused", "detail", "job"}."""
         which = {"phase": phase, "items": None if items is None else list(items), "error_signature": error_signature}
         return self._act("retry", reason, **which)
 
     def release(
         self, *, phase: str | None = None, items: Iterable[int] | None = None, all: bool = False, reason: str = ""
-    ) -> A:
+    ) -> Act:
         """Make processing items without a valid lease pending again; with `all`, also leased ones."""
         named = None if items is None else list(items)
         return self._act("release", reason, phase=phase, items=named, all=all)
 
-    def lift(self, *, worker: str | None = None, phase: str | None = None, reason: str = "") -> A:
+    def lift(self, *, worker: str | None = None, phase: str | None = None, reason: str = "") -> Act:
         """Let quarantined workers, or this one, claim again before the end of their pause."""
         return self._act("lift", reason, worker=worker, phase=phase)
 
-    def skip(self, items: Iterable[int], *, reason: str = "") -> A:
+    def skip(self, items: Iterable[int], *, reason: str = "") -> Act:
         """Count these items as done without processing them."""
         return self._act("skip", reason, items=list(items))
 
-    def force_complete(self, *, phase: str | None = None, reason: str) -> A:
+    def force_complete(self, *, phase: str | None = None, reason: str) -> Act:
         """Complete every open phase, or this one, with its current counts."""
         return self._act("force-complete", reason, phase=phase)
 
-    def give_up(self, *, reason: str = "") -> A:
+    def give_up(self, *, reason: str = "") -> Act:
         """Fail the job: `POST /jobs/{id}/fail`. (`fail` is the call on a phase.)"""
         return self._act("fail", reason)
 
-    def cancel(self, *, reason: str = "") -> A:
+    def cancel(self, *, reason: str = "") -> Act:
         """Cancel the job."""
         return self._act("cancel", reason)
 
-    def pause(self, *, reason: str = "") -> A:
+    def pause(self, *, reason: str = "") -> Act:
         """Pause the job: no items are leased until it is resumed."""
         return self._act("pause", reason)
 
-    def resume(self, *, reason: str = "") -> A:
+    def resume(self, *, reason: str = "") -> Act:
         """Resume a paused job."""
         return self._act("resume", reason)
 
@@ -181,36 +200,38 @@ class JobCalls(ABC, Generic[A]):
         retry_delay: int | None = None,
         retry_delay_max: int | None = None,
         reason: str = "",
-    ) -> A:
+    ) -> Act:
         """Set how often the failed items of a phase are retried by themselves, and the delays in seconds."""
         delays = {"retry_delay": retry_delay, "retry_delay_max": retry_delay_max}
         return self._act("retries", reason, phase=self._code(phase), retries=retries, **delays)
 
-    def threshold(self, threshold: int, *, phase: str | None = None, reason: str = "") -> A:
+    def threshold(self, threshold: int, *, phase: str | None = None, reason: str = "") -> Act:
         """Set the percentage of successes that completes a phase."""
         return self._act("threshold", reason, phase=self._code(phase), threshold=threshold)
 
-    def due(self, due_at: datetime | str | None = None, *, expected_seconds: int | None = None, reason: str = "") -> A:
+    def due(
+        self, due_at: datetime | str | None = None, *, expected_seconds: int | None = None, reason: str = ""
+    ) -> Act:
         """Set the time after which the unfinished job is late, or the seconds from its start; neither removes it.
 
         A `datetime` needs a time zone.
         """
         return self._act("due", reason, due_at=moment(due_at), expected_seconds=expected_seconds)
 
-    def restart(self, *, phase: str | None = None, only: str = "all", reason: str = "") -> A:
+    def restart(self, *, phase: str | None = None, only: str = "all", reason: str = "") -> Act:
         """Start a new run of a phase, over all of its items or only the "failed" ones."""
         return self._act("restart", reason, phase=self._code(phase), only=only)
 
-    def priority(self, priority: int, *, reason: str = "") -> A:
+    def priority(self, priority: int, *, reason: str = "") -> Act:
         """Set the priority, -100 to 100: claims over all jobs take the highest first."""
         return self._act("priority", reason, priority=priority)
 
-    def limit(self, max_leased: int | None, *, phase: str | None = None, reason: str = "") -> A:
+    def limit(self, max_leased: int | None, *, phase: str | None = None, reason: str = "") -> Act:
         """Limit how many items of a phase are leased at once; None removes the limit."""
         body = {"phase": self._code(phase), "max_leased": max_leased, "reason": reason}
         return self._call("POST", f"{self._path}/limit", body)
 
-    def delete(self, *, undelivered: bool = False, reason: str) -> A:
+    def delete(self, *, undelivered: bool = False, reason: str) -> Act:
         """Delete a job that is over, for good. → {"changed", "refused", "detail"}
 
         With `undelivered` also while events wait for their delivery; they are not sent then.
@@ -229,7 +250,7 @@ class JobCalls(ABC, Generic[A]):
     def _phase(self, phase: str | None) -> str:
         return Address(self.id, self._code(phase)).path
 
-    def _act(self, act: str, reason: str, **which: Any) -> A:
+    def _act(self, act: str, reason: str, **which: Any) -> Act:
         return self._call("POST", f"{self._path}/{act}", {**_given(which), "reason": reason})
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from progress_client import answers, backoff, forks
+from progress_client.bodies import JobBody
 from progress_client.errors import NotFound
 from progress_client.transport import LONGEST_PAGE, RetryableError, Transport, answer_of, unavailable
 
@@ -20,10 +21,8 @@ OVER = ("completed", "failed", "cancelled")
 MEDIA_TYPE = "text/event-stream"
 TOO_MANY, TOO_MANY_PAUSE = 4429, 30.0
 
-Body = dict[str, Any]
 
-
-def watch(transport: Transport, job: int, *, retry_for: float, stop: threading.Event) -> Iterator[Body]:
+def watch(transport: Transport, job: int, *, retry_for: float, stop: threading.Event) -> Iterator[JobBody]:
     """Yield the job's body now and after each change, until its last state. Rapid changes may be merged.
 
     NotFound if the job does not exist or was deleted. A lost connection is retried for `retry_for` seconds, then
@@ -50,7 +49,7 @@ def watch(transport: Transport, job: int, *, retry_for: float, stop: threading.E
         tries += 1
 
 
-def _stream(transport: Transport, job: int, *, last: str) -> Iterator[tuple[str, Body]]:
+def _stream(transport: Transport, job: int, *, last: str) -> Iterator[tuple[str, JobBody]]:
     """Yield the states from one connection, each with its event id."""
     headers = {"Accept": MEDIA_TYPE, **({"Last-Event-ID": last} if last else {})}
     with transport.streaming(f"/jobs/{job}/stream", headers=headers, timeout=READ_TIMEOUT) as response:
@@ -76,7 +75,7 @@ def _closed(data: Any) -> RetryableError:
     return RetryableError(f"the server closed the stream: {given.get('reason', '')}", retry_after=pause)
 
 
-def _states(kind: str, data: Any) -> list[Body]:
+def _states(kind: str, data: Any) -> list[JobBody]:
     """Return the job bodies of a message; none for other kinds of messages."""
     if kind not in ("snapshot", "job"):
         return []
@@ -87,7 +86,7 @@ def _states(kind: str, data: Any) -> list[Body]:
     return bodies
 
 
-def _current(transport: Transport, job: int) -> Iterator[tuple[str, Body]]:
+def _current(transport: Transport, job: int) -> Iterator[tuple[str, JobBody]]:
     """Fetch the state of a finished job, whose stream is empty."""
     body = transport.once("GET", f"/jobs/{job}")
     yield str(body["revision"]), body

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, Callable, Protocol
 
-from progress_client import backoff
+from progress_client import backoff, waiting_pools
 from progress_client.errors import CertificateError, Refused
 from progress_client.leases import Group, Leases
 from progress_client.transport import RetryableError, Transport, encode
@@ -92,6 +92,7 @@ class LeaseRenewer:
                     return
             for group, ids in due:
                 self._renew(group, ids)
+            waiting_pools.warn()
 
     def _wait(self) -> list[tuple[Group, list[int]]]:
         while not self._closing:

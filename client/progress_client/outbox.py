@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,7 @@ from typing import Any, Callable
 from progress_client import outcome_queue
 from progress_client.answers import are_results
 from progress_client.buffer import Address, Body, Outcome, Portion
-from progress_client.dead_file import DeadFile, dead_row
+from progress_client.dead_file import DeadFile, dead_row, refused_rows
 from progress_client.errors import CertificateError, NotPermitted, ProgressError, Refused, Unavailable
 from progress_client.journal import Journal
 from progress_client.outcome_queue import OutcomeQueue
@@ -21,11 +22,12 @@ from progress_client.transport import RetryableError, Transport, encode
 
 log = logging.getLogger(__name__)
 
-SETTLED = ("applied", "duplicate")
 TOO_MUCH = (400, 413)
 TOO_LARGE = 413
 UNKNOWN = 500
 AGES_AGO = float("-inf")
+# Seconds between two looks for outcomes of dead processes, such as killed siblings in a pool.
+ADOPT_SECONDS = 10.0
 
 Answered = Callable[[Address, Body], None]
 
@@ -48,6 +50,7 @@ class Outbox:
         if journal:
             self._add_all(journal.left)
         self.adopt()
+        self._adopt_at = time.monotonic() + ADOPT_SECONDS
         self._thread = threading.Thread(target=self._run, name="progress-outbox", daemon=True)
         self._thread.start()
 
@@ -130,8 +133,6 @@ class Outbox:
             log.warning("%d outcomes could not be reported; %s", left, where)
         return left
 
-    # --- waiting -----------------------------------------------------------------------------------
-
     @contextmanager
     def _hurry(self) -> Iterator[None]:
         """Send outcomes without waiting for a larger batch."""
@@ -168,8 +169,9 @@ class Outbox:
 
     def _next(self) -> Portion | None:
         """Wait for the next batch; None when the outbox closes and no more can be sent."""
-        with self._changed:
-            while True:
+        while True:
+            self._adopt_now_and_then()
+            with self._changed:
                 now, closing = time.monotonic(), self._closing.is_set()
                 at = self._queue.due_at(hurried=closing or self._hurried > 0)
                 if closing and (at is None or at > self._deadline):
@@ -177,7 +179,12 @@ class Outbox:
                 portion = self._queue.take(now=now) if at is not None and at <= now else None
                 if portion:
                     return portion
-                self._changed.wait(None if at is None else max(0.0, at - now))
+                self._changed.wait(max(0.0, min(self._adopt_at, math.inf if at is None else at) - now))
+
+    def _adopt_now_and_then(self) -> None:
+        if time.monotonic() >= self._adopt_at and not self._closing.is_set():
+            self._adopt_at = time.monotonic() + ADOPT_SECONDS
+            self.adopt()
 
     def _deliver(self, portion: Portion) -> None:
         """Send a batch once. It is confirmed, waits for a retry, or sets `error`."""
@@ -209,15 +216,7 @@ class Outbox:
             self._answer(portion, answer)
 
     def _answer(self, portion: Portion, answer: Body) -> None:
-        refused = []
-        for outcome, result in zip(portion.outcomes, answer.get("results", ())):
-            if result["outcome"] not in SETTLED:
-                code, detail = result["outcome"], str(result.get("detail", ""))
-                log.warning("not counted: %s is %s. %s", result["key"], code, detail)
-                # A stale outcome (a later attempt counts) and a given back item need no dead file row.
-                if code != "stale" and outcome.body.get("status") != "pending":
-                    refused.append(dead_row(outcome, status=200, code=code, detail=detail))
-        self._keep_refused(refused)
+        self._keep_refused(refused_rows(portion.outcomes, answer.get("results", ())))
         self._settled(portion)
         if "results" in answer:
             try:

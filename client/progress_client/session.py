@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from secrets import token_hex
 from types import FrameType
@@ -152,7 +152,7 @@ class Session:
 
     # --- items -----------------------------------------------------------------------------------
 
-    def lease_items(self, bodies: Sequence[dict[str, Any]], *, address: Address, lease: float) -> list[Item]:
+    def lease_items(self, bodies: Sequence[Mapping[str, Any]], *, address: Address, lease: float) -> list[Item]:
         """Create the items of a claim and renew their leases. Items of the common claim name their job and phase."""
         items = [
             Item(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -242,7 +242,7 @@ class ProgressTracker(forks.Unpicklable):
             self._know(row, job=uploads.id if uploads else 0, phase=UPLOAD)
         return [tracker_formats.batch_row(row) for row in rows]
 
-    def _know(self, row: dict[str, Any], *, job: int, phase: str) -> Image:
+    def _know(self, row: Mapping[str, Any], *, job: int, phase: str) -> Image:
         return self._known.setdefault(row["id"], Image(row["id"], row["key"], job, phase))
 
     def _images(self, image_ids: Sequence[int], *, what: str) -> list[Image]:

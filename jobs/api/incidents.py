@@ -140,22 +140,8 @@ class IncidentDetail(IncidentBaseView):
     def get(self, request: Request, incident_id: int) -> HttpResponse:
         """Show an incident with its jobs and its history."""
         incident = self.incident(incident_id)
-        members = incident.members.filter(job__removed_at__isnull=True).select_related("job")
-        jobs: list[IncidentJobBody] = [
-            {
-                "id": row.job_id,
-                "name": row.job.name,
-                "status": row.job.status,
-                "joined_at": row.joined_at,
-                "left_at": row.left_at,
-            }
-            for row in members.order_by("pk")[:MOST_JOBS]
-        ]
-        history: list[IncidentEntryBody] = [
-            {"at": row.at, "actor": row.actor, "act": row.act, "detail": row.detail}
-            for row in incident.entries.order_by("-pk")[:MOST_ENTRIES]
-        ]
-        return json_response({**incident_body(incident), "jobs": jobs, "history": history})
+        body = {**incident_body(incident), "jobs": jobs_of(incident), "history": history_of(incident)}
+        return json_response(body)
 
 
 class IncidentActView(IncidentBaseView):
@@ -202,6 +188,27 @@ def _view(act: IncidentOperation) -> type[IncidentActView]:
     )
     view.post = described(post)  # type: ignore[attr-defined]
     return view
+
+
+def jobs_of(incident: Incident) -> list[IncidentJobBody]:
+    """Return the first jobs of an incident."""
+    members = incident.members.filter(job__removed_at__isnull=True).select_related("job")
+    return [
+        {
+            "id": row.job_id,
+            "name": row.job.name,
+            "status": row.job.status,
+            "joined_at": row.joined_at,
+            "left_at": row.left_at,
+        }
+        for row in members.order_by("pk")[:MOST_JOBS]
+    ]
+
+
+def history_of(incident: Incident) -> list[IncidentEntryBody]:
+    """Return the last lines of the history of an incident, newest first."""
+    rows = incident.entries.order_by("-pk")[:MOST_ENTRIES]
+    return [{"at": row.at, "actor": row.actor, "act": row.act, "detail": row.detail} for row in rows]
 
 
 def incident_body(incident: Incident) -> IncidentBody:

@@ -84,6 +84,17 @@ class EventQuery(Query, kw_only=True, frozen=True):
     limit: Annotated[int, Meta(ge=1, le=MOST_LISTED, description="Maximum number of events.")] = 50
 
 
+class ActivityQuery(PageQuery, kw_only=True, frozen=True):
+    """Filters of the activity."""
+
+    actor: Annotated[NameText, Meta(description="Only acts of exactly this person.")] = ""
+    act: Annotated[Text, Meta(description="Only acts of this kind, such as `force-complete`.")] = ""
+    project: Annotated[NameText, Meta(description="Only acts in this project.")] = ""
+    job: Annotated[Number | None, Meta(description="Only acts on the job with this id.")] = None
+    since: Annotated[Moment | None, Meta(description="Only acts since this time, such as 2026-11-21T09:00:00Z.")] = None
+    until: Annotated[Moment | None, Meta(description="Only acts before this time.")] = None
+
+
 class StreamQuery(Query, kw_only=True, frozen=True):
     """Jobs to watch."""
 

@@ -36,19 +36,7 @@ from jobs.rules.pipelines import PhaseSpec
 from jobs.tracking import Deadlines, NewItem, Result
 
 RETRIES = ("retries", "retry_delay", "retry_delay_max")
-JOB_ARGUMENTS = (
-    "name",
-    "kind",
-    "project",
-    "metadata",
-    "threshold",
-    *RETRIES,
-    "priority",
-    "phases",
-    "asset_types",
-    "items",
-    "reopen",
-)
+JOB_ARGUMENTS = ("name", "kind", "project", "metadata", "threshold", "phases", "asset_types", "items", "reopen")
 
 
 class Input(Struct, forbid_unknown_fields=True, frozen=True, gc=False):
@@ -56,6 +44,27 @@ class Input(Struct, forbid_unknown_fields=True, frozen=True, gc=False):
 
 
 # --- jobs ----------------------------------------------------------------------------------------
+
+
+class JobOptions(Input, kw_only=True, frozen=True):
+    """Options of a new job of every kind: its automatic retries, its due time and its priority.
+
+    It is late when it is unfinished at `due_at`, or `expected_seconds` after its start; give at most one of them.
+    """
+
+    retries: Retries | None = None
+    retry_delay: RetryDelay | None = None
+    retry_delay_max: RetryDelay | None = None
+    due_at: Moment | None = None
+    expected_seconds: Seconds | None = None
+    silent_after: Seconds | None = None
+    stalled_after: Seconds | None = None
+    priority: PriorityNumber = 0
+
+    def options(self) -> dict[str, Any]:
+        """Return the options as arguments of `create_job`."""
+        deadlines = Deadlines(*(getattr(self, name) for name in Deadlines.__struct_fields__))
+        return {**{name: getattr(self, name) for name in RETRIES}, "priority": self.priority, "deadlines": deadlines}
 
 
 class PhaseInput(PhaseSpec, forbid_unknown_fields=True, frozen=True):
@@ -66,12 +75,11 @@ class ItemInput(NewItem, forbid_unknown_fields=True, frozen=True, gc=False):
     """One item; its key is unique within the phase."""
 
 
-class JobInput(Input, frozen=True):
+class JobInput(JobOptions, kw_only=True, frozen=True):
     """A new job. The same name again answers the existing job with its new items added.
 
     A list that comes later than the job gives its total like one that comes with it. With `reopen` new items of a
-    finished phase begin a new run that waits for them, and later gated phases begin a new run too. It is late when it
-    is unfinished at `due_at`, or `expected_seconds` after its start; give at most one of them.
+    finished phase begin a new run that waits for them, and later gated phases begin a new run too.
     """
 
     name: Name
@@ -79,18 +87,10 @@ class JobInput(Input, frozen=True):
     project: Project = ""
     metadata: Blob = {}
     threshold: Percentage | None = None
-    retries: Retries | None = None
-    retry_delay: RetryDelay | None = None
-    retry_delay_max: RetryDelay | None = None
     phases: Annotated[list[PhaseInput], Meta(max_length=MOST_PHASES)] = []
     asset_types: Annotated[list[AnyCode], Meta(max_length=MOST_PHASES)] = []
     items: Annotated[list[ItemInput], Meta(max_length=MOST_ITEMS)] | None = None
-    due_at: Moment | None = None
-    expected_seconds: Seconds | None = None
-    silent_after: Seconds | None = None
-    stalled_after: Seconds | None = None
     reopen: bool = False
-    priority: PriorityNumber = 0
 
     def check(self) -> None:
         """Check the limits that types cannot express: encoded sizes, phases named once."""
@@ -106,8 +106,7 @@ class JobInput(Input, frozen=True):
 
     def arguments(self) -> dict[str, Any]:
         """Return the arguments of `create_job`."""
-        deadlines = Deadlines(*(getattr(self, name) for name in Deadlines.__struct_fields__))
-        return {**{name: getattr(self, name) for name in JOB_ARGUMENTS}, "deadlines": deadlines}
+        return {**{name: getattr(self, name) for name in JOB_ARGUMENTS}, **self.options()}
 
 
 class HeartbeatInput(Input, frozen=True):

@@ -7,6 +7,7 @@ from typing import Any, Literal, TypedDict
 from jobs.rules.field_types import Moment
 from jobs.rules.statuses import JobStatus, Outcome, Reason
 from jobs.serializers import (
+    ActivityRow,
     AttemptBody,
     ClaimedBody,
     ItemBody,
@@ -43,6 +44,13 @@ class TimelinePage(TypedDict):
     """One page of a job's timeline, newest first."""
 
     results: list[TimelineRow]
+    next: str | None
+
+
+class ActivityPage(TypedDict):
+    """One page of the activity, newest first."""
+
+    results: list[ActivityRow]
     next: str | None
 
 
@@ -168,6 +176,15 @@ class ActAnswer(TypedDict):
     refused: list[RefusedRow]
     detail: str
     job: JobBody
+
+
+class FreedAnswer(TypedDict):
+    """The freeing of a worker: `changed` items in `jobs`; each refused job is named with the reason."""
+
+    changed: int
+    jobs: int
+    refused: list[RefusedRow]
+    detail: str
 
 
 class DeletionAnswer(TypedDict):

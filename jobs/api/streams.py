@@ -20,6 +20,7 @@ from jobs.live.sse import MEDIA_TYPE, JobUpdates, StreamLimits
 from jobs.live.topics import Topic
 from jobs.rules.errors import BadInput, NotPermitted
 from jobs.rules.limits import LARGEST_INTEGER
+from jobs.serializers import job_body
 
 NO_CONTENT = 204
 LIMITS = StreamLimits()

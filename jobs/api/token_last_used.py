@@ -66,17 +66,16 @@ def _without_waiting() -> Iterator[None]:
     if connection.in_atomic_block:
         yield
         return
-    sqlite = connection.vendor == "sqlite"
-    ask, shorten, restore = (
-        ("PRAGMA busy_timeout", "PRAGMA busy_timeout = 0", "PRAGMA busy_timeout = {}")
-        if sqlite
-        else ("SHOW lock_timeout", f"SET lock_timeout = '{LOCK_TIMEOUT}'", "SET lock_timeout = '{}'")
-    )
+    if connection.vendor == "postgresql":
+        with transaction.atomic():  # a pooler may give the next statement another connection
+            connection.cursor().execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+            yield
+        return
     with connection.cursor() as cursor:
-        cursor.execute(ask)
+        cursor.execute("PRAGMA busy_timeout")
         before = cursor.fetchone()[0]
-        cursor.execute(shorten)
+        cursor.execute("PRAGMA busy_timeout = 0")
         try:
             yield
         finally:
-            cursor.execute(restore.format(before))
+            cursor.execute(f"PRAGMA busy_timeout = {before}")

@@ -58,7 +58,7 @@ def issue(
         if by is not None:
             check_account(account, by=by)
         token, secret = AuthToken.objects.create(account, expiry=timedelta(days=days) if days else None)
-        _log(token, by, ADDITION, "Issued.", reason)
+        _log(token, by, ADDITION, "issue", "Issued.", reason)
     return str(secret)
 
 
@@ -73,8 +73,8 @@ def rotate(token: AuthToken, *, grace: timedelta = timedelta(0), by: User | None
         forget_when_committed()
         _check_usable(old.user)
         new, secret = AuthToken.objects.create(old.user, expiry=old.expiry - old.created if old.expiry else None)
-        _log(new, by, ADDITION, f"Issued in place of {old.digest[:DIGEST_SHOWN]}.", reason)
-        _log(old, by, CHANGE, f"Rotated; the old secret ends {_end(old, grace=grace)}.", reason)
+        _log(new, by, ADDITION, "issue", f"Issued in place of {old.digest[:DIGEST_SHOWN]}.", reason)
+        _log(old, by, CHANGE, "rotate", f"Rotated; the old secret ends {_end(old, grace=grace)}.", reason)
     return str(secret)
 
 
@@ -87,7 +87,7 @@ def revoke(token: AuthToken, *, by: User | None = None, reason: str = "") -> Non
     with transaction.atomic():
         old = _locked(token, by)
         forget_when_committed()
-        _log(old, by, DELETION, "Revoked.", reason)
+        _log(old, by, DELETION, "revoke", "Revoked.", reason)
         old.delete()
 
 
@@ -151,10 +151,10 @@ def _check_usable(account: User) -> None:
         raise WrongState(f"The account {account.username} is inactive. Activate it first.")
 
 
-def _log(token: AuthToken, by: User | None, flag: int, what: str, reason: str) -> None:
+def _log(token: AuthToken, by: User | None, flag: int, act: str, what: str, reason: str) -> None:
     key = token.digest[:DIGEST_SHOWN]
     label = f"{key} of {token.user.get_username()}"
-    log_act(token, what, account=by, flag=flag, reason=reason, key=key, label=label)
+    log_act(token, what, account=by, flag=flag, reason=reason, key=key, label=label, act=act)
 
 
 def _limit(account: User, *, projects: Sequence[str]) -> None:

@@ -10,13 +10,15 @@ from rest_framework.request import Request
 
 from jobs import operations
 from jobs.api.acts import ACT, act_response
-from jobs.api.base import APIBaseView
+from jobs.api.base import APIBaseView, json_response
 from jobs.api.request_decoding import decode_body
+from jobs.api.responses import FreedAnswer
 from jobs.api.schema import operation
 from jobs.models import Quarantine, Worker
 from jobs.operations.arguments import ActInput
+from jobs.operations.free import is_known
 from jobs.rules.errors import NotFound
-from jobs.rules.field_types import AnyCode
+from jobs.rules.field_types import AnyCode, Project
 from jobs.rules.limits import LARGEST_INTEGER
 
 
@@ -25,6 +27,40 @@ class WorkerLiftInput(ActInput, kw_only=True, frozen=True):
 
     job: Annotated[int, Meta(ge=0, le=LARGEST_INTEGER)]
     phase: AnyCode = ""
+
+
+class WorkerFreeInput(ActInput, kw_only=True, frozen=True):
+    """The project whose jobs the worker is freed in; all that are visible to the account where none is given."""
+
+    project: Project | None = None
+
+
+class FreeWorker(APIBaseView):
+    """Everything that one worker holds."""
+
+    writes = "release_job"
+
+    @classmethod
+    def needs(cls, method: str) -> tuple[str, ...]:
+        """Return the permissions to see jobs and to release their items."""
+        return (cls.reads, cls.writes)
+
+    @operation(
+        tag="acts",
+        summary="Free a worker",
+        body=WorkerFreeInput,
+        answer=FreedAnswer,
+        errors=(404, 409),
+        send={"reason": "The machine is gone."},
+    )
+    def post(self, request: Request, worker: str) -> HttpResponse:
+        """Release all that the worker holds, in all jobs, live leases included."""
+        if "\0" in worker or not is_known(worker, user=self.account):
+            raise NotFound("There is no worker of this name, or it is not visible to your account.")
+        given = decode_body(request, WorkerFreeInput)
+        freed = operations.free_worker(worker, project=given.project, actor=self.account, reason=given.reason)
+        refused = [{"id": job_id, "detail": detail} for job_id, detail in freed.refused]
+        return json_response({"changed": freed.items, "jobs": freed.jobs, "refused": refused, "detail": freed.detail})
 
 
 class LiftOfWorker(APIBaseView):

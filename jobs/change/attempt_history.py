@@ -51,7 +51,10 @@ def write(attempts: Sequence[EndedAttempt]) -> None:
 
 
 def write_released(held: ItemQuerySet, *, now: datetime) -> None:
-    """Save the attempts of these held items, which an operator is about to take back; one statement for any number."""
+    """Save the attempts of these held items, which an operator is about to take back.
+
+    The number of statements is the same for any number of items.
+    """
     fields = {
         "item": "pk",
         "number": "attempt",
@@ -62,3 +65,5 @@ def write_released(held: ItemQuerySet, *, now: datetime) -> None:
         "outcome": Value(str(AttemptOutcome.RELEASED), output_field=CharField()),
     }
     bulk_sql.insert_selected(Attempt, held.order_by("pk"), fields=fields)
+    many = held.filter(attempt__gt=ATTEMPTS_KEPT).values_list("pk", flat=True)
+    bulk_sql.keep_newest(Attempt, list(many), owner="item", keep=ATTEMPTS_KEPT)

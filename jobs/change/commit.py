@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -24,13 +25,16 @@ from jobs.change.job_change import Change
 from jobs.db import bulk_sql, event_order
 from jobs.incidents import write_moves
 from jobs.live import broadcast
-from jobs.models import Event, Job, Phase, Tally, Worker, WorkerTally
+from jobs.models import Event, GrowingCount, Job, Phase, Tally, Worker, WorkerTally
 from jobs.models.workers import slot_of
 from jobs.outbox.routing import route
 from jobs.rules import progress
+from jobs.rules.growing_counts import JOBS_FINISHED
 from jobs.rules.statuses import JobStatus
 
 log = structlog.get_logger(__name__)
+
+SHARDS = 8
 
 
 def commit_changes(change: Change) -> None:
@@ -49,10 +53,12 @@ def commit_changes(change: Change) -> None:
     moves = moves_of(change)
     if change.postponed is None:
         write_moves(moves, now=change.now)
+        write_counts(change.counts)
         write_events(change.events)
     else:
         change.postponed.events.extend(change.events)
         change.postponed.moves.append((moves, change.now))
+        change.postponed.counts.update(change.counts)
     if touched:
         transaction.on_commit(lambda: broadcast.touch(touched), robust=True)
 
@@ -210,7 +216,19 @@ def _status_changed(change: Change, job: Job, was: str) -> None:
     fields = {**job.log_fields(), "was": str(was), "status": str(job.status), "actor": change.actor_of(job).label}
     transaction.on_commit(lambda: log.info("job.status", **fields), robust=True)
     if job.is_finished:
+        change.grow(JOBS_FINISHED, job.kind, str(job.status))
         change.emit(event_factory.job_finished(job, change.phases[job.pk], reason=change.reason or job.error))
+
+
+def write_counts(counts: Mapping[tuple[str, str, str], int]) -> None:
+    """Add to the counts that only grow, by name, kind and outcome.
+
+    Their rows stay locked until the commit. They come after all other locks, in one order.
+    """
+    if counts:
+        shard, key = os.getpid() % SHARDS, ("name", "kind", "outcome", "shard")
+        rows = [(*names, shard, number) for names, number in sorted(counts.items())]
+        bulk_sql.insert(GrowingCount, rows, fields=(*key, "number"), conflict=key, add=("number",))
 
 
 def write_events(events: Sequence[Event]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -23,6 +23,7 @@ from jobs.models import Event, Job, Phase
 from jobs.models.texts import fit
 from jobs.rules import pipelines, progress
 from jobs.rules.errors import NotFound
+from jobs.rules.growing_counts import ITEM_FAILURES, FailureOutcome
 from jobs.rules.progress import Judgement
 from jobs.rules.statuses import SETTLED_ITEM, CompletedBy, Held, ItemStatus
 
@@ -69,10 +70,11 @@ NOTHING = Settled()
 
 @dataclass(slots=True)
 class Postponed:
-    """The rows that a surrounding `unit_of_work` writes at its end: events, and moves between incidents."""
+    """The rows that a surrounding `unit_of_work` writes at its end: events, moves between incidents, and counts."""
 
     events: list[Event] = field(default_factory=list)
     moves: list[tuple[list[Move], datetime]] = field(default_factory=list)
+    counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
 
 
 @dataclass(slots=True)
@@ -119,6 +121,7 @@ class Change:
     phases: dict[int, list[Phase]] = field(default_factory=dict)
     by_id: dict[int, Phase] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
+    counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     postponed: Postponed | None = None
     tallies: dict[int, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0, 0]))
     errors_stale: set[int] = field(default_factory=set)
@@ -219,6 +222,10 @@ class Change:
             setattr(event, column, fit(Event, column, getattr(event, column)))
         self.events.append(event)
 
+    def grow(self, name: str, kind: str, outcome: str, number: int = 1) -> None:
+        """Add to a count that only grows, for the metrics."""
+        self.counts[name, kind, outcome] += number
+
     def bump_revision(self, job: Job) -> None:
         """Raise the revision of a job: something that is shown with it has changed outside its rows."""
         self.touched.add(job.pk)
@@ -244,6 +251,8 @@ class Change:
             counter = COUNTERS.get(status)
             if counter:
                 setattr(phase, counter, getattr(phase, counter) + sign)
+        if now == ItemStatus.FAILED:
+            self.grow(ITEM_FAILURES, phase.job.kind, FailureOutcome.FAILED, number)
         if tallied and now in SETTLED_ITEM:
             self.tally(phase, **{COUNTERS[now]: number})
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils import timezone
 
-from jobs.change.commit import commit_changes, write_events
+from jobs.change.commit import commit_changes, write_counts, write_events
 from jobs.change.job_change import Actor, Change, Postponed
 from jobs.incidents import write_moves
 from jobs.models import Job, Phase
@@ -40,6 +40,7 @@ def unit_of_work() -> Iterator[None]:
             _postponed.reset(token)
         for moves, now in postponed.moves:
             write_moves(moves, now=now)
+        write_counts(postponed.counts)
         write_events(postponed.events)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, QueryDict
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import get_script_prefix, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from jobs.access import access_of
@@ -70,4 +70,5 @@ def live(*, now: datetime, socket: str, poll: str, single: bool, over: bool = Fa
 
     A page that is `over` shows a finished job: without scripts the browser does not reload it.
     """
-    return {"live": {"socket": socket, "poll": poll, "single": single, "over": over}, "now": now}
+    address = f"{get_script_prefix().rstrip('/')}{socket}"
+    return {"live": {"socket": address, "poll": poll, "single": single, "over": over}, "now": now}

@@ -62,15 +62,19 @@ def counts_of(phase: PhaseBody) -> progress.Counts:
 
 
 def _mark(phases: Sequence[PhaseBody]) -> int | None:
-    """Return the job's percent when each open phase has just reached its threshold; None without phases."""
+    """Return the job's percent when each open phase has just reached its threshold; None without phases.
+
+    Completed phases count what they have reached, but in a completed job the thresholds that they had.
+    """
     weights = [phase["weight"] for phase in phases]
     if not any(weights):
         weights = [1] * len(weights)
-    reached = sum(weight * _mark_of(phase) for weight, phase in zip(weights, phases, strict=True))
-    return reached // sum(weights) if weights else None
+    over = all(phase["status"] == "completed" for phase in phases)
+    marks = [phase["threshold"] if over else _mark_of(phase) for phase in phases]
+    return sum(w * m for w, m in zip(weights, marks, strict=True)) // sum(weights) if weights else None
 
 
 def _mark_of(phase: PhaseBody) -> int:
     if phase["status"] != "completed":
         return phase["threshold"]
-    return phase["percent"] if phase["percent"] is not None else 100
+    return 100 if phase["percent"] is None else phase["percent"]

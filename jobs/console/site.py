@@ -6,12 +6,14 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from django.apps import apps
 from django.contrib.admin import AdminSite
 from django.db import IntegrityError
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, URLResolver, include, path, re_path, register_converter
+from django.urls import URLPattern, URLResolver, include, path, re_path, register_converter, reverse
 
+from jobs.console.activity.views import activity_page
 from jobs.console.acts.confirm import ActView
 from jobs.console.bulk.views import bulk_page, stop_bulk
 from jobs.console.channels.acts import CHANNEL_ACTS, ChannelActView
@@ -33,6 +35,7 @@ from jobs.console.job.views import job_page
 from jobs.console.limits.views import limit_project
 from jobs.console.overview.views import overview_page
 from jobs.console.tokens.views import RevokeTokensView, RotateTokenView, issue_token
+from jobs.console.workers.free import FreeWorkerView
 from jobs.console.workers.views import worker_page
 from jobs.operations import INCIDENT_ACTS
 from jobs.operations.registry import ACTS
@@ -95,7 +98,7 @@ class IncidentActConverter:
 
 
 register_converter(RowConverter, "row")
-register_converter(IncidentActConverter, "incident-act")
+register_converter(IncidentActConverter, "incident_act")
 register_converter(ActConverter, "act")
 
 
@@ -126,22 +129,25 @@ class OperatorSite(AdminSite):
             path("jobs/notificationrule/<row:rule_id>/", self._page(change_rule), name="rule-change"),
             re_path(f"{CHANNEL}{CHANNEL_ACT}", self._page(ChannelActView.as_page()), name="channel-act"),
             re_path(f"{WORKER}$", self._page(worker_page), name="worker-page"),
+            re_path(f"{WORKER}free/$", self._page(FreeWorkerView.as_page()), name="worker-free"),
             re_path(f"{LETTER}$", self._page(letter_page), name="letter-page"),
             path("letters/replay/", self._page(LettersReplayView.as_page()), name="letters-replay"),
             path("incidents/", self._page(incidents_page), name="incidents"),
             path("incidents/<row:incident_id>/", self._page(incident_page), name="incident-page"),
             path(
-                "incidents/<row:incident_id>/<incident-act:slug>/",
+                "incidents/<row:incident_id>/<incident_act:slug>/",
                 self._page(IncidentActView.as_page()),
                 name="incident-act",
             ),
-            path("incidents/act/<incident-act:slug>/", self._page(IncidentActView.as_page()), name="incidents-act"),
+            path("incidents/act/<incident_act:slug>/", self._page(IncidentActView.as_page()), name="incidents-act"),
             path("errors/", self._page(errors_page), name="errors"),
             path("errors/", include("jobs.console.admin.errors")),
             re_path(f"{BULK}$", self._page(bulk_page), name="bulk-page"),
             re_path(f"{BULK}stop/$", self._page(stop_bulk), name="bulk-stop"),
             re_path(r"^jobs/item/(?P<item_id>[0-9]{1,18})/change/$", self._page(item_page), name="item-page"),
             re_path(r"^jobs/attempt/(?P<attempt_id>[0-9]{1,18})/log/$", self._page(attempt_log), name="attempt-log"),
+            path("activity/", self._page(activity_page), name="activity"),
+            path("activity/", include("jobs.console.admin.activity")),
             path("glossary/", self._page(glossary_page), name="glossary"),
             path("limits/project/", self._page(limit_project), name="project-limit"),
             path("contracts/", self._page(contracts_page), name="contracts"),
@@ -159,18 +165,26 @@ class OperatorSite(AdminSite):
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         """Return the apps, with plain names for those of libraries."""
-        apps = super().get_app_list(request, app_label)
-        for app in apps:
+        listed = super().get_app_list(request, app_label)
+        for app in listed:
             app["name"] = {"knox": "Access"}.get(app["app_label"], app["name"])
             for model in app["models"]:
                 model["name"] = {"InboxMessage": "Dead letters", "AuthToken": "Tokens"}.get(
                     model["object_name"], model["name"]
                 )
-        return apps
+        return listed
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         """Show the overview."""
         return overview_page(request, self)
+
+    def app_index(  # type: ignore[override]
+        self, request: HttpRequest, app_label: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Redirect to the overview, which has the models of every app; 404 for an app that does not exist."""
+        if app_label not in {config.label for config in apps.get_app_configs()}:
+            raise Http404(f"There is no app {app_label!r}.")
+        return HttpResponseRedirect(reverse("admin:index"))
 
     def _page(self, view: Page) -> Page:
         def page(request: HttpRequest, **kwargs: Any) -> HttpResponse:

@@ -18,6 +18,7 @@ import structlog
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
 from pika.exceptions import AMQPError
 
+from jobs.db.reachability import why_unreachable
 from jobs.inbox.broker_messages import give_up, receive
 from jobs.inbox.topology import DELIVERY_LIMIT, EXCHANGE, QUEUE, dead_queue, declare_consumer
 from jobs.isolation import is_away, set_aside
@@ -65,7 +66,7 @@ class Consumer:
                 with self._channel() as channel:
                     self._listen(channel)
             except Unavailable:
-                log.error("database_unavailable", queue=self.queue)
+                log.error("database_unavailable", queue=self.queue, why=why_unreachable())
                 self._wait_for_database(interval=interval)
             except (AMQPError, OSError) as error:
                 log.warning("broker_unavailable", queue=self.queue, error=repr(error))

@@ -86,7 +86,8 @@ def _replay(letter: InboxMessage, *, actor: User | None) -> Ingested:
     ingested = ingest_event(letter.payload, source=letter.source, by=Actor(account=actor))
     InboxMessage.objects.filter(pk=letter.pk).update(status=InboxStatus.REPLAYED)
     outcome = "applied" if ingested.applied else ingested.reason
-    log_act(letter, f"replay: {outcome} to job {ingested.job.name}.", account=actor)
+    detail = f"{outcome} to job {ingested.job.name}."
+    log_act(letter, f"replay: {detail}", account=actor, act="replay", detail=detail)
     return ingested
 
 

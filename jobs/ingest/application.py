@@ -19,7 +19,7 @@ from jobs.api.token_cache import Caller
 from jobs.api.worker_calls import Target
 from jobs.change import Actor
 from jobs.ingest.replies import Reply, ReplyQueue
-from jobs.ingest.request import Address, Headers, OrdinaryHeaders, address_of, is_secure, secret_of
+from jobs.ingest.request import Address, Headers, OrdinaryHeaders, address_of, secret_of
 from jobs.rules.errors import Refused
 from jobs.tracking.calls import Call
 
@@ -74,7 +74,11 @@ class LeanPath:
         if reply is None:
             await self.rest(scope, _Replay(body, receive), send)
             return
-        own = [*self._headers[is_secure(scope, headers)], *reply.headers, (b"Content-Length", b"%d" % len(reply.body))]
+        own = [
+            *self._headers[scope.get("scheme") == "https"],
+            *reply.headers,
+            (b"Content-Length", b"%d" % len(reply.body)),
+        ]
         await send({"type": "http.response.start", "status": reply.status, "headers": own})
         await send({"type": "http.response.body", "body": reply.body})
 

@@ -93,13 +93,3 @@ def secret_of(headers: Headers) -> str:
     """Return the bearer token; empty without one."""
     match = BEARER.fullmatch(headers.get(b"authorization", b""))
     return match[1].decode("ascii") if match else ""
-
-
-def is_secure(scope: dict[str, Any], headers: Headers) -> bool:
-    """Tell whether the request came over HTTPS, by the same rule as Django."""
-    if settings.SECURE_PROXY_SSL_HEADER:
-        name, value = settings.SECURE_PROXY_SSL_HEADER
-        given = headers.get(name.removeprefix("HTTP_").replace("_", "-").lower().encode())
-        if given is not None:
-            return given.decode("latin-1").split(",", 1)[0].strip() == value
-    return bool(scope.get("scheme") == "https")

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import close_old_connections
 
 from jobs import notifications, outbox, watchdog
+from jobs.db.reachability import log_failure
 from jobs.watchdog import process_heartbeats
 
 log = structlog.get_logger(__name__)
@@ -28,8 +29,8 @@ def deliver_once() -> bool:
         log_messages(notifications.notify())
         process_heartbeats.beat(process_heartbeats.DELIVERER)
         report_silent_watchdog()
-    except Exception:
-        log.exception("delivery_pass_failed")
+    except Exception as error:
+        log_failure(log, "delivery_pass_failed", error)
         return False
     finally:
         close_old_connections()
@@ -54,8 +55,8 @@ def look_once(dispatcher: outbox.Dispatcher) -> None:
     try:
         if dispatcher.look() and process_heartbeats.beat(process_heartbeats.DELIVERER):
             report_silent_watchdog()
-    except Exception:
-        log.exception("heartbeat_failed")
+    except Exception as error:
+        log_failure(log, "heartbeat_failed", error)
 
 
 def report_silent_watchdog() -> None:

@@ -9,6 +9,7 @@ import structlog
 from django.db import close_old_connections
 
 from jobs import watchdog
+from jobs.db.reachability import log_failure
 from jobs.operations import bulk
 from jobs.watchdog import process_heartbeats
 
@@ -28,8 +29,8 @@ def sweep_once() -> bool:
         done = watchdog.sweep()
         done["reconciled"] = _reconcile()
         process_heartbeats.beat(process_heartbeats.WATCHDOG)
-    except Exception:
-        log.exception("sweep_failed")
+    except Exception as error:
+        log_failure(log, "sweep_failed", error)
         return False
     finally:
         close_old_connections()
@@ -53,8 +54,8 @@ def act_once() -> bool:
     try:
         is_acting = bulk.run_bulk_acts(seconds=BULK_SECONDS)
         return watchdog.delete_removed_jobs(seconds=BULK_SECONDS) or is_acting
-    except Exception:
-        log.exception("bulk_failed")
+    except Exception as error:
+        log_failure(log, "bulk_failed", error)
         return False
     finally:
         close_old_connections()
@@ -96,8 +97,8 @@ def beat_once() -> None:
     close_old_connections()
     try:
         process_heartbeats.beat(process_heartbeats.WATCHDOG)
-    except Exception:
-        log.exception("heartbeat_failed")
+    except Exception as error:
+        log_failure(log, "heartbeat_failed", error)
     finally:
         close_old_connections()
 

@@ -14,6 +14,8 @@ import django.db.models.deletion
 from django.db import migrations, models
 from django.db.models import F, Func
 
+from jobs.db.migration_steps import RemoveConstraintWithNextRebuild
+
 ANALYSE_OFTEN = """
     ALTER TABLE jobs_item SET (autovacuum_analyze_scale_factor = 0.01, autovacuum_analyze_threshold = 1000)
 """
@@ -34,7 +36,7 @@ class Migration(migrations.Migration):
     dependencies = [("jobs", "0016_removed")]
 
     operations = [
-        migrations.RemoveConstraint("item", "item_key_once_per_phase"),
+        RemoveConstraintWithNextRebuild("item", "item_key_once_per_phase"),
         migrations.AlterField(
             "item",
             "phase",

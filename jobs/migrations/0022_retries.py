@@ -5,7 +5,7 @@ from django.conf import settings
 from django.db import migrations, models
 from django.db.models import Q
 
-from jobs.db.migration_steps import AddCheckUnvalidated
+from jobs.db.migration_steps import AddCheckUnvalidated, AddCounter
 
 OUTCOMES = ["failed", "expired", "released", "given_back", "completed", "skipped"]
 
@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.AddField("item", "available_at", models.DateTimeField(blank=True, null=True)),
-        migrations.AddField("item", "failures", models.PositiveIntegerField(db_default=0, default=0)),
+        AddCounter("item", "failures", models.PositiveIntegerField(db_default=0, default=0)),
         migrations.AddField("job", "retries", models.PositiveSmallIntegerField(blank=True, null=True)),
         migrations.AddField("job", "retry_delay", models.PositiveIntegerField(blank=True, null=True)),
         migrations.AddField("job", "retry_delay_max", models.PositiveIntegerField(blank=True, null=True)),

@@ -47,9 +47,9 @@ class Migration(migrations.Migration):
                         choices=[
                             ("watchdog_silent", "Watchdog silent"),
                             ("job_stuck", "Stuck"),
-                            ("job_failed", "Failed"),
-                            ("errors", "Errors"),
                             ("job_late", "Late"),
+                            ("errors", "Errors"),
+                            ("job_failed", "Failed"),
                             ("delivery_lag", "Deliveries delayed"),
                             ("endpoint_failing", "Endpoint failing"),
                             ("channel_failing", "Channel failing"),

@@ -1,8 +1,10 @@
 """The models of the kernel: Job 1──n Phase 1──n Item, with their events, deliveries, workers and accounts."""
 
+from jobs.models.activity import Activity
 from jobs.models.attempts import Attempt
 from jobs.models.bulk import BulkAct, BulkTarget
 from jobs.models.events import Event, EventCounter, InboxMessage
+from jobs.models.growing_counts import GrowingCount
 from jobs.models.heartbeats import ProcessHeartbeat
 from jobs.models.incidents import Incident, IncidentEntry, IncidentJob
 from jobs.models.items import Item
@@ -18,6 +20,7 @@ from jobs.models.tokens import TokenUse
 from jobs.models.workers import Quarantine, Worker, WorkerTally
 
 __all__ = [
+    "Activity",
     "Attempt",
     "BulkAct",
     "BulkTarget",
@@ -26,6 +29,7 @@ __all__ = [
     "Endpoint",
     "Event",
     "EventCounter",
+    "GrowingCount",
     "InboxMessage",
     "Incident",
     "IncidentEntry",

@@ -25,7 +25,7 @@ from jobs.rules.statuses import ItemStatus
 # SQLite's planner would sort all pending items of a phase for a claim, by the index of phase and status.
 PHASE_OF_KEY = Func(F("phase"), template="(%(expressions)s + 0)", output_field=models.BigIntegerField())
 ID_IN_PHASE = Func(F("id"), template="(%(expressions)s + 0)", output_field=models.BigIntegerField())
-PHASE_OF_READY = Func(F("phase"), template="(0 + %(expressions)s)", output_field=models.BigIntegerField())
+PHASE_OF_CLAIM = Func(F("phase"), template="(0 + %(expressions)s)", output_field=models.BigIntegerField())
 PHASE_IN_ORDER = Func(F("phase"), template="(%(expressions)s * 1)", output_field=models.BigIntegerField())
 STATUS_ON_SITE = Func(F("status"), template="(%(expressions)s || '')", output_field=models.CharField())
 
@@ -115,12 +115,14 @@ class ItemQuerySet(models.QuerySet["Item"]):
 
         By the plain id, PostgreSQL's planner may walk the primary key through all items of older phases.
         """
-        ready = self.alias(phase_of_ready=PHASE_OF_READY).filter(phase_of_ready__in=list(phases))
-        return ready.filter(status=ItemStatus.PENDING, available_at__isnull=True)
+        return self._of_claim(phases).filter(status=ItemStatus.PENDING, available_at__isnull=True)
 
     def waiting(self, phases: Iterable[int]) -> Self:
         """Return the pending items of these phases that have a retry time, due or not."""
-        return self.filter(phase__in=list(phases), available_at__isnull=False)
+        return self._of_claim(phases).filter(available_at__isnull=False)
+
+    def _of_claim(self, phases: Iterable[int]) -> Self:
+        return self.alias(phase_of_claim=PHASE_OF_CLAIM).filter(phase_of_claim__in=list(phases))
 
     def held(self) -> Self:
         """Return the items that a worker has leased or started."""
@@ -180,13 +182,17 @@ class Item(models.Model):
             models.Index(fields=["phase", "status", "id"], name="item_phase_status"),
             models.Index(PHASE_IN_ORDER, F("id"), name="item_in_order"),
             models.Index(
-                PHASE_OF_READY,
+                PHASE_OF_CLAIM,
                 ID_IN_PHASE,
                 name="item_claimable",
                 condition=Q(status="pending", available_at__isnull=True),
             ),
             models.Index(
-                fields=["phase", "available_at", "id"], name="item_waiting", condition=Q(available_at__isnull=False)
+                PHASE_OF_CLAIM,
+                F("available_at"),
+                F("id"),
+                name="item_due",
+                condition=Q(available_at__isnull=False),
             ),
             models.Index(STATUS_ON_SITE, F("id"), name="item_status"),
             models.Index(fields=["lease_expires_at"], name="item_lease", condition=Q(status="processing")),

@@ -108,8 +108,9 @@ class Job(models.Model):
     None: the preset. The links of its badge contain `badge_series`: a new series ends those before it. With
     `removed_at` the job is being deleted in portions, and `Job.objects` no longer finds it. With `expected_seconds` its
     due time counts from its start. The limits are the seconds without a sign of life, and without progress, after which
-    it is stuck now; None: the setting. The common claim takes the jobs of the highest `priority` first. `reworking` counts
-    the open items of a completed job that are done again: failed ones that were retried, and what is open beside them.
+    it is stuck now; None: the setting. The common claim takes the jobs of the highest `priority` first.
+    `reworking` counts the open items of a completed job that are done again: failed ones that were retried, and what
+    is open beside them.
     """
 
     name = models.CharField(max_length=NAME_LENGTH, unique=True)
@@ -177,6 +178,10 @@ class Job(models.Model):
                 condition=Q(due_at__isnull=False, late=False, finished_at__isnull=True),
             ),
             models.Index(fields=["-updated_at", "-id"], name="job_partial", condition=Q(partial=True)),
+            # Covers the metrics, which count every job.
+            models.Index(
+                fields=["status", "kind", "project"], name="job_figures", condition=Q(removed_at__isnull=True)
+            ),
             models.Index(fields=["id"], name="job_removed", condition=Q(removed_at__isnull=False)),
             models.Index(
                 fields=["status", "heartbeat_at"],

@@ -1,4 +1,4 @@
-"""Encryption of channel addresses, which contain passwords and tokens.
+"""Encryption of stored secrets: channel addresses, which contain passwords and tokens, and second factors.
 
 The key is derived from SECRET_KEY. Keys in SECRET_KEY_FALLBACKS still decrypt, so that a key can be replaced.
 """

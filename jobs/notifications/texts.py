@@ -122,7 +122,8 @@ def headline_of(facts: Facts) -> str:
 
 def link_to(path: str) -> str:
     """Return an absolute address of this site. Signing in leads back to it."""
-    return f"{settings.PUBLIC_URL}{path}"
+    prefix = settings.PATH_PREFIX  # not every thread of a process has it as its script prefix
+    return f"{settings.PUBLIC_URL}{path if path.startswith(f'{prefix}/') else prefix + path}"
 
 
 def _facts(facts: Facts, *, now: datetime) -> list[Line]:

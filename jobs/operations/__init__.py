@@ -44,6 +44,7 @@ from jobs.operations.endpoints import (
     rotate_secret,
     try_endpoint,
 )
+from jobs.operations.free import Freed, free_worker
 from jobs.operations.incidents import INCIDENT_ACTS
 from jobs.operations.project_limits import set_project_limit
 from jobs.operations.registry import ACTS, register
@@ -54,6 +55,7 @@ __all__ = [
     "INCIDENT_ACTS",
     "Act",
     "Added",
+    "Freed",
     "Operation",
     "Refusal",
     "add_channel",
@@ -68,6 +70,7 @@ __all__ = [
     "enable_endpoint",
     "fail",
     "force_complete",
+    "free_worker",
     "lift",
     "needs_address",
     "pause",

@@ -127,7 +127,7 @@ class IncidentOperation(ABC):
                 raise WrongState(f"Incident {locked.pk} is resolved; {self.name} is possible while it is not over.")
             detail = self.execute(locked, parsed, by=by, now=now)
             if detail:
-                log_act(locked, f"{self.name}: {detail}", account=by.account)
+                log_act(locked, f"{self.name}: {detail}", account=by.account, act=self.name, detail=detail)
             return IncidentAct(int(bool(detail)), locked, detail or f"Incident {locked.pk} is so already.")
 
     def on_many(self, found: Iterable[Incident], *, actor: By, **arguments: Any) -> ManyActed:
@@ -227,7 +227,7 @@ class Snooze(IncidentOperation):
     name, label, past = "snooze", "Snooze", "snoozed"
     summary = "Snooze an incident"
     Arguments = SnoozeInput
-    example = {"until": "2030-01-31T06:00:00Z"}
+    example = {"until_grows": True}
 
     def execute(self, incident: Incident, arguments: SnoozeInput, *, by: Actor, now: datetime) -> str:
         """Snooze; a second snooze replaces the first."""

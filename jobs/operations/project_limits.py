@@ -51,7 +51,7 @@ def _set(project: str, max_leased: int | None, *, actor: User | None, reason: st
         target, is_new = ProjectLimit.objects.update_or_create(project=project, defaults={"max_leased": max_leased})
         flag = ADDITION if is_new else CHANGE
     detail = f"Limit of project {project or '(none)'}: {limit_text(max_leased)} (was {limit_text(before)})."
-    log_act(target, detail, account=actor, reason=reason, flag=flag)
+    log_act(target, detail, account=actor, reason=reason, flag=flag, act="limit-project")
     if max_leased is None:
         target.delete()
     return True

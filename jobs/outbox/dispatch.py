@@ -18,6 +18,7 @@ from typing import Any
 
 import structlog
 
+from jobs.db.reachability import log_failure
 from jobs.isolation import set_aside
 from jobs.outbox.delivery_run import BATCH, Lane, lanes_due, release_connection
 from jobs.outbox.messages import Message, Outcome
@@ -126,7 +127,7 @@ class Dispatcher:
         try:
             set_aside(error, **ids)
         except Exception:
-            log.error("delivery_pass_failed", **ids, exc_info=error)
+            log_failure(log, "delivery_pass_failed", error, **ids)
 
 
 def deliver(now: datetime | None = None, *, limit: int = BATCH) -> dict[str, int]:

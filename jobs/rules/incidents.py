@@ -63,11 +63,11 @@ KINDS: dict[IncidentKind, KindText] = {
         "Watchdog silent", 100, ("process", "processes"), "a watchdog process sends a heartbeat"
     ),
     IncidentKind.JOB_STUCK: KindText("Stuck", 90, JOBS, "its jobs make progress"),
-    IncidentKind.JOB_FAILED: KindText("Failed", 80, JOBS),
+    IncidentKind.JOB_LATE: KindText("Late", 80, JOBS, "its jobs finish or get a later due time"),
     IncidentKind.ERRORS: KindText("Errors", 70, JOBS, "the items no longer fail"),
-    IncidentKind.JOB_LATE: KindText("Late", 60, JOBS, "its jobs finish or get a later due time"),
+    IncidentKind.JOB_FAILED: KindText("Failed", 60, JOBS),
     IncidentKind.DELIVERY_LAG: KindText(
-        "Deliveries delayed", 50, ("endpoint", "endpoints"), "the waiting events are sent"
+        "Deliveries delayed", 50, ("delivery", "deliveries"), "the waiting events are sent"
     ),
     IncidentKind.ENDPOINT_FAILING: KindText("Endpoint failing", 45, ("delivery", "deliveries")),
     IncidentKind.CHANNEL_FAILING: KindText(

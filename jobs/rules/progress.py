@@ -272,8 +272,8 @@ _FINISHED_STAGE = {
 def stage(template: str, counts: Counts) -> str:
     """Fill in the stage of a phase: `Processing chunk {done}/{expected}` → `Processing chunk 5/17`.
 
-    An unknown total reads `?`, large numbers have separators. The stage ends in ` · 1 failed` while items are failed, and is cut to STAGE_LENGTH
-    characters.
+    An unknown total reads `?`, and large numbers have separators. The stage ends in ` · 1 failed` while items are
+    failed, and is cut to STAGE_LENGTH characters.
     """
     sentence = _FIELD.sub(lambda field: _grouped(getattr(counts, field[1])), template)
     ending = f" · {_grouped(counts.failed)} failed" if counts.failed else ""

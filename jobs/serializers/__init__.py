@@ -5,6 +5,7 @@ from jobs.serializers.failures import Failures, error_groups, errors_across, fai
 from jobs.serializers.items import attempt_body, claimed_body, item_body
 from jobs.serializers.jobs import job_bodies, job_body, phase_bodies, phase_body
 from jobs.serializers.shapes import (
+    ActivityRow,
     AttemptBody,
     ClaimedBody,
     CurrentItem,
@@ -20,9 +21,10 @@ from jobs.serializers.shapes import (
     TimelineRow,
 )
 from jobs.serializers.summaries import progress_body
-from jobs.serializers.timeline import outward_event, timeline_row
+from jobs.serializers.timeline import activity_row, outward_event, timeline_row
 
 __all__ = [
+    "ActivityRow",
     "AttemptBody",
     "ClaimedBody",
     "CurrentItem",
@@ -37,6 +39,7 @@ __all__ = [
     "PhaseBody",
     "ProgressBody",
     "TimelineRow",
+    "activity_row",
     "attempt_body",
     "claimed_body",
     "encode",

@@ -165,6 +165,7 @@ def _phase_body(phase: Phase, *, settled: Settled, now: datetime, current: Curre
         "threshold": phase.threshold,
         "needed": progress.needed(phase.expected, phase.threshold),
         "partial": phase.partial,
+        "reworking": phase.reworked_items,
         "over_delivered": progress.over_delivered(counts),
         "trigger": Trigger(phase.trigger),
         "on_shortfall": Shortfall(phase.on_shortfall),

@@ -30,6 +30,7 @@ class PhaseBody(TypedDict):
     """A counted part of a job. Times are UTC, rates items per minute, `expected` null until announced.
 
     `waiting` of the pending items wait for an automatic retry, the first until `next_retry_at`. The delays are seconds.
+    `reworking` counts the open items of a completed phase in which failed items were retried.
     """
 
     code: str
@@ -50,6 +51,7 @@ class PhaseBody(TypedDict):
     threshold: int
     needed: int | None
     partial: bool
+    reworking: int
     over_delivered: bool
     trigger: Trigger
     on_shortfall: Shortfall
@@ -183,6 +185,22 @@ class TimelineRow(TypedDict):
     reason: str
     detail: str
     outward: bool
+
+
+class ActivityRow(TypedDict):
+    """An act of a person. `about` is the kind of the target, `job` the id of a job, `bulk` that of a bulk act."""
+
+    id: int
+    at: Moment
+    actor: str
+    act: str
+    about: str
+    target: str
+    project: str
+    job: int | None
+    bulk: int | None
+    detail: str
+    reason: str
 
 
 class OutwardEvent(TypedDict):

@@ -1,9 +1,9 @@
-"""JSON representations of events: in the timeline, and in the feed of subscribers."""
+"""JSON representations of events, in the timeline and in the feed of subscribers, and of acts in the activity."""
 
 from __future__ import annotations
 
-from jobs.models import Event
-from jobs.serializers.shapes import OutwardEvent, TimelineRow
+from jobs.models import Activity, Event
+from jobs.serializers.shapes import ActivityRow, OutwardEvent, TimelineRow
 
 
 def timeline_row(event: Event) -> TimelineRow:
@@ -16,6 +16,23 @@ def timeline_row(event: Event) -> TimelineRow:
         "reason": event.reason,
         "detail": event.detail,
         "outward": event.outward,
+    }
+
+
+def activity_row(row: Activity) -> ActivityRow:
+    """Build a row of the activity; no query."""
+    return {
+        "id": row.pk,
+        "at": row.at,
+        "actor": row.actor,
+        "act": row.act,
+        "about": row.about,
+        "target": row.target,
+        "project": row.project,
+        "job": row.job_id,
+        "bulk": row.bulk,
+        "detail": row.detail,
+        "reason": row.reason,
     }
 
 

@@ -40,21 +40,26 @@ def alone(call: Call) -> Any:
     return answer
 
 
-def answers_without_lock(calls: Sequence[Call]) -> dict[Call, Answer]:
-    """Answer those of these calls that need no lock, because there is nothing to claim."""
-    answers = _empty_claims(calls)
+def answers_without_lock(
+    calls: Sequence[Call], *, claims: Callable[[ClaimCall], bool] = lambda call: True
+) -> dict[Call, Answer]:
+    """Answer those of these calls that need no lock, because there is nothing to claim.
+
+    `claims` chooses the claims of one phase that may be answered so; each costs a read of its phase.
+    """
+    answers = _empty_claims(calls, claims)
     for call in calls:
         if isinstance(call, ClaimAnyCall) and not call.choose():
             answers[call] = call.nothing()
     return answers
 
 
-def _empty_claims(calls: Sequence[Call]) -> dict[Call, Answer]:
+def _empty_claims(calls: Sequence[Call], chosen: Callable[[ClaimCall], bool]) -> dict[Call, Answer]:
     """Answer the claims that give nothing: a worker that waits for work repeats them all the time.
 
     A job that other calls lock anyway is not read here.
     """
-    claims = [call for call in calls if isinstance(call, ClaimCall)]
+    claims = [call for call in calls if isinstance(call, ClaimCall) and chosen(call)]
     locked = {call.job_id for call in calls if not isinstance(call, ClaimCall)}
     jobs = {job.pk: job for job in bulk_load.load(Job, {call.job_id for call in claims} - locked, null=("removed_at",))}
     empty: dict[tuple[int, str], Claimed | None] = {}

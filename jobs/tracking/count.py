@@ -8,6 +8,7 @@ from jobs.change import Actor, Change, change_jobs
 from jobs.change.refusals import Call, require_open, require_without_items
 from jobs.models import Phase
 from jobs.rules.errors import BadInput
+from jobs.rules.growing_counts import ITEM_FAILURES, FailureOutcome
 from jobs.rules.limits import LARGEST_INTEGER
 from jobs.tracking.event_ids import is_known, remember
 from jobs.tracking.types import Counted
@@ -41,6 +42,8 @@ def count_locked(change: Change, phase: Phase, *, done: int, failed: int, skippe
     phase.counted = True
     phase.done, phase.failed, phase.skipped = phase.done + done, phase.failed + failed, phase.skipped + skipped
     change.tally(phase, done=done, failed=failed, skipped=skipped)
+    if failed:
+        change.grow(ITEM_FAILURES, phase.job.kind, FailureOutcome.FAILED, failed)
     return Counted(True, phase)
 
 

@@ -19,6 +19,7 @@ from jobs.models import Item, Job, Phase
 from jobs.models.items import digest
 from jobs.rules import pipelines
 from jobs.rules.errors import Refused, WrongState
+from jobs.rules.growing_counts import ITEM_FAILURES, FailureOutcome
 from jobs.rules.pipelines import ResultCheck
 from jobs.rules.statuses import Held, Outcome
 from jobs.tracking import quarantine, transitions
@@ -168,6 +169,8 @@ def _apply(change: Change, batch: Batch, prints: Sequence[str], items: dict[Key,
         if answer == transitions.APPLIED:
             moves[before.status, item.status] += 1
             reported.append(result.status)
+            if result.status == FAILED and item.status == PENDING:
+                change.grow(ITEM_FAILURES, job.kind, FailureOutcome.RETRIED)
             phase.current_item_id = item.id
             _note_error(change, job, item)
             _wait(change, phase, before, item)

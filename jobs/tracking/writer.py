@@ -21,7 +21,8 @@ from jobs.change import Actor, JobLocked, change_free, change_jobs
 from jobs.change.lock_waiters import WAITING_IN_ALL, is_deadlock
 from jobs.models import Job
 from jobs.tracking.apply_calls import answers_without_lock, apply
-from jobs.tracking.calls import Answer, Call
+from jobs.tracking.calls import Answer, Call, ClaimCall
+from jobs.tracking.types import Claimed
 
 log = structlog.get_logger(__name__)
 
@@ -52,6 +53,7 @@ class Writer:
         self._wake = Condition()
         self._waiting: deque[Call] = deque()
         self._locked: dict[int, deque[Call]] = {}
+        self._empty: set[tuple[int, str]] = set()  # phases whose latest claim gave nothing
         self._sizes: dict[Call, int] = {}
         self._bytes = 0
         self._thread: Thread | None = None
@@ -125,9 +127,19 @@ class Writer:
 
     def _write(self, calls: Sequence[Call]) -> Answered:
         """Make those calls whose jobs no other transaction has locked, and set the others apart."""
-        known = answers_without_lock(calls)
+        known = answers_without_lock(calls, claims=lambda call: (call.job_id, call.code) in self._empty)
         writing = [call for call in calls if call not in known]
-        return [*known.items(), *(self._write_free(writing) if writing else ())]
+        answered = self._write_free(writing) if writing else []
+        self._remember_empty(answered)
+        return [*known.items(), *answered]
+
+    def _remember_empty(self, answered: Answered) -> None:
+        """Remember the phases that gave nothing. Their next claim looks first, and takes no lock while that is so."""
+        for call, answer in answered:
+            if isinstance(call, ClaimCall) and isinstance(answer, Claimed):
+                (self._empty.discard if answer.items else self._empty.add)((call.job_id, call.code))
+        if len(self._empty) > MOST_WAITING:
+            self._empty.clear()
 
     def _write_free(self, calls: Sequence[Call]) -> Answered:
         wanted = set[int]().union(*(call.job_ids() for call in calls))

@@ -153,7 +153,7 @@ def delayed_deliveries(now: datetime) -> Iterator[Finding]:
         if silence.kind == process_heartbeats.DELIVERER:
             detail = f"{silence.sentence} {silence.consequence} Start it: {silence.command}"
             cause = Cause(IncidentKind.DELIVERY_LAG, about="deliverer", title="The deliverer is silent", detail=detail)
-            yield Finding(cause, subjects=1)
+            yield Finding(cause, subjects=Delivery.objects.waiting().count())
             return
     since = now - LAG
     late = Delivery.objects.waiting().filter(created_at__lt=since, endpoint__active=True, tries__lt=FAILING_TRIES)

@@ -18,7 +18,19 @@ from django.utils import timezone
 from jobs.change import COUNTERS, Actor, Change, change_jobs
 from jobs.db.deletion import delete
 from jobs.isolation import isolated
-from jobs.models import BulkAct, Delivery, Event, InboxMessage, Item, Job, Notification, Phase, Worker, WorkerTally
+from jobs.models import (
+    BulkAct,
+    Delivery,
+    Event,
+    InboxMessage,
+    Incident,
+    Item,
+    Job,
+    Notification,
+    Phase,
+    Worker,
+    WorkerTally,
+)
 from jobs.models.bulk import BulkStatus
 from jobs.models.notifications import MessageStatus
 from jobs.models.workers import held_items
@@ -122,7 +134,7 @@ def prune(*, dry_run: bool = False, now: datetime | None = None) -> Pruned:
 
     Jobs, timeline rows and dead letters go after the days of the settings RETENTION_*; 0 keeps them. Bulk acts go after
     90 days, workers after 30 without a sign of life if they hold nothing, and their tallies after 7. Messages to people
-    go with the timeline.
+    and ended incidents go with the timeline.
 
     A job with undelivered events is kept; a dead delivery keeps it as long as the timeline is kept. Rows
     are deleted in portions, so that other writers wait for one portion at most. After an interruption the next call
@@ -143,6 +155,7 @@ def prune(*, dry_run: bool = False, now: datetime | None = None) -> Pruned:
     )
     if not dry_run:
         delete(WorkerTally.objects.filter(slot__lt=at - KEEP_TALLIES))
+        delete(Incident.objects.filter(ended_at__lt=_before(at, settings.RETENTION_TIMELINE_DAYS)))
         delete(Session.objects.filter(expire_date__lt=at))
         delete(_old_messages(at))
     return found

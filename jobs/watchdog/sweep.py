@@ -32,6 +32,7 @@ from jobs.models.phases import ONLY_WAITS
 from jobs.rules.error_fingerprints import signature
 from jobs.rules.errors import NotFound
 from jobs.rules.formatting import clip, pluralize
+from jobs.rules.growing_counts import ITEM_FAILURES, FailureOutcome
 from jobs.rules.statuses import OPEN_PHASE, AttemptOutcome, ItemStatus, JobStatus, Stuck
 from jobs.watchdog.incidents import settle_incidents
 
@@ -121,6 +122,7 @@ def _expire(change: Change) -> int:
     if len(bulk_sql.update(Item, values, match=("id", "status", "attempt"), fields=EXPIRED_FIELDS)) != len(values):
         raise ConcurrentModification("item")
     _record_expiry(change, expired)
+    change.grow(ITEM_FAILURES, change.job.kind, FailureOutcome.EXPIRED, len(expired))
     return len(expired)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from jobs import tracking
 from jobs.change import Actor, unit_of_work
@@ -35,19 +36,20 @@ def create_document(
     pages_per_chunk: int | None = None,
     chunks: Sequence[PageRange] | None = None,
     by: Actor,
+    **options: Any,
 ) -> Created:
     """Create a document with its job and chunks, or return the existing one with this project and name unchanged.
 
-    Chunks have `pages_per_chunk` pages each (default 25), or the ranges in `chunks`. Raises the errors of `create_job`;
-    BadInput `invalid_page_range` if the ranges do not cover 1…page_count; Conflict `document_differs` if the existing
-    document has another number of pages.
+    Chunks have `pages_per_chunk` pages each (default 25), or the ranges in `chunks`. `options` are further arguments of
+    `create_job`, such as `priority`. Raises the errors of `create_job`; BadInput `invalid_page_range` if the ranges do
+    not cover 1…page_count; Conflict `document_differs` if the existing document has another number of pages.
     """
     per_chunk = None if chunks is not None else pages_per_chunk or PAGES_PER_CHUNK
     pages = _ranges(page_count, per_chunk=per_chunk, chunks=chunks or ())
     document = Document(project=project, name=name, page_count=page_count, pages_per_chunk=per_chunk)
     with unit_of_work():
         result = tracking.create_job(
-            name=_job_name(document), kind=KIND, project=project, fill=lambda job: _items(job, pages), by=by
+            name=_job_name(document), kind=KIND, project=project, fill=lambda job: _items(job, pages), by=by, **options
         )
         if result.created:
             _insert(document, result.job, pages)

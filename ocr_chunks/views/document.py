@@ -14,7 +14,7 @@ from jobs.serializers import JobBody
 from ocr_chunks.documents.pipeline import PIPELINE
 from ocr_chunks.models import Document
 from ocr_chunks.views.chunks import counts_of, current_of, failed_of, grid_of
-from ocr_chunks.views.failures import failures_by_error, retry_all
+from ocr_chunks.views.failures import failures_by_error
 from ocr_chunks.views.merge_bar import merge_of
 
 
@@ -55,7 +55,6 @@ def _extra_context(request: HttpRequest, snapshot: JobSnapshot, body: JobBody, *
         "states_only": request.headers.get("X-Grid") == "states",
         "grid": grid_of(document.pk, errors={row.pk: row.error for row in failed}),
         "chunk_counts": counts_of(ocr),
-        "retry_all": retry_all(ocr, snapshot, request.user),
         "chunk_failures": failures_by_error(failed, snapshot, request.user),
         "merge": merge_of(snapshot, request.user, ocr=ocr, merge=merge),
     }

@@ -7,12 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from jobs.models import Phase
 from jobs.operations.buttons import ActButton, act_button
-from jobs.operations.registry import refusal
 from jobs.operations.snapshot import JobSnapshot
-from jobs.rules.formatting import format_number
-from ocr_chunks.models import OCR
 from ocr_chunks.views.chunks import ChunkRow
 
 if TYPE_CHECKING:
@@ -60,13 +56,4 @@ def _failures(rows: Sequence[ChunkRow], snapshot: JobSnapshot, user: User | Anon
 
 def _failure(row: ChunkRow, snapshot: JobSnapshot, user: User | AnonymousUser) -> Failure:
     button = act_button("retry", snapshot, user, item=str(row.pk))
-    return Failure(row, replace(button, label=f"Retry chunk {format_number(row.index + 1)}…"))
-
-
-def retry_all(ocr: Phase, snapshot: JobSnapshot, user: User | AnonymousUser) -> ActButton:
-    """Return the button that retries every failed chunk, without the merge."""
-    button = act_button("retry", snapshot, user, phase=OCR)
-    if not ocr.failed:
-        why_not = refusal(button.act, snapshot.job, user) or "No chunk has failed."
-        return replace(button, label="Retry failed…", why_not=why_not)
-    return replace(button, label=f"Retry {format_number(ocr.failed)} failed…")
+    return Failure(row, replace(button, label="Retry this one…"))

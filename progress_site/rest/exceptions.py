@@ -32,14 +32,14 @@ def handle(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
     if body is None:
         return None
     if body["status"] == 503:
-        log.error("database_unavailable", exc_info=error)
+        log.error("database_unavailable", why=str(error).partition("\n")[0], exc_info=error)
     return _response(body, headers=_headers(error))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer a failed page or middleware: 503 if the database failed, else 500."""
     body = problem(503 if isinstance(sys.exc_info()[1], UNAVAILABLE) else 500)
-    if request.path.startswith(ROOT):
+    if request.path_info.startswith(ROOT):
         return _response(body)
     if body["status"] == 503:
         again = {"again": request.method in ("GET", "HEAD"), "seconds": RETRY_AFTER_SECONDS}
@@ -50,7 +50,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer a request that cannot be served, such as one for a host that is missing in ALLOWED_HOSTS."""
     host = refused_host(request) if isinstance(exception, DisallowedHost) else ""
-    if request.path.startswith(ROOT):
+    if request.path_info.startswith(ROOT):
         return _response(_unserved(host))
     return HttpResponse(render_to_string("400.html", {"host": host}), status=400)
 
@@ -63,7 +63,7 @@ class ProblemMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        if response.status_code < 400 or not request.path.startswith(ROOT):
+        if response.status_code < 400 or not request.path_info.startswith(ROOT):
             return response
         if response.headers.get("Content-Type", "").startswith(CONTENT_TYPE):
             return response

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -18,6 +19,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from progress_site.client_ip import client_network
@@ -25,6 +27,7 @@ from progress_site.sign_in import factors
 from progress_site.sign_in.audit import origin, record
 from progress_site.sign_in.claims import grant_of
 from progress_site.sign_in.configuration import COMPANY_BACKEND
+from progress_site.sign_in.current import current_company
 from progress_site.sign_in.grants import apply_grant, has_role
 from progress_site.sign_in.refusals import refusal
 
@@ -67,7 +70,10 @@ class AccountAdapter(DefaultAccountAdapter):
         by_company = "socialaccount" in methods
         user.backend = COMPANY_BACKEND if by_company else settings.AUTHENTICATION_BACKENDS[-1]
         super().login(request, user)
-        first = f"through {settings.OIDC.name}" if by_company else "with a password"
+        first = f"through {current_company().name}" if by_company else "with a password"
+        # A session of the provider has an absolute end, so that its groups are read at least so often.
+        end = timezone.now() + timedelta(seconds=settings.SESSION_COOKIE_AGE) if by_company else None
+        request.session.set_expiry(end)
         second = " and a second factor" if "mfa" in methods else ""
         record(user, f"sign-in: Signed in {first}{second} {origin(request)}.")
         factors.is_missing(request)
@@ -97,7 +103,9 @@ class AccountAdapter(DefaultAccountAdapter):
             methods.append({"id": "company", "description": settings.OIDC.name, "url": reverse("company-sign-in")})
         return methods
 
-    def add_message(self, request: HttpRequest, level: int, message_template: str = "", *more: Any, **given: Any) -> None:
+    def add_message(
+        self, request: HttpRequest, level: int, message_template: str = "", *more: Any, **given: Any
+    ) -> None:
         """Show no message about signing in and out: the page itself says it."""
         if not message_template.startswith("account/"):
             super().add_message(request, level, message_template, *more, **given)
@@ -121,7 +129,7 @@ class CompanyAdapter(DefaultSocialAccountAdapter):
             account = sociallogin.user
             reason = self._checked(account) or self._granted(account, sociallogin)
             if reason:
-                record(account, f"sign-in refused: {reason} {settings.OIDC.name}, {origin(request)}.")
+                record(account, f"sign-in refused: {reason} {current_company().name}, {origin(request)}.")
         if reason:
             raise ImmediateHttpResponse(refusal(request, reason))
 
@@ -136,7 +144,7 @@ class CompanyAdapter(DefaultSocialAccountAdapter):
         account.save()
         login.account.user = account
         login.account.save()
-        record(account, f"sign-in: Account made at the first sign-in through {settings.OIDC.name}.")
+        record(account, f"sign-in: Account made at the first sign-in through {current_company().name}.")
 
     def _checked(self, account: User) -> str:
         if not account.is_active:
@@ -146,8 +154,9 @@ class CompanyAdapter(DefaultSocialAccountAdapter):
         return ""
 
     def _granted(self, account: User, login: SocialLogin) -> str:
-        apply_grant(account, grant_of(login.claims, settings.OIDC), source=settings.OIDC.name)
-        if settings.OIDC.refuse_without_role and not has_role(account):
+        company = current_company()
+        apply_grant(account, grant_of(login.claims, company), source=company.name)
+        if company.refuse_without_role and not has_role(account):
             return "Your account has no role on this site. Ask an administrator for a group that has one."
         return ""
 

@@ -1,4 +1,4 @@
-"""Audit records of sign-in, in the admin's log under the account itself."""
+"""Audit records of sign-in, in the activity and in the admin's log, under the account itself."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from jobs.change.audit import log_act
+from jobs.rules.activity import SIGN_INS
 from progress_site.client_ip import client_address
 
 if TYPE_CHECKING:
@@ -17,9 +18,15 @@ logger = structlog.get_logger("sign_in")
 
 
 def record(account: User, message: str) -> None:
-    """Record something that happened to an account, in the audit trail and in the server's log."""
+    """Record something that happened to an account, in the audit trail and in the server's log.
+
+    The message begins with its kind: `sign-in: Signed in with a password from 192.0.2.7.`
+    """
     logger.info("sign_in", account=account.get_username(), message=message)
-    log_act(account, message, account=account)
+    kind, _, detail = message.partition(": ")
+    act = kind.replace(" ", "-")
+    about = "sign-in" if act in SIGN_INS else ""
+    log_act(account, message, account=account, act=act, about=about, detail=detail)
 
 
 def origin(request: HttpRequest) -> str:

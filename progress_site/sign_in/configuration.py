@@ -52,7 +52,11 @@ class Company:
 
 def read_company() -> Company | None:
     """Return the OpenID provider of the settings, or None without one."""
-    given = {name: environment.text(name) for name in ("OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET")}
+    given = {
+        "OIDC_ISSUER": environment.text("OIDC_ISSUER"),
+        "OIDC_CLIENT_ID": environment.text("OIDC_CLIENT_ID"),
+        "OIDC_CLIENT_SECRET": environment.text("OIDC_CLIENT_SECRET"),
+    }
     if not any(given.values()):
         _refuse_options_alone()
         return None
@@ -121,7 +125,8 @@ def providers(company: Company | None) -> dict[str, Any]:
 
 def _issuer(value: str) -> str:
     parts = urlsplit(value)
-    if not parts.netloc or not (parts.scheme == "https" or parts.scheme == "http" and parts.hostname in LOOPBACK):
+    is_local = parts.scheme == "http" and parts.hostname in LOOPBACK
+    if not parts.netloc or not (parts.scheme == "https" or is_local):
         raise ImproperlyConfigured(f"Set OIDC_ISSUER to a URL with https://, not {value!r}.")
     if len(value) > ISSUER_LENGTH:
         raise ImproperlyConfigured(f"Set OIDC_ISSUER to a URL of at most {ISSUER_LENGTH} characters.")

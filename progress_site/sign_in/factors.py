@@ -1,20 +1,19 @@
-"""Second factors: accounts that need one, sessions that have used one, and secrets that the database stores encrypted."""
+"""Second factors: accounts that need one, sessions that have used one, and encrypted secrets."""
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import secrets
 from typing import TYPE_CHECKING
 
 from allauth.account.internal.flows.login import get_authentication_records
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
-from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings
 from django.http import HttpRequest
 
 from jobs.live.principals import UNFINISHED
+from jobs.notifications import secrets as stored_secrets
 from progress_site.sign_in.configuration import SUPERUSER
 
 if TYPE_CHECKING:
@@ -71,21 +70,16 @@ class FactorAdapter(DefaultMFAAdapter):
 
     def encrypt(self, text: str) -> str:
         """Encrypt a secret with a key made from SECRET_KEY."""
-        return _cipher().encrypt(text.encode()).decode()
+        return stored_secrets.encrypt(text)
 
     def decrypt(self, encrypted_text: str) -> str:
         """Decrypt a secret. After a change of SECRET_KEY it is a random one, which accepts no code."""
         try:
-            return _cipher().decrypt(encrypted_text.encode()).decode()
-        except InvalidToken:
+            return stored_secrets.decrypt(encrypted_text)
+        except stored_secrets.KeyChanged:
             return base64.b32encode(secrets.token_bytes(20)).decode()
 
     def can_delete_authenticator(self, authenticator: Authenticator) -> bool:
         """Refuse to remove the last factor of an account that needs one."""
         others = Authenticator.objects.filter(user_id=authenticator.user_id, type__in=PRIMARY)
         return others.exclude(pk=authenticator.pk).exists() or not needs_factor(authenticator.user)
-
-
-def _cipher() -> Fernet:
-    digest = hashlib.sha256(f"second factor {settings.SECRET_KEY}".encode()).digest()
-    return Fernet(base64.urlsafe_b64encode(digest))

@@ -8,6 +8,7 @@ from django.contrib.auth.models import Group
 from django.db import transaction
 
 from jobs.access import lock_account
+from jobs.api.token_cache import forget_when_committed
 from jobs.models import Membership
 from progress_site.sign_in.audit import record
 from progress_site.sign_in.claims import Grant
@@ -25,6 +26,7 @@ def apply_grant(account: User, grant: Grant, *, source: str) -> None:
     account would see every project.
     """
     lock_account(account.pk)
+    forget_when_committed()
     if grant.roles is not None:
         _set_roles(account, grant.roles, source=source)
     if grant.projects:

@@ -37,7 +37,7 @@ class SecondFactorMiddleware:
             return None
         if not is_missing(request):
             return None
-        if request.path.startswith(API):
+        if request.path_info.startswith(API):
             return HttpResponse(encoded(problem(403, detail=DETAIL)), status=403, content_type=CONTENT_TYPE)
         return HttpResponseRedirect(_way_to_factor(request))
 

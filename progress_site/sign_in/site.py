@@ -8,6 +8,7 @@ from django.conf import settings
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.http import urlencode
@@ -43,13 +44,14 @@ class SignInSite(OperatorSite):
         view = SignInView.as_view(
             extra_context=context, authentication_form=AdminAuthenticationForm, template_name="admin/login.html"
         )
-        return view(request)
+        response: HttpResponse = view(request)  # type: ignore[assignment]
+        return response
 
-    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         """End the session, then lead to the end of the provider's session where it announces one."""
         context = dict(extra_context or {})
         if request.method == "POST" and request.user.is_authenticated:
-            record(request.user, f"sign-out: Signed out {origin(request)}.")  # type: ignore[arg-type]
+            record(request.user, f"sign-out: Signed out {origin(request)}.")
             context |= {"provider_sign_out": _provider_sign_out(request), "company": settings.OIDC}
         return super().logout(request, context)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import structlog
-from allauth.account.adapter import get_adapter
 from allauth.account.internal.flows.login import perform_password_login
 from allauth.account.models import Login
 from allauth.account.utils import get_next_redirect_url
 from allauth.account.views import ReauthenticateView
+from allauth.core.internal import ratelimit
 from allauth.mfa.adapter import get_adapter as get_factor_adapter
 from allauth.mfa.base.views import AuthenticateView, IndexView
 from allauth.mfa.base.views import ReauthenticateView as ReauthenticateFactorView
@@ -17,22 +17,22 @@ from allauth.mfa.recovery_codes.views import GenerateRecoveryCodesView, ViewReco
 from allauth.mfa.totp.views import ActivateTOTPView, DeactivateTOTPView
 from allauth.mfa.webauthn.views import AddWebAuthnView, ReauthenticateWebAuthnView, RemoveWebAuthnView
 from allauth.socialaccount.adapter import get_adapter as get_company_adapter
+from allauth.socialaccount.internal.statekit import STATE_TTL
 from allauth.socialaccount.providers.base import ProviderException
 from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView
 from axes.handlers.proxy import AxesProxyHandler
-from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_login_failed
 from django.contrib.auth.views import LoginView
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse_lazy
-from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 from requests import RequestException
 
 from progress_site.error_views import locked_out
 from progress_site.sign_in.audit import origin, record
+from progress_site.sign_in.current import current_company
 from progress_site.sign_in.factors import has_factor, is_proven, needs_factor
 from progress_site.sign_in.provider import CompanyLogin
 from progress_site.sign_in.refusals import refusal
@@ -77,30 +77,32 @@ def _is_locked(request: HttpRequest, name: str) -> bool:
 @never_cache
 def company_sign_in(request: HttpRequest) -> HttpResponse:
     """Lead to the provider. Someone who is signed in already shall prove their identity there again."""
-    if settings.OIDC is None:
-        raise Http404
-    provider = get_company_adapter().get_provider(request, settings.OIDC.issuer)
+    company = current_company()
+    if not ratelimit.consume(request, app="allauth.account", action="company", limit_get=True):
+        return refusal(request, "Too many sign-ins began at your address. Wait a few minutes.", status=429)
+    if request.user.is_anonymous:  # a session only for the way to the provider and back
+        request.session.set_expiry(STATE_TTL)
+    provider = get_company_adapter().get_provider(request, company.issuer)
     again = {"prompt": "login"} if request.user.is_authenticated else {}
     try:
         response: HttpResponse = provider.redirect(
             request, process="login", next_url=get_next_redirect_url(request), auth_params=again
         )
     except (RequestException, ProviderException, KeyError, ValueError) as error:
-        logger.warning("sign_in_failed", provider=settings.OIDC.name, cause=repr(error))
-        return refusal(request, f"{settings.OIDC.name} does not answer. Try again in a few minutes.", status=503)
+        logger.warning("sign_in_failed", provider=company.name, cause=repr(error))
+        return refusal(request, f"{company.name} does not answer. Try again in a few minutes.", status=503)
     return response
 
 
 @never_cache
 def company_callback(request: HttpRequest) -> HttpResponse:
     """Complete the sign-in with the answer of the provider."""
-    if settings.OIDC is None:
-        raise Http404
+    company = current_company()
     try:
         response: HttpResponse = OAuth2CallbackView.adapter_view(CompanyLogin(request))(request)
     except (RequestException, ProviderException, KeyError, ValueError) as error:
-        logger.warning("sign_in_failed", provider=settings.OIDC.name, cause=repr(error))
-        return refusal(request, f"{settings.OIDC.name} sent an answer that cannot be used. Begin again.", status=503)
+        logger.warning("sign_in_failed", provider=company.name, cause=repr(error))
+        return refusal(request, f"{company.name} sent an answer that cannot be used. Begin again.", status=503)
     return response
 
 
@@ -223,6 +225,5 @@ class RemoveKeyView(Page, RemoveWebAuthnView):
     def form_valid(self, form: Any) -> HttpResponse:
         """Remove the key, unless it is the last factor of an account that needs one."""
         if not get_factor_adapter().can_delete_authenticator(self.get_object()):
-            record_failure(self.request, self.request.user, "Last second factor not removed")  # type: ignore[arg-type]
             return refusal(self.request, "Your role needs a second factor. Add another one first.")
         return super().form_valid(form)

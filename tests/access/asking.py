@@ -13,6 +13,7 @@ from django.http import HttpResponse
 from django.test import Client
 
 from jobs.api.examples import EVENT_ID
+from jobs.operations import INCIDENT_ACTS
 from jobs.operations.registry import ACTS
 from tests.access.callers import Caller
 from tests.access.projects import FOREIGN, OWN, Project
@@ -40,7 +41,9 @@ BODIES: dict[str, Callable[[Project], Any]] = {
         "data": {"job_id": f"{project.mark}-vision", "event_id": EVENT_ID, "total_images": 3},
     },
     "documents/{document_id}/retry": lambda project: {},
+    "workers/{worker}/free": lambda project: {},
     "workers/{worker}/lift": lambda project: {"job": project.values["job_id"]},
+    "incidents/{incident_id}/assign": lambda project: {"account": ""},
     "project-limits": lambda project: {"project": project.name, "max_leased": 7},
     "jobs/{job_id}": lambda project: {"reason": "over"},
     "jobs/{job_id}/skip": lambda project: {"items": [project.values["item_id"]]},
@@ -52,6 +55,7 @@ QUERIES = {
     "admin/tokens/rotate/": "token={token}",
     "admin/tokens/revoke/": "token={token}",
     **{f"admin/jobs/job/act/{name}/": "job={job_id}" for name in ACTS},
+    **{f"admin/incidents/act/{name}/": "incident={incident_id}" for name in INCIDENT_ACTS},
 }
 # A phase without items, where only such a one is started, counted or ended by name.
 VALUES = {

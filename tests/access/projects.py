@@ -14,7 +14,7 @@ from django.db.models import CharField, JSONField, Model, TextField
 from django.utils import timezone
 from knox.models import AuthToken
 
-from jobs import inbox, operations, tracking
+from jobs import inbox, incidents, operations, tracking
 from jobs.change.audit import log_act
 from jobs.models import (
     Attempt,
@@ -23,6 +23,7 @@ from jobs.models import (
     Channel,
     Delivery,
     Event,
+    Incident,
     Item,
     Job,
     Membership,
@@ -37,6 +38,7 @@ from jobs.operations.arguments import Scope
 from jobs.operations.bulk import ActRequest, TargetSelection
 from jobs.operations.estimate import snapshots_of
 from jobs.operations.registry import ACTS
+from jobs.rules.incidents import IncidentKind
 from jobs.rules.pipelines import PhaseSpec
 from jobs.tracking import Actor, Link, NewItem, Result
 from ocr_chunks.documents import create_document
@@ -50,6 +52,8 @@ OWN, FOREIGN = "alpha", "beta"
 MISSING = 987_654_321
 # A word that no page, no field name and no object of the other project has.
 MARKS = {OWN: "zqalpha", FOREIGN: "zqbeta"}
+# Names that both projects use.
+SHARED_WORKER, SHARED_ERROR = "gpu-1", "disk full"
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,7 @@ def make_project(name: str) -> Project:
     event = Event.objects.filter(job__project=name, outward=True).order_by("-pk")[0]
     Delivery.objects.filter(event=event).update(status="dead", error=mark)
     act = bulk_act_on(job, mark=mark, actor=operator("retry", "view", projects=[name]))
+    incident = make_incident(job, mark=mark)
     limit = ProjectLimit.objects.create(project=name, max_leased=50)
     letter = inbox.store_dead_letter(
         {"type": f"{mark}.completed", "data": {mark: mark, "project": name}}, reason=mark, source=mark
@@ -122,6 +127,7 @@ def make_project(name: str) -> Project:
             "worker": by.name,
             "worker_id": Worker.objects.get(name=by.name).pk,
             "letter_id": letter.pk,
+            "incident_id": incident.pk,
             "bulk_id": act.pk,
             "item_id": item.pk,
             "attempt_id": Attempt.objects.filter(item=item).exclude(log="").get().pk,
@@ -182,10 +188,23 @@ def make_message(project: str, *, mark: str, account: User) -> Notification:
     return channel.messages.get()
 
 
+def make_incident(job: Job, *, mark: str) -> Incident:
+    """Make an incident that hits this job, and one that an account has resolved."""
+    now = timezone.now()
+    for number in range(2):
+        text = f"{mark} {number}"
+        cause = incidents.Cause(IncidentKind.JOB_FAILED, job.project, text, title=text, detail=text, error=text)
+        incidents.open_incidents([incidents.Finding(cause, [job.pk])], now=now)
+    over, incident = Incident.objects.filter(project=job.project, cause__startswith=mark).order_by("pk")
+    incidents.end(over, by=mark, now=now)
+    incidents.note(incident, "acknowledge", by=mark, detail=mark, now=now)
+    return incident
+
+
 def make_job(project: str, *, mark: str, by: Actor) -> Job:
     """Make an unfinished job with items in every status, and a finished one beside it."""
     specs = [PhaseSpec(code="items", asset_type=mark, label=mark, stage=f"{mark} {{done}}"), PhaseSpec(code="fit")]
-    items = [NewItem(f"{mark}-{n}", label=mark, split=mark, payload={mark: mark}) for n in range(5)]
+    items = [NewItem(f"{mark}-{n}", label=mark, split=mark, payload={mark: mark}) for n in range(6)]
     job = tracking.create_job(
         name=f"{mark}-job",
         project=project,
@@ -207,6 +226,10 @@ def make_job(project: str, *, mark: str, by: Actor) -> Job:
         ),
     ]
     tracking.report(phase, worker=by.name, results=results, by=by)
+    shared = Actor(account=by.account, name=SHARED_WORKER, version=mark)
+    tracking.heartbeat(job, worker=SHARED_WORKER, message=mark, by=shared)
+    failure = Result(f"{mark}-5", "failed", error=SHARED_ERROR)
+    tracking.report(phase, worker=SHARED_WORKER, results=[failure], by=shared)
     until = timezone.now() + timedelta(hours=1)
     Quarantine.objects.create(phase=phase, worker=by.name, since=timezone.now(), until=until, failures=20)
     Phase.objects.filter(pk=phase.pk).update(quarantined=1)

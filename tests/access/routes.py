@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from django.urls.resolvers import RegexPattern
 from jobs.console.admin.export import FORMATS
 from jobs.console.channels.acts import CHANNEL_ACTS
 from jobs.console.deliveries.endpoint_acts import ENDPOINT_ACTS
+from jobs.operations import INCIDENT_ACTS
 from jobs.operations.registry import ACTS
 from jobs.routing import websocket_urlpatterns
 from progress_site.health import PROBES
@@ -24,7 +25,11 @@ WORDS = {
     "notation": sorted(FORMATS),
 }
 # Objects with acts of their own; the others are acts on jobs.
-OWN_ACTS: dict[str, Collection[str]] = {"/endpoint/": ENDPOINT_ACTS, "/channel/": CHANNEL_ACTS}
+OWN_ACTS: dict[str, Iterable[str]] = {
+    "/endpoint/": ENDPOINT_ACTS,
+    "/channel/": CHANNEL_ACTS,
+    "/incidents/": INCIDENT_ACTS,
+}
 PARAMETER = re.compile(r"{(\w+)}")
 
 

@@ -13,7 +13,7 @@ from django.http import HttpResponse, StreamingHttpResponse
 from tests.access.asking import API, address, ask, body, targets
 from tests.access.callers import LIMITED, Caller, sign_in
 from tests.access.conftest import Site
-from tests.access.projects import FOREIGN, OWN, unmarked_fields
+from tests.access.projects import FOREIGN, OWN, SHARED_ERROR, SHARED_WORKER, unmarked_fields
 from tests.access.routes import http_routes
 from tests.access.table import read_table
 from tests.plan import FULL
@@ -24,6 +24,9 @@ TABLE = read_table()
 PUBLIC = "badge/{signed}.svg"
 # Words that the site itself writes, digests and secrets. A field of another kind needs a mark in `projects.py`.
 UNMARKED = {
+    "jobs.Activity.about",
+    "jobs.Activity.act",
+    "jobs.Activity.target_id",
     "jobs.BulkAct.act",
     "jobs.BulkAct.actor",
     "jobs.BulkAct.scope",
@@ -38,7 +41,11 @@ UNMARKED = {
     "jobs.Endpoint.sender",
     "jobs.Event.detail",
     "jobs.Event.type",
+    "jobs.GrowingCount.kind",
+    "jobs.GrowingCount.name",
+    "jobs.GrowingCount.outcome",
     "jobs.InboxMessage.digest",
+    "jobs.IncidentEntry.act",
     "jobs.Item.key_digest",
     "jobs.Job.kind",
     "jobs.NotificationRule.kinds",
@@ -106,8 +113,17 @@ def test_no_answer_holds_a_text_of_another_project(site: Site, readers: list[Cal
         assert (leaks, sees_own) == ([], True)
 
 
-# Values that only objects of the foreign project have.
-SEARCHES = ("q=zq", "status=all", "status=all&q=zqb", "project={name}", "job={job_id}", "endpoint={endpoint_id}")
+# Values that only objects of the foreign project have, and names that both projects use.
+SEARCHES = (
+    "q=zq",
+    "status=all",
+    "status=all&q=zqb",
+    "project={name}",
+    "job={job_id}",
+    "endpoint={endpoint_id}",
+    f"worker={SHARED_WORKER}",
+    f"signature={SHARED_ERROR}",
+)
 LISTS = [path for path in sorted(TABLE.paths("page")) if path.endswith("/") and "{" not in path]
 COLLECTIONS = [f"{API}/{name}" for name in ("jobs", "errors", "events", "documents", "training")]
 

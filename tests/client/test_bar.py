@@ -31,7 +31,7 @@ class Terminal(io.StringIO):
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
     made = Terminal()
-    monkeypatch.setattr(bar, "sys", SimpleNamespace(stderr=made))
+    monkeypatch.setattr(bar, "sys", SimpleNamespace(stderr=made, modules={}))
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(bar, "tqdm", None)
     return made
@@ -77,7 +77,7 @@ def test_there_is_none_away_from_a_terminal_or_where_none_is_wanted(
     assert bar.bar("b", wanted=None) is not None
     monkeypatch.setenv("TERM", "dumb")
     assert bar.bar("b", wanted=None) is None
-    monkeypatch.setattr(bar, "sys", SimpleNamespace(stderr=io.StringIO()))
+    monkeypatch.setattr(bar, "sys", SimpleNamespace(stderr=io.StringIO(), modules={}))
     assert bar.bar("b", wanted=None) is None
 
 

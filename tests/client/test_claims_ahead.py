@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
-from progress_client import Client, claim_loop
+from progress_client import Client, claim_loop, claim_size
 
 from tests.client.grounds import counts, worker
 from tests.client.test_loop import rows
@@ -86,3 +87,48 @@ def test_what_a_killed_worker_had_claimed_ahead_is_done_by_another_exactly_once(
     assert counts(site, name) == (len(KEYS), 0, 0, 0)
     found = rows(site, name)
     assert [found[key]["attempt"] for key in KEYS] == [1] * BATCH + [2] * 2 * BATCH + [1] * (len(KEYS) - 3 * BATCH)
+
+
+def test_claims_of_quick_items_grow_and_slow_ones_give_the_rest_back(
+    client: Client, site: Site, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claim_size, "FIRST", 4)
+    monkeypatch.setattr(claim_size, "MOST", 16)
+    monkeypatch.setattr(claim_loop, "FAST_BATCH", 60.0)
+    job = client.job(name, items=[f"k{number}" for number in range(60)])
+    loop = job.claim()
+    body, asked = claim_loop.ClaimOptions.body, list[int]()
+
+    def noted(self: claim_loop.ClaimOptions, limit: int) -> dict[str, Any]:
+        asked.append(limit)
+        return body(self, limit)
+
+    monkeypatch.setattr(claim_loop.ClaimOptions, "body", noted)
+    for item in islice(loop, 28):
+        with item:
+            pass
+    assert (asked[:2], max(asked)) == ([4, 8], 16)
+    client.flush()
+    monkeypatch.setattr(claim_loop, "SLOW_CLAIM", 0.0)
+    with next(loop):
+        client.flush()
+        eventually(lambda: held(site, name) <= 1 + 4 + 16, what="the excess given back")
+    loop.close()
+    client.flush()
+    eventually(lambda: counts(site, name) == (29, 0, 0, 31), what="everything given back")
+
+
+def test_a_batch_that_the_program_wants_does_not_grow() -> None:
+    size = claim_size.ClaimSize(1)
+    size.note(is_fast=True)
+    assert (size.limit, size.excess(50)) == (1, 0)
+
+
+def test_slow_items_shrink_the_claims() -> None:
+    size = claim_size.ClaimSize(None)
+    limits = []
+    for is_fast in (True, True, True, True, False, False, True):
+        size.note(is_fast=is_fast)
+        limits.append(size.limit)
+    assert limits == [200, 400, 800, 1000, 500, 250, 500]
+    assert (size.excess(100), size.excess(450), size.limit) == (0, 350, 100)

@@ -67,6 +67,19 @@ def row_of(page: Page, region: str, name: str) -> Locator:
     return page.get_by_role("region", name=region).get_by_role("row").filter(has_text=name)
 
 
+def open_more(page: Page) -> Locator:
+    """Open the menu of all acts in the head of a job; return the head's acts."""
+    acts = page.get_by_role("region", name="Acts", exact=True)
+    acts.get_by_text("More", exact=False).first.click()
+    return acts
+
+
+def retry_of(page: Page, chunk: int) -> Locator:
+    """The button that retries one chunk alone, in the list of errors."""
+    line = page.locator("[data-section=failures] li").filter(has_text=f"Chunk {chunk} (")
+    return line.get_by_role("link", name="Retry this one…")
+
+
 def expect_fact(page: Page, what: str, said: str) -> None:
     """The page that asks says this about that."""
     term = page.get_by_role("term").filter(has_text=what).first

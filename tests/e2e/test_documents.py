@@ -10,6 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 from jobs import operations
 from jobs.models import Job
 from tests.e2e.rules import findings, findings_of
+from tests.e2e.story_helpers import retry_of
 from tests.e2e.test_live_pages import assert_not_reloaded, expect_mode, mark_page
 from tests.factories import item_of
 from tests.ocr_chunks.pages.papers import CHUNKS, LIST, address, make_document, tell, tell_merge
@@ -41,7 +42,7 @@ def test_a_chunk_fails_is_retried_by_keyboard_and_the_document_is_merged(page: P
     expect(page.locator("[data-section=merge]")).to_contain_text("waiting for 7 chunks, 1 of them failed")
     assert_not_reloaded(page)
 
-    page.get_by_role("link", name="Retry chunk 12…").focus()
+    retry_of(page, 12).focus()
     page.keyboard.press("Enter")
     expect(page.get_by_text("1 failed item: Chunk 12 (pages 276-300)")).to_be_visible()
     page.get_by_label("Reason").focus()
@@ -128,7 +129,7 @@ def test_the_tab_key_enters_the_grid_once_and_leaves_it(page: Page) -> None:
     cell(page, 1).focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Tab")
-    expect(page.get_by_role("link", name="Retry chunk 5…")).to_be_focused()
+    expect(retry_of(page, 5)).to_be_focused()
     page.keyboard.press("Shift+Tab")
     expect(cell(page, 2)).to_be_focused()
     page.keyboard.press("Enter")
@@ -165,7 +166,7 @@ def test_without_scripts_the_grid_leads_to_the_items(chromium: Any, server: Any,
     other = still.new_page()
     other.goto(address(job))
     expect(cell(other, 11)).to_have_accessible_name("Failed, chunk 11, pages 251 to 275")
-    other.get_by_role("link", name="Retry chunk 11…").click()
+    retry_of(other, 11).click()
     expect(other.get_by_text("1 failed item: Chunk 11 (pages 251-275)")).to_be_visible()
     other.get_by_role("button", name="Retry 1 item").click()
     expect(other.get_by_text("1 retried.")).to_be_visible()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 from allauth.socialaccount.models import SocialAccount
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
+from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect
 
 from jobs.models import Membership
@@ -103,6 +104,9 @@ def test_an_operator_lands_on_the_page_that_was_asked_for_with_role_and_projects
     assert roles() == {"operator"}
     assert set(Membership.objects.values_list("project", flat=True)) == {"ocr", "matter-1"}
     assert SocialAccount.objects.values_list("provider", "uid").get() == (site.provider.issuer, "olga-4711")
+    [expires] = Session.objects.filter(expire_date__gt=timezone.now()).values_list("expire_date", flat=True)
+    browser_page.goto("/admin/glossary/")
+    assert Session.objects.get().expire_date == expires  # opening pages does not extend it
     assert log_of(account) == [
         "sign-in: Account made at the first sign-in through Example SSO.",
         "roles: operator, before none. From the groups of Example SSO.",

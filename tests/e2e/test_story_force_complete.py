@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from jobs.models import Job
-from tests.e2e.story_helpers import Worker, expect_fact, expect_said, make_stuck, row_of
+from tests.e2e.story_helpers import Worker, expect_fact, expect_said, make_stuck, open_more, row_of
 from tests.e2e.test_live_pages import assert_not_reloaded, expect_mode, mark_page
 from tests.factories import outward
 
@@ -26,7 +26,7 @@ def test_a_job_is_force_completed_by_its_exact_name_and_with_the_figures_of_now(
     expect_mode(overview, "Live")
     mark_page(overview)
     page.goto(f"/admin/jobs/job/{job.pk}/")
-    page.get_by_role("link", name="Force-complete…").click()
+    open_more(page).get_by_role("link", name="Force-complete…").click()
     expect_fact(page, "Now", "5 of 12 done (41 %)")
     expect_fact(page, "Will be sent", "processed_assets=5, has_partial_completion=true, forced=true")
     expect_fact(page, "Undo", "Not possible")

@@ -54,7 +54,7 @@ def test_from_signing_in_to_a_retried_chunk_by_the_keyboard(
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="contract-4711.pdf")).to_be_visible()
     expect_mode(page, "Live")
-    press_tab_until(page, "link", "Retry chunk 5…")
+    press_tab_until(page, "link", "Retry this one…")
     page.keyboard.press("Enter")
     expect(page.get_by_text("1 failed item: Chunk 5 (pages 101-125)")).to_be_visible()
     press_tab_until(page, "textbox", "Reason")

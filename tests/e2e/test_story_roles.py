@@ -9,20 +9,11 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from jobs.models import Job
-from tests.e2e.story_helpers import expect_said
+from tests.e2e.story_helpers import expect_said, open_more
 from tests.factories import make_job
 
 pytestmark = pytest.mark.e2e
-ACTS = {
-    "Retry 2 failed…": ("retry", "Can retry failed items"),
-    "Release leases…": ("release", "Can release items from their workers"),
-    "Pause…": ("pause", "Can pause jobs"),
-    "Lower the threshold to 41 %…": ("threshold", "Can change the threshold of a phase"),
-    "Restart a phase…": ("restart", "Can restart phases"),
-    "Force-complete…": ("force-complete", "Can force-complete jobs and phases"),
-    "Fail…": ("fail", "Can fail jobs"),
-    "Cancel…": ("cancel", "Can cancel jobs"),
-}
+ACTS = ("retry", "release", "pause", "threshold", "restart", "force-complete", "fail", "cancel")
 
 
 def forge(page: Page, job: Job, act: str) -> int:
@@ -34,19 +25,12 @@ def forge(page: Page, job: Job, act: str) -> int:
     return page.request.post(address, form=form, headers={"Referer": page.url}, max_redirects=0).status
 
 
-def expect_off(page: Page, button: str, permission: str) -> None:
-    """The button is there, does not work, and says what is missing."""
-    line = page.locator("li, tr").filter(has=page.get_by_role("link", name=button, exact=True))
-    expect(line.get_by_role("link")).to_be_disabled()
-    expect(line).to_contain_text(f"Needs the permission “{permission}”. Ask an administrator for a role that has it.")
-
-
 def test_a_viewer_is_told_why_not_and_forging_changes_nothing(as_role: Callable[[str], Page]) -> None:
     job = make_job(name="vision-033", items=12, done=5, failed=2)
     page = as_role("viewer")
     page.goto(f"/admin/jobs/job/{job.pk}/")
-    for button, (act, permission) in ACTS.items():
-        expect_off(page, button, permission)
+    expect(page.get_by_text("View only. Ask an administrator for the role operator.").first).to_be_visible()
+    for act in ACTS:
         assert forge(page, job, act) == 403, act
     expect(page.get_by_role("link", name="Retry these 2…")).to_be_disabled()
     assert page.get_by_role("main").get_by_role("button", name="Retry").count() == 0
@@ -58,10 +42,14 @@ def test_an_operator_retries_and_may_not_force_complete(as_role: Callable[[str],
     job = make_job(name="vision-033", items=12, done=5, failed=2)
     page = as_role("operator")
     page.goto(f"/admin/jobs/job/{job.pk}/")
-    expect_off(page, "Force-complete…", "Can force-complete jobs and phases")
+    acts = open_more(page)
+    acts.get_by_text("Why not the others?").click()
+    line = acts.get_by_role("listitem").filter(has=page.get_by_role("link", name="Force-complete…"))
+    expect(line).to_contain_text("Your role does not allow these. Ask an administrator for the role lead.")
+    expect(line.get_by_role("link", name="Force-complete…")).to_be_disabled()
     assert forge(page, job, "force-complete") == 403
     assert Job.objects.get().revision == job.revision
-    page.get_by_role("link", name="Retry 2 failed…").click()
+    page.get_by_role("link", name="Retry 2 failed…").first.click()
     page.get_by_role("button", name="Retry 2 items").click()
     expect_said(page, "vision-033: 2 retried.")
     assert job.events.filter(type="operator.retry").count() == 1

@@ -110,7 +110,10 @@ def test_a_lead_sets_up_an_app_before_any_other_page_and_signs_in_with_its_code(
     give_code(factor_page, codes[0])
     expect(factor_page.get_by_text("This is not accepted.")).to_be_visible()
     assert secret not in str(list(Authenticator.objects.values_list("data", flat=True)))
-    said = [re.sub(" from .*", "", text) for text in LogEntry.objects.order_by("pk").values_list("change_message", flat=True)]
+    said = [
+        re.sub(" from .*", "", text)
+        for text in LogEntry.objects.order_by("pk").values_list("change_message", flat=True)
+    ]
     assert said[:5] == [
         "sign-in: Signed in with a password",
         "second factor: Authenticator app added",
@@ -173,7 +176,10 @@ def test_wrong_codes_lock_like_wrong_passwords(factor_page: Page, lead: User) ->
     expect(factor_page.get_by_role("heading", name="Too many wrong passwords")).to_be_visible()
     factor_page.goto("/admin/")
     expect(factor_page.get_by_role("heading", name="Sign in")).to_be_visible()
-    assert LogEntry.objects.filter(change_message__startswith="sign-in refused: Wrong second factor").count() == WRONG_CODES
+    assert (
+        LogEntry.objects.filter(change_message__startswith="sign-in refused: Wrong second factor").count()
+        == WRONG_CODES
+    )
     assert LogEntry.objects.order_by("-pk")[0].change_message.endswith("Sign-in from this address is now blocked.")
 
 

@@ -41,7 +41,7 @@ def test_a_stuck_job_is_found_understood_freed_and_watched_to_its_end(
     expect_fact(page, "Will be released", "3 items: k7, k8, k9")
     page.get_by_role("button", name="Release 3 items").click()
     expect_said(page, "vision-033: 3 released.")
-    page.get_by_role("link", name="Retry 2 failed…").click()
+    page.get_by_role("link", name="Retry 2 failed…").first.click()
     expect_fact(page, "Will be retried", "2 failed items: k5, k6")
     page.get_by_label("Reason").fill("Document AI answers again")
     page.get_by_role("button", name="Retry 2 items").click()

@@ -64,7 +64,7 @@ def test_a_claim_reads_only_the_items_that_it_takes_beside_many_that_wait(ask: A
         cursor.execute("ANALYZE")
     ready, waiting = plans(ask, phase, 100)
     assert "item_claimable" in ready, ready
-    assert "item_waiting" in waiting, waiting
+    assert "item_due" in waiting, waiting
     assert not [plan for plan in (ready, waiting) if "Sort" in plan or "TEMP B-TREE" in plan]
 
 

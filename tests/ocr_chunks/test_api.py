@@ -304,3 +304,14 @@ def test_a_held_chunk_shows_its_worker(worker: Api) -> None:
     shown = worker.get(f"/documents/{document.pk}").json()
     assert [row["worker"] for row in shown["chunks"]] == ["gpu-7", ""]
     assert shown["chunk_processing"]["current_page_range"] == {"start": 1, "end": 25}
+
+
+def test_a_document_has_the_options_of_every_job(worker: Api) -> None:
+    options = {"priority": 7, "due_at": "2030-01-01T00:00:00Z", "retries": 2, "retry_delay": 5, "silent_after": 99}
+    job = worker.post("/documents", {**NEW, **options}).json()["job"]
+    assert {name: job[name] for name in ("priority", "due_at")} == {"priority": 7, "due_at": "2030-01-01T00:00:00Z"}
+    made = Job.objects.get(pk=job["id"])
+    assert (made.silent_after, [phase.retries for phase in made.phases.all()]) == (99, [2, 2])
+    wrong = worker.post("/documents", {**NEW, "name": "other.pdf", "expected_seconds": 9, "due_at": options["due_at"]})
+    assert (wrong.status_code, "due_at" in str(wrong.json()["errors"])) == (400, True)
+    assert not Document.objects.filter(name="other.pdf").exists()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import subprocess
 import tempfile
@@ -85,6 +84,6 @@ def _publish(made: Path, directory: Path) -> None:
     copy = made.with_name(f"{made.name}-whole")
     shutil.copytree(made, copy, symlinks=True)
     try:
-        os.rename(copy, directory)
+        copy.rename(directory)
     except OSError:
         shutil.rmtree(copy)

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import pwd
-import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,13 +15,12 @@ import yaml
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
-from progress_site import environment
+from progress_site import database_url, environment
+from tests.deploy.poolers import pgbouncer
 from tests.progress_site.test_settings import ROOT, SECRET, start
-from tests.servers import free_port
 
 URL = "postgres://progress@db:5432/progress"
 WILD = "p/w@:#%?&= ä'\"$x"
-PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 SHOW = """
 import django
 django.setup()
@@ -39,9 +35,9 @@ with connection.cursor() as cursor:
 def database(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return the settings of a URL."""
 
-    def read(url: str, password: str = "") -> dict[str, Any]:
+    def read(url: str, **parts: str) -> dict[str, Any]:
         monkeypatch.setenv("SOME_URL", url)
-        return environment.database("SOME_URL", default="", password=password)
+        return database_url.read("SOME_URL", default="", parts=parts)
 
     return read
 
@@ -78,7 +74,7 @@ def test_no_startup_parameter_is_sent_that_a_pooler_refuses(database: Any) -> No
 
 
 def test_a_password_apart_may_have_any_characters(database: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert database(URL, WILD)["PASSWORD"] == WILD
+    assert database(URL, PASSWORD=WILD)["PASSWORD"] == WILD
     assert database(f"postgres://progress:{quote(WILD, safe='')}@db/progress")["PASSWORD"] == WILD
     monkeypatch.setenv("SOME_BROKER", "amqp://progress@rabbitmq:5672/")
     url = urlsplit(environment.url("SOME_BROKER", "amqp", password=WILD))
@@ -86,6 +82,33 @@ def test_a_password_apart_may_have_any_characters(database: Any, monkeypatch: py
     assert url.password == quote(WILD, safe="")
     monkeypatch.setenv("SOME_BROKER", "amqp://guest:guest@rabbitmq/")
     assert environment.url("SOME_BROKER", "amqp", password=WILD) == "amqp://guest:guest@rabbitmq/"
+
+
+def test_every_part_of_the_url_may_be_a_setting_of_its_own(database: Any) -> None:
+    parts = {"HOST": "db", "PORT": "6432", "NAME": "progress", "USER": "o'hara@x", "PASSWORD": WILD}
+    read = database("", **parts, OPTIONS="sslmode=require&lock_timeout=7s")
+    assert {name: str(read[name]) for name in parts} == parts
+    assert (read["OPTIONS"]["sslmode"], read["OPTIONS"]["lock_timeout"]) == ("require", "7s")
+    over = database(f"{URL}?pool=off", HOST="other", OPTIONS="?sslmode=require")
+    assert (over["HOST"], over["NAME"], over["OPTIONS"]["pool"]) == ("other", "progress", False)
+    assert over["OPTIONS"]["sslmode"] == "require"
+    with pytest.raises(ImproperlyConfigured, match="DATABASE_NAME"):
+        database("", HOST="db")
+
+
+@pytest.mark.parametrize(
+    ("url", "written"),
+    [
+        ("redis://cache:6379/0", f"redis://:{quote(WILD, safe='')}@cache:6379/0"),
+        ("rediss://ops@cache/1", f"rediss://ops:{quote(WILD, safe='')}@cache/1"),
+        ("redis://ops:own@cache/1", "redis://ops:own@cache/1"),
+        ("unix:///run/redis.sock", "unix:///run/redis.sock"),
+        ("", ""),
+    ],
+)
+def test_redis_may_have_a_password_with_any_characters(url: str, written: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_URL", url)
+    assert environment.url("SOME_URL", "redis", "rediss", "unix", password=WILD) == written
 
 
 def test_a_url_with_a_raw_password_is_refused_with_the_way_to_write_it(database: Any) -> None:
@@ -114,40 +137,19 @@ def test_waiting_too_long_for_a_lock_is_an_error() -> None:
 
 @pytest.fixture
 def pooler(tmp_path: Path) -> Iterator[str]:
-    """PgBouncer with its defaults in front of the database of the test run; its address."""
-    if PGBOUNCER is None:
-        pytest.skip("there is no PgBouncer on the PATH")
-    given, port = connection.settings_dict, free_port()
-    target = (
-        f"host={given['HOST'] or '127.0.0.1'} port={given['PORT'] or 5432} dbname={given['NAME']} user={given['USER']}"
-    )
-    secret = f" password={given['PASSWORD']}" if given["PASSWORD"] else ""
-    lines = ["[databases]", f"pooled = {target}{secret}", "[pgbouncer]", "listen_addr = 127.0.0.1"]
-    lines += [f"listen_port = {port}", "auth_type = any", "unix_socket_dir ="]
-    # PgBouncer refuses to run as root; this is the account without permissions.
-    lines += [f"user = {pwd.getpwuid(65534).pw_name}"] if os.geteuid() == 0 else []
-    file = tmp_path / "pgbouncer.ini"
-    file.write_text("\n".join(lines))
-    process = subprocess.Popen([PGBOUNCER, str(file)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        yield f"postgres://app@127.0.0.1:{port}/pooled"
-    finally:
-        process.terminate()
-        process.wait()
+    """The URL of PgBouncer with its defaults, in front of the database of the test run."""
+    with pgbouncer(tmp_path) as url:
+        yield url
 
 
-def through(url: str, *, seconds: float = 20) -> subprocess.CompletedProcess[str]:
-    """Return the lock timeout of a process of the site with this database; it may start before the pooler listens."""
+def through(url: str) -> subprocess.CompletedProcess[str]:
+    """Return the lock timeout of a process of the site with this database."""
     around = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     given = {"ENV_FILE": "", "SECRET_KEY": SECRET, "DATABASE_URL": url}
     given["DJANGO_SETTINGS_MODULE"] = "progress_site.settings"
-    deadline = time.monotonic() + seconds
-    while True:
-        done = subprocess.run(
-            [sys.executable, "-c", SHOW], cwd=ROOT, env={**around, **given}, capture_output=True, text=True, check=False
-        )
-        if "onnection refused" not in done.stderr or time.monotonic() > deadline:
-            return done
+    return subprocess.run(
+        [sys.executable, "-c", SHOW], cwd=ROOT, env={**around, **given}, capture_output=True, text=True, check=False
+    )
 
 
 @pytest.mark.postgres

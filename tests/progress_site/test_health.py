@@ -23,7 +23,8 @@ def test_a_site_that_can_serve_is_ready(client: Client) -> None:
     response = client.get("/readyz")
     assert response.status_code == 200
     checks = ("database", "migrations", "channel_layer", "watchdog", "deliverer")
-    assert response.json() == {"status": "ok", **dict.fromkeys(checks, "ok")}
+    never = {"seconds_since_heartbeat": {"watchdog": None, "deliverer": None}}
+    assert response.json() == {"status": "ok", **dict.fromkeys(checks, "ok"), **never}
 
 
 def heard(kind: str, *, seconds_ago: float) -> None:
@@ -41,6 +42,8 @@ def test_a_silent_watchdog_is_a_warning_of_a_site_that_is_ready(client: Client) 
     body = response.json()
     assert (body["status"], body["deliverer"]) == ("degraded", "ok")
     assert body["watchdog"] == "No watchdog process has sent a heartbeat for 5 min."
+    ages = body["seconds_since_heartbeat"]
+    assert (300 <= ages["watchdog"] < 310, 5 <= ages["deliverer"] < 15) == (True, True)
 
 
 @pytest.mark.django_db
@@ -151,7 +154,7 @@ def test_metrics_count_jobs_by_status_stuck_jobs_and_items(client: Client) -> No
     make_job(name="b")
     Job.objects.filter(name="b").update(stuck="silent", late=True)
     lines = client.get("/metrics").content.decode().splitlines()
-    assert 'progress_jobs{status="pending"} 1.0' in lines
+    assert 'progress_jobs{kind="generic",project="other",status="pending"} 1.0' in lines
     assert 'progress_jobs_stuck{reason="silent"} 1.0' in lines
     assert "progress_jobs_late 1.0" in lines
     assert 'progress_items{status="completed"} 3.0' in lines

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from asgiref.testing import ApplicationCommunicator
 from django.test import Client
 from structlog.testing import capture_logs
@@ -16,7 +16,6 @@ from progress_site import proxies
 from progress_site.health import PROBES
 from tests.progress_site.test_settings import ROOT, start
 
-COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
 PUBLIC = "progress.example.com"
 LOGIN = "/admin/login/"
 
@@ -90,13 +89,13 @@ CASES = {
     ),
     "the browser tells no origin": ({}, {"origin": "null"}, ["The browser sent no origin"]),
     "the referer is of another host": (
-        {"SECURE_PROXY_SSL_HEADER": ("HTTP_X_FORWARDED_PROTO", "https")},
-        {"referer": "https://ops.example.org/admin/login/?next=/secret", "x-forwarded-proto": "https"},
+        {"HTTPS": True},
+        {"referer": "https://ops.example.org/admin/login/?next=/secret", "scheme": "https"},
         ["opened as https://ops.example.org,", f"https://{PUBLIC}"],
     ),
     "the referer is nonsense": (
-        {"SECURE_PROXY_SSL_HEADER": ("HTTP_X_FORWARDED_PROTO", "https")},
-        {"referer": "https://[", "x-forwarded-proto": "https"},
+        {"HTTPS": True},
+        {"referer": "https://[", "scheme": "https"},
         ["The browser sent no origin"],
     ),
 }
@@ -109,8 +108,10 @@ def test_a_form_refused_for_the_proxy_s_sake_names_the_origin_and_the_setting(se
     settings.ALLOWED_HOSTS = [PUBLIC]
     for name, value in given.items():
         setattr(settings, name, value)
+    secure = headers.get("scheme") == "https"
+    sent = {name: value for name, value in headers.items() if name != "scheme"}
     with capture_logs() as lines:
-        answer: Any = Client(enforce_csrf_checks=True).post(LOGIN, {}, headers={"host": PUBLIC, **headers})
+        answer: Any = Client(enforce_csrf_checks=True).post(LOGIN, {}, headers={"host": PUBLIC, **sent}, secure=secure)
     assert answer.status_code == 403
     text = answer.content.decode()
     assert not [part for part in said if part.replace("'", "&#x27;") not in text]
@@ -142,6 +143,16 @@ def test_the_start_says_when_https_is_on_and_why(given: dict[str, str], why: str
     assert ("https_is_on" in said, why in said) == (bool(why), True)
 
 
+def test_the_start_says_how_the_site_is_reached_and_which_settings_say_so() -> None:
+    given = {"PATH_PREFIX": "progress/", "HTTPS": "on", "HSTS_PRELOAD": "on", "TRUSTED_PROXIES": "10.0.0.0/8"}
+    said = start("DEBUG", "import progress_site.asgi", **given).stderr
+    [line] = [json.loads(line) for line in said.splitlines() if "reached_at" in line]
+    assert line["path"] == "/progress/ (PATH_PREFIX)"
+    assert line["cookies"].startswith("__Secure-progress-sessionid, __Secure-progress-csrftoken (__Secure- by HTTPS")
+    assert line["trusted_proxies"] == "10.0.0.0/8"
+    assert line["hsts"] == "HSTS_SECONDS 86400, HSTS_INCLUDE_SUBDOMAINS off, HSTS_PRELOAD on"
+
+
 async def test_a_socket_of_a_page_of_another_host_is_refused_with_a_line_in_the_log() -> None:
     from progress_site.asgi import application
 
@@ -156,8 +167,9 @@ async def test_a_socket_of_a_page_of_another_host_is_refused_with_a_line_in_the_
 
 def names_of_settings() -> set[str]:
     """Every setting that progress_site reads."""
-    source = (ROOT / "progress_site" / "settings.py").read_text()
-    return set(re.findall(r'environment\.\w+\(\s*"(\w+)"', source))
+    files = ("settings.py", "sign_in/configuration.py")
+    source = "".join((ROOT / "progress_site" / file).read_text() for file in files)
+    return set(re.findall(r'(?:(?:environment|database_url)\.\w+|_pairs)\(\s*"(\w+)"', source))
 
 
 def names_in_the_example() -> set[str]:
@@ -167,23 +179,8 @@ def names_in_the_example() -> set[str]:
     return {name for name in named if name.isupper() and " " not in name}
 
 
-def test_the_example_and_compose_pass_every_setting_and_no_other() -> None:
-    read = names_of_settings()
-    assert names_in_the_example() == read
-    assert set(COMPOSE["x-site"]["environment"]) == read - {"DEBUG"}
-
-
-@pytest.mark.parametrize("service", [name for name, each in COMPOSE["services"].items() if "build" in each])
-def test_every_service_of_the_site_gets_them(service: str) -> None:
-    assert COMPOSE["services"][service]["environment"] == COMPOSE["x-site"]["environment"]
-
-
-def test_a_setting_that_is_not_given_to_compose_keeps_its_default_in_the_container() -> None:
-    """An empty text would be a wrong value of most; without a value compose passes only what is given."""
-    empty = {name for name, value in COMPOSE["x-site"]["environment"].items() if value is None}
-    assert {"SESSION_HOURS", "HTTPS", "TRUSTED_PROXIES", "LOG_LEVEL", "JOB_SILENT_AFTER"} <= empty
-    refused = start("SESSION_HOURS", SESSION_HOURS="")
-    assert refused.returncode != 0
+def test_the_example_names_every_setting_and_no_other() -> None:
+    assert names_in_the_example() == names_of_settings()
 
 
 def test_the_context_of_the_image_holds_no_secrets() -> None:

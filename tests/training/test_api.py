@@ -8,6 +8,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from jobs import operations
+from jobs.models import Job
 from tests.factories import make_job
 from tests.jobs.rules.conftest import Clock
 from tests.training.conftest import TrainingApi
@@ -246,3 +247,10 @@ def test_the_faces_of_a_body_are_those_of_its_own_session(worker: TrainingApi) -
         faces(session, faces_detected=number)
     shown = {row["id"]: row["faces"]["faces_detected"] for row in worker.get("/training").json()["results"]}
     assert shown == {first.pk: 3, second.pk: 4}
+
+
+def test_a_session_has_the_options_of_every_job(worker: TrainingApi) -> None:
+    made = worker.post("/training", {"name": "urgent", "priority": 7, "expected_seconds": 60, "retries": 1})
+    job = Job.objects.get(pk=made.json()["id"])
+    assert (job.priority, job.expected_seconds) == (7, 60)
+    assert job.phases.get(code="face_detection").retries == 1

@@ -13,7 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from jobs.console.admin.action_mixin import ActionMixin
-from jobs.console.admin.columns import job_link, job_state, pill
+from jobs.console.admin.columns import job_link, job_state
 from jobs.console.admin.export import Column
 from jobs.console.admin.lists import KindAdmin
 from jobs.console.templatetags.progress_pages import ago
@@ -23,8 +23,8 @@ from training.admin.columns import ListMedia
 from training.admin.filters import SessionLate, SessionPartial, SessionStatus, SessionStuck
 from training.models import TrainingSession
 from training.serializers import Parts, clusters_created, images_body, parts_of
-from training.templatetags.training_pages import STATUS_STYLES, phase_name
-from training.unified_progress import current_phase, overall_status, unified_body
+from training.templatetags.training_pages import phase_name
+from training.unified_progress import current_phase, unified_body
 from training.views import drawn_bar, session_page
 
 
@@ -105,9 +105,8 @@ class SessionAdmin(ActionMixin, KindAdmin):
 
     @admin.display(description="Status")
     def state(self, session: TrainingSession) -> SafeString:
-        """Status of the job, or `Discovering` while images are being listed."""
-        status = overall_status(_parts(session))
-        return pill(STATUS_STYLES[status]) if status == "discovering" else job_state(session.job)
+        """Status of the job."""
+        return job_state(session.job)
 
     @admin.display(description="Session", ordering="job__name")
     def link(self, session: TrainingSession) -> SafeString | str:

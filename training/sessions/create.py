@@ -31,13 +31,15 @@ def create_session(
     project: str = "",
     metadata: dict[str, Any] | None = None,
     by: Actor,
+    **options: Any,
 ) -> Created:
     """Create a session with its job, or get the one with this name and add its new images.
 
-    `images`, even empty, is the complete list; None leaves it open for `add_images`. Raises the errors of `create_job`.
+    `images`, even empty, is the complete list; None leaves it open for `add_images`. `options` are
+    further arguments of `create_job`, such as `priority`. Raises the errors of `create_job`.
     """
     with unit_of_work():
-        job, created = _job(name=name, project=project, metadata=metadata, by=by)
+        job, created = _job(name=name, project=project, metadata=metadata, by=by, **options)
         with change_jobs([job.pk], by=by) as change:
             session = _begin(change) if created else _session(change.job)
             if images is not None:
@@ -66,8 +68,8 @@ def add_images(
 # --- the job and its session -------------------------------------------------------------------------
 
 
-def _job(*, name: str, project: str, metadata: dict[str, Any] | None, by: Actor) -> tuple[Job, bool]:
-    result = tracking.create_job(name=name, kind=PIPELINE.code, project=project, metadata=metadata, by=by)
+def _job(**arguments: Any) -> tuple[Job, bool]:
+    result = tracking.create_job(kind=PIPELINE.code, **arguments)
     return result.job, result.created
 
 

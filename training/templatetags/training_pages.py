@@ -5,7 +5,9 @@ from __future__ import annotations
 from django import template
 
 from jobs.console import status_styles
+from jobs.models import Phase
 from jobs.rules.statuses import JobStatus
+from training.reached import reached, shown_overall
 
 register = template.Library()
 # The unified progress has its own status names; its client requires them.
@@ -21,10 +23,10 @@ STATUS_STYLES: dict[str, status_styles.StatusStyle] = {
 PHASE_LABELS = {"training": "Training", "face_detection": "Face detection", "clustering": "Clustering"}
 
 
-@register.filter
-def part_style(status: str) -> status_styles.StatusStyle:
-    """Return the style of a status of the unified progress."""
-    return STATUS_STYLES[status]
+@register.simple_tag
+def part_style(status: str, phase: Phase) -> status_styles.StatusStyle:
+    """Return the style of a phase with this status of the unified progress."""
+    return status_styles.PARTIAL if phase.partial and status == "completed" else STATUS_STYLES[status]
 
 
 @register.filter
@@ -37,3 +39,7 @@ def phase_name(code: str) -> str:
 def hundredths(percentage: float) -> str:
     """Format a percentage with two decimals: `31.56`."""
     return f"{percentage:.2f}"
+
+
+register.simple_tag(reached)
+register.simple_tag(shown_overall, name="overall")

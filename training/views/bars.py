@@ -10,6 +10,7 @@ from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
 from jobs.serializers import JobBody, PhaseBody
+from training.reached import reached, shown_overall
 from training.serializers import Parts
 from training.templatetags.training_pages import STATUS_STYLES, hundredths
 from training.unified_progress import unified_body
@@ -48,7 +49,7 @@ def segments_of(unified: Mapping[str, Any], body: JobBody) -> list[Segment]:
 
 
 def _segment(shown: Mapping[str, Any], phase: PhaseBody, *, x: float, width: float) -> Segment:
-    status, percent, total = shown["status"], shown["progress"]["percentage"], shown["progress"]["total"]
+    status, percent, total = shown["status"], reached(shown, phase), shown["progress"]["total"]
     return Segment(
         key=KEYS[phase["code"]],
         label=phase["label"],
@@ -72,8 +73,9 @@ def _lost(phase: PhaseBody, *, status: str, percent: float, total: int) -> float
 
 def description(unified: Mapping[str, Any], segments: list[Segment]) -> str:
     """Return the text alternative of the bar, for screen readers."""
-    overall = hundredths(unified["overallProgress"]["percentage"])
-    return f"{overall} % overall: {'; '.join(each.description for each in segments)}"
+    return (
+        f"{hundredths(shown_overall(unified, segments))} % overall: {'; '.join(each.description for each in segments)}"
+    )
 
 
 def drawn_bar(parts: Parts) -> SafeString:
@@ -83,6 +85,7 @@ def drawn_bar(parts: Parts) -> SafeString:
     context = {
         "job": parts.job,
         "unified": unified,
+        "overall": shown_overall(unified, segments),
         "segments": segments,
         "description": description(unified, segments),
     }

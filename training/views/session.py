@@ -13,7 +13,7 @@ from jobs.serializers import JobBody
 from training.models import ClusteringRun, FaceDetectionSession, TrainingSession
 from training.serializers import Parts, by_code, faces_body
 from training.unified_progress import unified_body
-from training.views.bars import description, segments_of
+from training.views.bars import description, segments_of, shown_overall
 from training.views.duplicates import duplicates_section
 from training.views.formula import formula
 from training.views.restarts import restarts
@@ -43,6 +43,7 @@ def _extra_context(request: HttpRequest, snapshot: JobSnapshot, body: JobBody) -
         "segment": {segment.key: segment for segment in segments},
         "phase": parts.phases,
         "of_phase": {phase["code"]: phase for phase in body["phases"]},
+        "overall": shown_overall(unified, segments),
         "description": description(unified, segments),
         "formula": formula(unified, body),
         "faces": faces_body(parts) if parts.detection else None,

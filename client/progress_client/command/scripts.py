@@ -11,9 +11,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 from progress_client.buffer import Address
 from progress_client.client import Client
@@ -170,35 +170,31 @@ def create(client: Client, options: argparse.Namespace, terminal: Terminal) -> i
     return OK
 
 
-def add(job: Job, options: argparse.Namespace) -> dict[str, Any]:
+def add(job: Job, options: argparse.Namespace) -> Mapping[str, Any]:
     """Add items by their keys, or from a list on stdin."""
     names = options.keys or item_names.split(sys.stdin.buffer.read(), nul=options.nul)
-    added: dict[str, Any] = job.add_items(item_names.items(names), phase=options.phase, reopen=options.reopen)
-    return added
+    return job.add_items(item_names.items(names), phase=options.phase, reopen=options.reopen)
 
 
-def announce(job: Job, options: argparse.Namespace) -> dict[str, Any]:
+def announce(job: Job, options: argparse.Namespace) -> Mapping[str, Any]:
     """Announce the expected total of a phase."""
-    answer: dict[str, Any] = job.announce(options.expected, phase=options.phase)
-    return answer
+    return job.announce(options.expected, phase=options.phase)
 
 
-def count(job: Job, options: argparse.Namespace) -> dict[str, Any]:
+def count(job: Job, options: argparse.Namespace) -> Mapping[str, Any]:
     """Add to the counts of a phase without items."""
     numbers = {name: getattr(options, name) for name in ("done", "failed", "skipped")}
     if not any(numbers.values()):
         raise UsageError("Count something: --done, --failed or --skipped.")
-    answer: dict[str, Any] = job.count(**numbers, phase=options.phase, event_id=options.event_id)
-    return answer
+    return job.count(**numbers, phase=options.phase, event_id=options.event_id)
 
 
-def finish(job: Job, options: argparse.Namespace) -> dict[str, Any]:
+def finish(job: Job, options: argparse.Namespace) -> Mapping[str, Any]:
     """Finish a phase with its current counts, or declare its list complete."""
-    answer: dict[str, Any] = job.finish(phase=options.phase)
-    return {"phase": answer}
+    return {"phase": job.finish(phase=options.phase)}
 
 
-def said(verb: str, answer: dict[str, Any]) -> str:
+def said(verb: str, answer: Mapping[str, Any]) -> str:
     """Put the answer to add, announce, count or finish into a sentence."""
     if verb == "add":
         return f"{answer['added']} added, {answer['existing']} were there already."
@@ -208,7 +204,12 @@ def said(verb: str, answer: dict[str, Any]) -> str:
     return f"{changed}Phase {phase['code']} is {phase['status']}: {counts}, {phase['failed']} failed."
 
 
-VERBS = {"add": add, "announce": announce, "count": count, "finish": finish}
+VERBS: dict[str, Callable[[Job, argparse.Namespace], Mapping[str, Any]]] = {
+    "add": add,
+    "announce": announce,
+    "count": count,
+    "finish": finish,
+}
 
 
 def _own_name() -> str:

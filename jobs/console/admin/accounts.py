@@ -21,6 +21,8 @@ from django.http import HttpRequest, HttpResponse
 
 from jobs.access import check_account, granted, limited_to, lock_account
 from jobs.api.token_cache import forget_when_committed
+from jobs.change import Actor
+from jobs.change.audit import record_activity
 from jobs.console.admin.lists import ChecksLookups, PermissionFirst
 from jobs.models import Membership
 from jobs.models.jobs import projects_of
@@ -29,6 +31,11 @@ from jobs.rules.errors import BadInput, NotFound, NotPermitted
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
+
+
+def _actor(request: HttpRequest) -> Actor:
+    assert isinstance(request.user, User)
+    return Actor(account=request.user)
 
 
 def covers(request: HttpRequest, account: User) -> bool:
@@ -58,7 +65,29 @@ def groups_of(request: HttpRequest) -> QuerySet[Group]:
 
 
 class AccessAdmin(ChecksLookups, admin.ModelAdmin):
-    """Rows that decide about the access of tokens: a change of them is effective at once in this process."""
+    """Rows that decide about the access of tokens: a change of them is effective at once in this process.
+
+    Django writes the admin's log for them; the activity has the same.
+    """
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Record an addition."""
+        return self._recorded(request, super().log_addition(request, obj, message), obj, "add")
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Record a change."""
+        return self._recorded(request, super().log_change(request, obj, message), obj, "change")
+
+    def log_deletions(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+        """Record deletions."""
+        rows = list(queryset)
+        for row in rows:
+            record_activity("delete", by=_actor(request), target=row)
+        return super().log_deletions(request, queryset)
+
+    def _recorded(self, request: HttpRequest, entry: Any, row: Any, act: str) -> Any:
+        record_activity(act, by=_actor(request), target=row, detail=entry.get_change_message())
+        return entry
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Save, and forget the access that was read before."""

@@ -117,6 +117,24 @@ class Json:
         return b"" if is_truncated else b"\n]\n"
 
 
+class Ndjson:
+    """One JSON object per line, with the values of REST."""
+
+    media_type = "application/x-ndjson"
+
+    def begin(self, columns: Sequence[Column]) -> bytes:
+        """Return nothing."""
+        return b""
+
+    def rows(self, values: Sequence[dict[str, Any]]) -> bytes:
+        """Return one line per row."""
+        return b"".join(encode(value) + b"\n" for value in values)
+
+    def end(self, *, is_truncated: bool) -> bytes:
+        """Return nothing; for an incomplete file a line that is no row."""
+        return encode({"error": INCOMPLETE}) + b"\n" if is_truncated else b""
+
+
 FORMATS: dict[str, Callable[[], FileFormat]] = {"csv": Csv, "json": Json}
 
 

@@ -47,11 +47,23 @@ class Status(DefaultFilter):
         return [("all", "All"), *((status, status_styles.STYLES[status].label) for status in JobStatus)]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Narrow to the status. A filter by stuck, late, partial or end includes every status."""
+        """Narrow to the status. A search, and a filter by stuck, late, partial or end, include every status."""
         if self.value() in list(JobStatus):
             return queryset.filter(status=self.value())
-        others = {"stuck", "late", "partial", "finished"} & set(request.GET)
-        return queryset if self.value() == "all" or others else queryset.unfinished()  # type: ignore[attr-defined]
+        everything = self.value() == "all" or _looks_in_all(request)
+        return queryset if everything else queryset.unfinished()  # type: ignore[attr-defined]
+
+    def choices(self, changelist: Any) -> Iterator[_ListFilterChoices]:
+        """Return the choices; a search without a status shows all of them as chosen."""
+        first, every, *others = super().choices(changelist)
+        if self.value() is None and changelist.query:
+            first["selected"], every["selected"] = False, True
+        yield from (first, every, *others)
+
+
+def _looks_in_all(request: HttpRequest) -> bool:
+    """Tell whether the query string names jobs in another way, so that the default status would hide some."""
+    return bool({"stuck", "late", "partial", "finished"} & set(request.GET) or request.GET.get("q", "").strip())
 
 
 class StatusOfItems(admin.ChoicesFieldListFilter):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import or_
 from typing import Any
 
 from django.contrib import admin
@@ -11,7 +12,7 @@ from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import Exists, Model, OuterRef, QuerySet
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, re_path, reverse
@@ -112,6 +113,17 @@ class ReadOnlyAdmin(ChecksLookups, PermissionFirst, admin.ModelAdmin):
             return HttpResponseRedirect(request.path)
         title = capfirst(str(self.opts.verbose_name_plural))
         return super().changelist_view(request, {"title": title, **(extra_context or {})})
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Find whole names, which may have spaces; else rows with each of the words."""
+        exact = [field.removeprefix("=") for field in self.search_fields if field.startswith("=")]
+        if exact and len(search_term.split()) > 1:
+            whole = queryset.filter(reduce(or_, (Q(**{f"{field}__iexact": search_term}) for field in exact)))
+            if whole.exists():
+                return whole, False
+        return super().get_search_results(request, queryset, search_term)
 
     def page_of(self, row: Any) -> str:
         """Return the page of a row in the operator console; empty where the admin shows its fields."""

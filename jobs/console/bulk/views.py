@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from jobs.console import status_styles
 from jobs.console.base import forbidden_page, not_found_page, not_visible, render_page
+from jobs.console.bulk.rework import rework_of
 from jobs.console.bulk.summary_text import Done, amount, groups, headline, items_left, jobs_of_act
 from jobs.models import BulkAct, Job
 from jobs.models.bulk import TargetOutcome
@@ -95,6 +96,7 @@ def _context(request: HttpRequest, found: BulkAct) -> dict[str, object]:
         "in_portions": bool(planned),
         "headline": headline(found),
         "amount": amount(act, found.changed),
+        "rework": rework_of(found, jobs),
         "refused": groups(jobs, TargetOutcome.REFUSED),
         "unchanged": groups(jobs, TargetOutcome.UNCHANGED),
         "items_left": items_left(jobs),

@@ -30,16 +30,22 @@ class DeliverySummary:
     oldest: datetime | None
 
 
-def delivery_summary(request: HttpRequest) -> DeliverySummary | None:
-    """Return the numbers that are visible to this account; None where it may not see deliveries."""
+def delivery_summary(request: HttpRequest, jobs: JobQuerySet | None = None) -> DeliverySummary | None:
+    """Return the numbers that are visible to this account, of these jobs where any are given.
+
+    None where it may not see deliveries. Dead letters have no job, so that none are of these jobs.
+    """
     deliveries = visible_deliveries(request)
     if deliveries is None:
         return None
+    if jobs is not None:
+        deliveries = deliveries.filter(job__in=jobs.order_by())
+    letters = visible_dead_letters(request) if jobs is None else None
     oldest = deliveries.waiting().order_by("created_at").values_list("created_at", flat=True).first()
     return DeliverySummary(
         waiting=up_to_a_thousand(deliveries.waiting()) if oldest else 0,
         dead=up_to_a_thousand(deliveries.dead()),
-        letters=up_to_a_thousand(letters.dead()) if (letters := visible_dead_letters(request)) is not None else 0,
+        letters=up_to_a_thousand(letters.dead()) if letters is not None else 0,
         oldest=oldest,
     )
 

@@ -21,6 +21,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "paused": "Workers get no new items until an operator resumes the job.",
         "completed": "The threshold of every phase is met.",
         "partial": "Completed with done + skipped below expected.",
+        "reworking": "Completed, and failed items that were retried since are open again.",
         "failed": "The job cannot go on. Retry the failed items or restart a phase.",
         "cancelled": "Ended by an operator. Later reports are refused.",
         "amended": "Said of a partial phase that retries have made whole.",

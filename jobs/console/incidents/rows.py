@@ -20,7 +20,7 @@ from jobs.console.overview.attention import Attention, attention
 from jobs.console.overview.dead_deliveries import DeadDelivery, dead_deliveries
 from jobs.console.status_styles import StatusStyle
 from jobs.console.workers.worker_queries import holdings
-from jobs.models import Incident, IncidentJob, Job
+from jobs.models import Incident, IncidentJob, Job, Quarantine
 from jobs.operations.registry import ACTS, forbidden
 from jobs.rules.formatting import pluralize
 from jobs.rules.incidents import IncidentKind
@@ -78,7 +78,9 @@ def incident_rows(request: HttpRequest, incidents: Sequence[Incident], *, now: d
     rows = rows_of(alone, now=now)
     held = holdings(Job.objects.filter(pk__in=rows), now=now) if alone else []
     judged = {each.job.pk: each for each in attention(alone, request.user, rows=rows, holdings=held, now=now)}
-    facts = _Facts(rows, judged, _dead(request, incidents), _holding(incidents), request.user, now)
+    facts = _Facts(
+        rows, judged, _dead(request, incidents), _holding(incidents), _quarantined(incidents, jobs), request.user, now
+    )
     return [_row(each, jobs.get(each.pk, ()), facts) for each in incidents]
 
 
@@ -107,6 +109,7 @@ class _Facts:
     judged: dict[int, Attention]
     dead: dict[int, DeadDelivery]
     holding: set[int]
+    quarantined: dict[int, str]
     user: User | AnonymousUser
     now: datetime
 
@@ -114,7 +117,7 @@ class _Facts:
 def _row(incident: Incident, jobs: Sequence[Job], facts: _Facts) -> IncidentRow:
     only = jobs[0] if len(jobs) == 1 and incident.subjects <= 1 else None
     case = facts.judged.get(only.pk) if only and incident.kind != IncidentKind.WORKER_QUARANTINED else None
-    why = incident.detail or incident.error
+    why = facts.quarantined.get(incident.pk, "") or incident.detail or incident.error
     return IncidentRow(
         incident=incident,
         style=kind_style(incident),
@@ -181,6 +184,20 @@ def _deliveries(incident: Incident, dead: dict[int, DeadDelivery]) -> RowButton 
         return RowButton(row.label, row.url, row.why_not)
     query = urlencode({"status": "waiting", "endpoint": endpoint})
     return RowButton("Its deliveries", f"{reverse('admin:jobs_delivery_changelist')}?{query}")
+
+
+def _quarantined(incidents: Sequence[Incident], jobs: dict[int, list[Job]]) -> dict[int, str]:
+    """Name the quarantined workers of the first jobs of these incidents."""
+    asked = [each.pk for each in incidents if each.kind == IncidentKind.WORKER_QUARANTINED]
+    of_job = {job.pk: pk for pk in asked for job in jobs.get(pk, ())}
+    if not of_job:
+        return {}
+    rows = Quarantine.objects.in_unfinished_phases().filter(phase__job__in=of_job).select_related("phase")
+    found: dict[int, list[str]] = {}
+    for row in rows.order_by("-since", "-pk"):
+        text = f"{row.worker} failed its last {pluralize(row.failures, 'item')}, another worker does not"
+        found.setdefault(of_job[row.phase.job_id], []).append(text)
+    return {pk: "; ".join(texts[:NAMED]) for pk, texts in found.items()}
 
 
 def _dead(request: HttpRequest, incidents: Sequence[Incident]) -> dict[int, DeadDelivery]:

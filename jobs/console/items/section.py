@@ -52,16 +52,31 @@ BLOCKS = """
                 AND id >= low AND id < low + %(size)s)
     FROM block ORDER BY low
 """
+# How many items of each block have failed, and how many items it has. The first reads the failed items of the phase
+# from the index (phase, status, id), the second walks the ids of the phase in order.
+FAILED_IN_BLOCKS = """
+    SELECT (id - %(first)s) / %(size)s AS block, COUNT(*) FROM jobs_item
+    WHERE phase_id = %(phase)s AND status = (SELECT 'failed') GROUP BY block
+"""
+FEW_CELLS = 12
+SHADES = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One item, or a block of neighbouring items with their worst status."""
+    """One item, or a block of neighbouring items; `failed` of its items have failed, `shade` (1 to 4) is their share.
+
+    `label` and `note` are shown where there are few cells.
+    """
 
     style: status_styles.StatusStyle
     description: str
     item_id: int | None = None
     address: str = ""
+    failed: int = 0
+    shade: int = 0
+    label: str = ""
+    note: str = ""
 
 
 def items_section(request: HttpRequest, snapshot: JobSnapshot, *, grid: bool = True) -> dict[str, Any]:
@@ -75,6 +90,7 @@ def items_section(request: HttpRequest, snapshot: JobSnapshot, *, grid: bool = T
         "items_phase": phase,
         "items_phases": [other for other in snapshot.phases if other.items_total],
         "cells": _cells(phase) if grid else None,
+        "few_cells": phase.items_total <= FEW_CELLS,
         "cell_size": max(1, -(-phase.items_total // CELLS)),
         "items": listed.page(),
         "items_tabs": listed.tabs(),
@@ -104,8 +120,9 @@ def _cells(phase: Phase) -> list[Cell]:
 
 def _cell(item: Item, *, retries: int, now: datetime) -> Cell:
     style = status_styles.STYLES[item.status]
-    parts = [f"{item}: {style.label}", retry_text(item, retries=retries, now=now), item.error]
-    return Cell(style, ", ".join(filter(None, parts)), item.pk)
+    note = retry_text(item, retries=retries, now=now)
+    parts = [f"{item}: {style.label}", note, item.error]
+    return Cell(style, ", ".join(filter(None, parts)), item.pk, label=str(item), note=note)
 
 
 def _blocks(phase: Phase) -> list[Cell]:
@@ -116,18 +133,27 @@ def _blocks(phase: Phase) -> list[Cell]:
         if first is None:
             return []
         size = -(-(last - first + 1) // CELLS)
-        cursor.execute(BLOCKS, {"phase": phase.pk, "first": first, "last": last, "size": size})
+        place = {"phase": phase.pk, "first": first, "last": last, "size": size}
+        cursor.execute(BLOCKS, place)
         found = cursor.fetchall()
+        failed = _failed_in_blocks(cursor, place) if phase.failed else {}
     return [
-        _block(phase, row, place, ids=f"{first + place * size}-{first + place * size + size - 1}")
-        for place, row in enumerate(found)
+        _block(phase, row, number, failed=failed.get(number, 0), first=first + number * size, size=size)
+        for number, row in enumerate(found)
         if any(row)
     ]
 
 
-def _block(phase: Phase, row: tuple[Any, ...], place: int, *, ids: str) -> Cell:
-    """Return the cell of a block, linked to the list of its items."""
+def _failed_in_blocks(cursor: Any, place: dict[str, int]) -> dict[int, int]:
+    cursor.execute(FAILED_IN_BLOCKS, place)
+    return dict(cursor.fetchall())
+
+
+def _block(phase: Phase, row: tuple[Any, ...], place: int, *, failed: int, first: int, size: int) -> Cell:
+    """Return the cell of a block, linked to the list of its items; its shade is the share of failed items."""
     worst = next(status for status, occurs in zip(WORST_FIRST, row, strict=True) if occurs)
     style = status_styles.STYLES[worst]
-    address = f"?{urlencode({'phase': phase.code, 'range': ids})}#items"
-    return Cell(style, f"Block {format_number(place + 1)}: worst is {style.label.lower()}", address=address)
+    address = f"?{urlencode({'phase': phase.code, 'range': f'{first}-{first + size - 1}'})}#items"
+    share = f"{format_number(failed)} of about {format_number(size)} failed"
+    text = f"Block {format_number(place + 1)}: {share if failed else f'worst is {style.label.lower()}'}"
+    return Cell(style, text, address=address, failed=failed, shade=min(SHADES, -(-failed * SHADES // size)))

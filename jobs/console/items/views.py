@@ -16,6 +16,7 @@ from django.urls import reverse
 from jobs.console import status_styles
 from jobs.console.base import LONGEST_ID, forbidden_page, live, not_found_page, not_visible, render_page, visible_jobs
 from jobs.console.items.attempts import attempts_of, retry_text
+from jobs.console.job.head_acts import VIEW_ONLY, may_act
 from jobs.models import Event, Item, Worker
 from jobs.operations.buttons import ActButton, item_buttons
 from jobs.operations.snapshot import JobSnapshot, snapshot_of
@@ -59,6 +60,7 @@ def _context(request: HttpRequest, item: Item) -> dict[str, Any]:
         "retrying": retry_text(item, retries=item.phase.retries, now=snapshot.now),
         "attempts": attempts_of(item),
         "buttons": [_item_button(each, item, snapshot) for each in item_buttons(snapshot, request.user)],
+        "view_only": "" if may_act(request.user) else VIEW_ONLY,
         "same_error_url": _items_url(item, status=ItemStatus.FAILED, signature=item.signature)
         if item.signature
         else "",
@@ -70,7 +72,7 @@ def _context(request: HttpRequest, item: Item) -> dict[str, Any]:
             socket=f"/ws/jobs/{job.pk}",
             poll=reverse("api-job", args=[job.pk]),
             single=True,
-            over=job.is_finished,
+            over=job.is_finished and not job.reworking,
         ),
     }
 

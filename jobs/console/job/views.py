@@ -14,6 +14,9 @@ from jobs.console.base import LONGEST_ID, forbidden_page, live, not_found_page, 
 from jobs.console.errors.error_groups import error_groups_in
 from jobs.console.items.section import items_section
 from jobs.console.job.diagnosis_panel import diagnosis_panel
+from jobs.console.job.head_acts import head_acts
+from jobs.console.job.last_act import last_acts
+from jobs.console.job.phase_strip import phase_strip
 from jobs.console.job.timeline import timeline_section
 from jobs.console.job_rows import row_of
 from jobs.console.overview.throughput import rate_of
@@ -75,6 +78,7 @@ def show_job(
 def _context(request: HttpRequest, snapshot: JobSnapshot, *, grid: bool, exclude: Collection[str]) -> dict[str, Any]:
     job = snapshot.job
     body = job_body(job, now=snapshot.now, phases=snapshot.phases)
+    panel = diagnosis_panel(snapshot, request.user, exclude=exclude)
     return {
         "title": job.name,
         "job": job,
@@ -82,7 +86,10 @@ def _context(request: HttpRequest, snapshot: JobSnapshot, *, grid: bool, exclude
         "kind": pipelines.label_of(job.kind),
         "row": row_of(body),
         "phases": list(zip(snapshot.phases, body["phases"], strict=True)),
-        "panel": diagnosis_panel(snapshot, request.user, exclude=exclude),
+        "strip": phase_strip(snapshot, body["phases"]),
+        "panel": panel,
+        "acts": head_acts(job, panel, request.user),
+        **last_acts(snapshot),
         "worker": worker_of(job),
         "failures": error_groups_in(snapshot, request),
         "formula": [*formula(body), *eta_formula(body)],
@@ -104,7 +111,13 @@ def _links(request: HttpRequest, job: Job) -> badge_links.Links | None:
 
 def _live(job: Job, snapshot: JobSnapshot) -> dict[str, Any]:
     poll = reverse("api-job", args=[job.pk])
-    return live(now=snapshot.now, socket=f"/ws/jobs/{job.pk}", poll=poll, single=True, over=job.is_finished)
+    return live(
+        now=snapshot.now,
+        socket=f"/ws/jobs/{job.pk}",
+        poll=poll,
+        single=True,
+        over=job.is_finished and not job.reworking,
+    )
 
 
 def formula(body: JobBody) -> list[str]:

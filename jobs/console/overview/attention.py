@@ -57,7 +57,7 @@ def attention(
     holdings: Sequence[Holding],
     now: datetime,
 ) -> list[Attention]:
-    """Return the jobs that need attention by rank.
+    """Return the jobs that need attention by rank; an incident of one job shows its row.
 
     0: stuck without a live worker; 1: stuck; 2: late; 3: threshold out of reach, or everything fails; 4: failed items
     can be retried; 5: silent workers hold items.

@@ -13,15 +13,12 @@ from jobs.models.jobs import JobQuerySet
 MINUTES = 60
 
 
-def throughput(jobs: JobQuerySet, filters: dict[str, str], *, now: datetime) -> RateChart:
-    """Return the chart of the last 60 minutes for the jobs of this kind and project."""
+def throughput(jobs: JobQuerySet, *, now: datetime) -> RateChart:
+    """Return the chart of the last 60 minutes for these jobs."""
     first = _minute(now) - timedelta(minutes=MINUTES - 1)
     tallies = Tally.objects.filter(minute__gte=first)
-    for name in ("kind", "project"):
-        if name in filters:
-            tallies = tallies.filter(**{f"phase__job__{name}": filters[name]})
     if jobs.query.where:
-        tallies = tallies.filter(phase__job__in=jobs)
+        tallies = tallies.filter(phase__job__in=jobs.order_by())
     return rate_chart(_minutes(tallies), first=first, last=_minute(now))
 
 

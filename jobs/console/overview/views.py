@@ -17,18 +17,20 @@ from jobs.console import status_styles
 from jobs.console.base import live, render_page, visible_jobs
 from jobs.console.deliveries.delivery_queries import delivery_summary
 from jobs.console.job_rows import rows_of
+from jobs.console.overview.attention import attention
 from jobs.console.overview.forms import FilterForm
 from jobs.console.overview.open_incidents import overview_incidents
 from jobs.console.overview.site_attention import failing_workers, silent_processes
 from jobs.console.overview.throughput import throughput
-from jobs.console.workers.worker_queries import recent_workers
+from jobs.console.workers.worker_queries import Holding, holdings, recent_workers
 from jobs.models import Job
 from jobs.models.jobs import JobQuerySet
+from jobs.models.workers import SILENT
 from jobs.rules.formatting import format_number
 from jobs.rules.statuses import JobStatus
 
 MOST_COUNTED = 1000
-RUNNING_LISTED, WAITING_LISTED, FINISHED_LISTED = 30, 10, 10
+RUNNING_LISTED, WAITING_LISTED, FINISHED_LISTED, SILENT_LISTED = 30, 10, 10, 10
 RECENT = 300
 DAY = timedelta(hours=24)
 Filters = dict[str, str]
@@ -63,32 +65,46 @@ def _filters(request: HttpRequest) -> Filters:
 def _context(request: HttpRequest, visible: JobQuerySet, *, filters: Filters, now: datetime) -> dict[str, Any]:
     jobs = _narrowed(visible, filters)
     incidents = overview_incidents(request, jobs, filters=filters, now=now)
-    lists = _lists(jobs)
+    held = _held_by_silent(jobs, now=now)
+    lists = _lists(jobs) | {"held": list(jobs.filter(pk__in=[holding.job_id for holding in held]))}
     rows = rows_of((job for listed in lists.values() for job in listed), now=now)
-    alone = {row.only.body["id"] for row in incidents.open if row.only}
+    silent = [row for row in attention(lists["held"], request.user, rows=rows, holdings=held, now=now) if row.silent]
+    alone = {row.job.pk for row in silent} | {row.only.body["id"] for row in incidents.open if row.only}
     shown = {name: [rows[job.pk] for job in listed if job.pk not in alone] for name, listed in lists.items()}
     processes = silent_processes(now)
     failing = failing_workers(jobs, request.user, now=now)
-    attention_count = incidents.number + len(processes) + len(failing)
+    attention_count = incidents.number + len(processes) + len(failing) + len(silent)
     return {
         "tiles": _tiles(jobs, filters=filters, now=now),
-        "deliveries": delivery_summary(request),
+        "deliveries": delivery_summary(request, jobs if filters else None),
+        "no_match": _no_match(visible, lists, filters),
         "incidents": incidents,
         "processes": processes,
         "failing_workers": failing,
+        "silent_workers": silent,
         "attention_count": attention_count,
         "title": f"({format_number(attention_count)}) Overview" if attention_count else "Overview",
         "running": shown["running"],
         "waiting": shown["waiting"],
         "finished": shown["finished"],
-        "throughput": throughput(visible, filters, now=now),
-        "workers": recent_workers(request.user, now=now),
+        "throughput": throughput(jobs, now=now),
+        "workers": recent_workers(request.user, now=now, jobs=jobs if filters else None),
         "kinds": FilterForm().fields["kind"].choices,  # type: ignore[attr-defined]
         "projects": _projects(visible),
         "first_run": not filters and not any(lists.values()) and not visible.exists(),
         "back": request.get_full_path(),
         **_live(filters, now=now),
     }
+
+
+def _no_match(visible: JobQuerySet, lists: dict[str, list[Job]], filters: Filters) -> str:
+    """Say that no job matches the filter, and what needs attention outside it; empty where one matches."""
+    if not filters or any(lists.values()) or _narrowed(visible, filters).exists():
+        return ""
+    wanted = [f"“{filters['q']}”"] if "q" in filters else []
+    wanted += [f"{name} {filters[name]}" for name in ("kind", "project") if name in filters]
+    stuck, failed = (_up_to_a_thousand(some) for some in (visible.stuck(), visible.filter(status=JobStatus.FAILED)))
+    return f"No job matches {', '.join(wanted)}. {stuck} stuck, {failed} failed outside this filter."
 
 
 def _narrowed(jobs: JobQuerySet, filters: Filters) -> JobQuerySet:
@@ -105,6 +121,12 @@ def _lists(jobs: JobQuerySet) -> dict[str, list[Job]]:
         "waiting": _waiting(ok),
         "finished": list(jobs.filter(finished_at__isnull=False).order_by("-finished_at", "-id")[:FINISHED_LISTED]),
     }
+
+
+def _held_by_silent(jobs: JobQuerySet, *, now: datetime) -> list[Holding]:
+    """Return the items of workers that missed heartbeats; those that are gone for good are incidents."""
+    found = [holding for holding in holdings(jobs, now=now) if now - holding.workers[0].seen_at <= SILENT]
+    return found[:SILENT_LISTED]
 
 
 def _waiting(jobs: JobQuerySet) -> list[Job]:

@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString, mark_safe
 from jobs.console import status_styles
 from jobs.console.items.attempts import retry_text
 from jobs.console.job_rows import share_of
+from jobs.console.moments import with_moments
 from jobs.models import Channel, Item, Job, Phase
 from jobs.operations.buttons import ActButton
 from jobs.rules import formatting, pipelines
@@ -181,10 +182,16 @@ def clock(moment: datetime | None, missing: str = formatting.DASH) -> SafeString
     return missing if moment is None else _clock(moment, seconds=True)
 
 
+@register.filter
+def moments(text: str) -> SafeString:
+    """Render a sentence of the server with its times in the zone of the page."""
+    return with_moments(text, now=timezone.now())
+
+
 @register.simple_tag
-def retry_note(item: Item, phase: Phase) -> str:
+def retry_note(item: Item, phase: Phase) -> SafeString:
     """Say when a waiting item is retried: `retrying at 14:03:05 UTC, failure 2 of 4`."""
-    return retry_text(item, retries=phase.retries, now=timezone.now())
+    return moments(retry_text(item, retries=phase.retries, now=timezone.now()))
 
 
 @register.simple_tag

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -24,15 +24,30 @@ MOST_HOLDING = 200
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """The workers of the last minutes: the number that is alive, and the silent ones."""
+    """The workers of the last minutes: the number that is alive, and the silent ones.
+
+    `gone` ones have been silent for longer and still hold items; `held` has the number of items by their id.
+    """
 
     alive: int
     silent: list[Worker]
+    gone: list[Worker] = field(default_factory=list)
+    held: dict[int, int] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
         """The number of alive and silent workers."""
         return self.alive + len(self.silent)
+
+    @property
+    def holding(self) -> list[tuple[Worker, int]]:
+        """The gone workers with the number of items that they hold, as many as the page names."""
+        return [(worker, self.held.get(worker.pk, 0)) for worker in self.gone[:MOST_NAMED]]
+
+    @property
+    def more_gone(self) -> int:
+        """The number of gone workers with items that the page does not name."""
+        return max(0, len(self.gone) - MOST_NAMED)
 
     @property
     def named(self) -> list[Worker]:
@@ -68,12 +83,29 @@ def worker_style(seen_at: datetime, *, now: datetime) -> StatusStyle:
     return STYLES["silent"] if age <= SILENT else STYLES["gone"]
 
 
-def recent_workers(user: User | AnonymousUser, *, now: datetime) -> Workers:
-    """Return the workers of the last minutes; for a limited account those of its projects."""
-    recent = Worker.objects.within(projects_of(user)).filter(seen_at__gte=now - SILENT)
-    listed = list(recent.order_by("-seen_at")[:1000])
+def recent_workers(user: User | AnonymousUser, *, now: datetime, jobs: JobQuerySet | None = None) -> Workers:
+    """Return the workers of the last minutes, and gone ones that hold items; of these jobs where any are given.
+
+    A limited account sees those of its projects.
+    """
+    visible = Worker.objects.within(projects_of(user))
+    if jobs is not None:
+        visible = visible.filter(job__in=jobs.order_by())
+    listed = list(visible.filter(seen_at__gte=now - SILENT).order_by("-seen_at")[:1000])
     silent = [worker for worker in listed if worker_style(worker.seen_at, now=now).code == "silent"]
-    return Workers(alive=len(listed) - len(silent), silent=silent[:MOST_LISTED])
+    gone = list(visible.gone(now).holding().order_by("seen_at")[:MOST_LISTED])
+    return Workers(len(listed) - len(silent), silent[:MOST_LISTED], gone, _held_of(gone))
+
+
+def _held_of(workers: list[Worker]) -> dict[int, int]:
+    """Return the number of items that each of these workers holds, by its id."""
+    if not workers:
+        return {}
+    held = Item.objects.held().filter(worker__in=[worker.name for worker in workers]).order_by()
+    numbers = {
+        (n, account): number for n, account, number in held.values_list("worker", "account").annotate(Count("pk"))
+    }
+    return {worker.pk: numbers.get((worker.name, worker.account_id), 0) for worker in workers}
 
 
 def holdings(jobs: JobQuerySet, *, now: datetime) -> list[Holding]:

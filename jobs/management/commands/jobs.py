@@ -14,6 +14,7 @@ from django.utils import timezone
 from progress_client.command import renderers
 from progress_client.command.tables import TerminalStyle, clean
 
+from jobs.db.reachability import why_unreachable
 from jobs.management.terminal.arguments import (
     filtered_jobs,
     find_actor,
@@ -57,9 +58,8 @@ class Command(BaseCommand):
         except Refused as error:
             raise CommandError(clean(error.detail), returncode=_code(error)) from None
         except (OperationalError, InterfaceError) as error:
-            raise CommandError(
-                f"The database does not answer. Check it and try again: {clean(str(error))}", returncode=FAILED
-            ) from None
+            why = why_unreachable() or f"The database does not answer. Check it and try again: {error}"
+            raise CommandError(clean(why), returncode=FAILED) from None
         except KeyboardInterrupt:
             sys.exit(INTERRUPTED)
         except BrokenPipeError:

@@ -20,9 +20,9 @@ import structlog
 from channels.routing import get_default_application
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import connection, connections
-from django.db.migrations.executor import MigrationExecutor
+from django.db import connections
 
+from jobs.db.reachability import missing_migrations
 from jobs.management.daphne.server import DRAIN_SECONDS, GracefulServer
 from jobs.management.deliverer_loop import Deliverer
 from jobs.management.watchdog_loop import Watchdog
@@ -79,11 +79,10 @@ class Command(BaseCommand):
 
 def check_migrations() -> None:
     """Refuse to serve from a database without all migrations."""
-    executor = MigrationExecutor(connection)
-    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    missing = missing_migrations()
     connections.close_all()
     if missing:
-        raise CommandError(f"{len(missing)} migrations are not applied. Run: python manage.py migrate")
+        raise CommandError(missing)
 
 
 def exit_at_once() -> None:

@@ -10,11 +10,14 @@ from django.db import transaction
 from django.utils import timezone
 
 from jobs import operations
+from jobs.change import Actor
+from jobs.change.audit import record_activity
 from jobs.models import BulkAct, BulkTarget, Job
 from jobs.models.texts import fit
 from jobs.operations.arguments import Scope
 from jobs.operations.bulk.execute import ActRequest
 from jobs.operations.registry import ACTS
+from jobs.rules.formatting import pluralize
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -50,6 +53,14 @@ def create_bulk_act(
             created_at=timezone.now(),
         )
         BulkTarget.objects.bulk_create(_target(bulk, selection) for selection in selections)
+        record_activity(
+            request.act.name,
+            by=Actor(account=actor),
+            target=bulk,
+            label=pluralize(bulk.total, "job"),
+            detail=bulk.chosen,
+            reason=request.reason,
+        )
     return bulk
 
 

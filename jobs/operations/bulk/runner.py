@@ -21,7 +21,7 @@ from django.db.models import Exists, F, OuterRef
 from django.utils import timezone
 
 from jobs import operations
-from jobs.change.audit import log_act
+from jobs.change.audit import log_act, part_of_bulk
 from jobs.db.pauses import with_pauses
 from jobs.isolation import isolated, set_aside
 from jobs.models import BulkAct, BulkTarget
@@ -104,7 +104,8 @@ def stop_bulk_act(bulk: BulkAct, *, actor: User) -> None:
         if not BulkAct.objects.running().filter(pk=bulk.pk).update(**ended):
             raise WrongState("This bulk act is over; it can be stopped only while it runs.")
         bulk.refresh_from_db()
-        log_act(bulk, f"stop: {bulk.settled} of {bulk.total} jobs were done.", account=actor)
+        detail = f"{bulk.settled} of {bulk.total} jobs were done."
+        log_act(bulk, f"stop: {detail}", account=actor, act="stop", detail=detail)
 
 
 # --- one job -----------------------------------------------------------------------------------------
@@ -162,7 +163,8 @@ def _outcome(bulk: BulkAct, target: BulkTarget, actor: User | None) -> dict[str,
         if actor is None or not actor.is_active:
             raise NotPermitted(f"The account {bulk.actor} is disabled.")
         expected = ExpectedState(target.states)
-        act = execute(request_of(bulk, target), target.job_id, expected=expected, actor=actor)
+        with part_of_bulk(bulk.pk):
+            act = execute(request_of(bulk, target), target.job_id, expected=expected, actor=actor)
         return _columns(act, target)
     except Refused as error:
         return {"outcome": TargetOutcome.REFUSED, "detail": _without_name(error.detail, target)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
 
@@ -11,7 +11,7 @@ from jobs.models import Job, Phase
 from jobs.models.workers import FEW_FAILURES
 from jobs.operations.diagnosis.evidence import Evidence
 from jobs.rules import progress
-from jobs.rules.formatting import format_clock, format_duration, format_number, pluralize, when
+from jobs.rules.formatting import format_duration, format_number, pluralize, when
 from jobs.rules.progress import Counts
 from jobs.rules.statuses import RESTARTING, Held, JobStatus, PhaseStatus, Shortfall, Stuck
 from jobs.watchdog import process_heartbeats
@@ -30,13 +30,14 @@ class Cause:
     """One cause; `code` is for programs, `detail` for people.
 
     `clause` is its part of the verdict: `it waits for a worker: 12 items pending, none leased`. A cause that needs help
-    has one, so that the verdict cannot leave it out.
+    has one, so that the verdict cannot leave it out. `subject` is the phase or the worker that it is about.
     """
 
     code: str
     detail: str
     need: Need = Need.NONE
     clause: str = ""
+    subject: str = ""
 
     def __post_init__(self) -> None:
         """Refuse a need that the verdict could not name."""
@@ -49,9 +50,9 @@ def causes_of(evidence: Evidence) -> list[Cause]:
     snapshot = evidence.snapshot
     causes = [*_held(evidence), *_stuck(snapshot.job, now=snapshot.now)]
     for phase in snapshot.phases:
-        causes += _phase(evidence, phase)
+        causes += [replace(cause, subject=phase.label) for cause in _phase(evidence, phase)]
         if phase.is_open and (retrying := retrying_text([phase], now=snapshot.now)):
-            causes.append(Cause("retry_wait", evidence.sentence(phase, retrying)))
+            causes.append(Cause("retry_wait", evidence.sentence(phase, retrying), subject=phase.label))
     if not snapshot.job.is_finished:
         causes += [
             *_limits(evidence),
@@ -153,7 +154,7 @@ def _phase(evidence: Evidence, phase: Phase) -> Iterator[Cause]:
         return
     yield from _counts(evidence, phase)
     if phase.deadline_at:
-        text = f"finishes with its results so far at {format_clock(phase.deadline_at)} UTC"
+        text = f"finishes with its results so far at {when(phase.deadline_at, now=evidence.snapshot.now)}"
         yield Cause("watermark", evidence.sentence(phase, text))
 
 
@@ -222,7 +223,8 @@ def _short(phase: Phase, counts: Counts) -> str:
     needed = format_number(progress.needed(counts.expected, phase.threshold))
     open_items = max(0, (counts.expected or 0) - counts.settled)
     leased = f", {format_number(counts.processing)} of them leased" if counts.processing else ""
-    return f"needs {needed}, has {format_number(counts.processed)}; {format_number(open_items)} open{leased}"
+    skipped = f", {format_number(counts.skipped)} of them skipped" if counts.skipped else ""
+    return f"needs {needed}, has {format_number(counts.processed)}{skipped}; {format_number(open_items)} open{leased}"
 
 
 # --- leases and workers ------------------------------------------------------------------------------
@@ -279,9 +281,10 @@ def _workers(evidence: Evidence) -> Iterator[Cause]:
     for worker in evidence.silent_workers:
         silent = f"{worker.name} has been silent for {format_duration((now - worker.seen_at).total_seconds())}"
         holds = worker.name in evidence.holder_names
-        yield Cause("silent_worker", f"Worker {silent}.", Need.WORKER if holds else Need.NONE, f"worker {silent}")
+        need = Need.WORKER if holds else Need.NONE
+        yield Cause("silent_worker", f"Worker {silent}.", need, f"worker {silent}", subject=worker.name)
     for row in evidence.quarantines:
-        text = f"worker {row.worker} is quarantined until {format_clock(row.until)} UTC"
+        text = f"worker {row.worker} is quarantined until {when(row.until, now=now)}"
         failed = f"it failed its last {format_number(row.failures)} items while another worker does not"
         sentence = evidence.sentence(row.phase, f"{text}: {failed}")
         yield Cause("quarantined_worker", sentence, Need.PERSON, text)

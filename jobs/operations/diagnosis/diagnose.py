@@ -10,6 +10,7 @@ from jobs.operations.diagnosis.causes import Cause, Need, causes_of
 from jobs.operations.diagnosis.evidence import Evidence
 from jobs.operations.diagnosis.remedies import Remedy, remedies_of
 from jobs.operations.snapshot import JobSnapshot
+from jobs.rules.formatting import pluralize_with_verb
 from jobs.rules.statuses import JobStatus
 from jobs.serializers import DiagnosisBody
 
@@ -81,6 +82,8 @@ def _sentence(job: Job, clause: str) -> str:
 def _completed(job: Job, clause: str) -> str:
     if clause:
         return f"It has completed, but {clause}."
+    if job.reworking:
+        return f"It has completed; {pluralize_with_verb(job.reworking, 'item')} done again."
     return "It has completed partially." if job.partial else "It has completed; nothing is missing."
 
 

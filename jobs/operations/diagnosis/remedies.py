@@ -12,7 +12,7 @@ from jobs.change.new_run import items_to_redo
 from jobs.models import Phase
 from jobs.operations.snapshot import JobSnapshot
 from jobs.rules import progress
-from jobs.rules.formatting import format_clock, format_number, pluralize
+from jobs.rules.formatting import format_number, pluralize, when
 from jobs.rules.statuses import Held, JobStatus, PhaseStatus
 
 
@@ -50,11 +50,12 @@ def _release(snapshot: JobSnapshot) -> Iterator[Remedy]:
 
 
 def _retry(snapshot: JobSnapshot) -> Iterator[Remedy]:
-    for phase in snapshot.takers:
-        if phase.failed and phase.gate_open:
-            label = f"Retry {format_number(phase.failed)} failed{_of(snapshot, phase)}"
-            outcome = f"{pluralize(phase.failed, 'item')} pending again. {_still_needed(snapshot, phase)}"
-            yield Remedy("retry", label, outcome, phase.code)
+    failing = [phase for phase in snapshot.takers if phase.failed and phase.gate_open]
+    for phase in failing:
+        of = _of(snapshot, phase) if len(failing) > 1 else ""
+        label = f"Retry {format_number(phase.failed)} failed{of}"
+        outcome = f"{pluralize(phase.failed, 'item')} pending again. {_still_needed(snapshot, phase)}"
+        yield Remedy("retry", label, outcome, phase.code)
 
 
 def _still_needed(snapshot: JobSnapshot, phase: Phase) -> str:
@@ -123,10 +124,9 @@ def _wait(snapshot: JobSnapshot) -> Iterator[Remedy]:
         if phase.deadline_at and phase.gate_open and phase.is_open:
             judged = progress.judge(phase.state, deadline_passed=True)
             if judged:
-                at = format_clock(phase.deadline_at)
-                yield Remedy(
-                    "wait", f"Wait for the watermark{_of(snapshot, phase)}", f"At {at} UTC {_ending(phase, judged)}."
-                )
+                at = when(phase.deadline_at, now=snapshot.now)
+                outcome = f"At {at} {_ending(phase, judged)}."
+                yield Remedy("wait", f"Wait for the watermark{_of(snapshot, phase)}", outcome, phase.code)
 
 
 def _due(snapshot: JobSnapshot) -> Iterator[Remedy]:

@@ -181,6 +181,17 @@ def test_two_jobs_that_leave_at_the_same_moment_leave_no_open_incident(clock: Cl
     assert the_incident().ended_by == "recovered"
 
 
+def test_ended_incidents_are_pruned_with_the_timeline_and_others_never(clock: Clock) -> None:
+    retry(make_failed(), actor=None)
+    make_failed("no memory")
+    clock.forward(timedelta(days=364).total_seconds())
+    watchdog.prune()
+    assert Incident.objects.count() == 2
+    clock.forward(timedelta(days=2).total_seconds())
+    watchdog.prune()
+    assert the_incident().state == "open"
+
+
 # --- causes of many jobs, workers and deliveries ----------------------------------------------------------
 
 

@@ -152,3 +152,14 @@ def test_a_call_that_comes_while_the_writer_is_about_to_end_is_made(
     job = make_job(items=100)
     for number in range(100):
         assert site.post(*report(job, number), secret=worker.secret).status == 200
+
+
+def test_a_worker_that_waits_for_work_takes_no_lock(site: Site, worker: Api, transactions_of: list[set[int]]) -> None:
+    job = make_job(items=1)
+    claim = f"/jobs/{job.pk}/phases/items/claim", {"worker": "w1"}
+    given = [len(site.post(*claim, secret=worker.secret).json()["items"]) for _ in range(5)]
+    assert given == [1, 0, 0, 0, 0]
+    assert len(transactions_of) == 2  # the claim that gave the item, and the first that found none
+    phase_of(job).items.update(status="pending", lease_expires_at=None)
+    phase_of(job).job.phases.update(processing=0)
+    assert len(site.post(*claim, secret=worker.secret).json()["items"]) == 1

@@ -132,6 +132,16 @@ for (const status of ["completed", "cancelled"]) {
   });
 }
 
+for (const [why, more] of [["is done again", { reworking: 7 }], ["has a leased item", { phases: [{ processing: 1 }] }]]) {
+  test(`a completed job that ${why} stays live, and ends when that is over`, () => {
+    const { feed, heard } = start();
+    sockets[0].open({ type: "snapshot", jobs: [{ ...body(4, "completed"), ...more }] });
+    assert.equal(feed.mode, "live");
+    sockets[0].say({ type: "job", job: body(5, "completed") });
+    assert.equal(heard.at(-1), "done");
+  });
+}
+
 test("a list goes on when a job of it is completed", () => {
   const { heard } = start({ single: false });
   sockets[0].open({ type: "snapshot", jobs: [] }, { type: "job", job: body(4, "completed") });

@@ -20,7 +20,7 @@ from jobs.live.close_reasons import denied
 from jobs.live.principals import Principal
 from jobs.models import Ticket
 from progress_site.asgi import Websockets
-from progress_site.log_config import WithoutTickets
+from progress_site.log_config import WithoutSockets
 from tests.factories import make_job
 from tests.jobs.live.conftest import Watch, run, sign_in
 from tests.jobs.races.concurrency import threads
@@ -172,9 +172,10 @@ async def test_a_page_of_a_trusted_origin_is_taken_with_a_ticket_only(
 def test_the_log_of_a_websocket_has_its_address_without_the_ticket() -> None:
     line = ("127.0.0.1:5000", "/ws/jobs?x=1&ticket=s3cret-_&y=2", 7)
     record = logging.LogRecord("uvicorn.error", logging.INFO, "", 0, '%s - "WebSocket %s" %d', line, None)
-    assert WithoutTickets().filter(record)
+    assert WithoutSockets(kept=True).filter(record)
+    assert not WithoutSockets(kept=False).filter(record)
     assert record.getMessage() == '127.0.0.1:5000 - "WebSocket /ws/jobs?x=1&ticket=…&y=2" 7'
 
 
 def test_the_logger_that_uvicorn_uses_takes_tickets_out() -> None:
-    assert any(isinstance(each, WithoutTickets) for each in logging.getLogger("uvicorn.error").filters)
+    assert any(isinstance(each, WithoutSockets) for each in logging.getLogger("uvicorn.error").filters)

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from jobs import tracking, watchdog
-from jobs.console.overview.views import LISTED
+from jobs.console.overview.open_incidents import LISTED
 from jobs.models import Delivery, Endpoint, Item, Job, ProcessHeartbeat, Tally, Worker
 from jobs.models.outbox import DeliveryStatus
 from tests.factories import make_job, phase_of, take
@@ -18,7 +18,8 @@ from tests.factories import make_job, phase_of, take
 def make_stuck(name: str, **fields: Any) -> Job:
     """A job whose worker fell silent an hour ago."""
     job = make_job(name=name, items=12, done=4, threshold=90, **fields)
-    Job.objects.filter(pk=job.pk).update(stuck="silent", stuck_since=timezone.now(), heartbeat_at=hours_ago(1))
+    Job.objects.filter(pk=job.pk).update(heartbeat_at=hours_ago(1), watched_from=hours_ago(1))
+    watchdog.find_stuck()
     return job
 
 
@@ -51,34 +52,38 @@ def make_dead(number: int = 1, **fields: Any) -> Endpoint:
 
 def section(browser: Any, query: str = "") -> str:
     """Return the text of the attention list."""
-    text: str = browser.open(f"/admin/{query}").section("attention")
+    text: str = overview(browser, query).section("attention")
     return text
 
 
-def test_the_order_is_stuck_out_of_reach_retryable_dead_deliveries_silent_workers(lead: Any) -> None:
+def overview(browser: Any, query: str = "") -> Any:
+    """Open the overview after a pass of the watchdog over the present state."""
+    watchdog.reconcile()
+    return browser.open(f"/admin/{query}")
+
+
+def test_the_order_is_stuck_failed_dead_deliveries_silent_workers(lead: Any) -> None:
     make_held("held", worker="w-quiet", silent=timedelta(minutes=3))
     make_dead()
     make_job(name="retryable", items=17, done=14, failed=3, on_shortfall="fail")
     make_job(name="hopeless", items=17, done=2, failed=3, on_shortfall="fail")
-    alive = make_stuck("stuck-alive")
-    Job.objects.filter(pk=alive.pk).update(heartbeat_at=timezone.now())
-    make_stuck("stuck-alone")
+    make_stuck("stuck")
     shown = section(lead)
-    names = ["stuck-alone", "stuck-alive", "hopeless", "retryable", "billing", "w-quiet"]
+    names = ["stuck", "hopeless", "retryable", "billing", "w-quiet"]
     assert sorted(names, key=shown.index) == names
-    assert shown.startswith("Needs attention 6 ")
+    assert shown.startswith("Needs attention 5 ")
 
 
 def test_dead_deliveries_say_how_many_for_whom_and_why_and_lead_to_the_replay(lead: Any) -> None:
     endpoint = make_dead(3)
-    page = lead.open("/admin/")
+    page = overview(lead)
     shown = page.section("attention")
-    assert "Dead billing endpoint 3 dead deliveries HTTP 503 newest 2 h ago , after 8 tries" in shown
+    assert "Endpoint failing Deliveries to billing fail 3 deliveries" in shown
     asked = lead.open(page.links()["Replay 3…"])
     assert "Deliver again: 3 deliveries" in asked.text
     lead.confirm(page.links()["Replay 3…"], page=asked)
     assert set(Delivery.objects.filter(endpoint=endpoint).values_list("status", flat=True)) == {"waiting"}
-    assert "Nothing needs attention." in lead.open("/admin/").text
+    assert "Nothing needs attention." in overview(lead).text
 
 
 def test_the_replay_of_an_endpoint_leaves_what_was_sent_alone(lead: Any) -> None:
@@ -98,7 +103,7 @@ def test_the_replay_of_an_endpoint_leaves_what_was_sent_alone(lead: Any) -> None
 )
 def test_a_replay_that_is_not_possible_is_off_and_says_why(browser: Any, role: str, fields: Any, why: str) -> None:
     make_dead(**fields)
-    [off] = browser(role).open("/admin/").root.find("span", cls="off")
+    [off] = overview(browser(role)).root.find("span", cls="off")
     assert off.text == "Replay 1…"
     assert why in off.attributes["title"]
 
@@ -111,21 +116,22 @@ def test_dead_deliveries_of_jobs_out_of_sight_are_not_told(browser: Any) -> None
 
 def test_a_worker_that_is_silent_and_holds_items_is_named_with_what_it_holds(lead: Any) -> None:
     job = make_held("ocr-7", worker="w-quiet", number=3, silent=timedelta(minutes=3))
-    page = lead.open("/admin/")
+    page = overview(lead)
     shown = page.section("attention")
     assert "Silent w-quiet worker of ocr-7" in shown
     assert "silent 3 min, holds 3 items 3 live leases, the last expires in 1 h 59 min" in shown
     assert "ocr-7" not in page.section("running")
     lead.confirm(page.links()["Release 3 leases…"])
     assert Item.objects.filter(phase__job=job, status="pending").count() == 8
-    assert "Nothing needs attention." in lead.open("/admin/").text
+    assert "Nothing needs attention." in overview(lead).text
 
 
 def test_one_that_is_gone_and_holds_items_without_a_lease_is_freed_by_a_release_only(lead: Any) -> None:
     job = make_held("old", worker="w-gone", silent=timedelta(hours=2))
     Item.objects.filter(phase__job=job, status="processing").update(lease_expires_at=None, lease_seconds=None)
     shown = section(lead)
-    assert "Gone w-gone" in shown
+    assert "Worker gone old" in shown
+    assert "silent 2 h, holds 2 items" in shown
     assert "2 items without a lease; release them to free them" in shown
     assert "Release 2 leases…" in shown
 
@@ -140,7 +146,7 @@ def test_a_worker_that_is_alive_or_holds_nothing_needs_nobody(lead: Any) -> None
 def test_leases_of_workers_that_are_alive_are_not_released_along_with_those_of_a_silent_one(lead: Any) -> None:
     job = make_held("shared", worker="w-quiet", silent=timedelta(minutes=3))
     take(phase_of(job), 1, worker="w-alive", seconds=600)
-    lead.confirm(lead.open("/admin/").links()["Release 2 leases…"])
+    lead.confirm(overview(lead).links()["Release 2 leases…"])
     assert [item.worker for item in Item.objects.held()] == ["w-alive"]
 
 
@@ -148,9 +154,9 @@ def test_those_of_several_silent_ones_only_where_nobody_else_holds_any(lead: Any
     job = make_held("shared", worker="w-quiet", silent=timedelta(minutes=3))
     take(phase_of(job), 1, worker="w-silent", seconds=600)
     Worker.objects.filter(name="w-silent").update(seen_at=timezone.now() - timedelta(minutes=3))
-    assert "Release 3 leases…" in lead.open("/admin/").links()
+    assert "Release 3 leases…" in overview(lead).links()
     take(phase_of(job), 1, worker="w-alive", seconds=600)
-    [off] = lead.open("/admin/").root.find("span", cls="off")
+    [off] = overview(lead).root.find("span", cls="off")
     assert "Live workers hold items of this job too" in off.attributes["title"]
 
 
@@ -166,7 +172,7 @@ def test_a_stuck_job_names_who_is_silent_and_offers_the_release_before_the_force
     job = make_held("stuck", worker="w-quiet", silent=timedelta(minutes=50))
     Item.objects.filter(phase__job=job, status="processing").update(lease_expires_at=None)
     watchdog.find_stuck(timezone.now() + timedelta(hours=1))
-    shown = section(lead)
+    shown = lead.open("/admin/").section("attention")
     assert "2 items still held by w-quiet (silent 50 min)" in shown
     assert "Release 2 leases…" in shown
     assert shown.startswith("Needs attention 1 ")
@@ -183,18 +189,33 @@ def test_how_much_is_done_and_since_when_it_failed_is_said(lead: Any) -> None:
     job = make_job(name="failed", items=120, done=44, failed=76, on_shortfall="fail")
     Job.objects.filter(pk=job.pk).update(finished_at=hours_ago(3))
     shown = section(lead)
-    assert "44 of 120" in shown
     assert "failed 3 h ago: k119 failed: unknown error" in shown
     assert "Items: 44 done, 120 needed" in shown
 
 
-def test_rows_that_do_not_fit_are_said_and_are_in_the_list(lead: Any) -> None:
-    for place in range(LISTED + 1):
-        make_job(name=f"failed-{place}", items=2, done=1, failed=1, on_shortfall="fail", project="a")
-    page = lead.open("/admin/?project=a")
-    assert f"Only the {LISTED} most recently failed jobs are shown" in page.section("attention")
+def test_at_most_seven_incidents_are_shown_and_the_list_has_all(lead: Any) -> None:
+    for place in range(LISTED + 2):
+        make_job(name=f"failed-{place}", items=2, done=1, failed=1, on_shortfall="fail", project=f"a-{place}")
+    Worker.objects.all().delete()
+    page = overview(lead)
+    assert page.section("attention").startswith(f"Needs attention {LISTED + 2} ")
     assert page.section("attention").count("Retry 1 failed…") == LISTED
-    assert page.links()["Open the full list"] == "/admin/jobs/job/?status=failed&project=a"
+    assert f"{LISTED} of {LISTED + 2} open incidents." in page.section("attention")
+    assert page.links()["Open the full list"] == "/admin/incidents/"
+    assert page.root.find("title")[0].text == f"({LISTED + 2}) Overview | Progress Site"
+    assert lead.open("/admin/incidents/").text.count("Retry 1 failed…") == LISTED + 2
+
+
+def test_acknowledged_incidents_are_folded_and_count_no_more(lead: Any) -> None:
+    make_job(name="known", items=2, done=1, failed=1, on_shortfall="fail")
+    Worker.objects.all().delete()
+    lead.confirm(overview(lead).links()["Acknowledge…"], note="On it.")
+    page = overview(lead)
+    assert "Nothing needs attention." in page.section("attention")
+    assert page.root.find("title")[0].text == "Overview | Progress Site"
+    [folded] = page.root.find("details", id="acknowledged")
+    assert "1 acknowledged" in folded.text
+    assert "known" in folded.text
 
 
 @pytest.mark.parametrize("many", [1, 6])
@@ -208,7 +229,7 @@ def test_the_number_of_queries_does_not_grow_with_what_needs_attention(
         take(phase_of(stuck), 2, worker=f"w-{place}")
         make_job(items=17, done=2, failed=3, on_shortfall="fail")
     Worker.objects.update(seen_at=hours_ago(1))
-    lead.open("/admin/")
+    overview(lead)
     with django_assert_max_num_queries(49):
         lead.open("/admin/")
 
@@ -228,7 +249,7 @@ def test_a_worker_that_only_fails_is_attention_while_others_succeed(lead: Any, s
     job = make_job(name="mixed", items=200, threshold=50, on_shortfall=shortfall)
     report(job, range(60), "completed", worker="w-1")
     report(job, range(60, 100), "failed", worker="w-3")
-    page = lead.open("/admin/")
+    page = overview(lead)
     shown = page.section("attention")
     assert "Failing w-3 worker of mixed" in shown
     assert "failed its last 40 items, others succeed" in shown
@@ -301,16 +322,26 @@ def test_a_silent_watchdog_or_deliverer_is_attention(browser: Any, kind: str, co
     assert consequence in shown
 
 
-def test_an_endpoint_whose_oldest_event_has_waited_for_ten_minutes_is_attention(lead: Any) -> None:
+def test_an_endpoint_whose_events_wait_for_ten_minutes_is_attention(lead: Any) -> None:
     endpoint = make_dead(2)
-    Delivery.objects.update(status=DeliveryStatus.WAITING, tries=3, created_at=timezone.now() - timedelta(minutes=9))
+    waiting = {"status": DeliveryStatus.WAITING, "tries": 0, "next_try_at": hours_ago(1)}
+    Delivery.objects.update(**waiting, created_at=timezone.now() - timedelta(minutes=9))
     assert "Nothing needs attention." in section(lead)
     Delivery.objects.update(created_at=timezone.now() - timedelta(minutes=46))
     shown = section(lead)
     assert shown.startswith("Needs attention 1 ")
-    assert "Late billing endpoint oldest event waiting for 46 min after 3 tries: HTTP 503" in shown
+    assert "Deliveries delayed Deliveries to billing are delayed" in shown
+    assert "2 events waited for more than 10 min." in shown
     Endpoint.objects.filter(pk=endpoint.pk).update(active=False)
     assert "Nothing needs attention." in section(lead)
+
+
+def test_an_endpoint_that_fails_several_times_is_attention(lead: Any) -> None:
+    make_dead(2)
+    Delivery.objects.update(status=DeliveryStatus.WAITING, tries=2, created_at=timezone.now())
+    assert "Nothing needs attention." in section(lead)
+    Delivery.objects.update(tries=3)
+    assert "Deliveries to billing fail 2 deliveries" in section(lead)
 
 
 def test_a_worker_that_only_fails_is_not_shown_as_merely_alive(lead: Any) -> None:
@@ -324,6 +355,6 @@ def test_jobs_that_wait_while_no_worker_was_heard_are_attention(lead: Any) -> No
     job = make_job(items=3)
     assert "Nothing needs attention." in section(lead)
     Job.objects.filter(pk=job.pk).update(created_at=hours_ago(1))
-    assert "1 job waits for a worker. No worker has sent a heartbeat for 5 min." in section(lead)
+    assert "No worker has sent a heartbeat for 5 min." in section(lead)
     Worker.objects.create(name="w-1", seen_at=timezone.now())
     assert "Nothing needs attention." in section(lead)

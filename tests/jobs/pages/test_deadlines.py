@@ -11,7 +11,7 @@ from jobs import watchdog
 from jobs.models import Job
 from jobs.tracking import Deadlines
 from tests.factories import make_job
-from tests.jobs.pages.test_attention import make_stuck, section
+from tests.jobs.pages.test_attention import make_stuck, overview, section
 from tests.jobs.rules.conftest import Clock
 
 JOBS = "/admin/jobs/job/"
@@ -37,14 +37,14 @@ def test_a_late_job_says_for_how_long_on_its_page_in_lists_and_on_the_overview(l
 
 
 def test_a_late_job_needs_attention_after_the_stuck_and_before_the_failed(lead: Any, clock: Clock) -> None:
-    make_job(name="broken", items=3, failed=3)
+    make_job(name="broken", items=3, failed=3, kind="generic", project="b")
     make_late(clock)
     make_stuck("mute")
     shown = section(lead)
     assert sorted(["mute", "night", "broken"], key=shown.index) == ["mute", "night", "broken"]
     assert "late 40 min: it was due at 11:20:00 UTC" in shown
     assert "Change due time…" in shown
-    assert "night" not in lead.open("/admin/").section("running")
+    assert "night" not in overview(lead).section("running")
 
 
 def test_a_late_job_in_which_too_much_has_failed_offers_the_retry(lead: Any, clock: Clock) -> None:

@@ -16,7 +16,7 @@ from tests.jobs.pages.page_parser import Node, Page
 from tests.jobs.pages.test_exporting import JOBS, content, reader, table
 
 # Changing, adding and deleting is what verbs do; an act on several jobs, and a replay, need arguments.
-NOT_FOR_ALL = r"/(add|delete|history|change)/$|/job/act/[a-z-]+/$|/replay/$|/tokens/(rotate|revoke)/$"
+NOT_FOR_ALL = r"/(add|delete|history|change)/$|/(job|incidents)/act/[a-z-]+/$|/replay/$|/tokens/(rotate|revoke)/$"
 DRAWN = {"svg", "title", "rect", "text", "g", "path", "defs", "pattern", "line", "clipPath", "linearGradient", "stop"}
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 

@@ -16,10 +16,10 @@ from tests.jobs.pages.test_job_page import address
 
 
 def test_every_item_has_a_cell_up_to_four_hundred(lead: Any) -> None:
-    job = make_job(items=12, done=3, failed=1)
+    job = make_job(items=13, done=3, failed=1)
     page = lead.open(address(job))
     cells = page.root.find("a", cls="cell")
-    assert len(cells) == 12
+    assert len(cells) == 13
     assert cells[3].text == "k3: Failed, unknown error"
     assert [cell.attributes.get("tabindex") for cell in cells[:2]] == [None, "-1"]
 
@@ -31,7 +31,8 @@ def test_above_that_a_cell_is_a_block_with_the_worst_status(lead: Any) -> None:
     page = lead.open(address(job))
     cells = page.root.find("a", cls="cell")
     assert len(cells) == 334
-    assert [cells[0].text, cells[1].text] == ["Block 1: worst is failed", "Block 2: worst is completed"]
+    assert [cells[0].text, cells[1].text] == ["1Block 1: 1 of about 3 failed", "Block 2: worst is completed"]
+    assert cells[0].attributes["class"] == "cell failed share-2"
     assert cells[166].text == "Block 167: worst is running"
     assert cells[166].find("use")[0].attributes["href"] == "#i-running"
     assert {cell.attributes["class"] for cell in cells[168:]} == {"cell pending"}

@@ -14,6 +14,7 @@ from jobs.models import Job, Worker
 from jobs.rules.pipelines import PhaseSpec
 from jobs.rules.statuses import Shortfall
 from tests.factories import WORKER, make_job, phase_of
+from tests.jobs.pages.test_attention import overview
 
 
 def make_stuck(**fields: Any) -> Job:
@@ -46,7 +47,7 @@ def test_a_worker_account_that_is_no_staff_does_not_get_in(browser: Any) -> None
     worker = browser("worker")
     worker.account.is_staff = False
     worker.account.save()
-    assert "not authorized" in worker.open("/admin/").text
+    assert "not authorized" in overview(worker).text
 
 
 def test_without_the_permission_to_view_jobs_it_says_which_one_is_missing(browser: Any) -> None:
@@ -57,7 +58,7 @@ def test_without_the_permission_to_view_jobs_it_says_which_one_is_missing(browse
 
 
 def test_the_first_run_says_how_to_create_a_job(lead: Any) -> None:
-    page = lead.open("/admin/")
+    page = overview(lead)
     assert "make demo" in page.text
     assert "curl -X POST http://testserver/api/v1/jobs" in page.text
     assert "Nothing needs attention." in page.text
@@ -69,7 +70,7 @@ def test_tiles_count_the_jobs_of_each_state_and_lead_to_their_lists(lead: Any) -
     make_job(name="r", items=5, done=1)
     make_job(name="p", items=5)
     make_job(name="c", items=1, done=1)
-    page = lead.open("/admin/")
+    page = overview(lead)
     for word, count, name in (("Stuck", "1", "s"), ("Failed", "1", "f"), ("Pending", "1", "p"), ("Running", "2", "r")):
         number, address = tile(page, word)
         assert number == count, word
@@ -82,7 +83,7 @@ def test_attention_is_ordered_stuck_then_out_of_reach_then_retryable(lead: Any) 
     make_stuck(name="silent-one")
     make_failed(name="retryable")
     make_job(name="hopeless", items=17, done=2, failed=3, on_shortfall="fail")
-    section = lead.open("/admin/").section("attention")
+    section = overview(lead).section("attention")
     places = [section.index(name) for name in ("silent-one", "hopeless", "retryable")]
     assert places == sorted(places)
     assert "needs 17, at most 14 can still succeed" in section
@@ -94,7 +95,7 @@ def test_attention_says_since_when_why_and_what_to_press(lead: Any) -> None:
         heartbeat_at=timezone.now() - timedelta(minutes=46, seconds=5), watched_from=timezone.now() - timedelta(hours=2)
     )
     failed = make_failed(name="ocr-031")
-    page = lead.open("/admin/")
+    page = overview(lead)
     assert "silent 46 min: no report and no heartbeat no worker holds an item" in page.section("attention")
     assert page.links()["Force-complete…"].startswith(f"/admin/jobs/job/{job.pk}/force-complete/")
     assert page.links()["Retry 3 failed…"].startswith(f"/admin/jobs/job/{failed.pk}/retry/")
@@ -102,7 +103,7 @@ def test_attention_says_since_when_why_and_what_to_press(lead: Any) -> None:
 
 def test_a_button_without_its_permission_is_off_and_says_why(browser: Any) -> None:
     make_failed(name="ocr-031")
-    page = browser("viewer").open("/admin/")
+    page = overview(browser("viewer"))
     off = page.root.find("span", cls="off")
     assert [button.text for button in off] == ["Retry 3 failed…"]
     assert "Can retry failed items" in off[0].attributes["title"]
@@ -110,7 +111,7 @@ def test_a_button_without_its_permission_is_off_and_says_why(browser: Any) -> No
 
 def test_a_partial_shortfall_that_is_foreseen_needs_attention(lead: Any) -> None:
     make_job(name="will-be-partial", items=10, done=2, failed=3)
-    page = lead.open("/admin/")
+    page = overview(lead)
     assert "will-be-partial" in page.section("attention")
     assert "needs 10, at most 7 can still succeed: 3 failed" in page.section("attention")
     assert "will-be-partial" not in page.section("running")
@@ -118,7 +119,7 @@ def test_a_partial_shortfall_that_is_foreseen_needs_attention(lead: Any) -> None
 
 def test_running_rows_show_bar_threshold_mark_failed_rate_and_time_left(lead: Any) -> None:
     make_job(name="runs", items=100, done=58, failed=6, threshold=90)
-    page = lead.open("/admin/")
+    page = overview(lead)
     bar = page.root.find("svg", role="progressbar")[0]
     assert bar.attributes["aria-valuenow"] == "58"
     assert bar.attributes["aria-valuetext"] == "58 % done, 6 % failed, completes at 90 %"
@@ -130,7 +131,7 @@ def test_running_rows_show_bar_threshold_mark_failed_rate_and_time_left(lead: An
 def test_a_total_that_is_unknown_is_never_a_made_up_percent(lead: Any) -> None:
     job = make_job(name="clusters", phases=[PhaseSpec(code="clustering")])
     tracking.start(phase_of(job), by=WORKER)
-    page = lead.open("/admin/")
+    page = overview(lead)
     bar = page.root.find("svg", role="progressbar")[0]
     assert "aria-valuenow" not in bar.attributes
     assert bar.attributes["aria-valuetext"] == "total unknown"
@@ -142,7 +143,7 @@ def test_waiting_and_finished_jobs_have_their_own_lists(lead: Any) -> None:
     paused = make_job(name="sleeps", items=3, done=1)
     operations.pause(paused, actor=None)
     make_job(name="over", items=1, done=1)
-    page = lead.open("/admin/")
+    page = overview(lead)
     assert "sleeps" in page.section("waiting")
     assert "waits" in page.section("waiting")
     assert "over" in page.section("finished")
@@ -164,7 +165,7 @@ def test_a_limited_account_sees_only_its_projects(browser: Any) -> None:
     make_job(name="theirs", items=3, done=1, project="b")
     Worker.objects.all().delete()
     tracking.heartbeat(Job.objects.get(name="theirs"), worker="w-secret", by=WORKER)
-    page = browser("viewer", projects=["a"]).open("/admin/")
+    page = overview(browser("viewer", projects=["a"]))
     assert "mine" in page.text
     assert "theirs" not in page.text
     assert "No worker has sent a heartbeat" in page.section("workers")
@@ -176,14 +177,14 @@ def test_silent_workers_are_named(lead: Any) -> None:
     tracking.heartbeat(job, worker="w-alive", by=WORKER)
     tracking.heartbeat(job, worker="w-quiet", by=WORKER)
     Worker.objects.filter(name="w-quiet").update(seen_at=timezone.now() - timedelta(seconds=80))
-    section = lead.open("/admin/").section("workers")
+    section = overview(lead).section("workers")
     assert "2 of 3 alive" in section
     assert "w-quiet last heartbeat 80 s ago" in section
 
 
 def test_throughput_says_what_was_settled(lead: Any) -> None:
     make_job(items=20, done=12, failed=2)
-    section = lead.open("/admin/").section("throughput")
+    section = overview(lead).section("throughput")
     assert "Done 12" in section
     assert "Failed 2" in section
 
@@ -191,14 +192,14 @@ def test_throughput_says_what_was_settled(lead: Any) -> None:
 def test_what_a_worker_writes_is_text(lead: Any) -> None:
     evil = "<script>alert(1)</script>"
     make_job(name=evil, items=3, done=1, failed=2, project=evil, on_shortfall=Shortfall.FAIL.value)
-    page = lead.open("/admin/")
+    page = overview(lead)
     assert evil in page.text
     assert evil not in page.source
 
 
 def test_the_page_has_no_inline_script_style_or_handler(lead: Any) -> None:
     make_stuck()
-    page = lead.open("/admin/")
+    page = overview(lead)
     for node in page.root.walk():
         assert "style" not in node.attributes
         assert not [name for name in node.attributes if name.startswith("on")]
@@ -222,6 +223,6 @@ def test_the_number_of_queries_does_not_grow_with_the_jobs(
         make_job(items=5, done=1)
         make_job(items=5)
         make_job(items=1, done=1)
-    lead.open("/admin/")
-    with django_assert_max_num_queries(44):
+    overview(lead)
+    with django_assert_max_num_queries(49):
         lead.open("/admin/")

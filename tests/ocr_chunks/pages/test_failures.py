@@ -27,9 +27,7 @@ def statuses(job: Job) -> dict[str, int]:
 
 def test_a_failure_is_a_sentence_with_its_attempt_and_its_worker(lead: Any) -> None:
     job = make_document(failed=[5])
-    assert failures(lead, job).startswith(
-        f"Failed chunks 1 Chunk 5 (pages 101-125) failed: {TIMEOUT} attempt 0 · ocr-1"
-    )
+    assert failures(lead, job).startswith(f"Errors 1 Chunk 5 (pages 101-125) failed: {TIMEOUT} attempt 0 · ocr-1")
 
 
 def test_without_failures_there_is_no_section(lead: Any) -> None:
@@ -41,8 +39,7 @@ def test_without_failures_there_is_no_section(lead: Any) -> None:
 def test_a_chunk_is_retried_alone_by_its_button(lead: Any) -> None:
     job = make_document(failed=[5, 12])
     page = lead.open(address(job))
-    asked = page.links()["Retry chunk 5…"]
-    assert f"item={item_of(job, '4').pk}&back=" in asked
+    asked = next(link for link in retries(page) if f"item={item_of(job, '4').pk}&back=" in link)
     assert "1 failed item: Chunk 5 (pages 101-125)" in lead.open(asked).text
     page = lead.confirm(asked)
     assert page.messages == [f"{job.name}: 1 retried."]
@@ -89,36 +86,36 @@ def test_of_many_errors_the_most_frequent_are_told_first_and_ten_at_most(lead: A
 def test_all_failed_chunks_are_retried_by_one_button(lead: Any) -> None:
     job = make_document(failed=[5, 12])
     page = lead.open(address(job))
-    asked = page.root.find("section", data_section="chunk-counts")[0].find("a", cls="act")[0]
+    asked = page.root.find("section", data_section="head-acts")[0].find("a", cls="act")[0]
     assert asked.text == "Retry 2 failed…"
     assert lead.confirm(asked.attributes["href"]).messages == [f"{job.name}: 2 retried."]
     assert statuses(job) == {"pending": 17}
 
 
+def retries(page: Any) -> list[str]:
+    """The addresses of the buttons that retry one chunk."""
+    links = page.root.find(data_section="failures")[0].find("a", cls="act")
+    return [link.attributes["href"] for link in links if link.text == "Retry this one…"]
+
+
 def reasons(page: Any) -> dict[str, str]:
-    """The buttons that are off, and why."""
-    return {node.text: node.attributes["title"] for node in page.root.find("span", cls="off")}
-
-
-def test_without_a_failed_chunk_its_button_is_off_and_says_so(lead: Any) -> None:
-    job = make_document(done=[1])
-    assert lead.open(address(job)).section("chunk-counts").endswith("Retry failed… No chunk has failed.")
+    """The buttons of failures that are off, and why."""
+    off = page.root.find(data_section="failures")[0].find("span", cls="off")
+    return {node.text: node.attributes["title"] for node in off}
 
 
 def test_who_may_not_retry_sees_every_button_off_with_the_reason(browser: Any) -> None:
     job = make_document(failed=[5, 12])
     found = reasons(browser("viewer").open(address(job)))
     needed = "Needs the permission “Can retry failed items”. Ask an administrator for a role that has it."
-    for label in ("Retry 2 failed…", "Retry these 2…", "Retry chunk 5…", "Retry chunk 12…"):
-        assert found[label] == needed
+    assert found == {"Retry these 2…": needed, "Retry this one…": needed}
 
 
 @pytest.mark.parametrize("end", ["cancel", "force_complete"])
 def test_what_is_closed_for_good_is_not_retried(lead: Any, end: str) -> None:
     job = make_document(failed=[5])
     getattr(operations, end)(job, actor=None, reason="enough")
-    found = reasons(lead.open(address(job)))
-    assert found["Retry chunk 5…"] == found["Retry 1 failed…"] != ""
+    assert reasons(lead.open(address(job)))["Retry this one…"] != ""
 
 
 def test_a_chunk_that_was_retried_and_fails_again_is_told_with_its_new_worker(lead: Any) -> None:

@@ -45,9 +45,7 @@ def test_a_row_of_a_completed_session_shows_its_clusters_and_no_phase(lead: Any)
     assert [column(page, name) for name in ("bar", "phase", "clusters")] == [["100.00 %"], [DASH], ["0"]]
 
 
-@pytest.mark.parametrize(
-    ("state", "word"), [("discovering", "Discovering"), ("pending", "Pending"), ("paused", "Paused")]
-)
+@pytest.mark.parametrize(("state", "word"), [("discovering", "Pending"), ("pending", "Pending"), ("paused", "Paused")])
 def test_a_row_says_its_state(lead: Any, state: str, word: str) -> None:
     make_in(state)
     assert column(lead.open(SESSIONS), "state") == [word]
