@@ -166,7 +166,7 @@ def make_project(name: str) -> Project:
 
 
 def make_message(project: str, *, mark: str, account: User) -> Notification:
-    """Make a message about no incident to a channel with a rule. The site has no mail server, so a test sends nothing."""
+    """Make a message about no incident to a channel with a rule. Without a mail server a test sends nothing."""
     now = timezone.now()
     channel = Channel.objects.create(
         name=mark,
