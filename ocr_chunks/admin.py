@@ -18,15 +18,30 @@ from jobs.console.admin.action_mixin import ActionMixin
 from jobs.console.admin.columns import bar, job_state, pill
 from jobs.console.admin.export import Column
 from jobs.console.admin.lists import KindAdmin
+from jobs.console.admin.range_filters import Project
+from jobs.console.search.registry import finder
 from jobs.console.templatetags.progress_pages import ago, clock
 from jobs.models import Item, Job, Phase
 from jobs.operations.base import Operation
 from jobs.rules import progress
 from jobs.rules.formatting import DASH, format_number
 from ocr_chunks.documents.pipeline import PIPELINE
-from ocr_chunks.filters import ChunkStatus, DocumentLate, DocumentPartial, DocumentStatus, DocumentStuck, Project
+from ocr_chunks.filters import (
+    ChunkStatus,
+    DocumentCreated,
+    DocumentDue,
+    DocumentFinished,
+    DocumentLate,
+    DocumentMetadata,
+    DocumentPartial,
+    DocumentStatus,
+    DocumentStuck,
+)
 from ocr_chunks.models import OCR, Chunk, Document
+from ocr_chunks.search import find_documents
 from ocr_chunks.views import document_page
+
+finder(find_documents)
 
 
 def _of_chunks(name: str, read: Callable[[Phase], Any]) -> Column:
@@ -55,7 +70,17 @@ class DocumentAdmin(OcrAdmin):
     rows_are, narrowed_to = "documents", {"retry": OCR}
     follows = ("job__phases",)
     list_display = ("state", "link", "project_link", "pages", "bar", "failed", "stage", "updated")
-    list_filter = (DocumentStatus, DocumentStuck, DocumentLate, DocumentPartial, Project)
+    list_filter = (
+        DocumentStatus,
+        Project,
+        DocumentStuck,
+        DocumentLate,
+        DocumentPartial,
+        DocumentCreated,
+        DocumentFinished,
+        DocumentDue,
+        DocumentMetadata,
+    )
     search_fields = ("name", "=project")
     search_help_text = "Part of a name, or an exact project"
     ordering = ("-job__updated_at", "-job_id")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -11,15 +10,12 @@ from django.http import HttpRequest
 
 from jobs.console import status_styles
 from jobs.console.admin.filters import LateFilter, PartialFilter, Status, StuckFilter
+from jobs.console.admin.range_filters import Created, Due, Finished, Metadata
 from jobs.models import Job
-from jobs.rules import names
 from jobs.rules.statuses import ItemStatus
 
-if TYPE_CHECKING:
-    from django.contrib.admin.filters import _ListFilterChoices
 
-
-class OfJob(admin.SimpleListFilter):
+class OfJob(admin.ListFilter):
     """Mix-in that applies a job filter to the jobs of documents."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
@@ -45,36 +41,20 @@ class DocumentPartial(OfJob, PartialFilter):
     """Filter by partially completed jobs."""
 
 
-class Project(admin.SimpleListFilter):
-    """Filter by an entered project. Listing all projects would scan the whole table."""
+class DocumentCreated(OfJob, Created):
+    """Filter by the time of creation."""
 
-    title = parameter_name = "project"
-    template = "ocr_chunks/project_filter.html"
 
-    def __init__(self, request: HttpRequest, params: dict[str, Any], model: Any, model_admin: Any) -> None:
-        super().__init__(request, params, model, model_admin)
-        self.others = [(name, value) for name, value in request.GET.items() if name not in ("project", "p", "e")]
+class DocumentFinished(OfJob, Finished):
+    """Filter by the time of the end."""
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Return no choices: the project is entered as text."""
-        return []
 
-    def has_output(self) -> bool:
-        """Return true, because the text field is always shown."""
-        return True
+class DocumentDue(OfJob, Due):
+    """Filter by the due time."""
 
-    def choices(self, changelist: Any) -> Iterator[_ListFilterChoices]:
-        """Yield the link that removes the filter."""
-        yield {
-            "selected": not self.value(),
-            "query_string": changelist.get_query_string(remove=[self.parameter_name]),
-            "display": "All",
-        }
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Return the documents of exactly this project."""
-        project = names.plain(self.value() or "")
-        return queryset.filter(project=project) if project else queryset
+class DocumentMetadata(OfJob, Metadata):
+    """Filter by values of the job's metadata."""
 
 
 class ChunkStatus(admin.SimpleListFilter):

@@ -30,6 +30,8 @@ class Document(models.Model):
     class Meta:
         default_permissions = ()
         ordering = ["-job_id"]
+        # For the beginnings of names; the class of operators matters on PostgreSQL only.
+        indexes = [models.Index(fields=["name"], opclasses=["varchar_pattern_ops"], name="ocr_document_name")]
         constraints = [
             models.UniqueConstraint(fields=["project", "name"], name="ocr_document_name_once_per_project"),
             models.CheckConstraint(condition=Q(page_count__gte=1), name="ocr_document_has_pages"),

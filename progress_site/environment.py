@@ -16,6 +16,7 @@ LONGEST_SECONDS = 31_536_000
 TRUTHS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 USERLESS = ("redis", "rediss")  # a password needs no user
 SECRET_LENGTH = 32
+LABEL_LENGTH = 24
 SECRET_VARIETY = 8
 COOKIE_LENGTH = 50
 PATH_PART = r"[A-Za-z0-9_-][A-Za-z0-9._-]*"
@@ -37,6 +38,14 @@ def text(name: str, default: str = "") -> str:
 def words(name: str, default: str = "") -> list[str]:
     """Return a comma-separated list without empty entries."""
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def label(name: str) -> str:
+    """Return a short text of one line; empty where it is not set."""
+    value = text(name)
+    if len(value) > LABEL_LENGTH or not value.isprintable():
+        raise ImproperlyConfigured(f"Set {name} to at most {LABEL_LENGTH} printable characters.")
+    return value
 
 
 def boolean(name: str, *, default: bool) -> bool:

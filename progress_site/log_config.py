@@ -76,9 +76,9 @@ def logging(*, level: str, console: bool) -> dict[str, Any]:
             # They log a line per request, and a dozen per failed connection; their callers log the result.
             "httpx": {"level": "WARNING"},
             "pika": {"level": "CRITICAL"},
+            "psycopg.pool": {"level": "CRITICAL"},
             # It logs the paths of requests, which are secrets in the addresses of many channels.
             "urllib3": {"level": "CRITICAL"},
-            "psycopg.pool": {"level": "CRITICAL"},
         },
     }
 

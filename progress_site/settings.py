@@ -37,6 +37,7 @@ HSTS_PRELOAD = environment.boolean("HSTS_PRELOAD", default=False)
 PATH_PREFIX = environment.path_prefix("PATH_PREFIX")
 COOKIE_PREFIX = environment.token("COOKIE_PREFIX", default=environment.cookie_prefix(PATH_PREFIX))
 TRUSTED_PROXIES = environment.networks("TRUSTED_PROXIES", default="127.0.0.0/8,::1")
+ENVIRONMENT_LABEL = environment.label("ENVIRONMENT_LABEL")
 SESSION_HOURS = environment.integer("SESSION_HOURS", default=12, minimum=1, maximum=720)
 LOG_LEVEL = environment.choice("LOG_LEVEL", default="INFO", of=("DEBUG", "INFO", "WARNING", "ERROR"))
 SQLITE_URL = f"sqlite:///{BASE_DIR}/data/progress.sqlite3"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 from django.apps import apps
@@ -19,7 +20,7 @@ from jobs.api import badge_links
 from jobs.console.channels.acts import CHANNEL_ACTS
 from jobs.console.deliveries.endpoint_acts import ENDPOINT_ACTS
 from jobs.incidents import Cause, Finding, open_incidents
-from jobs.models import Attempt, BulkAct, Channel, Endpoint, Event, Incident, Job, Notification, Worker
+from jobs.models import Attempt, BulkAct, Channel, Endpoint, Event, Incident, Job, Notification, SavedView, Worker
 from jobs.operations import INCIDENT_ACTS, bulk
 from jobs.operations.arguments import Scope
 from jobs.operations.bulk import ActRequest, TargetSelection
@@ -44,7 +45,7 @@ HOSTILE = {
     "long": "W" * 2000,
 }
 # Entry points of Django without a page: they answer a script, or redirect.
-NO_PAGES = {"autocomplete", "bulk-stop", "jsi18n", "logout"}
+NO_PAGES = {"autocomplete", "bulk-stop", "jsi18n", "logout", "view-delete", "view-save"}
 
 
 @dataclass
@@ -73,6 +74,14 @@ def make_world() -> World:
     pictures = [NewImage(f"{bad}/{n}.jpg", hash=bad[:100]) for n in range(3)]
     session = create_session(name=bad[:199] + "s", images=pictures, project=bad[:128], by=Actor(name=bad[:128])).session
     letter = inbox.store_dead_letter({"type": bad[:120], "data": {bad: bad}}, reason=bad[:2000], source=bad[:120])
+    view = SavedView.objects.create(
+        account=user,
+        list_name="jobs_job",
+        name=bad[:80],
+        query=f"q={quote(bad)}"[:2000],
+        shared=True,
+        created_at=timezone.now(),
+    )
     token, _ = AuthToken.objects.create(user)
     jobs += [Job.objects.get(pk=document.pk), Job.objects.get(pk=session.pk)]
     event = Event.objects.filter(outward=True).order_by("pk")[0]
@@ -86,6 +95,7 @@ def make_world() -> World:
         "letter_id": [letter.pk],
         "incident_id": open_hostile_incidents(jobs),
         "bulk_id": [done_in_bulk(jobs, bad).pk],
+        "view_id": [view.pk],
         "event_id": [event.pk],
         "item_id": [job.phases.get(code="items").items.order_by("pk")[0].pk for job in jobs[: len(HOSTILE)]],
         "worker_id": list(Worker.objects.order_by("pk").values_list("pk", flat=True)[:12]),
@@ -124,6 +134,15 @@ def make_hostile(text: str) -> Job:
     return Job.objects.get(pk=job.pk)
 
 
+def open_hostile_incidents(jobs: list[Job]) -> list[int]:
+    """Open an incident of one job, and one of many, with these texts wherever they may be."""
+    now = timezone.now()
+    for number, (text, of) in enumerate(zip(HOSTILE.values(), (jobs[:1], jobs), strict=False)):
+        cause = Cause(IncidentKind.JOB_FAILED, text[:128], f"{number}", title=text, detail=text, error=text)
+        open_incidents([Finding(cause, [job.pk for job in of])], now=now)
+    return list(Incident.objects.filter(cause__in=["0", "1"]).values_list("pk", flat=True))
+
+
 def hostile_channel(text: str) -> Channel:
     """Make a channel with a rule and a message whose texts are this one."""
     now = timezone.now()
@@ -135,15 +154,6 @@ def hostile_channel(text: str) -> Channel:
         channel=channel, state="test", subject=text[:300], next_try_at=now, created_at=now, result=text[:500]
     )
     return channel
-
-
-def open_hostile_incidents(jobs: list[Job]) -> list[int]:
-    """Open an incident of one job, and one of many, with these texts wherever they may be."""
-    now = timezone.now()
-    for number, (text, of) in enumerate(zip(HOSTILE.values(), (jobs[:1], jobs), strict=False)):
-        cause = Cause(IncidentKind.JOB_FAILED, text[:128], f"{number}", title=text, detail=text, error=text)
-        open_incidents([Finding(cause, [job.pk for job in of])], now=now)
-    return list(Incident.objects.filter(cause__in=["0", "1"]).values_list("pk", flat=True))
 
 
 def make_small(text: str) -> Job:
@@ -184,6 +194,8 @@ def pages(world: World) -> Iterator[str]:
     yield from (f"/admin/jobs/job/act/{slug}/?{chosen}" for slug in ACTS)
     incidents = "&".join(f"incident={pk}" for pk in world.values["incident_id"])
     yield from (f"/admin/incidents/act/{slug}/?{incidents}" for slug in INCIDENT_ACTS)
+    yield f"/admin/compare/?{chosen}"
+    yield from (f"/admin/search/?q={quote(text[:20])}" for text in HOSTILE.values())
     yield f"/admin/replay/?event={world.values['event_id'][0]}"
     yield f"/admin/letters/replay/?letter={world.values['letter_id'][0]}"
     yield from (f"/admin/tokens/{act}/?token={world.values['token'][0]}" for act in ("rotate", "revoke"))
@@ -210,13 +222,13 @@ def addresses(namespace: str, name: str, resolver: URLResolver, world: World) ->
 def values_of(parameter: str, name: str, world: World) -> list[Any]:
     """Return the values that a parameter has in the addresses of this name."""
     if parameter == "slug":
-        acts = {
-            "channel": CHANNEL_ACTS,
+        own = {
             "endpoint": ENDPOINT_ACTS,
+            "channel": CHANNEL_ACTS,
             "incident": INCIDENT_ACTS,
             "incidents": INCIDENT_ACTS,
         }
-        return list(acts.get(name.partition("-")[0], ACTS))
+        return list(own.get(name.partition("-")[0], ACTS))
     if parameter == "object_id":
         app, _, model = name.partition("_") if not name.startswith("ocr_chunks") else ("ocr_chunks", "_", name[11:])
         found = apps.get_model(app, model.split("_")[0])._base_manager.order_by("pk").first()

@@ -21,6 +21,7 @@ for name in (
     "DATABASE_PORT",
     "DATABASE_USER",
     "DEBUG",
+    "ENVIRONMENT_LABEL",
     "DEFAULT_FROM_EMAIL",
     "EMAIL_URL",
     "HSTS_INCLUDE_SUBDOMAINS",

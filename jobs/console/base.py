@@ -12,7 +12,7 @@ from django.urls import get_script_prefix, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from jobs.access import access_of
-from jobs.models.jobs import JobQuerySet
+from jobs.models.jobs import JobQuerySet, projects_of
 
 LONGEST_ID = 18
 
@@ -45,6 +45,14 @@ def visible_jobs(request: HttpRequest) -> JobQuerySet | None:
     """Return the jobs that the account may see, or None without the permission to view jobs."""
     access = access_of(request.user)
     return access.jobs() if access.may("view_job") else None
+
+
+def visible_projects(request: HttpRequest) -> list[str] | None:
+    """Return the projects that are visible to the account, None for all; read once for a request."""
+    if not hasattr(request, "visible_projects"):
+        request.visible_projects = projects_of(request.user)  # type: ignore[attr-defined]
+    found: list[str] | None = request.visible_projects  # type: ignore[attr-defined]
+    return found
 
 
 def query_text(request: HttpRequest, name: str) -> str:

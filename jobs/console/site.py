@@ -18,6 +18,7 @@ from jobs.console.acts.confirm import ActView
 from jobs.console.bulk.views import bulk_page, stop_bulk
 from jobs.console.channels.acts import CHANNEL_ACTS, ChannelActView
 from jobs.console.channels.views import add_channel, add_rule, change_channel, change_rule, channel_page
+from jobs.console.compare.views import compare_page
 from jobs.console.deliveries.dead_letters import LettersReplayView, letter_page
 from jobs.console.deliveries.delivery_views import delivery_page
 from jobs.console.deliveries.endpoint_acts import ENDPOINT_ACTS, EndpointActView
@@ -34,6 +35,8 @@ from jobs.console.job.badge_views import BadgeRenewalView
 from jobs.console.job.views import job_page
 from jobs.console.limits.views import limit_project
 from jobs.console.overview.views import overview_page
+from jobs.console.saved_views.views import delete_list_view, save_list_view
+from jobs.console.search.views import search_page, search_results
 from jobs.console.tokens.views import RevokeTokensView, RotateTokenView, issue_token
 from jobs.console.workers.free import FreeWorkerView
 from jobs.console.workers.views import worker_page
@@ -149,6 +152,11 @@ class OperatorSite(AdminSite):
             path("activity/", self._page(activity_page), name="activity"),
             path("activity/", include("jobs.console.admin.activity")),
             path("glossary/", self._page(glossary_page), name="glossary"),
+            path("search/", self._page(search_page), name="search"),
+            path("search/results/", self._page(search_results), name="search-results"),
+            path("compare/", self._page(compare_page), name="compare"),
+            path("views/save/", self._page(save_list_view), name="view-save"),
+            path("views/<row:view_id>/delete/", self._page(delete_list_view), name="view-delete"),
             path("limits/project/", self._page(limit_project), name="project-limit"),
             path("contracts/", self._page(contracts_page), name="contracts"),
             path("replay/", self._page(ReplayView.as_page()), name="replay"),
@@ -169,7 +177,7 @@ class OperatorSite(AdminSite):
         for app in listed:
             app["name"] = {"knox": "Access"}.get(app["app_label"], app["name"])
             for model in app["models"]:
-                model["name"] = {"InboxMessage": "Dead letters", "AuthToken": "Tokens"}.get(
+                model["name"] = {"InboxMessage": "Rejected messages", "AuthToken": "Tokens"}.get(
                     model["object_name"], model["name"]
                 )
         return listed

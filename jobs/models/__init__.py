@@ -15,6 +15,7 @@ from jobs.models.outbox import Delivery, Endpoint
 from jobs.models.phases import Phase, Tally
 from jobs.models.project_limits import ProjectLimit
 from jobs.models.row_failures import RowFailure
+from jobs.models.saved_views import SavedView
 from jobs.models.tickets import Ticket
 from jobs.models.tokens import TokenUse
 from jobs.models.workers import Quarantine, Worker, WorkerTally
@@ -44,6 +45,7 @@ __all__ = [
     "ProjectLimit",
     "Quarantine",
     "RowFailure",
+    "SavedView",
     "Tally",
     "Ticket",
     "TokenUse",

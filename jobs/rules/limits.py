@@ -22,6 +22,9 @@ EVENT_TYPE_LENGTH = 120
 CHECKSUM_LENGTH = 200
 URL_LENGTH = 2000
 SECRET_LENGTH = 200
+VIEW_NAME_LENGTH = 80  # saved views of lists
+VIEW_QUERY_LENGTH = 2000
+MOST_VIEWS = 50  # of one account, for one list
 
 # Characters of sentences.
 ERROR_LENGTH = 500

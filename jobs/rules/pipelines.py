@@ -79,9 +79,10 @@ class Kind:
     ITEM_RETRIES). `check_result` gets (job, phase, result) and returns why the
     result is refused, or None. `completed` gets (change, phase) when a phase completes, to add events or announcements
     to the same change. `page` names the URL of the page of a job (it takes the job's id). `list_page` names the URL of
-    a list of its own, `plural` its entry in the navigation, and the keys `g` and `key` lead there. Jobs of a kind that
-    is not `open` are created through its own endpoint, `created_at`. `inbound` maps each type of event that the
-    pipeline accepts to its handler (an `EventHandler` of `jobs.inbox`), and `contracts` is the folder of their schemas.
+    a list of its own; without one, its tab is the list of jobs of this kind. `plural` is the tab in the navigation, if
+    any, and the keys `g` and `key` lead there. Jobs of a kind that is not `open` are created through its own endpoint,
+    `created_at`. `inbound` maps each type of event that the pipeline accepts to its handler (an `EventHandler` of
+    `jobs.inbox`), and `contracts` is the folder of their schemas.
     """
 
     code: str
@@ -146,8 +147,8 @@ def label_of(code: str) -> str:
 
 
 def listed() -> list[Kind]:
-    """Return the kinds with a list of their own, sorted by its name."""
-    return sorted((kind for kind in _kinds.values() if kind.list_page), key=lambda kind: kind.plural)
+    """Return the kinds with a tab in the navigation, sorted by its name."""
+    return sorted((kind for kind in _kinds.values() if kind.plural), key=lambda kind: kind.plural)
 
 
 def accepting(type: str) -> tuple[Kind, Any] | None:

@@ -35,6 +35,8 @@ VISION = Kind(
     build=build_phases,
     default_threshold=None,
     completed=announce_masked,
+    plural="Vision",
+    key="s",
     inbound=HANDLERS,
     contracts=Path(__file__).parent / "contracts",
 )

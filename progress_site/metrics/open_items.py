@@ -61,7 +61,10 @@ def open_items_by_kind(now: datetime) -> list[OpenItems]:
     with connection.cursor() as cursor:
         sql = OPEN_ITEMS.format(greatest=GREATEST[vendor], job=JOB_OF_PHASE[vendor])
         cursor.execute(sql, [connection.ops.adapt_datetimefield_value(now)])
-        return [OpenItems(kind, *map(int, numbers), _moment(since)) for kind, *numbers, since in cursor.fetchall()]
+        return [
+            OpenItems(kind, int(pending), int(waiting), int(leased), _moment(since))
+            for kind, pending, waiting, leased, since in cursor.fetchall()
+        ]
 
 
 def _moment(value: datetime | str | None) -> datetime | None:

@@ -10,14 +10,13 @@ import os
 from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from progress_site.asgi_middleware import Application, Message, Receive, Scope, Send
 
-disable_created_metrics()
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 CALLS = frozenset({"report", "claim", "heartbeat", "count", "announce"})
@@ -145,7 +144,7 @@ def request_metrics() -> CollectorRegistry:
         return registry
     _forget_ended_processes(Path(folder))
     shared = CollectorRegistry()
-    _all: Any = MultiProcessCollector(shared)
+    MultiProcessCollector(shared)  # type: ignore[no-untyped-call]
     return shared
 
 
@@ -155,7 +154,7 @@ def _forget_ended_processes(folder: Path) -> None:
         pid = file.stem.rpartition("_")[2]
         if pid.isdigit() and not _is_alive(int(pid)):
             with suppress(FileNotFoundError):
-                mark_process_dead(int(pid), str(folder))
+                mark_process_dead(int(pid), str(folder))  # type: ignore[no-untyped-call]
 
 
 def _is_alive(pid: int) -> bool:

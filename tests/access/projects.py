@@ -31,6 +31,7 @@ from jobs.models import (
     Phase,
     ProjectLimit,
     Quarantine,
+    SavedView,
     Worker,
 )
 from jobs.operations import bulk
@@ -95,6 +96,15 @@ def make_project(name: str) -> Project:
     Delivery.objects.filter(event=event).update(status="dead", error=mark)
     act = bulk_act_on(job, mark=mark, actor=operator("retry", "view", projects=[name]))
     incident = make_incident(job, mark=mark)
+    # Shared by an unlimited account: limited ones do not see it, as its filters may name any project.
+    view = SavedView.objects.create(
+        account=User.objects.create_superuser(f"{name}-saver"),
+        list_name="jobs_job",
+        name=mark,
+        query=f"q={mark}",
+        shared=True,
+        created_at=now,
+    )
     limit = ProjectLimit.objects.create(project=name, max_leased=50)
     letter = inbox.store_dead_letter(
         {"type": f"{mark}.completed", "data": {mark: mark, "project": name}}, reason=mark, source=mark
@@ -129,6 +139,7 @@ def make_project(name: str) -> Project:
             "letter_id": letter.pk,
             "incident_id": incident.pk,
             "bulk_id": act.pk,
+            "view_id": view.pk,
             "item_id": item.pk,
             "attempt_id": Attempt.objects.filter(item=item).exclude(log="").get().pk,
             "project": name,
@@ -165,6 +176,19 @@ def make_project(name: str) -> Project:
     )
 
 
+def make_incident(job: Job, *, mark: str) -> Incident:
+    """Make an incident that hits this job, and one that an account has resolved."""
+    now = timezone.now()
+    for number in range(2):
+        text = f"{mark} {number}"
+        cause = incidents.Cause(IncidentKind.JOB_FAILED, job.project, text, title=text, detail=text, error=text)
+        incidents.open_incidents([incidents.Finding(cause, [job.pk])], now=now)
+    over, incident = Incident.objects.filter(project=job.project, cause__startswith=mark).order_by("pk")
+    incidents.end(over, by=mark, now=now)
+    incidents.note(incident, "acknowledge", by=mark, detail=mark, now=now)
+    return incident
+
+
 def make_message(project: str, *, mark: str, account: User) -> Notification:
     """Make a message about no incident to a channel with a rule. Without a mail server a test sends nothing."""
     now = timezone.now()
@@ -186,19 +210,6 @@ def make_message(project: str, *, mark: str, account: User) -> Notification:
         channel=channel, state="test", subject=mark, next_try_at=now, created_at=now, result=mark, digest=mark
     )
     return channel.messages.get()
-
-
-def make_incident(job: Job, *, mark: str) -> Incident:
-    """Make an incident that hits this job, and one that an account has resolved."""
-    now = timezone.now()
-    for number in range(2):
-        text = f"{mark} {number}"
-        cause = incidents.Cause(IncidentKind.JOB_FAILED, job.project, text, title=text, detail=text, error=text)
-        incidents.open_incidents([incidents.Finding(cause, [job.pk])], now=now)
-    over, incident = Incident.objects.filter(project=job.project, cause__startswith=mark).order_by("pk")
-    incidents.end(over, by=mark, now=now)
-    incidents.note(incident, "acknowledge", by=mark, detail=mark, now=now)
-    return incident
 
 
 def make_job(project: str, *, mark: str, by: Actor) -> Job:

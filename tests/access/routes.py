@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,7 @@ WORDS = {
     "notation": sorted(FORMATS),
 }
 # Objects with acts of their own; the others are acts on jobs.
-OWN_ACTS: dict[str, Iterable[str]] = {
+OWN_ACTS: dict[str, Collection[str]] = {
     "/endpoint/": ENDPOINT_ACTS,
     "/channel/": CHANNEL_ACTS,
     "/incidents/": INCIDENT_ACTS,

@@ -42,14 +42,14 @@ def test_the_list_of_keys_says_what_works_on_this_page(page: Page) -> None:
     page.keyboard.press("?")
     keys = page.get_by_role("dialog", name="Keys of this page")
     expect(keys).to_contain_text("go to Workers")
-    for absent in ("pause or resume", "select the row", "search"):
+    for absent in ("pause or resume", "select the row", "filter this page"):
         expect(keys).not_to_contain_text(absent)
     page.keyboard.press("Escape")
     expect(keys).to_be_hidden()
     make_job(items=2)
     page.goto("/admin/jobs/job/")
     page.get_by_role("button", name="Keys ?").click()
-    for there in ("search", "select the row", "next row"):
+    for there in ("search everything", "filter this page", "select the row", "next row"):
         expect(keys).to_contain_text(there)
     expect(keys).not_to_contain_text("pause or resume")
     page.goto("/admin/")
@@ -60,7 +60,7 @@ def test_the_list_of_keys_says_what_works_on_this_page(page: Page) -> None:
 def test_keys_are_letters_inside_a_field_and_escape_leads_out(page: Page) -> None:
     make_job(items=2)
     page.goto("/admin/jobs/job/")
-    page.keyboard.press("/")
+    page.keyboard.press("f")
     field = page.locator("#searchbar")
     expect(field).to_be_focused()
     page.keyboard.type("gj?x")

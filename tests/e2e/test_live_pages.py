@@ -133,7 +133,7 @@ def test_keys_search_pause_and_explain(page: Page) -> None:
     job = make_job(name="keys", items=10, done=1)
     page.reload()
     expect_mode(page, "Live")
-    page.keyboard.press("/")
+    page.keyboard.press("f")
     expect(page.get_by_label("Part of a name")).to_be_focused()
     page.keyboard.type("p?")
     expect(page.get_by_label("Part of a name")).to_have_value("p?")

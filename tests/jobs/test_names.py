@@ -125,10 +125,10 @@ def test_the_forms_of_the_pages_do_so_too() -> None:
     browser.account.save()
     browser.confirm("/admin/tokens/issue/", account=TYPED, role=["worker"], projects=TYPED)
     account = User.objects.get(username=NAME)
-    added = {"user": account.pk, "project": normalize("NFD", "Ähnlich")}
+    added = {"user": account.username, "project": normalize("NFD", "Ähnlich")}
     browser.client.post("/admin/jobs/membership/add/", added)
     assert {each.project for each in account.memberships.all()} == {NAME, "Ähnlich"}
-    page = browser.client.post("/admin/jobs/membership/add/", {"user": account.pk, "project": "a\x07b"})
+    page = browser.client.post("/admin/jobs/membership/add/", {"user": account.username, "project": "a\x07b"})
     assert "U+0007" in page.content.decode()
 
 

@@ -10,11 +10,12 @@ from django.http import HttpRequest
 
 from jobs.console import status_styles
 from jobs.console.admin.filters import LateFilter, PartialFilter, Status, StuckFilter
+from jobs.console.admin.range_filters import Created, Due, Finished, Metadata, Project
 from jobs.models import Item, Job
 from jobs.rules.statuses import ItemStatus
 
 
-class OfJob(admin.SimpleListFilter):
+class OfJob(admin.ListFilter):
     """Mix-in that applies a job filter to the jobs of sessions."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
@@ -37,6 +38,26 @@ class SessionLate(OfJob, LateFilter):
 
 class SessionPartial(OfJob, PartialFilter):
     """Filter by partially completed jobs."""
+
+
+class SessionCreated(OfJob, Created):
+    """Filter by the time of creation."""
+
+
+class SessionFinished(OfJob, Finished):
+    """Filter by the time of the end."""
+
+
+class SessionDue(OfJob, Due):
+    """Filter by the due time."""
+
+
+class SessionMetadata(OfJob, Metadata):
+    """Filter by values of the job's metadata."""
+
+
+class SessionProject(OfJob, Project):
+    """Filter by the project of the job."""
 
 
 class ImageStatus(admin.SimpleListFilter):

@@ -13,6 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from jobs.console.admin.action_mixin import ActionMixin
+from jobs.console.admin.change_list import ConsoleList
 from jobs.console.admin.columns import job_link, job_state
 from jobs.console.admin.export import Column
 from jobs.console.admin.lists import KindAdmin
@@ -28,7 +29,7 @@ from training.unified_progress import current_phase, unified_body
 from training.views import drawn_bar, session_page
 
 
-class SessionList(ChangeList):
+class SessionList(ConsoleList):
     """Change list that loads the parts of each session once per page."""
 
     def get_results(self, request: HttpRequest) -> None:

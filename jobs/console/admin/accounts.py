@@ -18,16 +18,22 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
 from jobs.access import check_account, granted, limited_to, lock_account
 from jobs.api.token_cache import forget_when_committed
 from jobs.change import Actor
 from jobs.change.audit import record_activity
-from jobs.console.admin.lists import ChecksLookups, PermissionFirst
+from jobs.console.admin.change_list import ListMixin, PermissionFirst
+from jobs.console.admin.columns import isolated
 from jobs.models import Membership
 from jobs.models.jobs import projects_of
 from jobs.rules import names
 from jobs.rules.errors import BadInput, NotFound, NotPermitted
+from jobs.rules.formatting import DASH
+
+MOST_SUGGESTED = 500
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
@@ -64,7 +70,13 @@ def groups_of(request: HttpRequest) -> QuerySet[Group]:
     return Group.objects.exclude(permissions__in=beyond)
 
 
-class AccessAdmin(ChecksLookups, admin.ModelAdmin):
+def within_reach(request: HttpRequest, accounts: QuerySet[User]) -> QuerySet[User]:
+    """Return all of these accounts; for a limited account those of its projects."""
+    projects = projects_of(request.user)
+    return accounts if projects is None else limited_to(accounts, projects)
+
+
+class AccessAdmin(ListMixin, admin.ModelAdmin):
     """Rows that decide about the access of tokens: a change of them is effective at once in this process.
 
     Django writes the admin's log for them; the activity has the same.
@@ -109,11 +121,24 @@ class AccessAdmin(ChecksLookups, admin.ModelAdmin):
 class AccountAdmin(PermissionFirst, AccessAdmin, UserAdmin):
     """Accounts within the reach of the signed-in one."""
 
+    noun_one, noun_many = "account", "people"
+    list_display = ("username", "email", "full_name", "roles", "is_staff", "is_active", "last_login")
+    more_columns = ("date_joined", "is_superuser")
+    filter_horizontal = ()
+
+    @admin.display(description="Name", ordering="first_name")
+    def full_name(self, account: User) -> SafeString | str:
+        """The first and the last name."""
+        return isolated(account.get_full_name())
+
+    @admin.display(description="Roles")
+    def roles(self, account: User) -> str:
+        """The groups."""
+        return ", ".join(sorted(group.name for group in account.groups.all())) or DASH
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         """Return all accounts; for a limited account those of its projects."""
-        rows: QuerySet[User] = super().get_queryset(request)
-        projects = projects_of(request.user)
-        return rows if projects is None else limited_to(rows, projects)
+        return within_reach(request, super().get_queryset(request).prefetch_related("groups"))
 
     def changeform_view(self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any) -> Any:
         """Lock the account before its permissions are compared."""
@@ -153,15 +178,18 @@ class AccountAdmin(PermissionFirst, AccessAdmin, UserAdmin):
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Offer the groups and permissions of the editing account."""
         if db_field.name == "groups":
-            kwargs["queryset"] = groups_of(request)
+            kwargs |= {"queryset": groups_of(request), "widget": forms.CheckboxSelectMultiple}
         if db_field.name == "user_permissions":
-            kwargs["queryset"] = permissions_of(request)
+            kwargs |= {"queryset": permissions_of(request), "widget": forms.CheckboxSelectMultiple}
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
 
 @admin.register(Group)
 class RoleAdmin(PermissionFirst, AccessAdmin, GroupAdmin):
     """Roles. A change affects all their accounts, so an account that is limited to projects may not edit them."""
+
+    noun_one, noun_many = "role", "roles"
+    filter_horizontal = ()
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Allow only unlimited accounts."""
@@ -178,7 +206,7 @@ class RoleAdmin(PermissionFirst, AccessAdmin, GroupAdmin):
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest | None = None, **kwargs: Any) -> Any:
         """Offer the permissions of the editing account."""
         if db_field.name == "permissions" and request is not None:
-            kwargs["queryset"] = permissions_of(request)
+            kwargs |= {"queryset": permissions_of(request), "widget": forms.CheckboxSelectMultiple}
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
 
@@ -186,6 +214,28 @@ def _may_edit(request: HttpRequest, group: Group | None) -> bool:
     if projects_of(request.user) is not None:
         return False
     return group is None or groups_of(request).filter(pk=group.pk).exists()
+
+
+class AccountName(forms.TextInput):
+    """A text field for the name of an account, with suggestions."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(attrs={"list": "account-names", "autocomplete": "off"})
+        self.names = names
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        """Add the suggestions behind the field."""
+        options = format_html_join("", '<option value="{}"></option>', ((each,) for each in self.names))
+        field = super().render(name, value, attrs, renderer)
+        return format_html('{}<datalist id="account-names">{}</datalist>', field, options)
+
+
+def suggested_names(request: HttpRequest) -> list[str]:
+    """Return the names of accounts that the editing account may see; none without that permission."""
+    if not (request.user.has_perm("auth.view_user") or request.user.has_perm("auth.change_user")):
+        return []
+    found = within_reach(request, User.objects.filter(is_active=True)).order_by("username")
+    return list(found.values_list("username", flat=True)[:MOST_SUGGESTED])
 
 
 class MembershipForm(forms.ModelForm):
@@ -207,8 +257,13 @@ class MembershipAdmin(PermissionFirst, AccessAdmin):
     list_display = ("user", "project")
     list_select_related = ("user",)
     search_fields = ("=user__username", "=project")
-    raw_id_fields = ("user",)
     show_full_result_count = False
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Ask for the name of the account, with the names that the editing account may see as suggestions."""
+        if db_field.name == "user":
+            kwargs |= {"to_field_name": "username", "widget": AccountName(suggested_names(request))}
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
         """Return all memberships; for a limited account those of its projects."""

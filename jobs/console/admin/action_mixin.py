@@ -16,6 +16,7 @@ from jobs.console.acts.selection import ListMatch
 from jobs.operations.base import Operation
 from jobs.operations.registry import ACTS
 
+COMPARE_AT = 4
 Action = Callable[[admin.ModelAdmin, HttpRequest, QuerySet[Any]], HttpResponse]
 
 
@@ -36,7 +37,18 @@ class ActionMixin:
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """Return the acts that this account may do."""
         offered = [act for act in self.offered_acts() if request.user.has_perm(act.permission)]
-        return {act.verb: (_action(act), act.verb, f"{act.label} {self.called(act)}…") for act in offered}
+        acts = [(act.verb, (_action(act), act.verb, f"{act.label} {self.called(act)}…")) for act in offered]
+        if not self.item_path and request.user.has_perm("jobs.view_job"):
+            acts.insert(COMPARE_AT, ("compare", (compare_two, "compare", "Compare two…")))
+        return dict(acts)
+
+    def is_grave(self, name: str) -> bool:
+        """Return whether the button of an act is marked as dangerous."""
+        return any(act.ends_job for act in ACTS.values() if act.verb == name)
+
+    def action_label(self, name: str, description: str) -> str:
+        """Return the label of the act, with its object only where that differs from the rows."""
+        return description.replace(f" {self.rows_are}…", "…")
 
     def offered_acts(self) -> list[Operation]:
         """Return the registered acts that fit the rows: those on items, or those on whole jobs."""
@@ -50,6 +62,15 @@ class ActionMixin:
         """Return every row that the filters and the search match, with the filters in words."""
         shown = self.get_changelist_instance(request)  # type: ignore[attr-defined]
         return ListMatch(in_words(request, shown), shown.queryset, self.job_path, self.item_path)
+
+
+def compare_two(model_admin: Any, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse:
+    """Open the page that compares two selected jobs; the older one is the first."""
+    ids = list(queryset.order_by("pk").values_list(model_admin.job_path, flat=True)[:3])
+    if len(ids) != 2:
+        messages.error(request, "Select exactly two jobs to compare them.")
+        return HttpResponseRedirect(request.get_full_path())
+    return HttpResponseRedirect(f"{reverse('admin:compare')}?{urlencode({'job': ids}, doseq=True)}")
 
 
 def in_words(request: HttpRequest, shown: ChangeList) -> str:

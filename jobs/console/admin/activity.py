@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseNotAllowed
@@ -12,9 +14,9 @@ from django.utils import timezone
 from jobs.access import access_of
 from jobs.console.activity.filters import activity_of, filters_of
 from jobs.console.activity.views import PERMISSION
-from jobs.console.admin.export import Column, Csv, Ndjson, attachment, file_chunks, stream
+from jobs.console.admin.export import Column, Csv, FileFormat, Ndjson, attachment, file_chunks, stream
 
-NOTATIONS = {"csv": Csv, "ndjson": Ndjson}
+NOTATIONS: dict[str, Callable[[], FileFormat]] = {"csv": Csv, "ndjson": Ndjson}
 COLUMNS = (
     *(Column(name) for name in ("id", "at", "actor", "act", "about", "target", "project")),
     Column("job", "job_id"),

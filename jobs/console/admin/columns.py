@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from jobs.console import status_styles
 from jobs.console.templatetags import progress_pages as tags
 from jobs.models import Job
-from jobs.rules.formatting import format_number
+from jobs.rules.formatting import DASH, format_number
 
 
 def pill(style: status_styles.StatusStyle) -> SafeString:
@@ -34,7 +34,12 @@ def bar(body: dict[str, Any], label: str, *, mark: int | None = None) -> SafeStr
 
 def job_link(job: Job | None) -> SafeString | str:
     """Return a link to the page of a job."""
-    return format_html('<a href="{}">{}</a>', job.get_absolute_url(), job.name) if job else "-"
+    return format_html('<a href="{}"><bdi>{}</bdi></a>', job.get_absolute_url(), job.name) if job else DASH
+
+
+def isolated(text: str) -> SafeString | str:
+    """Render a name that may run from right to left without turning what is beside it; a dash where it is empty."""
+    return format_html("<bdi>{}</bdi>", text) if text else DASH
 
 
 def done_of(done: int, *, skipped: int, needed: int | None, expected: int | None) -> SafeString:

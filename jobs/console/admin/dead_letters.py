@@ -53,6 +53,7 @@ class LetterAdmin(ReadOnlyAdmin):
 
     list_display = ("state", "name", "source", "reason", "received")
     list_display_links = None
+    noun_one, noun_many = "rejected message", "rejected messages"
     list_filter = (Status,)
     search_fields = ("=type", "=source")
     search_help_text = "Type or source, whole"
@@ -64,10 +65,6 @@ class LetterAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[InboxMessage]:
         """Return dead and replayed letters; accounts that are limited to projects see none."""
         return InboxMessage.objects.letters().visible_to(request.user).order_by(*self.ordering)
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Show the list under its title."""
-        return super().changelist_view(request, {"title": "Dead letters", **(extra_context or {})})
 
     def page_of(self, row: InboxMessage) -> str:
         """Return the page of the letter."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
@@ -54,16 +53,17 @@ class Status(DefaultFilter):
         return queryset if everything else queryset.unfinished()  # type: ignore[attr-defined]
 
     def choices(self, changelist: Any) -> Iterator[_ListFilterChoices]:
-        """Return the choices; a search without a status shows all of them as chosen."""
+        """Return the choices; a list that looks in all without a status shows all of them as chosen."""
         first, every, *others = super().choices(changelist)
-        if self.value() is None and changelist.query:
+        if self.value() is None and _looks_in_all(self.request):
             first["selected"], every["selected"] = False, True
         yield from (first, every, *others)
 
 
 def _looks_in_all(request: HttpRequest) -> bool:
     """Tell whether the query string names jobs in another way, so that the default status would hide some."""
-    return bool({"stuck", "late", "partial", "finished"} & set(request.GET) or request.GET.get("q", "").strip())
+    others = {"stuck", "late", "partial", "finished", "finished_from", "finished_to"}
+    return bool(others & set(request.GET) or request.GET.get("q", "").strip())
 
 
 class StatusOfItems(admin.ChoicesFieldListFilter):
@@ -124,22 +124,6 @@ class PartialFilter(Yes):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Narrow to partial jobs."""
         return queryset.filter(partial=True) if self.value() else queryset
-
-
-class Finished(admin.SimpleListFilter):
-    """The time since a job finished."""
-
-    title = parameter_name = "finished"
-    LENGTHS = {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "7d": timedelta(days=7)}
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Return three periods."""
-        return [("1h", "In the last hour"), ("24h", "In the last 24 hours"), ("7d", "In the last 7 days")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Narrow to jobs that finished within the period."""
-        length = self.LENGTHS.get(self.value() or "")
-        return queryset.filter(finished_at__gte=timezone.now() - length) if length else queryset
 
 
 class OfWorker(admin.SimpleListFilter):

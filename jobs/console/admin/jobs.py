@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import Case, Count, QuerySet, When
 from django.utils.safestring import SafeString
 
 from jobs.console import status_styles
 from jobs.console.admin.action_mixin import ActionMixin
-from jobs.console.admin.columns import bar, done_of, job_link, job_state, pill
+from jobs.console.admin.change_list import MOST_COUNTED
+from jobs.console.admin.columns import bar, done_of, isolated, job_link, job_state, pill
 from jobs.console.admin.export import Column
-from jobs.console.admin.filters import Finished, Kind, LateFilter, PartialFilter, Status, StuckFilter
+from jobs.console.admin.filters import Kind, LateFilter, PartialFilter, Status, StuckFilter
 from jobs.console.admin.lists import ReadOnlyAdmin
+from jobs.console.admin.range_filters import Created, Due, Finished, Metadata, Project
 from jobs.console.templatetags.progress_pages import ago, clock, until
 from jobs.models import Job, Phase
 from jobs.rules import progress
@@ -26,7 +30,19 @@ class JobAdmin(ActionMixin, ReadOnlyAdmin):
     follows = ("phases",)
     list_display = ("state", "link", "kind", "project_name", "bar", "counts", "failed", "deadline", "updated")
     list_display_links = None
-    list_filter = (Status, Kind, StuckFilter, LateFilter, PartialFilter, Finished)
+    more_columns = ("stage", "created", "started", "finished", "due", "priority", "metadata_text", "error")
+    list_filter = (
+        Status,
+        Kind,
+        Project,
+        StuckFilter,
+        LateFilter,
+        PartialFilter,
+        Created,
+        Finished,
+        Due,
+        Metadata,
+    )
     search_fields = ("name",)
     search_help_text = "Part of a name"
     ordering = ("-updated_at", "-id")
@@ -53,9 +69,9 @@ class JobAdmin(ActionMixin, ReadOnlyAdmin):
         return job_link(job)
 
     @admin.display(description="Project", ordering="project")
-    def project_name(self, job: Job) -> str:
+    def project_name(self, job: Job) -> SafeString | str:
         """The project, if any."""
-        return job.project or DASH
+        return isolated(job.project)
 
     @admin.display(description="Progress", ordering="percent")
     def bar(self, job: Job) -> SafeString:
@@ -80,6 +96,41 @@ class JobAdmin(ActionMixin, ReadOnlyAdmin):
         """The next watermark of a phase."""
         deadlines = [phase.deadline_at for phase in job.phases.all() if phase.deadline_at]
         return until(min(deadlines)) if deadlines else DASH
+
+    @admin.display(description="Created", ordering="created_at")
+    def created(self, job: Job) -> SafeString | str:
+        """The time of its creation."""
+        return clock(job.created_at)
+
+    @admin.display(description="Started")
+    def started(self, job: Job) -> SafeString | str:
+        """The time of the first sign of life."""
+        return clock(job.started_at)
+
+    @admin.display(description="Finished", ordering="finished_at")
+    def finished(self, job: Job) -> SafeString | str:
+        """The time of its end."""
+        return clock(job.finished_at)
+
+    @admin.display(description="Due", ordering="due_at")
+    def due(self, job: Job) -> SafeString | str:
+        """The due time."""
+        return until(job.due_at)
+
+    @admin.display(description="Metadata")
+    def metadata_text(self, job: Job) -> SafeString | str:
+        """The metadata as `key=value`."""
+        return isolated(", ".join(f"{name}={value}" for name, value in job.metadata.items()))
+
+    def totals(self, rows: QuerySet[Job]) -> list[str]:
+        """Return how many of the matching jobs, at most the first ten thousand, are in each status."""
+        first = rows.order_by().values("pk")[:MOST_COUNTED]
+        counted = Job.objects.filter(pk__in=first).annotate(is_stuck=Case(When(stuck="", then=False), default=True))
+        counted = counted.order_by().values_list("status", "partial", "is_stuck")
+        styles: Counter[status_styles.StatusStyle] = Counter()
+        for status, partial, is_stuck, number in counted.annotate(number=Count("pk")):
+            styles[status_styles.style(status, stuck="stuck" if is_stuck else "", partial=partial)] += number
+        return [f"{format_number(number)} {style.label.lower()}" for style, number in styles.most_common()]
 
     @admin.display(description="Updated", ordering="updated_at")
     def updated(self, job: Job) -> SafeString | str:

@@ -9,7 +9,6 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
-from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Exists, Model, OuterRef, Q, QuerySet
@@ -17,21 +16,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpR
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, re_path, reverse
 from django.utils import timezone
-from django.utils.text import capfirst, slugify
+from django.utils.text import slugify
 
+from jobs.console.admin.change_list import MOST_COUNTED, ListMixin, PermissionFirst
 from jobs.console.admin.export import FORMATS, Column, attachment, file_chunks, stream
-from jobs.models.jobs import projects_of
+from jobs.console.base import visible_projects
 
-MOST_COUNTED = 10_000
 Prepare = Callable[[Sequence[Any]], Sequence[Any]]
-
-
-def visible_projects(request: HttpRequest) -> list[str] | None:
-    """Return the projects that are visible to the account, None for all; read once for a request."""
-    if not hasattr(request, "visible_projects"):
-        request.visible_projects = projects_of(request.user)  # type: ignore[attr-defined]
-    found: list[str] | None = request.visible_projects  # type: ignore[attr-defined]
-    return found
 
 
 class BoundedPaginator(Paginator):
@@ -47,34 +38,7 @@ class BoundedPaginator(Paginator):
         return rows.order_by()[:MOST_COUNTED].count()
 
 
-class ChecksLookups:
-    """A list that refuses numbers in its address that no database can store.
-
-    SQLite raises OverflowError for them, and the comparison of a foreign key does not check its range.
-    """
-
-    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
-        """Return the rows of the list; IncorrectLookupParameters, as for every wrong value, where one is too large."""
-        try:
-            return super().get_changelist_instance(request)  # type: ignore[misc]
-        except OverflowError as error:
-            raise IncorrectLookupParameters(error) from error
-
-
-class PermissionFirst:
-    """A list whose history needs the permission before the row is looked up.
-
-    Django looks the row up first, and so tells every account which rows exist.
-    """
-
-    def history_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> Any:
-        """Show the acts on a row."""
-        if not self.has_view_or_change_permission(request):  # type: ignore[attr-defined]
-            raise PermissionDenied
-        return super().history_view(request, object_id, extra_context)  # type: ignore[misc]
-
-
-class ReadOnlyAdmin(ChecksLookups, PermissionFirst, admin.ModelAdmin):
+class ReadOnlyAdmin(ListMixin, PermissionFirst, admin.ModelAdmin):
     """A list of rows that workers own.
 
     owner     the related row with the project: its model, the key of this row, the path to the project
@@ -105,14 +69,6 @@ class ReadOnlyAdmin(ChecksLookups, PermissionFirst, admin.ModelAdmin):
             return rows.filter(project__in=projects)
         model, key, project = self.owner
         return rows.filter(Exists(model._default_manager.filter(pk=OuterRef(key), **{f"{project}__in": projects})))
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Show the list under its title."""
-        # No database accepts a NUL in a parameter, and no row contains one.
-        if any("\0" in value for value in request.GET.values()):
-            return HttpResponseRedirect(request.path)
-        title = capfirst(str(self.opts.verbose_name_plural))
-        return super().changelist_view(request, {"title": title, **(extra_context or {})})
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

@@ -50,6 +50,7 @@ class TokenAdmin(ReadOnlyAdmin):
 
     list_display = ("begins", "user", "roles", "projects", "issued", "expires", "last_use", "act")
     list_display_links = None
+    noun_one, noun_many = "token", "tokens"
     search_fields = ("user__username",)
     search_help_text = "Part of an account's name"
     ordering = ("-created",)
@@ -61,10 +62,6 @@ class TokenAdmin(ReadOnlyAdmin):
         """Return the tokens that this account may manage."""
         reach = tokens.in_reach_of(request.user)  # type: ignore[arg-type]
         return reach.select_related("use").prefetch_related("user__groups", "user__memberships").order_by("-created")
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Show the list under its title."""
-        return super().changelist_view(request, {"title": "Tokens", **(extra_context or {})})
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         """Show the list to accounts that manage tokens."""

@@ -14,10 +14,12 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
+from jobs.console.admin.change_list import ConsoleList
 from jobs.console.admin.columns import job_link, pill
 from jobs.console.admin.export import Column
 from jobs.console.admin.filters import Holding, WorkerState
-from jobs.console.admin.lists import Prepare, ReadOnlyAdmin, visible_projects
+from jobs.console.admin.lists import Prepare, ReadOnlyAdmin
+from jobs.console.base import visible_projects
 from jobs.console.status_styles import FAILING
 from jobs.console.templatetags.progress_pages import ago
 from jobs.console.workers.worker_figures import figures_of_workers
@@ -27,7 +29,7 @@ from jobs.models.workers import MANY_FAILURES, SILENT
 from jobs.rules.formatting import DASH, format_number
 
 
-class WorkerList(ChangeList):
+class WorkerList(ConsoleList):
     """A page of workers with their numbers, the urgent ones first."""
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Worker]) -> list[Any]:

@@ -34,7 +34,8 @@ def failed_items(filters: Filters, access: Access, *, now: datetime) -> ItemQuer
         jobs["name__icontains"] = filters["q"]
     if access.projects is not None:
         jobs["project__in"] = sorted(access.projects)
-    return failures_of(jobs, since=since(filters, now=now))
+    failed = failures_of(jobs, since=since(filters, now=now))
+    return failed.alike(filters["signature"]) if "signature" in filters else failed
 
 
 def since(filters: Filters, *, now: datetime) -> datetime | None:
@@ -52,7 +53,8 @@ def in_words(filters: Filters) -> str:
         f"matching “{filters['q']}”" if "q" in filters else "",
     ]
     jobs = ", ".join(filter(None, parts))
-    return ", ".join(filter(None, [f"in jobs {jobs}" if jobs else "", period_in_words(filters)]))
+    alike = f"with the error “{filters['signature']}”" if "signature" in filters else ""
+    return ", ".join(filter(None, [alike, f"in jobs {jobs}" if jobs else "", period_in_words(filters)]))
 
 
 def period_in_words(filters: Filters) -> str:

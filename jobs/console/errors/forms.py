@@ -6,6 +6,7 @@ from django import forms
 
 from jobs.console import status_styles
 from jobs.console.overview.forms import FilterForm
+from jobs.rules.limits import ERROR_LENGTH
 from jobs.rules.statuses import JobStatus
 
 
@@ -24,5 +25,6 @@ class ErrorFilterForm(FilterForm):
         required=False,
         choices=[("", "Every status"), *((status, status_styles.STYLES[status].label) for status in JobStatus)],
     )
+    signature = forms.CharField(required=False, max_length=ERROR_LENGTH, strip=False)
     since = forms.ChoiceField(required=False, choices=SINCE)
     order = forms.ChoiceField(required=False, choices=ORDERS)

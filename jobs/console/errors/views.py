@@ -76,7 +76,7 @@ def _context(request: HttpRequest, filters: Filters, found: Failures, *, now: da
         "title": "Errors",
         "filters": filters,
         "since": filters.get("since", DEFAULT),
-        "narrowed": bool(set(filters) & {"kind", "project", "status", "q"}),
+        "narrowed": bool(set(filters) & {"kind", "project", "status", "q", "signature"}),
         "choices": {name: form.fields[name].choices for name in ("kind", "status", "since")},  # type: ignore[attr-defined]
         "orders": [
             (word, _address(filters, order=order), filters.get("order", "") == order) for order, word in form.ORDERS

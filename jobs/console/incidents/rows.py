@@ -103,7 +103,7 @@ def acts_url(name: str, incident: Incident) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """What the rows of a page need, read for all of them at once."""
+    """Facts that the rows of a page need, read for all of them at once."""
 
     rows: dict[int, JobRow]
     judged: dict[int, Attention]

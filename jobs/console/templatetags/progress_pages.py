@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from django import template
+from django.conf import settings
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.text import capfirst
 
+from jobs.console import navigation as site_navigation
 from jobs.console import status_styles
+from jobs.console.base import visible_projects
 from jobs.console.items.attempts import retry_text
 from jobs.console.job_rows import share_of
 from jobs.console.moments import with_moments
-from jobs.models import Channel, Item, Job, Phase
+from jobs.models import Channel, Item, Job, Phase, SavedView
 from jobs.operations.buttons import ActButton
 from jobs.rules import formatting, pipelines
+
+CELL = re.compile("<(t[dh])")
+EMPTY_CELL = re.compile(rf"<td[^>]*>(?:{formatting.DASH}|-|0|)</td>")
 
 register = template.Library()
 register.filter("num", formatting.format_number)
@@ -50,10 +59,26 @@ def page_of(body: Mapping[str, Any]) -> str:
     return reverse(pipelines.page_of(body["kind"]), args=[body["id"]])
 
 
+@register.simple_tag(takes_context=True)
+def navigation(context: template.Context) -> site_navigation.Navigation:
+    """Return the navigation of the account, with this page marked; made once for a page."""
+    request = context["request"]
+    if not hasattr(request, "site_navigation"):
+        request.site_navigation = site_navigation.navigation_of(request)
+    found: site_navigation.Navigation = request.site_navigation
+    return found
+
+
+@register.simple_tag(takes_context=True)
+def account_entries(context: template.Context) -> list[site_navigation.Entry]:
+    """Return the pages of the account itself."""
+    return site_navigation.account_entries(context["request"])
+
+
 @register.simple_tag
-def kinds_with_lists() -> list[pipelines.Kind]:
-    """Return the kinds of job that have their own list, for the navigation."""
-    return pipelines.listed()
+def environment_label() -> str:
+    """Return the label of this installation, such as `staging`; empty where none is set."""
+    return settings.ENVIRONMENT_LABEL
 
 
 @register.filter
@@ -222,26 +247,53 @@ def due(moment: datetime) -> SafeString | str:
     return until(moment) if moment > timezone.now() else "now"
 
 
-class ForgetTicks(template.Node):
-    """The form of an admin list, with `autocomplete="off"`."""
-
-    form = '<form id="changelist-form"'
-
-    def __init__(self, nodes: template.NodeList) -> None:
-        self.nodes = nodes
-
-    def render(self, context: template.Context) -> SafeString:
-        """Render the list.
-
-        After Back a browser restores checkboxes by position, although other rows may be there now.
-        """
-        html = self.nodes.render(context)
-        return mark_safe(html.replace(self.form, f'{self.form} autocomplete="off"', 1))  # noqa: S308  rendered above
+@register.simple_tag
+def ago_now() -> SafeString | str:
+    """Render the moment of this page: `0 s ago`, which the browser keeps current."""
+    return ago(timezone.now())
 
 
-@register.tag
-def forget_ticks(parser: template.base.Parser, token: template.base.Token) -> ForgetTicks:
-    """Keep the browser from restoring ticked checkboxes in the enclosed list."""
-    nodes = parser.parse(("endforget_ticks",))
-    parser.delete_first_token()
-    return ForgetTicks(nodes)
+# --- lists -----------------------------------------------------------------------------------------------
+
+
+@register.simple_tag(takes_context=True)
+def saved_views(context: template.Context, cl: Any) -> dict[str, Any]:
+    """Return the saved views of a list, the own ones among them, and the present filters."""
+    request = context["request"]
+    if not hasattr(request, "saved_views"):
+        request.saved_views = _saved_views(request, cl)
+    found: dict[str, Any] = request.saved_views
+    return found
+
+
+def _saved_views(request: HttpRequest, cl: Any) -> dict[str, Any]:
+    user, is_limited = request.user, visible_projects(request) is not None
+    list_name = f"{cl.opts.app_label}_{cl.opts.model_name}"
+    shown = list(SavedView.objects.filter(list_name=list_name).visible_to(user.pk, is_limited=is_limited))
+    return {
+        "shown": shown,
+        "own": [view for view in shown if view.account_id == user.pk or (user.is_superuser and view.shared)],
+        "may_share": not is_limited,
+        "list_name": list_name,
+        "query": cl.get_query_string()[1:],
+    }
+
+
+@register.simple_tag
+def labelled(cells: Iterable[str], headers: Sequence[Mapping[str, Any]]) -> SafeString:
+    """Render the cells of a row, each with the label that it has on a small screen, where the row is a card."""
+    return mark_safe("".join(map(_labelled, cells, headers)))  # noqa: S308  rendered by the admin, the label is escaped
+
+
+def _labelled(cell: str, header: Mapping[str, Any]) -> str:
+    text = str(header["text"])
+    label = "" if "<" in text else conditional_escape(capfirst(text))
+    empty = " data-empty" if EMPTY_CELL.fullmatch(cell) else ""
+    return CELL.sub(rf'<\1 data-label="{label}"{empty}', cell, count=1)
+
+
+@register.simple_tag
+def action_buttons(cl: Any, form: Any) -> Mapping[str, list[Any]]:
+    """Return the buttons of the selected rows: the usual ones, and those behind More."""
+    found: Mapping[str, list[Any]] = cl.model_admin.action_buttons(form.fields["action"].choices)
+    return found

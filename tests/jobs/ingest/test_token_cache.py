@@ -115,7 +115,7 @@ def test_a_right_that_is_lost_in_this_process_is_lost_at_once(secret: str, lose:
 def test_projects_that_change_in_this_process_change_at_once(clock: Clock) -> None:
     secret = tokens.issue("w1", projects=["red"])
     assert may_report(secret)
-    post("jobs/membership/add/", user=account().pk, project="blue")
+    post("jobs/membership/add/", user=account().username, project="blue")
     assert token_cache.cache.get(secret) is None
     caller = token_cache.cache.load(secret)
     assert caller is not None

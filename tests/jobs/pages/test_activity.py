@@ -224,7 +224,7 @@ def test_the_head_of_a_job_names_its_last_act_and_links_all() -> None:
     olga = operator("pause")
     job = paused("night", by=olga, reason="customer waits")
     page = signed_in("viewer").get(f"/admin/jobs/job/{job.pk}/").content.decode()
-    head = page.split('class="facts last-act"', 1)[1].split("</p>", 1)[0]
+    head = page.split('data-section="last-act"', 1)[1].split("</section>", 1)[0]
     assert "Paused" in head
     assert olga.username in head
     assert "customer waits" in head
@@ -233,7 +233,7 @@ def test_the_head_of_a_job_names_its_last_act_and_links_all() -> None:
 
 def test_a_job_without_acts_has_no_last_act() -> None:
     job = make_job(name="night", items=1)
-    assert b"last-act" not in signed_in("viewer").get(f"/admin/jobs/job/{job.pk}/").content
+    assert b'class="last-act' not in signed_in("viewer").get(f"/admin/jobs/job/{job.pk}/").content
 
 
 def test_the_permission_is_needed() -> None:

@@ -88,7 +88,7 @@ def delete_ticked(lead: Browser, made: User) -> None:
 
 
 def add_membership(lead: Browser, made: User) -> None:
-    lead.client.post(f"{MEMBERSHIPS}add/", {"user": made.pk, "project": "a2"})
+    lead.client.post(f"{MEMBERSHIPS}add/", {"user": made.username, "project": "a2"})
 
 
 ACTS = {
@@ -192,7 +192,7 @@ def test_an_account_does_not_lift_its_own_limits_nor_those_of_others(db: None) -
     Membership.objects.create(user=made, project="a2")
     every = {"action": "delete_selected", "_selected_action": [row.pk for row in ticked], "post": "yes"}
     lead.client.post(MEMBERSHIPS, every)
-    lead.client.post(f"{MEMBERSHIPS}add/", {"user": lead.account.pk, "project": "b"})
+    lead.client.post(f"{MEMBERSHIPS}add/", {"user": lead.account.username, "project": "b"})
     assert state(made.pk)[3] == ["a", "a2"]
     assert state(lead.account.pk)[3] == ["a", "a2"]
     lead.client.post(f"{MEMBERSHIPS}{theirs.pk}/delete/", {"post": "yes"})

@@ -1,89 +1,100 @@
-"""Every search ignores the case of all letters, on both databases."""
+"""The global search."""
 
 from __future__ import annotations
 
-from io import StringIO
 from typing import Any
-from unicodedata import normalize
 from urllib.parse import quote
 
 import pytest
-from django.core.management import call_command
-from django.test import Client
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
-from jobs import operations, tracking
-from jobs.change import Actor
-from jobs.models import Job
-from jobs.tracking import NewItem
-from tests.factories import make_job, phase_of, settle
-from tests.jobs.pages.conftest import Browser
-from tests.ocr_chunks.factories import make_document
-from tests.training.factories import make_session
+from jobs import tracking
+from ocr_chunks.documents import create_document
+from tests.factories import WORKER, item_of, make_job, phase_of
 
-NAME = "Müller ŁÓDŹ Здравствуй Straße"
-WORDS = ["müller", "MÜLLER", "łódź", "ЗДРАВСТВУЙ", "strasse", "STRASSE", normalize("NFD", "mÜller"), "ller łó"]
-OTHERS = ["muller", "lodz", "%", "_", "müller_", "\\"]
+SEARCH = "/admin/search/"
 
 
-@pytest.mark.django_db
-@pytest.mark.parametrize(("words", "found"), [(words, 1) for words in WORDS] + [(words, 0) for words in OTHERS])
-def test_the_lookup_of_every_search_finds_letters_of_either_case(words: str, found: int) -> None:
-    make_job(name=NAME)
-    make_job(name="Another")
-    assert Job.objects.filter(name__icontains=words).count() == found
+def hits(account: Any, text: str) -> dict[str, list[str]]:
+    """Return the labels of the results by group."""
+    page = account.open(f"{SEARCH}?q={quote(text)}")
+    groups = page.root.find("section", cls="hits")
+    return {g.attributes["aria-label"]: [each.text for each in g.find(cls="hit-name")] for g in groups}
 
 
-@pytest.mark.django_db
-@pytest.mark.parametrize("lookup", ["iexact", "istartswith", "iendswith", "icontains"])
-def test_each_comparison_without_case_is_one_of_all_letters(lookup: str) -> None:
-    make_job(name="ÜBERSICHT")
-    assert Job.objects.filter(**{f"name__{lookup}": "übersicht"}).count() == 1
+def test_jobs_are_found_by_the_beginning_or_a_part_of_the_name_the_number_and_the_project(lead: Any) -> None:
+    job = make_job(name="Scan 2026 of the vault", items=1, done=1, project="matter-7")
+    make_job(name="other", items=1)
+    for text in ("Scan 2026 of the vault", "scan", "SCAN 2026", "vault", str(job.pk), "Matter-7"):
+        assert hits(lead, text)["Jobs"] == ["Scan 2026 of the vault"], text
 
 
-LISTS = {
-    "jobs": "/admin/jobs/job/?q={}&status=all",
-    "workers": "/admin/jobs/worker/?q={}",
-    "endpoints": "/admin/jobs/endpoint/?q={}",
-    "documents": "/admin/ocr_chunks/document/?q={}",
-    "sessions": "/admin/training/trainingsession/?q={}",
-    "overview": "/admin/?q={}",
-    "errors": "/admin/errors/?q={}",
-}
+def test_documents_are_found_by_their_name_without_the_project(lead: Any) -> None:
+    create_document(name="lease.pdf", page_count=30, project="matter-7", by=WORKER)
+    assert hits(lead, "lease")["Documents"] == ["matter-7/lease.pdf"]
+    assert "Jobs" not in hits(lead, "lease")
 
 
-@pytest.fixture
-def filled(db: None) -> None:
-    """Something of every list that has the name."""
-    job = make_job(name=f"{NAME} job", items=1)
-    settle(phase_of(job), ["failed"])
-    tracking.heartbeat(make_job(items=1), worker=f"{NAME} worker", by=Actor(name=f"{NAME} worker"))
-    operations.add_endpoint(url="https://example.com/x", name=f"{NAME} endpoint", actor=None)
-    make_document(1, name=f"{NAME}.pdf")
-    make_session(name=f"{NAME} session")
+def test_an_item_is_found_by_its_whole_key_only(lead: Any) -> None:
+    make_job(name="holds", items=2)
+    assert hits(lead, "k1") == {"Items": ["k1"]}
+    assert "Items" not in hits(lead, "k")
 
 
-@pytest.mark.usefixtures("filled")
-@pytest.mark.parametrize("page", LISTS)
-def test_the_search_of_every_page_does(lead: Browser, page: str) -> None:
-    def shown(words: str) -> int:
-        return lead.open(LISTS[page].format(quote(words))).text.count("ŁÓDŹ")
+def test_an_error_leads_to_its_group(lead: Any) -> None:
+    job = make_job(name="fails", items=3)
+    results = [tracking.Result(f"k{n}", "failed", error=f"disk {n} is full") for n in range(2)]
+    tracking.report(phase_of(job), worker="w1", results=results, by=WORKER)
+    assert hits(lead, "IS FULL")["Errors"] == ["disk 1 is full"]
+    page = lead.open(f"{SEARCH}?q=is%20full")
+    group = lead.open(next(url for text, url in page.links().items() if text.startswith("disk 1 is full")))
+    assert "2 items with this error have failed" in group.text
 
-    assert shown("łódź") > 0
-    assert shown("lodz") == 0
+
+def test_workers_acts_and_pages_are_found(browser: Any) -> None:
+    job = make_job(name="pausable", items=2)
+    tracking.heartbeat(job, worker="gpu-7", by=WORKER)
+    operator = browser("operator")
+    assert hits(operator, "PU-7") == {"Workers": ["gpu-7"]}
+    assert hits(operator, "pause paus")["Acts"] == ["Pause…", "Pause pausable…"]
+    assert "Acts" not in hits(browser("viewer"), "pause")
+    assert hits(operator, "endpoint")["Pages"] == ["Endpoints"]
+    assert "Pages" not in hits(operator, "tokens")
 
 
-@pytest.mark.usefixtures("filled")
-def test_the_search_of_rest_and_of_the_command_does(client: Client, lead: Browser) -> None:
-    def results(path: str) -> list[Any]:
-        return list(lead.client.get(f"/api/v1/{path}").json()["results"])
+def test_a_limited_account_finds_nothing_of_other_projects(browser: Any) -> None:
+    job = make_job(name="secret-job", items=2, project="b")
+    results = [tracking.Result("k0", "failed", error="secret error")]
+    tracking.report(phase_of(job), worker="secret-worker", results=results, by=WORKER)
+    tracking.heartbeat(job, worker="secret-worker", by=WORKER)
+    create_document(name="secret.pdf", page_count=3, project="b", by=WORKER)
+    limited, key = browser("lead", projects=["a"]), item_of(job, "k1").key
+    for text in ("secret", "secret-job", str(job.pk), key, "retry secret", "b"):
+        assert not {"Jobs", "Documents", "Items", "Errors", "Workers"} & set(hits(limited, text)), text
+        assert "secret-job" not in limited.open(f"{SEARCH}?q=retry%20{quote(text)}").text.replace(text, "")
+    assert hits(browser("lead", projects=["b"]), "secret-j") == {"Jobs": ["secret-job"]}
 
-    job = Job.objects.get(name=f"{NAME} job")
-    tracking.add_items(phase_of(job), items=[NewItem("ÄRA", "Größe")], reopen=True, by=Actor())
-    for words in ("łódź", "STRASSE"):
-        assert job.pk in [each["id"] for each in results(f"jobs?q={quote(words)}")]
-        assert len(results(f"errors?q={quote(words)}")) == 1
-    for words in ("ära", "GRÖSSE"):
-        assert len(results(f"jobs/{job.pk}/phases/items/items?q={quote(words)}")) == 1
-    out = StringIO()
-    call_command("jobs", "list", "--q", "ŁÓDź", stdout=out)
-    assert job.name in out.getvalue()
+
+def test_it_needs_the_permission_to_see_jobs(browser: Any) -> None:
+    browser("").open(f"{SEARCH}?q=x", status=403)
+    browser("").open(f"{SEARCH}results/?q=x", status=403)
+
+
+def test_the_number_of_statements_depends_neither_on_the_results_nor_on_the_text(lead: Any) -> None:
+    def statements(text: str) -> int:
+        with CaptureQueriesContext(connection) as queries:
+            lead.open(f"{SEARCH}results/?q={quote(text)}")
+        return len(queries)
+
+    make_job(name="many-0", items=9, failed=2)
+    few = statements("many")
+    for n in range(1, 12):
+        make_job(name=f"many-{n}", items=3, failed=2)
+    assert [statements("many"), statements("nothing of this name")] == [few, few]
+    assert statements("retry many") == few + 2  # the jobs of the act
+
+
+@pytest.mark.parametrize("text", ["%", "_", "\\", "'\"", "\0", "9" * 30, "é" * 900, "k" * 5000])
+def test_no_text_is_an_error_of_the_server(lead: Any, text: str) -> None:
+    lead.open(f"{SEARCH}?q={quote(text)}")

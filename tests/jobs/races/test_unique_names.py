@@ -81,7 +81,7 @@ def test_a_form_that_was_checked_before_a_rival_stored_the_same_says_that_it_exi
     boss = User.objects.create_superuser("boss")
     client = Client()
     client.force_login(boss)
-    body = {**body, **({"user": boss.pk} if model is Membership else {})}
+    body = {**body, **({"user": boss.username} if model is Membership else {})}
     unchecked = {"validate_unique": model.validate_unique, "validate_constraints": model.validate_constraints}
     stored = model.save
 

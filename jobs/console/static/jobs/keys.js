@@ -123,8 +123,8 @@ const hasRows = () => rows().length > 0;
 
 bind({ key: "?", does: "show this list", when: () => document.getElementById("keys") !== null, act: showList });
 bind({
-  key: "/",
-  does: "search",
+  key: "f",
+  does: "filter this page",
   when: () => searchField() !== null,
   act: () => {
     searchField().focus();

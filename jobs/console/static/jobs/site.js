@@ -3,6 +3,8 @@
 import { startCopying } from "./copy.js";
 import { showAges } from "./figures.js";
 import { start } from "./keys.js";
+import { startMenus } from "./menus.js";
+import { startSearch } from "./search.js";
 import { localise, serverNow, turnTheDay } from "./times.js";
 
 const AGES_MS = 1000;
@@ -10,6 +12,8 @@ const DAY_MS = 60_000;
 
 localise();
 start();
+startMenus();
+startSearch();
 startCopying();
 setInterval(() => document.hidden || showAges(serverNow()), AGES_MS);
 setInterval(turnTheDay, DAY_MS);
