@@ -20,7 +20,7 @@ from jobs.watchdog import process_heartbeats
 try:
     import pika
 except ImportError:  # pika is optional: it is in requirements-scale.txt
-    pika = None  # type: ignore[assignment]
+    pika = None
 
 CLOCK_SECONDS = 2.0
 SILENT_SECONDS = process_heartbeats.SILENT_AFTER.total_seconds()
