@@ -109,11 +109,11 @@ class ConsoleList(ChangeList):
         return self.pairs_without(SEARCH_VAR)
 
     @property
-    @property
     def console_admin(self) -> Any:
         """The admin of the list, with the methods of `ListMixin`."""
         return self.model_admin
 
+    @property
     def pairs_for_columns(self) -> list[tuple[str, str]]:
         """The parameters that the choice of columns keeps; an order counts the columns, so it is left out."""
         return self.pairs_without(COLUMNS_VAR, ORDER_VAR)
