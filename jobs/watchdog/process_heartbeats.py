@@ -96,9 +96,7 @@ def last_heard() -> dict[str, datetime | None]:
     return {kind: _latest(stored.get(kind), _beats.get(kind)) for kind in KINDS}
 
 
-def silences(
-    now: datetime | None = None, *, heard: Mapping[str, datetime | None] | None = None
-) -> list[Silence]:
+def silences(now: datetime | None = None, *, heard: Mapping[str, datetime | None] | None = None) -> list[Silence]:
     """Return the kinds of processes without a heartbeat for a minute; `heard` are the last ones, read otherwise.
 
     A kind without any heartbeat counts as silent only in a process that has served for a minute. Before that, and in

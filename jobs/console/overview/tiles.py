@@ -58,7 +58,10 @@ def _states(jobs: JobQuerySet, *, now: datetime) -> list[tuple[StatusStyle, str,
         (status_styles.STUCK, "Stuck", jobs.stuck(), {"stuck": "yes"}),
         (status_styles.LATE, "Late", ok.late(), {"late": "yes", "stuck": "no"}),
         (STYLES["failed"], "Failed", ok.filter(status="failed"), {"status": "failed", "stuck": "no"}),
-        *((STYLES[each], label, _in_time(jobs, each), {"status": each.value, **OTHERS}) for each, label in OPEN.items()),
+        *(
+            (STYLES[each], label, _in_time(jobs, each), {"status": each.value, **OTHERS})
+            for each, label in OPEN.items()
+        ),
         *(
             (STYLES[each], label, lately.filter(status=each), {"status": each.value, "stuck": "no", "finished": "24h"})
             for each, label in LATELY.items()

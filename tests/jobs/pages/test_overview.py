@@ -148,7 +148,7 @@ def test_each_job_is_in_one_tile_and_a_tile_leads_to_the_jobs_that_it_counts(lea
     make_job(name="r", items=5, done=1)
     make_job(name="p", items=5)
     make_job(name="c", items=1, done=1)
-    page = overview(lead)
+    page = lead.open("/admin/")
     tiles = page.root.find("li", cls="tile")
     counts = {each.find("span")[0].text: int(each.find("b")[0].text) for each in tiles}
     assert counts == {

@@ -71,7 +71,7 @@ def test_the_axis_names_the_beginning_each_quarter_and_the_end() -> None:
 def test_full_hours_are_marked_and_few_of_them_in_a_long_chart() -> None:
     assert drawn((1, 1), length=91).lines == [400.0]
     assert len(drawn((1, 1), length=60 * 36).lines) <= MOST_LINES
-    assert len(drawn((1, 1), length=60 * 24 * 5).lines) == 5
+    assert len(drawn((1, 1), length=60 * 24 * 5).lines) <= MOST_LINES
 
 
 def test_the_picture_is_said_with_its_figures() -> None:
