@@ -15,5 +15,9 @@ start();
 startMenus();
 startSearch();
 startCopying();
+for (const button of document.querySelectorAll("[data-print]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => print());
+}
 setInterval(() => document.hidden || showAges(serverNow()), AGES_MS);
 setInterval(turnTheDay, DAY_MS);
