@@ -13,7 +13,10 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase, StreamingHttpResponse
 from django.middleware.gzip import GZipMiddleware
 
-TEXT = re.compile(r"text/(?!event-stream)|image/svg|application/([\w.-]+\+)?(json|javascript|xml|yaml|x-ndjson)")
+TEXT = re.compile(
+    r"text/(?!event-stream)|image/svg|application/([\w.-]+\+)?(json|javascript|xml|yaml|x-ndjson)"
+    r"|application/vnd\.oai\.openapi"
+)
 
 
 class CompressionMiddleware(GZipMiddleware):
