@@ -4,6 +4,7 @@
  * operator uses it, and every section waits while text in it is selected; `apply` shows it.
  */
 
+import { showCopyButtons } from "./copy.js";
 import { isSelected } from "./figures.js";
 import { decorate, unfold } from "./grid.js";
 import { localise } from "./times.js";
@@ -76,6 +77,7 @@ export class Sections {
       if (!newer) continue;
       localise(newer);
       decorate(newer);
+      showCopyButtons(newer);
       updateGrid(section, newer);
       keepAges(section, newer);
       if (section.isEqualNode(newer)) this.held.delete(name);

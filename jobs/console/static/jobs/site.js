@@ -2,6 +2,7 @@
 
 import { startCopying } from "./copy.js";
 import { showAges } from "./figures.js";
+import { startKeeping } from "./keep.js";
 import { start } from "./keys.js";
 import { startMenus } from "./menus.js";
 import { startSearch } from "./search.js";
@@ -15,5 +16,6 @@ start();
 startMenus();
 startSearch();
 startCopying();
+startKeeping();
 setInterval(() => document.hidden || showAges(serverNow()), AGES_MS);
 setInterval(turnTheDay, DAY_MS);
