@@ -134,10 +134,11 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "progress_site.health.ProbeMiddleware",
+    "progress_site.compression.CompressionMiddleware",
     "progress_site.rest.exceptions.ProblemMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "progress_site.static_files.StaticFiles",
     "csp.middleware.CSPMiddleware",
     "progress_site.session_security.HeadersMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -151,6 +152,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "progress_site.client_ip.LogMiddleware",
     "axes.middleware.AxesMiddleware",
+    "jobs.console.sections.SectionsMiddleware",
 ]
 
 TEMPLATES = [
@@ -186,6 +188,10 @@ TIME_ZONE = "UTC"
 DATETIME_FORMAT = SHORT_DATETIME_FORMAT = r"Y-m-d H:i:s \U\T\C"
 FORCE_SCRIPT_NAME = PATH_PREFIX or None
 STATIC_URL = f"{PATH_PREFIX}/static/"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "progress_site.static_files.VersionedStorage"},
+}
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 

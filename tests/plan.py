@@ -31,8 +31,10 @@ RUN_ON_SCALE = {
     "tests/access": False,  # the rules of access need no other database
     "tests/access/test_projects.py": True,  # the SQL of every page and call for a limited account
     "tests/client": False,  # each test has a server over an SQLite file
+    "tests/client/integrations": False,  # the same
     "tests/deploy": True,  # proxies and poolers in front of real servers
     "tests/deploy/test_database_away.py": False,  # no database
+    "tests/deploy/test_large_migrations.py": False,  # SQLite files
     "tests/deploy/test_units.py": False,  # YAML
     "tests/deploy/test_containers.py": False,  # YAML
     "tests/e2e": False,  # browser

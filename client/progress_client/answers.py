@@ -22,6 +22,7 @@ VERDICTS = frozenset(
     {
         "authentication_failed",
         "changed",
+        "channel_exists",
         "checksum_mismatch",
         "conflict",
         "document_differs",

@@ -15,7 +15,7 @@ Key = tuple[str, str, str]
 STUCK = {
     Stuck.SILENT: ("are silent", "No worker has sent a report or a heartbeat for their jobs."),
     Stuck.STALLED: ("make no progress", "Workers send heartbeats, but settle no item."),
-    Stuck.UNANNOUNCED: ("wait for an announcement", "Nobody has announced how many items there are."),
+    Stuck.UNANNOUNCED: ("wait for an announcement", "No total has been announced."),
 }
 FAILED = " failed: "
 

@@ -29,6 +29,7 @@ RECOVERED, EXPIRED = "recovered", "expired"
 ENDINGS = {RECOVERED: "The cause is gone.", EXPIRED: "It is older than INCIDENT_EXPIRES_DAYS."}
 SYSTEM = "system"
 SHARE = "SELECT id FROM jobs_incident WHERE id = %s AND ended_at IS NULL FOR KEY SHARE"
+OPEN = "SELECT id FROM jobs_incident WHERE kind = %s AND project = %s AND cause = %s AND ended_at IS NULL"
 MOST_TRIES = 3
 
 
@@ -90,6 +91,9 @@ def wake(incident: Incident, *, why: str, now: datetime) -> bool:
 
 def _apply(findings: Sequence[Finding], *, emptied: set[int], now: datetime) -> None:
     """Lock the existing incidents by id, end the emptied ones, then open the missing ones; the jobs join."""
+    if len(findings) == 1 and not emptied and (pk := _hold_open(findings[0].cause.key)):
+        join({pk: findings[0].jobs}, now=now)
+        return
     waiting = {finding.cause.key: finding for finding in findings}
     known = {incident.pk: incident for incident in _latest(waiting, now=now)}
     members: dict[int, Collection[int]] = {}
@@ -127,6 +131,18 @@ def _hold(pk: int) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(SHARE, [pk])
         return cursor.fetchone() is not None
+
+
+def _hold_open(key: Key) -> int | None:
+    """Find the open incident of a cause and keep it from ending, in one statement.
+
+    Most jobs join an open incident. Plain SQL, because thousands may get stuck at once.
+    """
+    lock = " FOR KEY SHARE" if connection.vendor == "postgresql" else ""
+    with connection.cursor() as cursor:
+        cursor.execute(OPEN + lock, [str(part) for part in key])
+        row = cursor.fetchone()
+    return row[0] if row else None
 
 
 def _reopen(incident: Incident, finding: Finding, *, now: datetime) -> bool:
@@ -214,7 +230,7 @@ def _without_jobs(incidents: Collection[int]) -> set[int]:
 
 
 def end_if_empty(pk: int, *, now: datetime) -> bool:
-    """End an incident whose jobs have all left. With its lock nobody joins meanwhile."""
+    """End an incident whose jobs have all left. With its lock no job joins meanwhile."""
     incident = Incident.objects.ongoing().select_for_update().filter(pk=pk).first()
     if incident is None or _remaining().filter(incident=pk).exists():
         return False

@@ -50,7 +50,7 @@ class AcknowledgeInput(IncidentInput, kw_only=True, frozen=True):
 
 
 class AssignInput(IncidentInput, kw_only=True, frozen=True):
-    """The user name of the account; empty: nobody."""
+    """The user name of the account; empty: no account."""
 
     account: Annotated[str, Meta(max_length=ACCOUNT_LENGTH)]
 
@@ -177,7 +177,7 @@ class IncidentOperation(ABC):
 
 
 class Acknowledge(IncidentOperation):
-    """Say that somebody works on the incident. Reminders stop; it stays in the list until its cause is gone."""
+    """Say that the incident is being worked on. Reminders stop; it stays in the list until its cause is gone."""
 
     name, label, past = "acknowledge", "Acknowledge", "acknowledged"
     summary = "Acknowledge an incident"
@@ -217,7 +217,7 @@ class Assign(IncidentOperation):
         if incident.assignee_id == (assignee.pk if assignee else None):
             return ""
         _set(incident, now=now, assignee=assignee)
-        detail = f"Assigned to {assignee.get_username()}." if assignee else "Assigned to nobody."
+        detail = f"Assigned to {assignee.get_username()}." if assignee else "Assigned to no account."
         return self.note(incident, detail, by=by, now=now)
 
 
@@ -244,7 +244,7 @@ class Snooze(IncidentOperation):
 
 
 class Resolve(IncidentOperation):
-    """End an incident that does not end by itself, such as a failed job that nobody will retry."""
+    """End an incident that does not end by itself, such as a failed job that will not be retried."""
 
     name, label, past = "resolve", "Resolve", "resolved"
     summary = "Resolve an incident"

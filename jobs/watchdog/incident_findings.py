@@ -1,4 +1,4 @@
-"""What is wrong now, outside the rows of single jobs: errors of many jobs, gone workers, endpoints, dead letters."""
+"""Causes that hold now, outside the rows of single jobs: errors of many jobs, gone workers, endpoints, dead letters."""
 
 from __future__ import annotations
 

@@ -61,8 +61,9 @@ def written_down(folder: Path) -> int:
 
 
 def hear_interrupts() -> None:
-    """As on a terminal: a shell hides Ctrl-C from what it has started in the background, and that is inherited."""
+    """As on a terminal: a shell hides Ctrl-C from what it has started in the background, and nohup SIGHUP."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 class Proxy:

@@ -239,7 +239,7 @@ def test_a_certificate_that_is_not_trusted_is_an_error_at_once(
     begun = monotonic()
     with (
         Client(untrusted[0], token="t", journal=None) as client,
-        pytest.raises(CertificateError, match="SSL_CERT_FILE"),
+        pytest.raises(CertificateError, match="PROGRESS_CA"),
     ):
         call(client)
     assert monotonic() - begun < 5

@@ -11,9 +11,10 @@ from jobs.console.job.views import show_job
 from jobs.operations.snapshot import JobSnapshot
 from jobs.serializers import JobBody
 from training.models import ClusteringRun, FaceDetectionSession, TrainingSession
+from training.reached import shown_overall
 from training.serializers import Parts, by_code, faces_body
 from training.unified_progress import unified_body
-from training.views.bars import description, segments_of, shown_overall
+from training.views.bars import description, segments_of
 from training.views.duplicates import duplicates_section
 from training.views.formula import formula
 from training.views.restarts import restarts

@@ -1,4 +1,4 @@
-"""What differs between two jobs: rates, errors, items that failed in both, workers. A constant number of queries."""
+"""Comparison of two jobs: rates, errors, items that failed in both, workers; in a constant number of queries."""
 
 from __future__ import annotations
 

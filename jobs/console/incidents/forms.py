@@ -61,7 +61,7 @@ class AssignForm(ActForm):
     """An account."""
 
     account = forms.CharField(
-        max_length=ACCOUNT_LENGTH, required=False, help_text="The user name of an account. Empty: nobody."
+        max_length=ACCOUNT_LENGTH, required=False, help_text="The user name of an account. Empty: no account."
     )
 
 

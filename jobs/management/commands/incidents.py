@@ -43,7 +43,7 @@ class Command(BaseCommand):
             act.add_argument("incident", type=int)
             act.add_argument("--as", dest="username", help="act as this account, with its permissions")
         acts["acknowledge"].add_argument("--note", default="", help="where the work is done")
-        acts["assign"].add_argument("account", help="the name of an account; empty: nobody")
+        acts["assign"].add_argument("account", help="the name of an account; empty: no account")
         acts["snooze"].add_argument("--until", help="a time with its zone, such as 2026-12-01T06:00Z")
         acts["snooze"].add_argument("--until-grows", action="store_true", help="until it has more jobs than now")
         acts["resolve"].add_argument("--reason", required=True, help="why it is over")

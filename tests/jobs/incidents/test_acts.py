@@ -118,7 +118,7 @@ def test_an_incident_is_assigned_to_an_account_that_sees_it() -> None:
     assign(incident, actor=None, account=own.username)
     assert the_incident().assignee == own
     assert assign(incident, actor=None, account=own.username).changed == 0
-    for name in ("nobody", account(projects=("beta",)).username, User.objects.create(username="plain").username):
+    for name in ("unknown", account(projects=("beta",)).username, User.objects.create(username="plain").username):
         with pytest.raises(BadInput, match="account"):
             assign(incident, actor=None, account=name)
     assign(incident, actor=None, account="")

@@ -83,7 +83,7 @@ def test_the_acts_answer_with_the_incident() -> None:
         ("resolve", {}),
         ("resolve", {"reason": " "}),
         ("assign", {}),
-        ("assign", {"account": "nobody"}),
+        ("assign", {"account": "unknown"}),
         ("acknowledge", {"note": 1}),
         ("acknowledge", {"other": ""}),
     ],

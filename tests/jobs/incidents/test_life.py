@@ -134,7 +134,7 @@ def test_a_further_stuck_job_costs_a_handful_of_statements(clock: Clock) -> None
     clock.forward(601)
     with CaptureQueriesContext(connection) as queries:
         watchdog.find_stuck()
-    assert len([query["sql"] for query in queries if "incident" in query["sql"]]) == 3
+    assert len([query["sql"] for query in queries if "incident" in query["sql"]]) == 2
 
 
 # --- reconciliation ------------------------------------------------------------------------------------

@@ -103,7 +103,7 @@ def test_a_form_that_is_not_complete_says_what_to_enter(lead: Any) -> None:
     make_failed()
     at = page_of(the_incident())
     assert "Enter a time." in lead.confirm(f"{at}snooze/", how_long="other").text
-    assert "Enter the name of an account that sees incidents." in lead.confirm(f"{at}assign/", account="nobody").text
+    assert "Enter the name of an account that sees incidents." in lead.confirm(f"{at}assign/", account="unknown").text
     assert the_incident().state == "open"
 
 
