@@ -13,6 +13,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "run": "One pass of a phase. A restart begins the next run.",
         "worker": "A program that claims items, does the work and reports the outcome: an account and a name.",
         "operator": "A person who watches jobs and acts on them.",
+        "saved view": "Filters, order and columns of a list under a name: your own, or shared with every account.",
         "lead": "An operator who may also end and restart jobs, replay events and manage endpoints and tokens.",
     },
     "Status": {
