@@ -282,7 +282,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_PARSER_CLASSES": ["progress_site.rest.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "jobs.api.schema_class.OperationSchema",
     "EXCEPTION_HANDLER": "progress_site.rest.exceptions.handle",
     "URL_FORMAT_OVERRIDE": None,  # `?format=` is no part of this API
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
@@ -291,6 +291,7 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Progress Site",
     "DESCRIPTION": "Progress of long-running pipeline jobs: workers report, operators watch and act.",
     "VERSION": "1",
+    "LICENSE": {"name": "No licence is granted yet", "identifier": "LicenseRef-Proprietary"},
     "OAS_VERSION": "3.1.0",
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SERVERS": [{"url": PATH_PREFIX or "/"}],
@@ -301,7 +302,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "jobs.api.schema.add_components",
+        "jobs.api.schema_document.complete",
     ],
 }
 

@@ -80,7 +80,7 @@ class EndpointBaseView(APIBaseView):
 class Endpoints(EndpointBaseView):
     """Endpoints that outward events are sent to."""
 
-    @operation(summary="List the endpoints", tag=TAG, answer=EndpointPage)
+    @operation(id="listEndpoints", summary="List the endpoints", tag=TAG, answer=EndpointPage)
     def get(self, request: Request) -> HttpResponse:
         """List the endpoints of the account's projects, the newest first."""
         found = Endpoint.objects.all()
@@ -89,6 +89,7 @@ class Endpoints(EndpointBaseView):
         return json_response({"results": [endpoint_body(endpoint) for endpoint in found], "next": None})
 
     @operation(
+        id="createEndpoint",
         summary="Add an endpoint",
         tag=TAG,
         answer=NewEndpointBody,
@@ -114,7 +115,7 @@ class Endpoints(EndpointBaseView):
 class EndpointDetail(EndpointBaseView):
     """One endpoint."""
 
-    @operation(summary="Remove an endpoint", tag=TAG, answer=RemovalAnswer, errors=(404,))
+    @operation(id="deleteEndpoint", summary="Remove an endpoint", tag=TAG, answer=RemovalAnswer, errors=(404,))
     def delete(self, request: Request, endpoint_id: int) -> HttpResponse:
         """Remove the endpoint with its deliveries."""
         endpoint = Endpoint.objects.filter(pk=endpoint_id).first()
@@ -129,7 +130,7 @@ class Replay(ActView):
 
     writes: ClassVar[str] = "replay_event"
 
-    @operation(**ACT, summary="Replay an event", body=ActInput, send=REASON)
+    @operation(id="replayEvent", **ACT, summary="Replay an event", body=ActInput, send=REASON)
     def post(self, request: Request, event_id: int) -> HttpResponse:
         """Send the event again to every endpoint that it was for, under the same event_id."""
         event = Event.objects.select_related("job").filter(pk=event_id).first()

@@ -32,6 +32,7 @@ from jobs.console.incidents.views import incident_page, incidents_page
 from jobs.console.items.attempts import attempt_log
 from jobs.console.items.views import item_page
 from jobs.console.job.badge_views import BadgeRenewalView
+from jobs.console.job.report import job_report
 from jobs.console.job.views import job_page
 from jobs.console.limits.views import limit_project
 from jobs.console.overview.views import overview_page
@@ -117,6 +118,7 @@ class OperatorSite(AdminSite):
         """Return the pages of the console, then those of the plain admin."""
         return [
             re_path(f"{JOB}$", self._page(job_page), name="job-page"),
+            re_path(f"{JOB}report/$", self._page(job_report), name="job-report"),
             re_path(f"{JOB}badge/$", self._page(BadgeRenewalView.as_page()), name="badge-renew"),
             path("jobs/job/<row:job_id>/<act:slug>/", self._page(ActView.as_page()), name="job-act"),
             path("jobs/job/act/<act:slug>/", self._page(ActView.as_page()), name="jobs-act"),

@@ -1,9 +1,8 @@
-"""The overview page: attention list, running, waiting and finished jobs, throughput, workers, deliveries."""
+"""The overview page: what needs attention, running jobs, the last runs, throughput, workers, deliveries."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -13,37 +12,26 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 
-from jobs.console import status_styles
 from jobs.console.base import live, render_page, visible_jobs
 from jobs.console.deliveries.delivery_queries import delivery_summary
 from jobs.console.job_rows import rows_of
 from jobs.console.overview.attention import attention
 from jobs.console.overview.forms import FilterForm
-from jobs.console.overview.open_incidents import overview_incidents
-from jobs.console.overview.site_attention import failing_workers, silent_processes
+from jobs.console.overview.open_incidents import LISTED, overview_incidents
+from jobs.console.overview.site_attention import failing_workers, first_of, silent_processes
 from jobs.console.overview.throughput import throughput
+from jobs.console.overview.tiles import running, tiles, up_to_a_thousand
 from jobs.console.workers.worker_queries import Holding, holdings, recent_workers
 from jobs.models import Job
 from jobs.models.jobs import JobQuerySet
 from jobs.models.workers import SILENT
 from jobs.rules.formatting import format_number
 from jobs.rules.statuses import JobStatus
+from jobs.watchdog import process_heartbeats
 
-MOST_COUNTED = 1000
-RUNNING_LISTED, WAITING_LISTED, FINISHED_LISTED, SILENT_LISTED = 30, 10, 10, 10
+RUNNING_LISTED, FINISHED_LISTED, SILENT_LISTED = 10, 40, 10
 RECENT = 300
-DAY = timedelta(hours=24)
 Filters = dict[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Tile:
-    """Number of jobs in a status, linked to their list; counted up to 1,000."""
-
-    style: status_styles.StatusStyle
-    label: str
-    count: str
-    url: str
 
 
 def overview_page(request: HttpRequest, site: AdminSite) -> TemplateResponse:
@@ -69,24 +57,29 @@ def _context(request: HttpRequest, visible: JobQuerySet, *, filters: Filters, no
     lists = _lists(jobs) | {"held": list(jobs.filter(pk__in=[holding.job_id for holding in held]))}
     rows = rows_of((job for listed in lists.values() for job in listed), now=now)
     silent = [row for row in attention(lists["held"], request.user, rows=rows, holdings=held, now=now) if row.silent]
-    alone = {row.job.pk for row in silent} | {row.only.body["id"] for row in incidents.open if row.only}
-    shown = {name: [rows[job.pk] for job in listed if job.pk not in alone] for name, listed in lists.items()}
-    processes = silent_processes(now)
-    failing = failing_workers(jobs, request.user, now=now)
-    attention_count = incidents.number + len(processes) + len(failing) + len(silent)
+    heard = process_heartbeats.last_heard()
+    needs = {
+        "processes": silent_processes(heard, now=now),
+        "incidents": incidents.open,
+        "failing_workers": failing_workers(jobs, request.user, now=now),
+        "silent_workers": silent,
+    }
+    attention_count = incidents.number + sum(len(each) for name, each in needs.items() if name != "incidents")
+    listed = first_of(needs, most=LISTED)
+    shown = {row.job.pk for row in listed["silent_workers"]}
+    shown |= {row.only.body["id"] for row in listed["incidents"] if row.only}
     return {
-        "tiles": _tiles(jobs, filters=filters, now=now),
+        "tiles": tiles(jobs, filters=filters, now=now),
         "deliveries": delivery_summary(request, jobs if filters else None),
         "no_match": _no_match(visible, lists, filters),
-        "incidents": incidents,
-        "processes": processes,
-        "failing_workers": failing,
-        "silent_workers": silent,
+        "attention": listed,
+        "attention_listed": sum(map(len, listed.values())),
         "attention_count": attention_count,
+        "incidents": incidents,
+        "watchdog_never_ran": heard[process_heartbeats.WATCHDOG] is None,
         "title": f"({format_number(attention_count)}) Overview" if attention_count else "Overview",
-        "running": shown["running"],
-        "waiting": shown["waiting"],
-        "finished": shown["finished"],
+        "running": [rows[job.pk] for job in lists["running"] if job.pk not in shown][:RUNNING_LISTED],
+        "finished": [rows[job.pk] for job in lists["finished"]],
         "throughput": throughput(jobs, now=now),
         "workers": recent_workers(request.user, now=now, jobs=jobs if filters else None),
         "kinds": FilterForm().fields["kind"].choices,  # type: ignore[attr-defined]
@@ -103,7 +96,7 @@ def _no_match(visible: JobQuerySet, lists: dict[str, list[Job]], filters: Filter
         return ""
     wanted = [f"“{filters['q']}”"] if "q" in filters else []
     wanted += [f"{name} {filters[name]}" for name in ("kind", "project") if name in filters]
-    stuck, failed = (_up_to_a_thousand(some) for some in (visible.stuck(), visible.filter(status=JobStatus.FAILED)))
+    stuck, failed = (up_to_a_thousand(some) for some in (visible.stuck(), visible.filter(status=JobStatus.FAILED)))
     return f"No job matches {', '.join(wanted)}. {stuck} stuck, {failed} failed outside this filter."
 
 
@@ -114,11 +107,9 @@ def _narrowed(jobs: JobQuerySet, filters: Filters) -> JobQuerySet:
 
 
 def _lists(jobs: JobQuerySet) -> dict[str, list[Job]]:
-    """Return the jobs of each section; a stuck job is in the incidents only."""
-    ok = jobs.filter(stuck="")
+    """Return the jobs of each section. Some of the running ones may be shown as incidents instead."""
     return {
-        "running": list(ok.filter(status=JobStatus.PROCESSING).order_by("-updated_at", "-id")[:RUNNING_LISTED]),
-        "waiting": _waiting(ok),
+        "running": list(running(jobs).order_by("-updated_at", "-id")[: RUNNING_LISTED + LISTED]),
         "finished": list(jobs.filter(finished_at__isnull=False).order_by("-finished_at", "-id")[:FINISHED_LISTED]),
     }
 
@@ -127,46 +118,6 @@ def _held_by_silent(jobs: JobQuerySet, *, now: datetime) -> list[Holding]:
     """Return the items of workers that missed heartbeats; those that are gone for good are incidents."""
     found = [holding for holding in holdings(jobs, now=now) if now - holding.workers[0].seen_at <= SILENT]
     return found[:SILENT_LISTED]
-
-
-def _waiting(jobs: JobQuerySet) -> list[Job]:
-    """Return paused jobs, then pending ones, the newest first."""
-    paused = list(jobs.filter(status=JobStatus.PAUSED).order_by("-updated_at", "-id")[:WAITING_LISTED])
-    return paused + list(jobs.filter(status=JobStatus.PENDING).order_by("-updated_at", "-id")[:WAITING_LISTED])
-
-
-def _tiles(jobs: JobQuerySet, *, filters: Filters, now: datetime) -> list[Tile]:
-    lately = jobs.filter(finished_at__gte=now - DAY)
-    counted: list[tuple[status_styles.StatusStyle, str, JobQuerySet, dict[str, str]]] = [
-        (status_styles.STUCK, "Stuck", jobs.stuck(), {"stuck": "yes"}),
-        (status_styles.LATE, "Late", jobs.late(), {"late": "yes"}),
-        (status_styles.STYLES["failed"], "Failed", jobs.filter(status="failed"), {"status": "failed"}),
-        (status_styles.STYLES["processing"], "Running", jobs.filter(status="processing"), {"status": "processing"}),
-        (status_styles.STYLES["pending"], "Pending", jobs.filter(status="pending"), {"status": "pending"}),
-        (status_styles.STYLES["paused"], "Paused", jobs.filter(status="paused"), {"status": "paused"}),
-        (
-            status_styles.STYLES["completed"],
-            "Completed 24 h",
-            lately.filter(status="completed"),
-            {"status": "completed", "finished": "24h"},
-        ),
-        (
-            status_styles.STYLES["cancelled"],
-            "Cancelled 24 h",
-            lately.filter(status="cancelled"),
-            {"status": "cancelled", "finished": "24h"},
-        ),
-    ]
-    address = reverse("admin:jobs_job_changelist")
-    return [
-        Tile(style, label, _up_to_a_thousand(found), f"{address}?{urlencode({**query, **filters})}")
-        for style, label, found, query in counted
-    ]
-
-
-def _up_to_a_thousand(found: JobQuerySet) -> str:
-    count = found.order_by()[:MOST_COUNTED].count()
-    return f"{MOST_COUNTED - 1}+" if count == MOST_COUNTED else format_number(count)
 
 
 def _projects(jobs: JobQuerySet) -> list[str]:

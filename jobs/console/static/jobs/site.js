@@ -17,5 +17,9 @@ startMenus();
 startSearch();
 startCopying();
 startKeeping();
+for (const button of document.querySelectorAll("[data-print]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => print());
+}
 setInterval(() => document.hidden || showAges(serverNow()), AGES_MS);
 setInterval(turnTheDay, DAY_MS);

@@ -1,0 +1,63 @@
+"""RQ jobs as items: a worker class that reports the jobs with a mark in their meta."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rq import Worker
+from rq.job import Job as QueuedJob
+from rq.job import JobStatus
+
+from progress_client.integrations.problems import logged
+from progress_client.integrations.tasks import MARK, TaskReports, mark_of
+from progress_client.job import Job
+
+# RQ ends the process of a job without notice. What is not sent until then is sent by the worker, which keeps running.
+HORSE_SECONDS = 0.5
+
+
+def mark(job: Job | int, key: str, *, phase: str = "") -> dict[str, Any]:
+    """Return the meta that makes an RQ job an item: `queue.enqueue(resize, path, meta=mark(job, path))`."""
+    return {MARK: mark_of(job, key, phase=phase)}
+
+
+class Reporting:
+    """Reports for a worker class of your own: `class MyWorker(Reporting, SimpleWorker)`."""
+
+    reports = TaskReports()
+
+    def work(self, *arguments: Any, **options: Any) -> Any:
+        """Begin to work; from now on the worker sends what its killed processes leave."""
+        self.reports.adopt()
+        return super().work(*arguments, **options)  # type: ignore[misc]
+
+    def perform_job(self, job: QueuedJob, *arguments: Any, **options: Any) -> Any:
+        """Report the start, run the job, and report its outcome."""
+        mark = job.meta.get(MARK)
+        self.reports.started(mark)
+        result = super().perform_job(job, *arguments, **options)  # type: ignore[misc]
+        with logged("an RQ job is not reported"):
+            self._ended(job, mark)
+        self.reports.flush(timeout=HORSE_SECONDS)
+        return result
+
+    def handle_work_horse_killed(self, job: QueuedJob, *arguments: Any) -> None:
+        """Report a job whose process was killed, for example by its timeout or for want of memory."""
+        super().handle_work_horse_killed(job, *arguments)  # type: ignore[misc]
+        with logged("an RQ job is not reported"):
+            self.reports.ended(job.meta.get(MARK), "failed", error="The process of the job was killed.")
+
+    def _ended(self, job: QueuedJob, mark: Any) -> None:
+        status = job.get_status()
+        if status == JobStatus.FINISHED:
+            self.reports.ended(mark, "completed")
+            return
+        latest = job.latest_result()
+        text = str(getattr(latest, "exc_string", "") or "")
+        lines = text.strip().splitlines()
+        will_run = status in (JobStatus.SCHEDULED, JobStatus.QUEUED)
+        self.reports.ended(mark, "pending" if will_run else "failed", error=lines[-1] if lines else "", log=text)
+
+
+class ProgressWorker(Reporting, Worker):
+    """The worker of RQ, with reports: `rq worker -w progress_client.integrations.rq.ProgressWorker`."""
