@@ -66,7 +66,7 @@ class OcrAdmin(ActionMixin, KindAdmin):
 class DocumentAdmin(OcrAdmin):
     """The list of documents; by default those that are not finished."""
 
-    when_empty = "No document yet. A program creates one over the REST API with its number of pages."
+    when_empty = "A program creates documents over the REST API with their number of pages."
     owner = (Job, "job_id", "project")
     rows_are, narrowed_to = "documents", {"retry": OCR}
     follows = ("job__phases",)

@@ -73,7 +73,7 @@ def replay(model_admin: admin.ModelAdmin, request: HttpRequest, queryset: QueryS
 class DeliveryAdmin(ReadOnlyAdmin):
     """Deliveries, the newest first."""
 
-    when_empty = "No delivery yet. Each event that an endpoint asks for is sent to it, with its tries listed here."
+    when_empty = "Each event that an endpoint asks for is sent to it, with its tries listed here."
     owner = (Job, "job_id", "project")
     list_display = ("state", "name", "link", "goes_to", "written", "when", "error")
     list_display_links = None

@@ -27,7 +27,7 @@ from jobs.rules.formatting import DASH, format_number
 class JobAdmin(ActionMixin, ReadOnlyAdmin):
     """Jobs; by default those that are not finished."""
 
-    when_empty = "No job yet. A program creates one over the REST API; the overview shows how."
+    when_empty = "A program creates jobs over the REST API; the overview shows how."
     follows = ("phases",)
     list_display = ("state", "link", "kind", "project_name", "bar", "counts", "failed", "deadline", "updated")
     list_display_links = None

@@ -121,7 +121,8 @@ def test_metadata_match_whatever_is_in_their_key(lead: Any, key: str) -> None:
         ("endpoint", "An endpoint is a program that receives events"),
         ("channel", "A channel sends incidents"),
         ("bulkact", "No bulk act yet."),
-        ("inboxmessage", "No rejected message."),
+        ("inboxmessage", "A message from the broker that breaks its format is kept here"),
+        ("delivery", "Nothing matches Not sent. Each event that an endpoint asks for"),
         ("worker", "A worker appears with its first claim"),
     ],
 )
