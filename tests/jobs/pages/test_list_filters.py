@@ -122,7 +122,7 @@ def test_metadata_match_whatever_is_in_their_key(lead: Any, key: str) -> None:
         ("channel", "A channel sends incidents"),
         ("bulkact", "No bulk act yet."),
         ("inboxmessage", "A message from the broker that breaks its format is kept here"),
-        ("delivery", "Nothing matches Not sent. Each event that an endpoint asks for"),
+        ("delivery", "Nothing matches “Not sent”. Each event that an endpoint asks for"),
         ("worker", "A worker appears with its first claim"),
     ],
 )
