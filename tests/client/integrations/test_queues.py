@@ -31,6 +31,7 @@ def errors(client: Client, site: Site, name: str, key: str) -> list[str]:
 def test_rq(variables: dict[str, str], client: Client, site: Site, tmp_path: Path, name: str) -> None:
     job = client.job(name, items=["good", "bad", "third", "killed"])
     (tmp_path / "rq_tasks.py").write_text("""
+import os
 from pathlib import Path
 def good(): pass
 def bad(): raise ValueError("no such lamp")
