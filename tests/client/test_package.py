@@ -46,7 +46,7 @@ def test_it_needs_nothing_but_the_standard_library() -> None:
 
 def test_each_library_of_an_integration_is_an_extra() -> None:
     extras = tomllib.loads((PACKAGE / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    shared = {"futures", "loops", "problems", "reporter", "tasks", "training"}
+    shared = {"futures", "loops", "problems", "reporter", "runs", "tasks", "training"}
     assert {path.stem for path in INTEGRATIONS.glob("[!_]*.py")} - shared <= extras.keys()
 
 
