@@ -93,6 +93,23 @@ def test_a_response_names_its_headers(path: str, method: str, status: str, heade
     assert header in document()["paths"][f"/api/v1/{path}"][method]["responses"][status]["headers"]
 
 
+@pytest.mark.parametrize(
+    ("schema", "field", "value"),
+    [
+        ("EndpointBody", "format", "cloudevents"),
+        ("IncidentBody", "kind", "job_failed"),
+        ("IncidentBody", "state", "open"),
+        ("ResultAnswer", "status", ""),
+        ("PhaseBody", "status", "completed"),
+    ],
+)
+def test_a_field_with_fixed_values_names_them(schema: str, field: str, value: str) -> None:
+    schemas = document()["components"]["schemas"]
+    described = schemas[schema]["properties"][field]
+    target = schemas[described["$ref"].rpartition("/")[2]] if "$ref" in described else described
+    assert (target["type"], value in target["enum"]) == ("string", True)
+
+
 def test_the_feed_is_described_as_a_page_and_as_a_stream() -> None:
     described = document()["paths"]["/api/v1/events"]["get"]
     assert set(described["responses"]["200"]["content"]) == {"application/json", "text/event-stream"}
