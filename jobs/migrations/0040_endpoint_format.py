@@ -7,7 +7,7 @@ from django.db.models import Q
 
 
 class Migration(migrations.Migration):
-    dependencies = [("jobs", "0041_wall_links")]
+    dependencies = [("jobs", "0032_saved_views")]
 
     operations = [
         migrations.AddField(
