@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import atexit
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
@@ -38,7 +38,7 @@ class Reporter:
     def __init__(self, job: Job | str, *, client: Client | None = None, **options: Any) -> None:
         self.job = job if isinstance(job, Job) else None
         self.is_cancelled = False
-        # Called with a sentence if the process ends first.
+        # Called with a sentence if the process ends, or the client is closed, first.
         self.at_exit: Callable[[str], None] = self.fail
         self._name, self._options = job if isinstance(job, str) else job.name, options
         self._counts: dict[str, Counts] = {}
@@ -56,7 +56,7 @@ class Reporter:
             self._is_off = True
             return
         forks.renew(self)
-        atexit.register(self._at_exit)
+        self._client._session.closing.append(self._at_exit)
         self._thread.start()
 
     # --- the watched work --------------------------------------------------------------------------
@@ -118,7 +118,8 @@ class Reporter:
                 break
             self._ending.wait(EVERY_SECONDS)
         self._is_off = True
-        atexit.unregister(self._at_exit)
+        with suppress(ValueError):
+            self._client._session.closing.remove(self._at_exit)
 
     def _created(self) -> Job | None:
         """Create the job, however long the site is away."""
@@ -192,7 +193,7 @@ class Reporter:
             log_once(f"{self._name}: the site does not answer; {where}")
 
     def _after_fork(self) -> None:
-        self._is_off, self._lock = True, threading.Lock()
+        self._is_off, self._lock, self._ending = True, threading.Lock(), threading.Event()
         self._counts, self._calls = {}, deque()
 
 
