@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 from jobs.rules.formatting import format_clock, format_number, pluralize_with_verb
 
 MOST_COLUMNS, LEAST_COLUMNS = 120, 20
+MOST_LINES = 12
 WIDTH, HEIGHT, EDGE = 600, 96, 2
 LEAST_BELOW = 12
-TICKS = 2
+TICKS = 4
 LEAST_USUAL = 5
 # A column above 4 times the 90th percentile is an outlier. It is cut at 2 times, so that the others stay readable.
 OUTLIER, OUTLIER_CUT = 4, 2
@@ -70,6 +71,16 @@ class RateChart:
             f" and {format_number(self.failed)} failed in total"
         )
         return f"{figures}; {self.cut_description}" if self.cut else figures
+
+    @property
+    def lines(self) -> list[float]:
+        """Places of full hours in chart units; of every second, third … sixth hour, or of days, in a long chart."""
+        length = (self.last_at - self.first_at).total_seconds() / 3600
+        every = next((step for step in (1, 2, 3, 6, 12) if length / step <= MOST_LINES), 24)
+        hour = self.first_at.replace(minute=0, second=0, microsecond=0)
+        hours = [hour + timedelta(hours=n) for n in range(1, int(length) + 2)]
+        places = [(each - self.first_at).total_seconds() / 3600 for each in hours if each.hour % every == 0]
+        return [round(place * WIDTH / length, 1) for place in places if place < length]
 
     @property
     def ticks(self) -> Iterator[datetime]:

@@ -157,6 +157,7 @@ def menu() -> list[Section]:
             "Access",
             (
                 Entry("Tokens", "admin:knox_authtoken_changelist", ("jobs.manage_tokens",), "t", covers=("tokens/",)),
+                Entry("Wall", "admin:wall-links", ("jobs.manage_wall_links",)),
                 Entry("People", "admin:auth_user_changelist", ("auth.view_user", "auth.change_user")),
                 Entry("Roles", "admin:auth_group_changelist", ("auth.view_group", "auth.change_group")),
                 Entry(
@@ -180,7 +181,7 @@ def menu() -> list[Section]:
 def account_entries(request: HttpRequest) -> list[Entry]:
     """Return the pages of the account itself."""
     pages = [Entry("Second factor", "mfa_index", ())]
-    if request.user.has_usable_password():
+    if request.user.is_authenticated and request.user.has_usable_password():
         pages.append(Entry("Change password", "admin:password_change", ()))
     return list(_resolved(pages, request))
 

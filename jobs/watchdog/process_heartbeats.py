@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -95,14 +96,14 @@ def last_heard() -> dict[str, datetime | None]:
     return {kind: _latest(stored.get(kind), _beats.get(kind)) for kind in KINDS}
 
 
-def silences(now: datetime | None = None) -> list[Silence]:
-    """Return the kinds of processes without a heartbeat for a minute.
+def silences(now: datetime | None = None, *, heard: Mapping[str, datetime | None] | None = None) -> list[Silence]:
+    """Return the kinds of processes without a heartbeat for a minute; `heard` are the last ones, read otherwise.
 
     A kind without any heartbeat counts as silent only in a process that has served for a minute. Before that, and in
     a command, it may not have started yet.
     """
     at = now or timezone.now()
-    found = [(kind, seen_at, _latest(seen_at, _serving_since)) for kind, seen_at in last_heard().items()]
+    found = [(kind, seen_at, _latest(seen_at, _serving_since)) for kind, seen_at in (heard or last_heard()).items()]
     return [Silence(kind, seen_at, at) for kind, seen_at, since in found if since and at - since > SILENT_AFTER]
 
 

@@ -53,6 +53,6 @@ def test_a_job_is_force_completed_by_its_exact_name_and_with_the_figures_of_now(
     assert len(outward(job, "job.completed")) == 1
     assert job.events.get(type="operator.force_complete").account == lead
     expect(overview.get_by_text("Nothing needs attention.")).to_be_visible()
-    expect(row_of(overview, "Recently finished", "vision-033")).to_contain_text("Completed, partial")
+    expect(overview.get_by_role("link", name="vision-033: ")).to_contain_text("Completed, partial")
     assert_not_reloaded(overview)
     assert complaints == []

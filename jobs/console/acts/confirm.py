@@ -106,13 +106,20 @@ class ActView(ConfirmView):
             return f"{len(self.jobs)} jobs" if self.act.type_count else ""
         return self.jobs[0].name if self.act.type_name else ""
 
+    @property
+    def number(self) -> str:
+        """The number of the job, which confirms as well where its name has letters that a keyboard may lack."""
+        return "" if not self.phrase or self.phrase.isascii() else str(self.jobs[0].pk)
+
     def form(self) -> ActForm:
         """Return the form, with the answers so far."""
         given = self.request.POST
         initial = {"threshold": self.request.GET.get("threshold", ""), **given.dict()}
         initial |= {"phase": self.scope.phase, "only": self.scope.only}
         data = given if given and "preview" not in given else None
-        return ActForm(data, act=self.act, phrase=self.phrase, phases=self._phases(), initial=initial)
+        return ActForm(
+            data, act=self.act, phrase=self.phrase, number=self.number, phases=self._phases(), initial=initial
+        )
 
     def _phases(self) -> list[Phase]:
         """Return the phases to choose from, each code once over all jobs."""

@@ -42,10 +42,16 @@ class ActForm(forms.Form):
     name = forms.CharField(required=False, widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}))
 
     def __init__(
-        self, *args: Any, act: Operation, phrase: str = "", phases: Sequence[Phase] = (), **kwargs: Any
+        self,
+        *args: Any,
+        act: Operation,
+        phrase: str = "",
+        number: str = "",
+        phases: Sequence[Phase] = (),
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        self.phrase = phrase
+        self.phrase, self.number = phrase, number
         self.fields["reason"].required = act.grave
         if not act.grave:
             self.fields["reason"].help_text = f"Optional. {self.fields['reason'].help_text}"
@@ -54,18 +60,27 @@ class ActForm(forms.Form):
             self.fields[name] = argument_field(act, name, phases)
 
     def clean_name(self) -> str:
-        """Compare the typed phrase, whatever the composition of its letters and the kind of its blanks."""
-        if self.phrase and normalized(self.cleaned_data["name"]) != normalized(self.phrase):
-            raise forms.ValidationError(f"Type {self.phrase} exactly to confirm.")
+        """Compare the typed phrase, whatever the composition of its letters and the kind of its blanks.
+
+        The number of the job confirms too where it was asked for.
+        """
+        typed = self.cleaned_data["name"].strip()
+        if self.phrase and normalized(typed) != normalized(self.phrase) and (not self.number or typed != self.number):
+            raise forms.ValidationError(f"Type {self._asked} exactly to confirm.")
         return self.phrase
+
+    @property
+    def _asked(self) -> str:
+        """The phrase, or the number where not every keyboard has the letters of the phrase."""
+        return f"{self.phrase} or the number {self.number}" if self.number else self.phrase
 
     def _require_phrase(self) -> None:
         if not self.phrase:
             del self.fields["name"]
             return
-        self.fields["name"].label = f"Type {self.phrase} to confirm"
+        self.fields["name"].label = f"Type {self._asked} to confirm"
         self.fields["name"].required = True
-        self.fields["name"].error_messages["required"] = f"Type {self.phrase} to confirm."
+        self.fields["name"].error_messages["required"] = f"Type {self._asked} to confirm."
 
 
 def argument_field(act: Operation, name: str, phases: Sequence[Phase]) -> forms.Field:

@@ -62,8 +62,9 @@ class Status(DefaultFilter):
 
 def _looks_in_all(request: HttpRequest) -> bool:
     """Tell whether the query string names jobs in another way, so that the default status would hide some."""
-    others = {"stuck", "late", "partial", "finished", "finished_from", "finished_to"}
-    return bool(others & set(request.GET) or request.GET.get("q", "").strip())
+    others = {"partial", "finished", "finished_from", "finished_to"}
+    states = [request.GET.get(name) == "yes" for name in ("stuck", "late")]
+    return bool(others & set(request.GET) or any(states) or request.GET.get("q", "").strip())
 
 
 class StatusOfItems(admin.ChoicesFieldListFilter):
@@ -96,24 +97,34 @@ class Yes(admin.SimpleListFilter):
         return [("yes", "Yes")]
 
 
-class StuckFilter(Yes):
-    """Stuck jobs."""
+class YesOrNo(Yes):
+    """A filter with two choices: yes and no."""
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return both choices."""
+        return [("yes", "Yes"), ("no", "No")]
+
+
+class StuckFilter(YesOrNo):
+    """Stuck jobs, or those that are not stuck."""
 
     title = parameter_name = "stuck"
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Narrow to stuck jobs."""
+        """Narrow to stuck jobs, or to the others."""
+        if self.value() == "no":
+            return queryset.filter(stuck="")
         return queryset.stuck() if self.value() else queryset  # type: ignore[attr-defined]
 
 
-class LateFilter(Yes):
-    """Late jobs."""
+class LateFilter(YesOrNo):
+    """Late jobs, or those that are not late."""
 
     title = parameter_name = "late"
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Narrow to late jobs."""
-        return queryset.late() if self.value() else queryset  # type: ignore[attr-defined]
+        """Narrow to late jobs, or to the others."""
+        return queryset.filter(late=self.value() == "yes") if self.value() else queryset
 
 
 class PartialFilter(Yes):

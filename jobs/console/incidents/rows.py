@@ -66,6 +66,11 @@ class IncidentRow:
     only: JobRow | None = None
 
     @property
+    def is_safe(self) -> bool:
+        """Whether its act may be the first button: it is possible and ends no job."""
+        return self.button is not None and not self.button.grave and not self.button.why_not
+
+    @property
     def more_jobs(self) -> int:
         """The number of jobs that are not named."""
         return max(0, self.incident.subjects - len(self.jobs)) if self.jobs else 0

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from django.db.models import Exists, OuterRef
@@ -40,7 +41,16 @@ class SiteRow:
     more: tuple[tuple[str, str], ...] = ()
 
 
-def silent_processes(now: datetime) -> list[SiteRow]:
+def first_of(lists: Mapping[str, Sequence[Any]], *, most: int) -> dict[str, Sequence[Any]]:
+    """Return the first rows of these lists, in their order, at most so many in all."""
+    shown: dict[str, Sequence[Any]] = {}
+    for name, rows in lists.items():
+        shown[name] = rows[:most]
+        most -= len(shown[name])
+    return shown
+
+
+def silent_processes(heard: Mapping[str, datetime | None], *, now: datetime) -> list[SiteRow]:
     """Return a row for the watchdog and the deliverer when no such process sent a heartbeat for a minute."""
     return [
         SiteRow(
@@ -50,7 +60,7 @@ def silent_processes(now: datetime) -> list[SiteRow]:
             cause=silence.sentence,
             detail=f"{silence.consequence} Start it: {silence.command}",
         )
-        for silence in process_heartbeats.silences(now)
+        for silence in process_heartbeats.silences(now, heard=heard)
     ]
 
 

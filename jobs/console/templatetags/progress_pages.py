@@ -48,6 +48,12 @@ def status_style(body: Mapping[str, Any]) -> status_styles.StatusStyle:
 
 
 @register.filter
+def style_label(style: status_styles.StatusStyle) -> str:
+    """Return the label of a style with its count."""
+    return status_styles.label_of(style)
+
+
+@register.filter
 def style_code(body: Mapping[str, Any]) -> str:
     """Return the CSS class of a body's status."""
     return status_style(body).code

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
 MOST_LISTED = 50
-MOST_NAMED = 8
+MOST_NAMED = 3
 MOST_HOLDING = 200
 
 

@@ -50,6 +50,12 @@ def make_dead(number: int = 1, **fields: Any) -> Endpoint:
     return endpoint
 
 
+@pytest.fixture(autouse=True)
+def watchdog_runs(db: None) -> None:
+    """A watchdog has sent a heartbeat just now."""
+    ProcessHeartbeat.objects.create(kind="watchdog", name="other:0", seen_at=timezone.now())
+
+
 def section(browser: Any, query: str = "") -> str:
     """Return the text of the attention list."""
     text: str = overview(browser, query).section("attention")
@@ -111,7 +117,7 @@ def test_a_replay_that_is_not_possible_is_off_and_says_why(browser: Any, role: s
 def test_dead_deliveries_of_jobs_out_of_sight_are_not_told(browser: Any) -> None:
     make_dead()
     assert "Nothing needs attention." in section(browser("lead", projects=["a"]))
-    assert "Nothing needs attention." in section(browser("lead"), "?project=a")
+    assert "billing" not in overview(browser("lead"), "?project=a").text
 
 
 def test_a_worker_that_is_silent_and_holds_items_is_named_with_what_it_holds(lead: Any) -> None:
@@ -200,7 +206,7 @@ def test_at_most_seven_incidents_are_shown_and_the_list_has_all(lead: Any) -> No
     page = overview(lead)
     assert page.section("attention").startswith(f"Needs attention {LISTED + 2} ")
     assert page.section("attention").count("Retry 1 failed…") == LISTED
-    assert f"{LISTED} of {LISTED + 2} open incidents." in page.section("attention")
+    assert f"{LISTED} of {LISTED + 2}." in page.section("attention")
     assert page.links()["Open the full list"] == "/admin/incidents/"
     assert page.root.find("title")[0].text == f"({LISTED + 2}) Overview | Progress Site"
     assert lead.open("/admin/incidents/").text.count("Retry 1 failed…") == LISTED + 2
@@ -316,6 +322,7 @@ def test_a_job_that_completed_without_any_success_is_attention_for_a_day(lead: A
 
 @pytest.mark.parametrize(("kind", "consequence"), [("watchdog", "Expired leases"), ("deliverer", "Events are stored")])
 def test_a_silent_watchdog_or_deliverer_is_attention(browser: Any, kind: str, consequence: str) -> None:
+    ProcessHeartbeat.objects.all().delete()
     ProcessHeartbeat.objects.create(kind=kind, name="other:1", seen_at=timezone.now() - timedelta(seconds=90))
     shown = section(browser("viewer"))
     assert f"No {kind} process has sent a heartbeat for 90 s." in shown
@@ -358,3 +365,32 @@ def test_jobs_that_wait_while_no_worker_was_heard_are_attention(lead: Any) -> No
     assert "No worker has sent a heartbeat for 5 min." in section(lead)
     Worker.objects.create(name="w-1", seen_at=timezone.now())
     assert "Nothing needs attention." in section(lead)
+
+
+def test_without_a_watchdog_it_is_not_said_that_nothing_needs_attention(lead: Any) -> None:
+    assert "Nothing needs attention." in section(lead)
+    ProcessHeartbeat.objects.all().delete()
+    shown = section(lead)
+    assert "Nothing needs attention." not in shown
+    assert "No watchdog has run yet, so stuck and late jobs are unknown. Start it: python manage.py watchdog" in shown
+
+
+def test_seven_rows_in_all_are_listed_and_the_rest_is_counted(lead: Any) -> None:
+    for place in range(LISTED):
+        make_held(f"held-{place}", worker=f"w-{place}", silent=timedelta(minutes=3))
+    make_stuck("stuck")
+    page = overview(lead)
+    [listed, *_] = page.root.find("section", **{"data-section": "attention"})
+    assert len(listed.find("tbody")[0].find("tr")) == LISTED
+    assert f"{LISTED} of {LISTED + 1}." in page.section("attention")
+
+
+def test_the_first_button_of_a_row_ends_no_job(lead: Any) -> None:
+    job = make_stuck("silent-one")
+    make_job(name="retryable", items=2, done=1, failed=1, on_shortfall="fail")
+    page = overview(lead)
+    [listed, *_] = page.root.find("section", **{"data-section": "attention"})
+    first = [row.find("a", cls="act")[0].text for row in listed.find("tbody")[0].find("tr")]
+    assert first == ["Open", "Retry 1 failed…"]
+    [more] = listed.find("details", id=f"more-{job.incident_rows.get().incident_id}")
+    assert [each.text for each in more.find("a")] == ["Force-complete…", "Acknowledge…", "Incident"]

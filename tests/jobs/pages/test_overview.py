@@ -61,7 +61,7 @@ def test_the_first_run_says_how_to_create_a_job(lead: Any) -> None:
     page = overview(lead)
     assert "make demo" in page.text
     assert "curl -X POST http://testserver/api/v1/jobs" in page.text
-    assert "Nothing needs attention." in page.text
+    assert "No watchdog has run yet" in page.text
 
 
 def test_tiles_count_the_jobs_of_each_state_and_lead_to_their_lists(lead: Any) -> None:
@@ -71,7 +71,7 @@ def test_tiles_count_the_jobs_of_each_state_and_lead_to_their_lists(lead: Any) -
     make_job(name="p", items=5)
     make_job(name="c", items=1, done=1)
     page = overview(lead)
-    for word, count, name in (("Stuck", "1", "s"), ("Failed", "1", "f"), ("Pending", "1", "p"), ("Running", "2", "r")):
+    for word, count, name in (("Stuck", "1", "s"), ("Failed", "1", "f"), ("Pending", "1", "p"), ("Running", "1", "r")):
         number, address = tile(page, word)
         assert number == count, word
         assert name in lead.open(address).links(), word
@@ -138,15 +138,45 @@ def test_a_total_that_is_unknown_is_never_a_made_up_percent(lead: Any) -> None:
     assert "? %" in page.section("running")
 
 
-def test_waiting_and_finished_jobs_have_their_own_lists(lead: Any) -> None:
-    make_job(name="waits", items=3)
-    paused = make_job(name="sleeps", items=3, done=1)
-    operations.pause(paused, actor=None)
-    make_job(name="over", items=1, done=1)
+def test_each_job_is_in_one_tile_and_a_tile_leads_to_the_jobs_that_it_counts(lead: Any) -> None:
+    make_stuck(name="s")
+    late = {"due_at": timezone.now() - timedelta(hours=2), "late": True}
+    Job.objects.filter(pk=make_job(name="stuck-and-late", items=2, done=1).pk).update(**late, stuck="silent")
+    Job.objects.filter(pk=make_job(name="late", items=2, done=1).pk).update(**late)
+    operations.pause(make_job(name="z", items=3, done=1), actor=None)
+    make_failed(name="f")
+    make_job(name="r", items=5, done=1)
+    make_job(name="p", items=5)
+    make_job(name="c", items=1, done=1)
+    page = lead.open("/admin/")
+    tiles = page.root.find("li", cls="tile")
+    counts = {each.find("span")[0].text: int(each.find("b")[0].text) for each in tiles}
+    assert counts == {
+        "Stuck": 2, "Late": 1, "Failed": 1, "Running": 1, "Pending": 1, "Paused": 1, "Completed 24 h": 1,
+        "Cancelled 24 h": 0,
+    }  # fmt: skip
+    assert sum(counts.values()) == Job.objects.count()
+    for each in tiles:
+        listed = lead.open(each.find("a")[0].attributes["href"]).root.find(id="result_list")
+        rows = listed[0].find("tbody")[0].find("tr") if listed else []
+        assert len(rows) == int(each.find("b")[0].text), each.text
+
+
+def test_the_last_runs_are_squares_with_their_state_and_a_link(lead: Any) -> None:
+    failed, over = make_failed(name="f"), make_job(name="over", items=1, done=1)
+    squares = overview(lead).root.find("a", cls="square")
+    assert [each.attributes["href"] for each in squares] == [f"/admin/jobs/job/{each.pk}/" for each in (over, failed)]
+    assert squares[0].text.startswith("over : Completed, 1 of 1 done")
+    assert squares[1].attributes["title"] == "f: Failed, 14 of 17 done"
+    assert [each.find("use")[0].attributes["href"] for each in squares] == ["#i-completed", "#i-failed"]
+
+
+def test_ten_running_jobs_are_listed_with_a_link_to_all(lead: Any) -> None:
+    for place in range(12):
+        make_job(name=f"r-{place}", items=5, done=1)
     page = overview(lead)
-    assert "sleeps" in page.section("waiting")
-    assert "waits" in page.section("waiting")
-    assert "over" in page.section("finished")
+    assert page.section("running").count("r-") == 10
+    assert page.links()["All running jobs"] == "/admin/jobs/job/?status=processing"
 
 
 def test_filters_narrow_every_part_and_stay_in_the_address(lead: Any) -> None:

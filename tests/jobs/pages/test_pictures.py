@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from jobs.console.charts import HEIGHT, RateChart, rate_chart
+from jobs.console.charts import HEIGHT, MOST_LINES, RateChart, rate_chart
 
 FIRST = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
@@ -63,8 +63,15 @@ def test_a_long_time_is_drawn_in_wider_columns_of_items_per_minute() -> None:
     assert (shown.peak, shown.top, shown.done) == (60, 60, 36_000)
 
 
-def test_the_axis_has_the_beginning_the_middle_and_the_end() -> None:
-    assert [tick.strftime("%H:%M") for tick in drawn((1, 1), length=61).ticks] == ["12:00", "12:30", "13:00"]
+def test_the_axis_names_the_beginning_each_quarter_and_the_end() -> None:
+    ticks = [tick.strftime("%H:%M") for tick in drawn((1, 1), length=61).ticks]
+    assert ticks == ["12:00", "12:15", "12:30", "12:45", "13:00"]
+
+
+def test_full_hours_are_marked_and_few_of_them_in_a_long_chart() -> None:
+    assert drawn((1, 1), length=91).lines == [400.0]
+    assert len(drawn((1, 1), length=60 * 36).lines) <= MOST_LINES
+    assert len(drawn((1, 1), length=60 * 24 * 5).lines) <= MOST_LINES
 
 
 def test_the_picture_is_said_with_its_figures() -> None:
