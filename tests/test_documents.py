@@ -70,6 +70,8 @@ NOT_RUN = {
     "docs/deployment/containers.md#Kubernetes": "needs a cluster; tests/deploy/test_units.py builds the manifests",
     "docs/deployment/containers.md#compose": "needs docker; tests/deploy/test_containers.py reads the file",
     "docs/deployment/proxies.md#The doctor": "tests/deploy/test_doctor.py runs it through real proxies",
+    "docs/integrations.md#Airflow and Prefect": "needs Airflow; test_schedulers.py calls its hooks",
+    "docs/integrations.md#Airflow and Prefect (2)": "needs Prefect; test_schedulers.py calls its hooks",
     "docs/integrations.md#Celery": "needs Redis; tests/client/integrations/test_celery.py runs such tasks",
     "docs/integrations.md#Celery (2)": "needs Redis; tests/client/integrations/test_celery.py sends such tasks",
     "docs/integrations.md#Hugging Face, Lightning and Keras": "tests/client/integrations/test_trainings.py does that",

@@ -91,6 +91,8 @@ class Session:
         self.stop = threading.Event()
         self.cancelled: set[int] = set()
         self.listeners: dict[tuple[int, str], list[PhaseListener]] = {}
+        # Reporters of integrations: called before the session closes, so that what they have collected is sent.
+        self.closing: list[Callable[[], None]] = []
         self._journal = None if journal is None else Path(journal).expanduser()
         self.dead = DeadFile(self._journal, server=self.transport.url)
         self._lock = threading.RLock()
@@ -199,7 +201,7 @@ class Session:
         was_stopped, self.stop = self.stop.is_set(), threading.Event()
         if was_stopped:
             self.stop.set()
-        self.listeners = {}
+        self.listeners, self.closing = {}, []
         self.transport.after_fork()
         self._process = os.getpid()
         self.worker = with_process_id(self._name) if self._name else worker_name()
@@ -222,6 +224,8 @@ class Session:
 
     def close(self) -> None:
         """Give back unfinished items, send waiting outcomes, and leave unsent ones in the journal."""
+        for call in list(self.closing) if os.getpid() == self._process else ():
+            call()
         with self._lock:
             if self._closed or os.getpid() != self._process:
                 return

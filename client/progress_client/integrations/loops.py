@@ -31,14 +31,12 @@ def track(
     """
     known = length_of(iterable) if total is None else total
     reporter = counter(job, total=known, client=client, **options)
-    done = 0
     try:
         for item in iterable:
             yield item
-            reporter.count()
-            done += 1
+            reporter.position += 1
     except GeneratorExit:
-        reporter.fail(ended_early(done, known))
+        reporter.fail(ended_early(reporter.position, known))
         raise
     except BaseException as error:
         reporter.fail(f"{type(error).__name__}: {error}")

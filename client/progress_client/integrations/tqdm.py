@@ -32,7 +32,7 @@ class tqdm(_tqdm):  # noqa: N801
         **options: Any,
     ) -> None:
         self._reporter: Reporter | None = None
-        self._is_iterating, self._reported, self._position, self._error = False, 0, 0.0, ""
+        self._is_iterating, self._position, self._error = False, 0.0, ""
         super().__init__(*arguments, **options)
         with logged("a bar is not reported"):
             # A bar that is disabled has no description.
@@ -42,11 +42,13 @@ class tqdm(_tqdm):  # noqa: N801
 
     def __iter__(self) -> Iterator[Any]:
         """Yield from the iterable and count each pass."""
-        self._is_iterating, is_whole = True, False
+        self._is_iterating, is_whole, reporter = True, False, self._reporter
         try:
             for item in super().__iter__():
                 yield item
-                self._add(1)
+                self._position += 1
+                if reporter:
+                    reporter.position += 1
             is_whole = True
         finally:
             self._is_iterating = False
@@ -67,26 +69,24 @@ class tqdm(_tqdm):  # noqa: N801
         """Close the bar and end the job; a loop over the bar ends it by itself."""
         super().close()
         if not self._is_iterating or self._error:
-            self._end(is_whole=not self._error and self._reported >= (self._whole(self.total) or 0))
+            self._end(is_whole=not self._error and int(self._position) >= (self._whole(self.total) or 0))
 
     def __del__(self) -> None:
         self._is_iterating = False
         super().__del__()
 
     def _add(self, n: float) -> None:
-        # Counts are whole; a fraction waits for the next update.
         self._position += n
-        whole = int(self._position) - self._reported
-        if self._reporter and whole > 0:
-            self._reported += whole
-            self._reporter.count(whole)
+        if self._reporter:
+            # Counts are whole; a fraction waits for the next update.
+            self._reporter.position = max(self._reporter.position, int(self._position))
 
     def _end(self, *, is_whole: bool) -> None:
         reporter, self._reporter = getattr(self, "_reporter", None), None
         if reporter and is_whole:
             reporter.finish()
         elif reporter:
-            reporter.fail(self._error or ended_early(self._reported, self._whole(getattr(self, "total", None))))
+            reporter.fail(self._error or ended_early(int(self._position), self._whole(getattr(self, "total", None))))
 
     @staticmethod
     def _whole(total: float | None) -> int | None:

@@ -96,6 +96,29 @@ def test_a_loop_neither_waits_nor_fails_without_a_site(
     assert caplog.text.count("waits for the site") == 1
 
 
+def test_a_client_that_is_closed_after_the_loop_loses_no_count(
+    another: Callable[..., Client], site: Site, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reporter, "EVERY_SECONDS", 60)
+    with another() as short:
+        assert len(list(loops.track(range(7), name, client=short))) == 7
+    assert summary(site, name)[:3] == ("completed", 7, 7)
+
+
+def test_a_forked_child_leaves_the_count_to_its_parent(program: Program, site: Site, name: str) -> None:
+    done = program("""
+import os, sys
+from progress_client.integrations.loops import track
+for number in track(range(4), sys.argv[1]):
+    if number == 2 and not os.fork():
+        sys.exit(3)
+    elif number == 2:
+        print(os.wait()[1] >> 8)
+""", name)  # fmt: skip
+    assert (done.stdout, done.stderr) == ("3\n", "")
+    assert summary(site, name) == ("completed", 4, 4, "")
+
+
 def test_a_program_without_a_token_does_its_work_and_says_so(program: Program, name: str) -> None:
     code = "from progress_client.integrations.loops import track\nprint(sum(track(range(4))))"
     done = program(code, PROGRESS_TOKEN="")

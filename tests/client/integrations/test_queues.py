@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,9 @@ from django.conf import settings
 from dramatiq.brokers.stub import StubBroker
 from progress_client import Client
 from progress_client.integrations.dramatiq import ProgressMiddleware, mark
+from progress_client.integrations.tasks import TaskReports, mark_of
 
-from tests.client.grounds import counts
+from tests.client.grounds import counts, network
 from tests.examples.site import Site, eventually
 
 
@@ -94,3 +97,20 @@ def test_dramatiq(client: Client, site: Site, name: str) -> None:
         worker.stop()
     assert ["not yet" in log for log in errors(client, site, name, "third")] == [True, True]
     assert "no such lamp" in errors(client, site, name, "bad")[0]
+
+
+def test_tasks_neither_wait_nor_lose_an_outcome_without_a_site(
+    client: Client, another: Callable[..., Client], site: Site, name: str, quick_retries: None
+) -> None:
+    job = client.job(name, items=map(str, range(100)))
+    with network(site) as proxy:
+        proxy.cut()
+        reports = TaskReports(another(proxy.url))
+        began = time.monotonic()
+        for number in range(100):
+            task = mark_of(job, str(number))
+            reports.started(task)
+            reports.ended(task, "completed")
+        assert time.monotonic() - began < 2
+        proxy.mode = "pass"
+        eventually(lambda: counts(site, name) == (100, 0, 0, 0), what="all outcomes")
