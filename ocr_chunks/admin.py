@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 
 from jobs.console import status_styles
 from jobs.console.admin.action_mixin import ActionMixin
-from jobs.console.admin.columns import bar, job_state, pill
+from jobs.console.admin.columns import bar, isolated, job_state, pill
 from jobs.console.admin.export import Column
 from jobs.console.admin.lists import KindAdmin
 from jobs.console.admin.range_filters import Project
@@ -66,6 +66,7 @@ class OcrAdmin(ActionMixin, KindAdmin):
 class DocumentAdmin(OcrAdmin):
     """The list of documents; by default those that are not finished."""
 
+    when_empty = "A program creates documents over the REST API with their number of pages."
     owner = (Job, "job_id", "project")
     rows_are, narrowed_to = "documents", {"retry": OCR}
     follows = ("job__phases",)
@@ -127,7 +128,7 @@ class DocumentAdmin(OcrAdmin):
     @admin.display(description="Document", ordering="name")
     def link(self, document: Document) -> SafeString:
         """Name, linked to the document page."""
-        return format_html('<a href="{}">{}</a>', document.get_absolute_url(), document.name)
+        return format_html('<a href="{}"><bdi>{}</bdi></a>', document.get_absolute_url(), document.name)
 
     @admin.display(description="Project", ordering="project")
     def project_link(self, document: Document) -> SafeString | str:
@@ -135,7 +136,7 @@ class DocumentAdmin(OcrAdmin):
         if not document.project:
             return DASH
         query = urlencode({"status": "all", "project": document.project})
-        return format_html('<a href="?{}">{}</a>', query, document.project)
+        return format_html('<a href="?{}"><bdi>{}</bdi></a>', query, document.project)
 
     @admin.display(description="Pages", ordering="page_count")
     def pages(self, document: Document) -> str:
@@ -184,6 +185,7 @@ def _ocr(document: Document) -> Phase:
 class ChunkAdmin(OcrAdmin):
     """The list of chunks of all documents, newest first."""
 
+    when_empty = "No chunk yet. A document is split into chunks when it is created."
     owner = (Job, "document_id", "project")
     job_path, item_path, rows_are = "document_id", "pk", "these chunks"
     follows = ("item", "document")
@@ -242,7 +244,7 @@ class ChunkAdmin(OcrAdmin):
     @admin.display(description="Document")
     def link(self, chunk: Chunk) -> SafeString:
         """Document, linked to its page."""
-        return format_html('<a href="{}">{}</a>', chunk.document.get_absolute_url(), chunk.document.name)
+        return format_html('<a href="{}"><bdi>{}</bdi></a>', chunk.document.get_absolute_url(), chunk.document.name)
 
     @admin.display(description="Attempt")
     def attempt(self, chunk: Chunk) -> str:
@@ -255,9 +257,9 @@ class ChunkAdmin(OcrAdmin):
         return format_number(chunk.item.tries)
 
     @admin.display(description="Worker")
-    def worker(self, chunk: Chunk) -> str:
+    def worker(self, chunk: Chunk) -> SafeString | str:
         """Worker that holds the chunk or held it last."""
-        return chunk.item.worker or DASH
+        return isolated(chunk.item.worker)
 
     @admin.display(description="Error")
     def error(self, chunk: Chunk) -> str:

@@ -52,7 +52,14 @@ class Documents(DocumentBaseView):
 
     writes: ClassVar[str] = "add_job"
 
-    @operation(summary="List documents", tag=TAG, answer=DocumentPage, errors=(400,), query=requests.DocumentQuery)
+    @operation(
+        id="listDocuments",
+        summary="List documents",
+        tag=TAG,
+        answer=DocumentPage,
+        errors=(400,),
+        query=requests.DocumentQuery,
+    )
     def get(self, request: Request) -> HttpResponse:
         """Return one page of the visible documents, newest first."""
         query = decode_query(request, requests.DocumentQuery)
@@ -69,6 +76,7 @@ class Documents(DocumentBaseView):
         )
 
     @operation(
+        id="createDocument",
         summary="Create a document, or get the one with this project and name",
         tag=TAG,
         body=requests.DocumentInput,
@@ -77,6 +85,7 @@ class Documents(DocumentBaseView):
         also={200: "The document existed; nothing of it was changed."},
         errors=(409,),
         send=examples.DOCUMENT,
+        sends={201: ("Location",)},
     )
     def post(self, request: Request) -> HttpResponse:
         """Create a document with its job, its chunks and their merge."""
@@ -99,7 +108,7 @@ class Documents(DocumentBaseView):
 class DocumentDetail(DocumentBaseView):
     """One document."""
 
-    @operation(summary="Get a document", tag=TAG, answer=DocumentBody, errors=(400, 404))
+    @operation(id="getDocument", summary="Get a document", tag=TAG, answer=DocumentBody, errors=(400, 404))
     def get(self, request: Request, document_id: int) -> HttpResponse:
         """Return the document with its job and all of its chunks."""
         decode_query(request, Query)
@@ -112,6 +121,7 @@ class RetryChunks(DocumentBaseView, ActView):
     writes: ClassVar[str] = "retry_job"
 
     @operation(
+        id="retryDocumentChunks",
         summary="Retry failed chunks",
         tag=TAG,
         body=requests.RetryChunksInput,

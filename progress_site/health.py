@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from uuid import uuid4
 
 from asgiref.sync import async_to_sync
-from channels.layers import get_channel_layer
 from django.db import DEFAULT_DB_ALIAS, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -15,6 +13,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from jobs.live.channel_check import round_trip
 from jobs.watchdog import process_heartbeats
 from progress_site.metrics import metrics
 
@@ -99,11 +98,4 @@ def _migrations() -> None:
 
 
 def _channel_layer() -> None:
-    async_to_sync(_round_trip)()
-
-
-async def _round_trip() -> None:
-    layer = get_channel_layer()
-    channel = await layer.new_channel(f"ready-{uuid4().hex}")
-    await layer.send(channel, {"type": "ready"})
-    await layer.receive(channel)
+    async_to_sync(round_trip)()

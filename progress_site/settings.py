@@ -55,6 +55,8 @@ REDIS_URL = environment.url("REDIS_URL", "redis", "rediss", "unix", password=RED
 AMQP_PASSWORD = environment.text("AMQP_PASSWORD")
 AMQP_URL = environment.url("AMQP_URL", "amqp", "amqps", password=AMQP_PASSWORD)
 WEBHOOK_ALLOW_PRIVATE = environment.boolean("WEBHOOK_ALLOW_PRIVATE", default=False)
+WEBHOOK_PROXY = environment.url("WEBHOOK_PROXY", "http", "https")
+WEBHOOK_CA_FILE = environment.certificates("WEBHOOK_CA_FILE")
 OIDC = configuration.read_company()
 LOCAL_SIGN_IN, BREAK_GLASS_ACCOUNT = configuration.read_local_sign_in(OIDC)
 SECOND_FACTOR_ROLES = configuration.read_second_factor_roles()
@@ -112,6 +114,7 @@ INSTALLED_APPS = [
     "channels",
     "rest_framework",
     "knox",
+    "corsheaders",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "axes",
@@ -131,9 +134,11 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "progress_site.health.ProbeMiddleware",
+    "progress_site.compression.CompressionMiddleware",
     "progress_site.rest.exceptions.ProblemMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "progress_site.static_files.StaticFiles",
     "csp.middleware.CSPMiddleware",
     "progress_site.session_security.HeadersMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -147,6 +152,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "progress_site.client_ip.LogMiddleware",
     "axes.middleware.AxesMiddleware",
+    "jobs.console.sections.SectionsMiddleware",
 ]
 
 TEMPLATES = [
@@ -182,6 +188,10 @@ TIME_ZONE = "UTC"
 DATETIME_FORMAT = SHORT_DATETIME_FORMAT = r"Y-m-d H:i:s \U\T\C"
 FORCE_SCRIPT_NAME = PATH_PREFIX or None
 STATIC_URL = f"{PATH_PREFIX}/static/"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "progress_site.static_files.VersionedStorage"},
+}
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 
@@ -256,6 +266,13 @@ SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = f"{PATH_PREFIX}/"
 COOKIE_GUARD = ("__Secure-" if PATH_PREFIX else "__Host-") if HTTPS else ""
 SESSION_COOKIE_NAME = f"{COOKIE_GUARD}{COOKIE_PREFIX}sessionid"
 CSRF_COOKIE_NAME = f"{COOKIE_GUARD}{COOKIE_PREFIX}csrftoken"
+# Pages of these origins may read the API. They send a token, never the session of an operator.
+CORS_ALLOWED_ORIGINS = environment.origins("CORS_ORIGINS")
+CORS_URLS_REGEX = r"^/api/v1/"
+CORS_ALLOW_METHODS = ("GET", "HEAD", "OPTIONS")
+CORS_ALLOW_HEADERS = ("authorization", "accept", "if-none-match", "last-event-id")
+CORS_EXPOSE_HEADERS = ("ETag", "Retry-After")
+CORS_ALLOW_CREDENTIALS = False
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 CSRF_FAILURE_VIEW = "progress_site.error_views.csrf_failure"
 SESSION_COOKIE_AGE = SESSION_HOURS * 3600
@@ -276,7 +293,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_PARSER_CLASSES": ["progress_site.rest.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "jobs.api.schema_class.OperationSchema",
     "EXCEPTION_HANDLER": "progress_site.rest.exceptions.handle",
     "URL_FORMAT_OVERRIDE": None,  # `?format=` is no part of this API
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
@@ -285,6 +302,7 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Progress Site",
     "DESCRIPTION": "Progress of long-running pipeline jobs: workers report, operators watch and act.",
     "VERSION": "1",
+    "LICENSE": {"name": "No licence is granted yet", "identifier": "LicenseRef-Proprietary"},
     "OAS_VERSION": "3.1.0",
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SERVERS": [{"url": PATH_PREFIX or "/"}],
@@ -295,7 +313,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "jobs.api.schema.add_components",
+        "jobs.api.schema_document.complete",
     ],
 }
 

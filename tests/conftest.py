@@ -17,7 +17,7 @@ from whitenoise.middleware import WhiteNoiseMiddleware
 
 from tests import plan
 from tests.db_cleanup import empty_tables
-from tests.oidc.process import missing_provider
+from tests.npm import missing_npm
 
 hypothesis_settings.register_profile(
     "default",
@@ -75,7 +75,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 NEEDS = {
     "e2e": missing_browser,
-    "oidc": missing_provider,
+    "npm": missing_npm,
+    "oidc": missing_npm,
     "postgres": missing_postgres,
     "rabbitmq": missing_rabbitmq,
     "redis": missing_redis,

@@ -31,6 +31,7 @@ RUN_ON_SCALE = {
     "tests/access": False,  # the rules of access need no other database
     "tests/access/test_projects.py": True,  # the SQL of every page and call for a limited account
     "tests/client": False,  # each test has a server over an SQLite file
+    "tests/client/integrations": False,  # the same
     "tests/deploy": True,  # proxies and poolers in front of real servers
     "tests/deploy/test_database_away.py": False,  # no database
     "tests/deploy/test_large_migrations.py": False,  # SQLite files
@@ -90,9 +91,11 @@ RUN_ON_SCALE = {
     "tests/ocr_chunks/pages/test_exporting.py": True,
     "tests/ocr_chunks/pages/test_failures.py": True,
     "tests/ocr_chunks/pages/test_lists.py": True,
+    "tests/openapi": False,  # the document, and clients of a server over an SQLite file
     "tests/progress_site": True,
     "tests/progress_site/test_client_download.py": False,  # a file
     "tests/progress_site/test_request_decoding.py": False,  # values of requests
+    "tests/progress_site/test_cors.py": False,  # headers
     "tests/progress_site/test_forwarding.py": False,  # headers
     "tests/progress_site/test_first_requests.py": False,  # a server over an SQLite file
     "tests/progress_site/test_raw_http.py": False,  # servers over an SQLite file

@@ -73,7 +73,12 @@ class Sessions(APIBaseView):
     writes: ClassVar[str] = "add_job"
 
     @operation(
-        summary="List training sessions", tag="training", answer=SessionPage, errors=(400,), query=requests.SessionQuery
+        id="listTrainingSessions",
+        summary="List training sessions",
+        tag="training",
+        answer=SessionPage,
+        errors=(400,),
+        query=requests.SessionQuery,
     )
     def get(self, request: Request) -> HttpResponse:
         """Return one page of the visible sessions, newest first."""
@@ -91,6 +96,7 @@ class Sessions(APIBaseView):
         )
 
     @operation(
+        id="createTrainingSession",
         summary="Create a training session, or get the one with this name",
         tag="training",
         body=requests.SessionInput,
@@ -99,6 +105,7 @@ class Sessions(APIBaseView):
         also={200: "The session existed. Its new images were added; the other fields were ignored."},
         errors=(409,),
         send=examples.SESSION,
+        sends={201: ("Location",)},
     )
     def post(self, request: Request) -> HttpResponse:
         """Create a session with its job and images; duplicates are skipped immediately."""
@@ -121,7 +128,9 @@ class Sessions(APIBaseView):
 class SessionDetail(SessionBaseView):
     """One session."""
 
-    @operation(summary="Get a training session", tag="training", answer=SessionBody, errors=(400, 404))
+    @operation(
+        id="getTrainingSession", summary="Get a training session", tag="training", answer=SessionBody, errors=(400, 404)
+    )
     def get(self, request: Request, session_id: int) -> HttpResponse:
         """Return the session with its job, images, faces and clustering."""
         decode_query(request, Query)
@@ -132,6 +141,7 @@ class Images(SessionBaseView):
     """The images of a session."""
 
     @operation(
+        id="addTrainingImages",
         **SESSION,
         summary="Add images to a training session",
         body=requests.ImagesInput,
@@ -151,7 +161,13 @@ class Images(SessionBaseView):
 class Unified(SessionBaseView):
     """The unified progress of a session."""
 
-    @operation(summary="Get the unified progress of a session", tag="training", answer=UnifiedBody, errors=(400, 404))
+    @operation(
+        id="getUnifiedProgress",
+        summary="Get the unified progress of a session",
+        tag="training",
+        answer=UnifiedBody,
+        errors=(400, 404),
+    )
     def get(self, request: Request, session_id: int) -> HttpResponse:
         """Return all three phases and one overall percentage, in camelCase."""
         decode_query(request, Query)
@@ -162,6 +178,7 @@ class UnifiedAlias(Unified):
     """The unified progress at the address that its first client uses."""
 
     @operation(
+        id="getUnifiedProgressOfSession",
         summary="Get the unified progress of a session (older address)",
         tag="training",
         answer=UnifiedBody,
@@ -175,13 +192,20 @@ class UnifiedAlias(Unified):
 class Faces(SessionBaseView):
     """The detection session of the current run."""
 
-    @operation(summary="Get the progress of face detection", tag="training", answer=FacesBody, errors=(400, 404))
+    @operation(
+        id="getFaceDetection",
+        summary="Get the progress of face detection",
+        tag="training",
+        answer=FacesBody,
+        errors=(400, 404),
+    )
     def get(self, request: Request, session_id: int) -> HttpResponse:
         """Return the values reported in this run; zeros and nulls for values not reported."""
         decode_query(request, Query)
         return json_response(faces_body(_parts(self.session_job(session_id))))
 
     @operation(
+        id="reportFaceDetection",
         **SESSION,
         summary="Report the progress of face detection",
         body=requests.FacesInput,
@@ -200,6 +224,7 @@ class Clustering(SessionBaseView):
     """The clustering of the faces."""
 
     @operation(
+        id="reportClustering",
         **SESSION,
         summary="Report the progress of clustering",
         body=requests.ClusteringInput,
@@ -228,6 +253,7 @@ class RestartSession(SessionBaseView, ActView):
     writes: ClassVar[str] = "restart_job"
 
     @operation(
+        id="restartTrainingSession",
         summary="Restart a part of a training session",
         tag="training",
         body=requests.RestartSessionInput,

@@ -56,9 +56,9 @@ class Outbox:
 
     # --- from any thread -------------------------------------------------------------------------
 
-    def report_later(self, address: Address, result: Body, *, since: float | None = None) -> None:
-        """Store an outcome, leased at `since`, and report it soon. TypeError or ValueError if it is not JSON."""
-        self._add(self._written(Outcome(0, address, result)), since=since)
+    def report_later(self, address: Address, body: Body, *, since: float | None = None, is_count: bool = False) -> None:
+        """Store an outcome, leased at `since`, or counts. Send them soon. TypeError or ValueError if it is not JSON."""
+        self._add(self._written(Outcome(0, address, body, is_count)), since=since)
 
     def count(self, address: Address, body: Body, *, retry_for: float, stop: threading.Event) -> Any:
         """Store counts and send them at once. After Unavailable they are sent later, if need be by the next process."""

@@ -24,7 +24,9 @@ class ActivityList(APIBaseView):
 
     reads: ClassVar[str] = "view_activity"
 
-    @operation(summary="List what people did", answer=ActivityPage, errors=(400,), query=ActivityQuery)
+    @operation(
+        id="listActivity", summary="List what people did", answer=ActivityPage, errors=(400,), query=ActivityQuery
+    )
     def get(self, request: Request) -> HttpResponse:
         """Return one page of the acts, newest first, of the projects that are visible to the account.
 

@@ -41,7 +41,7 @@ class ActView(APIBaseView):
 class Acts(APIBaseView):
     """The acts on jobs."""
 
-    @operation(tag="acts", summary="List the acts", answer=ActsAnswer)
+    @operation(id="listActs", tag="acts", summary="List the acts", answer=ActsAnswer)
     def get(self, request: Request) -> HttpResponse:
         """List name, label, permission, legal states and arguments of every act."""
         return json_response({"results": [_row(act) for act in ACTS.values()]})
@@ -70,7 +70,7 @@ def _view(act: Operation) -> type[ActView]:
 
     post.__doc__ = type(act).__doc__
     post.__qualname__ = f"{type(act).__name__}.post"
-    described = operation(**ACT, summary=act.summary, body=act.Arguments, send=act.example)
+    described = operation(**ACT, id=act.operation_id, summary=act.summary, body=act.Arguments, send=act.example)
     view.post = described(post)  # type: ignore[method-assign]
     return view
 

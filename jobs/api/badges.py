@@ -28,6 +28,7 @@ class Badge(ActView):
     writes: ClassVar[str] = "share_job"
 
     @operation(
+        id="createBadgeLinks",
         summary="Get the links of a job's badge",
         tag="acts",
         body=BadgeInput,

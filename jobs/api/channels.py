@@ -173,7 +173,7 @@ class ChannelBaseView(APIBaseView):
 class Channels(ChannelBaseView):
     """Channels that messages about incidents go to."""
 
-    @operation(summary="List the channels", tag=TAG, answer=ChannelPage)
+    @operation(id="listChannels", summary="List the channels", tag=TAG, answer=ChannelPage)
     def get(self, request: Request) -> HttpResponse:
         """List the channels of the account's projects, the newest first."""
         found = Channel.objects.all()
@@ -182,6 +182,7 @@ class Channels(ChannelBaseView):
         return json_response({"results": [channel_body(channel) for channel in found], "next": None})
 
     @operation(
+        id="createChannel",
         summary="Add a channel",
         tag=TAG,
         answer=ChannelBody,
@@ -207,12 +208,13 @@ class Channels(ChannelBaseView):
 class ChannelDetail(ChannelBaseView):
     """One channel."""
 
-    @operation(summary="Show a channel", tag=TAG, answer=ChannelBody, errors=(404,))
+    @operation(id="getChannel", summary="Show a channel", tag=TAG, answer=ChannelBody, errors=(404,))
     def get(self, request: Request, channel_id: int) -> HttpResponse:
         """Show a channel with its latest result."""
         return json_response(channel_body(self.channel(channel_id)))
 
     @operation(
+        id="updateChannel",
         summary="Change a channel",
         tag=TAG,
         answer=ChannelBody,
@@ -233,7 +235,7 @@ class ChannelDetail(ChannelBaseView):
         )
         return json_response(channel_body(changed))
 
-    @operation(summary="Remove a channel", tag=TAG, answer=ChannelRemoval, errors=(404,))
+    @operation(id="deleteChannel", summary="Remove a channel", tag=TAG, answer=ChannelRemoval, errors=(404,))
     def delete(self, request: Request, channel_id: int) -> HttpResponse:
         """Remove a channel with its rules and its log."""
         waiting = operations.remove_channel(self.channel(channel_id), actor=self.account)
@@ -243,7 +245,7 @@ class ChannelDetail(ChannelBaseView):
 class ChannelTest(ChannelBaseView):
     """Test of a channel."""
 
-    @operation(summary="Send a test message", tag=TAG, answer=TestAnswer, errors=(404,))
+    @operation(id="testChannel", summary="Send a test message", tag=TAG, answer=TestAnswer, errors=(404,))
     def post(self, request: Request, channel_id: int) -> HttpResponse:
         """Send one message now, and return the answer of the service."""
         answer = operations.try_channel(self.channel(channel_id), actor=self.account)
@@ -253,7 +255,14 @@ class ChannelTest(ChannelBaseView):
 class NotificationRules(ChannelBaseView):
     """Rules that send incidents to channels."""
 
-    @operation(summary="List the notification rules", tag=TAG, answer=RulePage, query=RuleQuery, errors=(400,))
+    @operation(
+        id="listNotificationRules",
+        summary="List the notification rules",
+        tag=TAG,
+        answer=RulePage,
+        query=RuleQuery,
+        errors=(400,),
+    )
     def get(self, request: Request) -> HttpResponse:
         """List the rules, the oldest first."""
         query = decode_query(request, RuleQuery)
@@ -265,6 +274,7 @@ class NotificationRules(ChannelBaseView):
         return json_response({"results": [rule_body(rule) for rule in found], "next": None})
 
     @operation(
+        id="createNotificationRule",
         summary="Add a notification rule",
         tag=TAG,
         answer=RuleBody,
@@ -285,6 +295,7 @@ class NotificationRuleDetail(ChannelBaseView):
     """One rule."""
 
     @operation(
+        id="updateNotificationRule",
         summary="Change a notification rule",
         tag=TAG,
         answer=RuleBody,
@@ -298,7 +309,9 @@ class NotificationRuleDetail(ChannelBaseView):
         given = decode_body(request, RuleFields)
         return json_response(rule_body(operations.change_rule(rule, **_given(given), actor=self.account)))
 
-    @operation(summary="Remove a notification rule", tag=TAG, answer=ChannelRemoval, errors=(404,))
+    @operation(
+        id="deleteNotificationRule", summary="Remove a notification rule", tag=TAG, answer=ChannelRemoval, errors=(404,)
+    )
     def delete(self, request: Request, rule_id: int) -> HttpResponse:
         """Remove the rule."""
         operations.remove_rule(self.rule(rule_id), actor=self.account)

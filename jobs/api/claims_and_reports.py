@@ -17,12 +17,14 @@ class Claim(APIBaseView):
     """Claim of items of one phase."""
 
     @operation(
+        id="claimItems",
         summary="Claim items of a phase",
         tag="work",
         body=requests.ClaimInput,
         answer=ClaimAnswer,
         errors=(404,),
         send=examples.CLAIM,
+        sends={200: ("Retry-After",)},
     )
     def post(self, request: Request, job_id: int, code: str) -> HttpResponse:
         """Claim items under a lease. An empty answer gives the reason and carries Retry-After.
@@ -37,11 +39,13 @@ class ClaimAny(APIBaseView):
     """Claim of items of any job."""
 
     @operation(
+        id="claimItemsOfAnyJob",
         summary="Claim the most urgent items of any job",
         tag="work",
         body=requests.ClaimAnyInput,
         answer=ClaimAnyAnswer,
         send=examples.CLAIM_ANY,
+        sends={200: ("Retry-After",)},
     )
     def post(self, request: Request) -> HttpResponse:
         """Claim from the unfinished phases of this code in all jobs that are visible to the account."""
@@ -52,6 +56,7 @@ class Report(APIBaseView):
     """Report of outcomes of one phase."""
 
     @operation(
+        id="reportItems",
         summary="Report outcomes of items",
         tag="work",
         body=requests.ReportInput,
@@ -69,6 +74,7 @@ class Heartbeat(APIBaseView):
     """Heartbeat of a worker."""
 
     @operation(
+        id="sendHeartbeat",
         summary="Send a heartbeat and renew leases",
         tag="work",
         body=requests.HeartbeatInput,

@@ -16,6 +16,7 @@ from jobs.api.requests import Input
 from jobs.api.responses import RefusedRow
 from jobs.api.schema import operation
 from jobs.models import Endpoint, Event
+from jobs.models.outbox import EndpointFormat, EndpointKind
 from jobs.operations.arguments import ActInput
 from jobs.rules.errors import NotFound
 from jobs.rules.field_types import Label, Moment, Project
@@ -26,13 +27,17 @@ EXAMPLE = {"url": "https://matcher.example.com/events", "types": ["*.completed"]
 
 
 class EndpointInput(Input, frozen=True):
-    """A webhook, or the broker where `url` is `amqp`; without `secret` the server creates one."""
+    """A webhook, or the broker where `url` is `amqp`; without `secret` the server creates one.
+
+    The `format` cloudevents sends each event as a CloudEvent in structured mode.
+    """
 
     url: Annotated[str, Meta(min_length=1, max_length=URL_LENGTH)]
     types: Annotated[list[str], Meta(max_length=MOST_TYPES)] | None = None
     project: Project = ""
     name: Label = ""
     secret: Annotated[str, Meta(max_length=SECRET_LENGTH)] = ""
+    format: EndpointFormat = EndpointFormat.JSON
 
 
 class EndpointBody(TypedDict):
@@ -40,7 +45,8 @@ class EndpointBody(TypedDict):
 
     id: int
     name: str
-    kind: str
+    kind: EndpointKind
+    format: EndpointFormat
     url: str
     types: list[str]
     project: str
@@ -80,7 +86,7 @@ class EndpointBaseView(APIBaseView):
 class Endpoints(EndpointBaseView):
     """Endpoints that outward events are sent to."""
 
-    @operation(summary="List the endpoints", tag=TAG, answer=EndpointPage)
+    @operation(id="listEndpoints", summary="List the endpoints", tag=TAG, answer=EndpointPage)
     def get(self, request: Request) -> HttpResponse:
         """List the endpoints of the account's projects, the newest first."""
         found = Endpoint.objects.all()
@@ -89,6 +95,7 @@ class Endpoints(EndpointBaseView):
         return json_response({"results": [endpoint_body(endpoint) for endpoint in found], "next": None})
 
     @operation(
+        id="createEndpoint",
         summary="Add an endpoint",
         tag=TAG,
         answer=NewEndpointBody,
@@ -106,6 +113,7 @@ class Endpoints(EndpointBaseView):
             project=given.project,
             name=given.name,
             secret=given.secret,
+            format=given.format,
             actor=self.account,
         )
         return json_response({**endpoint_body(added.endpoint), "secret": added.secret}, status=201)
@@ -114,7 +122,7 @@ class Endpoints(EndpointBaseView):
 class EndpointDetail(EndpointBaseView):
     """One endpoint."""
 
-    @operation(summary="Remove an endpoint", tag=TAG, answer=RemovalAnswer, errors=(404,))
+    @operation(id="deleteEndpoint", summary="Remove an endpoint", tag=TAG, answer=RemovalAnswer, errors=(404,))
     def delete(self, request: Request, endpoint_id: int) -> HttpResponse:
         """Remove the endpoint with its deliveries."""
         endpoint = Endpoint.objects.filter(pk=endpoint_id).first()
@@ -129,7 +137,7 @@ class Replay(ActView):
 
     writes: ClassVar[str] = "replay_event"
 
-    @operation(**ACT, summary="Replay an event", body=ActInput, send=REASON)
+    @operation(id="replayEvent", **ACT, summary="Replay an event", body=ActInput, send=REASON)
     def post(self, request: Request, event_id: int) -> HttpResponse:
         """Send the event again to every endpoint that it was for, under the same event_id."""
         event = Event.objects.select_related("job").filter(pk=event_id).first()
@@ -144,7 +152,8 @@ def endpoint_body(endpoint: Endpoint) -> EndpointBody:
     return {
         "id": endpoint.pk,
         "name": endpoint.name,
-        "kind": endpoint.kind,
+        "kind": EndpointKind(endpoint.kind),
+        "format": EndpointFormat(endpoint.format),
         "url": endpoint.url,
         "types": endpoint.types,
         "project": endpoint.project,

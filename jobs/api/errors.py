@@ -20,7 +20,9 @@ EXACT = ("kind", "project", "status")
 class AllErrors(APIBaseView):
     """Errors of all visible jobs."""
 
-    @operation(summary="Group the failures of all jobs", answer=ErrorPage, errors=(400,), query=ErrorQuery)
+    @operation(
+        id="listErrors", summary="Group the failures of all jobs", answer=ErrorPage, errors=(400,), query=ErrorQuery
+    )
     def get(self, request: Request) -> HttpResponse:
         """Group failed items by their error without numbers, paths and ids, over the jobs of a filter."""
         wanted = decode_query(request, ErrorQuery)

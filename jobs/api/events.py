@@ -17,6 +17,7 @@ class Events(feed.Events):
     """The feed of outward events, and the events of producers."""
 
     @operation(
+        id="sendEvent",
         summary="Send an event",
         tag="events",
         body=requests.EventInput,

@@ -14,11 +14,11 @@ from jobs.api.query_params import EventQuery
 from jobs.api.request_decoding import decode_query
 from jobs.api.responses import EventPage
 from jobs.api.schema import operation
-from jobs.api.streams import LIMITS, StreamRenderer, last_event_id, streamed
+from jobs.api.streams import LIMITS, LISTENER, StreamRenderer, last_event_id, streamed
 from jobs.live.authorization import Grant, WatchRequest
 from jobs.live.connections import Connection
 from jobs.live.principals import Principal
-from jobs.live.sse import follow
+from jobs.live.sse import MEDIA_TYPE, follow
 from jobs.live.topics import Topic
 from jobs.models import Event
 from jobs.models.events import EventQuerySet
@@ -31,7 +31,16 @@ class Events(APIBaseView):
 
     renderer_classes = [JSONRenderer, StreamRenderer]
 
-    @operation(summary="Read the outward events", tag="events", answer=EventPage, errors=(400,), query=EventQuery)
+    @operation(
+        id="listEvents",
+        summary="Read the outward events",
+        tag="events",
+        answer=EventPage,
+        errors=(400,),
+        query=EventQuery,
+        stream=MEDIA_TYPE,
+        takes=LISTENER,
+    )
     def get(self, request: Request) -> HttpResponseBase:
         """Return outward events with ids larger than `after`, ascending; none is ever missed.
 

@@ -121,7 +121,9 @@ class IncidentBaseView(APIBaseView):
 class Incidents(IncidentBaseView):
     """Incidents."""
 
-    @operation(summary="List incidents", tag=TAG, query=IncidentQuery, answer=IncidentPage)
+    @operation(
+        id="listIncidents", summary="List incidents", tag=TAG, query=IncidentQuery, answer=IncidentPage, errors=(400,)
+    )
     def get(self, request: Request) -> HttpResponse:
         """List the incidents of the account's projects, the newest first."""
         query = decode_query(request, IncidentQuery)
@@ -136,7 +138,7 @@ class Incidents(IncidentBaseView):
 class IncidentDetail(IncidentBaseView):
     """One incident."""
 
-    @operation(summary="Show an incident", tag=TAG, answer=IncidentDetailBody, errors=(404,))
+    @operation(id="getIncident", summary="Show an incident", tag=TAG, answer=IncidentDetailBody, errors=(404,))
     def get(self, request: Request, incident_id: int) -> HttpResponse:
         """Show an incident with its jobs and its history."""
         incident = self.incident(incident_id)
@@ -179,6 +181,7 @@ def _view(act: IncidentOperation) -> type[IncidentActView]:
     post.__doc__ = type(act).__doc__
     post.__qualname__ = f"{type(act).__name__}Incident.post"
     described = operation(
+        id=f"{act.name}Incident",
         tag=TAG,
         answer=IncidentActAnswer,
         errors=(404, 409),

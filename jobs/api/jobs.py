@@ -46,7 +46,7 @@ class Jobs(APIBaseView):
 
     writes: ClassVar[str] = "add_job"
 
-    @operation(summary="List jobs", answer=JobPage, errors=(400,), query=JobQuery)
+    @operation(id="listJobs", summary="List jobs", answer=JobPage, errors=(400,), query=JobQuery)
     def get(self, request: Request) -> HttpResponse:
         """Return one page of the jobs that are visible to the account."""
         wanted = decode_query(request, JobQuery)
@@ -63,6 +63,7 @@ class Jobs(APIBaseView):
         )
 
     @operation(
+        id="createJob",
         summary="Create a job, or find the one of this name",
         body=requests.JobInput,
         answer=JobBody,
@@ -70,6 +71,7 @@ class Jobs(APIBaseView):
         also={200: "The job existed; its new items were added and the rest was ignored."},
         errors=(409,),
         send=examples.JOB,
+        sends={201: ("Location",)},
     )
     def post(self, request: Request) -> HttpResponse:
         """Create a job with its phases and the items of its first phase."""
@@ -92,10 +94,13 @@ class JobDetail(APIBaseView):
         return (cls.reads, ACTS["delete"].codename) if method == "DELETE" else super().needs(method)
 
     @operation(
+        id="getJob",
         summary="Get a job",
         answer=JobBody,
         also={304: "The job still has the revision of If-None-Match."},
         errors=(400, 404),
+        takes=("If-None-Match",),
+        sends={200: ("ETag",), 304: ("ETag",)},
     )
     def get(self, request: Request, job_id: int) -> HttpResponse:
         """Return the job; its revision is the ETag."""
@@ -107,6 +112,7 @@ class JobDetail(APIBaseView):
         return json_response(body, headers={"ETag": _etag(job)})
 
     @operation(
+        id="deleteJob",
         summary="Delete a job",
         tag="acts",
         body=ACTS["delete"].Arguments,
@@ -129,7 +135,13 @@ class JobDetail(APIBaseView):
 class Timeline(APIBaseView):
     """Timeline of a job."""
 
-    @operation(summary="Read the timeline of a job", answer=TimelinePage, errors=(400, 404), query=PageQuery)
+    @operation(
+        id="listJobEvents",
+        summary="Read the timeline of a job",
+        answer=TimelinePage,
+        errors=(400, 404),
+        query=PageQuery,
+    )
     def get(self, request: Request, job_id: int) -> HttpResponse:
         """Return one page of the job's events, newest first."""
         wanted = decode_query(request, PageQuery)
@@ -143,6 +155,7 @@ class Progress(APIBaseView):
     """Live counts of a job."""
 
     @operation(
+        id="getJobProgress",
         summary="Get the counts of a job or of one of its phases",
         answer=ProgressBody,
         errors=(400, 404),
@@ -161,7 +174,7 @@ class Progress(APIBaseView):
 class Errors(APIBaseView):
     """Errors of a job."""
 
-    @operation(summary="Group the failures of a job", answer=list[ErrorGroup], errors=(400, 404))
+    @operation(id="listJobErrors", summary="Group the failures of a job", answer=list[ErrorGroup], errors=(400, 404))
     def get(self, request: Request, job_id: int) -> HttpResponse:
         """Group failed items by their error without numbers, paths and ids, the most frequent first."""
         decode_query(request, Query)
@@ -171,7 +184,7 @@ class Errors(APIBaseView):
 class Diagnosis(APIBaseView):
     """Causes why a job is not finished."""
 
-    @operation(summary="Explain why a job is not finished", answer=DiagnosisBody, errors=(400, 404))
+    @operation(id="diagnoseJob", summary="Explain why a job is not finished", answer=DiagnosisBody, errors=(400, 404))
     def get(self, request: Request, job_id: int) -> HttpResponse:
         """Return the causes with their figures, and for each remedy what it would change now."""
         decode_query(request, Query)

@@ -30,6 +30,7 @@ class Announce(APIBaseView):
     """Total of a phase."""
 
     @operation(
+        id="announcePhase",
         **PHASE,
         summary="Announce the number of items of a phase",
         body=requests.AnnounceInput,
@@ -45,7 +46,14 @@ class Announce(APIBaseView):
 class Items(APIBaseView):
     """Items of a phase."""
 
-    @operation(summary="List the items of a phase", tag="phases", errors=(400, 404), query=ItemQuery, answer=ItemPage)
+    @operation(
+        id="listItems",
+        summary="List the items of a phase",
+        tag="phases",
+        errors=(400, 404),
+        query=ItemQuery,
+        answer=ItemPage,
+    )
     def get(self, request: Request, job_id: int, code: str) -> HttpResponse:
         """Return one page of items, in the order in which they were added."""
         wanted = decode_query(request, ItemQuery)
@@ -53,6 +61,7 @@ class Items(APIBaseView):
         return json_response(page(request, items, field="id", limit=wanted.limit, cursor=wanted.cursor, body=item_body))
 
     @operation(
+        id="addItems",
         **PHASE,
         summary="Add items to a phase",
         body=requests.ItemsInput,
@@ -72,7 +81,13 @@ class Items(APIBaseView):
 class Attempts(APIBaseView):
     """Attempts of an item."""
 
-    @operation(summary="List the ended attempts of an item", tag="phases", errors=(404,), answer=AttemptsAnswer)
+    @operation(
+        id="listAttempts",
+        summary="List the ended attempts of an item",
+        tag="phases",
+        errors=(404,),
+        answer=AttemptsAnswer,
+    )
     def get(self, request: Request, job_id: int, code: str, item_id: int) -> HttpResponse:
         """Return the last ten that did not end in success or have a log or links, newest first."""
         phase = self.phase(job_id, code)
@@ -87,6 +102,7 @@ class Count(APIBaseView):
     """Counts of a phase without items."""
 
     @operation(
+        id="countItems",
         **PHASE,
         summary="Add to the counts of a phase without items",
         body=requests.CountInput,
@@ -102,7 +118,14 @@ class Count(APIBaseView):
 class Start(APIBaseView):
     """Start of a phase without items."""
 
-    @operation(**PHASE, summary="Start a phase without items", body=requests.NoInput, answer=PhaseBody, send={})
+    @operation(
+        id="startPhase",
+        **PHASE,
+        summary="Start a phase without items",
+        body=requests.NoInput,
+        answer=PhaseBody,
+        send={},
+    )
     def post(self, request: Request, job_id: int, code: str) -> HttpResponse:
         """Start the phase; repeating it changes nothing."""
         phase = self.phase(job_id, code)
@@ -113,7 +136,14 @@ class Start(APIBaseView):
 class Finish(APIBaseView):
     """End of a phase without items."""
 
-    @operation(**PHASE, summary="Finish a phase without items", body=requests.NoInput, answer=PhaseBody, send={})
+    @operation(
+        id="finishPhase",
+        **PHASE,
+        summary="Finish a phase without items",
+        body=requests.NoInput,
+        answer=PhaseBody,
+        send={},
+    )
     def post(self, request: Request, job_id: int, code: str) -> HttpResponse:
         """Finish the phase with its present counts; repeating it changes nothing."""
         phase = self.phase(job_id, code)
@@ -125,6 +155,7 @@ class Fail(APIBaseView):
     """Failure of a phase without items."""
 
     @operation(
+        id="failPhase",
         **PHASE,
         summary="Fail a phase without items",
         body=requests.FailPhaseInput,

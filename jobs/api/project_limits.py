@@ -52,7 +52,7 @@ class ProjectLimits(APIBaseView):
 
     writes: ClassVar[str] = "manage_limits"
 
-    @operation(summary="List the limits of projects", tag="acts", answer=ProjectLimitPage)
+    @operation(id="listProjectLimits", summary="List the limits of projects", tag="acts", answer=ProjectLimitPage)
     def get(self, request: Request) -> HttpResponse:
         """List the limits of the account's projects with the number of leased items."""
         found = ProjectLimit.objects.with_leased()
@@ -61,6 +61,7 @@ class ProjectLimits(APIBaseView):
         return json_response({"results": [_row(limit) for limit in found], "next": None})
 
     @operation(
+        id="setProjectLimit",
         summary="Limit the leased items of a project",
         tag="acts",
         body=ProjectLimitInput,

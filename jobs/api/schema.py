@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypedDict, TypeVar
 
@@ -18,17 +17,29 @@ SENTENCES = {
     401: "The token is missing or invalid.",
     403: "The account lacks the permission that `detail` names, or may not see the project.",
     404: "There is no such object, or it is not visible to the account.",
+    406: "The media type of the header Accept cannot be sent.",
     409: "The request contradicts what is stored; `detail` names both states.",
     413: "The body is over 1 MiB.",
+    415: "The body is not application/json.",
     503: "The database is down, locked or full; try again after `Retry-After` seconds.",
 }
 CREATED = (200, 201)
-READ_ERRORS = (401, 403, 503)
-WRITE_ERRORS = (400, 401, 403, 413, 503)
+READ_ERRORS = (401, 403, 406, 503)
+WRITE_ERRORS = (400, 401, 403, 406, 413, 415, 503)
+HEADERS = {
+    "ETag": "The revision of the job, for If-None-Match.",
+    "If-None-Match": "The ETag of the last answer; the answer is 304 while the job has this revision.",
+    "Last-Event-ID": "The id of the last message that the listener has; only newer ones follow.",
+    "Location": "The address of the new object.",
+    "Retry-After": "Seconds after which to try again.",
+    "WWW-Authenticate": "The scheme of authentication, Bearer.",
+}
+ERROR_HEADERS = {401: ("WWW-Authenticate",), 503: ("Retry-After",)}
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 _types: list[Any] = []
+_queries: list[Any] = []
 
 
 class FieldError(TypedDict):
@@ -59,6 +70,7 @@ class TokenScheme(KnoxTokenScheme):  # type: ignore[no-untyped-call]
 
 def operation(
     *,
+    id: str,
     summary: str,
     answer: Any,
     body: Any = None,
@@ -70,16 +82,22 @@ def operation(
     send: Any = None,
     shows: Any = None,
     media: str = JSON,
+    stream: str = "",
+    takes: Sequence[str] = (),
+    sends: Mapping[int, Sequence[str]] | None = None,
 ) -> Callable[[F], F]:
     """Describe one method of a view.
 
-    `query`, `body` and `answer` are the types of query, request and response, `status` that of the normal answer,
-    `also` further answers with a sentence each (2xx with the same body, 304 without one), `errors`
-    those beyond what every operation can answer, `send` and `shows` examples of request and response, `media` the media
-    type of the normal answer.
+    `id` becomes the name of the method in generated clients. `query`, `body` and `answer` are the types of query,
+    request and response, `status` that of the normal answer, `also` further answers with a sentence each (2xx with the
+    same body, 304 without one), `errors` those beyond what every operation can answer, `send` and `shows` examples of
+    request and response, `media` the media type of the normal answer, `stream` that of the same answer as a stream.
+    `takes` are headers of the request, `sends` those of the response by status.
     """
     common = WRITE_ERRORS if body is not None else READ_ERRORS
     responses: dict[Any, Any] = {(status, media): OpenApiResponse(_reference(answer), description=summary)}
+    if stream:
+        responses[status, stream] = OpenApiResponse(_reference(str), description=summary)
     for code, sentence in (also or {}).items():
         responses[code] = OpenApiResponse(_reference(answer) if code in CREATED else None, description=sentence)
     for code in sorted({*common, *errors}):
@@ -87,12 +105,12 @@ def operation(
 
     def describe(method: F) -> F:
         described: F = extend_schema(
-            operation_id=_operation_id(method),
+            operation_id=id,
             summary=summary,
             tags=[tag],
             request={"application/json": _reference(body)} if body is not None else None,
             responses=responses,
-            parameters=_parameters(query),
+            parameters=[*_parameters(query), *_headers(takes, {**ERROR_HEADERS, **(sends or {})})],
             examples=_examples(send=send, shows=shows, status=status),
         )(method)
         return described
@@ -100,16 +118,21 @@ def operation(
     return describe
 
 
-def _operation_id(method: Callable[..., Any]) -> str:
-    """Return the operation id: `ClaimAny.post` → `post_claim_any`."""
-    view, verb = method.__qualname__.split(".")
-    return f"{verb}_{re.sub(r'(?<=[a-z])(?=[A-Z])', '_', view).lower()}"
+def _headers(takes: Sequence[str], sends: Mapping[int, Sequence[str]]) -> list[OpenApiParameter]:
+    """Return the headers of the request, and those of each response."""
+    given: list[tuple[str, dict[str, Any]]] = [(name, {}) for name in takes]
+    answered = [(name, {"response": [status]}) for status, names in sends.items() for name in names]
+    return [
+        OpenApiParameter(name, str, OpenApiParameter.HEADER, description=HEADERS[name], **where)
+        for name, where in (*given, *answered)
+    ]
 
 
 def _parameters(query: Any) -> list[OpenApiParameter]:
     """Return the query parameters of a struct; none is required."""
     if query is None:
         return []
+    _queries.append(query)
     described = msgspec.json.schema_components([query], ref_template=TEMPLATE)[1]
     fields = described[query.__name__]["properties"]
     return [
@@ -122,22 +145,10 @@ def _parameters(query: Any) -> list[OpenApiParameter]:
     ]
 
 
-def add_components(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Add the referenced types, and mark required bodies. A postprocessing hook of drf-spectacular."""
-    components = msgspec.json.schema_components(_types, ref_template=TEMPLATE)[1]
-    result["components"].setdefault("schemas", {}).update(components)
-    for path in result["paths"].values():
-        for described in path.values():
-            _require_body(described, components=components)
-    return result
-
-
-def _require_body(described: dict[str, Any], *, components: Mapping[str, Any]) -> None:
-    if "requestBody" not in described:
-        return
-    schema = described["requestBody"]["content"]["application/json"]["schema"]
-    component = components[schema["$ref"].rpartition("/")[2]]
-    described["requestBody"]["required"] = bool(component.get("required"))
+def components() -> dict[str, dict[str, Any]]:
+    """Return the schemas of all types that operations refer to, by name; a query is only its parameters."""
+    found = msgspec.json.schema_components([*_types, *_queries], ref_template=TEMPLATE)[1]
+    return {name: found[name] for name in found if name not in {query.__name__ for query in _queries}}
 
 
 def _reference(type_: Any) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from jobs.rules.limits import LARGEST_INTEGER
 from jobs.serializers import job_body
 
 NO_CONTENT = 204
+LISTENER = ("Last-Event-ID",)
 LIMITS = StreamLimits()
 ID_DIGITS = len(str(LARGEST_INTEGER))
 
@@ -83,7 +84,15 @@ class StreamBaseView(APIBaseView):
 class JobStream(StreamBaseView):
     """Live state of one job."""
 
-    @operation(summary="Watch a job", answer=str, media=MEDIA_TYPE, errors=(400, 404), also={204: "The job is over."})
+    @operation(
+        id="watchJob",
+        summary="Watch a job",
+        answer=str,
+        media=MEDIA_TYPE,
+        errors=(400, 404),
+        takes=LISTENER,
+        also={204: "The job is over."},
+    )
     def get(self, request: Request, job_id: int) -> HttpResponseBase:
         """Send the websocket's messages as server-sent events: a snapshot, then every change; `id` is the revision.
 
@@ -99,7 +108,15 @@ class JobStream(StreamBaseView):
 class Stream(StreamBaseView):
     """Live state of the list of jobs."""
 
-    @operation(summary="Watch the jobs", answer=str, media=MEDIA_TYPE, errors=(400,), query=StreamQuery)
+    @operation(
+        id="watchJobs",
+        summary="Watch the jobs",
+        answer=str,
+        media=MEDIA_TYPE,
+        errors=(400,),
+        takes=LISTENER,
+        query=StreamQuery,
+    )
     def get(self, request: Request) -> HttpResponseBase:
         """Send the unfinished and the last finished jobs: a snapshot, then every change; `id` is the job's revision.
 

@@ -27,7 +27,9 @@ class LiveTicket(APIBaseView):
 
     writes: ClassVar[str] = "view_job"
 
-    @operation(summary="Get a ticket for one websocket", body=NoInput, answer=TicketAnswer, send={})
+    @operation(
+        id="createLiveTicket", summary="Get a ticket for one websocket", body=NoInput, answer=TicketAnswer, send={}
+    )
     def post(self, request: Request) -> HttpResponse:
         """Issue a ticket. It opens /ws/jobs, /ws/jobs/{id} or /ws/projects/{project} once, with your permissions at
         that time."""

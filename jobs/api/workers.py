@@ -46,6 +46,7 @@ class FreeWorker(APIBaseView):
         return (cls.reads, cls.writes)
 
     @operation(
+        id="freeWorker",
         tag="acts",
         summary="Free a worker",
         body=WorkerFreeInput,
@@ -74,6 +75,7 @@ class LiftOfWorker(APIBaseView):
         return (cls.reads, cls.writes)
 
     @operation(
+        id="liftQuarantineOfWorker",
         **ACT,
         summary="Lift the quarantine of a worker",
         body=WorkerLiftInput,

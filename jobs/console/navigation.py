@@ -181,7 +181,7 @@ def menu() -> list[Section]:
 def account_entries(request: HttpRequest) -> list[Entry]:
     """Return the pages of the account itself."""
     pages = [Entry("Second factor", "mfa_index", ())]
-    if request.user.has_usable_password():
+    if request.user.is_authenticated and request.user.has_usable_password():
         pages.append(Entry("Change password", "admin:password_change", ()))
     return list(_resolved(pages, request))
 

@@ -1,7 +1,8 @@
 """Execution of the SQL that `bulk_sql` and `bulk_load` make.
 
 Each call of a worker runs some ten such statements, on SQLite within microseconds. Django's cursors take longer than
-that: they look for wrappers, count queries and convert placeholders. So they are used only where somebody wants this.
+that: they look for wrappers, count queries and convert placeholders. So they are used only where a log or a test needs
+this.
 """
 
 from __future__ import annotations

@@ -113,25 +113,26 @@ def library() -> Any:
 def _loaded() -> Any:
     """Import Apprise with its plugins, and keep its log apart, because it may contain addresses."""
     logger = logging.getLogger("apprise")
-    logger.handlers, logger.propagate = [collector], False
+    logger.addFilter(collector)
     logger.setLevel(logging.DEBUG)
     found = import_module("apprise")
     found.Apprise.instantiate("json://localhost")  # the first address loads all plugins
     return found
 
 
-class Collector(logging.Handler):
-    """Handler that keeps what Apprise logs within `listening`, and drops the rest."""
+class Collector(logging.Filter):
+    """Filter that keeps what Apprise logs within `listening`. No line reaches a handler."""
 
     def __init__(self) -> None:
         super().__init__()
         self._records: ContextVar[list[str] | None] = ContextVar("log_of_apprise", default=None)
 
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep the line."""
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Keep the line, and drop the record."""
         lines = self._records.get()
         if lines is not None:
             lines.append(record.getMessage())
+        return False
 
     @contextmanager
     def listening(self) -> Iterator[list[str]]:

@@ -121,9 +121,11 @@ def headline_of(facts: Facts) -> str:
 
 
 def link_to(path: str) -> str:
-    """Return an absolute address of this site. Signing in leads back to it."""
-    prefix = settings.PATH_PREFIX  # not every thread of a process has it as its script prefix
-    return f"{settings.PUBLIC_URL}{path if path.startswith(f'{prefix}/') else prefix + path}"
+    """Return an absolute address of this site. Signing in leads back to it.
+
+    Only requests, and the thread that starts the site, reverse a path with its prefix.
+    """
+    return f"{settings.PUBLIC_URL}{settings.PATH_PREFIX}{path.removeprefix(settings.PATH_PREFIX)}"
 
 
 def _facts(facts: Facts, *, now: datetime) -> list[Line]:

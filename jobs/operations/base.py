@@ -81,6 +81,7 @@ class Operation(ABC):
     name            path of the REST call, subcommand, slug of the page: `force-complete`
     label, past     verb and participle for people: `Force-complete`, `force-completed`
     summary         one line for OpenAPI; `help` the same for the command line
+    call            name of the method in generated clients: `retryItems`; by default `forceCompleteJob`
     states          the job's statuses in which the act is legal
     grave           the page asks for a reason, and confirms again when anything has changed since
     reason_required REST and the command line ask for a reason too
@@ -107,6 +108,7 @@ class Operation(ABC):
     past: ClassVar[str]
     summary: ClassVar[str]
     help: ClassVar[str]
+    call: ClassVar[str] = ""
     states: ClassVar[tuple[JobStatus, ...]] = tuple(JobStatus)
     grave: ClassVar[bool] = False
     reason_required: ClassVar[bool] = False
@@ -129,6 +131,12 @@ class Operation(ABC):
     def verb(self) -> str:
         """The name in permissions, timeline and audit log."""
         return self.name.replace("-", "_")
+
+    @property
+    def operation_id(self) -> str:
+        """The name of the call in the OpenAPI document."""
+        first, *rest = self.name.split("-")
+        return self.call or f"{first}{''.join(map(str.capitalize, rest))}Job"
 
     @property
     def codename(self) -> str:

@@ -32,6 +32,7 @@ class Due(Operation):
     """
 
     name, label, past = "due", "Change due time", "changed"
+    call = "setDueTime"
     summary = "Change or remove the due time of a job"
     help = "change the time at which an unfinished job is late; without a time, remove it"
     states = UNFINISHED

@@ -39,6 +39,7 @@ class Lift(Operation):
     """
 
     name, label, past = "lift", "Lift quarantine", "lifted"
+    call = "liftQuarantine"
     summary = "Lift the quarantine of workers"
     help = "let quarantined workers claim again"
     states = UNFINISHED

@@ -30,6 +30,7 @@ class Limit(Operation):
     """Limit how many items of a phase are leased at once. Leases that exist stay. `changed` is 1 or 0."""
 
     name, label, past = "limit", "Limit leases", "changed"
+    call = "setLeaseLimit"
     summary = "Limit the leased items of a phase"
     help = "limit how many items of a phase are leased at once; `none` removes the limit"
     states = NOT_CANCELLED

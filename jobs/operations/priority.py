@@ -26,6 +26,7 @@ class Priority(Operation):
     """Change the priority of a job for claims over all jobs. `changed` is 1 or 0."""
 
     name, label, past = "priority", "Change priority", "changed"
+    call = "setPriority"
     summary = "Change the priority of a job"
     help = "change which job is claimed first: -100 to 100, the highest first"
     states = (*UNFINISHED, JobStatus.FAILED)

@@ -41,6 +41,7 @@ class Release(Operation):
     """
 
     name, label, past = "release", "Release", "released"
+    call = "releaseItems"
     summary = "Release held items"
     help = "make held items without a live lease pending"
     counts = "item"

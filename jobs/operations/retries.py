@@ -37,6 +37,7 @@ class Retries(Operation):
     """
 
     name, label, past = "retries", "Change retries", "changed"
+    call = "setRetries"
     summary = "Change the automatic retries of a phase"
     help = "change how often failed items are retried by themselves"
     Arguments = RetriesInput

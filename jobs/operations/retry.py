@@ -47,6 +47,7 @@ class Retry(Operation):
     """
 
     name, label, past = "retry", "Retry", "retried"
+    call = "retryItems"
     summary = "Retry failed items"
     help = "make failed items pending: all of the job, or those that are named"
     states = NOT_CANCELLED

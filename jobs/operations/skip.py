@@ -39,6 +39,7 @@ class Skip(Operation):
     """
 
     name, label, past = "skip", "Skip", "skipped"
+    call = "skipItems"
     summary = "Skip items"
     help = "count items as done without work"
     states = NOT_CANCELLED

@@ -34,6 +34,7 @@ class Threshold(Operation):
     """
 
     name, label, past = "threshold", "Change threshold", "changed"
+    call = "setThreshold"
     summary = "Change the threshold of a phase"
     help = "change how many percent complete a phase"
     grave = True

@@ -10,7 +10,7 @@ import unicodedata
 
 from jobs.rules.formatting import clip
 
-# Control and invisible characters, half surrogate pairs, unknown ones, and those that change the direction of text.
+# Control characters, half surrogate pairs, unknown characters, and those that are invisible or change the direction.
 INVISIBLE = ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp")
 JOINER = "\u200d"  # of emoji
 # Slack, Discord, Telegram and Markdown act on these; each is replaced by a character that looks like it.

@@ -143,7 +143,7 @@ def job_percent(states: Sequence[PhaseState]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What is reached of a job, whatever completed its phases: successes, and successes and failures, in percent."""
+    """Reached shares of a job in percent, whatever completed its phases: successes, and successes with failures."""
 
     percent: int
     settled_percent: int

@@ -15,7 +15,14 @@ from tests.access.callers import Caller, make_callers
 from tests.access.projects import FOREIGN, OWN, Project, make_project
 
 # Middlewares that take half of the time of a request and decide nothing about access.
-LEFT_OUT = ("whitenoise.", "csp.", "progress_site.client_ip.", "axes.", "django.middleware.clickjacking.")
+LEFT_OUT = (
+    "progress_site.compression.",
+    "progress_site.static_files.",
+    "csp.",
+    "progress_site.client_ip.",
+    "axes.",
+    "django.middleware.clickjacking.",
+)
 
 
 @dataclass(frozen=True)

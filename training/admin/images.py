@@ -29,6 +29,7 @@ OWNER = (Job, "session_id", "project")
 class ImageAdmin(KindAdmin):
     """The list of images of all sessions, newest first."""
 
+    when_empty = "No image yet. A training session lists its images while it discovers them."
     owner = OWNER
     follows = ("item", "session__job", "duplicate_of__item")
     list_display = ("state", "path", "link", "short_hash", "of")
@@ -98,6 +99,7 @@ class ImageAdmin(KindAdmin):
 class FaceDetectionAdmin(KindAdmin):
     """The list of face detection runs, newest first."""
 
+    when_empty = "No face detection yet. A training session begins one after its images are processed."
     owner = OWNER
     follows = ("session__job",)
     list_display = ("run_number", "link", "detected", "assigned", "batch", "confidence", "began", "updated")

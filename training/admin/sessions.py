@@ -57,6 +57,7 @@ def _of_faces(name: str) -> Column:
 class SessionAdmin(ActionMixin, KindAdmin):
     """The list of sessions; by default those that are not finished."""
 
+    when_empty = "A program creates sessions over the REST API."
     owner = (Job, "job_id", "project")
     rows_are = "sessions"
     follows = ("job",)

@@ -1,8 +1,6 @@
-"""The export of the activity, as CSV and NDJSON."""
+"""The export of the activity, as a file."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
@@ -14,9 +12,8 @@ from django.utils import timezone
 from jobs.access import access_of
 from jobs.console.activity.filters import activity_of, filters_of
 from jobs.console.activity.views import PERMISSION
-from jobs.console.admin.export import Column, Csv, FileFormat, Ndjson, attachment, file_chunks, stream
+from jobs.console.admin.export import FORMATS, Column, attachment, file_chunks, stream
 
-NOTATIONS: dict[str, Callable[[], FileFormat]] = {"csv": Csv, "ndjson": Ndjson}
 COLUMNS = (
     *(Column(name) for name in ("id", "at", "actor", "act", "about", "target", "project")),
     Column("job", "job_id"),
@@ -31,7 +28,7 @@ def export(request: HttpRequest, notation: str) -> HttpResponseBase:
     access = access_of(request.user)
     if not access.may(PERMISSION):
         raise PermissionDenied
-    writer = NOTATIONS[notation]()
+    writer = FORMATS[notation]()
     rows = activity_of(filters_of(request.GET), access)
     chunks = file_chunks(rows, COLUMNS, writer, prepare=lambda batch: batch)
     return attachment(
@@ -43,5 +40,5 @@ def export(request: HttpRequest, notation: str) -> HttpResponseBase:
 
 
 urlpatterns = [
-    re_path(rf"^export\.(?P<notation>{'|'.join(NOTATIONS)})$", admin.site.admin_view(export), name="activity-export")
+    re_path(rf"^export\.(?P<notation>{'|'.join(FORMATS)})$", admin.site.admin_view(export), name="activity-export")
 ]

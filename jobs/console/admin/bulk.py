@@ -39,6 +39,7 @@ class ByAct(admin.SimpleListFilter):
 class BulkActAdmin(ReadOnlyAdmin):
     """Bulk acts, the newest first."""
 
+    when_empty = "No bulk act yet. Tick rows of a list, or select all that match, and choose an act."
     list_display = ("state", "link", "chosen", "so_far", "actor", "started", "ended", "reason")
     list_display_links = None
     list_filter = ("status", ByAct)

@@ -109,6 +109,11 @@ class ConsoleList(ChangeList):
         return self.pairs_without(SEARCH_VAR)
 
     @property
+    def console_admin(self) -> Any:
+        """The admin of the list, with the methods of `ListMixin`."""
+        return self.model_admin
+
+    @property
     def pairs_for_columns(self) -> list[tuple[str, str]]:
         """The parameters that the choice of columns keeps; an order counts the columns, so it is left out."""
         return self.pairs_without(COLUMNS_VAR, ORDER_VAR)
@@ -118,7 +123,7 @@ class ConsoleList(ChangeList):
         """Every column of the list."""
         return [
             ColumnChoice(name, self._label(name), name in self.list_display, name in KEPT_COLUMNS)
-            for name in (*self.model_admin.list_display, *self.model_admin.more_columns)
+            for name in (*self.model_admin.list_display, *self.console_admin.more_columns)
         ]
 
     def _label(self, name: str) -> str:
@@ -127,7 +132,7 @@ class ConsoleList(ChangeList):
     @property
     def count_text(self) -> str:
         """The number of rows in words: `1,234 jobs`, or `more than 10,000 jobs` where counting has stopped."""
-        noun = self.model_admin.noun(self.result_count)
+        noun = self.console_admin.noun(self.result_count)
         if self.result_count >= MOST_COUNTED and not self.model_admin.show_full_result_count:
             return f"{format_number(MOST_COUNTED)} {noun} or more"
         return f"{format_number(self.result_count)} {noun}"
@@ -135,7 +140,7 @@ class ConsoleList(ChangeList):
     @property
     def totals(self) -> list[str]:
         """Figures over all rows that match."""
-        found: list[str] = self.model_admin.totals(self.queryset)
+        found: list[str] = self.console_admin.totals(self.queryset)
         return found
 
 

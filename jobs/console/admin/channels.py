@@ -28,6 +28,7 @@ MOST_CHANNELS = 50
 class ChannelAdmin(ReadOnlyAdmin):
     """Channels, the newest first."""
 
+    when_empty = "No channel yet. A channel sends incidents to mail, Slack or another service. A lead adds one."
     list_display = ("state", "link", "masked_address", "project_name", "tried", "last_result")
     list_display_links = None
     list_filter = ("active", "kind")
@@ -62,7 +63,7 @@ class ChannelAdmin(ReadOnlyAdmin):
     @admin.display(description="Channel", ordering="name")
     def link(self, channel: Channel) -> SafeString:
         """The name with a link to the page of the channel."""
-        return format_html('<a href="{}">{}</a>', self.page_of(channel), channel.name)
+        return format_html('<a href="{}"><bdi>{}</bdi></a>', self.page_of(channel), channel.name)
 
     @admin.display(description="Address")
     def masked_address(self, channel: Channel) -> str:
@@ -99,6 +100,7 @@ class OfChannel(admin.SimpleListFilter):
 class NotificationAdmin(ReadOnlyAdmin):
     """Messages about incidents with their results, the newest first."""
 
+    when_empty = "No message yet. Each channel sends one when an incident of its projects opens."
     owner = (Channel, "channel_id", "project")
     list_display = ("result_pill", "kind", "about", "goes_to", "written", "when", "answer")
     list_display_links = None
@@ -142,7 +144,7 @@ class NotificationAdmin(ReadOnlyAdmin):
     def goes_to(self, message: Notification) -> SafeString:
         """The channel."""
         page = reverse("admin:channel-page", args=[message.channel_id])
-        return format_html('<a href="{}">{}</a>', page, message.channel.name)
+        return format_html('<a href="{}"><bdi>{}</bdi></a>', page, message.channel.name)
 
     @admin.display(description="Answer")
     def answer(self, message: Notification) -> str:

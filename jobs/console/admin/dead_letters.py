@@ -51,6 +51,7 @@ def replay(model_admin: admin.ModelAdmin, request: HttpRequest, queryset: QueryS
 class LetterAdmin(ReadOnlyAdmin):
     """Refused messages, the newest first."""
 
+    when_empty = "A message from the broker that breaks its format is kept here, with the reason."
     list_display = ("state", "name", "source", "reason", "received")
     list_display_links = None
     noun_one, noun_many = "rejected message", "rejected messages"

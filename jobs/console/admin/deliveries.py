@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 
 from jobs.console import status_styles
 from jobs.console.admin.action_mixin import confirm_selected
-from jobs.console.admin.columns import job_link, pill
+from jobs.console.admin.columns import isolated, job_link, pill
 from jobs.console.admin.export import Column
 from jobs.console.admin.filters import DefaultFilter
 from jobs.console.admin.lists import ReadOnlyAdmin
@@ -73,6 +73,7 @@ def replay(model_admin: admin.ModelAdmin, request: HttpRequest, queryset: QueryS
 class DeliveryAdmin(ReadOnlyAdmin):
     """Deliveries, the newest first."""
 
+    when_empty = "Each event that an endpoint asks for is sent to it, with its tries listed here."
     owner = (Job, "job_id", "project")
     list_display = ("state", "name", "link", "goes_to", "written", "when", "error")
     list_display_links = None
@@ -128,9 +129,9 @@ class DeliveryAdmin(ReadOnlyAdmin):
         return job_link(delivery.job)
 
     @admin.display(description="Endpoint")
-    def goes_to(self, delivery: Delivery) -> str:
+    def goes_to(self, delivery: Delivery) -> SafeString | str:
         """The name of the endpoint."""
-        return endpoint_name(delivery.endpoint)
+        return isolated(endpoint_name(delivery.endpoint))
 
     @admin.display(description="Created")
     def written(self, delivery: Delivery) -> SafeString | str:

@@ -21,6 +21,7 @@ from jobs.rules.formatting import DASH
 class EndpointAdmin(ReadOnlyAdmin):
     """Endpoints of outward events, the newest first."""
 
+    when_empty = "No endpoint yet. An endpoint is a program that receives events as signed calls. A lead adds one."
     list_display = ("state", "link", "url", "events", "project_name", "unsent")
     list_display_links = None
     list_filter = ("active",)
@@ -47,7 +48,7 @@ class EndpointAdmin(ReadOnlyAdmin):
     @admin.display(description="Endpoint", ordering="name")
     def link(self, endpoint: Endpoint) -> SafeString:
         """The name with a link to the page of the endpoint."""
-        return format_html('<a href="{}">{}</a>', self.page_of(endpoint), endpoint_name(endpoint))
+        return format_html('<a href="{}"><bdi>{}</bdi></a>', self.page_of(endpoint), endpoint_name(endpoint))
 
     @admin.display(description="Events")
     def events(self, endpoint: Endpoint) -> str:

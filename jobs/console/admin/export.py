@@ -135,7 +135,7 @@ class Ndjson:
         return encode({"error": INCOMPLETE}) + b"\n" if is_truncated else b""
 
 
-FORMATS: dict[str, Callable[[], FileFormat]] = {"csv": Csv, "json": Json}
+FORMATS: dict[str, Callable[[], FileFormat]] = {"csv": Csv, "json": Json, "ndjson": Ndjson}
 
 
 def cell(value: Any) -> Any:

@@ -34,6 +34,7 @@ def _attempts(item: Item) -> list[dict[str, Any]]:
 class ItemAdmin(ActionMixin, ReadOnlyAdmin):
     """Items of all jobs, the newest first; the search needs a whole key."""
 
+    when_empty = "No item yet. A job is created with its items, or a worker adds them to a phase."
     owner = (Phase, "phase_id", "job__project")
     list_display = ("state", "name", "link", "phase_code", "split", "worker", "attempt", "lease", "finished", "error")
     list_display_links = ("name",)
@@ -99,6 +100,7 @@ class ItemAdmin(ActionMixin, ReadOnlyAdmin):
 class EventAdmin(ReadOnlyAdmin):
     """The timeline of all jobs, the newest first."""
 
+    when_empty = "No event yet. Everything that happens to a job is listed here."
     owner = (Job, "job_id", "project")
     list_display = ("when", "type", "link", "actor", "is_outward", "detail", "reason")
     list_display_links = ("type",)

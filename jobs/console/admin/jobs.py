@@ -27,6 +27,7 @@ from jobs.rules.formatting import DASH, format_number
 class JobAdmin(ActionMixin, ReadOnlyAdmin):
     """Jobs; by default those that are not finished."""
 
+    when_empty = "A program creates jobs over the REST API; the overview shows how."
     follows = ("phases",)
     list_display = ("state", "link", "kind", "project_name", "bar", "counts", "failed", "deadline", "updated")
     list_display_links = None
@@ -155,6 +156,7 @@ def _sum(numbers: list[int | None]) -> int | None:
 class PhaseAdmin(ReadOnlyAdmin):
     """Phases of all jobs, the newest first."""
 
+    when_empty = "No phase yet. A job is created with its phases."
     owner = (Job, "job_id", "project")
     list_display = ("state", "code", "link", "bar", "counts", "failed", "processing", "deadline", "completed", "by")
     list_display_links = ("code",)

@@ -20,6 +20,7 @@ from jobs.rules.formatting import format_number
 class ProjectLimitAdmin(ReadOnlyAdmin):
     """Projects with a limit of leased items, and how many are leased."""
 
+    when_empty = "No project is limited. A limit caps the items that workers lease at once in all jobs of a project."
     list_display = ("link", "leased_items", "limit")
     list_display_links = None
     search_fields = ("project",)

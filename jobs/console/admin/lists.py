@@ -45,12 +45,14 @@ class ReadOnlyAdmin(ListMixin, PermissionFirst, admin.ModelAdmin):
     follows   relations that are prefetched for the rows of one page. With a join the database would start at the jobs
               and sort all their rows; so would a join to find the project
     exported  the columns of the export; a list without them has none
+    when_empty  the sentences of a list without any row: what would be here, and how it comes to be
     """
 
     owner: tuple[type[Model], str, str] | None = None
     follows: tuple[str, ...] = ()
     exported: tuple[Column, ...] = ()
     exported_as = ""
+    when_empty = ""
     paginator = BoundedPaginator
     show_full_result_count = False
     list_per_page = 50

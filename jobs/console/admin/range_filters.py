@@ -222,6 +222,19 @@ class Metadata(admin.ListFilter):
         return queryset
 
 
+class MemberText(KeyTextTransform):
+    """A value of a JSON object as text, whatever is in its key. A path of SQLite cannot name a key with a quote."""
+
+    def as_sqlite(self, compiler: Any, connection: Any) -> Any:
+        """Search the members one by one for such a key."""
+        if '"' not in self.key_name:
+            return super().as_sqlite(compiler, connection)
+        column, values = compiler.compile(self.lhs)
+        text = "CASE WHEN type IN ('true', 'false') THEN type ELSE value END"
+        member = f"(SELECT {text} FROM json_each({column}) WHERE key = %s)"  # noqa: S608  compiled; the key is a parameter
+        return member, (*values, self.key_name)
+
+
 def has_value(key: str, value: str) -> Q:
     """Return the condition that the metadata have this value: a text, or a number, true or false in its notation."""
-    return Q(Exact(Cast(KeyTextTransform(key, "metadata"), TextField()), value))
+    return Q(Exact(Cast(MemberText(key, "metadata"), TextField()), value))

@@ -48,6 +48,7 @@ def revoke(model_admin: admin.ModelAdmin, request: HttpRequest, queryset: QueryS
 class TokenAdmin(ReadOnlyAdmin):
     """Tokens with their account, permissions, expiry and last use."""
 
+    when_empty = "No token yet. A worker sends one with each call. A lead issues it for an account."
     list_display = ("begins", "user", "roles", "projects", "issued", "expires", "last_use", "act")
     list_display_links = None
     noun_one, noun_many = "token", "tokens"

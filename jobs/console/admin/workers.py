@@ -55,6 +55,7 @@ def with_figures(workers: Sequence[Any], projects: Collection[str] | None) -> Se
 class WorkerAdmin(ReadOnlyAdmin):
     """Workers: silent ones with leased items first, then the latest ones."""
 
+    when_empty = "No worker yet. A worker appears with its first claim, report or heartbeat."
     list_display = ("state", "name", "version_text", "seen", "holds", "done", "failed", "link", "account", "message")
     list_display_links = ("name",)
     list_filter = (WorkerState, Holding)

@@ -1,4 +1,4 @@
-"""What became of the items that a bulk retry made pending."""
+"""Figures of the items that a bulk retry made pending: how many succeeded, failed again, or are open."""
 
 from __future__ import annotations
 

@@ -13,6 +13,8 @@ GROUPS: dict[str, dict[str, str]] = {
         "run": "One pass of a phase. A restart begins the next run.",
         "worker": "A program that claims items, does the work and reports the outcome: an account and a name.",
         "operator": "A person who watches jobs and acts on them.",
+        "activity": "The list of what people did, with the person, the time and the reason.",
+        "saved view": "Filters, order and columns of a list under a name: your own, or shared with every account.",
         "lead": "An operator who may also end and restart jobs, replay events and manage endpoints and tokens.",
     },
     "Status": {
@@ -33,6 +35,16 @@ GROUPS: dict[str, dict[str, str]] = {
         "failing": "Every recent outcome of a worker or phase is a failure.",
         "late": "Unfinished after its due time; for a delivery, waiting for ten minutes.",
         "due time": "The time until which a job should finish, given as such or counted from its start.",
+    },
+    "Incidents": {
+        "incident": "A cause that needs a person: the jobs that it hits, since when, and its history.",
+        "acknowledge": "Say that an incident is being worked on.",
+        "assign": "Name the account that works on an incident.",
+        "snooze": "Keep an incident quiet until a time, or until it grows.",
+        "resolve": "End an incident that does not end by itself.",
+        "channel": "An address to which messages about incidents go: mail, or another service.",
+        "notification rule": "The incidents that go to a channel, and when.",
+        "digest": "One message in place of more than ten within a minute.",
     },
     "Counts": {
         "expected": "The number of items that a phase will have. It is unknown until it is announced.",

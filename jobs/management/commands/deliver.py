@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from threading import Event
+from threading import Event, Thread
 from typing import Any
 
 from django.conf import settings
@@ -34,4 +34,8 @@ class Command(BaseCommand):
         stop = Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        deliver_until(stop, interval=interval)
+        # Not in this thread: a signal that interrupts SimpleQueue.get() after its time has passed makes it wait for
+        # ever in Python 3.11, and only the main thread gets signals.
+        loop = Thread(target=deliver_until, args=(stop,), kwargs={"interval": interval}, name="deliverer")
+        loop.start()
+        loop.join()

@@ -13,7 +13,7 @@ from daphne.endpoints import build_endpoint_description_strings
 from daphne.server import Server, twisted_loop
 
 from jobs.management.daphne.http import ConnectionFactory, DrainingRequest
-from jobs.management.daphne.websocket import SocketConnection
+from jobs.management.daphne.websocket import SocketConnection, accept_compression
 
 log = structlog.get_logger(__name__)
 
@@ -60,6 +60,7 @@ class GracefulServer(Server):
         self.factory.doStart()
         port.factory = self.factory
         self.ws_factory.protocol = SocketConnection
+        self.ws_factory.setProtocolOptions(perMessageCompressionAccept=accept_compression)
         self.ports.append(port)
         self.ready(port.getHost().port)
 

@@ -7,15 +7,20 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from asgiref.sync import async_to_sync
-from channels.layers import get_channel_layer
 from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
 from jobs.db.reachability import missing_migrations, why_unreachable
+from jobs.live.channel_check import round_trip
 from jobs.management.doctor.findings import Finding, fault, ok, warning
 from jobs.rules.formatting import format_duration
 from jobs.watchdog import process_heartbeats
+
+try:
+    import pika
+except ImportError:  # pika is optional: it is in requirements-scale.txt
+    pika = None
 
 CLOCK_SECONDS = 2.0
 SILENT_SECONDS = process_heartbeats.SILENT_AFTER.total_seconds()
@@ -88,25 +93,18 @@ def _redis() -> Finding:
     if not settings.REDIS_URL:
         return warning("redis", "REDIS_URL is not set.", "Set it if more than one server process serves browsers.")
     fix = "Check REDIS_URL, REDIS_PASSWORD, and that Redis runs."
-    return _reached("redis", "A message went through Redis.", async_to_sync(_round_trip), fix)
-
-
-async def _round_trip() -> None:
-    layer = get_channel_layer()
-    channel = await layer.new_channel("doctor")
-    await layer.send(channel, {"type": "doctor"})
-    await layer.receive(channel)
+    return _reached("redis", "A message went through Redis.", async_to_sync(round_trip), fix)
 
 
 def _broker() -> Finding:
     if not settings.AMQP_URL:
         return ok("broker", "AMQP_URL is not set; no events go to or come from RabbitMQ.")
+    if pika is None:
+        return fault("broker", "The package pika is missing.", "Install requirements-scale.txt.")
     return _reached("broker", "RabbitMQ accepts the account.", _connect, "Check AMQP_URL, AMQP_PASSWORD and RabbitMQ.")
 
 
 def _connect() -> None:
-    import pika  # optional: it is in requirements-scale.txt
-
     parameters = pika.URLParameters(settings.AMQP_URL)
     parameters.socket_timeout = parameters.blocked_connection_timeout = BROKER_SECONDS
     pika.BlockingConnection(parameters).close()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,13 +16,23 @@ from django.urls import get_resolver
 from tests.jobs.api.contract import document
 
 APPS = ("jobs", "ocr_chunks", "training")
-METHODS = ("get", "post", "patch")
+METHODS = ("get", "post", "put", "patch", "delete")
+NAMES = Path(__file__).with_name("operation_names.txt")
 OPERATIONS = [
     pytest.param(described, id=described["operationId"])
     for path in document()["paths"].values()
     for method, described in path.items()
     if method in METHODS
 ]
+
+
+def nodes(node: Any, name: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Return each object of the document with the name of its member."""
+    if isinstance(node, dict):
+        yield name, node
+    for key, each in node.items() if isinstance(node, dict) else enumerate(node if isinstance(node, list) else ()):
+        if key not in ("example", "examples"):
+            yield from nodes(each, str(key))
 
 
 def test_the_document_is_valid_and_complete() -> None:
@@ -38,10 +50,58 @@ def test_every_operation_says_what_it_takes_and_answers(described: dict[str, Any
     assert {"401", "403", "503"} <= described["responses"].keys()
     good = [answer for status, answer in described["responses"].items() if status in ("200", "201")]
     assert all(kind["schema"] for answer in good for kind in answer["content"].values())
-    if described["operationId"].startswith(("post", "patch")):
+    if "requestBody" in described:
         body = described["requestBody"]["content"]["application/json"]
         assert body["examples"]
         assert {"400", "413"} <= described["responses"].keys()
+
+
+def test_the_names_of_the_operations_are_pinned() -> None:
+    """A name is part of every generated client: changing one breaks them. Add the line of a new operation."""
+    found = [
+        f"{described['operationId']:28}{method.upper():7}{path.removeprefix('/api/v1')}"
+        for path, methods in document()["paths"].items()
+        for method, described in methods.items()
+    ]
+    assert found == NAMES.read_text().splitlines()
+
+
+def test_the_deletion_of_a_job_takes_a_reason() -> None:
+    body = document()["paths"]["/api/v1/jobs/{job_id}"]["delete"]["requestBody"]
+    assert body["content"]["application/json"]["schema"]["$ref"].endswith("/DeleteInput")
+
+
+def test_no_schema_has_what_generators_misread() -> None:
+    for name, node in nodes(document()):
+        assert "default" not in node or name == "properties", node
+        assert "(?" not in str(node.get("pattern", "")), node
+        assert "type" in node or not isinstance(node.get("enum"), list), node
+        assert node.get("type") != "object" or {"properties", "additionalProperties"} & node.keys(), node
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "status", "header"),
+    [
+        ("jobs", "post", "201", "Location"),
+        ("jobs/{job_id}", "get", "200", "ETag"),
+        ("claim", "post", "200", "Retry-After"),
+        ("claim", "post", "503", "Retry-After"),
+        ("acts", "get", "401", "WWW-Authenticate"),
+    ],
+)
+def test_a_response_names_its_headers(path: str, method: str, status: str, header: str) -> None:
+    assert header in document()["paths"][f"/api/v1/{path}"][method]["responses"][status]["headers"]
+
+
+def test_the_feed_is_described_as_a_page_and_as_a_stream() -> None:
+    described = document()["paths"]["/api/v1/events"]["get"]
+    assert set(described["responses"]["200"]["content"]) == {"application/json", "text/event-stream"}
+    assert "Last-Event-ID" in {parameter["name"] for parameter in described["parameters"]}
+
+
+def test_the_document_names_licence_and_server() -> None:
+    assert document()["info"]["license"]["identifier"]
+    assert [server["url"] for server in document()["servers"]] == ["/"]
 
 
 def test_the_bounds_of_a_field_are_in_the_document() -> None:

@@ -54,6 +54,27 @@ def report(server: LiveServer, job: Any, number: int, *, token: str) -> None:
     server.post(f"/jobs/{job.pk}/phases/items/report", body, token=token)
 
 
+async def recv_for_ever(browser: ClientConnection) -> None:
+    """Read until the connection is closed."""
+    while True:
+        async with asyncio.timeout(10):
+            await browser.recv()
+
+
+async def test_messages_are_compressed_for_a_browser_and_stay_limited_in_size(server: LiveServer, viewer: str) -> None:
+    async with server.watch("/ws/jobs", session_key=viewer) as browser:
+        assert [extension.name for extension in browser.protocol.extensions] == ["permessage-deflate"]
+        await hear(browser)
+        await browser.send("[" + " " * 1_000_000)
+        with pytest.raises(ConnectionClosed):
+            await recv_for_ever(browser)
+
+
+async def test_a_client_that_offers_no_compression_is_served_without(server: LiveServer, viewer: str) -> None:
+    async with server.watch("/ws/jobs", session_key=viewer, compression=None) as browser:
+        assert (await hear(browser))["type"] == "snapshot"
+
+
 async def test_a_report_reaches_the_browser_within_a_second(server: LiveServer, viewer: str, token: str) -> None:
     job = await run(make_job, items=10)
     async with server.watch(f"/ws/jobs/{job.pk}", session_key=viewer) as browser:

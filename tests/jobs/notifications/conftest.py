@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
+from django.db import transaction
 from django.utils import timezone
 
 from jobs import notifications, operations
+from jobs.incidents import lifecycle
 from jobs.incidents.causes import Cause, Finding
 from jobs.incidents.lifecycle import open_incidents
 from jobs.models import Channel, Incident, Job, Notification
@@ -99,8 +101,21 @@ def open_incident(
     """Open an incident of this cause, which these jobs join."""
     cause = Cause(IncidentKind(kind), project, about, title=title, **texts)
     members = [job.pk for job in jobs or [make_job(items=1, project=project)]]
-    open_incidents([Finding(cause, members)], now=now or timezone.now())
+    with transaction.atomic():
+        open_incidents([Finding(cause, members)], now=now or timezone.now())
     return Incident.objects.get(kind=kind, project=project, cause=about)
+
+
+def end(incident: Incident, *, by: str, now: datetime) -> None:
+    """End an incident in a transaction, as its cause does."""
+    with transaction.atomic():
+        lifecycle.end(incident, by=by, now=now)
+
+
+def wake(incident: Incident, *, why: str, now: datetime) -> None:
+    """End the snooze of an incident in a transaction."""
+    with transaction.atomic():
+        lifecycle.wake(incident, why=why, now=now)
 
 
 def notify_at(at: datetime) -> dict[str, int]:

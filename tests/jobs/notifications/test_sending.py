@@ -14,7 +14,7 @@ import pytest
 from django.utils import timezone
 
 from jobs import notifications, operations
-from jobs.incidents.lifecycle import RECOVERED, end, wake
+from jobs.incidents.lifecycle import RECOVERED
 from jobs.models import Channel, Incident, Notification
 from jobs.notifications import notifier
 from jobs.rules.incidents import IncidentState
@@ -26,11 +26,13 @@ from tests.jobs.notifications.conftest import (
     MailServer,
     bodies,
     channel_to,
+    end,
     mail_channel,
     notify_at,
     open_incident,
     results,
     titles,
+    wake,
 )
 from tests.jobs.outbox.conftest import Received, Receiver, reply
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from jobs.models import Incident
 from jobs.models.notifications import MessageState
-from jobs.notifications.texts import Facts, Text, digest_of, text_of
+from jobs.notifications.texts import Facts, Text, digest_of, link_to, text_of
 from jobs.rules.incidents import IncidentKind
 from jobs.rules.inert_text import first_sentence, one_line, without_markup
 from tests.hostile_data import HOSTILE
@@ -150,3 +150,8 @@ def test_a_message_says_what_where_since_when_how_many_and_why() -> None:
     for line in ("Project: matter-789", "Jobs: ocr-031, ocr-032, ocr-033 and 9 more", "Error", LINK):
         assert line.lower() in text.plain.lower()
     assert "First error: Document AI timeout after 30 s.\n" in text.plain
+
+
+def test_a_link_has_the_path_prefix_in_every_thread(settings: Any) -> None:
+    settings.PATH_PREFIX = "/progress"
+    assert link_to("/admin/") == link_to("/progress/admin/") == "https://progress.example.com/progress/admin/"

@@ -104,3 +104,27 @@ def test_the_totals_are_those_of_all_that_match(lead: Any) -> None:
     make_job(name="waits", items=1)
     [totals] = lead.open(f"{JOBS}?status=all").root.find(cls="totals")
     assert totals.text == "4 jobs · 3 completed · 1 pending"
+
+
+@pytest.mark.parametrize("key", ['a"b', "a\\b", "a'b", "a.b", "$"])
+def test_metadata_match_whatever_is_in_their_key(lead: Any, key: str) -> None:
+    make_job(name="has", items=1, metadata={key: True})
+    make_job(name="has not", items=1, metadata={"a": True})
+    page = lead.client.get(JOBS, {f"metadata.{key}": "true"})
+    assert [job.name for job in page.context_data["cl"].result_list] == ["has"]
+
+
+@pytest.mark.parametrize(
+    ("address", "sentence"),
+    [
+        ("projectlimit", "No project is limited."),
+        ("endpoint", "An endpoint is a program that receives events"),
+        ("channel", "A channel sends incidents"),
+        ("bulkact", "No bulk act yet."),
+        ("inboxmessage", "A message from the broker that breaks its format is kept here"),
+        ("delivery", "Nothing matches “Not sent”. Each event that an endpoint asks for"),
+        ("worker", "A worker appears with its first claim"),
+    ],
+)
+def test_an_empty_list_says_what_would_be_here(lead: Any, address: str, sentence: str) -> None:
+    assert sentence in lead.open(f"/admin/jobs/{address}/").text

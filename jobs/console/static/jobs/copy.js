@@ -1,16 +1,21 @@
-/** Buttons that copy the text of another element: `<button data-copy="id" hidden>`. They are shown where copying works. */
+/**
+ * Buttons that copy the text of another element, `<button data-copy="id" hidden>`, or their own, `data-copy-text="…"`.
+ * They are shown where copying works.
+ */
 
 const SHOWN_MS = 1500;
+const BUTTON = "[data-copy], [data-copy-text]";
 
 /** Show the buttons below `root`. */
 export function showCopyButtons(root = document) {
   if (!navigator.clipboard) return;
-  for (const button of root.querySelectorAll("[data-copy][hidden]")) button.hidden = false;
+  for (const button of root.querySelectorAll(BUTTON)) button.hidden = false;
 }
 
 async function copy(button) {
   const { textContent } = button;
-  await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+  const { copy: id, copyText: own } = button.dataset;
+  await navigator.clipboard.writeText(own ?? document.getElementById(id).textContent);
   button.textContent = "Copied";
   setTimeout(() => (button.textContent = textContent), SHOWN_MS);
 }
@@ -19,7 +24,7 @@ async function copy(button) {
 export function startCopying() {
   showCopyButtons();
   document.addEventListener("click", (event) => {
-    const button = event.target.closest?.("[data-copy]");
+    const button = event.target.closest?.(BUTTON);
     if (button) copy(button);
   });
 }

@@ -1,9 +1,10 @@
 /**
- * Keeps the lists of a page current: loads the page again and replaces each changed `data-section`. A section with
+ * Keeps the lists of a page current: loads each changed `data-section` of the page and replaces it. A section with
  * `data-hold` waits while the pointer or the focus is inside or a box is ticked, so that no row moves while an
  * operator uses it, and every section waits while text in it is selected; `apply` shows it.
  */
 
+import { showCopyButtons } from "./copy.js";
 import { isSelected } from "./figures.js";
 import { decorate, unfold } from "./grid.js";
 import { localise } from "./times.js";
@@ -23,6 +24,7 @@ export class Sections {
     this.loading = null;
     this.pause = LEAST_MS;
     this.loadedAt = 0;
+    this.digests = "";
     this.isWhole = false;
     for (const event of ["pointerout", "focusout", "change", "selectionchange"]) {
       document.addEventListener(event, () => this.held.size && setTimeout(() => this.applyUnused(), 50));
@@ -44,12 +46,14 @@ export class Sections {
     const loading = (this.loading = new AbortController());
     this.loadedAt = Date.now();
     try {
-      const headers = this.isWhole ? {} : { "X-Grid": "states" };
+      const headers = { "X-Sections": this.digests, ...(this.isWhole ? {} : { "X-Grid": "states" }) };
       const how = { signal: loading.signal, headers, cache: "no-store", credentials: "same-origin" };
       const response = await fetch(location.href, how);
       if (response.redirected && response.url.includes("/login/")) return void this.onLost();
       if (!response.ok) return;
-      this.receive(await response.text());
+      const text = await response.text();
+      this.digests = response.headers.get("X-Sections") ?? "";
+      this.receive(text);
     } catch {
       // The live feed handles lost connections and refreshes after reconnecting.
     } finally {
@@ -73,6 +77,7 @@ export class Sections {
       if (!newer) continue;
       localise(newer);
       decorate(newer);
+      showCopyButtons(newer);
       updateGrid(section, newer);
       keepAges(section, newer);
       if (section.isEqualNode(newer)) this.held.delete(name);

@@ -2,6 +2,7 @@
 
 import { startCopying } from "./copy.js";
 import { showAges } from "./figures.js";
+import { startKeeping } from "./keep.js";
 import { start } from "./keys.js";
 import { startMenus } from "./menus.js";
 import { startSearch } from "./search.js";
@@ -15,6 +16,7 @@ start();
 startMenus();
 startSearch();
 startCopying();
+startKeeping();
 for (const button of document.querySelectorAll("[data-print]")) {
   button.hidden = false;
   button.addEventListener("click", () => print());

@@ -1,0 +1,1 @@
+"""The OpenAPI document in the hands of linters and generators of clients."""
