@@ -182,7 +182,9 @@ def badge_of(job: Job) -> str:
 
 def wall_secret() -> str:
     """Return the secret of a link of the wall, given by an account that sees every job."""
-    return give_wall_link("\u202eOffice", view=None, days=7, by=User.objects.create_superuser("wall-giver"))[1]
+    return give_wall_link("<b onclick=x>Office</b>", view=None, days=7, by=User.objects.create_superuser("wall-giver"))[
+        1
+    ]
 
 
 # --- the addresses -----------------------------------------------------------------------------------
