@@ -46,7 +46,16 @@ HOSTILE = {
     "long": "W" * 2000,
 }
 # Entry points of Django without a page: they answer a script, or redirect.
-NO_PAGES = {"autocomplete", "bulk-stop", "jsi18n", "logout", "view-delete", "view-save", "wall-link-revoke"}
+NO_PAGES = {
+    "autocomplete",
+    "bulk-stop",
+    "client-wheel",
+    "jsi18n",
+    "logout",
+    "view-delete",
+    "view-save",
+    "wall-link-revoke",
+}
 
 
 @dataclass
