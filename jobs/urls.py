@@ -7,6 +7,7 @@ from django.urls import URLPattern, URLResolver, path
 from jobs.api import (
     activity,
     acts,
+    asyncapi,
     badges,
     channels,
     claims_and_reports,
@@ -68,5 +69,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("notification-rules", channels.NotificationRules.as_view(), name="api-notification-rules"),
     path("notification-rules/<int:rule_id>", channels.NotificationRuleDetail.as_view(), name="api-notification-rule"),
     path("schema", docs.Schema.as_view(), name="api-schema"),
+    path("asyncapi", asyncapi.asyncapi, name="api-asyncapi"),
     path("docs", docs.Docs.as_view(), name="api-docs"),
 ]

@@ -14,13 +14,14 @@ from jobs.api.base import APIBaseView, json_response
 from jobs.api.cursor_pagination import page
 from jobs.api.query_params import NameText, PageQuery
 from jobs.api.request_decoding import decode_body, decode_query
-from jobs.api.schema import operation
+from jobs.api.schema import operation, values_of
 from jobs.models import Incident
 from jobs.operations import INCIDENT_ACTS
 from jobs.operations.incidents import IncidentOperation
 from jobs.rules.errors import NotFound
 from jobs.rules.field_types import Moment
 from jobs.rules.incidents import IncidentKind, IncidentState
+from jobs.rules.statuses import JobStatus
 
 TAG = "incidents"
 MOST_JOBS, MOST_ENTRIES = 200, 100
@@ -38,10 +39,10 @@ class IncidentBody(TypedDict):
     """An incident. `subjects` counts its jobs, workers, deliveries or messages; a larger `severity` is worse."""
 
     id: int
-    kind: str
+    kind: Annotated[str, values_of(IncidentKind)]
     project: str
     cause: str
-    state: str
+    state: Annotated[str, values_of(IncidentState)]
     title: str
     detail: str
     error: str
@@ -65,7 +66,7 @@ class IncidentJobBody(TypedDict):
 
     id: int
     name: str
-    status: str
+    status: Annotated[str, values_of(JobStatus)]
     joined_at: Moment
     left_at: Moment | None
 

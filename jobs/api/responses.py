@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, TypedDict
 
+from jobs.api.schema import values_of
 from jobs.rules.field_types import Moment
-from jobs.rules.statuses import JobStatus, Outcome, Reason
+from jobs.rules.statuses import ItemStatus, JobStatus, Outcome, Reason
 from jobs.serializers import (
     ActivityRow,
     AttemptBody,
@@ -134,7 +135,7 @@ class ClaimAnyAnswer(_ReachedLimit):
 class _ResultAnswer(TypedDict):
     key: str
     outcome: Outcome
-    status: str
+    status: Annotated[str, values_of(ItemStatus, empty=True)]
 
 
 class ResultAnswer(_ResultAnswer, total=False):
@@ -208,7 +209,7 @@ class ActRow(TypedDict):
     name: str
     label: str
     permission: str
-    states: list[str]
+    states: list[Annotated[str, values_of(JobStatus)]]
     reason_required: bool
     arguments: ActArgumentsBody
 

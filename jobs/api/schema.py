@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
 from typing import Any, TypedDict, TypeVar
 
 import msgspec
@@ -40,6 +41,12 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _types: list[Any] = []
 _queries: list[Any] = []
+
+
+def values_of(*kinds: type[StrEnum], empty: bool = False) -> msgspec.Meta:
+    """Return the mark of a text that is one of these values; with `empty` it may be empty too."""
+    values = [str(value) for kind in kinds for value in kind]
+    return msgspec.Meta(extra_json_schema={"enum": ["", *values] if empty else values})
 
 
 class FieldError(TypedDict):

@@ -36,8 +36,8 @@ def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
         _require_body(described, components=components)
     used = dict.fromkeys([*TAGS, *(tag for described in operations for tag in described["tags"])])
     result["tags"] = [{"name": name, "description": TAGS.get(name, f"Calls about {name}.")} for name in used]
-    _simplify(result["components"]["schemas"])
-    _simplify(result["paths"])
+    simplify(result["components"]["schemas"])
+    simplify(result["paths"])
     return result
 
 
@@ -52,17 +52,17 @@ def _require_body(described: dict[str, Any], *, components: Mapping[str, Any]) -
         described["requestBody"]["required"] = bool(components[reference.rpartition("/")[2]].get("required"))
 
 
-def _simplify(node: Any) -> None:
+def simplify(node: Any) -> None:
     """Simplify every schema at or below this node."""
     if isinstance(node, list):
         for each in node:
-            _simplify(each)
+            simplify(each)
     if isinstance(node, dict):
         if _is_schema(node):
             _simplify_schema(node)
         for name, each in node.items():
             if name not in ("example", "examples", "enum", "const"):
-                _simplify(each)
+                simplify(each)
 
 
 def _is_schema(node: Mapping[str, Any]) -> bool:

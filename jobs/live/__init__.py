@@ -7,6 +7,7 @@ subscription     a listener's topic and send queue
 send_queue       messages that wait to be sent or to be acknowledged
 job_messages     a job's state, encoded once for all listeners
 client_messages  messages that browsers send
+server_messages  types of the messages that browsers get
 principals       the account behind a listener, loaded again while it listens
 tickets          websockets without a session cookie
 authorization    the topic that a request may watch

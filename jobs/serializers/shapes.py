@@ -213,10 +213,9 @@ class EventJobBody(TypedDict):
     url: str
 
 
-class OutwardEvent(TypedDict):
+class EventBody(TypedDict):
     """An event that is sent to subscribers; `job_id` is the job's name, `event_id` the same on every delivery."""
 
-    id: int
     event_id: UUID
     type: str
     job_id: str
@@ -225,6 +224,12 @@ class OutwardEvent(TypedDict):
     run: int | None
     occurred_at: Moment
     data: dict[str, Any]
+
+
+class OutwardEvent(EventBody):
+    """An event of the feed: `id` is its place there."""
+
+    id: int
 
 
 class ProgressBody(TypedDict):

@@ -38,7 +38,8 @@ def check(method: str, path: str, response: HttpResponse) -> None:
         return
     assert str(response.status_code) in described["responses"], f"{method} {path}: {response.status_code}"
     answer = described["responses"][str(response.status_code)]
-    assert answer.get("headers", {}).keys() & REQUIRED_HEADERS <= set(response.headers)
+    promised = {name.lower() for name in answer.get("headers", {}).keys() & REQUIRED_HEADERS}
+    assert promised <= {name.lower() for name in response.headers}
     if kinds := answer.get("content"):
         schema = kinds[response.headers["Content-Type"]]["schema"]
         Draft202012Validator({**schema, "components": document()["components"]}).validate(response.json())
