@@ -46,7 +46,16 @@ HOSTILE = {
     "long": "W" * 2000,
 }
 # Entry points of Django without a page: they answer a script, or redirect.
-NO_PAGES = {"autocomplete", "bulk-stop", "jsi18n", "logout", "view-delete", "view-save", "wall-link-revoke"}
+NO_PAGES = {
+    "autocomplete",
+    "bulk-stop",
+    "client-wheel",
+    "jsi18n",
+    "logout",
+    "view-delete",
+    "view-save",
+    "wall-link-revoke",
+}
 
 
 @dataclass
@@ -182,7 +191,9 @@ def badge_of(job: Job) -> str:
 
 def wall_secret() -> str:
     """Return the secret of a link of the wall, given by an account that sees every job."""
-    return give_wall_link("\u202eOffice", view=None, days=7, by=User.objects.create_superuser("wall-giver"))[1]
+    return give_wall_link("<b onclick=x>Office</b>", view=None, days=7, by=User.objects.create_superuser("wall-giver"))[
+        1
+    ]
 
 
 # --- the addresses -----------------------------------------------------------------------------------

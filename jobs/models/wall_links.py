@@ -1,4 +1,4 @@
-"""Links of the wall: read-only pages for a screen that nobody signs in to."""
+"""Links of the wall: read-only pages for a screen without an account."""
 
 from __future__ import annotations
 

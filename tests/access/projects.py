@@ -40,6 +40,7 @@ from jobs.operations.arguments import Scope
 from jobs.operations.bulk import ActRequest, TargetSelection
 from jobs.operations.estimate import snapshots_of
 from jobs.operations.registry import ACTS
+from jobs.operations.wall_links import digest_of
 from jobs.rules.incidents import IncidentKind
 from jobs.rules.pipelines import PhaseSpec
 from jobs.tracking import Actor, Link, NewItem, Result
@@ -108,7 +109,7 @@ def make_project(name: str) -> Project:
     )
     # Given out by an unlimited account too.
     link = WallLink.objects.create(
-        label=mark, digest=mark[:64], view=view, created_by=view.account, created_at=now, expires_at=now
+        label=mark, digest=digest_of(mark), view=view, created_by=view.account, created_at=now, expires_at=now
     )
     limit = ProjectLimit.objects.create(project=name, max_leased=50)
     letter = inbox.store_dead_letter(

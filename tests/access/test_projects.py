@@ -54,6 +54,7 @@ UNMARKED = {
     "jobs.Phase.error",
     "jobs.ProcessHeartbeat.kind",
     "jobs.ProcessHeartbeat.name",
+    "jobs.SavedView.list_name",
     "jobs.Ticket.session_key",
     "jobs.Ticket.token",
     "jobs.WallLink.digest",

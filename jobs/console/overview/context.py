@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -40,7 +41,7 @@ def overview_context(request: HttpRequest, visible: JobQuerySet, *, filters: Fil
     rows = rows_of((job for listed in lists.values() for job in listed), now=now)
     silent = [row for row in attention(lists["held"], request.user, rows=rows, holdings=held, now=now) if row.silent]
     heard = process_heartbeats.last_heard()
-    needs = {
+    needs: dict[str, Sequence[Any]] = {
         "processes": silent_processes(heard, now=now),
         "incidents": incidents.open,
         "failing_workers": failing_workers(jobs, request.user, now=now),

@@ -58,7 +58,7 @@ def _wall(request: HttpRequest, view: SavedView | None, *, label: str = "") -> H
 
 def _listed(request: HttpRequest, view: SavedView) -> list[Job]:
     """Return the first jobs of a saved view, as its list shows them; none where its filters are not valid any more."""
-    request.GET = QueryDict(view.query)  # type: ignore[assignment]
+    request.GET = QueryDict(view.query)
     try:
         found: list[Job] = list(admin.site._registry[Job].get_changelist_instance(request).result_list[:LISTED])
     except IncorrectLookupParameters:

@@ -19,13 +19,13 @@ LINKS = "/admin/wall-links/"
 
 def give(account: Any, **fields: Any) -> tuple[WallLink, str]:
     """A link and its address."""
-    link, secret = give_wall_link("Office", **{"view": None, "days": 90, "by": account, **fields})
+    link, secret = give_wall_link("Hall 7", **{"view": None, "days": 90, "by": account, **fields})
     return link, f"/wall/{secret}/"
 
 
 def test_a_lead_gives_a_link_and_its_address_is_shown_once(lead: Any) -> None:
     make_job(name="runs", items=5, done=1)
-    page = lead.confirm(LINKS, label="Office", days="90")
+    page = lead.confirm(LINKS, label="Hall 7", days="90")
     [address] = page.root.find(id="secret")
     assert address.text not in lead.open(LINKS).text
     wall = Page(Client().get(address.text.replace("http://testserver", "")))
@@ -102,7 +102,7 @@ def test_links_are_managed_by_leads_and_limited_ones_see_their_own(browser: Any)
     link, _ = give(browser("lead").account)
     assert "jobs.manage_wall_links" in browser("operator").open(LINKS, status=403).text
     limited = browser("lead", projects=["a"])
-    assert "Office" not in limited.open(LINKS).text
+    assert "Hall 7" not in limited.open(LINKS).text
     limited.client.post(f"{LINKS}{link.pk}/revoke/")
     assert WallLink.objects.get().revoked_at is None
 
@@ -113,7 +113,7 @@ def test_giving_and_revoking_are_in_the_activity_once(lead: Any) -> None:
     revoke_wall_link(link.pk, by=lead.account)
     rows = Activity.objects.filter(about="wall link").order_by("id")
     assert [(row.act, row.target, row.actor) for row in rows] == [
-        (act, "Office", lead.account.username) for act in ("give", "revoke")
+        (act, "Hall 7", lead.account.username) for act in ("give", "revoke")
     ]
 
 
