@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import ssl
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
@@ -212,6 +213,17 @@ def folder(name: str) -> str:
             raise ImproperlyConfigured(f"Set {name} to a folder that the site can write: {error}.") from error
         if not os.access(value, os.W_OK):
             raise ImproperlyConfigured(f"Set {name} to a folder that the site can write, not {value!r}.")
+    return value
+
+
+def certificates(name: str) -> str:
+    """Return the path of a file with trusted certificates in PEM; empty where none is given."""
+    value = text(name)
+    if value:
+        try:
+            ssl.create_default_context(cafile=value)
+        except (OSError, ssl.SSLError) as error:
+            raise ImproperlyConfigured(f"Set {name} to a file of certificates in PEM: {error}.") from error
     return value
 
 

@@ -55,6 +55,8 @@ REDIS_URL = environment.url("REDIS_URL", "redis", "rediss", "unix", password=RED
 AMQP_PASSWORD = environment.text("AMQP_PASSWORD")
 AMQP_URL = environment.url("AMQP_URL", "amqp", "amqps", password=AMQP_PASSWORD)
 WEBHOOK_ALLOW_PRIVATE = environment.boolean("WEBHOOK_ALLOW_PRIVATE", default=False)
+WEBHOOK_PROXY = environment.url("WEBHOOK_PROXY", "http", "https")
+WEBHOOK_CA_FILE = environment.certificates("WEBHOOK_CA_FILE")
 OIDC = configuration.read_company()
 LOCAL_SIGN_IN, BREAK_GLASS_ACCOUNT = configuration.read_local_sign_in(OIDC)
 SECOND_FACTOR_ROLES = configuration.read_second_factor_roles()
@@ -112,6 +114,7 @@ INSTALLED_APPS = [
     "channels",
     "rest_framework",
     "knox",
+    "corsheaders",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "axes",
@@ -133,6 +136,7 @@ MIDDLEWARE = [
     "progress_site.health.ProbeMiddleware",
     "progress_site.compression.CompressionMiddleware",
     "progress_site.rest.exceptions.ProblemMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "progress_site.static_files.StaticFiles",
     "csp.middleware.CSPMiddleware",
@@ -262,6 +266,13 @@ SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = f"{PATH_PREFIX}/"
 COOKIE_GUARD = ("__Secure-" if PATH_PREFIX else "__Host-") if HTTPS else ""
 SESSION_COOKIE_NAME = f"{COOKIE_GUARD}{COOKIE_PREFIX}sessionid"
 CSRF_COOKIE_NAME = f"{COOKIE_GUARD}{COOKIE_PREFIX}csrftoken"
+# Pages of these origins may read the API. They send a token, never the session of an operator.
+CORS_ALLOWED_ORIGINS = environment.origins("CORS_ORIGINS")
+CORS_URLS_REGEX = r"^/api/v1/"
+CORS_ALLOW_METHODS = ("GET", "HEAD", "OPTIONS")
+CORS_ALLOW_HEADERS = ("authorization", "accept", "if-none-match", "last-event-id")
+CORS_EXPOSE_HEADERS = ("ETag", "Retry-After")
+CORS_ALLOW_CREDENTIALS = False
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 CSRF_FAILURE_VIEW = "progress_site.error_views.csrf_failure"
 SESSION_COOKIE_AGE = SESSION_HOURS * 3600

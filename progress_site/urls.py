@@ -7,6 +7,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from jobs.console.job.badge_image import badge
+from jobs.console.wall.pages import linked_wall
 from jobs.management.doctor.echo import echo
 from progress_site import client_download
 
@@ -17,6 +18,7 @@ urlpatterns = [
     path("api/v1/", include("training.urls")),
     path("account/", include("progress_site.sign_in.urls")),
     path("badge/<str:signed>.svg", badge, name="badge"),
+    path("wall/<str:secret>/", linked_wall, name="wall"),
     path("client/", client_download.page, name="client"),
     path("client/<str:file>", client_download.wheel, name="client-wheel"),
     path("admin/", admin.site.urls),

@@ -26,6 +26,7 @@ from jobs.operations.arguments import Scope
 from jobs.operations.bulk import ActRequest, TargetSelection
 from jobs.operations.estimate import snapshots_of
 from jobs.operations.registry import ACTS
+from jobs.operations.wall_links import give_wall_link
 from jobs.rules.incidents import IncidentKind
 from jobs.rules.pipelines import PhaseSpec
 from jobs.tracking import Actor, Link, NewItem, Result
@@ -45,7 +46,7 @@ HOSTILE = {
     "long": "W" * 2000,
 }
 # Entry points of Django without a page: they answer a script, or redirect.
-NO_PAGES = {"autocomplete", "bulk-stop", "jsi18n", "logout", "view-delete", "view-save"}
+NO_PAGES = {"autocomplete", "bulk-stop", "jsi18n", "logout", "view-delete", "view-save", "wall-link-revoke"}
 
 
 @dataclass
@@ -107,6 +108,7 @@ def make_world() -> World:
         "app_label": ["auth", "jobs", "ocr_chunks", "training"],
         "notation": ["csv", "json"],
         "signed": [badge_of(jobs[0])],
+        "secret": [wall_secret()],
         "token": [token.digest],
     }
     return World(jobs, values)
@@ -176,6 +178,11 @@ def done_in_bulk(jobs: list[Job], text: str) -> BulkAct:
 def badge_of(job: Job) -> str:
     """Return the signed part of the address of the job's badge."""
     return badge_links.links(job, at=lambda path: path)["badge"].rpartition("/")[2].removesuffix(".svg")
+
+
+def wall_secret() -> str:
+    """Return the secret of a link of the wall, given by an account that sees every job."""
+    return give_wall_link("\u202eOffice", view=None, days=7, by=User.objects.create_superuser("wall-giver"))[1]
 
 
 # --- the addresses -----------------------------------------------------------------------------------

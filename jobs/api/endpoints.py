@@ -16,6 +16,7 @@ from jobs.api.requests import Input
 from jobs.api.responses import RefusedRow
 from jobs.api.schema import operation
 from jobs.models import Endpoint, Event
+from jobs.models.outbox import EndpointFormat, EndpointKind
 from jobs.operations.arguments import ActInput
 from jobs.rules.errors import NotFound
 from jobs.rules.field_types import Label, Moment, Project
@@ -26,13 +27,17 @@ EXAMPLE = {"url": "https://matcher.example.com/events", "types": ["*.completed"]
 
 
 class EndpointInput(Input, frozen=True):
-    """A webhook, or the broker where `url` is `amqp`; without `secret` the server creates one."""
+    """A webhook, or the broker where `url` is `amqp`; without `secret` the server creates one.
+
+    The `format` cloudevents sends each event as a CloudEvent in structured mode.
+    """
 
     url: Annotated[str, Meta(min_length=1, max_length=URL_LENGTH)]
     types: Annotated[list[str], Meta(max_length=MOST_TYPES)] | None = None
     project: Project = ""
     name: Label = ""
     secret: Annotated[str, Meta(max_length=SECRET_LENGTH)] = ""
+    format: EndpointFormat = EndpointFormat.JSON
 
 
 class EndpointBody(TypedDict):
@@ -40,7 +45,8 @@ class EndpointBody(TypedDict):
 
     id: int
     name: str
-    kind: str
+    kind: EndpointKind
+    format: EndpointFormat
     url: str
     types: list[str]
     project: str
@@ -107,6 +113,7 @@ class Endpoints(EndpointBaseView):
             project=given.project,
             name=given.name,
             secret=given.secret,
+            format=given.format,
             actor=self.account,
         )
         return json_response({**endpoint_body(added.endpoint), "secret": added.secret}, status=201)
@@ -145,7 +152,8 @@ def endpoint_body(endpoint: Endpoint) -> EndpointBody:
     return {
         "id": endpoint.pk,
         "name": endpoint.name,
-        "kind": endpoint.kind,
+        "kind": EndpointKind(endpoint.kind),
+        "format": EndpointFormat(endpoint.format),
         "url": endpoint.url,
         "types": endpoint.types,
         "project": endpoint.project,

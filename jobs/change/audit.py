@@ -26,6 +26,7 @@ ABOUT = {
     "bulkact": "bulk",
     "inboxmessage": "letter",
     "projectlimit": "project limit",
+    "walllink": "wall link",
 }
 FLAGS = {ADDITION: "add", CHANGE: "change", DELETION: "delete"}
 

@@ -157,6 +157,7 @@ def menu() -> list[Section]:
             "Access",
             (
                 Entry("Tokens", "admin:knox_authtoken_changelist", ("jobs.manage_tokens",), "t", covers=("tokens/",)),
+                Entry("Wall", "admin:wall-links", ("jobs.manage_wall_links",)),
                 Entry("People", "admin:auth_user_changelist", ("auth.view_user", "auth.change_user")),
                 Entry("Roles", "admin:auth_group_changelist", ("auth.view_group", "auth.change_group")),
                 Entry(

@@ -10,7 +10,6 @@ from django.apps import apps
 from django.contrib.admin import AdminSite
 from django.db import IntegrityError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, include, path, re_path, register_converter, reverse
 
 from jobs.console.activity.views import activity_page
@@ -39,6 +38,8 @@ from jobs.console.overview.views import overview_page
 from jobs.console.saved_views.views import delete_list_view, save_list_view
 from jobs.console.search.views import search_page, search_results
 from jobs.console.tokens.views import RevokeTokensView, RotateTokenView, issue_token
+from jobs.console.wall.links import revoke_link, wall_links
+from jobs.console.wall.pages import wall_page
 from jobs.console.workers.free import FreeWorkerView
 from jobs.console.workers.views import worker_page
 from jobs.operations import INCIDENT_ACTS
@@ -159,6 +160,8 @@ class OperatorSite(AdminSite):
             path("compare/", self._page(compare_page), name="compare"),
             path("views/save/", self._page(save_list_view), name="view-save"),
             path("views/<row:view_id>/delete/", self._page(delete_list_view), name="view-delete"),
+            path("wall-links/", self._page(wall_links), name="wall-links"),
+            path("wall-links/<row:link_id>/revoke/", self._page(revoke_link), name="wall-link-revoke"),
             path("limits/project/", self._page(limit_project), name="project-limit"),
             path("contracts/", self._page(contracts_page), name="contracts"),
             path("replay/", self._page(ReplayView.as_page()), name="replay"),
@@ -184,9 +187,9 @@ class OperatorSite(AdminSite):
                 )
         return listed
 
-    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        """Show the overview."""
-        return overview_page(request, self)
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:  # type: ignore[override]
+        """Show the overview; with `?wall` for a screen on the wall."""
+        return wall_page(request) if "wall" in request.GET else overview_page(request, self)
 
     def app_index(  # type: ignore[override]
         self, request: HttpRequest, app_label: str, extra_context: dict[str, Any] | None = None

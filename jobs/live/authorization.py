@@ -53,8 +53,13 @@ class Grant:
     is_gone: bool = False
 
 
-def identify(*, ticket: str | None, session_key: str | None) -> Principal:
-    """Return who opens the socket; raise Denied for an invalid ticket. A ticket is used up and replaces the session."""
+def identify(*, ticket: str | None, bearer: str | None = None, session_key: str | None) -> Principal:
+    """Return who opens the socket; raise Denied for an invalid ticket.
+
+    A ticket is used up and replaces a token, and a token replaces the session.
+    """
+    if ticket is None and bearer is not None:
+        return Principal.of_secret(bearer)
     if ticket is None:
         return Principal(token=None, session_key=session_key)
     caller = tickets.redeem(ticket)

@@ -34,7 +34,7 @@ OVER = Closing(1000, "The job is over.")
 OVERLOADED = Closing(1013, "The server could not serve this socket. Connect again in a moment.")
 REASONS = {
     4400: "The address is invalid.",
-    4401: "Not signed in: send the session cookie or a ticket that is new and unused.",
+    4401: "Not signed in: send a token, the session cookie, or a ticket that is new and unused.",
     4403: "This account may not see this.",
     4404: "There is no such job or channel.",
 }

@@ -12,6 +12,7 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
+from knox.crypto import hash_token
 from knox.models import AuthToken
 
 if TYPE_CHECKING:
@@ -34,6 +35,11 @@ class Principal:
         """Return the principal of a request."""
         token = request.auth.pk if isinstance(request.auth, AuthToken) else None
         return cls(token=token, session_key=request.COOKIES.get(settings.SESSION_COOKIE_NAME))
+
+    @classmethod
+    def of_secret(cls, secret: str) -> Self:
+        """Return the principal of a token by its secret. An unknown one has no account."""
+        return cls(token=hash_token(secret), session_key=None)
 
 
 def accounts_of(principals: Iterable[Principal]) -> dict[Principal, User]:

@@ -52,7 +52,9 @@ class JobSocket:
         try:
             if "project" in address:
                 address = {"project": clean_project(address["project"])}
-            caller = await identify_in_thread(ticket=ticket_of(scope), session_key=_session_key(scope))
+            caller = await identify_in_thread(
+                ticket=ticket_of(scope), bearer=_bearer(scope), session_key=_session_key(scope)
+            )
             request = WatchRequest(caller, **address)
             grant = await authorize_in_thread(request)
         except DatabaseFailure as failure:
@@ -72,6 +74,12 @@ def ticket_of(scope: MutableMapping[str, Any]) -> str | None:
     """Return the ticket in the address, None if there is none."""
     given = parse_qs(scope["query_string"].decode("latin1"), keep_blank_values=True)
     return given["ticket"][0] if "ticket" in given else None
+
+
+def _bearer(scope: MutableMapping[str, Any]) -> str | None:
+    """Return the token of the header Authorization, None without one. No page of a browser can send this header."""
+    scheme, _, secret = dict(scope["headers"]).get(b"authorization", b"").decode("latin1").partition(" ")
+    return secret.strip() if scheme.lower() == "bearer" else None
 
 
 def _session_key(scope: MutableMapping[str, Any]) -> str | None:

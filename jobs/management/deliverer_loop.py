@@ -25,6 +25,7 @@ def deliver_once() -> bool:
     """Send what is due at every endpoint; False if that failed, which is logged."""
     close_old_connections()
     try:
+        outbox.declare_exchange()
         log_counts(outbox.deliver())
         log_messages(notifications.notify())
         process_heartbeats.beat(process_heartbeats.DELIVERER)
@@ -69,6 +70,7 @@ def report_silent_watchdog() -> None:
 def deliver_until(stop: Event, *, interval: float, timeout: float | None = None) -> bool:
     """Look every `interval` seconds until `stop` is set; False if deliveries did not end in `timeout` seconds then."""
     dispatcher = outbox.Dispatcher(stop=stop)
+    Thread(target=outbox.declare_exchange, name="exchange", daemon=True).start()
     notifying = NotifierThread(stop, interval=interval)
     notifying.start()
     look_at = log_at = monotonic()

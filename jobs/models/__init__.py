@@ -18,6 +18,7 @@ from jobs.models.row_failures import RowFailure
 from jobs.models.saved_views import SavedView
 from jobs.models.tickets import Ticket
 from jobs.models.tokens import TokenUse
+from jobs.models.wall_links import WallLink
 from jobs.models.workers import Quarantine, Worker, WorkerTally
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "Tally",
     "Ticket",
     "TokenUse",
+    "WallLink",
     "Worker",
     "WorkerTally",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from uuid import UUID
 
 from django.conf import settings
@@ -84,17 +84,33 @@ class Event(models.Model):
     def body(self) -> dict[str, Any]:
         """Return the body that subscribers receive, the same on every delivery."""
         phase = self.phase.code if self.phase else None
-        return outward_body(self.event_id, self.type, self.job.name, phase, self.run, self.at, self.data)
+        job = EventJob(self.job_id, self.job.name, self.job.project, self.job.kind)
+        return outward_body(self.event_id, self.type, job, phase, self.run, self.at, self.data)
+
+
+class EventJob(NamedTuple):
+    """The job of an event, as subscribers see it."""
+
+    id: int
+    name: str
+    project: str
+    kind: str
+
+    @property
+    def url(self) -> str:
+        """The address of the job's page."""
+        return f"{settings.PUBLIC_URL}{settings.PATH_PREFIX}/admin/jobs/job/{self.id}/"
 
 
 def outward_body(
-    event_id: UUID, type: str, job: str, phase: str | None, run: int | None, at: datetime, data: dict[str, Any]
+    event_id: UUID, type: str, job: EventJob, phase: str | None, run: int | None, at: datetime, data: dict[str, Any]
 ) -> dict[str, Any]:
     """Build the body of an outward event from its columns."""
     return {
         "event_id": str(event_id),
         "type": type,
-        "job_id": job,
+        "job_id": job.name,
+        "job": {**job._asdict(), "url": job.url},
         "phase": phase,
         "run": run,
         "occurred_at": at,

@@ -25,6 +25,13 @@ class EndpointKind(StrEnum):
     BROKER = "broker"
 
 
+class EndpointFormat(StrEnum):
+    """The format of the messages to an endpoint: the event itself, or a CloudEvent around it."""
+
+    JSON = "json"
+    CLOUDEVENTS = "cloudevents"
+
+
 class DeliveryStatus(StrEnum):
     """The status of a delivery: waiting for its next try, accepted by the endpoint, or given up."""
 
@@ -57,6 +64,7 @@ class Endpoint(models.Model):
 
     name = models.CharField(max_length=NAME_LENGTH, blank=True, default="")
     kind = models.CharField(max_length=7, choices=[(k, k.capitalize()) for k in EndpointKind], default="webhook")
+    format = models.CharField(max_length=11, choices=[(f, f.value) for f in EndpointFormat], default="json")
     url = models.CharField(max_length=URL_LENGTH)
     types = models.JSONField(default=default_types, blank=True)
     project = models.CharField(max_length=PROJECT_LENGTH, blank=True, default="")
@@ -78,6 +86,7 @@ class Endpoint(models.Model):
         ordering = ["-id"]
         constraints = [
             models.CheckConstraint(condition=Q(kind__in=[*EndpointKind]), name="endpoint_kind_known"),
+            models.CheckConstraint(condition=Q(format__in=[*EndpointFormat]), name="endpoint_format_known"),
             models.UniqueConstraint(fields=["url", "project"], name="endpoint_once_per_project"),
         ]
 

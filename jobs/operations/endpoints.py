@@ -20,7 +20,7 @@ from jobs.change.audit import log_act
 from jobs.db.deletion import delete
 from jobs.models import Delivery, Endpoint
 from jobs.models.jobs import projects_of
-from jobs.models.outbox import DEFAULT_TYPES, EndpointKind
+from jobs.models.outbox import DEFAULT_TYPES, EndpointFormat, EndpointKind
 from jobs.operations.base import require_permission
 from jobs.outbox import Outcome, try_out
 from jobs.outbox.endpoint_leases import end_rest
@@ -53,6 +53,7 @@ def add_endpoint(
     project: str = "",
     name: str = "",
     secret: str = "",
+    format: str = EndpointFormat.JSON,
     actor: User | None,
 ) -> Added:
     """Deliver outward events to a webhook from now on, or with the url `amqp` to the broker of AMQP_URL.
@@ -74,6 +75,7 @@ def add_endpoint(
     endpoint = Endpoint(
         name=name,
         kind=kind,
+        format=_checked_format(format),
         url=url,
         types=check_types(DEFAULT_TYPES if types is None else types),
         project=project,
@@ -88,12 +90,12 @@ def add_endpoint(
 
 
 def change_endpoint(
-    endpoint: Endpoint, *, url: str, types: Sequence[str], name: str = "", actor: User | None
+    endpoint: Endpoint, *, url: str, types: Sequence[str], name: str = "", format: str = "", actor: User | None
 ) -> Endpoint:
-    """Change the name and patterns of an endpoint, and the address of a webhook.
+    """Change the name, patterns and format of an endpoint, and the address of a webhook.
 
-    Waiting deliveries go to the new address. BadInput names the wrong field; Conflict (`endpoint_exists`) if the
-    project has another endpoint with this address.
+    Without a `format` it stays. Waiting deliveries go to the new address. BadInput names the wrong field; Conflict
+    (`endpoint_exists`) if the project has another endpoint with this address.
     """
     with transaction.atomic():
         locked = _locked(endpoint, actor)
@@ -104,8 +106,9 @@ def change_endpoint(
             check_types(types),
             names.clean(name, field="name", most=NAME_LENGTH),
         )
+        locked.format = _checked_format(format or locked.format)
         with _once_per_project():
-            locked.save(update_fields=["url", "types", "name"])
+            locked.save(update_fields=["url", "types", "name", "format"])
         end_rest([locked.pk])
         _log(locked, actor, CHANGE, f"Address {url}, events: {', '.join(locked.types)}.")
     return locked
@@ -200,6 +203,12 @@ def _checked(secret: str) -> str:
             {"secret": f"Enter {PREFIX} and 24 to 64 bytes in base64, or leave the secret empty to generate one."}
         )
     return PREFIX + secret.removeprefix(PREFIX)
+
+
+def _checked_format(format: str) -> EndpointFormat:
+    if format not in list(EndpointFormat):
+        raise BadInput({"format": f"Enter one of: {', '.join(EndpointFormat)}."})
+    return EndpointFormat(format)
 
 
 def _require(actor: User | None, *, project: str) -> None:

@@ -12,8 +12,8 @@ A delivery is marked as sent only after the endpoint has accepted it. If a deliv
 stays waiting and is sent again with the same event_id.
 """
 
-from jobs.outbox.delivery_run import BATCH, Lane, try_out
+from jobs.outbox.delivery_run import BATCH, Lane, declare_exchange, try_out
 from jobs.outbox.dispatch import Dispatcher, deliver
 from jobs.outbox.messages import Outcome
 
-__all__ = ["BATCH", "Dispatcher", "Lane", "Outcome", "deliver", "try_out"]
+__all__ = ["BATCH", "Dispatcher", "Lane", "Outcome", "declare_exchange", "deliver", "try_out"]

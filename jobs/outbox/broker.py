@@ -49,6 +49,12 @@ class BrokerSender:
             self._publish(messages)
         return [outcome or Outcome("The broker did not confirm it.", answered=False) for outcome in self._outcomes]
 
+    def declare(self) -> str:
+        """Open the connection, which declares the exchange; return why that failed, or nothing."""
+        self._outcomes = [None]
+        self._connect()
+        return "" if self._is_usable() else str(self._outcomes[0] and self._outcomes[0].error)
+
     def close(self) -> None:
         """Close the connection in good order, unless that takes too long."""
         if self._connection and self._connection.is_open:
@@ -74,7 +80,7 @@ class BrokerSender:
         """Publish all messages, then wait for their confirms together."""
         for place, message in enumerate(self._messages):
             properties = pika.BasicProperties(
-                content_type="application/json",
+                content_type=message.content_type,
                 delivery_mode=PERSISTENT,
                 message_id=message.event_id,
                 type=message.type,
@@ -108,9 +114,12 @@ class BrokerSender:
 
     # --- the connection --------------------------------------------------------------------------
 
+    def _is_usable(self) -> bool:
+        return self._channel is not None and self._channel.is_open
+
     def _is_open(self) -> bool:
         rested = monotonic() - self._used_at > RESTED_SECONDS
-        return self._channel is not None and self._channel.is_open and not rested
+        return self._is_usable() and not rested
 
     def _connect(self) -> None:
         self._tag = 0

@@ -15,6 +15,7 @@ from threading import Event as Flag
 from time import monotonic
 from uuid import uuid4
 
+import structlog
 from django.conf import settings
 from django.db import close_old_connections, connection
 from django.utils import timezone
@@ -25,9 +26,8 @@ from jobs.models import Endpoint
 from jobs.models.outbox import EndpointKind
 from jobs.outbox import endpoint_leases, results
 from jobs.outbox.endpoint_leases import Due
-from jobs.outbox.messages import Message, Outcome, Sender, failed, messages_of
+from jobs.outbox.messages import Message, Outcome, Sender, failed, message_of, messages_of
 from jobs.outbox.webhooks import WebhookSender
-from jobs.serializers import encode
 
 BATCH = 1000
 HOLD_AGAIN = 5.0
@@ -35,6 +35,8 @@ HOLD_AGAIN = 5.0
 UNREACHABLE_PAUSE = timedelta(seconds=30)
 NO_PAUSE = timedelta(0)
 BROKER_SENDER = "jobs.outbox.broker.BrokerSender"
+
+log = structlog.get_logger(__name__)
 
 Clock = Callable[[], datetime]
 
@@ -141,7 +143,7 @@ class Lane:
         limit = BATCH if self._left is None else min(BATCH, self._left)
         self._ready = endpoint_leases.due_at(self.endpoint, now=self._clock(), limit=limit) if limit else {}
         queues = self._ready.values()
-        self._messages = messages_of(due.event_id for queue in queues for due in queue)
+        self._messages = messages_of((due.event_id for queue in queues for due in queue), format=self.endpoint.format)
         if self._left is not None:
             self._left -= sum(map(len, queues))
 
@@ -171,6 +173,22 @@ def sender_for(endpoint: Endpoint) -> Sender:
     return made
 
 
+def declare_exchange() -> None:
+    """Declare the exchange of the broker, so that services bind their queues before the first event.
+
+    A broker that is away is logged; the first delivery to it declares the exchange too.
+    """
+    try:
+        sender = import_string(BROKER_SENDER)() if settings.AMQP_URL else None
+    except ImportError:
+        return
+    if sender is not None:
+        error = sender.declare()
+        sender.close()
+        if error:
+            log.warning("exchange_not_declared", error=error)
+
+
 def lanes_due(*, now: datetime | None = None, stop: Flag | None = None, limit: int | None = None) -> dict[int, Lane]:
     """Return a lane for each endpoint, by its id, with due deliveries and no deliverer.
 
@@ -184,7 +202,7 @@ def lanes_due(*, now: datetime | None = None, stop: Flag | None = None, limit: i
 def try_out(endpoint: Endpoint, *, now: datetime | None = None) -> Outcome:
     """Send a message of the type `endpoint.test` at once. It is not an event and is not stored."""
     body = {"event_id": str(uuid4()), "type": "endpoint.test", "occurred_at": now or timezone.now(), "data": {}}
-    message = Message(event_id=str(body["event_id"]), type="endpoint.test", body=encode(body))
+    message = message_of(body, format=endpoint.format)
     sender = sender_for(endpoint)
     release_connection()
     try:

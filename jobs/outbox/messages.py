@@ -8,10 +8,17 @@ from datetime import timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
+from django.conf import settings
+
 from jobs.models import Event
-from jobs.models.events import outward_body
-from jobs.models.outbox import Endpoint
+from jobs.models.events import EventJob, outward_body
+from jobs.models.outbox import Endpoint, EndpointFormat
 from jobs.serializers import encode
+
+CONTENT_TYPES = {
+    EndpointFormat.JSON: "application/json",
+    EndpointFormat.CLOUDEVENTS: "application/cloudevents+json",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +32,7 @@ class Message:
     type: str
     body: bytes
     defect: Exception | None = None
+    content_type: str = CONTENT_TYPES[EndpointFormat.JSON]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,20 +79,39 @@ class Sender(Protocol):
         """Close the connections."""
 
 
-def message_of(event: Event) -> Message:
-    """Return the message of an outward event, which is loaded with its job and phase."""
-    return Message(event_id=str(event.event_id), type=event.type, body=encode(event.body()))
+def message_of(body: dict[str, Any], *, format: str) -> Message:
+    """Return the message with this body, in the format of an endpoint."""
+    inside = body if format == EndpointFormat.JSON else cloud_event(body)
+    kind = CONTENT_TYPES[EndpointFormat(format)]
+    return Message(event_id=str(body["event_id"]), type=body["type"], body=encode(inside), content_type=kind)
 
 
-def messages_of(event_ids: Iterable[int]) -> dict[int, Message]:
+def cloud_event(body: dict[str, Any]) -> dict[str, Any]:
+    """Return the CloudEvent, in structured mode, of an outward event; `data` is the event as other endpoints get it."""
+    job = body.get("job")
+    return {
+        "specversion": "1.0",
+        "id": body["event_id"],
+        "source": f"{settings.PUBLIC_URL}{settings.PATH_PREFIX}/",
+        "type": body["type"],
+        **({"subject": job["name"]} if job else {}),
+        "time": body["occurred_at"],
+        "datacontenttype": CONTENT_TYPES[EndpointFormat.JSON],
+        "data": body,
+    }
+
+
+def messages_of(event_ids: Iterable[int], *, format: str = EndpointFormat.JSON) -> dict[int, Message]:
     """Return the messages of these outward events, by the id of the event's row, in one query."""
-    columns = ("id", "event_id", "type", "job__name", "phase__code", "run", "at", "data")
+    job = ("job_id", "job__name", "job__project", "job__kind")
+    columns = ("id", "event_id", "type", *job, "phase__code", "run", "at", "data")
     found = Event.objects.filter(pk__in=list(event_ids)).order_by().values_list(*columns)
-    return {pk: _message(*rest) for pk, *rest in found}
+    return {pk: _message(format, *rest) for pk, *rest in found}
 
 
-def _message(event_id: UUID, type: str, *rest: Any) -> Message:
+def _message(format: str, event_id: UUID, type: str, *rest: Any) -> Message:
+    job, others = EventJob(*rest[:4]), rest[4:]
     try:
-        return Message(event_id=str(event_id), type=type, body=encode(outward_body(event_id, type, *rest)))
+        return message_of(outward_body(event_id, type, job, *others), format=format)
     except Exception as error:
         return Message(event_id=str(event_id), type=type, body=b"", defect=error)

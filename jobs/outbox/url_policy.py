@@ -1,4 +1,4 @@
-"""The policy for webhook addresses: public hosts over HTTPS.
+"""The policy for webhook addresses: public hosts over HTTPS, and private ones where they are allowed.
 
 A host is resolved once; the request goes to exactly the address that was checked.
 """
@@ -36,6 +36,7 @@ SPECIAL = [
         "3fff::/20",
     )
 ]
+PLAIN_HTTP = "Plain http is for private addresses, where WEBHOOK_ALLOW_PRIVATE allows them."
 PORTS = {"http": 80, "https": 443}
 
 
@@ -52,12 +53,18 @@ def check_url(url: str) -> SplitResult:
         raise BadInput({"url": "Enter a valid URL."}) from error
     if parts.scheme not in ("https", "http") or not host or port == 0 or not url.isascii() or not url.isprintable():
         raise BadInput({"url": "Enter a URL such as https://host/path, or amqp for the broker."})
-    if parts.scheme != "https" and not settings.DEBUG:
-        raise BadInput({"url": "Enter an https URL; events are sent over HTTPS only."})
+    if parts.scheme != "https" and not (settings.DEBUG or settings.WEBHOOK_ALLOW_PRIVATE):
+        raise BadInput({"url": f"Enter an https URL. {PLAIN_HTTP}"})
     if parts.username is not None or parts.fragment or " " in url:
         raise BadInput({"url": "Enter a URL without user, password, fragment or space."})
-    _check_literal(host)
+    _check_literal(host, plain=parts.scheme == "http")
     return parts
+
+
+def check_address(url: SplitResult, address: str) -> None:
+    """Raise Unreachable where events would cross the internet without encryption."""
+    if url.scheme == "http" and not settings.DEBUG and is_public(address):
+        raise Unreachable(f"The host {url.hostname} has the public address {address}. {PLAIN_HTTP}")
 
 
 def resolve(host: str, port: int) -> str:
@@ -107,7 +114,7 @@ def _unwrapped(address: Address) -> list[Address]:
     return [address]
 
 
-def _check_literal(host: str) -> None:
+def _check_literal(host: str, *, plain: bool) -> None:
     """Check a host that is an address, also in the older forms 127.1, 0x7f000001 and 2130706433."""
     written = host.partition("%")[0]
     with suppress(OSError):
@@ -116,3 +123,5 @@ def _check_literal(host: str) -> None:
         ipaddress.ip_address(written)
         if not is_allowed(written):
             raise BadInput({"url": "Enter a public address; this one is not public."})
+        if plain and not settings.DEBUG and is_public(written):
+            raise BadInput({"url": f"Enter an https URL. {PLAIN_HTTP}"})

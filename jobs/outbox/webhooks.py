@@ -1,8 +1,8 @@
 """Webhooks: signed HTTP requests as described by Standard Webhooks.
 
 The host is resolved once, and the request goes to exactly the address that was checked. The host's name is in the
-Host header, the TLS handshake and the check of the certificate. No redirect is followed, no proxy is used, and at
-most 64 KiB of a response are read.
+Host header, the TLS handshake and the check of the certificate. No redirect is followed, and at most 64 KiB of a
+response are read. Behind WEBHOOK_PROXY the proxy resolves the host, and decides which addresses may be reached.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from threading import Lock
 from urllib.parse import SplitResult
 
 import httpx
+from django.conf import settings
 from django.utils import timezone
 from standardwebhooks import Webhook
 
 from jobs.models.outbox import Endpoint
 from jobs.outbox.messages import Message, Outcome, failed
-from jobs.outbox.url_policy import PORTS, Unreachable, check_url, resolve
+from jobs.outbox.url_policy import PORTS, Unreachable, check_address, check_url, resolve
 from jobs.rules.errors import BadInput
 from jobs.rules.strict_json import storable
 
@@ -52,7 +53,7 @@ class WebhookSender:
         """Send these messages in parallel."""
         try:
             url = check_url(endpoint.url)
-            address = _address(url)
+            address = "" if settings.WEBHOOK_PROXY else _address(url)
         except (BadInput, Unreachable, TimeoutError) as error:
             outcomes = [Outcome(_sentence(error), answered=False)] * len(messages)
         else:
@@ -76,10 +77,22 @@ class WebhookSender:
 
 
 def new_client() -> httpx.AsyncClient:
-    """Return a client that ignores its environment, except for the system's trusted certificates."""
+    """Return a client that ignores its environment, except for the system's trusted certificates.
+
+    WEBHOOK_CA_FILE adds certificates, WEBHOOK_PROXY names the proxy.
+    """
+    trusted = ssl.create_default_context()
+    if settings.WEBHOOK_CA_FILE:
+        trusted.load_verify_locations(settings.WEBHOOK_CA_FILE)
+    timeout = httpx.Timeout(SECONDS)
     return httpx.AsyncClient(
-        verify=ssl.create_default_context(), trust_env=False, follow_redirects=False, timeout=httpx.Timeout(SECONDS)
+        verify=trusted, trust_env=False, follow_redirects=False, timeout=timeout, proxy=_proxy(trusted)
     )
+
+
+def _proxy(trusted: ssl.SSLContext) -> httpx.Proxy | None:
+    address = settings.WEBHOOK_PROXY
+    return httpx.Proxy(address, ssl_context=trusted if address.startswith("https:") else None) if address else None
 
 
 def signed(message: Message, *, secrets: Sequence[str], at: datetime) -> dict[str, str]:
@@ -100,7 +113,9 @@ def _address(url: SplitResult) -> str:
         if found is None or found.done():
             found = _looked_up[key] = _look_ups.submit(resolve, *key)
     try:
-        return found.result(timeout=SECONDS)
+        address = found.result(timeout=SECONDS)
+        check_address(url, address)
+        return address
     finally:
         with _lock:
             if found.done() and _looked_up.get(key) is found:
@@ -111,17 +126,24 @@ def _request(
     client: httpx.AsyncClient, endpoint: Endpoint, message: Message, *, url: SplitResult, address: str
 ) -> httpx.Request:
     now = timezone.now()
-    port = f":{url.port}" if url.port else ""
-    literal = f"[{address}]" if ":" in address else address
     headers: Mapping[str, str] = {
         "Host": url.netloc,
-        "Content-Type": "application/json",
+        "Content-Type": message.content_type,
         "User-Agent": "progress-site",
         **signed(message, secrets=endpoint.secrets(now), at=now),
     }
-    target = url._replace(netloc=f"{literal}{port}").geturl()
     extensions = {"sni_hostname": str(url.hostname)}
+    target = _target(url, address=address)
     return client.build_request("POST", target, content=message.body, headers=headers, extensions=extensions)
+
+
+def _target(url: SplitResult, *, address: str) -> str:
+    """Return the URL with the checked address in place of the host; a proxy gets the host."""
+    if not address:
+        return url.geturl()
+    port = f":{url.port}" if url.port else ""
+    literal = f"[{address}]" if ":" in address else address
+    return url._replace(netloc=f"{literal}{port}").geturl()
 
 
 async def _outcome(client: httpx.AsyncClient, request: httpx.Request) -> Outcome:

@@ -11,6 +11,7 @@ PAST = {
     "add": "added",
     "change": "changed",
     "delete": "deleted",
+    "give": "given out",
     "issue": "issued",
     "rotate": "rotated",
     "revoke": "revoked",

@@ -203,6 +203,16 @@ class ActivityRow(TypedDict):
     reason: str
 
 
+class EventJobBody(TypedDict):
+    """The job of an event; `url` is the address of its page."""
+
+    id: int
+    name: str
+    project: str
+    kind: str
+    url: str
+
+
 class OutwardEvent(TypedDict):
     """An event that is sent to subscribers; `job_id` is the job's name, `event_id` the same on every delivery."""
 
@@ -210,6 +220,7 @@ class OutwardEvent(TypedDict):
     event_id: UUID
     type: str
     job_id: str
+    job: EventJobBody
     phase: str | None
     run: int | None
     occurred_at: Moment

@@ -32,6 +32,7 @@ from jobs.models import (
     ProjectLimit,
     Quarantine,
     SavedView,
+    WallLink,
     Worker,
 )
 from jobs.operations import bulk
@@ -105,6 +106,10 @@ def make_project(name: str) -> Project:
         shared=True,
         created_at=now,
     )
+    # Given out by an unlimited account too.
+    link = WallLink.objects.create(
+        label=mark, digest=mark[:64], view=view, created_by=view.account, created_at=now, expires_at=now
+    )
     limit = ProjectLimit.objects.create(project=name, max_leased=50)
     letter = inbox.store_dead_letter(
         {"type": f"{mark}.completed", "data": {mark: mark, "project": name}}, reason=mark, source=mark
@@ -147,6 +152,8 @@ def make_project(name: str) -> Project:
             "id": account.pk,
             "content_type_id": ContentType.objects.get_for_model(Job).pk,
             "signed": badge_of(job),
+            "secret": "nothing",
+            "link_id": link.pk,
             "file": wheel().name,
             "url": "nothing/",
         },

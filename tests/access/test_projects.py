@@ -56,6 +56,7 @@ UNMARKED = {
     "jobs.ProcessHeartbeat.name",
     "jobs.Ticket.session_key",
     "jobs.Ticket.token",
+    "jobs.WallLink.digest",
 }
 
 

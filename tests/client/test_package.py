@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from tests.client.grounds import PACKAGE
 SOURCES = sorted((PACKAGE / "progress_client").rglob("*.py"))
 OLDEST = (3, 9)
 BY_CHOICE = {"tqdm"}
+INTEGRATIONS = PACKAGE / "progress_client/integrations"
 
 
 def test_it_is_written_in_the_oldest_python_that_it_promises() -> None:
@@ -29,6 +31,7 @@ def test_it_needs_nothing_but_the_standard_library() -> None:
     imported = {
         name.partition(".")[0]
         for path in SOURCES
+        if path.parent != INTEGRATIONS
         for node in ast.walk(ast.parse(path.read_text()))
         for name in (
             [alias.name for alias in node.names]
@@ -39,6 +42,12 @@ def test_it_needs_nothing_but_the_standard_library() -> None:
         )
     }
     assert imported <= {*sys.stdlib_module_names, "progress_client", *BY_CHOICE}
+
+
+def test_each_library_of_an_integration_is_an_extra() -> None:
+    extras = tomllib.loads((PACKAGE / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    shared = {"futures", "loops", "problems", "reporter", "runs", "tasks", "training"}
+    assert {path.stem for path in INTEGRATIONS.glob("[!_]*.py")} - shared <= extras.keys()
 
 
 def test_no_module_is_longer_than_a_reader_can_hold() -> None:

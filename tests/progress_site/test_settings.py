@@ -43,6 +43,9 @@ def start(show: str = "DEBUG", before: str = "pass", /, **given: str) -> subproc
         ("DATABASE_URL", "mysql://localhost/x"),
         ("DATABASE_URL", "nonsense"),
         ("WATERMARK_TTL_SECONDS", "0"),
+        ("WEBHOOK_CA_FILE", "/nowhere/ca.pem"),
+        ("WEBHOOK_PROXY", "proxy.example.com"),
+        ("CORS_ORIGINS", "dashboard.example.com"),
     ],
 )
 def test_a_wrong_setting_stops_the_start_with_its_name(name: str, value: str) -> None:

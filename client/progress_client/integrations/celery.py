@@ -106,7 +106,7 @@ def send(name: str, tasks: Any, *, client: Client, **options: Any) -> tuple[Job,
 
 def _phases(number: int, *, has_callback: bool) -> list[dict[str, Any]]:
     tasks = {"code": "items", "label": "Tasks", "weight": max(1, 100 * number // (number + 1))}
-    callback = {"code": CALLBACK, "label": "Callback", "weight": max(1, 100 // (number + 1))}
+    callback = {"code": CALLBACK, "label": "Callback", "expected": 1, "weight": max(1, 100 // (number + 1))}
     return [tasks, callback] if has_callback else [tasks]
 
 

@@ -38,6 +38,8 @@ class Reporter:
     def __init__(self, job: Job | str, *, client: Client | None = None, **options: Any) -> None:
         self.job = job if isinstance(job, Job) else None
         self.is_cancelled = False
+        # Called with a sentence if the process ends first.
+        self.at_exit: Callable[[str], None] = self.fail
         self._name, self._options = job if isinstance(job, str) else job.name, options
         self._counts: dict[str, Counts] = {}
         self._calls: deque[Callable[[Job], object]] = deque()
@@ -72,9 +74,9 @@ class Reporter:
         body = {"key": key, "status": status, **fields_of(**fields)}
         self._do(lambda job: self._later(job, phase, body))
 
-    def announce(self, expected: int) -> None:
-        """Announce the total of the first phase."""
-        self._do(lambda job: job.announce(expected), here=False)
+    def announce(self, expected: int, *, phase: str = "") -> None:
+        """Announce the total of a phase, by default the first one."""
+        self._do(lambda job: job.announce(expected, phase=phase or None), here=False)
 
     def show(self, message: str, *, progress: int | None = None) -> None:
         """Show a line, such as metrics, with the job. Only the newest one is sent."""
@@ -184,7 +186,7 @@ class Reporter:
 
     def _at_exit(self) -> None:
         if not self._ending.is_set():
-            self.fail("The process ended before the work was finished.")
+            self.at_exit("The process ended before the work was finished.")
         if not self.close():
             where = "its counts are lost" if self.job is None else "what is not confirmed stays in the journal"
             log_once(f"{self._name}: the site does not answer; {where}")

@@ -9,7 +9,7 @@ from rq.job import Job as QueuedJob
 from rq.job import JobStatus
 
 from progress_client.integrations.problems import logged
-from progress_client.integrations.tasks import MARK, TaskReports, mark_of
+from progress_client.integrations.tasks import MARK, TaskReports, mark_of, sentence, trace
 from progress_client.job import Job
 
 # RQ ends the process of a job without notice. What is not sent until then is sent by the worker, which keeps running.
@@ -25,6 +25,7 @@ class Reporting:
     """Reports for a worker class of your own: `class MyWorker(Reporting, SimpleWorker)`."""
 
     reports = TaskReports()
+    _error: BaseException | None = None
 
     def work(self, *arguments: Any, **options: Any) -> Any:
         """Begin to work; from now on the worker sends what its killed processes leave."""
@@ -47,16 +48,19 @@ class Reporting:
         with logged("an RQ job is not reported"):
             self.reports.ended(job.meta.get(MARK), "failed", error="The process of the job was killed.")
 
+    def handle_exception(self, job: QueuedJob, *exc_info: Any) -> None:
+        """Keep the exception of the job for its report."""
+        self._error = exc_info[1]
+        super().handle_exception(job, *exc_info)  # type: ignore[misc]
+
     def _ended(self, job: QueuedJob, mark: Any) -> None:
+        error, self._error = self._error, None
         status = job.get_status()
         if status == JobStatus.FINISHED:
             self.reports.ended(mark, "completed")
-            return
-        latest = job.latest_result()
-        text = str(getattr(latest, "exc_string", "") or "")
-        lines = text.strip().splitlines()
-        will_run = status in (JobStatus.SCHEDULED, JobStatus.QUEUED)
-        self.reports.ended(mark, "pending" if will_run else "failed", error=lines[-1] if lines else "", log=text)
+        else:
+            will_run = status in (JobStatus.SCHEDULED, JobStatus.QUEUED)
+            self.reports.ended(mark, "pending" if will_run else "failed", error=sentence(error), log=trace(error))
 
 
 class ProgressWorker(Reporting, Worker):

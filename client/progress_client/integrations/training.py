@@ -30,6 +30,7 @@ class Training:
         self._job, self._client, self._options = job, client, options
         self._reporter: Reporter | None = None
         self._steps, self._epochs, self._shown_at = 0, 0, 0.0
+        self._reported, self._expected = 0, 0
 
     @property
     def is_cancelled(self) -> bool:
@@ -45,7 +46,9 @@ class Training:
         known = {"phases": phases, "metadata": numbers(settings)}
         name = self._job or default_name()
         self._reporter = Reporter(name, client=self._client, **{**known, **self._options})
-        self._steps = self._epochs = 0
+        self._reporter.at_exit = self.fail
+        self._steps = self._epochs = self._reported = 0
+        self._expected = epochs or 0
         if done:
             self._reporter.count(0, skipped=done, phase=STEPS)
             self._steps = done
@@ -61,7 +64,7 @@ class Training:
     def epoch(self, number: int, metrics: Metrics) -> None:
         """Report an epoch, counted from 1."""
         if self._reporter and number > self._epochs:
-            self._epochs = number
+            self._epochs, self._reported = number, self._reported + 1
             self._reporter.outcome(f"epoch {number}", phase=EPOCHS, result=numbers(metrics))
             self.show(metrics)
 
@@ -75,16 +78,23 @@ class Training:
     def finish(self) -> None:
         """Finish the job; after an early stop it is partial."""
         if self._reporter:
+            self._end_epochs(self._reporter)
             self._reporter.finish(STEPS, EPOCHS)
 
     def fail(self, error: str) -> None:
         """Fail the job."""
         if self._reporter:
+            self._end_epochs(self._reporter)
             self._reporter.fail(error, phase=STEPS)
 
     def close(self, *, timeout: float = 60.0) -> bool:
         """Wait until all is reported, before a process that ends without `atexit`."""
         return self._reporter is None or self._reporter.close(timeout=timeout)
+
+    def _end_epochs(self, reporter: Reporter) -> None:
+        """Announce the epochs that there were: an open phase would keep the job open."""
+        if not self._expected or self._reported != self._expected:
+            reporter.announce(self._reported, phase=EPOCHS)
 
 
 def numbers(metrics: Metrics) -> dict[str, Any]:

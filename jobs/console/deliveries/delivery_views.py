@@ -29,7 +29,7 @@ def delivery_page(request: HttpRequest, site: AdminSite, delivery_id: str) -> Ht
         "delivery": delivery,
         "endpoint_name": endpoint_name(delivery.endpoint),
         "reachable": endpoints is not None and endpoints.filter(pk=delivery.endpoint_id).exists(),
-        "payload": json.loads(message_of(delivery.event).body),
+        "payload": json.loads(message_of(delivery.event.body(), format=delivery.endpoint.format).body),
         "may_replay": request.user.has_perm("jobs.replay_event"),
         "back": request.get_full_path(),
     }

@@ -82,7 +82,12 @@ def change_endpoint(request: HttpRequest, site: AdminSite, endpoint_id: str) -> 
     endpoint = found_endpoint(request, endpoint_id)
     if endpoint is None:
         return not_found_page(request, site, endpoint_not_found(endpoint_id))
-    initial = {"url": endpoint.url, "name": endpoint.name, "types": "\n".join(endpoint.types)}
+    initial = {
+        "url": endpoint.url,
+        "name": endpoint.name,
+        "types": "\n".join(endpoint.types),
+        "format": endpoint.format,
+    }
     form = EndpointForm(request.POST or None, initial=initial)
     del form.fields["project"]
     if request.method == "POST" and form.is_valid() and _change(request, form, endpoint):

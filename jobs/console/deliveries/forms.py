@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django import forms
 
+from jobs.models.outbox import EndpointFormat
 from jobs.rules.limits import EVENT_TYPE_LENGTH, MOST_TYPES, NAME_LENGTH, PROJECT_LENGTH, URL_LENGTH
 
 
@@ -26,11 +27,20 @@ class EndpointForm(forms.Form):
         help_text="Patterns of event types, one per line: *.completed, *.failed, job.*, or * for all events.",
         widget=forms.Textarea(attrs={"rows": 3, "cols": 40, "spellcheck": "false"}),
     )
+    format = forms.ChoiceField(
+        choices=[(EndpointFormat.JSON, "The event as JSON"), (EndpointFormat.CLOUDEVENTS, "CloudEvents 1.0")],
+        initial=EndpointFormat.JSON,
+        required=False,
+    )
     project = forms.CharField(
         max_length=PROJECT_LENGTH,
         required=False,
         help_text="Only events of this project's jobs. Empty: events of all jobs.",
     )
+
+    def clean_format(self) -> str:
+        """Return the format; a request without one keeps the default."""
+        return self.cleaned_data["format"] or EndpointFormat.JSON
 
     def clean_types(self) -> list[str]:
         """Split the patterns."""

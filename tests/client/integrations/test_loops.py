@@ -64,7 +64,7 @@ def test_many_passes_are_few_requests(client: Client, site: Site, name: str, mon
 def test_a_loop_that_is_left_fails_with_the_place(client: Client, site: Site, name: str) -> None:
     assert list(islice(loops.track(range(10), name, client=client), 4)) == [0, 1, 2, 3]
     # The fourth pass has not come to its end.
-    assert summary(site, name) == ("failed", 3, 10, "The loop ended after 3 of 10.")
+    assert summary(site, name) == ("failed", 3, 10, "Items failed: The loop ended after 3 of 10.")
 
 
 def test_a_program_that_dies_in_the_loop_fails_the_job(program: Program, site: Site, name: str) -> None:
@@ -83,13 +83,14 @@ raise KeyError("no such lamp")
 def test_a_loop_neither_waits_nor_fails_without_a_site(
     client: Client, another: Callable[..., Client], site: Site, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("WARNING", logger="progress_client")
     with network(site) as proxy:
         proxy.cut()
         away = another(proxy.url)
         began = time.monotonic()
         assert len(list(loops.track(range(1000), name, client=away))) == 1000
         assert time.monotonic() - began < 1
-        eventually(lambda: "waits for the site" in caplog.text, what="a line in the log")
+        eventually(lambda: "waits for the site" in caplog.text, what="a line in the log", seconds=15)
         proxy.mode = "pass"
         assert summary(site, name)[:3] == ("completed", 1000, 1000)
     assert caplog.text.count("waits for the site") == 1
@@ -125,14 +126,14 @@ def test_tqdm_names_the_exception_that_ended_it(client: Client, site: Site, name
     with pytest.raises(ValueError), tqdm(total=10, job=name, client=client) as bar:  # noqa: PT012
         bar.update(3)
         raise ValueError("no such lamp")
-    assert summary(site, name) == ("failed", 3, 10, "ValueError: no such lamp")
+    assert summary(site, name) == ("failed", 3, 10, "Items failed: ValueError: no such lamp")
 
 
 def test_tqdm_left_by_break_fails(client: Client, site: Site, name: str) -> None:
     for number in tqdm(range(10), job=name, client=client, disable=True):
         if number == 4:
             break
-    assert summary(site, name) == ("failed", 4, 10, "The loop ended after 4 of 10.")
+    assert summary(site, name) == ("failed", 4, 10, "Items failed: The loop ended after 4 of 10.")
 
 
 def test_progress_apply_of_pandas(client: Client, site: Site, name: str) -> None:
@@ -187,4 +188,4 @@ def test_joblib_fails_with_its_call(client: Client, site: Site, name: str) -> No
     with pytest.raises(ValueError):
         Parallel(n_jobs=2, backend="threading", job=name, client=client)(joblib.delayed(work)(2) for _ in range(3))
     status, _, _, error = summary(site, name)
-    assert (status, error) == ("failed", "ValueError: no such lamp")
+    assert (status, error) == ("failed", "Items failed: ValueError: no such lamp")

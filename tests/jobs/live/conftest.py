@@ -44,8 +44,11 @@ def sign_in(*permissions: str, projects: Sequence[str] = ()) -> tuple[User, str]
 class Browser:
     """One socket."""
 
-    def __init__(self, path: str, *, session_key: str = "", limits: SocketLimits | None = None) -> None:
+    def __init__(
+        self, path: str, *, session_key: str = "", bearer: str | None = None, limits: SocketLimits | None = None
+    ) -> None:
         headers = [(b"cookie", f"{settings.SESSION_COOKIE_NAME}={session_key}".encode())] if session_key else []
+        headers += [] if bearer is None else [(b"authorization", f"Bearer {bearer}".encode())]
         application = CookieMiddleware(URLRouter(addresses(limits)))
         self.socket = WebsocketCommunicator(application, path, headers=headers)
 

@@ -36,6 +36,12 @@ def of_token(*permissions: str, **limited: Any) -> tuple[AuthToken, str]:
     return token, tickets.issue(Principal(token=token.pk, session_key=None))
 
 
+def secret_of(*permissions: str) -> str:
+    """Return the secret of a token of an account with these permissions."""
+    _, secret = AuthToken.objects.create(sign_in(*permissions)[0])
+    return str(secret)
+
+
 def of_session(*permissions: str) -> tuple[str, str]:
     """Return a session's key, and a ticket for it."""
     _, key = sign_in(*permissions)
@@ -49,6 +55,30 @@ async def test_a_ticket_opens_every_socket_without_a_cookie(watch: Watch, path: 
     _, ticket = await run(asked_by, "view_job")
     jobs = await watch(f"{path.format(job=job.pk)}?ticket={ticket}").begin()
     assert [each["id"] for each in jobs] == [job.pk]
+
+
+@pytest.mark.parametrize("path", ADDRESSES)
+async def test_a_token_in_the_handshake_opens_every_socket(watch: Watch, path: str) -> None:
+    job = await run(make_job, items=1, project="a")
+    secret = await run(secret_of, "view_job")
+    jobs = await watch(path.format(job=job.pk), bearer=secret).begin()
+    assert [each["id"] for each in jobs] == [job.pk]
+
+
+@pytest.mark.parametrize("secret", ["", "x", "x" * 5000, "\xff\xfe"])
+async def test_a_wrong_token_closes_with_4401_also_beside_a_valid_session(
+    viewer: str, watch: Watch, secret: str
+) -> None:
+    browser = await watch("/ws/jobs", session_key=viewer, bearer=secret).open()
+    assert await browser.closed() == 4401
+
+
+async def test_a_revoked_token_closes_its_socket(watch: Watch) -> None:
+    secret = await run(secret_of, "view_job")
+    browser = watch("/ws/jobs", bearer=secret, limits=STRICT)
+    await browser.begin()
+    await run(AuthToken.objects.all().delete)
+    assert await browser.closed() == 4401
 
 
 async def test_a_ticket_that_was_used_closes_with_4401(watch: Watch) -> None:

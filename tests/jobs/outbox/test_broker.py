@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
+import pika
 import pytest
 from django.conf import settings as given
 from django.utils import timezone
+from pika.exceptions import ChannelClosedByBroker
+from structlog.testing import capture_logs
 
 from jobs import outbox
+from jobs.management.deliverer_loop import Deliverer
 from jobs.models import Delivery, Event
 from jobs.outbox import broker, delivery_run
+from jobs.outbox.routing import wants
 from tests.factories import make_job
 from tests.jobs.outbox.conftest import make_endpoint
 from tests.jobs.outbox.rabbit import Queue
@@ -45,6 +51,77 @@ def test_events_are_published_by_type_persistent_and_in_order(queue: Queue) -> N
         assert properties.message_id == body["event_id"] == str(event.event_id)
         assert properties.type == body["type"] == event.type
         assert body["data"] == event.data
+
+
+TYPES = ["items.completed", "video.embeddings.completed", "video.embeddings.failed", "job.completed", "job.stuck"]
+
+
+@rabbitmq
+@pytest.mark.parametrize(
+    ("pattern", "binding", "taken"),
+    [
+        ("*", "#", TYPES),
+        ("*.completed", "#.completed", ["items.completed", "video.embeddings.completed", "job.completed"]),
+        ("video.*", "video.#", ["video.embeddings.completed", "video.embeddings.failed"]),
+        ("job.*", "job.*", ["job.completed", "job.stuck"]),
+        ("items.completed", "items.completed", ["items.completed"]),
+    ],
+)
+def test_a_pattern_of_an_endpoint_and_its_binding_take_the_same_types(
+    pattern: str, binding: str, taken: list[str]
+) -> None:
+    exchange = f"test.{uuid4().hex}"
+    bound = Queue(given.AMQP_URL, exchange=exchange, binding=binding)
+    bound._channel.confirm_delivery()
+    for name in TYPES:
+        bound._channel.basic_publish(exchange, name, b"{}")
+    received = [row[0] for row in bound.take()]
+    bound.remove(exchange=exchange)
+    matched = [name for name in TYPES if wants([pattern], project="", event=Event(type=name))]
+    assert matched == received == taken
+
+
+@rabbitmq
+def test_the_exchange_exists_from_the_start_of_a_deliverer(monkeypatch: pytest.MonkeyPatch) -> None:
+    exchange = f"test.{uuid4().hex}"
+    monkeypatch.setattr(broker, "EXCHANGE", exchange)
+    deliverer = Deliverer()
+    deliverer.start()
+    until = time.monotonic() + 20
+    while not exists(exchange):
+        assert time.monotonic() < until
+    assert deliverer.stop(timeout=20)
+    Queue(given.AMQP_URL, exchange=exchange).remove(exchange=exchange)
+
+
+def exists(exchange: str) -> bool:
+    """Tell whether the broker has this exchange."""
+    connection = pika.BlockingConnection(pika.URLParameters(given.AMQP_URL))
+    try:
+        connection.channel().exchange_declare(exchange, passive=True)
+    except ChannelClosedByBroker:
+        return False
+    finally:
+        if connection.is_open:
+            connection.close()
+    return True
+
+
+def test_a_broker_that_is_away_stops_no_deliverer(settings: Any) -> None:
+    settings.AMQP_URL = f"amqp://guest:guest@127.0.0.1:{free_port()}/"
+    with capture_logs() as lines:
+        outbox.declare_exchange()
+    assert [line["event"] for line in lines] == ["exchange_not_declared"]
+
+
+@rabbitmq
+def test_a_broker_gets_cloudevents_too(queue: Queue) -> None:
+    make_endpoint("amqp", kind="broker", format="cloudevents")
+    make_job(items=1, done=1)
+    outbox.deliver()
+    for key, properties, body in queue.take():
+        assert properties.content_type == "application/cloudevents+json"
+        assert (body["specversion"], body["type"], body["data"]["type"]) == ("1.0", key, key)
 
 
 @rabbitmq

@@ -48,6 +48,7 @@ def test_a_new_endpoint_shows_its_secret_once(lead: Api) -> None:
         "id": Endpoint.objects.get().pk,
         "name": "Matcher",
         "kind": "webhook",
+        "format": "json",
         "url": URL,
         "types": ["job.*"],
         "project": "p",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.urls import reverse
 from django.utils import timezone
 from standardwebhooks import Webhook, WebhookVerificationError
 
@@ -45,7 +46,7 @@ def test_the_receiver_verifies_the_signature_and_finds_the_event(receiver: Recei
     event = Event.objects.get(type="job.completed")
     assert request.headers["webhook-id"] == body["event_id"] == str(event.event_id)
     assert (body["type"], body["job_id"], body["data"]) == ("job.completed", event.job.name, event.data)
-    assert set(body) == {"event_id", "type", "job_id", "phase", "run", "occurred_at", "data"}
+    assert set(body) == {"event_id", "type", "job_id", "job", "phase", "run", "occurred_at", "data"}
     assert request.headers["content-type"] == "application/json"
     assert request.headers["host"] == f"127.0.0.1:{receiver.port}"
     with pytest.raises(WebhookVerificationError):
@@ -221,10 +222,69 @@ def test_a_name_that_leads_into_the_own_network_is_refused_when_it_is_sent_to(
     assert (delivery.status, receiver.requests) == ("waiting", [])
 
 
-def test_plain_http_is_refused_outside_debugging(receiver: Receiver, settings: Any) -> None:
+def test_plain_http_reaches_private_addresses_where_they_are_allowed(receiver: Receiver, settings: Any) -> None:
+    delivery = one_delivery(receiver)
+    assert "https" in after_a_pass(delivery).error
     settings.WEBHOOK_ALLOW_PRIVATE = True
-    assert "HTTPS" in after_a_pass(one_delivery(receiver)).error
-    assert receiver.requests == []
+    assert operations.try_endpoint(delivery.endpoint, actor=None).status == 204
+
+
+def test_plain_http_never_crosses_the_internet(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.WEBHOOK_ALLOW_PRIVATE = True
+    monkeypatch.setattr(webhooks, "resolve", lambda host, port: "93.184.216.34")
+    endpoint = make_endpoint("http://hooks.example.com/")
+    assert "Plain http is for private addresses" in operations.try_endpoint(endpoint, actor=None).error
+    with pytest.raises(BadInput, match="https"):
+        url_policy.check_url("http://93.184.216.34/")
+
+
+@pytest.mark.usefixtures("local")
+def test_a_proxy_resolves_the_host_and_gets_the_whole_address(receiver: Receiver, settings: Any) -> None:
+    settings.WEBHOOK_PROXY = f"http://127.0.0.1:{receiver.port}"
+    endpoint = make_endpoint("http://inside.invalid:8080/hook")
+    assert operations.try_endpoint(endpoint, actor=None).status == 204
+    [request] = receiver.requests
+    assert (request.path, request.headers["host"]) == ("http://inside.invalid:8080/hook", "inside.invalid:8080")
+
+
+@pytest.mark.usefixtures("local")
+def test_an_endpoint_may_ask_for_cloudevents(receiver: Receiver, settings: Any) -> None:
+    settings.PUBLIC_URL, settings.PATH_PREFIX = "https://progress.example.com", "/progress"
+    plain, wrapped = make_endpoint(receiver.url), make_endpoint(f"{receiver.url}/ce", format="cloudevents")
+    job = make_job(items=1, done=1, project="spring")
+    outbox.deliver()
+    bodies = {request.path: json.loads(request.body) for request in receiver.requests if "job." in str(request.body)}
+    event, cloud = bodies["/hook"], bodies["/hook/ce"]
+    assert cloud == {
+        "specversion": "1.0",
+        "id": event["event_id"],
+        "source": "https://progress.example.com/progress/",
+        "type": "job.completed",
+        "subject": job.name,
+        "time": event["occurred_at"],
+        "datacontenttype": "application/json",
+        "data": event,
+    }
+    kinds = {request.path: request.headers["content-type"] for request in receiver.requests}
+    assert kinds == {"/hook": "application/json", "/hook/ce": "application/cloudevents+json"}
+    last = next(request for request in reversed(receiver.requests) if request.path == "/hook/ce")
+    assert Webhook(wrapped.secret).verify(last.body, last.headers)
+    assert (plain.format, wrapped.format) == ("json", "cloudevents")
+
+
+@pytest.mark.usefixtures("local")
+def test_every_event_names_its_job_with_the_address_of_its_page(receiver: Receiver, settings: Any) -> None:
+    settings.PUBLIC_URL, settings.PATH_PREFIX = "https://progress.example.com", "/progress"
+    make_endpoint(receiver.url)
+    job = make_job(items=1, done=1, project="spring")
+    outbox.deliver()
+    shown = {"id": job.pk, "name": job.name, "project": "spring", "kind": "generic"}
+    url = f"https://progress.example.com/progress/admin/jobs/job/{job.pk}/"
+    assert {json.dumps(json.loads(request.body)["job"]) for request in receiver.requests} == {
+        json.dumps({**shown, "url": url})
+    }
+    assert Event.objects.filter(outward=True).first().body()["job"] == {**shown, "url": url}
+    assert reverse("admin:job-page", args=[job.pk]) == f"/admin/jobs/job/{job.pk}/"
 
 
 @pytest.mark.parametrize(
@@ -335,3 +395,13 @@ def test_the_body_is_the_same_bytes_at_every_delivery(receiver: Receiver, local:
     assert first.body == second.body
     assert first.headers["webhook-id"] == second.headers["webhook-id"]
     assert json.loads(first.body)["event_id"] == first.headers["webhook-id"]
+
+
+def test_a_private_authority_is_trusted_by_its_setting(
+    tls: Any, certificate: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.WEBHOOK_ALLOW_PRIVATE = True
+    endpoint = make_endpoint(f"https://localhost:{int(tls.stdout.readline())}/")
+    assert "certificate verify failed" in operations.try_endpoint(endpoint, actor=None).error
+    settings.WEBHOOK_CA_FILE = str(certificate[0])
+    assert operations.try_endpoint(endpoint, actor=None).status == 204

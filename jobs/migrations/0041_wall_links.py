@@ -1,0 +1,52 @@
+"""Links of the wall, and the permission to give them out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.management import create_permissions
+from django.db import migrations, models
+from django.db.models.deletion import CASCADE
+
+
+def extend_roles(apps: Any, schema_editor: Any) -> None:
+    """Leads give links out."""
+    database = schema_editor.connection.alias
+    config = apps.get_app_config("jobs")
+    config.models_module = True
+    create_permissions(config, apps=apps, using=database, verbosity=0)
+    config.models_module = None
+    permissions = apps.get_model("auth", "Permission").objects.using(database)
+    for group in apps.get_model("auth", "Group").objects.using(database).filter(name="lead"):
+        group.permissions.add(*permissions.filter(content_type__app_label="jobs", codename="manage_wall_links"))
+
+
+class Migration(migrations.Migration):
+    dependencies = [("jobs", "0032_saved_views"), migrations.swappable_dependency(settings.AUTH_USER_MODEL)]
+
+    operations = [
+        migrations.CreateModel(
+            name="WallLink",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("label", models.CharField(max_length=80)),
+                ("digest", models.CharField(editable=False, max_length=64, unique=True)),
+                ("created_at", models.DateTimeField()),
+                ("expires_at", models.DateTimeField()),
+                ("revoked_at", models.DateTimeField(blank=True, null=True)),
+                ("last_used_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=CASCADE, related_name="wall_links"),
+                ),
+                ("view", models.ForeignKey("jobs.savedview", blank=True, null=True, on_delete=CASCADE, related_name="+")),
+            ],
+            options={
+                "ordering": ["-id"],
+                "default_permissions": (),
+                "permissions": [("manage_wall_links", "Can give out and revoke links of the wall")],
+            },
+        ),
+        migrations.RunPython(extend_roles, migrations.RunPython.noop),
+    ]
