@@ -23,7 +23,7 @@ def extend_roles(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("jobs", "0032_saved_views"), migrations.swappable_dependency(settings.AUTH_USER_MODEL)]
+    dependencies = [("jobs", "0040_endpoint_format"), migrations.swappable_dependency(settings.AUTH_USER_MODEL)]
 
     operations = [
         migrations.CreateModel(
