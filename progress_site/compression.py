@@ -28,4 +28,4 @@ class CompressionMiddleware(GZipMiddleware):
         is_whole = request.method != "HEAD" and response.status_code not in (206, 304)
         if is_streamed or not is_whole or not TEXT.match(response.headers.get("Content-Type", "")):
             return response
-        return super().process_response(request, response)  # type: ignore[arg-type]
+        return super().process_response(request, response)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterator
+from typing import TypeGuard
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -30,12 +31,14 @@ class SectionsMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
         known = request.headers.get(HEADER)
-        is_page = isinstance(response, HttpResponse) and response.headers.get("Content-Type", "").startswith(
-            "text/html"
-        )
-        if known is not None and is_page and response.status_code == 200:
+        if known is not None and _is_page(response):
             _keep_changes(response, known)
         return response
+
+
+def _is_page(response: HttpResponseBase) -> TypeGuard[HttpResponse]:
+    is_html = response.headers.get("Content-Type", "").startswith("text/html")
+    return isinstance(response, HttpResponse) and response.status_code == 200 and is_html
 
 
 def _keep_changes(response: HttpResponse, known: str) -> None:

@@ -106,7 +106,7 @@ def test_after_the_end_of_its_job_a_page_asks_for_nothing_more(page: Page, compl
     expect_mode(page, "Live")
     complete(phase_of(job), 1, start=3)
     expect_mode(page, "Done")
-    expect(page.locator("[data-section=acts]")).to_contain_text("Job ends is completed")
+    expect(page.locator("[data-section=acts]")).to_contain_text("It has completed")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.on("websocket", lambda socket: asked.append(socket.url))

@@ -27,6 +27,11 @@ def expect_head(page: Page, text: str) -> None:
     expect(page.locator("[data-section=head]")).to_contain_text(text)
 
 
+def expect_status(page: Page, word: str) -> None:
+    """The pill beside the name says this."""
+    expect(page.locator(".head-line .pill").first).to_contain_text(word)
+
+
 def expect_part(page: Page, code: str, text: str) -> None:
     """The panel of a phase says this."""
     expect(page.locator(f"article[aria-labelledby=part-{code}]")).to_contain_text(text)
@@ -73,7 +78,7 @@ def test_the_page_of_a_failed_session_hears_of_its_restart(page: Page, lead: Any
     expect_mode(page, "Live")
     mark_page(page)
     sessions.restart(session, what="failed", actor=lead, reason="more memory")
-    expect_head(page, "overall Pending")
+    expect_status(page, "Pending")
     assert_not_reloaded(page)
 
 
@@ -176,7 +181,7 @@ def test_after_the_end_of_a_session_nothing_is_asked_for(page: Page, end: str) -
     expect_mode(page, "Polling")
     ENDS[end](session)
     asked.within(MINUTE // 2)
-    expect_head(page, f"overall {end}")
+    expect_status(page, end)
     assert asked.within(5 * MINUTE) == []
 
 
@@ -190,7 +195,7 @@ def test_a_failed_session_that_goes_on_is_polled_again_once_somebody_looks(page:
     assert asked.within(MINUTE) == []
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     assert asked.polled(session) >= 8
-    expect_head(page, "overall Pending")
+    expect_status(page, "Pending")
 
 
 # --- for everybody ---------------------------------------------------------------------------------------

@@ -225,10 +225,10 @@ class Metadata(admin.ListFilter):
 class MemberText(KeyTextTransform):
     """A value of a JSON object as text, whatever is in its key. A path of SQLite cannot name a key with a quote."""
 
-    def as_sqlite(self, compiler: Any, connection: Any) -> Any:
+    def as_sqlite(self, compiler: Any, connection: Any, **extra_context: Any) -> Any:
         """Search the members one by one for such a key."""
         if '"' not in self.key_name:
-            return super().as_sqlite(compiler, connection)
+            return super().as_sqlite(compiler, connection, **extra_context)
         column, values = compiler.compile(self.lhs)
         text = "CASE WHEN type IN ('true', 'false') THEN type ELSE value END"
         member = f"(SELECT {text} FROM json_each({column}) WHERE key = %s)"  # noqa: S608  compiled; the key is a parameter

@@ -20,7 +20,7 @@ def accept_compression(offers: Sequence[Any]) -> PerMessageDeflateOfferAccept | 
     """Compress messages to a client that offers it, as uvicorn does. Each message of the client stands alone."""
     for offer in offers:
         if isinstance(offer, PerMessageDeflateOffer):
-            return PerMessageDeflateOfferAccept(
+            return PerMessageDeflateOfferAccept(  # type: ignore[no-untyped-call]
                 offer,
                 request_no_context_takeover=offer.accept_no_context_takeover,
                 window_bits=offer.request_max_window_bits or WINDOW_BITS,
