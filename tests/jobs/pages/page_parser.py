@@ -42,9 +42,9 @@ class Node:
         return " ".join("".join(self._texts()).split())
 
     def _texts(self) -> Iterator[str]:
-        if self.tag in UNSEEN:
+        if self.tag in UNSEEN or "data-copy-text" in self.attributes:  # a script shows the buttons that copy
             return
-        apart = "" if self.tag in ("span", "a", "b") else " "
+        apart = "" if self.tag in ("span", "a", "b", "bdi") else " "
         yield apart
         for child in self.children:
             if isinstance(child, str):

@@ -35,7 +35,7 @@ def test_it_says_where_it_belongs_who_had_it_and_its_whole_error(lead: Any) -> N
     head = page.section("head")
     assert head.startswith("Item of Items in vision-8 Running · Generic · project alpha")
     assert "no such file: a/b.png" in head
-    assert "Key a/b.png Copy Label Picture 1 Split train Worker w-7 last seen" in head
+    assert "Key a/b.png Label Picture 1 Split train Worker w-7 last seen" in head
     assert "Lease not leased Attempt 1 increases with every claim Expired leases 0 of 3" in head
     assert '"width": 640' in page.section("payload")
     assert page.section("result") == "Result reported by the worker No result yet."
