@@ -39,7 +39,4 @@ class Migration(migrations.Migration):
             "savedview",
             models.UniqueConstraint(fields=["account", "list_name", "name"], name="saved_view_once_per_account"),
         ),
-        migrations.AddIndex(
-            "job", models.Index(fields=["due_at", "id"], name="job_due", condition=Q(due_at__isnull=False))
-        ),
     ]

@@ -177,7 +177,6 @@ class Job(models.Model):
                 name="job_overdue",
                 condition=Q(due_at__isnull=False, late=False, finished_at__isnull=True),
             ),
-            models.Index(fields=["due_at", "id"], name="job_due", condition=Q(due_at__isnull=False)),
             models.Index(fields=["-updated_at", "-id"], name="job_partial", condition=Q(partial=True)),
             # Covers the metrics, which count every job.
             models.Index(

@@ -85,8 +85,8 @@ ACTS = [
     (claim, 12),
     (claim_any, 14),
     (report_all_but_one, 11),
-    (report_a_merge, 17),
-    (retry, 16),
+    (report_a_merge, 18),
+    (retry, 28),  # the job failed, so that the retry also ends its incident
 ]
 
 

@@ -185,6 +185,7 @@ class PhaseAdmin(ReadOnlyAdmin):
         Column("completed_by", or_none=True),
         *map(Column, ("retries", "retry_delay", "retry_delay_max", "waiting")),
         Column("next_retry_at", "next_due_at"),
+        Column("reworking", "reworked_items"),
     )
     raw_id_fields = ("job",)
 

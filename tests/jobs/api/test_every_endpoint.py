@@ -15,8 +15,10 @@ import ocr_chunks.urls
 import training.urls
 from jobs import operations
 from jobs.api.base import APIBaseView
-from jobs.models import Channel, Event, Membership
+from jobs.incidents import RECOVERED, Cause, Finding, end, open_incidents
+from jobs.models import Channel, Event, Incident, Membership
 from jobs.operations.endpoints import add_endpoint, disable_endpoint
+from jobs.rules.incidents import IncidentKind
 from tests.factories import item_of, make_job
 from tests.jobs.api.conftest import Api
 from tests.ocr_chunks.factories import make_document
@@ -24,18 +26,30 @@ from tests.training.factories import make_session
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 MISSING = 987_654
-PUBLIC = {"schema", "docs"}
+PUBLIC = {"schema", "docs", "asyncapi"}
+NUMBERED = (
+    "job_id",
+    "event_id",
+    "endpoint_id",
+    "document_id",
+    "session_id",
+    "item_id",
+    "channel_id",
+    "rule_id",
+    "incident_id",
+)
 
 
 def endpoints() -> Iterator[tuple[str, Any]]:
-    """The route and the view class of each endpoint."""
+    """Yield the route and the view class of each endpoint that needs an account."""
     for module in (jobs.urls, ocr_chunks.urls, training.urls):
         for pattern in module.urlpatterns:
             assert isinstance(pattern, URLPattern)
-            yield str(pattern.pattern), pattern.callback.view_class  # type: ignore[attr-defined]
+            if str(pattern.pattern) not in PUBLIC:
+                yield str(pattern.pattern), pattern.callback.view_class  # type: ignore[attr-defined]
 
 
-DOORS = {route: view for route, view in endpoints() if route not in PUBLIC}
+DOORS = dict(endpoints())
 
 
 def methods(view: Any, *, supported: bool) -> list[str]:
@@ -47,14 +61,17 @@ def methods(view: Any, *, supported: bool) -> list[str]:
 def objects(state: str) -> dict[str, Any]:
     """Return the objects of the routes: usable ones, ones that refuse acts, or missing ones."""
     if state == "missing":
-        names = ("job_id", "event_id", "endpoint_id", "document_id", "session_id", "item_id", "channel_id", "rule_id")
-        return {**dict.fromkeys(names, MISSING), "code": "missing", "worker": "missing"}
+        return {**dict.fromkeys(NUMBERED, MISSING), "code": "missing", "worker": "missing"}
     job, document, session = make_job(items=2), make_document(2), make_session()
     endpoint = add_endpoint(url=f"https://example.com/{state}", actor=None).endpoint
     channel = Channel.objects.create(name=state, kind="mail", address="", masked="mail", created_at=timezone.now())
     event = Event.objects.filter(job=make_job(items=1, done=1), outward=state == "existing").first()
     assert event is not None
+    cause = Cause(IncidentKind.JOB_FAILED, about=state, title=state)
+    open_incidents([Finding(cause, [job.pk])], now=timezone.now())
+    incident = Incident.objects.get(cause=state)
     if state == "wrong-state":
+        end(incident, by=RECOVERED, now=timezone.now())
         disable_endpoint(endpoint, actor=None)
         for each in (job, document.job, session.job):
             operations.cancel(each, actor=None)
@@ -65,6 +82,7 @@ def objects(state: str) -> dict[str, Any]:
         "event_id": event.pk,
         "endpoint_id": endpoint.pk,
         "channel_id": channel.pk,
+        "incident_id": incident.pk,
         "rule_id": operations.add_rule(channel, actor=None).pk,
         "document_id": document.pk,
         "session_id": session.pk,

@@ -112,8 +112,8 @@ def test_the_status_of_a_job_is_the_first_rule_that_fits(job: list[PhaseState], 
 @given(counts(), st.text("abc {}{done}é", max_size=40))
 def test_a_stage_says_failed_exactly_while_something_is(c: Counts, words: str) -> None:
     sentence = progress.stage(f"{words} {{done}}/{{expected}}", c)
-    assert sentence.endswith(f" · {c.failed} failed") == bool(c.failed)
-    assert f" {c.done}/{'?' if c.expected is None else c.expected}" in sentence
+    assert sentence.endswith(f" · {c.failed:,} failed") == bool(c.failed)
+    assert f" {c.done:,}/{'?' if c.expected is None else format(c.expected, ',')}" in sentence
 
 
 @given(st.text(max_size=60))

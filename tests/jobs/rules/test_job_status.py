@@ -216,7 +216,7 @@ def test_the_stage_is_of_the_first_unfinished_phase_that_has_begun() -> None:
 def test_the_stage_has_room_for_the_largest_numbers() -> None:
     job = pipeline(PhaseSpec("a", stage="{done}" * 83, expected=2**53))
     tracking.count(phase_of(job), done=2**53 - 1, event_id=uuid4(), by=WORKER)
-    assert fresh(job).stage == ("9007199254740991" * 83)[:599] + "…"
+    assert fresh(job).stage == ("9,007,199,254,740,991" * 83)[:599] + "…"
 
 
 @pytest.mark.parametrize(("end", "stage"), [(cancel, "Cancelled"), (fail, "Failed"), (force_complete, "Completed")])

@@ -184,7 +184,7 @@ def test_the_report_of_an_unknown_job_says_so(tracker: ProgressTracker) -> None:
 COSTS: list[tuple[str, Callable[[ProgressTracker, int, list[int]], Any], int]] = [
     ("create", lambda tracker, job, _: tracker.create_job(Job.objects.get(pk=job).name, keys(9, start=5000)), 17),
     ("fetch", lambda tracker, job, _: tracker.get_pending_images(job, 1000), 2),
-    ("mark many", lambda tracker, _, ids: tracker.mark_many(ids, Status.COMPLETED), 15),
+    ("mark many", lambda tracker, _, ids: tracker.mark_many(ids, Status.COMPLETED), 16),
     ("mark", lambda tracker, _, ids: tracker.mark_completed(ids[0]), 14),
     ("checkpoint", lambda tracker, job, _: tracker.checkpoint(job), 8),
     ("progress", lambda tracker, job, _: tracker.get_progress(job), 1),
