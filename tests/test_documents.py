@@ -60,6 +60,7 @@ NOT_RUN = {
     "README.md#Two commands": "tests/jobs/test_demo.py runs the demo; make test is the run itself",
     "CONTRIBUTING.md#Working on Progress Site": "these commands run the tests",
     "client/README.md#progress_client": "installs a package; tests/client/test_package.py does that",
+    "docs/alerts.md#Incidents": "needs the token of an operator; tests/jobs/incidents/test_api.py asks the same",
     "docs/deployment.md#One machine": "tests/progress_site/test_serve.py starts serve on many ports",
     "docs/deployment.md#Several processes": "installs packages and does not end; .ci/run tests these processes",
     "docs/executors.md#Celery and gunicorn": "needs Redis; tests/client/test_pools.py runs such tasks",

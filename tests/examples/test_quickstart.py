@@ -43,12 +43,6 @@ def test_probes_and_metrics_are_answered(site: Site, tmp_path: Path) -> None:
     assert any("progress_process_silent" in line for line in metrics)
 
 
-def test_the_open_incidents_are_listed(site: Site, tmp_path: Path) -> None:
-    answer = json.loads(run("docs/alerts.md#Incidents", site=site, folder=tmp_path))
-    assert answer["next"] is None
-    assert isinstance(answer["results"], list)
-
-
 def test_events_alone_create_and_complete_a_vision_phase(site: Site, tmp_path: Path) -> None:
     *answers, found = run("docs/pipelines/vision.md#Inbound events", site=site, folder=tmp_path).splitlines()
     assert [json.loads(answer)["applied"] for answer in answers] == [True] * 3
