@@ -26,7 +26,6 @@ RUN = {
     "client/WRITE_A_WORKER.md#A service that only counts": "tests/client/test_docs.py",
     "client/WRITE_A_WORKER.md#A worker in shell": "tests/client/test_docs.py",
     "client/WRITE_A_WORKER.md#The claim loop": "tests/client/test_docs.py",
-    "docs/alerts.md#Incidents": "tests/examples/test_quickstart.py",
     "docs/alerts.md#Probes": "tests/examples/test_quickstart.py",
     "docs/events.md#A listener": "tests/examples/test_event_docs.py",
     "docs/events.md#RabbitMQ": "tests/examples/test_event_docs.py",
