@@ -20,12 +20,15 @@ TEXT = re.compile(
 
 
 class CompressionMiddleware(GZipMiddleware):
-    """gzip of text that is whole. A server-sent event must leave at once, and a range counts uncompressed bytes."""
+    """gzip of text that is whole. A server-sent event must leave at once, and a range counts uncompressed bytes.
+
+    Only GET: the calls of workers are short, and have the same headers whether a view or the lean path answers them.
+    """
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         """Compress the body if the client accepts it."""
         is_streamed = isinstance(response, StreamingHttpResponse) and response.is_async
-        is_whole = request.method != "HEAD" and response.status_code not in (206, 304)
+        is_whole = request.method == "GET" and response.status_code not in (206, 304)
         if is_streamed or not is_whole or not TEXT.match(response.headers.get("Content-Type", "")):
             return response
         return super().process_response(request, response)

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from whitenoise.middleware import WhiteNoiseMiddleware
 
+from progress_site import proxies
 from tests import plan
 from tests.db_cleanup import empty_tables
 from tests.npm import missing_npm
@@ -63,8 +64,12 @@ class Order:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Sort last, after pytest-django."""
+    """Sort last, after pytest-django, and import the application without a look at the database of DATABASE_URL.
+
+    That look would make the pool before the test database exists, and all tests would run on the one of DATABASE_URL.
+    """
     config.pluginmanager.register(Order())
+    proxies.log_database = lambda: None
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.apps import apps
 from django.contrib.auth.models import Group, Permission
+from django.db import connection
 
 from jobs.db import event_order
 from jobs.models import Job
@@ -28,3 +29,10 @@ def test_roles_permissions_and_the_last_event_id_stay_and_nothing_else() -> None
     assert event_order.next_ids(1, outward=False) == [last + 1]
     assert make_job().pk > number
     assert Job.objects.count() == 1
+
+
+@pytest.mark.postgres
+def test_the_pool_leads_to_the_test_database_and_not_to_the_one_of_the_environment() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_database()")
+        assert cursor.fetchone() == (connection.settings_dict["NAME"],)

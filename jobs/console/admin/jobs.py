@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Case, Count, QuerySet, When
+from django.db.models import QuerySet
 from django.utils.safestring import SafeString
 
 from jobs.console import status_styles
@@ -125,12 +125,11 @@ class JobAdmin(ActionMixin, ReadOnlyAdmin):
 
     def totals(self, rows: QuerySet[Job]) -> list[str]:
         """Return how many of the matching jobs, at most the first ten thousand, are in each status."""
-        first = rows.order_by().values("pk")[:MOST_COUNTED]
-        counted = Job.objects.filter(pk__in=first).annotate(is_stuck=Case(When(stuck="", then=False), default=True))
-        counted = counted.order_by().values_list("status", "partial", "is_stuck")
+        # Counted here: with old statistics PostgreSQL joins the jobs with the first ten thousand pair by pair.
+        states = rows.order_by().values_list("status", "partial", "stuck", "pk")[:MOST_COUNTED]
         styles: Counter[status_styles.StatusStyle] = Counter()
-        for status, partial, is_stuck, number in counted.annotate(number=Count("pk")):
-            styles[status_styles.style(status, stuck="stuck" if is_stuck else "", partial=partial)] += number
+        for (status, partial, stuck), number in Counter(state[:3] for state in states).items():
+            styles[status_styles.style(status, stuck=stuck, partial=partial)] += number
         return [f"{format_number(number)} {style.label.lower()}" for style, number in styles.most_common()]
 
     @admin.display(description="Updated", ordering="updated_at")
