@@ -171,8 +171,8 @@ class AccountAdmin(PermissionFirst, AccessAdmin, UserAdmin):
         return super().has_delete_permission(request, obj) and (obj is None or covers(request, obj))
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
-        """Protect `is_superuser` from accounts that are no superusers."""
-        fields = super().get_readonly_fields(request, obj)
+        """Protect the times that the site records, and `is_superuser` from accounts that are no superusers."""
+        fields = (*super().get_readonly_fields(request, obj), "last_login", "date_joined")
         return fields if request.user.is_superuser else (*fields, "is_superuser")
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:

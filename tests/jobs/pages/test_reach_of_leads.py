@@ -51,8 +51,7 @@ def state(pk: int) -> Any:
 
 def form(made: User, **fields: Any) -> dict[str, Any]:
     """The form of an account as the admin sends it."""
-    dates = {"date_joined_0": "2026-11-01", "date_joined_1": "00:00:00"}
-    return {"username": made.username, "is_active": "on", "first_name": "Changed", **dates, **fields}
+    return {"username": made.username, "is_active": "on", "first_name": "Changed", **fields}
 
 
 def issue(lead: Browser, made: User) -> None:
