@@ -9,10 +9,21 @@ from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
+from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal.auth import TOTP
+from allauth.mfa.webauthn.internal.auth import WebAuthn
 from django.apps import apps
 from django.contrib.auth.models import User
 from django.urls import URLResolver, get_resolver, reverse
 from django.utils import timezone
+from fido2.webauthn import (
+    AttestationObject,
+    AuthenticatorAttestationResponse,
+    AuthenticatorData,
+    CollectedClientData,
+    RegistrationResponse,
+)
 from knox.models import AuthToken
 
 from jobs import inbox, operations, tracking
@@ -45,11 +56,14 @@ HOSTILE = {
     "emoji": "\U0001f469\u200d\U0001f469\u200d\U0001f467 e\u0301\u0301\u0301 \U0001d4b3",
     "long": "W" * 2000,
 }
-# Entry points of Django without a page: they answer a script, or redirect.
+# Entry points without a page: they answer a script, redirect, or (the two of the company) are there with a provider.
 NO_PAGES = {
     "autocomplete",
     "bulk-stop",
     "client-wheel",
+    "company-callback",
+    "company-sign-in",
+    "doctor",
     "jsi18n",
     "logout",
     "view-delete",
@@ -67,7 +81,11 @@ class World:
 
 
 def make_world() -> World:
-    """Make a job for each hostile text in every field of a worker, and a document, a session and the rest."""
+    """Make a job for each hostile text in every field of a worker, and a document, a session and the rest.
+
+    The accounts that are there have every second factor each.
+    """
+    keys = [give_factors(account) for account in User.objects.all()]
     user = User.objects.create(username="world-worker")
     endpoint = Endpoint.objects.create(
         url="https://example.com/hook", name=HOSTILE["attribute"][:200], types=["*"], created_at=timezone.now()
@@ -110,6 +128,7 @@ def make_world() -> World:
         "item_id": [job.phases.get(code="items").items.order_by("pk")[0].pk for job in jobs[: len(HOSTILE)]],
         "worker_id": list(Worker.objects.order_by("pk").values_list("pk", flat=True)[:12]),
         "attempt_id": list(Attempt.objects.exclude(log="").values_list("pk", flat=True)[:1]),
+        "pk": [key.pk for key in keys],
         "code": ["items"],
         "document_id": [document.pk],
         "session_id": [session.pk],
@@ -165,6 +184,18 @@ def hostile_channel(text: str) -> Channel:
         channel=channel, state="test", subject=text[:300], next_try_at=now, created_at=now, result=text[:500]
     )
     return channel
+
+
+def give_factors(account: User) -> Authenticator:
+    """Give an account an app, recovery codes, and a key that no device has; return the key, whose name is hostile."""
+    TOTP.activate(account, "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP")
+    RecoveryCodes.activate(account)
+    proof = AttestationObject.create("none", AuthenticatorData.create(bytes(32), 0, 0), {})
+    client = CollectedClientData.create("webauthn.create", b"challenge", "https://progress.example")
+    response = AuthenticatorAttestationResponse(client_data=client, attestation_object=proof)
+    answer = RegistrationResponse(raw_id=b"key", response=response)
+    key: Authenticator = WebAuthn.add(account, HOSTILE["attribute"], dict(answer)).instance
+    return key
 
 
 def make_small(text: str) -> Job:

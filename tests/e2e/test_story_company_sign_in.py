@@ -139,7 +139,8 @@ def test_the_next_sign_in_loses_the_role_with_the_group_and_is_refused(site: Sit
 
 def sign_out(page: Page) -> None:
     """Sign out here, and at the provider, which asks."""
-    page.get_by_role("button", name="Log out").click()
+    page.get_by_text("Menu", exact=True).click()
+    page.get_by_role("button", name="Sign out").click()
     page.get_by_role("button", name="Yes, sign me out").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 

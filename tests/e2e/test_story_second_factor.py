@@ -62,7 +62,8 @@ def give_password(page: Page, name: str = "olga") -> None:
 
 def sign_out(page: Page) -> None:
     """End the session."""
-    page.get_by_role("button", name="Log out").click()
+    page.get_by_text("Menu", exact=True).click()
+    page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading", name="Signed out")).to_be_visible()
 
 

@@ -44,7 +44,7 @@ class Node:
     def _texts(self) -> Iterator[str]:
         if self.tag in UNSEEN or "data-copy-text" in self.attributes:  # a script shows the buttons that copy
             return
-        apart = "" if self.tag in ("span", "a", "b", "bdi") else " "
+        apart = "" if self.tag in ("span", "a", "b", "bdi", "time") else " "
         yield apart
         for child in self.children:
             if isinstance(child, str):

@@ -102,7 +102,7 @@ def test_a_changed_role_and_a_membership_are_rows(admin_client: Client) -> None:
         "username": "w", "groups": [lead.pk], "is_staff": "on", "is_active": "on",
         "date_joined_0": "2026-11-01", "date_joined_1": "10:00:00",
     })  # fmt: skip
-    admin_client.post("/admin/jobs/membership/add/", {"user": account.pk, "project": "alpha"})
+    admin_client.post("/admin/jobs/membership/add/", {"user": account.username, "project": "alpha"})
     admin_client.post(f"/admin/jobs/membership/{Membership.objects.get().pk}/delete/", {"post": "yes"})
     rows = list(Activity.objects.exclude(about="sign-in").order_by("pk").values_list("act", "about", "project"))
     assert rows == [("change", "account", ""), ("add", "membership", "alpha"), ("delete", "membership", "alpha")]

@@ -42,7 +42,7 @@ def test_a_lead_adds_an_endpoint_and_sees_its_secret_once(lead: Any) -> None:
 
 @pytest.mark.parametrize(
     ("url", "said"),
-    [("http://example.com/x", "HTTPS"), ("https://127.0.0.1/x", "not public"), ("amqp", "AMQP_URL is not set")],
+    [("http://example.com/x", "https URL"), ("https://127.0.0.1/x", "not public"), ("amqp", "AMQP_URL is not set")],
 )
 def test_an_address_that_is_refused_is_said_at_its_field(lead: Any, settings: Any, url: str, said: str) -> None:
     settings.AMQP_URL = ""

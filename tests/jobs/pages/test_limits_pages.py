@@ -34,7 +34,7 @@ def test_the_page_of_a_job_shows_its_priority_and_the_limits_of_its_phases(lead:
     job = make_job(items=3, project="a", priority=7)
     lead.confirm(f"/admin/jobs/job/{job.pk}/limit/", phase="items", max_leased="2")
     text = " ".join(lead.open(f"/admin/jobs/job/{job.pk}/").text.split())
-    assert "priority 7" in text
+    assert "Priority 7" in text
     assert "at most 2" in text
     lead.confirm(f"/admin/jobs/job/{job.pk}/limit/", phase="items", max_leased="")
     assert phase_of(job).max_leased is None

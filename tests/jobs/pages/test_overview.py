@@ -166,7 +166,7 @@ def test_the_last_runs_are_squares_with_their_state_and_a_link(lead: Any) -> Non
     failed, over = make_failed(name="f"), make_job(name="over", items=1, done=1)
     squares = overview(lead).root.find("a", cls="square")
     assert [each.attributes["href"] for each in squares] == [f"/admin/jobs/job/{each.pk}/" for each in (over, failed)]
-    assert squares[0].text.startswith("over : Completed, 1 of 1 done")
+    assert squares[0].text.startswith("over: Completed, 1 of 1 done")
     assert squares[1].attributes["title"] == "f: Failed, 14 of 17 done"
     assert [each.find("use")[0].attributes["href"] for each in squares] == ["#i-completed", "#i-failed"]
 

@@ -19,7 +19,7 @@ def test_the_report_has_times_counts_errors_and_acts(lead: Any) -> None:
     assert f"generic · project matter-1 · number {job.pk}" in text.replace("Generic", "generic")
     assert "14 done 3 failed 3 open of 20" in text
     assert "3\u00d7" in text
-    assert f"Paused by {lead.account.username} : The disk is full." in text
+    assert f"Paused by {lead.account.username}: The disk is full." in text
 
 
 def test_a_report_is_linked_from_its_job_and_hidden_from_other_projects(lead: Any, browser: Any) -> None:

@@ -155,7 +155,7 @@ def test_a_job_is_shown_on_the_page_of_its_kind(stitching: Kind, admin_client: C
     assert job.get_absolute_url() == own
     plain = admin_client.get(reverse("admin:job-page", args=[job.pk]), {"phase": "seam"})
     assert (plain.status_code, plain["Location"]) == (302, f"{own}?phase=seam")
-    assert own in admin_client.get(reverse("admin:index")).content.decode()
+    assert own in admin_client.get(reverse("admin:jobs_job_changelist")).content.decode()
 
 
 def test_a_job_whose_kind_is_gone_is_shown_on_the_plain_page(admin_client: Client) -> None:

@@ -62,10 +62,14 @@ def test_failed_images_are_those_of_training_else_those_of_faces(lead: Any, stat
     assert offers(lead.open(address(make_in(state))))[FAILED] == said
 
 
-@pytest.mark.parametrize("role", ["viewer", "operator"])
-def test_without_the_permission_every_restart_is_off_with_the_reason(browser: Any, role: str) -> None:
-    said = offers(browser(role).open(address(make_in("failed"))))
+def test_without_the_permission_every_restart_is_off_with_the_reason(browser: Any) -> None:
+    said = offers(browser("operator").open(address(make_in("failed"))))
     assert set(said.values()) == {NOT_PERMITTED}
+
+
+def test_a_viewer_is_offered_no_restart_and_reads_why(browser: Any) -> None:
+    page = browser("viewer").open(address(make_in("failed")))
+    assert (offers(page), "View only. Ask an administrator for the role operator." in page.text) == ({}, True)
 
 
 @pytest.mark.parametrize(
