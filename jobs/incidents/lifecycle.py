@@ -53,7 +53,8 @@ def open_incidents(findings: Sequence[Finding], *, now: datetime) -> None:
 def end(incident: Incident, *, by: str, now: datetime) -> bool:
     """End an incident; False where it is over already. Its jobs leave it.
 
-    The whole row is locked before, so that a job that joins is either counted or finds it over.
+    The whole row is locked before, so that a job that joins is either counted or finds it over. A job that
+    leaves at the same time writes its own row.
     """
     if Incident.objects.ongoing().select_for_update().filter(pk=incident.pk).first() is None:
         return False
@@ -61,7 +62,9 @@ def end(incident: Incident, *, by: str, now: datetime) -> bool:
     Incident.objects.filter(pk=incident.pk).update(
         **values, revision=F("revision") + 1, snoozed_until=None, snoozed_at_subjects=None
     )
-    IncidentJob.objects.present().filter(incident=incident).update(left_at=now)
+    # A locked row is one of a job that leaves in another transaction, which may wait for the lock of the incident.
+    present = IncidentJob.objects.present().filter(incident=incident).select_for_update(skip_locked=True)
+    IncidentJob.objects.filter(pk__in=list(present.values_list("pk", flat=True))).update(left_at=now)
     incident.refresh_from_db()
     if by in ENDINGS:
         note(incident, by, detail=ENDINGS[by], now=now)

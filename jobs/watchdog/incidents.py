@@ -96,7 +96,13 @@ def reconcile(now: datetime | None = None) -> int:
     for kind, find in FOUND.items():
         with isolated("incidents.kind", kind=str(kind)):
             done += _sync(kind, list(find(at)), now=at)
+    _leave_ended(at)
     return done + settle_incidents(at)
+
+
+def _leave_ended(now: datetime) -> None:
+    """Let jobs leave incidents that are over: one was leaving when its incident ended, and was rolled back."""
+    IncidentJob.objects.present().filter(incident__ended_at__isnull=False).update(left_at=now)
 
 
 def _expire(now: datetime) -> int:

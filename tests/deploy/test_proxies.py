@@ -66,12 +66,9 @@ def test_every_address_on_a_page_is_below_the_prefix_and_answers(
     assert any("/static/" in link for link in found)
     assert [link for link in found if not link.startswith(f"{front.prefix}/")] == []
     served = [link for link in found if "/ws/" not in link and "logout" not in link]
-    broken = [
-        link
-        for link in served
-        if browser.get(link.removeprefix(front.prefix), follow_redirects=True).status_code >= 400
-    ]
-    assert broken == []
+    codes = {link: browser.get(link.removeprefix(front.prefix), follow_redirects=True).status_code for link in served}
+    # The address of a form may take nothing but POST.
+    assert {link: code for link, code in codes.items() if code >= 400 and code != 405} == {}
 
 
 def test_the_modules_of_live_pages_import_addresses_that_answer(front: Front, browser: httpx.Client) -> None:

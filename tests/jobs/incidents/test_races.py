@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
+from threading import Event as Signal
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from jobs import operations, tracking, watchdog
-from jobs.incidents import Cause, Finding, open_incidents
+from jobs.incidents import Cause, Finding, lifecycle, open_incidents
 from jobs.models import Incident, IncidentJob, Job, Phase
 from jobs.operations import INCIDENT_ACTS
 from jobs.rules.incidents import IncidentKind
 from tests.factories import WORKER, make_job, phase_of
+from tests.jobs.outbox.rabbit import wait_until
 from tests.jobs.races.concurrency import threads
 from tests.plan import size
 
@@ -100,6 +102,44 @@ def test_a_job_that_joins_while_an_operator_resolves_is_in_an_open_incident() ->
             assert {row.incident.is_over for row in rows if row.left_at is None} <= {False}
             for other in Incident.objects.ongoing():
                 INCIDENT_ACTS["resolve"](other, actor=None, reason="It is old.")
+
+
+@pytest.mark.postgres
+def test_the_last_job_leaves_while_an_operator_resolves(monkeypatch: pytest.MonkeyPatch) -> None:
+    left = Signal()
+
+    def remaining(incidents: set[int]) -> set[int]:
+        left.set()
+        wait_until(lambda: is_any_lock_awaited() or not Incident.objects.ongoing().exists(), seconds=10)
+        return without_jobs(incidents)
+
+    def resolve() -> object:
+        left.wait(timeout=30)
+        return INCIDENT_ACTS["resolve"](incident, actor=None, reason="It is old.")
+
+    job = make_last()
+    failing(job, "disk full")()
+    incident = Incident.objects.ongoing().get()
+    without_jobs = lifecycle._without_jobs
+    monkeypatch.setattr(lifecycle, "_without_jobs", remaining)
+    with threads(2) as team:
+        team.at_once(partial(operations.retry, job, actor=None), resolve)
+    assert not Incident.objects.ongoing().exists()
+    assert_whole()
+
+
+def test_a_job_that_an_ended_incident_has_kept_leaves_it() -> None:
+    failing(make_last(), "disk full")()
+    Incident.objects.update(state="resolved", ended_at=timezone.now(), ended_by="system")
+    watchdog.reconcile()
+    assert not IncidentJob.objects.present().filter(incident__ended_at__isnull=False).exists()
+
+
+def is_any_lock_awaited() -> bool:
+    """Does a transaction wait for a lock of another one?"""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_locks WHERE NOT granted AND locktype IN ('transactionid', 'tuple')")
+        return cursor.fetchone() is not None
 
 
 def test_two_watchdogs_open_a_cause_once() -> None:
