@@ -8,9 +8,10 @@ from __future__ import annotations
 from django.db import migrations, models
 from django.db.models import F, Func, Q
 
+from jobs.db.expressions import PhaseOfClaim
 from jobs.db.migration_steps import AddIndexOnline, RemoveIndexOnline
 
-PHASE = Func(F("phase"), template="(0 + %(expressions)s)", output_field=models.BigIntegerField())
+PHASE = PhaseOfClaim(F("phase"))
 ID = Func(F("id"), template="(%(expressions)s + 0)", output_field=models.BigIntegerField())
 
 

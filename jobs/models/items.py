@@ -14,6 +14,7 @@ from django.db.models import F, Func, Q, Value
 from django.db.models.lookups import In
 from django.db.models.sql.where import WhereNode
 
+from jobs.db.expressions import PhaseOfClaim
 from jobs.models.phases import Phase
 from jobs.rules.error_fingerprints import signature
 from jobs.rules.limits import CHECKSUM_LENGTH, ERROR_LENGTH, KEY_LENGTH, NAME_LENGTH, SPLIT_LENGTH, WORKER_LENGTH
@@ -22,10 +23,9 @@ from jobs.rules.statuses import ItemStatus
 # Columns as expressions, each of which only one index has. PostgreSQL's planner does not know a phase that is newer
 # than its statistics: it expects no matching item, so that any index with a plain column looks good. It would take an
 # index over the whole phase to find a key, and an index over the whole site to find the pending items of a phase.
-# SQLite's planner would sort all pending items of a phase for a claim, by the index of phase and status.
 PHASE_OF_KEY = Func(F("phase"), template="(%(expressions)s + 0)", output_field=models.BigIntegerField())
 ID_IN_PHASE = Func(F("id"), template="(%(expressions)s + 0)", output_field=models.BigIntegerField())
-PHASE_OF_CLAIM = Func(F("phase"), template="(0 + %(expressions)s)", output_field=models.BigIntegerField())
+PHASE_OF_CLAIM = PhaseOfClaim(F("phase"))
 PHASE_IN_ORDER = Func(F("phase"), template="(%(expressions)s * 1)", output_field=models.BigIntegerField())
 STATUS_ON_SITE = Func(F("status"), template="(%(expressions)s || '')", output_field=models.CharField())
 
