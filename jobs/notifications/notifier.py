@@ -20,6 +20,7 @@ from time import monotonic
 import structlog
 from django.utils import timezone
 
+from jobs.db.reachability import log_failure
 from jobs.isolation import set_aside
 from jobs.models.notifications import Channel
 from jobs.notifications import channel_leases, sending
@@ -146,7 +147,7 @@ class Notifier:
         try:
             set_aside(error, **ids)  # type: ignore[arg-type]
         except Exception:
-            log.error("notification_pass_failed", **ids, exc_info=error)
+            log_failure(log, "notification_pass_failed", error, **ids)
 
 
 def notify(now: datetime | None = None) -> dict[str, int]:
