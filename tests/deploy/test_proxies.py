@@ -6,6 +6,8 @@ import json
 import re
 import ssl
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -134,11 +136,21 @@ def test_the_log_has_the_client_s_address_and_the_id_of_the_request_and_nothing_
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["with a length", "in chunks"])
 def test_a_body_that_is_too_large_is_413(front: Front, backend: Backend, chunked: bool) -> None:
-    body = b'{"name": "' + b"x" * 1_500_000 + b'"}'
-    content: Any = iter([body[:700_000], body[700_000:]]) if chunked else body
     headers = {**bearer(backend), "Content-Type": "application/json"}
     with front.client(headers=headers) as client:
-        assert client.post("/api/v1/jobs", content=content).status_code == 413
+        assert 413 in large_bodies(client, chunked=chunked)
+
+
+def large_bodies(client: httpx.Client, *, chunked: bool) -> Iterator[int]:
+    """Yield the answers to a large body: one to a body with a length, of one in chunks up to five.
+
+    The server refuses chunks before the last has come. A proxy that still sends then may lose the answer.
+    """
+    body = b'{"name": "' + b"x" * 1_500_000 + b'"}'
+    for _ in range(5 if chunked else 1):
+        content: Any = iter([body[:700_000], body[700_000:]]) if chunked else body
+        with suppress(httpx.RemoteProtocolError, httpx.WriteError, httpx.ReadError):
+            yield client.post("/api/v1/jobs", content=content).status_code
 
 
 def test_the_probes_and_the_description_of_the_api_know_the_prefix(front: Front) -> None:
