@@ -15,6 +15,8 @@ GROUPS: dict[str, dict[str, str]] = {
         "operator": "A person who watches jobs and acts on them.",
         "activity": "The list of what people did, with the person, the time and the reason.",
         "saved view": "Filters, order and columns of a list under a name: your own, or shared with every account.",
+        "wall": "The overview or a saved view for a large screen: without navigation, always fresh.",
+        "wall link": "An address that opens a wall without an account; leads give it out and revoke it.",
         "lead": "An operator who may also end and restart jobs, replay events and manage endpoints and tokens.",
     },
     "Status": {
