@@ -54,6 +54,11 @@ def missing_rabbitmq() -> str:
     return "" if settings.AMQP_URL else "AMQP_URL is not given"
 
 
+# The application looks at the database when it is imported. That would make the pool before the test database exists,
+# and all tests would run on the database of DATABASE_URL. A conftest below this one may import the application.
+proxies.log_database = lambda: None
+
+
 class Order:
     """The order of the run. A plugin of its own, because pytest-django sorts between the marks and this."""
 
@@ -64,12 +69,8 @@ class Order:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Sort last, after pytest-django, and import the application without a look at the database of DATABASE_URL.
-
-    That look would make the pool before the test database exists, and all tests would run on the one of DATABASE_URL.
-    """
+    """Sort last, after pytest-django."""
     config.pluginmanager.register(Order())
-    proxies.log_database = lambda: None
 
 
 @pytest.hookimpl(tryfirst=True)

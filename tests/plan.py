@@ -56,8 +56,6 @@ RUN_ON_SCALE = {
     "tests/jobs/inbox": True,
     "tests/jobs/incidents": True,
     "tests/jobs/ingest": True,
-    # Its server finds no tables on PostgreSQL when the file runs alone; `make chaos` kills servers there.
-    "tests/jobs/ingest/test_killed_server.py": False,
     "tests/jobs/live": True,
     "tests/jobs/live/test_live_js.py": False,  # JavaScript
     "tests/jobs/live/test_send_queue.py": False,  # memory
