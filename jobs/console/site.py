@@ -47,7 +47,6 @@ from jobs.operations.registry import ACTS
 
 JOB = r"^jobs/job/(?P<job_id>[0-9]{1,18})/"
 ENDPOINT = r"^jobs/endpoint/(?P<endpoint_id>[0-9]{1,18})/"
-DELIVERY = r"^jobs/delivery/(?P<delivery_id>[0-9]{1,18})/"
 LETTER = r"^jobs/inboxmessage/(?P<letter_id>[0-9]{1,18})/"
 BULK = r"^bulk/(?P<bulk_id>[0-9]{1,18})/"
 WORKER = r"^jobs/worker/(?P<worker_id>[0-9]{1,18})/"
