@@ -205,7 +205,7 @@ class Phase(models.Model):
 
     @property
     def is_completed(self) -> bool:
-        """True once completed in this run, in whatever way."""
+        """True once completed in this run, by any cause."""
         return self.status == PhaseStatus.COMPLETED
 
     @property

@@ -1,4 +1,4 @@
-"""The act `limit`: how many items of a phase may be leased at once."""
+"""The act `limit`: the largest number of items of a phase that may be leased at once."""
 
 from __future__ import annotations
 

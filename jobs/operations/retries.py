@@ -1,4 +1,4 @@
-"""The act `retries`: how often, and after which delays, the failed items of a phase are retried by themselves."""
+"""The act `retries`: the number of automatic retries of the failed items of a phase, and their delays."""
 
 from __future__ import annotations
 

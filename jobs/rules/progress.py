@@ -158,7 +158,7 @@ def job_share(phases: Sequence[tuple[Counts, int, bool]]) -> Share:
 
 
 def _status_for_share(counts: Counts, completed: bool) -> PhaseStatus:
-    """Return `completed` only for a phase that needs no items, so that all others count their items."""
+    """Return `completed` only for a phase that needs no items, so that every other phase counts its items."""
     return PhaseStatus.COMPLETED if completed and not counts.expected else PhaseStatus.PROCESSING
 
 

@@ -180,7 +180,7 @@ def _runs(keys: Sequence[tuple[int, str, int]], *, now: datetime) -> dict[tuple[
 
 
 def _begin_or_end_all(change: Change, suspect: Suspect) -> None:
-    """Begin a quarantine where another worker does not only fail; where every one does, the data are to blame."""
+    """Begin a quarantine where another worker does not only fail; where every worker does, the data are to blame."""
     if _others_work(change, suspect):
         _begin(change, suspect)
     elif suspect.phase.quarantined:
