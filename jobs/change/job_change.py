@@ -255,7 +255,7 @@ class Change:
             record.add(phase, settled)
 
     def has_moved(self, phase: Phase) -> bool:
-        """Tell whether any column of this phase has changed so far."""
+        """Return whether any column of this phase has changed so far."""
         return self.phase_before[phase.pk] != phase_values(phase)
 
     def apply_life_event(

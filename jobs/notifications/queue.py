@@ -48,7 +48,7 @@ def channels_told(messages: Sequence[Notification]) -> set[int]:
 
 
 def has_job(rule: NotificationRule, incident: Incident) -> bool:
-    """Tell whether a job of the incident is one that the rule is about."""
+    """Return whether a job of the incident is one that the rule is about."""
     jobs = IncidentJob.objects.present().filter(incident=incident)
     if rule.job_kinds:
         jobs = jobs.filter(job__kind__in=rule.job_kinds)

@@ -127,7 +127,7 @@ def try_channel(channel: Channel, *, actor: User | None) -> Answer:
 
 
 def needs_address(channel: Channel) -> bool:
-    """Tell whether SECRET_KEY has changed, so that the address must be entered again."""
+    """Return whether SECRET_KEY has changed, so that the address must be entered again."""
     try:
         decrypt(channel.address)
     except KeyChanged:

@@ -105,7 +105,7 @@ def pending(counts: Counts) -> int | None:
 
 
 def over_delivered(counts: Counts) -> bool:
-    """Tell whether more items are done than expected."""
+    """Return whether more items are done than expected."""
     return counts.expected is not None and counts.done > counts.expected
 
 
@@ -176,12 +176,12 @@ def needed(expected: int | None, threshold: int) -> int | None:
 
 
 def threshold_met(counts: Counts, threshold: int) -> bool:
-    """Tell whether (done + skipped) · 100 ≥ expected · threshold; False while expected is unknown."""
+    """Return whether (done + skipped) · 100 ≥ expected · threshold; False while expected is unknown."""
     return counts.expected is not None and counts.processed * 100 >= counts.expected * threshold
 
 
 def threshold_reachable(counts: Counts, threshold: int) -> bool:
-    """Tell whether the open items can still meet the threshold in spite of the failed ones."""
+    """Return whether the open items can still meet the threshold in spite of the failed ones."""
     if counts.expected is None:
         return True
     return (counts.expected - counts.failed) * 100 >= counts.expected * threshold
@@ -233,7 +233,7 @@ def gates(states: Sequence[PhaseState]) -> list[bool]:
 
 
 def _can_go_on(states: Sequence[PhaseState]) -> bool:
-    """Tell whether any phase is open, and behind no gate that can never open."""
+    """Return whether any phase is open, and behind no gate that can never open."""
     blocked = False
     for state in states:
         if state.is_open and not (state.gated and blocked):

@@ -189,7 +189,7 @@ def _begin_or_end_all(change: Change, suspect: Suspect) -> None:
 
 
 def _others_work(change: Change, suspect: Suspect) -> bool:
-    """Tell whether another worker succeeded in the phase lately, or is alive, holds an item and has no run of failures.
+    """Return whether another worker has succeeded lately here, or is alive, holds an item and has no run of failures.
 
     The search begins with the workers: a phase may have any number of held items.
     """

@@ -329,11 +329,11 @@ def unmarked_fields() -> set[str]:
 
 
 def is_text(field: Any) -> bool:
-    """Tell whether a field holds free text: no choice of words, no key of a row."""
+    """Return whether a field holds free text: no choice of words, no key of a row."""
     return isinstance(field, (CharField, TextField, JSONField)) and not field.choices and not field.primary_key
 
 
 def holds_mark(model: type[Model], name: str) -> bool:
-    """Tell whether a row of the model has the mark, or the project, in this field."""
+    """Return whether a row of the model has the mark, or the project, in this field."""
     values = model._base_manager.values_list(name, flat=True)
     return any(text in str(value) for value in values for text in (MARKS[FOREIGN], FOREIGN))

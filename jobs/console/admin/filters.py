@@ -62,7 +62,7 @@ class Status(DefaultFilter):
 
 
 def _looks_in_all(request: HttpRequest) -> bool:
-    """Tell whether the query string names jobs in another way, so that the default status would hide some."""
+    """Return whether the query string names jobs in another way, so that the default status would hide some."""
     others = {"partial", "finished", "finished_from", "finished_to"}
     states = [request.GET.get(name) == "yes" for name in ("stuck", "late")]
     return bool(others & set(request.GET) or any(states) or request.GET.get("q", "").strip())

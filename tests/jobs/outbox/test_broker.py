@@ -95,7 +95,7 @@ def test_the_exchange_exists_from_the_start_of_a_deliverer(monkeypatch: pytest.M
 
 
 def exists(exchange: str) -> bool:
-    """Tell whether the broker has this exchange."""
+    """Return whether the broker has this exchange."""
     connection = pika.BlockingConnection(pika.URLParameters(given.AMQP_URL))
     try:
         connection.channel().exchange_declare(exchange, passive=True)

@@ -85,7 +85,7 @@ def test_a_gate_is_open_exactly_when_every_earlier_phase_has_completed(job: list
 
 
 def able_to_go_on(job: list[PhaseState]) -> bool:
-    """Tell whether some phase could still finish if all open ones completed in time."""
+    """Return whether some phase could still finish if all open ones completed in time."""
     return any(
         state.status in OPEN_PHASE
         and not (state.gated and any(before.status not in (*OPEN_PHASE, PhaseStatus.COMPLETED) for before in job[:n]))
