@@ -1,4 +1,4 @@
-"""`python -m benchmarks [--quick] [--only ingest|cost|pages|events|client]`: measure, and print one table."""
+"""`python -m benchmarks [--quick] [--only ingest|live|cost|pages|events|client]`: measure, and print one table."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import drain, ingest, measures
+from benchmarks import drain, ingest, live, measures
 from benchmarks.measures import FULL, QUICK, Sizes
 from benchmarks.site import Site
 from benchmarks.table import Row, table
 
-PARTS = ("ingest", "cost", "pages", "events", "client")
+PARTS = ("ingest", "live", "cost", "pages", "events", "client")
 
 
 def measured(folder: Path, sizes: Sizes, only: str) -> Iterator[Row]:
     """Yield every row, or those of one part."""
     parts = {
         "ingest": lambda: ingest.ingest(folder, sizes, postgres=os.environ.get("POSTGRES_URL", "")),
+        "live": lambda: live.live(folder, sizes),
         "cost": lambda: with_jobs(folder, sizes, measures.cost_of_size),
         "pages": lambda: with_few_and_many_jobs(folder, sizes),
         "events": lambda: measures.deliveries(Site(folder, name="events", order={"jobs": 20, "lists": {}}), sizes),

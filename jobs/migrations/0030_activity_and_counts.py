@@ -144,16 +144,10 @@ class Migration(migrations.Migration):
                 ("name", models.CharField(max_length=40)),
                 ("kind", models.CharField(max_length=100)),
                 ("outcome", models.CharField(max_length=40)),
-                ("shard", models.PositiveSmallIntegerField()),
                 ("number", models.PositiveBigIntegerField(default=0)),
             ],
             options={
                 "default_permissions": (),
-                "constraints": [
-                    models.UniqueConstraint(
-                        fields=("name", "kind", "outcome", "shard"), name="growing_count_once_per_shard"
-                    )
-                ],
             },
         ),
         migrations.AddIndex(

@@ -30,9 +30,12 @@ ELLIPSIS = "\u2026"
 
 
 def format_ago(moment: datetime, *, now: datetime) -> str:
-    """Format the distance of a moment: `46 min ago`, or `in 5 min`."""
+    """Format the distance of a moment: `46 min ago`, or `in 5 min`.
+
+    A clock that was set back by less than a second makes no future of what has just happened.
+    """
     seconds = (now - moment).total_seconds()
-    return f"{format_duration(seconds)} ago" if seconds >= 0 else f"in {format_duration(-seconds)}"
+    return f"{format_duration(seconds)} ago" if seconds > -1 else f"in {format_duration(-seconds)}"
 
 
 def format_clock(moment: datetime) -> str:

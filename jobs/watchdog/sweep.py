@@ -34,6 +34,7 @@ from jobs.rules.errors import NotFound
 from jobs.rules.formatting import clip, pluralize
 from jobs.rules.growing_counts import ITEM_FAILURES, FailureOutcome
 from jobs.rules.statuses import OPEN_PHASE, AttemptOutcome, ItemStatus, JobStatus, Stuck
+from jobs.watchdog.counts import add_up_counts
 from jobs.watchdog.incidents import settle_incidents
 
 WATCHDOG = Actor(name="watchdog")
@@ -55,6 +56,7 @@ def sweep(now: datetime | None = None) -> dict[str, int]:
         "stuck": find_stuck,
         "incidents": settle_incidents,
         "tickets": tickets.forget,
+        "counts": add_up_counts,
     }
     done: dict[str, int] = {}
     errors: list[Exception] = []

@@ -18,12 +18,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from jobs import operations, tracking, watchdog
 from jobs.change.transactions import unit_of_work
-from jobs.models import Incident, Job, Phase, Quarantine, Worker
-from jobs.models.growing_counts import GrowingCount
+from jobs.models import GrowingCount, Incident, Job, Phase, Quarantine, Worker
 from jobs.rules import pipelines
 from jobs.rules.incidents import IncidentKind
 from jobs.rules.statuses import JobStatus
 from jobs.tracking import Actor, Result
+from jobs.watchdog import counts
 from progress_site.metrics import cache, figures
 from tests.factories import make_job, phase_of, take, tell
 
@@ -234,6 +234,19 @@ def test_several_changes_of_a_unit_of_work_write_one_row_for_each_count() -> Non
         for job in made:
             tracking.report(phase_of(job), worker="w", results=[Result("k0", "failed", error="x")], by=Actor())
     assert GrowingCount.objects.get(name="item_failures").number == 2
+
+
+def test_the_watchdog_adds_the_rows_of_many_transactions_up(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counts, "ROWS_KEPT", 4)
+    monkeypatch.setattr(counts, "PORTION", 4)
+    job = make_job(name="a", items=7)
+    for number in range(7):
+        tell(phase_of(job), f"k{number}", "failed")
+    rows, before = GrowingCount.objects.count(), failures(client, "failed")
+    watchdog.sweep()
+    assert (rows, before, failures(client, "failed")) == (8, 7, 7)
+    assert GrowingCount.objects.count() <= 4
+    assert watchdog.sweep()["counts"] == 0
 
 
 # --- workers, incidents, the cost of a scrape ------------------------------------------------------

@@ -149,7 +149,7 @@ function barText(bar, body, lost) {
 export function showAges(now, root = document) {
   for (const element of root.querySelectorAll("time[data-ago]")) {
     const seconds = (now - Date.parse(element.dateTime)) / 1000;
-    setText(element, seconds >= 0 ? `${span(seconds)} ago` : `in ${span(-seconds)}`);
+    setText(element, seconds > -1 ? `${span(seconds)} ago` : `in ${span(-seconds)}`);
   }
   for (const element of root.querySelectorAll("time[data-since]")) {
     setText(element, span((now - Date.parse(element.dateTime)) / 1000));
