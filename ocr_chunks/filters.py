@@ -9,12 +9,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from jobs.console import status_styles
-from jobs.console.admin.filters import LateFilter, OfJob, PartialFilter, Status, StuckFilter
+from jobs.console.admin.filters import LateFilter, OfJob, PartialFilter, StatusFilter, StuckFilter
 from jobs.console.admin.range_filters import Created, Due, Finished, Metadata
 from jobs.rules.statuses import ItemStatus
 
 
-class DocumentStatus(OfJob, Status):
+class DocumentStatus(OfJob, StatusFilter):
     """Filter by job status; by default jobs that are not finished."""
 
 

@@ -39,7 +39,7 @@ from jobs.console.saved_views.views import delete_list_view, save_list_view
 from jobs.console.search.views import search_page, search_results
 from jobs.console.tokens.views import RevokeTokensView, RotateTokenView, issue_token
 from jobs.console.wall.links import revoke_link, wall_links
-from jobs.console.wall.pages import wall_page
+from jobs.console.wall.views import wall_page
 from jobs.console.workers.free import FreeWorkerView
 from jobs.console.workers.views import worker_page
 from jobs.operations import INCIDENT_ACTS

@@ -9,13 +9,13 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 
 from jobs.console import status_styles
-from jobs.console.admin.filters import LateFilter, OfJob, PartialFilter, Status, StuckFilter
+from jobs.console.admin.filters import LateFilter, OfJob, PartialFilter, StatusFilter, StuckFilter
 from jobs.console.admin.range_filters import Created, Due, Finished, Metadata, Project
 from jobs.models import Item
 from jobs.rules.statuses import ItemStatus
 
 
-class SessionStatus(OfJob, Status):
+class SessionStatus(OfJob, StatusFilter):
     """Filter by job status; by default jobs that are not finished."""
 
 

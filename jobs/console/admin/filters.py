@@ -36,7 +36,7 @@ class DefaultFilter(admin.SimpleListFilter):
         yield from others
 
 
-class Status(DefaultFilter):
+class StatusFilter(DefaultFilter):
     """The statuses of jobs; by default those that are not finished."""
 
     title = parameter_name = "status"
