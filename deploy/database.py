@@ -19,7 +19,7 @@ SSL = {"sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT", "sslcert": "PGSSL
 
 
 def copy(target: str) -> None:
-    """Copy the SQLite file while others write, and check the copy."""
+    """Copy the SQLite file while processes write, and check the copy."""
     source = sqlite3.connect(f"file:{DATABASE['NAME']}?mode=ro", uri=True)
     with closing(source), closing(sqlite3.connect(target)) as backup:
         source.backup(backup)

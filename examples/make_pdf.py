@@ -1,7 +1,7 @@
 """Generator of a long contract for the OCR worker: `make_pdf.py FILE.pdf [--pages 84] [--break PAGE]`.
 
 The same number of pages writes the same file. With --break the object of one page is overwritten, as by a bad disk:
-that page cannot be read, all others can. `make_pdf.py FILE.pdf --mend` repairs the file.
+that page cannot be read, every other page can. `make_pdf.py FILE.pdf --mend` repairs the file.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ class Access:
     projects: frozenset[str] | None
 
     def may(self, permission: str) -> bool:
-        """Tell whether the account has this permission, such as `view_job`."""
+        """Return whether the account has this permission, such as `view_job`."""
         return self.permissions is None or permission in self.permissions
 
     def require(self, permission: str) -> None:
@@ -71,7 +71,7 @@ class Access:
             raise NotPermitted(f"This needs the permission jobs.{permission}.")
 
     def sees(self, project: str) -> bool:
-        """Tell whether jobs of this project are visible to the account."""
+        """Return whether jobs of this project are visible to the account."""
         return self.projects is None or project in self.projects
 
     def jobs(self) -> JobQuerySet:

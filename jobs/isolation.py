@@ -59,7 +59,7 @@ def in_halves(work: Callable[[Sequence[T]], Iterable[R]], values: Sequence[T], *
 
 
 def is_away(error: Exception) -> bool:
-    """Tell whether this error comes from a database that does not answer, and not from one row."""
+    """Return whether this error comes from a database that does not answer, and not from one row."""
     if not isinstance(error, (OperationalError, InterfaceError)):
         return False
     try:

@@ -68,9 +68,8 @@ class Documents(DocumentBaseView):
             page(
                 request,
                 self.document_jobs().filter(**exact),
+                query,
                 field="-created_at",
-                limit=query.limit,
-                cursor=query.cursor,
                 bodies=lambda jobs: document_bodies([job.document for job in jobs], now=timezone.now()),
             )
         )

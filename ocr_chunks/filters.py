@@ -9,23 +9,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from jobs.console import status_styles
-from jobs.console.admin.filters import LateFilter, PartialFilter, Status, StuckFilter
+from jobs.console.admin.filters import LateFilter, OfJob, PartialFilter, StatusFilter, StuckFilter
 from jobs.console.admin.range_filters import Created, Due, Finished, Metadata
-from jobs.models import Job
 from jobs.rules.statuses import ItemStatus
 
 
-class OfJob(admin.ListFilter):
-    """Mix-in that applies a job filter to the jobs of documents."""
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Return the documents whose jobs pass the filter."""
-        every = Job.objects.all()
-        jobs = super().queryset(request, every)
-        return queryset if jobs is every else queryset.filter(job__in=jobs)
-
-
-class DocumentStatus(OfJob, Status):
+class DocumentStatus(OfJob, StatusFilter):
     """Filter by job status; by default jobs that are not finished."""
 
 

@@ -1,7 +1,7 @@
 """Compressed answers: pages, REST and static text by gzip; nothing that is streamed, tiny or compressed already.
 
 An attacker who can put guesses into a page learns a secret from the length of its compressed form (BREACH). The CSRF
-token is masked anew in each answer, Django adds a random number of bytes, and a page of another site cannot send the
+token is masked again in each answer, Django adds a random number of bytes, and a page of another site cannot send the
 session with its requests (SameSite=Lax).
 """
 

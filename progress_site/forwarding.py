@@ -112,7 +112,7 @@ def address_of(text: str) -> Address | None:
 
 
 def is_trusted(address: Address | None) -> bool:
-    """Tell whether this is one of TRUSTED_PROXIES. A Unix socket has no address, and only this machine reaches it."""
+    """Return whether this is one of TRUSTED_PROXIES. A Unix socket has no address, and only this machine reaches it."""
     networks = settings.TRUSTED_PROXIES
     return bool(networks) if address is None else any(address in network for network in networks)
 

@@ -7,7 +7,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from jobs.console.job.badge_image import badge
-from jobs.console.wall.pages import linked_wall
+from jobs.console.wall.views import linked_wall
 from jobs.management.doctor.echo import echo
 from progress_site import client_download
 

@@ -87,33 +87,17 @@ def make_world() -> World:
     """
     keys = [give_factors(account) for account in User.objects.all()]
     user = User.objects.create(username="world-worker")
-    endpoint = Endpoint.objects.create(
-        url="https://example.com/hook", name=HOSTILE["attribute"][:200], types=["*"], created_at=timezone.now()
-    )
-    jobs = [make_hostile(text) for text in HOSTILE.values()]
     bad = HOSTILE["attribute"]
-    document = create_document(name=bad[:150], page_count=60, project=bad[:128], by=Actor(name=bad[:128])).document
-    tracking.report(
-        phase_of(Job.objects.get(pk=document.pk)),
-        worker=bad[:128],
-        results=[Result("1", "failed", error=bad[:500])],
-        by=Actor(name="w"),
+    endpoint = Endpoint.objects.create(
+        url="https://example.com/hook", name=bad[:200], types=["*"], created_at=timezone.now()
     )
-    pictures = [NewImage(f"{bad}/{n}.jpg", hash=bad[:100]) for n in range(3)]
-    session = create_session(name=bad[:199] + "s", images=pictures, project=bad[:128], by=Actor(name=bad[:128])).session
+    hostile = [make_hostile(text) for text in HOSTILE.values()]
+    document, session = hostile_document(bad), hostile_session(bad)
+    jobs = [*hostile, document, session]
     letter = inbox.store_dead_letter({"type": bad[:120], "data": {bad: bad}}, reason=bad[:2000], source=bad[:120])
-    view = SavedView.objects.create(
-        account=user,
-        list_name="jobs_job",
-        name=bad[:80],
-        query=f"q={quote(bad)}"[:2000],
-        shared=True,
-        created_at=timezone.now(),
-    )
-    token, _ = AuthToken.objects.create(user)
-    jobs += [Job.objects.get(pk=document.pk), Job.objects.get(pk=session.pk)]
     event = Event.objects.filter(outward=True).order_by("pk")[0]
     channel = hostile_channel(bad)
+    token, _ = AuthToken.objects.create(user)
     values = {
         "channel_id": [channel.pk],
         "rule_id": [channel.rules.get().pk],
@@ -123,9 +107,9 @@ def make_world() -> World:
         "letter_id": [letter.pk],
         "incident_id": open_hostile_incidents(jobs),
         "bulk_id": [done_in_bulk(jobs, bad).pk],
-        "view_id": [view.pk],
+        "view_id": [hostile_view(bad, account=user).pk],
         "event_id": [event.pk],
-        "item_id": [job.phases.get(code="items").items.order_by("pk")[0].pk for job in jobs[: len(HOSTILE)]],
+        "item_id": [job.phases.get(code="items").items.order_by("pk")[0].pk for job in hostile],
         "worker_id": list(Worker.objects.order_by("pk").values_list("pk", flat=True)[:12]),
         "attempt_id": list(Attempt.objects.exclude(log="").values_list("pk", flat=True)[:1]),
         "pk": [key.pk for key in keys],
@@ -140,6 +124,35 @@ def make_world() -> World:
         "token": [token.digest],
     }
     return World(jobs, values)
+
+
+def hostile_document(text: str) -> Job:
+    """Make a document with this text, and a chunk that has failed with it; return its job."""
+    document = create_document(name=text[:150], page_count=60, project=text[:128], by=Actor(name=text[:128])).document
+    job = Job.objects.get(pk=document.pk)
+    failed = [Result("1", "failed", error=text[:500])]
+    tracking.report(phase_of(job), worker=text[:128], results=failed, by=Actor(name="w"))
+    return job
+
+
+def hostile_session(text: str) -> Job:
+    """Make a training session with this text; return its job."""
+    pictures = [NewImage(f"{text}/{n}.jpg", hash=text[:100]) for n in range(3)]
+    by = Actor(name=text[:128])
+    session = create_session(name=text[:199] + "s", images=pictures, project=text[:128], by=by).session
+    return Job.objects.get(pk=session.pk)
+
+
+def hostile_view(text: str, *, account: User) -> SavedView:
+    """Share a saved view with this text."""
+    return SavedView.objects.create(
+        account=account,
+        list_name="jobs_job",
+        name=text[:80],
+        query=f"q={quote(text)}"[:2000],
+        shared=True,
+        created_at=timezone.now(),
+    )
 
 
 def make_hostile(text: str) -> Job:

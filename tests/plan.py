@@ -160,7 +160,7 @@ def path_of(item: pytest.Item) -> str:
 
 
 def runs_on_scale(path: str) -> bool:
-    """Tell whether this file runs on PostgreSQL, Redis and RabbitMQ too."""
+    """Return whether this file runs on PostgreSQL, Redis and RabbitMQ too."""
     return RUN_ON_SCALE.get(path, RUN_ON_SCALE[path.rpartition("/")[0]])
 
 

@@ -105,7 +105,7 @@ class Server:
 
     @property
     def is_running(self) -> bool:
-        """Tell whether the process has neither been ended nor died."""
+        """Return whether the process has neither been ended nor died."""
         return self.process.poll() is None
 
 

@@ -25,8 +25,8 @@ PLACES = (
     "docs",
     "scripts",
 )
-# A docstring names a thing or begins with a verb.
-WH_WORDS = {"what", "who", "how", "where", "that", "whoever", "whatever", "nobody", "somebody"}
+# A docstring names a thing or begins with a verb: "Return whether …".
+FIRST_WORDS = {"what", "who", "how", "where", "that", "whoever", "whatever", "nobody", "somebody", "tell"}
 # Words of an older private style, and what to write instead.
 AVOIDED = {
     r"\bin (?:your|its|their|the account's) sight\b": "visible to",
@@ -74,7 +74,7 @@ def test_a_docstring_begins_with_a_noun_or_a_verb(place: str) -> None:
         for path in documents(place)
         if path.suffix == ".py"
         for line, text in docstrings(path)
-        if re.split(r"\W", text, maxsplit=1)[0].lower() in WH_WORDS
+        if re.split(r"\W", text, maxsplit=1)[0].lower() in FIRST_WORDS
     ]
     assert not found, "\n".join(found)
 

@@ -86,12 +86,7 @@ class Sessions(APIBaseView):
         jobs = _filtered(_jobs(self), query)
         return json_response(
             page(
-                request,
-                jobs,
-                field="-created_at",
-                limit=query.limit,
-                cursor=query.cursor,
-                bodies=lambda rows: session_bodies(rows, now=timezone.now()),
+                request, jobs, query, field="-created_at", bodies=lambda rows: session_bodies(rows, now=timezone.now())
             )
         )
 

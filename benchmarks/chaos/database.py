@@ -19,7 +19,7 @@ class Database:
 
     @property
     def is_sqlite(self) -> bool:
-        """Tell whether it is a file."""
+        """Return whether it is a file."""
         return not self.admin_url
 
     @property

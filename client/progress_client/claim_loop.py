@@ -145,7 +145,7 @@ class ClaimLoop:
     # --- private -----------------------------------------------------------------------------------
 
     def _give_back_excess(self) -> None:
-        """Leave items to others if a large claim of quick items was followed by slow ones."""
+        """Leave items to other workers if a large claim of quick items was followed by slow ones."""
         if time.monotonic() - self._filled_at > SLOW_CLAIM:
             self._give_back([self._ready.pop() for _ in range(self._size.excess(len(self._ready)))])
 

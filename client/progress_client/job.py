@@ -106,7 +106,7 @@ class Job(
     def tell(
         self, key: str, *, status: str = "completed", error: str = "", result: Any = None, phase: str | None = None
     ) -> None:
-        """Store the outcome of an item now and report it soon, together with others; the item needs no claim.
+        """Store the outcome of an item now and report it soon, together with other outcomes; the item needs no claim.
 
         For services that get their work elsewhere. A repeated outcome of the same key is counted once.
         """

@@ -34,9 +34,7 @@ class ActivityList(APIBaseView):
         """
         wanted = decode_query(request, ActivityQuery)
         rows = _chosen(wanted, self.access)
-        return json_response(
-            page(request, rows, field="-at", limit=wanted.limit, cursor=wanted.cursor, body=activity_row)
-        )
+        return json_response(page(request, rows, wanted, field="-at", body=activity_row))
 
 
 def _chosen(wanted: ActivityQuery, access: Access) -> ActivityQuerySet:

@@ -10,6 +10,7 @@ from django.db.models import Field, Model, Q, QuerySet
 from rest_framework.request import Request
 from rest_framework.utils.urls import replace_query_param
 
+from jobs.api.query_params import PageQuery
 from jobs.db.keyset import Term, after, order_of
 from jobs.rules.errors import BadInput
 
@@ -19,23 +20,22 @@ M = TypeVar("M", bound=Model)
 def page(
     request: Request,
     rows: QuerySet[M],
+    wanted: PageQuery,
     *,
     field: str,
-    limit: int,
-    cursor: str = "",
     body: Callable[[M], Any] | None = None,
     bodies: Callable[[Sequence[M]], Sequence[Any]] | None = None,
 ) -> dict[str, Any]:
-    """Return one page of at most `limit` rows by (`field`, id), `-` before the field for the largest first.
+    """Return the wanted page of rows, by (`field`, id), `-` before the field for the largest first.
 
     `body` makes the body of one row, `bodies` those of all rows of the page. The answer has `results` and `next`,
     the whole address of the following page or None. BadInput for a cursor of another list.
     """
     ordered, terms = _ordered(rows, field)
-    start = after(terms, _read(cursor, model=rows.model, field=field)) if cursor else Q()
-    found = list(ordered.filter(start)[: limit + 1])
-    shown = found[:limit]
-    following = _cursor(shown[-1], field=field) if len(found) > limit else ""
+    start = after(terms, _read(wanted.cursor, model=rows.model, field=field)) if wanted.cursor else Q()
+    found = list(ordered.filter(start)[: wanted.limit + 1])
+    shown = found[: wanted.limit]
+    following = _cursor(shown[-1], field=field) if len(found) > wanted.limit else ""
     return {
         "results": bodies(shown) if bodies else [body(row) if body else row for row in shown],
         "next": replace_query_param(request.build_absolute_uri(), "cursor", following) if following else None,

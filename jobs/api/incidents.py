@@ -131,9 +131,7 @@ class Incidents(IncidentBaseView):
         found = Incident.objects.visible_to(self.account).select_related("assignee", "acknowledged_by")
         given = {name: getattr(query, name) for name in ("state", "kind", "project")}
         found = found.filter(**{name: value for name, value in given.items() if value})
-        return json_response(
-            page(request, found, field="-opened_at", limit=query.limit, cursor=query.cursor, body=incident_body)
-        )
+        return json_response(page(request, found, query, field="-opened_at", body=incident_body))
 
 
 class IncidentDetail(IncidentBaseView):

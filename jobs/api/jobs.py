@@ -52,14 +52,7 @@ class Jobs(APIBaseView):
         wanted = decode_query(request, JobQuery)
         jobs = _chosen(self.access.jobs(), wanted)
         return json_response(
-            page(
-                request,
-                jobs,
-                field=wanted.ordering,
-                limit=wanted.limit,
-                cursor=wanted.cursor,
-                bodies=lambda rows: job_bodies(rows, now=timezone.now()),
-            )
+            page(request, jobs, wanted, field=wanted.ordering, bodies=lambda rows: job_bodies(rows, now=timezone.now()))
         )
 
     @operation(
@@ -146,9 +139,7 @@ class Timeline(APIBaseView):
         """Return one page of the job's events, newest first."""
         wanted = decode_query(request, PageQuery)
         events = self.job(job_id).events.all()
-        return json_response(
-            page(request, events, field="-id", limit=wanted.limit, cursor=wanted.cursor, body=timeline_row)
-        )
+        return json_response(page(request, events, wanted, field="-id", body=timeline_row))
 
 
 class Progress(APIBaseView):

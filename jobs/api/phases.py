@@ -58,7 +58,7 @@ class Items(APIBaseView):
         """Return one page of items, in the order in which they were added."""
         wanted = decode_query(request, ItemQuery)
         items = _chosen(self.phase(job_id, code), wanted)
-        return json_response(page(request, items, field="id", limit=wanted.limit, cursor=wanted.cursor, body=item_body))
+        return json_response(page(request, items, wanted, field="id", body=item_body))
 
     @operation(
         id="addItems",

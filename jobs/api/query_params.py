@@ -31,10 +31,10 @@ class JobQuery(PageQuery, kw_only=True, frozen=True):
     status: Annotated[JobStatus | None, Meta(description="Only jobs in this status.")] = None
     kind: Annotated[Text, Meta(description="Only jobs of this kind.")] = ""
     project: Annotated[NameText, Meta(description="Only jobs of this project.")] = ""
-    stuck: Annotated[bool | None, Meta(description="Only stuck jobs, or with false only the others.")] = None
-    late: Annotated[bool | None, Meta(description="Only late jobs, or with false only the others.")] = None
+    stuck: Annotated[bool | None, Meta(description="Only stuck jobs; with false only jobs that are not stuck.")] = None
+    late: Annotated[bool | None, Meta(description="Only late jobs; with false only jobs that are not late.")] = None
     partial: Annotated[
-        bool | None, Meta(description="Only jobs that finished partial, or with false only the others.")
+        bool | None, Meta(description="Only jobs that finished partial; with false only jobs that did not.")
     ] = None
     name: Annotated[NameText, Meta(description="Only the job of exactly this name.")] = ""
     q: Annotated[Text, Meta(description="Only jobs whose name contains this text.")] = ""

@@ -91,7 +91,7 @@ class LiftOfWorker(APIBaseView):
         return act_response(act)
 
     def _sees(self, worker: str) -> bool:
-        """Tell whether a worker of this name was last seen, or is quarantined, in a project of the account."""
+        """Return whether a worker of this name was last seen, or is quarantined, in a project of the account."""
         projects = self.access.projects
         if Worker.objects.within(projects).filter(name=worker).exists():
             return True

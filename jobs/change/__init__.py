@@ -11,9 +11,10 @@ workers, the order of events, and last the endpoints that events go to.
 
 from jobs.change.commit import stuck_reason
 from jobs.change.fields import COUNTERS, ConcurrentModification
-from jobs.change.job_change import Actor, Change, Settled, WorkerRecord
+from jobs.change.job_change import Actor, Change
 from jobs.change.lock_waiters import JobLocked, is_locked
 from jobs.change.transactions import change_free, change_jobs, change_new, unit_of_work
+from jobs.change.worker_record import Settled, WorkerRecord
 
 __all__ = [
     "COUNTERS",

@@ -27,7 +27,7 @@ from jobs.live import broadcast
 from jobs.models import Event, GrowingCount, Job, Phase, Tally, Worker, WorkerTally
 from jobs.models.workers import slot_of
 from jobs.outbox.routing import route
-from jobs.rules import progress
+from jobs.rules import pace, progress
 from jobs.rules.growing_counts import JOBS_FINISHED
 from jobs.rules.statuses import JobStatus
 
@@ -190,10 +190,10 @@ def _derive_times(job: Job, phases: Sequence[Phase]) -> None:
     if job.expected_seconds is not None:
         job.due_at = job.started_at + timedelta(seconds=job.expected_seconds) if job.started_at else None
     running = [phase for phase in phases if phase.is_open and phase.started_at is not None]
-    job.silent_limit = progress.limit_of(
+    job.silent_limit = pace.limit_of(
         [phase.silent_after for phase in running], own=job.silent_after, preset=settings.JOB_SILENT_AFTER
     )
-    job.stalled_limit = progress.limit_of(
+    job.stalled_limit = pace.limit_of(
         [phase.stalled_after for phase in running], own=job.stalled_after, preset=settings.JOB_STALLED_AFTER
     )
 
@@ -243,13 +243,13 @@ def stuck_reason(job: Job, phases: Sequence[Phase], *, now: datetime) -> str | N
     working = [phase for phase in phases if phase.is_open and phase.gate_open]
     only_waits = bool(working) and all(phase.only_waits for phase in working)
     due = min((phase.next_due_at for phase in working if phase.next_due_at), default=None) if only_waits else None
-    vitals = progress.Vitals(
+    vitals = pace.Vitals(
         status=JobStatus(job.status),
         heard_at=max(filter(None, (job.last_sign_of_life(), due)), default=None),
         progress_at=max(filter(None, (job.progress_at, job.started_at, job.watched_from, due))),
         unannounced_since=min(waiting, default=None),
     )
-    return progress.stuck(
+    return pace.stuck(
         vitals,
         now=now,
         silent_after=timedelta(seconds=job.silent_limit or settings.JOB_SILENT_AFTER),

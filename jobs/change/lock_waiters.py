@@ -30,12 +30,12 @@ class JobLocked(OperationalError):
 
 
 def is_locked(error: OperationalError) -> bool:
-    """Tell whether the error is a lock of another transaction. No other error goes away by waiting."""
+    """Return whether the error is a lock of another transaction. No other error goes away by waiting."""
     return getattr(error.__cause__, "sqlstate", None) in LOCKED or "locked" in str(error)
 
 
 def is_deadlock(error: OperationalError) -> bool:
-    """Tell whether the database rolled the transaction back for the sake of another one; it may be repeated at once."""
+    """Return whether the database rolled the transaction back in favour of another one; repeat it at once."""
     return getattr(error.__cause__, "sqlstate", None) in DEADLOCKS
 
 

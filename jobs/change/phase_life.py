@@ -123,7 +123,7 @@ def _grown_total(phase: Phase, cause: Cause) -> int | None:
 
 
 def _met_already(phase: Phase, cause: Cause) -> bool:
-    """Tell whether a reopened run would complete at once, for work of the run before."""
+    """Return whether a reopened run would complete at once, for work of the run before."""
     return progress.threshold_met(phase.counts, phase.threshold)
 
 

@@ -41,7 +41,7 @@ class ReasonForm(forms.Form):
 
 
 class ConfirmView(ABC):
-    """A page that shows what an act would do, and does it once the operator confirms.
+    """A page that shows the effect of an act, and runs the act once the operator confirms.
 
     The sequence is the same for every act: check the permission, find the targets, validate the form, compare the
     state of the targets with the one that the page showed, act, go back with a message.

@@ -39,7 +39,7 @@ from jobs.console.saved_views.views import delete_list_view, save_list_view
 from jobs.console.search.views import search_page, search_results
 from jobs.console.tokens.views import RevokeTokensView, RotateTokenView, issue_token
 from jobs.console.wall.links import revoke_link, wall_links
-from jobs.console.wall.pages import wall_page
+from jobs.console.wall.views import wall_page
 from jobs.console.workers.free import FreeWorkerView
 from jobs.console.workers.views import worker_page
 from jobs.operations import INCIDENT_ACTS
@@ -47,7 +47,6 @@ from jobs.operations.registry import ACTS
 
 JOB = r"^jobs/job/(?P<job_id>[0-9]{1,18})/"
 ENDPOINT = r"^jobs/endpoint/(?P<endpoint_id>[0-9]{1,18})/"
-DELIVERY = r"^jobs/delivery/(?P<delivery_id>[0-9]{1,18})/"
 LETTER = r"^jobs/inboxmessage/(?P<letter_id>[0-9]{1,18})/"
 BULK = r"^bulk/(?P<bulk_id>[0-9]{1,18})/"
 WORKER = r"^jobs/worker/(?P<worker_id>[0-9]{1,18})/"

@@ -37,7 +37,6 @@ STYLES: dict[str, StatusStyle] = {
 # Attention rows of workers and endpoints. They reuse icons and colours of job statuses.
 FAILING = StatusStyle("failed", "Failing")
 QUARANTINED = StatusStyle("paused", "Quarantined")
-DELAYED = StatusStyle("stuck", "Late")
 # Every style that the browser can switch to; `live.html` renders one template for each.
 ALL = [*STYLES.values(), STUCK, PARTIAL, REWORKING]
 # Endpoints, deliveries and dead letters. They reuse icons and colours of job statuses.

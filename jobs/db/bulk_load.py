@@ -1,6 +1,6 @@
 """Rows by their ids, in one SQL statement whose text is made once.
 
-The ORM builds the text of a query anew for every call. For the few queries that every call of a worker makes, this
+The ORM builds the text of a query again for every call. For the few queries that every call of a worker makes, this
 takes ten times as long as to run them.
 """
 

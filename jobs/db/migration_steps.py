@@ -1,12 +1,19 @@
-"""Steps of migrations on large tables: PostgreSQL's writers do not wait, and SQLite rebuilds a table once."""
+"""Steps of migrations: permissions of roles, statements of PostgreSQL, and changes of large tables.
+
+While a large table changes, PostgreSQL's writers do not wait, and SQLite rebuilds it once.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from django.contrib.auth.management import create_permissions
 from django.db import migrations
 
 POSTGRESQL, SQLITE = "postgresql", "sqlite"
+
+Step = Callable[[Any, Any], None]
 
 
 class AddIndexOnline(migrations.AddIndex):
@@ -81,3 +88,36 @@ def validate_check(schema_editor: Any, table: str, name: str) -> None:
     """Validate a check of PostgreSQL that was added for new rows only."""
     quote = schema_editor.quote_name
     schema_editor.execute(f"ALTER TABLE {quote(table)} VALIDATE CONSTRAINT {quote(name)}")
+
+
+def on_postgresql(*statements: str) -> Step:
+    """Return a step that runs these statements on PostgreSQL and does nothing elsewhere."""
+
+    def run(apps: Any, schema_editor: Any) -> None:
+        if schema_editor.connection.vendor == POSTGRESQL:
+            for sql in statements:
+                schema_editor.execute(sql)
+
+    return run
+
+
+def grant(permissions: Mapping[str, Sequence[str]]) -> migrations.RunPython:
+    """Give permissions of `jobs` to those of these roles that exist. Reversed, it takes none away."""
+
+    def run(apps: Any, schema_editor: Any) -> None:
+        database = schema_editor.connection.alias
+        create_own_permissions(apps, database=database)
+        known = apps.get_model("auth", "Permission").objects.using(database)
+        for group in apps.get_model("auth", "Group").objects.using(database).filter(name__in=permissions):
+            codes = permissions[group.name]
+            group.permissions.add(*known.filter(content_type__app_label="jobs", codename__in=codes))
+
+    return migrations.RunPython(run, migrations.RunPython.noop)
+
+
+def create_own_permissions(apps: Any, *, database: str) -> None:
+    """Create the permissions of `jobs` now. Django does it after the last migration, which is too late for a role."""
+    config = apps.get_app_config("jobs")
+    config.models_module = True
+    create_permissions(config, apps=apps, using=database, verbosity=0)
+    config.models_module = None

@@ -16,7 +16,7 @@ def with_pauses(values: Iterable[T]) -> Iterator[T]:
     """Yield the values; after each, let other writers of SQLite write for as long as the work on it took.
 
     SQLite gives its write lock to the writer that asks at the right moment, and a waiting writer asks every few
-    milliseconds. A loop of transactions without a pause would keep all others out.
+    milliseconds. A loop of transactions without a pause would block every other writer.
     """
     for value in values:
         begun = time.monotonic()

@@ -46,7 +46,7 @@ def count(sql: str, parameters: Sequence[Any]) -> int:
 
 
 def _is_watched(db: BaseDatabaseWrapper) -> bool:
-    """Tell whether a test or a log wants to see the statements, or the driver needs Django's cursor."""
+    """Return whether a test or a log wants to see the statements, or the driver needs Django's cursor."""
     return db.vendor != "sqlite" or db.queries_logged or bool(db.execute_wrappers) or db.connection is None
 
 

@@ -66,5 +66,5 @@ def without(fields: dict[str, Any], *names: str) -> dict[str, Any]:
 
 
 def digest(message: Any) -> str:
-    """Return the fingerprint of a message, whatever the order of its fields."""
+    """Return the fingerprint of a message, independent of the order of its fields."""
     return hashlib.sha256(msgspec.json.encode(message, order="sorted")).hexdigest()

@@ -1,8 +1,9 @@
 """The life of incidents: opened, joined, left, reopened, ended.
 
 Every function runs inside the transaction of its cause. The order of locks is jobs, then incidents by id, then new
-incidents by their key. Who joins shares the lock of the incident, so that a thousand reports at once do not wait for
-each other; only who reopens or ends it has it alone. The number of its subjects is refreshed by the watchdog.
+incidents by their key. A transaction that adds a job shares the lock
+of the incident, so that a thousand reports do not wait for each other. One that reopens or ends it locks it alone.
+The watchdog refreshes the number of its subjects.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ class OrdinaryHeaders:
 
 
 def is_served(host: str, allowed: Collection[str]) -> bool:
-    """Tell whether this Host header names a host of the site."""
+    """Return whether this Host header names a host of the site."""
     domain, _ = split_domain_port(host)
     return bool(domain) and validate_host(domain, allowed)
 

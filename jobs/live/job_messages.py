@@ -51,7 +51,7 @@ def gone(job_id: int) -> str:
 
 
 def is_over(body: JobBody) -> bool:
-    """Tell whether a job has ended for good; `live.js` decides in the same way."""
+    """Return whether a job has ended for good; `live.js` decides in the same way."""
     leased = any(phase["processing"] for phase in body["phases"])
     return body["status"] in OVER and not body["reworking"] and not leased
 

@@ -80,7 +80,7 @@ class Session:
     # --- reading -------------------------------------------------------------------------------
 
     async def _read(self) -> Closing | None:
-        """Handle each message at once; the writer does what takes time, so messages cannot pile up in the server."""
+        """Handle each message at once; the writer does the slow work, so messages cannot pile up in the server."""
         allowance = Allowance(per_second=self._limits.messages_per_second, at_once=self._limits.messages_at_once)
         while True:
             event = await self._receive()

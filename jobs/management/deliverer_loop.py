@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from threading import Event, Thread
 from time import monotonic
 
@@ -12,6 +13,7 @@ from django.db import close_old_connections
 
 from jobs import notifications, outbox, watchdog
 from jobs.db.reachability import log_failure
+from jobs.management.loop_thread import LoopThread
 from jobs.watchdog import process_heartbeats
 
 log = structlog.get_logger(__name__)
@@ -124,22 +126,6 @@ class NotifierThread:
         close_old_connections()
 
 
-class Deliverer:
-    """Loop in a thread of its own."""
-
-    def __init__(self) -> None:
-        self._stop = Event()
-        self._thread = Thread(target=self._run, name="deliverer", daemon=True)
-
-    def start(self) -> None:
-        """Start the thread; it begins with the deliveries that are due already."""
-        self._thread.start()
-
-    def stop(self, *, timeout: float) -> bool:
-        """End after the deliveries that are under way; False if that takes longer than `timeout` seconds."""
-        self._stop.set()
-        self._thread.join(timeout)
-        return not self._thread.is_alive()
-
-    def _run(self) -> None:
-        deliver_until(self._stop, interval=settings.DELIVERY_INTERVAL)
+def deliverer_thread() -> LoopThread:
+    """Return the thread of a server's deliverer."""
+    return LoopThread("deliverer", partial(deliver_until, interval=settings.DELIVERY_INTERVAL))

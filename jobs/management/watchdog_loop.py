@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from threading import Event, Thread
 from time import monotonic
 
 import structlog
+from django.conf import settings
 from django.db import close_old_connections
 
 from jobs import watchdog
 from jobs.db.reachability import log_failure
+from jobs.management.loop_thread import LoopThread
 from jobs.operations import bulk
 from jobs.watchdog import process_heartbeats
 
@@ -103,20 +106,6 @@ def beat_once() -> None:
         close_old_connections()
 
 
-class Watchdog:
-    """Loop in a thread of its own."""
-
-    def __init__(self, *, interval: float) -> None:
-        self._stop = Event()
-        self._thread = Thread(target=watch, args=[self._stop], kwargs={"interval": interval}, name="watchdog")
-        self._thread.daemon = True
-
-    def start(self) -> None:
-        """Start with a sweep at once: it processes everything that fell due while no watchdog ran."""
-        self._thread.start()
-
-    def stop(self, *, timeout: float) -> bool:
-        """End the loop after the current sweep; False if that takes longer than `timeout` seconds."""
-        self._stop.set()
-        self._thread.join(timeout)
-        return not self._thread.is_alive()
+def watchdog_thread() -> LoopThread:
+    """Return the thread of a server's watchdog."""
+    return LoopThread("watchdog", partial(watch, interval=settings.WATCHDOG_INTERVAL))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth.management import create_permissions
 from django.db import migrations
+
+from jobs.db.migration_steps import create_own_permissions
 
 MODELS = ["job", "phase", "item", "tally", "event", "worker", "membership", "inboxmessage", "eventcounter"]
 VIEWER = [f"view_{model}" for model in MODELS]
@@ -24,9 +25,9 @@ ROLES = {"viewer": VIEWER, "operator": OPERATOR, "lead": LEAD, "worker": WORKER}
 
 
 def make_roles(apps: Any, schema_editor: Any) -> None:
-    """Make the groups. Permissions are otherwise made after the last migration, which is too late."""
+    """Create the groups with their permissions."""
     database = schema_editor.connection.alias
-    _make_permissions(apps, database=database)
+    create_own_permissions(apps, database=database)
     groups = apps.get_model("auth", "Group").objects.using(database)
     permissions = apps.get_model("auth", "Permission").objects.using(database)
     for name, codes in ROLES.items():
@@ -38,13 +39,6 @@ def drop_roles(apps: Any, schema_editor: Any) -> None:
     """Delete the groups; the accounts in them stay."""
     database = schema_editor.connection.alias
     apps.get_model("auth", "Group").objects.using(database).filter(name__in=ROLES).delete()
-
-
-def _make_permissions(apps: Any, *, database: str) -> None:
-    config = apps.get_app_config("jobs")
-    config.models_module = True
-    create_permissions(config, apps=apps, using=database, verbosity=0)
-    config.models_module = None
 
 
 class Migration(migrations.Migration):

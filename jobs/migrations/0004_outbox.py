@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import django.db.models.deletion
 from django.conf import settings
-from django.contrib.auth.management import create_permissions
 from django.db import migrations, models
 
 import jobs.models.outbox
+from jobs.db.migration_steps import grant
 
 READERS = ["view_endpoint", "view_delivery"]
-ROLES = {"viewer": READERS, "operator": READERS, "lead": [*READERS, "replay_event", "manage_endpoints"]}
-
-
-def extend_roles(apps: Any, schema_editor: Any) -> None:
-    """Everybody who reads sees endpoints and deliveries; leads manage and replay."""
-    database = schema_editor.connection.alias
-    config = apps.get_app_config("jobs")
-    config.models_module = True
-    create_permissions(config, apps=apps, using=database, verbosity=0)
-    config.models_module = None
-    groups = apps.get_model("auth", "Group").objects.using(database)
-    permissions = apps.get_model("auth", "Permission").objects.using(database)
-    for name, codes in ROLES.items():
-        for group in groups.filter(name=name):
-            group.permissions.add(*permissions.filter(content_type__app_label="jobs", codename__in=codes))
+GRANTED = {"viewer": READERS, "operator": READERS, "lead": [*READERS, "replay_event", "manage_endpoints"]}
 
 
 class Migration(migrations.Migration):
@@ -191,5 +175,5 @@ class Migration(migrations.Migration):
             model_name="delivery",
             constraint=models.UniqueConstraint(fields=("event", "endpoint"), name="delivery_once_per_endpoint"),
         ),
-        migrations.RunPython(extend_roles, migrations.RunPython.noop),
+        grant(GRANTED),
     ]

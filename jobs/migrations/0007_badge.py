@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from django.contrib.auth.management import create_permissions
 from django.db import migrations, models
 
-ROLES = ("operator", "lead")
+from jobs.db.migration_steps import grant
 
-
-def extend_roles(apps: Any, schema_editor: Any) -> None:
-    """Operators and leads give out links."""
-    database = schema_editor.connection.alias
-    config = apps.get_app_config("jobs")
-    config.models_module = True
-    create_permissions(config, apps=apps, using=database, verbosity=0)
-    config.models_module = None
-    permissions = apps.get_model("auth", "Permission").objects.using(database)
-    share = permissions.get(content_type__app_label="jobs", codename="share_job")
-    for group in apps.get_model("auth", "Group").objects.using(database).filter(name__in=ROLES):
-        group.permissions.add(share)
+GRANTED = {"operator": ["share_job"], "lead": ["share_job"]}
 
 
 class Migration(migrations.Migration):
@@ -51,5 +37,5 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
-        migrations.RunPython(extend_roles, migrations.RunPython.noop),
+        grant(GRANTED),
     ]

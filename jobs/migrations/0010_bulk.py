@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import django.db.models.deletion
 from django.conf import settings
-from django.contrib.auth.management import create_permissions
 from django.db import migrations, models
 from django.db.models import F, Q
 
-ROLES = ("viewer", "operator", "lead")
+from jobs.db.migration_steps import grant
 
-
-def extend_roles(apps: Any, schema_editor: Any) -> None:
-    """Viewers, operators and leads see bulk acts."""
-    database = schema_editor.connection.alias
-    config = apps.get_app_config("jobs")
-    config.models_module = True
-    create_permissions(config, apps=apps, using=database, verbosity=0)
-    config.models_module = None
-    permissions = apps.get_model("auth", "Permission").objects.using(database)
-    view = permissions.get(content_type__app_label="jobs", codename="view_bulkact")
-    for group in apps.get_model("auth", "Group").objects.using(database).filter(name__in=ROLES):
-        group.permissions.add(view)
+GRANTED = {"viewer": ["view_bulkact"], "operator": ["view_bulkact"], "lead": ["view_bulkact"]}
 
 
 class Migration(migrations.Migration):
@@ -126,5 +112,5 @@ class Migration(migrations.Migration):
                 condition=Q(outcome__in=["", "changed", "unchanged", "refused"]), name="bulk_outcome_known"
             ),
         ),
-        migrations.RunPython(extend_roles, migrations.RunPython.noop),
+        grant(GRANTED),
     ]

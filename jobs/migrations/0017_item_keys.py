@@ -8,28 +8,16 @@ On PostgreSQL a table of items that grows by 1 % is analysed, instead of one tha
 
 from __future__ import annotations
 
-from typing import Any
-
 import django.db.models.deletion
 from django.db import migrations, models
 from django.db.models import F, Func
 
-from jobs.db.migration_steps import RemoveConstraintWithNextRebuild
+from jobs.db.migration_steps import RemoveConstraintWithNextRebuild, on_postgresql
 
 ANALYSE_OFTEN = """
     ALTER TABLE jobs_item SET (autovacuum_analyze_scale_factor = 0.01, autovacuum_analyze_threshold = 1000)
 """
 ANALYSE_BY_DEFAULT = "ALTER TABLE jobs_item RESET (autovacuum_analyze_scale_factor, autovacuum_analyze_threshold)"
-
-
-def on_postgresql(sql: str) -> Any:
-    """Return a step that runs this statement on PostgreSQL and does nothing elsewhere."""
-
-    def run(apps: Any, schema_editor: Any) -> None:
-        if schema_editor.connection.vendor == "postgresql":
-            schema_editor.execute(sql)
-
-    return run
 
 
 class Migration(migrations.Migration):

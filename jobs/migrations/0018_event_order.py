@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db import migrations
+
+from jobs.db.migration_steps import on_postgresql
 
 CREATE = "CREATE SEQUENCE jobs_event_order"
 GO_ON = "SELECT setval('jobs_event_order', value) FROM jobs_eventcounter WHERE id = 1 AND value > 0"
@@ -13,17 +13,6 @@ GO_BACK = """
     ON CONFLICT (id) DO UPDATE SET value = GREATEST(jobs_eventcounter.value, EXCLUDED.value)
 """
 DROP = "DROP SEQUENCE jobs_event_order"
-
-
-def on_postgresql(*statements: str) -> Any:
-    """Return a step that runs these statements on PostgreSQL and does nothing elsewhere."""
-
-    def run(apps: Any, schema_editor: Any) -> None:
-        if schema_editor.connection.vendor == "postgresql":
-            for sql in statements:
-                schema_editor.execute(sql)
-
-    return run
 
 
 class Migration(migrations.Migration):

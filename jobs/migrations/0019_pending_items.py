@@ -6,22 +6,12 @@ primary key through the items of all older phases to find the first pending ones
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db import migrations
+
+from jobs.db.migration_steps import on_postgresql
 
 CREATE = "CREATE INDEX item_pending ON jobs_item (phase_id, (id + 0)) WHERE status = 'pending'"
 DROP = "DROP INDEX item_pending"
-
-
-def on_postgresql(sql: str) -> Any:
-    """Return a step that runs this statement on PostgreSQL and does nothing elsewhere."""
-
-    def run(apps: Any, schema_editor: Any) -> None:
-        if schema_editor.connection.vendor == "postgresql":
-            schema_editor.execute(sql)
-
-    return run
 
 
 class Migration(migrations.Migration):

@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from django.contrib.auth.management import create_permissions
 from django.db import migrations
 
-ROLES = ("operator", "lead")
+from jobs.db.migration_steps import grant
 
-
-def extend_roles(apps: Any, schema_editor: Any) -> None:
-    """Operators and leads change automatic retries."""
-    database = schema_editor.connection.alias
-    config = apps.get_app_config("jobs")
-    config.models_module = True
-    create_permissions(config, apps=apps, using=database, verbosity=0)
-    config.models_module = None
-    permissions = apps.get_model("auth", "Permission").objects.using(database)
-    permission = permissions.get(content_type__app_label="jobs", codename="set_retries_job")
-    for group in apps.get_model("auth", "Group").objects.using(database).filter(name__in=ROLES):
-        group.permissions.add(permission)
+GRANTED = {"operator": ["set_retries_job"], "lead": ["set_retries_job"]}
 
 
 class Migration(migrations.Migration):
@@ -52,5 +38,5 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
-        migrations.RunPython(extend_roles, migrations.RunPython.noop),
+        grant(GRANTED),
     ]

@@ -6,11 +6,10 @@ the order of the common claim.
 
 from __future__ import annotations
 
-from typing import Any
-
-from django.contrib.auth.management import create_permissions
 from django.db import migrations, models
 from django.db.models import Q
+
+from jobs.db.migration_steps import grant
 
 OPERATOR = ["set_priority_job", "set_limit_job", "view_projectlimit"]
 GRANTED = {
@@ -18,19 +17,6 @@ GRANTED = {
     "operator": OPERATOR,
     "lead": [*OPERATOR, "manage_limits", "delete_job"],
 }
-
-
-def extend_roles(apps: Any, schema_editor: Any) -> None:
-    """Operators set priorities and limits of phases; leads also limit projects and delete jobs."""
-    database = schema_editor.connection.alias
-    config = apps.get_app_config("jobs")
-    config.models_module = True
-    create_permissions(config, apps=apps, using=database, verbosity=0)
-    config.models_module = None
-    permissions = apps.get_model("auth", "Permission").objects.using(database)
-    for group in apps.get_model("auth", "Group").objects.using(database).filter(name__in=GRANTED):
-        codes = GRANTED[group.name]
-        group.permissions.add(*permissions.filter(content_type__app_label="jobs", codename__in=codes))
 
 
 class Migration(migrations.Migration):
@@ -100,5 +86,5 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
-        migrations.RunPython(extend_roles, migrations.RunPython.noop),
+        grant(GRANTED),
     ]

@@ -5,29 +5,15 @@ Incidents of the present state are opened by the watchdog's next pass.
 
 from __future__ import annotations
 
-from typing import Any
-
 import django.db.models.deletion
-from django.contrib.auth.management import create_permissions
 from django.conf import settings
 from django.db import migrations, models
+
+from jobs.db.migration_steps import grant
 
 
 OPERATOR = ["view_incident", "acknowledge_incident", "assign_incident", "snooze_incident", "resolve_incident"]
 GRANTED = {"viewer": ["view_incident"], "operator": OPERATOR, "lead": OPERATOR}
-
-
-def extend_roles(apps: Any, schema_editor: Any) -> None:
-    """Viewers read incidents; operators and leads work them off."""
-    database = schema_editor.connection.alias
-    config = apps.get_app_config("jobs")
-    config.models_module = True
-    create_permissions(config, apps=apps, using=database, verbosity=0)
-    config.models_module = None
-    permissions = apps.get_model("auth", "Permission").objects.using(database)
-    for group in apps.get_model("auth", "Group").objects.using(database).filter(name__in=GRANTED):
-        codes = GRANTED[group.name]
-        group.permissions.add(*permissions.filter(content_type__app_label="jobs", codename__in=codes))
 
 
 class Migration(migrations.Migration):
@@ -260,5 +246,5 @@ class Migration(migrations.Migration):
             model_name="incidentjob",
             constraint=models.UniqueConstraint(fields=("incident", "job"), name="incident_job_once"),
         ),
-        migrations.RunPython(extend_roles, migrations.RunPython.noop),
+        grant(GRANTED),
     ]

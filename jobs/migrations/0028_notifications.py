@@ -5,26 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.management import create_permissions
 from django.db import migrations, models
 from django.db.models import Q
 from django.db.models.deletion import CASCADE, SET_NULL
 
+from jobs.db.migration_steps import grant
+
 VIEW = ["view_channel", "view_notificationrule", "view_notification"]
 GRANTED = {"viewer": VIEW, "operator": VIEW, "lead": [*VIEW, "manage_channels"]}
-
-
-def extend_roles(apps: Any, schema_editor: Any) -> None:
-    """Viewers see channels and messages; leads manage them."""
-    database = schema_editor.connection.alias
-    config = apps.get_app_config("jobs")
-    config.models_module = True
-    create_permissions(config, apps=apps, using=database, verbosity=0)
-    config.models_module = None
-    permissions = apps.get_model("auth", "Permission").objects.using(database)
-    for group in apps.get_model("auth", "Group").objects.using(database).filter(name__in=GRANTED):
-        codes = GRANTED[group.name]
-        group.permissions.add(*permissions.filter(content_type__app_label="jobs", codename__in=codes))
 
 
 def key() -> tuple[str, models.Field[Any, Any]]:
@@ -175,5 +163,5 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
-        migrations.RunPython(extend_roles, migrations.RunPython.noop),
+        grant(GRANTED),
     ]

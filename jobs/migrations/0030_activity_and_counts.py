@@ -12,11 +12,12 @@ from typing import Any
 
 import django.db.models.deletion
 from django.conf import settings
-from django.contrib.auth.management import create_permissions
 from django.db import migrations, models
 from django.db.models import Q
 
-ROLES = ("viewer", "operator", "lead")
+from jobs.db.migration_steps import grant
+
+GRANTED = {"viewer": ["view_activity"], "operator": ["view_activity"], "lead": ["view_activity"]}
 ABOUT = {
     "authtoken": "token",
     "user": "account",
@@ -28,19 +29,6 @@ FLAGS = {1: "add", 2: "change", 3: "delete"}
 ACT = re.compile(r"([a-z][a-z_]{1,30}): (.*)", re.DOTALL)
 BATCH = 1000
 ID_DIGITS = 18
-
-
-def extend_roles(apps: Any, schema_editor: Any) -> None:
-    """Every role of operators sees the activity."""
-    database = schema_editor.connection.alias
-    config = apps.get_app_config("jobs")
-    config.models_module = True
-    create_permissions(config, apps=apps, using=database, verbosity=0)
-    config.models_module = None
-    permissions = apps.get_model("auth", "Permission").objects.using(database)
-    permission = permissions.get(content_type__app_label="jobs", codename="view_activity")
-    for group in apps.get_model("auth", "Group").objects.using(database).filter(name__in=ROLES):
-        group.permissions.add(permission)
 
 
 def copy_log(apps: Any, schema_editor: Any) -> None:
@@ -169,5 +157,5 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.RunPython(copy_log, migrations.RunPython.noop),
-        migrations.RunPython(extend_roles, migrations.RunPython.noop),
+        grant(GRANTED),
     ]

@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.conf import settings
-from django.contrib.auth.management import create_permissions
 from django.db import migrations, models
 from django.db.models.deletion import CASCADE
 
-
-def extend_roles(apps: Any, schema_editor: Any) -> None:
-    """Leads give links out."""
-    database = schema_editor.connection.alias
-    config = apps.get_app_config("jobs")
-    config.models_module = True
-    create_permissions(config, apps=apps, using=database, verbosity=0)
-    config.models_module = None
-    permissions = apps.get_model("auth", "Permission").objects.using(database)
-    for group in apps.get_model("auth", "Group").objects.using(database).filter(name="lead"):
-        group.permissions.add(*permissions.filter(content_type__app_label="jobs", codename="manage_wall_links"))
+from jobs.db.migration_steps import grant
 
 
 class Migration(migrations.Migration):
@@ -48,5 +35,5 @@ class Migration(migrations.Migration):
                 "permissions": [("manage_wall_links", "Can give out and revoke links of the wall")],
             },
         ),
-        migrations.RunPython(extend_roles, migrations.RunPython.noop),
+        grant({"lead": ["manage_wall_links"]}),
     ]

@@ -1,4 +1,4 @@
-"""Activity: the acts of people, for one readable list of who did what, when and why."""
+"""Activity: the acts of people with account, time and reason, in one readable list."""
 
 from __future__ import annotations
 

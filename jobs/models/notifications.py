@@ -1,4 +1,4 @@
-"""Channels of notifications, the rules that say what goes to them, and the messages."""
+"""Channels of notifications, the rules that choose their incidents, and the messages."""
 
 from __future__ import annotations
 

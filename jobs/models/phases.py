@@ -205,7 +205,7 @@ class Phase(models.Model):
 
     @property
     def is_completed(self) -> bool:
-        """True once completed in this run, in whatever way."""
+        """True once completed in this run, by any cause."""
         return self.status == PhaseStatus.COMPLETED
 
     @property
@@ -249,7 +249,7 @@ class Phase(models.Model):
         return self.pending_items - (0 if self.may_have_due_items(now) else self.waiting)
 
     def may_have_due_items(self, now: datetime) -> bool:
-        """Tell whether the retry of a waiting item may be due."""
+        """Return whether the retry of a waiting item may be due."""
         return self.next_due_at is not None and self.next_due_at <= now
 
 

@@ -2,7 +2,7 @@
 
 queue               writes a message per state and channel, in the transaction of the incident
 schedule            the time of a message: rules, minimum age, quiet hours, the state of the incident
-channel_leases      due messages, and the lease of a deliverer on a channel
+channel_leases      channels with due messages and without a deliverer
 channel_run         the messages of one channel, singly or as a digest
 notifier            all channels in parallel; `notify` sends what is due once
 texts               subjects and bodies

@@ -177,7 +177,7 @@ def parameters(address: str) -> list[str]:
 
 
 def _reads_files(service: Any) -> bool:
-    """Tell whether a value of the service is an attachment: a template or key that Apprise would read from a file."""
+    """Return whether a value of the service is an attachment: a template or key that Apprise would read from a file."""
     attachment = library().AppriseAttachment
     return any(isinstance(value, attachment) and len(value) for value in vars(service).values())
 

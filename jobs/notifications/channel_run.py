@@ -10,9 +10,10 @@ from uuid import uuid4
 
 from django.db.models import Count, Max, Q
 
-from jobs.models import Incident, IncidentJob
+from jobs.models import Incident, IncidentJob, sender_leases
 from jobs.models.notifications import Channel, MessageState, Notification, NotificationRule
-from jobs.notifications import channel_leases, results
+from jobs.notifications import results
+from jobs.notifications.channel_leases import HELD_FOR
 from jobs.notifications.queue import OPEN_STATES, channels_told, has_job
 from jobs.notifications.schedule import Verdict, concerns, is_about_jobs, judge
 from jobs.notifications.sending import Answer
@@ -53,12 +54,12 @@ class ChannelRun:
     def next_parcel(self) -> Parcel | None:
         """Return what is to be sent now; None when nothing is, or another deliverer has the channel."""
         now = self._clock()
-        if not channel_leases.lease_channel(self.channel, sender=self._name, now=now):
+        if not sender_leases.lease(self.channel, sender=self._name, now=now, length=HELD_FOR):
             return None
         self.channel.refresh_from_db()
         self._parcel = self._choose(now=now)
         if self._parcel is None:
-            channel_leases.release_channel(self.channel, sender=self._name)
+            sender_leases.release(self.channel, sender=self._name)
         return self._parcel
 
     def take(self, answer: Answer) -> bool:
@@ -68,12 +69,12 @@ class ChannelRun:
         until = results.record(self.channel, parcel.messages, answer, rule=parcel.rule, digest=parcel.digest, now=now)
         self.counts["sent" if answer.sent else "failed"] += len(parcel.messages)
         if until is not None:
-            channel_leases.rest(self.channel, sender=self._name, until=until)
+            sender_leases.rest(self.channel, sender=self._name, until=until)
         return until is None
 
     def let_go(self) -> None:
         """Release the lease of the channel."""
-        channel_leases.release_channel(self.channel, sender=self._name)
+        sender_leases.release(self.channel, sender=self._name)
 
     def _choose(self, *, now: datetime) -> Parcel | None:
         """Judge the due messages, set aside what is not to be sent now, and return the next parcel."""

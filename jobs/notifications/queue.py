@@ -48,7 +48,7 @@ def channels_told(messages: Sequence[Notification]) -> set[int]:
 
 
 def has_job(rule: NotificationRule, incident: Incident) -> bool:
-    """Tell whether a job of the incident is one that the rule is about."""
+    """Return whether a job of the incident is one that the rule is about."""
     jobs = IncidentJob.objects.present().filter(incident=incident)
     if rule.job_kinds:
         jobs = jobs.filter(job__kind__in=rule.job_kinds)
@@ -94,7 +94,7 @@ def _enqueue_waking(incident: Incident) -> None:
 
 
 def _enqueue_end(incident: Incident) -> None:
-    """Write a message to each channel that was told, or may be told at this moment, that it is open."""
+    """Write a message to each channel that has got, or is just getting, the message that it is open."""
     now = incident.changed_at
     maybe = Notification.objects.filter(incident=incident, state__in=OPEN_STATES)
     maybe = maybe.filter(status__in=(MessageStatus.SENT, MessageStatus.WAITING), channel__active=True)

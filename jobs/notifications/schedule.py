@@ -36,7 +36,7 @@ class Verdict:
 
 
 def concerns(rule: NotificationRule, channel: Channel, incident: Incident) -> bool:
-    """Tell whether a rule sends this incident, apart from its jobs. A channel gets no message about its own failure."""
+    """Return whether a rule sends this incident, apart from its jobs. A channel gets none about its own failure."""
     if incident.kind == IncidentKind.CHANNEL_FAILING and incident.cause == cause_of(channel):
         return False
     if channel.project and channel.project != incident.project:
@@ -50,7 +50,7 @@ def cause_of(channel: Channel) -> str:
 
 
 def is_about_jobs(rule: NotificationRule) -> bool:
-    """Tell whether the rule is limited to certain jobs."""
+    """Return whether the rule is limited to certain jobs."""
     return bool(rule.job_kinds or rule.series)
 
 

@@ -58,7 +58,7 @@ def send(channel: Channel, text: Text) -> Answer:
 
 
 def _mail(addresses_: str, text: Text) -> Answer:
-    """Send one mail to all addresses; the server's refusal of a part of them is told, too."""
+    """Send one mail to all addresses; the answer names the addresses that the server refused."""
     if not settings.EMAIL_URL:
         return Answer(False, NO_MAIL, final=True)
     to = addresses_.split("\n")

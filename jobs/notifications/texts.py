@@ -1,4 +1,4 @@
-"""Texts of messages: a subject and a body that say what, where, since when, how many, why, and what to do.
+"""Texts of messages: a subject and a body with the problem, its place, its time, its size, its cause, and the remedy.
 
 Every text of a worker becomes one line of visible characters here. Chats get it without markup too, and the HTML of
 mails is escaped by its template.

@@ -26,12 +26,9 @@ from jobs.operations.delete import delete
 from jobs.operations.badge import renew_badge
 from jobs.operations.channels import (
     add_channel,
-    add_rule,
     change_channel,
-    change_rule,
     needs_address,
     remove_channel,
-    remove_rule,
     try_channel,
 )
 from jobs.operations.endpoints import (
@@ -46,6 +43,7 @@ from jobs.operations.endpoints import (
 )
 from jobs.operations.free import Freed, free_worker
 from jobs.operations.incidents import INCIDENT_ACTS
+from jobs.operations.notification_rules import add_rule, change_rule, remove_rule
 from jobs.operations.project_limits import set_project_limit
 from jobs.operations.registry import ACTS, register
 from jobs.operations.replay import replay

@@ -29,7 +29,7 @@ class ActButton:
 
     @property
     def possible(self) -> bool:
-        """Tell whether the button is enabled."""
+        """Return whether the button is enabled."""
         return not self.why_not
 
 

@@ -8,8 +8,9 @@ from jobs.change import Change
 from jobs.change.audit import audit
 from jobs.models import Job
 from jobs.operations.arguments import ActInput, Scope
-from jobs.operations.base import UNFINISHED, Act, ButtonText, Confirmation, Lines, Operation
+from jobs.operations.base import UNFINISHED, Act, ButtonText, Confirmation, Lines
 from jobs.operations.registry import register
+from jobs.operations.setting import Setting
 from jobs.rules.field_types import Moment, Seconds
 from jobs.rules.formatting import format_datetime, format_duration
 from jobs.tracking.types import check_due
@@ -25,13 +26,13 @@ class DueInput(ActInput, kw_only=True, frozen=True):
     expected_seconds: Seconds | None = None
 
 
-class Due(Operation):
+class Due(Setting):
     """Change or remove the due time of a job. A late job that gets time again is late no longer.
 
     With `expected_seconds` the due time counts from the start of the job. `changed` is 1 or 0.
     """
 
-    name, label, past = "due", "Change due time", "changed"
+    name, label, subject = "due", "Change due time", "Due time"
     call = "setDueTime"
     summary = "Change or remove the due time of a job"
     help = "change the time at which an unfinished job is late; without a time, remove it"
@@ -40,11 +41,6 @@ class Due(Operation):
     example = {"due_at": "2026-11-21T18:00:00Z", "reason": "The customer agreed."}
     form_fields = ("due_at", "expected_seconds")
     nothing = "The job is finished; a due time can change before that."
-
-    @property
-    def verb(self) -> str:
-        """The name in permissions and timeline, beside that of the threshold."""
-        return "set_due"
 
     def execute(self, change: Change, arguments: DueInput) -> Act:
         """Set both columns; the commit derives the due time that counts from the start, and whether the job is late."""
@@ -77,14 +73,6 @@ class Due(Operation):
             ("Undo", ["Change it back."]),
         ]
         return Confirmation(lines, 1)
-
-    def confirm_label(self, changes: int) -> str:
-        """Return the label of the confirming button."""
-        return self.label
-
-    def bulk_outcome_text(self, changed: int, jobs: str) -> str:
-        """Say in how many jobs it changed."""
-        return f"Due time changed in {jobs}"
 
 
 def due_text(job: Job) -> str:

@@ -138,7 +138,7 @@ class FailJob(Operation):
         lines: Lines = [
             ("Will fail", [f"the job and {pluralize(len(open_phases), 'open phase')}"]),
             ("Will be sent", [f"{phase.code}.failed" for phase in open_phases] + ["job.failed"]),
-            ("Left behind", ["What is done stays counted; workers get the answer “closed”."]),
+            ("Left behind", ["Finished items stay counted; workers get the answer “closed”."]),
             revoked_leases(snapshot, open_phases),
             ("Undo", ["A restart of a phase opens it again; subscribers will have received the events."]),
         ]
@@ -146,7 +146,7 @@ class FailJob(Operation):
 
 
 class Cancel(Operation):
-    """Cancel the job: no more claims, reports or completed events. What is done stays counted."""
+    """Cancel the job: no more claims, reports or completed events. Finished items stay counted."""
 
     name, label, past = "cancel", "Cancel", "cancelled"
     summary = "Cancel a job"
@@ -170,14 +170,14 @@ class Cancel(Operation):
 
     def button(self, snapshot: JobSnapshot) -> ButtonText:
         """Return the button."""
-        return ButtonText("Cancel…", "No more claims, reports or events; what is done stays counted")
+        return ButtonText("Cancel…", "No more claims, reports or events; finished items stay counted")
 
     def describe(self, snapshot: JobSnapshot, scope: Scope) -> Confirmation:
         """Describe the effects of cancelling."""
         lines: Lines = [
             ("Will be cancelled", [f"the job and {pluralize(len(snapshot.unfinished), 'unfinished phase')}"]),
             ("Will be sent", ["job.cancelled, once; no completed event"]),
-            ("Left behind", ["What is done stays counted; late reports get the answer “closed” and count nothing."]),
+            ("Left behind", ["Finished items stay counted; late reports get the answer “closed” and count nothing."]),
             revoked_leases(snapshot, snapshot.unfinished),
             ("Undo", ["A restart of a phase opens the job again; subscribers will have received the event."]),
         ]

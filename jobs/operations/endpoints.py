@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from secrets import token_bytes
@@ -13,29 +12,31 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.contrib.admin.models import ADDITION, CHANGE, DELETION
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from jobs.change.audit import log_act
 from jobs.db.deletion import delete
 from jobs.models import Delivery, Endpoint
-from jobs.models.jobs import projects_of
 from jobs.models.outbox import DEFAULT_TYPES, EndpointFormat, EndpointKind
 from jobs.operations.base import require_permission
+from jobs.operations.receivers import once_per_project, require_project
 from jobs.outbox import Outcome, try_out
 from jobs.outbox.endpoint_leases import end_rest
 from jobs.outbox.url_policy import check_url
 from jobs.rules import names
-from jobs.rules.errors import BadInput, Conflict, NotFound, NotPermitted
+from jobs.rules.errors import BadInput, NotFound
 from jobs.rules.limits import ERROR_LENGTH, EVENT_TYPE_LENGTH, MOST_TYPES, NAME_LENGTH, PROJECT_LENGTH
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
+MANAGE = "manage_endpoints"
 BROKER_URL = "amqp"
 PREFIX = "whsec_"
 SECRET_BYTES = range(24, 65)
 ROTATION = timedelta(days=1)
+TAKEN = "There is an endpoint with this address for this project."
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def add_endpoint(
     `types` are patterns such as `*.completed`. With a `project`, only the events of its jobs are sent. BadInput
     names the wrong field; Conflict (`endpoint_exists`) if the project has an endpoint with this address.
     """
-    _require(actor, project=names.plain(project))
+    require_project(actor, MANAGE, receiver="An endpoint", project=names.plain(project))
     name, project = (
         names.clean(name, field="name", most=NAME_LENGTH),
         names.clean(project, field="project", most=PROJECT_LENGTH),
@@ -83,9 +84,9 @@ def add_endpoint(
         account=actor,
         created_at=timezone.now(),
     )
-    with _once_per_project():
+    with once_per_project(TAKEN, code="endpoint_exists"):
         endpoint.save(force_insert=True)
-        _log(endpoint, actor, ADDITION, f"Events: {', '.join(endpoint.types)}.")
+        log_act(endpoint, f"Events: {', '.join(endpoint.types)}.", account=actor, flag=ADDITION)
     return Added(endpoint, endpoint.secret)
 
 
@@ -107,10 +108,10 @@ def change_endpoint(
             names.clean(name, field="name", most=NAME_LENGTH),
         )
         locked.format = _checked_format(format or locked.format)
-        with _once_per_project():
+        with once_per_project(TAKEN, code="endpoint_exists"):
             locked.save(update_fields=["url", "types", "name", "format"])
         end_rest([locked.pk])
-        _log(locked, actor, CHANGE, f"Address {url}, events: {', '.join(locked.types)}.")
+        log_act(locked, f"Address {url}, events: {', '.join(locked.types)}.", account=actor, flag=CHANGE)
     return locked
 
 
@@ -119,19 +120,6 @@ def _check_move(endpoint: Endpoint, url: str) -> None:
     if endpoint.kind != EndpointKind.WEBHOOK:
         raise BadInput({"url": "The address of the broker is set by AMQP_URL."})
     check_url(url)
-
-
-@contextmanager
-def _once_per_project() -> Iterator[None]:
-    """Refuse an address that the project has already.
-
-    The unique constraint decides, because two requests may arrive at the same moment.
-    """
-    try:
-        with transaction.atomic():
-            yield
-    except IntegrityError as error:
-        raise Conflict("There is an endpoint with this address for this project.", code="endpoint_exists") from error
 
 
 def remove_endpoint(endpoint: Endpoint, *, actor: User | None, reason: str = "") -> int:
@@ -143,7 +131,7 @@ def remove_endpoint(endpoint: Endpoint, *, actor: User | None, reason: str = "")
     with transaction.atomic():
         locked = _locked(endpoint, actor)
         waiting = locked.deliveries.filter(status="waiting").count()
-        _log(locked, actor, DELETION, f"Removed with {waiting} waiting deliveries. {reason}".strip())
+        log_act(locked, f"Removed with {waiting} waiting deliveries. {reason}".strip(), account=actor, flag=DELETION)
         Endpoint.objects.filter(pk=locked.pk).update(active=False, disabled_reason="It is being removed.")
     delete(Delivery.objects.filter(endpoint=locked))
     delete(Endpoint.objects.filter(pk=locked.pk))
@@ -160,7 +148,7 @@ def rotate_secret(endpoint: Endpoint, *, actor: User | None, keep: timedelta = R
         Endpoint.objects.filter(pk=locked.pk).update(
             secret=secret, previous_secret=locked.secret, previous_until=timezone.now() + keep
         )
-        _log(locked, actor, CHANGE, "A new secret.")
+        log_act(locked, "A new secret.", account=actor, flag=CHANGE)
     return secret
 
 
@@ -176,7 +164,7 @@ def disable_endpoint(endpoint: Endpoint, *, actor: User | None, reason: str = ""
 
 def try_endpoint(endpoint: Endpoint, *, actor: User | None) -> Outcome:
     """Send a test message now and return its outcome. It is not an event and is not stored."""
-    _require(actor, project=endpoint.project)
+    require_project(actor, MANAGE, receiver="An endpoint", project=endpoint.project)
     return try_out(endpoint)
 
 
@@ -211,24 +199,13 @@ def _checked_format(format: str) -> EndpointFormat:
     return EndpointFormat(format)
 
 
-def _require(actor: User | None, *, project: str) -> None:
-    require_permission(actor, "manage_endpoints", permission="manage_endpoints")
-    projects = projects_of(actor) if actor else None
-    if projects is not None and project not in projects:
-        raise NotPermitted(
-            f"Your account has no access to the project {project!r}."
-            if project
-            else "An endpoint for all projects needs an account that is not limited to projects."
-        )
-
-
 def _locked(endpoint: Endpoint, actor: User | None) -> Endpoint:
     """Lock the endpoint, so that no event for it is written meanwhile; NotFound if it no longer exists."""
-    require_permission(actor, "manage_endpoints", permission="manage_endpoints")
+    require_permission(actor, MANAGE, permission=MANAGE)
     locked = Endpoint.objects.select_for_update().filter(pk=endpoint.pk).first()
     if locked is None:
         raise NotFound(f"There is no endpoint {endpoint.pk}.")
-    _require(actor, project=locked.project)
+    require_project(actor, MANAGE, receiver="An endpoint", project=locked.project)
     return locked
 
 
@@ -237,8 +214,4 @@ def _set_active(endpoint: Endpoint, *, actor: User | None, active: bool, reason:
         locked = _locked(endpoint, actor)
         Endpoint.objects.filter(pk=locked.pk).update(active=active, disabled_reason=reason[:ERROR_LENGTH])
         end_rest([locked.pk])
-        _log(locked, actor, CHANGE, "Enabled." if active else reason)
-
-
-def _log(endpoint: Endpoint, actor: User | None, flag: int, message: str) -> None:
-    log_act(endpoint, message, account=actor, flag=flag)
+        log_act(locked, "Enabled." if active else reason, account=actor, flag=CHANGE)

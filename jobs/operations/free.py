@@ -83,7 +83,7 @@ def held_by(name: str, *, account: int | None, project: str | None, user: User |
 
 
 def is_known(name: str, *, user: User) -> bool:
-    """Tell whether a worker of this name is visible to the account, by its last project or by what it holds."""
+    """Return whether the account sees a worker of this name, by its last project or by the items that it holds."""
     seen = Worker.objects.within(projects_of(user)).filter(name=name)
     return seen.exists() or held_by(name, account=None, project=None, user=user).exists()
 
@@ -91,7 +91,7 @@ def is_known(name: str, *, user: User) -> bool:
 def _free(
     job: Job, items: list[int], *, actor: User | None, reason: str, acts: list[Act], refused: list[tuple[int, str]]
 ) -> None:
-    """Release some items of one job in portions of a call; a refusal of the job does not stop the others."""
+    """Release some items of one job in portions of a call; a refusal does not stop the other jobs."""
     try:
         for start in range(0, len(items), TOGETHER):
             some = items[start : start + TOGETHER]

@@ -44,7 +44,7 @@ class IncidentInput(Struct, forbid_unknown_fields=True, frozen=True, gc=False, k
 
 
 class AcknowledgeInput(IncidentInput, kw_only=True, frozen=True):
-    """A note for the others, such as where the work is done."""
+    """A note for other operators, such as the place of the work."""
 
     note: Sentence = ""
 
@@ -131,7 +131,7 @@ class IncidentOperation(ABC):
             return IncidentAct(int(bool(detail)), locked, detail or f"Incident {locked.pk} is so already.")
 
     def on_many(self, found: Iterable[Incident], *, actor: By, **arguments: Any) -> ManyActed:
-        """Act on each of these incidents in a transaction of its own; what is refused keeps none of the others."""
+        """Act on each of these incidents in a transaction of its own; a refusal does not stop the other incidents."""
         acted = ManyActed()
         for incident in found:
             try:

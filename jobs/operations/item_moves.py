@@ -84,7 +84,7 @@ def single(phases: Sequence[Phase]) -> Phase | None:
 
 
 def is_live(snapshot: JobSnapshot, item: Item) -> bool:
-    """Tell whether the item is held under a live lease."""
+    """Return whether the item is held under a live lease."""
     held = item.status == ItemStatus.PROCESSING
     return held and item.lease_expires_at is not None and item.lease_expires_at >= snapshot.now
 

@@ -1,4 +1,4 @@
-"""The act `limit`: how many items of a phase may be leased at once."""
+"""The act `limit`: the largest number of items of a phase that may be leased at once."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from jobs.change import Change
 from jobs.change.audit import audit
 from jobs.models import Phase
 from jobs.operations.arguments import ActInput, Scope
-from jobs.operations.base import NOT_CANCELLED, Act, ButtonText, Confirmation, Lines, Operation
+from jobs.operations.base import NOT_CANCELLED, Act, ButtonText, Confirmation, Lines
 from jobs.operations.registry import register
+from jobs.operations.setting import PhaseSetting
 from jobs.rules.errors import WrongState
 from jobs.rules.field_types import Code, MaxLeased
 from jobs.rules.formatting import format_number, pluralize
 
 if TYPE_CHECKING:
-    from jobs.operations.estimate import EstimateQuery
     from jobs.operations.snapshot import JobSnapshot
 
 
@@ -26,10 +26,10 @@ class LimitInput(ActInput, kw_only=True, frozen=True):
     max_leased: MaxLeased | None
 
 
-class Limit(Operation):
+class Limit(PhaseSetting):
     """Limit how many items of a phase are leased at once. Leases that exist stay. `changed` is 1 or 0."""
 
-    name, label, past = "limit", "Limit leases", "changed"
+    name, label, subject = "limit", "Limit leases", "Limit"
     call = "setLeaseLimit"
     summary = "Limit the leased items of a phase"
     help = "limit how many items of a phase are leased at once; `none` removes the limit"
@@ -37,12 +37,6 @@ class Limit(Operation):
     Arguments = LimitInput
     example = {"phase": "items", "max_leased": 8, "reason": "The scanner serves eight."}
     form_fields = ("phase", "max_leased")
-    nothing = "No phase has items."
-
-    @property
-    def verb(self) -> str:
-        """The name in permissions and timeline."""
-        return "set_limit"
 
     def execute(self, change: Change, arguments: LimitInput) -> Act:
         """Change the limit of the phase."""
@@ -77,23 +71,6 @@ class Limit(Operation):
             ("Undo", ["Change it back."]),
         ]
         return Confirmation(lines, 1, "" if phases else self.nothing)
-
-    def estimate(self, query: EstimateQuery) -> list[int]:
-        """Count jobs with such a phase."""
-        code = query.scope.phase
-        return [int(any(code in ("", p.code) for p in self.choosable_phases(each))) for each in query.snapshots]
-
-    def choosable_phases(self, snapshot: JobSnapshot) -> list[Phase]:
-        """Return the phases that may have items."""
-        return [phase for phase in snapshot.phases if not phase.counted]
-
-    def confirm_label(self, changes: int) -> str:
-        """Return the label of the confirming button."""
-        return self.label
-
-    def bulk_outcome_text(self, changed: int, jobs: str) -> str:
-        """Say in how many jobs it changed."""
-        return f"Limit changed in {jobs}"
 
 
 def limit_text(max_leased: int | None) -> str:

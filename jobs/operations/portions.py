@@ -116,7 +116,7 @@ def _move(change: Change, phase: Phase, bulk: BulkAct, target: BulkTarget) -> tu
 
 
 def _may_have(phase: Phase, status: ItemStatus) -> bool:
-    """Tell from its counters whether the phase may have such items."""
+    """Return from its counters whether the phase may have such items."""
     if status == ItemStatus.PENDING:
         return phase.waiting > 0 or (phase.moving in RESTARTING and phase.retries > 0)
     return bool(getattr(phase, COUNTERS[status]))

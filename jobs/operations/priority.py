@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from jobs.change import Change
 from jobs.change.audit import audit
 from jobs.operations.arguments import ActInput, Scope
-from jobs.operations.base import UNFINISHED, Act, ButtonText, Confirmation, Lines, Operation
+from jobs.operations.base import UNFINISHED, Act, ButtonText, Confirmation, Lines
 from jobs.operations.registry import register
+from jobs.operations.setting import Setting
 from jobs.rules.field_types import PriorityNumber
 from jobs.rules.statuses import JobStatus
 
@@ -22,10 +23,10 @@ class PriorityInput(ActInput, kw_only=True, frozen=True):
     priority: PriorityNumber
 
 
-class Priority(Operation):
+class Priority(Setting):
     """Change the priority of a job for claims over all jobs. `changed` is 1 or 0."""
 
-    name, label, past = "priority", "Change priority", "changed"
+    name, label, subject = "priority", "Change priority", "Priority"
     call = "setPriority"
     summary = "Change the priority of a job"
     help = "change which job is claimed first: -100 to 100, the highest first"
@@ -33,11 +34,6 @@ class Priority(Operation):
     Arguments = PriorityInput
     example = {"priority": 50, "reason": "The hearing is tomorrow."}
     form_fields = ("priority",)
-
-    @property
-    def verb(self) -> str:
-        """The name in permissions and timeline."""
-        return "set_priority"
 
     def execute(self, change: Change, arguments: PriorityInput) -> Act:
         """Change the job and its phases."""
@@ -65,14 +61,6 @@ class Priority(Operation):
             ("Undo", ["Change it back."]),
         ]
         return Confirmation(lines, 1)
-
-    def confirm_label(self, changes: int) -> str:
-        """Return the label of the confirming button."""
-        return self.label
-
-    def bulk_outcome_text(self, changed: int, jobs: str) -> str:
-        """Say in how many jobs it changed."""
-        return f"Priority changed in {jobs}"
 
 
 set_priority = register(Priority())

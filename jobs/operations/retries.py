@@ -1,4 +1,4 @@
-"""The act `retries`: how often, and after which delays, the failed items of a phase are retried by themselves."""
+"""The act `retries`: the number of automatic retries of the failed items of a phase, and their delays."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from jobs.change import Change
 from jobs.change.audit import audit
 from jobs.models import Phase
 from jobs.operations.arguments import ActInput, Scope
-from jobs.operations.base import Act, ButtonText, Confirmation, Lines, Operation
+from jobs.operations.base import Act, ButtonText, Confirmation, Lines
 from jobs.operations.registry import register
+from jobs.operations.setting import PhaseSetting
 from jobs.rules.errors import BadInput
 from jobs.rules.field_types import Code, RetryDelay
 from jobs.rules.field_types import Retries as Number
 from jobs.rules.formatting import format_duration, pluralize
 
 if TYPE_CHECKING:
-    from jobs.operations.estimate import EstimateQuery
     from jobs.operations.snapshot import JobSnapshot
 
 
@@ -29,26 +29,20 @@ class RetriesInput(ActInput, kw_only=True, frozen=True):
     retry_delay_max: RetryDelay | None = None
 
 
-class Retries(Operation):
+class Retries(PhaseSetting):
     """Change the automatic retries of one phase. A delay that is not given stays.
 
     The new values are for failures from now on: failed items stay failed, and waiting items keep their time. `changed`
     is 1 or 0.
     """
 
-    name, label, past = "retries", "Change retries", "changed"
+    name, label, subject = "retries", "Change retries", "Retries"
     call = "setRetries"
     summary = "Change the automatic retries of a phase"
     help = "change how often failed items are retried by themselves"
     Arguments = RetriesInput
     example = {"phase": "items", "retries": 3, "retry_delay": 30, "reason": "The storage is flaky."}
     form_fields = ("phase", "retries", "retry_delay", "retry_delay_max")
-    nothing = "No phase has items."
-
-    @property
-    def verb(self) -> str:
-        """The name in permissions and timeline."""
-        return "set_retries"
 
     def execute(self, change: Change, arguments: RetriesInput) -> Act:
         """Change the policy of the phase."""
@@ -83,23 +77,6 @@ class Retries(Operation):
             ("Undo", ["Change it back."]),
         ]
         return Confirmation(lines, 1, "" if phases else self.nothing)
-
-    def estimate(self, query: EstimateQuery) -> list[int]:
-        """Count jobs with such a phase."""
-        code = query.scope.phase
-        return [int(any(code in ("", p.code) for p in self.choosable_phases(each))) for each in query.snapshots]
-
-    def choosable_phases(self, snapshot: JobSnapshot) -> list[Phase]:
-        """Return the phases that may have items."""
-        return [phase for phase in snapshot.phases if not phase.counted]
-
-    def confirm_label(self, changes: int) -> str:
-        """Return the label of the confirming button."""
-        return self.label
-
-    def bulk_outcome_text(self, changed: int, jobs: str) -> str:
-        """Say in how many jobs they changed."""
-        return f"Retries changed in {jobs}"
 
 
 def _policy(phase: Phase) -> str:

@@ -8,15 +8,15 @@ from jobs.change import Change
 from jobs.change.audit import audit
 from jobs.models import Phase
 from jobs.operations.arguments import ActInput, Scope
-from jobs.operations.base import Act, ButtonText, Confirmation, Lines, Operation
+from jobs.operations.base import Act, ButtonText, Confirmation, Lines
 from jobs.operations.registry import register
+from jobs.operations.setting import PhaseSetting
 from jobs.rules import progress
 from jobs.rules.errors import WrongState
 from jobs.rules.field_types import Code, Percentage
 from jobs.rules.statuses import CompletedBy, PhaseStatus, Trigger
 
 if TYPE_CHECKING:
-    from jobs.operations.estimate import EstimateQuery
     from jobs.operations.snapshot import JobSnapshot
 
 
@@ -27,13 +27,13 @@ class ThresholdInput(ActInput, kw_only=True, frozen=True):
     threshold: Percentage
 
 
-class Threshold(Operation):
+class Threshold(PhaseSetting):
     """Change the threshold of one phase and evaluate the phase at once.
 
     A failed phase that meets the new threshold completes. `changed` is 1 or 0.
     """
 
-    name, label, past = "threshold", "Change threshold", "changed"
+    name, label, subject = "threshold", "Change threshold", "Threshold"
     call = "setThreshold"
     summary = "Change the threshold of a phase"
     help = "change how many percent complete a phase"
@@ -42,11 +42,6 @@ class Threshold(Operation):
     example = {"phase": "items", "threshold": 80, "reason": "Storage is back."}
     form_fields = ("phase", "threshold")
     nothing = "Every phase is completed or cancelled; a threshold can change before that."
-
-    @property
-    def verb(self) -> str:
-        """The name in permissions and timeline, which is older than the path of the REST call."""
-        return "set_threshold"
 
     def execute(self, change: Change, arguments: ThresholdInput) -> Act:
         """Change and evaluate."""
@@ -87,22 +82,9 @@ class Threshold(Operation):
         ]
         return Confirmation(lines, 1, "" if snapshot.judged else self.nothing)
 
-    def estimate(self, query: EstimateQuery) -> list[int]:
-        """Count jobs with such a phase."""
-        code = query.scope.phase
-        return [int(any(code in ("", phase.code) for phase in each.judged)) for each in query.snapshots]
-
     def choosable_phases(self, snapshot: JobSnapshot) -> list[Phase]:
         """Return the phases whose threshold can change."""
         return snapshot.judged
-
-    def confirm_label(self, changes: int) -> str:
-        """Return the label of the confirming button."""
-        return self.label
-
-    def bulk_outcome_text(self, changed: int, jobs: str) -> str:
-        """Say in how many jobs it changed."""
-        return f"Threshold changed in {jobs}"
 
 
 def _complete_failed(change: Change, phase: Phase) -> None:

@@ -1,7 +1,7 @@
 """Delivery of outward events: at least once, and in order per job at each endpoint.
 
     routing           writes a delivery per event and endpoint, in the transaction of the event
-    endpoint_leases   due deliveries, and the lease of a deliverer on an endpoint
+    endpoint_leases   endpoints without a deliverer, and their due deliveries
     delivery_run      the deliveries of one endpoint, sent in waves
     dispatch          all endpoints in parallel, taking turns; `deliver` runs each of them once
     webhooks          signed HTTP requests

@@ -22,7 +22,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from jobs.isolation import set_aside
-from jobs.models import Endpoint
+from jobs.models import Endpoint, sender_leases
 from jobs.models.outbox import EndpointKind
 from jobs.outbox import endpoint_leases, results
 from jobs.outbox.endpoint_leases import Due
@@ -126,7 +126,7 @@ class Lane:
         if not pause and not any(outcome.answered for outcome in outcomes):
             pause = min((marked.next_try_at or now) - now, UNREACHABLE_PAUSE)
         if pause > NO_PAUSE:
-            endpoint_leases.rest(self.endpoint, sender=self._name, until=now + pause)
+            sender_leases.rest(self.endpoint, sender=self._name, until=now + pause)
             self._over = True
         return marked.counts
 
@@ -137,7 +137,7 @@ class Lane:
 
     def let_go(self) -> None:
         """Release the lease of the endpoint."""
-        endpoint_leases.release_endpoint(self.endpoint, sender=self._name)
+        sender_leases.release(self.endpoint, sender=self._name)
 
     def _load(self) -> None:
         limit = BATCH if self._left is None else min(BATCH, self._left)
@@ -155,7 +155,8 @@ class Lane:
         if not self._held_at or age > HOLD_AGAIN:
             if age > endpoint_leases.HELD_FOR.total_seconds():
                 self._ready = {}  # Another deliverer may have sent these meanwhile.
-            held = endpoint_leases.lease_endpoint(self.endpoint, sender=self._name, now=self._clock())
+            now, length = self._clock(), endpoint_leases.HELD_FOR
+            held = sender_leases.lease(self.endpoint, sender=self._name, now=now, length=length)
             self._held_at = monotonic() if held else 0.0
         return bool(self._held_at)
 

@@ -1,7 +1,6 @@
-"""Leases of deliverers on endpoints, and the deliveries that are due.
+"""Endpoints without a deliverer, and the deliveries that are due.
 
-One deliverer at a time works for an endpoint: its name and the end of its lease are in the endpoint's row. When the
-lease has passed, because the deliverer died, another one takes over. So any number of deliverers share the
+One deliverer at a time works for an endpoint (`jobs.models.sender_leases`). So any number of deliverers share the
 endpoints, and the order of a job's events at one endpoint is kept in one place.
 """
 
@@ -11,14 +10,12 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from django.db.models import Exists, Min, OuterRef, Q
+from django.db.models import Exists, Min, OuterRef
 
 from jobs.db import bulk_sql
-from jobs.models import Delivery, Endpoint
+from jobs.models import Delivery, Endpoint, sender_leases
 
 HELD_FOR = timedelta(seconds=30)
-# Stored instead of a deliverer's name: the endpoint asked for a pause, or could not be reached.
-RESTING = "resting"
 
 
 class Due(NamedTuple):
@@ -34,30 +31,12 @@ class Due(NamedTuple):
 def endpoints_due(now: datetime) -> list[Endpoint]:
     """Return the active endpoints with due deliveries and without a deliverer."""
     due = Delivery.objects.due(now).filter(endpoint=OuterRef("pk"))
-    free = Q(sender="") | Q(sender_until__lte=now)
-    return list(Endpoint.objects.active().filter(free, Exists(due)).order_by("pk"))
-
-
-def lease_endpoint(endpoint: Endpoint, *, sender: str, now: datetime) -> bool:
-    """Take or renew the lease; return False if another deliverer has it or the endpoint is not active."""
-    free = Q(sender__in=["", sender]) | Q(sender_until__lte=now)
-    mine = Endpoint.objects.active().filter(free, pk=endpoint.pk)
-    return mine.update(sender=sender, sender_until=now + HELD_FOR) == 1
-
-
-def release_endpoint(endpoint: Endpoint, *, sender: str) -> None:
-    """End the lease of this deliverer."""
-    Endpoint.objects.filter(pk=endpoint.pk, sender=sender).update(sender="", sender_until=None)
-
-
-def rest(endpoint: Endpoint, *, sender: str, until: datetime) -> None:
-    """Send nothing to the endpoint until then, and end the lease of this deliverer."""
-    Endpoint.objects.filter(pk=endpoint.pk, sender=sender).update(sender=RESTING, sender_until=until)
+    return list(Endpoint.objects.active().filter(sender_leases.free(now), Exists(due)).order_by("pk"))
 
 
 def end_rest(endpoint_ids: Iterable[int]) -> None:
     """Send to these endpoints again at once, as an operator has requested."""
-    resting = Endpoint.objects.filter(pk__in=list(endpoint_ids), sender=RESTING)
+    resting = Endpoint.objects.filter(pk__in=list(endpoint_ids), sender=sender_leases.RESTING)
     resting.update(sender="", sender_until=None)
 
 

@@ -37,7 +37,7 @@ _chance = SystemRandom()
 
 @dataclass(frozen=True, slots=True)
 class Marked:
-    """The result of a wave: how many deliveries were sent, will be retried or are dead, and what follows from it.
+    """The result of a wave: the numbers of deliveries that were sent, will be retried or are dead.
 
     The later events of the jobs in `held_back` wait. `next_try_at` is the earliest retry.
     """

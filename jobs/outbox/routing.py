@@ -30,7 +30,7 @@ def route(events: Iterable[Event]) -> None:
 
 
 def wants(types: Sequence[str], *, project: str, event: Event) -> bool:
-    """Tell whether an endpoint with these patterns, and this project if any, receives the event."""
+    """Return whether an endpoint with these patterns, and this project if any, receives the event."""
     within = not project or project == event.job.project
     return within and any(fnmatchcase(event.type, pattern) for pattern in types)
 

@@ -81,12 +81,12 @@ def resolve(host: str, port: int) -> str:
 
 
 def is_allowed(address: str) -> bool:
-    """Tell whether a webhook may be sent there. WEBHOOK_ALLOW_PRIVATE allows addresses of the private network."""
+    """Return whether a webhook may be sent there. WEBHOOK_ALLOW_PRIVATE allows addresses of the private network."""
     return bool(settings.WEBHOOK_ALLOW_PRIVATE) or is_public(address)
 
 
 def is_public(address: str) -> bool:
-    """Tell whether this is an address of the public internet; an IPv4 address within IPv6 counts as itself."""
+    """Return whether this is an address of the public internet; an IPv4 address within IPv6 counts as itself."""
     try:
         outer = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

@@ -106,7 +106,7 @@ def _end_of(text: str) -> str:
 
 
 def _is_place(text: str) -> bool:
-    """Tell whether this is an absolute path, a path of several steps, or the name of a file."""
+    """Return whether this is an absolute path, a path of several steps, or the name of a file."""
     if _PATH.match(text) or _FILE.fullmatch(text):
         return True
     return text.count("/") + text.count("\\") > 1 and any(letter.isalpha() for letter in text)
@@ -122,7 +122,7 @@ def _word(found: re.Match[str]) -> str:
 
 
 def _is_id(word: str) -> bool:
-    """Tell whether a word is hexadecimal, or a mix of letters and numbers that is no name."""
+    """Return whether a word is hexadecimal, or a mix of letters and numbers that is no name."""
     numbers = word.count(NUMBER)
     letters = word.replace(NUMBER, "")
     if not numbers or not letters:

@@ -18,7 +18,7 @@ class QuietHours:
     zone: ZoneInfo
 
     def include(self, at: datetime) -> bool:
-        """Tell whether the clock is in the quiet hours at that moment."""
+        """Return whether the clock is in the quiet hours at that moment."""
         clock = at.astimezone(self.zone).time()
         if self.start <= self.end:
             return self.start <= clock < self.end

@@ -17,7 +17,7 @@ class RetryPolicy:
     delay_max: int = 3600
 
     def is_final(self, failures: int) -> bool:
-        """Tell whether no retry is left after so many failures."""
+        """Return whether no retry is left after so many failures."""
         return failures > self.retries
 
     def delay_after(self, failures: int, *, chance: float) -> timedelta:

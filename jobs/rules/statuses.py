@@ -27,7 +27,7 @@ class PhaseStatus(StrEnum):
 
 
 class ItemStatus(StrEnum):
-    """The status of an item; the first two are open, the others settled."""
+    """The status of an item; the first two are open, the last three settled."""
 
     PENDING = "pending"
     PROCESSING = "processing"

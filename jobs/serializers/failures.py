@@ -1,6 +1,6 @@
 """Failures grouped by their signature: of one job, or of all jobs of a filter.
 
-Every figure of the groups is one query, whatever their number. Its cost grows with the failures, of which at most
+Every figure of the groups is one query, independent of their number. Its cost grows with the failures, of which at most
 MOST_LOOKED_AT are read, and not with the items that succeed.
 """
 

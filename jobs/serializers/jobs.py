@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from jobs.models import Item, Job, Phase, Tally
 from jobs.models.phases import phases_of
-from jobs.rules import progress
+from jobs.rules import pace, progress
 from jobs.rules.statuses import CompletedBy, JobStatus, PhaseStatus, Shortfall, Stuck, Trigger
 from jobs.serializers.shapes import CurrentItem, JobBody, PhaseBody
 
@@ -29,7 +29,7 @@ SETTLED_AND_CURRENT = """
 """
 
 
-class Settled(NamedTuple):
+class SettledLately(NamedTuple):
     """The items of a phase that were done and that failed within the window of the rate."""
 
     done: int = 0
@@ -72,20 +72,20 @@ def phase_bodies(phases: Sequence[Phase], *, now: datetime) -> list[PhaseBody]:
 def phase_body(phase: Phase, *, now: datetime | None = None) -> PhaseBody:
     """Build the body of one phase, its rate measured at `now`; one query."""
     now = now or timezone.now()
-    since = connection.ops.adapt_datetimefield_value(progress.window_start(now))
+    since = connection.ops.adapt_datetimefield_value(pace.window_start(now))
     with connection.cursor() as cursor:
         cursor.execute(SETTLED_AND_CURRENT, [phase.pk, since, phase.current_item_id])
         done, failed, key, label, payload = cursor.fetchone()
     return _phase_body(
         phase,
-        settled=Settled(int(done or 0), int(failed or 0)),
+        settled=SettledLately(int(done or 0), int(failed or 0)),
         now=now,
         current=None if key is None else {"key": key, "label": label, "payload": json.loads(payload)},
     )
 
 
 def _job_body(
-    job: Job, phases: Sequence[tuple[Phase, PhaseBody]], *, settled: dict[int, Settled], now: datetime
+    job: Job, phases: Sequence[tuple[Phase, PhaseBody]], *, settled: dict[int, SettledLately], now: datetime
 ) -> JobBody:
     total = sum(sum(settled.get(phase.pk, ())) for phase, _ in phases)
     return {
@@ -107,7 +107,7 @@ def _job_body(
         "revision": job.revision,
         "error": job.error,
         "metadata": job.metadata,
-        "rate_per_minute": progress.rate_per_minute(total, started_at=job.started_at, now=now),
+        "rate_per_minute": pace.rate_per_minute(total, started_at=job.started_at, now=now),
         "eta_seconds": _job_eta(phases),
         "heartbeat_at": job.heartbeat_at,
         "created_at": job.created_at,
@@ -130,12 +130,12 @@ def _job_eta(phases: Sequence[tuple[Phase, PhaseBody]]) -> int | None:
     return sum(time for time in times if time is not None)
 
 
-def _phase_bodies(phases: Sequence[Phase], *, settled: dict[int, Settled], now: datetime) -> list[PhaseBody]:
+def _phase_bodies(phases: Sequence[Phase], *, settled: dict[int, SettledLately], now: datetime) -> list[PhaseBody]:
     items = _current_items(phases)
     return [
         _phase_body(
             phase,
-            settled=settled.get(phase.pk, Settled()),
+            settled=settled.get(phase.pk, SettledLately()),
             now=now,
             current=items.get(phase.current_item_id or 0),
         )
@@ -143,9 +143,9 @@ def _phase_bodies(phases: Sequence[Phase], *, settled: dict[int, Settled], now: 
     ]
 
 
-def _phase_body(phase: Phase, *, settled: Settled, now: datetime, current: CurrentItem | None) -> PhaseBody:
+def _phase_body(phase: Phase, *, settled: SettledLately, now: datetime, current: CurrentItem | None) -> PhaseBody:
     counts, completed = phase.counts, phase.is_completed
-    rate = progress.rate_per_minute(sum(settled), started_at=phase.started_at, now=now)
+    rate = pace.rate_per_minute(sum(settled), started_at=phase.started_at, now=now)
     return {
         "code": phase.code,
         "asset_type": phase.asset_type,
@@ -187,17 +187,17 @@ def _phase_body(phase: Phase, *, settled: Settled, now: datetime, current: Curre
 
 
 def _eta(phase: Phase, counts: Counts, *, rate: float | None, succeeds: bool) -> int | None:
-    return progress.eta_seconds(counts, rate, succeeds=succeeds) if phase.is_open else None
+    return pace.eta_seconds(counts, rate, succeeds=succeeds) if phase.is_open else None
 
 
-def _settled_lately(phases: Iterable[Phase], *, now: datetime) -> dict[int, Settled]:
+def _settled_lately(phases: Iterable[Phase], *, now: datetime) -> dict[int, SettledLately]:
     """Return by phase id the items done and failed within the window of the rate."""
     started = [phase.pk for phase in phases if phase.started_at is not None]
     if not started:
         return {}
-    tallies = Tally.objects.filter(phase_id__in=started, minute__gte=progress.window_start(now))
+    tallies = Tally.objects.filter(phase_id__in=started, minute__gte=pace.window_start(now))
     sums = tallies.values_list("phase_id").annotate(done=Sum("done"), failed=Sum("failed")).order_by()
-    return {phase_id: Settled(done, failed) for phase_id, done, failed in sums}
+    return {phase_id: SettledLately(done, failed) for phase_id, done, failed in sums}
 
 
 def _current_items(phases: Iterable[Phase]) -> dict[int, CurrentItem]:

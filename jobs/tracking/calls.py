@@ -1,4 +1,4 @@
-"""Calls of workers as values, so that many of them, of whatever verb and job, can share one transaction.
+"""Calls of workers as values, so that many of them, across verbs and jobs, can share one transaction.
 
 `jobs.tracking.apply_calls` makes them. A call is refused before it changes anything, so that a refused one leaves its
 neighbours alone.

@@ -63,7 +63,7 @@ def with_existence(phases: PhaseQuerySet) -> PhaseQuerySet:
 
 
 def exist(phases: Sequence[Phase]) -> bool:
-    """Tell whether any project has a limit, as `with_existence` has read it."""
+    """Return whether any project has a limit, as `with_existence` has read it."""
     return any(phase.limits_exist for phase in phases)  # type: ignore[attr-defined]
 
 

@@ -22,7 +22,7 @@ def first_time(
 
 
 def is_known(event_id: UUID, body: dict[str, int], *, source: str, any_body: bool = False) -> bool:
-    """Tell whether the event_id came before; Conflict where it came with another body."""
+    """Return whether the event_id came before; Conflict where it came with another body."""
     known = InboxMessage.objects.filter(source=source, event_id=event_id).first()
     if known is None:
         return False

@@ -180,7 +180,7 @@ def _runs(keys: Sequence[tuple[int, str, int]], *, now: datetime) -> dict[tuple[
 
 
 def _begin_or_end_all(change: Change, suspect: Suspect) -> None:
-    """Begin a quarantine where another worker does not only fail; where every one does, the data are to blame."""
+    """Begin a quarantine where another worker does not only fail; where every worker does, the data are to blame."""
     if _others_work(change, suspect):
         _begin(change, suspect)
     elif suspect.phase.quarantined:
@@ -189,7 +189,7 @@ def _begin_or_end_all(change: Change, suspect: Suspect) -> None:
 
 
 def _others_work(change: Change, suspect: Suspect) -> bool:
-    """Tell whether another worker succeeded in the phase lately, or is alive, holds an item and has no run of failures.
+    """Return whether another worker has succeeded lately here, or is alive, holds an item and has no run of failures.
 
     The search begins with the workers: a phase may have any number of held items.
     """

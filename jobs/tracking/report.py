@@ -57,7 +57,7 @@ def report(phase: Phase, *, worker: str = "", results: Sequence[Result], leased:
 
 
 def report_many(batches: Sequence[Batch]) -> list[Reported]:
-    """Apply several batches, of whatever jobs, in one transaction and a constant number of statements.
+    """Apply several batches, of any jobs, in one transaction and a constant number of statements.
 
     All or nothing: the first refusal is raised. Use `report` for one batch.
     """

@@ -116,7 +116,7 @@ def apply(item: ItemState, result: Result, reporter: Reporter) -> Answer:
 
 
 def _is_repetition(item: ItemState, result: Result, reporter: Reporter) -> bool:
-    """Tell whether this result has been applied already.
+    """Return whether this result has been applied already.
 
     An item that waits for its retry was not claimed since its failure, so that a failure of this attempt is the same
     one. Without an attempt it is a second one only when the item is due.
@@ -167,7 +167,7 @@ def _begin(item: ItemState, reporter: Reporter) -> Answer:
 
 
 def _holds(item: ItemState, reporter: Reporter) -> bool:
-    """Tell whether the reporter holds the item: its name under its account."""
+    """Return whether the reporter holds the item: its name under its account."""
     return (item.worker, item.account) == (reporter.worker, reporter.account)
 
 

@@ -12,7 +12,7 @@ FORWARDED = ("Forwarded", "X-Real-IP")  # progress_site.forwarding has read X-Fo
 
 
 def is_restricted() -> bool:
-    """Tell whether a token or a network is needed. Only then the metrics name projects."""
+    """Return whether a token or a network is needed. Only then the metrics name projects."""
     return bool(settings.METRICS_TOKEN or settings.METRICS_NETWORKS)
 
 
@@ -32,7 +32,7 @@ def _has_token(request: HttpRequest) -> bool:
 
 
 def _is_inside(request: HttpRequest) -> bool:
-    """Tell whether the client is in one of the networks.
+    """Return whether the client is in one of the networks.
 
     A proxy that is not trusted may forward anybody, so its own address says nothing.
     """

@@ -25,7 +25,7 @@ PRIMARY = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 
 
 def needs_factor(account: User) -> bool:
-    """Tell whether SECOND_FACTOR_ROLES names a role of this account, in one query at most."""
+    """Return whether SECOND_FACTOR_ROLES names a role of this account, in one query at most."""
     roles = settings.SECOND_FACTOR_ROLES
     if not roles:
         return False
@@ -35,19 +35,19 @@ def needs_factor(account: User) -> bool:
 
 
 def has_factor(account: User) -> bool:
-    """Tell whether the account has an authenticator app or a security key."""
+    """Return whether the account has an authenticator app or a security key."""
     return Authenticator.objects.filter(user_id=account.pk, type__in=PRIMARY).exists()
 
 
 def is_proven(request: HttpRequest) -> bool:
-    """Tell whether this session has used a second factor, here or at a provider that checks it."""
+    """Return whether this session has used a second factor, here or at a provider that checks it."""
     methods = {entry.get("method") for entry in get_authentication_records(request, request.user)}
     at_provider = settings.OIDC is not None and settings.OIDC.checks_second_factor and "socialaccount" in methods
     return "mfa" in methods or bool(request.session.get(ADDED)) or at_provider
 
 
 def is_missing(request: HttpRequest) -> bool:
-    """Tell whether the session of a request needs a second factor first. Live connections read the mark of such one."""
+    """Return whether the session of a request needs a second factor first. Live connections read the mark."""
     missing = not is_proven(request) and needs_factor(request.user)  # type: ignore[arg-type]
     if missing:
         request.session[UNFINISHED] = True

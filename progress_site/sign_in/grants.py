@@ -35,7 +35,7 @@ def apply_grant(account: User, grant: Grant, *, source: str) -> None:
 
 
 def has_role(account: User) -> bool:
-    """Tell whether the account is in any group."""
+    """Return whether the account is in any group."""
     return account.groups.exists()
 
 

@@ -21,7 +21,6 @@ from tests.access.projects import OWN
 
 ENDED = ("expired", "revoked", "inactive")
 LIMITED = tuple(f"{role} of {OWN}" for role in Role)
-CALLERS = ("anonymous", *ENDED, "staff", *Role, *LIMITED, "superuser")
 
 
 @dataclass(frozen=True)

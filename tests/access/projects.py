@@ -72,116 +72,164 @@ class Project:
 
 def make_project(name: str) -> Project:
     """Make the objects of a project by the calls of its workers and operators."""
-    mark = MARKS[name]
-    account = User.objects.create(
-        username=f"{mark}-worker", first_name=mark, last_name=mark, email=f"{mark}@example.com", is_staff=False
-    )
-    account.groups.set(Group.objects.filter(name="worker"))
-    membership = Membership.objects.create(user=account, project=name)
-    token, _ = AuthToken.objects.create(account)
-    by = Actor(account=account, name=f"{mark}-w", version=f"{mark}-1.0")
-    endpoint = operations.add_endpoint(
-        url=f"https://{mark}.example/hook", name=mark, types=["*", f"{mark}.*"], project=name, actor=None
-    ).endpoint
-    job = make_job(name, mark=mark, by=by)
-    message = make_message(name, mark=mark, account=account)
-    document = create_document(name=f"{mark}.pdf", page_count=60, project=name, by=by).document
-    images = [NewImage(f"{mark}/{number}.jpg", hash=mark) for number in range(3)]
-    session = create_session(name=f"{mark}-session", images=images, project=name, by=by).session
-    now = timezone.now()
-    detection = FaceDetectionSession.objects.create(session=session, run=1, created_at=now, updated_at=now)
-    for other, code in ((document, "ocr"), (session, "training")):
-        phase = Phase.objects.select_related("job").get(job=other.pk, code=code)
-        [item] = tracking.claim(phase, worker=by.name, limit=1, by=by).items
-        tracking.report(phase, worker=by.name, results=[Result(item.key, "failed", error=mark)], by=by)
-    event = Event.objects.filter(job__project=name, outward=True).order_by("-pk")[0]
-    Delivery.objects.filter(event=event).update(status="dead", error=mark)
-    act = bulk_act_on(job, mark=mark, actor=operator("retry", "view", projects=[name]))
-    incident = make_incident(job, mark=mark)
-    # Shared by an unlimited account: limited ones do not see it, as its filters may name any project.
-    view = SavedView.objects.create(
-        account=User.objects.create_superuser(f"{name}-saver"),
-        list_name="jobs_job",
-        name=mark,
-        query=f"q={mark}",
-        shared=True,
-        created_at=now,
-    )
-    # Given out by an unlimited account too.
-    link = WallLink.objects.create(
-        label=mark, digest=digest_of(mark), view=view, created_by=view.account, created_at=now, expires_at=now
-    )
-    limit = ProjectLimit.objects.create(project=name, max_leased=50)
-    letter = inbox.store_dead_letter(
-        {"type": f"{mark}.completed", "data": {mark: mark, "project": name}}, reason=mark, source=mark
-    )
-    log_act(job, mark, account=account, flag=CHANGE, reason=mark, key=str(job.pk), label=mark)
-    LogEntry.objects.create(
-        user=account,
-        content_type=ContentType.objects.get_for_model(User),
-        object_id=str(account.pk),
-        object_repr=mark,
-        action_flag=CHANGE,
-        change_message=mark,
-    )
-    item = Item.objects.filter(phase__job=job, status="failed")[0]
-    return Project(
-        name=name,
-        mark=mark,
-        error=item.error,
-        values={
+    made = ProjectMaker(name)
+    made.make_account()
+    made.make_receivers()
+    made.make_job()
+    made.make_pipelines()
+    made.make_delivery()
+    made.make_acts()
+    made.make_shared()
+    return Project(name=name, mark=made.mark, error=made.item.error, values=made.values, rows=made.rows)
+
+
+class ProjectMaker:
+    """Maker of the objects of a project. Each method adds to `values` and `rows`."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.mark, self.now = name, MARKS[name], timezone.now()
+        self.values: dict[str, Any] = {
             "pk": 1,
-            "job_id": job.pk,
-            "code": "items",
-            "event_id": event.pk,
-            "endpoint_id": endpoint.pk,
-            "channel_id": message.channel_id,
-            "rule_id": message.channel.rules.get().pk,
-            "delivery_id": event.deliveries.get().pk,
-            "document_id": document.pk,
-            "session_id": session.pk,
-            "worker": by.name,
-            "worker_id": Worker.objects.get(name=by.name).pk,
-            "letter_id": letter.pk,
-            "incident_id": incident.pk,
-            "bulk_id": act.pk,
-            "view_id": view.pk,
-            "item_id": item.pk,
-            "attempt_id": Attempt.objects.filter(item=item).exclude(log="").get().pk,
             "project": name,
-            "token": token.digest,
-            "id": account.pk,
             "content_type_id": ContentType.objects.get_for_model(Job).pk,
-            "signed": badge_of(job),
             "secret": "nothing",
-            "link_id": link.pk,
             "file": wheel().name,
             "url": "nothing/",
-        },
-        rows={
-            "auth.user": account.pk,
-            "auth.group": Group.objects.get(name="viewer").pk,
-            "jobs.membership": membership.pk,
-            "jobs.bulkact": act.pk,
-            "jobs.inboxmessage": letter.pk,
-            "jobs.delivery": event.deliveries.get().pk,
+        }
+        self.rows: dict[str, Any] = {"auth.group": Group.objects.get(name="viewer").pk}
+
+    def make_account(self) -> None:
+        """Make the account of a worker, with its token."""
+        mark = self.mark
+        self.account = User.objects.create(
+            username=f"{mark}-worker", first_name=mark, last_name=mark, email=f"{mark}@example.com", is_staff=False
+        )
+        self.account.groups.set(Group.objects.filter(name="worker"))
+        membership = Membership.objects.create(user=self.account, project=self.name)
+        token, _ = AuthToken.objects.create(self.account)
+        self.by = Actor(account=self.account, name=f"{mark}-w", version=f"{mark}-1.0")
+        self.values |= {"id": self.account.pk, "token": token.digest, "worker": self.by.name}
+        self.rows |= {"auth.user": self.account.pk, "jobs.membership": membership.pk, "knox.authtoken": token.pk}
+
+    def make_receivers(self) -> None:
+        """Make an endpoint before there is any event, and a channel with a message."""
+        endpoint = operations.add_endpoint(
+            url=f"https://{self.mark}.example/hook",
+            name=self.mark,
+            types=["*", f"{self.mark}.*"],
+            project=self.name,
+            actor=None,
+        ).endpoint
+        message = make_message(self.name, mark=self.mark, account=self.account)
+        rule = message.channel.rules.get()
+        self.values |= {"endpoint_id": endpoint.pk, "channel_id": message.channel_id, "rule_id": rule.pk}
+        self.rows |= {
             "jobs.endpoint": endpoint.pk,
             "jobs.channel": message.channel_id,
             "jobs.notification": message.pk,
-            "jobs.item": item.pk,
-            "jobs.event": event.pk,
-            "jobs.job": job.pk,
-            "jobs.phase": phase_of(job).pk,
-            "jobs.projectlimit": limit.pk,
-            "jobs.worker": Worker.objects.get(name=by.name).pk,
-            "knox.authtoken": token.pk,
+        }
+
+    def make_job(self) -> None:
+        """Make a job with items in every status, and a limit of the project."""
+        self.job = make_job(self.name, mark=self.mark, by=self.by)
+        self.item = Item.objects.filter(phase__job=self.job, status="failed")[0]
+        worker = Worker.objects.get(name=self.by.name)
+        self.values |= {
+            "job_id": self.job.pk,
+            "code": "items",
+            "item_id": self.item.pk,
+            "attempt_id": Attempt.objects.filter(item=self.item).exclude(log="").get().pk,
+            "worker_id": worker.pk,
+            "signed": badge_of(self.job),
+        }
+        self.rows |= {
+            "jobs.job": self.job.pk,
+            "jobs.phase": phase_of(self.job).pk,
+            "jobs.item": self.item.pk,
+            "jobs.worker": worker.pk,
+            "jobs.projectlimit": ProjectLimit.objects.create(project=self.name, max_leased=50).pk,
+        }
+
+    def make_pipelines(self) -> None:
+        """Make a document and a training session, each with an item that has failed."""
+        mark, by = self.mark, self.by
+        document = create_document(name=f"{mark}.pdf", page_count=60, project=self.name, by=by).document
+        images = [NewImage(f"{mark}/{number}.jpg", hash=mark) for number in range(3)]
+        session = create_session(name=f"{mark}-session", images=images, project=self.name, by=by).session
+        detection = FaceDetectionSession.objects.create(
+            session=session, run=1, created_at=self.now, updated_at=self.now
+        )
+        for other, code in ((document, "ocr"), (session, "training")):
+            phase = Phase.objects.select_related("job").get(job=other.pk, code=code)
+            [item] = tracking.claim(phase, worker=by.name, limit=1, by=by).items
+            tracking.report(phase, worker=by.name, results=[Result(item.key, "failed", error=mark)], by=by)
+        self.values |= {"document_id": document.pk, "session_id": session.pk}
+        self.rows |= {
             "ocr_chunks.document": document.pk,
             "ocr_chunks.chunk": document.chunks.order_by("pk")[0].pk,
+            "training.trainingsession": session.pk,
             "training.trainingimage": session.images.order_by("pk")[0].pk,
             "training.facedetectionsession": detection.pk,
-            "training.trainingsession": session.pk,
-        },
-    )
+        }
+
+    def make_delivery(self) -> None:
+        """Let the delivery of the newest event die, and refuse a message from the broker."""
+        mark = self.mark
+        event = Event.objects.filter(job__project=self.name, outward=True).order_by("-pk")[0]
+        Delivery.objects.filter(event=event).update(status="dead", error=mark)
+        letter = inbox.store_dead_letter(
+            {"type": f"{mark}.completed", "data": {mark: mark, "project": self.name}}, reason=mark, source=mark
+        )
+        delivery = event.deliveries.get()
+        self.values |= {"event_id": event.pk, "delivery_id": delivery.pk, "letter_id": letter.pk}
+        self.rows |= {"jobs.event": event.pk, "jobs.delivery": delivery.pk, "jobs.inboxmessage": letter.pk}
+
+    def make_acts(self) -> None:
+        """Make a bulk act, an incident, and rows of the activity and of the admin's log."""
+        act = bulk_act_on(self.job, mark=self.mark, actor=operator("retry", "view", projects=[self.name]))
+        incident = make_incident(self.job, mark=self.mark)
+        log_act(
+            self.job,
+            self.mark,
+            account=self.account,
+            flag=CHANGE,
+            reason=self.mark,
+            key=str(self.job.pk),
+            label=self.mark,
+        )
+        LogEntry.objects.create(
+            user=self.account,
+            content_type=ContentType.objects.get_for_model(User),
+            object_id=str(self.account.pk),
+            object_repr=self.mark,
+            action_flag=CHANGE,
+            change_message=self.mark,
+        )
+        self.values |= {"bulk_id": act.pk, "incident_id": incident.pk}
+        self.rows |= {"jobs.bulkact": act.pk}
+
+    def make_shared(self) -> None:
+        """Make a shared view and a link of the wall, both of an unlimited account.
+
+        Limited accounts do not see them, as the filters of a view may name any project.
+        """
+        view = SavedView.objects.create(
+            account=User.objects.create_superuser(f"{self.name}-saver"),
+            list_name="jobs_job",
+            name=self.mark,
+            query=f"q={self.mark}",
+            shared=True,
+            created_at=self.now,
+        )
+        link = WallLink.objects.create(
+            label=self.mark,
+            digest=digest_of(self.mark),
+            view=view,
+            created_by=view.account,
+            created_at=self.now,
+            expires_at=self.now,
+        )
+        self.values |= {"view_id": view.pk, "link_id": link.pk}
 
 
 def make_incident(job: Job, *, mark: str) -> Incident:
@@ -281,11 +329,11 @@ def unmarked_fields() -> set[str]:
 
 
 def is_text(field: Any) -> bool:
-    """Tell whether a field holds free text: no choice of words, no key of a row."""
+    """Return whether a field holds free text: no choice of words, no key of a row."""
     return isinstance(field, (CharField, TextField, JSONField)) and not field.choices and not field.primary_key
 
 
 def holds_mark(model: type[Model], name: str) -> bool:
-    """Tell whether a row of the model has the mark, or the project, in this field."""
+    """Return whether a row of the model has the mark, or the project, in this field."""
     values = model._base_manager.values_list(name, flat=True)
     return any(text in str(value) for value in values for text in (MARKS[FOREIGN], FOREIGN))

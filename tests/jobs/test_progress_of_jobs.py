@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from jobs.rules import progress
-from jobs.rules.progress import Counts, PhaseState, Vitals
+from jobs.rules import pace, progress
+from jobs.rules.pace import Vitals
+from jobs.rules.progress import Counts, PhaseState
 from jobs.rules.statuses import JobStatus, Stuck
 from tests.jobs.test_progress import CANCELLED, COMPLETED, FAILED, phase
 
@@ -117,16 +118,16 @@ def test_the_rate_is_what_was_settled_in_the_last_minutes_or_since_the_start(
     settled: int, started: int, rate: float | None
 ) -> None:
     started_at = NOON - timedelta(seconds=started)
-    assert progress.rate_per_minute(settled, started_at=started_at, now=NOON) == rate
+    assert pace.rate_per_minute(settled, started_at=started_at, now=NOON) == rate
 
 
 def test_nothing_begun_has_no_rate() -> None:
-    assert progress.rate_per_minute(5, started_at=None, now=NOON) is None
+    assert pace.rate_per_minute(5, started_at=None, now=NOON) is None
 
 
 def test_the_rate_looks_at_no_more_than_five_minutes() -> None:
     late = NOON + timedelta(seconds=59)
-    assert progress.window_start(late) == NOON - timedelta(minutes=4)
+    assert pace.window_start(late) == NOON - timedelta(minutes=4)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +143,7 @@ def test_the_rate_looks_at_no_more_than_five_minutes() -> None:
     ],
 )
 def test_the_time_left_is_what_is_open_by_the_rate(counts: Counts, rate: float | None, eta: int | None) -> None:
-    assert progress.eta_seconds(counts, rate, succeeds=True) == eta
+    assert pace.eta_seconds(counts, rate, succeeds=True) == eta
 
 
 def vitals(status: str = "processing", heard: int = 0, moved: int = 0, announce_by: int | None = None) -> Vitals:
@@ -171,5 +172,5 @@ def vitals(status: str = "processing", heard: int = 0, moved: int = 0, announce_
     ],
 )
 def test_a_job_is_stuck_when_it_is_silent_or_stalled_or_unannounced(life: Vitals, stuck: Stuck | None) -> None:
-    found = progress.stuck(life, now=NOON, silent_after=timedelta(seconds=600), stalled_after=timedelta(seconds=1800))
+    found = pace.stuck(life, now=NOON, silent_after=timedelta(seconds=600), stalled_after=timedelta(seconds=1800))
     assert found == stuck

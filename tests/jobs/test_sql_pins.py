@@ -197,12 +197,12 @@ def plan_of(sql: str) -> str:
 
 
 def reads_all_items(plan: str) -> bool:
-    """Tell whether the plan reads the whole table."""
+    """Return whether the plan reads the whole table."""
     return "SCAN jobs_item" in plan or "Seq Scan on jobs_item" in plan
 
 
 def uses_the_primary_key(plan: str) -> bool:
-    """Tell whether the plan finds each item by its id."""
+    """Return whether the plan finds each item by its id."""
     return "SEARCH jobs_item USING INTEGER PRIMARY KEY" in plan or "using jobs_item_pkey" in plan
 
 

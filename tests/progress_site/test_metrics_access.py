@@ -55,7 +55,7 @@ def test_a_request_that_a_strange_proxy_forwards_is_in_no_network(client: Client
 
 
 def is_read(name: bytes, value: bytes) -> bool:
-    """Tell whether a scrape through a proxy at 10.1.2.3 with this header reads the metrics."""
+    """Return whether a scrape through a proxy at 10.1.2.3 with this header reads the metrics."""
     scope = {"type": "http", "method": "GET", "path": "/metrics", "headers": [(name, value)]}
     return refusal(ASGIRequest(forwarded({**scope, "client": ("10.1.2.3", 4711)}), BytesIO())) is None
 

@@ -80,12 +80,12 @@ def finish(session: TrainingSession, *codes: str) -> None:
 
 
 def faces(session: TrainingSession, **fields: Any) -> None:
-    """Tell of faces."""
+    """Report faces."""
     sessions.update_faces(session, fields, by=WORKER)  # type: ignore[arg-type]
 
 
 def clustering(session: TrainingSession, status: str, **fields: Any) -> None:
-    """Tell of clustering."""
+    """Report clustering."""
     sessions.update_clustering(session, status=status, by=WORKER, **fields)  # type: ignore[arg-type]
 
 

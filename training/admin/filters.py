@@ -9,22 +9,13 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 
 from jobs.console import status_styles
-from jobs.console.admin.filters import LateFilter, PartialFilter, Status, StuckFilter
+from jobs.console.admin.filters import LateFilter, OfJob, PartialFilter, StatusFilter, StuckFilter
 from jobs.console.admin.range_filters import Created, Due, Finished, Metadata, Project
-from jobs.models import Item, Job
+from jobs.models import Item
 from jobs.rules.statuses import ItemStatus
 
 
-class OfJob(admin.ListFilter):
-    """Mix-in that applies a job filter to the jobs of sessions."""
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Return the sessions whose jobs pass the filter."""
-        jobs = super().queryset(request, Job.objects.all())
-        return queryset.filter(job__in=jobs) if jobs is not None and jobs.query.where else queryset
-
-
-class SessionStatus(OfJob, Status):
+class SessionStatus(OfJob, StatusFilter):
     """Filter by job status; by default jobs that are not finished."""
 
 

@@ -21,7 +21,17 @@ from jobs.console.templatetags.progress_pages import ago
 from jobs.models import Job
 from jobs.rules.formatting import DASH, format_number
 from training.admin.columns import ListMedia
-from training.admin.filters import SessionLate, SessionPartial, SessionStatus, SessionStuck
+from training.admin.filters import (
+    SessionCreated,
+    SessionDue,
+    SessionFinished,
+    SessionLate,
+    SessionMetadata,
+    SessionPartial,
+    SessionProject,
+    SessionStatus,
+    SessionStuck,
+)
 from training.models import TrainingSession
 from training.serializers import Parts, clusters_created, images_body, parts_of
 from training.templatetags.training_pages import phase_name
@@ -63,7 +73,17 @@ class SessionAdmin(ActionMixin, KindAdmin):
     follows = ("job",)
     list_display = ("state", "link", "project", "bar", "images", "phase", "faces_found", "clusters", "updated")
     list_display_links = None
-    list_filter = (SessionStatus, SessionStuck, SessionLate, SessionPartial)
+    list_filter = (
+        SessionStatus,
+        SessionProject,
+        SessionStuck,
+        SessionLate,
+        SessionPartial,
+        SessionCreated,
+        SessionFinished,
+        SessionDue,
+        SessionMetadata,
+    )
     search_fields = ("job__name",)
     search_help_text = "Part of a name"
     ordering = ("-pk",)

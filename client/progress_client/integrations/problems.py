@@ -1,4 +1,4 @@
-"""Problems of reporting: the watched work goes on, and the log names each kind of problem once."""
+"""Problems of reporting: the watched work continues, and the log names each kind of problem once."""
 
 from __future__ import annotations
 

@@ -195,7 +195,7 @@ class Reporter:
         if not self._ending.is_set():
             self.at_exit("The process ended before the work was finished.")
         if not self.close():
-            where = "its counts are lost" if self.job is None else "what is not confirmed stays in the journal"
+            where = "its counts are lost" if self.job is None else "unconfirmed outcomes stay in the journal"
             log_once(f"{self._name}: the site does not answer; {where}")
 
     def _after_fork(self) -> None:

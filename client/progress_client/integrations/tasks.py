@@ -72,7 +72,7 @@ class TaskReports:
                 self._running += Counter()  # keeps the positive ones
 
     def flush(self, *, timeout: float) -> None:
-        """Send what waits before the process ends; what is left stays in the journal."""
+        """Send what waits before the process ends; unsent outcomes stay in the journal."""
         with logged("tasks wait in the journal"):
             self._client.flush(timeout=timeout)
 

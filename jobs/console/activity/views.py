@@ -11,8 +11,8 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
 from jobs.access import access_of
+from jobs.console.activity.act_labels import choices, past_of
 from jobs.console.activity.filters import activity_of, filters_of
-from jobs.console.activity.words import choices, past_of
 from jobs.console.base import forbidden_page, ids_in_query, render_page
 from jobs.db.keyset import after, order_of
 from jobs.models import Activity

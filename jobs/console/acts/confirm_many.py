@@ -1,8 +1,8 @@
 """The confirmation page of an act on several jobs, and the start of the bulk act.
 
 The confirmed selection is fixed: the jobs in the state that the page showed, and of them the selected items. A short
-bulk act finishes within the request. The watchdog goes on with a long one, whose page shows its progress. A job in
-another state than the page showed is refused, and the act goes on with the others.
+bulk act finishes within the request. The watchdog continues a long one, whose page shows its progress. A job in
+another state than the page showed is refused, and the act continues with the next job.
 """
 
 from __future__ import annotations

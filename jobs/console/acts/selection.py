@@ -135,7 +135,7 @@ def _rest(ids: list[int], most: int, one: str) -> str:
     # No more than most + 1 ids are read, so that the number of the rest is not known.
     if len(ids) <= most:
         return ""
-    return f"Only the first {pluralize(most, one)} are included. Select the others in a second step."
+    return f"Only the first {pluralize(most, one)} are included. Select the rest in a second step."
 
 
 def _by_job(pairs: Any) -> dict[int, tuple[int, ...]]:
@@ -173,7 +173,7 @@ def _left(matched: int, taken: int, one: str) -> str:
     of = f"{format_number(MOST_COUNTED)} {one}s or more" if matched == MOST_COUNTED else pluralize(matched, one)
     return (
         f"More match than one confirmation can include: these are {format_number(taken)} of {of}, "
-        "the newest jobs first. Repeat the act for the others when these are done."
+        "the newest jobs first. Repeat the act for the rest when these are done."
     )
 
 

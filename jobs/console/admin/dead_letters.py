@@ -23,7 +23,7 @@ from jobs.models import InboxMessage
 from jobs.models.events import InboxStatus
 
 
-class Status(DefaultFilter):
+class LetterStatus(DefaultFilter):
     """The statuses of letters; by default dead ones."""
 
     title = parameter_name = "status"
@@ -55,7 +55,7 @@ class LetterAdmin(ReadOnlyAdmin):
     list_display = ("state", "name", "source", "reason", "received")
     list_display_links = None
     noun_one, noun_many = "rejected message", "rejected messages"
-    list_filter = (Status,)
+    list_filter = (LetterStatus,)
     search_fields = ("=type", "=source")
     search_help_text = "Type or source, whole"
     ordering = ("-id",)

@@ -28,7 +28,7 @@ from jobs.models.outbox import DeliveryStatus
 MOST_ENDPOINTS = 50
 
 
-class Status(DefaultFilter):
+class DeliveryState(DefaultFilter):
     """The statuses of deliveries; by default those that are not sent."""
 
     title = parameter_name = "status"
@@ -77,7 +77,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
     owner = (Job, "job_id", "project")
     list_display = ("state", "name", "link", "goes_to", "written", "when", "error")
     list_display_links = None
-    list_filter = (Status, AtEndpoint)
+    list_filter = (DeliveryState, AtEndpoint)
     list_select_related = ("event", "job", "endpoint")
     search_fields = ("job",)
     search_help_text = "Job or event id, whole"

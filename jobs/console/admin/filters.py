@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from jobs.console import status_styles
 from jobs.console.items.filters import of_account
+from jobs.models import Job
 from jobs.rules import pipelines
 from jobs.rules.statuses import JobStatus
 
@@ -35,7 +36,7 @@ class DefaultFilter(admin.SimpleListFilter):
         yield from others
 
 
-class Status(DefaultFilter):
+class StatusFilter(DefaultFilter):
     """The statuses of jobs; by default those that are not finished."""
 
     title = parameter_name = "status"
@@ -61,7 +62,7 @@ class Status(DefaultFilter):
 
 
 def _looks_in_all(request: HttpRequest) -> bool:
-    """Tell whether the query string names jobs in another way, so that the default status would hide some."""
+    """Return whether the query string names jobs in another way, so that the default status would hide some."""
     others = {"partial", "finished", "finished_from", "finished_to"}
     states = [request.GET.get(name) == "yes" for name in ("stuck", "late")]
     return bool(others & set(request.GET) or any(states) or request.GET.get("q", "").strip())
@@ -189,3 +190,13 @@ class Holding(Yes):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Narrow to these workers."""
         return queryset.holding() if self.value() else queryset  # type: ignore[attr-defined]
+
+
+class OfJob(admin.ListFilter):
+    """Mix-in that applies a filter of jobs to the rows of a pipeline, which have one job each."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the rows whose jobs pass the filter."""
+        every = Job.objects.all()
+        jobs = super().queryset(request, every)
+        return queryset if jobs is every else queryset.filter(job__in=jobs)

@@ -14,7 +14,7 @@ from jobs.console.admin.action_mixin import ActionMixin
 from jobs.console.admin.change_list import MOST_COUNTED
 from jobs.console.admin.columns import bar, done_of, isolated, job_link, job_state, pill
 from jobs.console.admin.export import Column
-from jobs.console.admin.filters import Kind, LateFilter, PartialFilter, Status, StuckFilter
+from jobs.console.admin.filters import Kind, LateFilter, PartialFilter, StatusFilter, StuckFilter
 from jobs.console.admin.lists import ReadOnlyAdmin
 from jobs.console.admin.range_filters import Created, Due, Finished, Metadata, Project
 from jobs.console.templatetags.progress_pages import ago, clock, until
@@ -33,7 +33,7 @@ class JobAdmin(ActionMixin, ReadOnlyAdmin):
     list_display_links = None
     more_columns = ("stage", "created", "started", "finished", "due", "priority", "metadata_text", "error")
     list_filter = (
-        Status,
+        StatusFilter,
         Kind,
         Project,
         StuckFilter,

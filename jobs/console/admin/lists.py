@@ -45,7 +45,7 @@ class ReadOnlyAdmin(ListMixin, PermissionFirst, admin.ModelAdmin):
     follows   relations that are prefetched for the rows of one page. With a join the database would start at the jobs
               and sort all their rows; so would a join to find the project
     exported  the columns of the export; a list without them has none
-    when_empty  the sentences of a list without any row: what would be here, and how it comes to be
+    when_empty  the sentences of a list without any row: the kind of rows, and where they come from
     """
 
     owner: tuple[type[Model], str, str] | None = None

@@ -31,7 +31,7 @@ IDLE = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class StatusLine:
     """The number of jobs in a state: before the act, and after the part that is done."""
 
     style: status_styles.StatusStyle
@@ -121,7 +121,7 @@ def _visible(request: HttpRequest, jobs: list[Done]) -> list[Done]:
     return [job for job in jobs if job.job_id in visible]
 
 
-def _statuses(jobs: list[Done]) -> list[Status]:
+def _statuses(jobs: list[Done]) -> list[StatusLine]:
     before, after = Counter(job.was for job in jobs), Counter(job.became or job.was for job in jobs)
     known = [status for status in status_styles.STYLES if status in before or status in after]
-    return [Status(status_styles.STYLES[status], before[status], after[status]) for status in known]
+    return [StatusLine(status_styles.STYLES[status], before[status], after[status]) for status in known]

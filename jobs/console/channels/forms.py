@@ -8,7 +8,7 @@ from django import forms
 
 from jobs.models import Channel, NotificationRule
 from jobs.models.notifications import ChannelKind
-from jobs.operations.channels import SHORTEST_REMINDER
+from jobs.operations.notification_rules import SHORTEST_REMINDER
 from jobs.rules.incidents import KINDS
 from jobs.rules.limits import LONGEST_SECONDS, NAME_LENGTH, PROJECT_LENGTH, URL_LENGTH
 

@@ -20,7 +20,7 @@ from jobs.console.base import forbidden_page, not_found_page, render_page
 from jobs.console.channels.forms import ChannelChangeForm, ChannelForm, RuleForm, channel_initial, initial_of
 from jobs.models import Channel, NotificationRule
 from jobs.models.notifications import ChannelKind
-from jobs.operations.channels import describe_rule
+from jobs.operations.notification_rules import describe_rule
 from jobs.rules.errors import BadInput, Refused
 
 SEE = "To see channels, your account needs the permission jobs.view_channel (role viewer)."

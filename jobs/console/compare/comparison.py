@@ -47,7 +47,7 @@ class ErrorLine:
 
 @dataclass(frozen=True, slots=True)
 class WorkerLine:
-    """A worker, its present version, and what it did in each job."""
+    """A worker, its present version, and its done and failed items in each job."""
 
     name: str
     version: str

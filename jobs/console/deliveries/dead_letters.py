@@ -87,7 +87,10 @@ class LettersReplayView(ConfirmView):
             "possible": possible,
             "effects": [
                 ("Will happen", "Each message is processed as if it had just arrived, oldest first."),
-                ("If refused again", "The message stays dead with the new reason. The others are still processed."),
+                (
+                    "If refused again",
+                    "The message stays dead with the new reason, and the next one is processed.",
+                ),
                 ("Duplicates", "An event whose id was already processed from the same source changes nothing."),
                 ("Undo", "Not possible."),
             ],
@@ -95,7 +98,7 @@ class LettersReplayView(ConfirmView):
         }
 
     def confirmed(self, form: forms.Form) -> HttpResponse:
-        """Process each letter on its own; a refused one does not stop the others."""
+        """Process each letter on its own; a refusal does not stop the next letter."""
         processed, refused = 0, []
         for letter in self.letters:
             try:

@@ -1,4 +1,4 @@
-"""Incidents as table rows: what, since when, how many, why, and the one act that helps."""
+"""Incidents as table rows: the problem, its start, its size, its cause, and the one act that helps."""
 
 from __future__ import annotations
 

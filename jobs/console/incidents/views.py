@@ -117,7 +117,7 @@ def _live(now: datetime) -> dict[str, Any]:
 
 
 def incident_page(request: HttpRequest, site: AdminSite, incident_id: int) -> HttpResponse:
-    """Show what, since when, how many, why, what can be done, its jobs and its history."""
+    """Show the problem, its start, its cause, the possible acts, its jobs and its history."""
     visible = visible_incidents(request)
     if visible is None:
         return forbidden_page(request, site, MISSING)
@@ -152,7 +152,7 @@ def _members(incident: Incident) -> list[IncidentJob]:
 
 
 def _causes(incident: Incident, *, now: datetime) -> tuple[Job, list[Cause]] | None:
-    """Return the diagnosis of its first job, which stands for the others."""
+    """Return the diagnosis of its first job, as an example for all of its jobs."""
     jobs = first_jobs([incident], most=1).get(incident.pk)
     if not jobs:
         return None

@@ -61,7 +61,7 @@ def head_acts(job: Job, panel: DiagnosisPanel, user: User | AnonymousUser) -> He
 
 
 def may_act(user: User | AnonymousUser) -> bool:
-    """Tell whether the account has the permission of any act."""
+    """Return whether the account has the permission of any act."""
     return any(not forbidden(act, user) for act in ACTS.values())
 
 

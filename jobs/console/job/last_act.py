@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from jobs.console.activity.words import past_of
+from jobs.console.activity.act_labels import past_of
 from jobs.models import Activity
 from jobs.operations.snapshot import JobSnapshot
 

@@ -6,7 +6,7 @@ from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from jobs.console.activity.words import past_of
+from jobs.console.activity.act_labels import past_of
 from jobs.console.base import forbidden_page, not_found_page, not_visible, render_page, visible_jobs
 from jobs.console.job_rows import row_of
 from jobs.models import Activity

@@ -27,7 +27,7 @@ from jobs.operations.registry import MEANING
 from jobs.operations.snapshot import JobSnapshot, snapshot_of
 from jobs.rules import pipelines
 from jobs.rules.formatting import format_duration, format_number
-from jobs.rules.progress import RATE_WINDOW_MINUTES
+from jobs.rules.pace import RATE_WINDOW_MINUTES
 from jobs.serializers import JobBody, PhaseBody, job_body
 
 NO_LINKS = f"Needs the permission “{MEANING['share_job']}”. Ask an administrator for a role that has it."

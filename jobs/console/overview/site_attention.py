@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -20,7 +20,6 @@ from jobs.watchdog import process_heartbeats
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
-LATE_AFTER = timedelta(minutes=10)
 MOST_LISTED = 10
 MOST_COUNTED = 1000
 MOST_LOOKED_AT = 200

@@ -37,7 +37,7 @@ class SearchQuery:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One result: a link, with what tells it from others."""
+    """One result: a link, with a detail that distinguishes it from results of the same name."""
 
     group: str
     label: str

@@ -1,4 +1,4 @@
-"""The page that gives out links of the wall, and revokes them."""
+"""The page on which leads create and revoke links of the wall."""
 
 from __future__ import annotations
 

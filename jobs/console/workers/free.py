@@ -26,7 +26,7 @@ class FreeWorkerView(ConfirmView):
     """The confirmation page of freeing one worker."""
 
     grave = True
-    changed = changed_sentence("What the worker holds has changed")
+    changed = changed_sentence("The items of the worker have changed")
 
     worker: Worker
 

@@ -18,14 +18,13 @@ from typing import Any
 
 import structlog
 from channels.routing import get_default_application
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
 from jobs.db.reachability import missing_migrations
 from jobs.management.daphne.server import DRAIN_SECONDS, GracefulServer
-from jobs.management.deliverer_loop import Deliverer
-from jobs.management.watchdog_loop import Watchdog
+from jobs.management.deliverer_loop import deliverer_thread
+from jobs.management.watchdog_loop import watchdog_thread
 
 log = structlog.get_logger(__name__)
 
@@ -53,7 +52,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
         """Serve until a signal."""
         check_migrations()
-        watchdog, deliverer = Watchdog(interval=settings.WATCHDOG_INTERVAL), Deliverer()
+        watchdog, deliverer = watchdog_thread(), deliverer_thread()
         server = GracefulServer(
             get_default_application(), host=host, port=port, ready=lambda number: self._announce(host=host, port=number)
         )

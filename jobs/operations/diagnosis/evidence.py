@@ -89,7 +89,7 @@ class Evidence:
         return [other for other in self.snapshot.unfinished if other.position < phase.position]
 
     def is_only(self, phase: Phase) -> bool:
-        """Tell whether this is the only phase of its job."""
+        """Return whether this is the only phase of its job."""
         return len(self.snapshot.phases) == 1
 
     def sentence(self, phase: Phase, text: str) -> str:

@@ -99,7 +99,7 @@ def _thresholds(snapshot: JobSnapshot) -> Iterator[Remedy]:
 
 
 def _completes(phase: Phase, threshold: int) -> bool:
-    """Tell whether the phase would complete at once with this threshold."""
+    """Return whether the phase would complete at once with this threshold."""
     return phase.status == PhaseStatus.FAILED or progress.judge(replace(phase.state, threshold=threshold)) is not None
 
 

@@ -45,12 +45,12 @@ def announce(what: str, total: int, **data: Any) -> Ingested:
 
 
 def report(code: str, number: int, *, start: int = 0, **data: Any) -> list[Ingested]:
-    """Tell that a phase is done with the assets k0, k1, …"""
+    """Report that a phase is done with the assets k0, k1, …"""
     return [send(SERVICES[code], asset_id=f"k{n}", **data) for n in range(start, start + number)]
 
 
 def frames(names: Iterable[str], *, video: str = "v1", **data: Any) -> Ingested:
-    """Tell that these frames are there."""
+    """Report these frames."""
     return send("videos.keyframes.ready", video_id=video, frames=[{"frame_id": name} for name in names], **data)
 
 

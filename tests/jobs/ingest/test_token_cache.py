@@ -50,7 +50,7 @@ def secret(clock: Clock) -> Iterator[str]:
 
 
 def may_report(secret: str) -> bool:
-    """Tell whether a call with this token is authorised: from the cache, else from the database."""
+    """Return whether a call with this token is authorised: from the cache, else from the database."""
     caller = token_cache.cache.get(secret) or token_cache.cache.load(secret)
     return caller is not None and caller.access.may("report_job")
 

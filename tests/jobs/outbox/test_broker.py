@@ -16,7 +16,7 @@ from pika.exceptions import ChannelClosedByBroker
 from structlog.testing import capture_logs
 
 from jobs import outbox
-from jobs.management.deliverer_loop import Deliverer
+from jobs.management.deliverer_loop import deliverer_thread
 from jobs.models import Delivery, Event
 from jobs.outbox import broker, delivery_run
 from jobs.outbox.routing import wants
@@ -85,7 +85,7 @@ def test_a_pattern_of_an_endpoint_and_its_binding_take_the_same_types(
 def test_the_exchange_exists_from_the_start_of_a_deliverer(monkeypatch: pytest.MonkeyPatch) -> None:
     exchange = f"test.{uuid4().hex}"
     monkeypatch.setattr(broker, "EXCHANGE", exchange)
-    deliverer = Deliverer()
+    deliverer = deliverer_thread()
     deliverer.start()
     until = time.monotonic() + 20
     while not exists(exchange):
@@ -95,7 +95,7 @@ def test_the_exchange_exists_from_the_start_of_a_deliverer(monkeypatch: pytest.M
 
 
 def exists(exchange: str) -> bool:
-    """Tell whether the broker has this exchange."""
+    """Return whether the broker has this exchange."""
     connection = pika.BlockingConnection(pika.URLParameters(given.AMQP_URL))
     try:
         connection.channel().exchange_declare(exchange, passive=True)

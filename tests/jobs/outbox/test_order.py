@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from jobs import operations, outbox
-from jobs.models import Delivery, Endpoint, Job
+from jobs.models import Delivery, Endpoint, Job, sender_leases
 from jobs.outbox import endpoint_leases, results
 from jobs.outbox.results import RETRY_AFTER
 from tests.factories import make_job
@@ -211,7 +211,7 @@ def test_nobody_answers_so_the_rest_is_not_tried_in_vain(receiver: Receiver) -> 
 def test_an_endpoint_that_somebody_works_for_is_left_alone_until_its_time_has_passed(receiver: Receiver) -> None:
     endpoint = make_endpoint(receiver.url)
     make_job(items=1, done=1)
-    assert endpoint_leases.lease_endpoint(endpoint, sender="other", now=timezone.now())
+    assert sender_leases.lease(endpoint, sender="other", now=timezone.now(), length=endpoint_leases.HELD_FOR)
     assert outbox.deliver()["sent"] == 0
     assert outbox.Lane(endpoint).run() == {}
     Endpoint.objects.update(sender_until=timezone.now())

@@ -45,7 +45,7 @@ class PaperItem:
         self.lease_seconds, self.lease_until = seconds, now + timedelta(seconds=seconds)
 
     def has_live_lease(self, now: datetime) -> bool:
-        """Tell whether the item is leased and the lease has not expired."""
+        """Return whether the item is leased and the lease has not expired."""
         return self.lease_until is not None and self.lease_until >= now
 
 
@@ -94,7 +94,7 @@ class PaperPhase:
 
     @property
     def met(self) -> bool:
-        """Tell whether the threshold is met."""
+        """Return whether the threshold is met."""
         return self.expected is not None and self.processed * 100 >= self.expected * self.threshold
 
     def begin(self) -> None:
@@ -197,7 +197,7 @@ class PaperJob:
         return "failed" if "failed" in statuses else "cancelled"
 
     def closed(self, phase: PaperPhase) -> bool:
-        """Tell whether the phase refuses reports."""
+        """Return whether the phase refuses reports."""
         over = phase.forced or phase.status in ("failed", "cancelled")
         return over or self.held == "cancelled" or not phase.gate_open
 

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from jobs.rules import progress
+from jobs.rules import pace, progress
 from jobs.rules.error_fingerprints import signature
-from jobs.rules.progress import Counts, PhaseState, Vitals
+from jobs.rules.pace import Vitals
+from jobs.rules.progress import Counts, PhaseState
 from jobs.rules.statuses import OPEN_PHASE, UNFINISHED_JOB, JobStatus, PhaseStatus, Stuck
 from tests.jobs.properties.strategies import JOBS, counts
 
@@ -84,7 +85,7 @@ def test_a_gate_is_open_exactly_when_every_earlier_phase_has_completed(job: list
 
 
 def able_to_go_on(job: list[PhaseState]) -> bool:
-    """Tell whether some phase could still finish if all open ones completed in time."""
+    """Return whether some phase could still finish if all open ones completed in time."""
     return any(
         state.status in OPEN_PHASE
         and not (state.gated and any(before.status not in (*OPEN_PHASE, PhaseStatus.COMPLETED) for before in job[:n]))
@@ -147,12 +148,12 @@ def test_errors_that_differ_in_a_number_have_the_same_signature(words: list[str]
 
 @given(st.integers(0, 10**6), st.timedeltas(timedelta(0), timedelta(hours=3)))
 def test_a_rate_times_the_minutes_looked_at_is_what_was_settled(settled: int, ago: timedelta) -> None:
-    rate = progress.rate_per_minute(settled, started_at=NOW - ago, now=NOW)
+    rate = pace.rate_per_minute(settled, started_at=NOW - ago, now=NOW)
     if not settled:
         assert rate is None
         return
     assert rate is not None
-    seconds = max((NOW - max(progress.window_start(NOW), NOW - ago)).total_seconds(), 1)
+    seconds = max((NOW - max(pace.window_start(NOW), NOW - ago)).total_seconds(), 1)
     assert abs(rate * seconds / 60 - settled) <= 0.05 * seconds / 60 + settled * 1e-9
     assert seconds <= progress.RATE_WINDOW_MINUTES * 60
 
@@ -161,7 +162,7 @@ def test_a_rate_times_the_minutes_looked_at_is_what_was_settled(settled: int, ag
 def test_the_time_left_is_never_negative_and_known_only_with_a_rate_a_success_and_a_total(
     c: Counts, rate: float | None, succeeds: bool
 ) -> None:
-    left = progress.eta_seconds(c, rate, succeeds=succeeds)
+    left = pace.eta_seconds(c, rate, succeeds=succeeds)
     assert (left is None) == (rate is None or c.expected is None or not succeeds)
     assert left is None or left >= 0
     assert left is None or (left == 0) or c.settled < (c.expected or 0)
@@ -175,7 +176,7 @@ LIMIT = st.timedeltas(timedelta(seconds=1), timedelta(hours=1))
 def test_a_job_is_stuck_by_the_first_reason_and_never_when_finished_or_held(
     vitals: Vitals, silent_after: timedelta, stalled_after: timedelta
 ) -> None:
-    reason = progress.stuck(vitals, now=NOW, silent_after=silent_after, stalled_after=stalled_after)
+    reason = pace.stuck(vitals, now=NOW, silent_after=silent_after, stalled_after=stalled_after)
     unannounced = vitals.unannounced_since is not None and vitals.unannounced_since < NOW
     silent = vitals.heard_at is not None and NOW - vitals.heard_at > silent_after
     stalled = vitals.progress_at is not None and NOW - vitals.progress_at > stalled_after

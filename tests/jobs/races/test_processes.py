@@ -67,7 +67,7 @@ def forker(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 def at_least(number: int) -> Callable[[list[str]], bool]:
-    """Tell whether there are so many lines."""
+    """Return whether there are so many lines."""
     return lambda lines: len(lines) >= number
 
 

@@ -13,8 +13,8 @@ from jobs.operations import cancel, force_complete, pause, restart, retry, set_d
 from jobs.operations.diagnosis import diagnose
 from jobs.operations.snapshot import snapshot_of
 from jobs.rules.errors import BadInput, NotPermitted, WrongState
+from jobs.rules.pace import limit_of
 from jobs.rules.pipelines import PhaseSpec
-from jobs.rules.progress import limit_of
 from jobs.tracking import Actor, Deadlines
 from tests.factories import WORKER, complete, make_job, operator, outward, phase_of, pipeline, settle, take, types
 from tests.jobs.rules.conftest import Clock

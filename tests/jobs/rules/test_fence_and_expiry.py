@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jobs import tracking, watchdog
-from jobs.models import Item, Job
+from jobs.models import Item
 from jobs.operations import cancel, pause, release, restart, retry
 from jobs.rules.pipelines import PhaseSpec
 from jobs.rules.statuses import Trigger
@@ -27,20 +27,9 @@ from tests.factories import (
     types,
 )
 from tests.jobs.rules.conftest import Clock
+from tests.jobs.rules.lease_helpers import expire
 
 pytestmark = pytest.mark.django_db
-
-
-def left(job: Job, clock: Clock, key: str = "k0") -> float | None:
-    expires = item_of(job, key).lease_expires_at
-    return None if expires is None else (expires - clock.now).total_seconds()
-
-
-def expire(job: Job, clock: Clock, *, times: int = 1) -> None:
-    """Claim k0 and let its lease run out, that many times."""
-    for _ in range(times):
-        take(phase_of(job), 1, worker="lost")
-        watchdog.expire_leases(clock.forward(91))
 
 
 # --- the fence ---------------------------------------------------------------------------------------

@@ -33,7 +33,7 @@ def longest(model: type[Model], column: str) -> int:
 
 
 def cut(model: type[Model], column: str, text: str) -> bool:
-    """Tell whether this text was cut to the length of its column, and marked."""
+    """Return whether this text was cut to the length of its column, and marked."""
     return len(text) == longest(model, column) and text.endswith("…")
 
 

@@ -73,6 +73,22 @@ def test_filters_find_stuck_and_partial_sessions(lead: Any, clock: Clock) -> Non
     assert column(lead.open(f"{SESSIONS}?partial=yes"), "link") == ["partial"]
 
 
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("project=matter-7", ["a"]),
+        ("metadata.camera=x100", ["b"]),
+        ("created=today", ["b", "a"]),
+        ("due_from=2026-01-01", []),
+        ("finished_from=2026-01-01", []),
+    ],
+)
+def test_filters_of_jobs_narrow_sessions(lead: Any, query: str, names: list[str]) -> None:
+    make_session(1, name="a", project="matter-7")
+    make_session(1, name="b", metadata={"camera": "x100"})
+    assert column(lead.open(f"{SESSIONS}?{query}"), "link") == names
+
+
 # --- images --------------------------------------------------------------------------------------------
 
 
