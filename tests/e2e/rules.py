@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
-from django.urls import resolve
 from playwright.sync_api import Page
 
 from tests import plan
@@ -25,12 +24,12 @@ WITHOUT_TRANSITIONS = """() => {
   document.adoptedStyleSheets = [sheet];
 }"""
 
-ASK = """([options, include]) => axe.run(include || document, {resultTypes: ["violations"], ...options}).then((found) =>
+ASK = """(options) => axe.run(window.ofNewLook || document, {resultTypes: ["violations"], ...options}).then((found) =>
   found.violations.flatMap((rule) => rule.nodes.map((node) => `${rule.id} ${node.html.slice(0, 200)}`)))"""
 
 # The look of a text: its colour and font, and the element, class and ground of everything around it.
-ASK_NEW_LOOKS = """async ([options, known]) => {
-  const around = new Map();
+NEW_LOOKS = """(known) => {
+  const old = new Set(known), fresh = new Map(), around = new Map();
   const aroundOf = (element) => {
     if (!element) return "";
     if (!around.has(element)) {
@@ -41,31 +40,25 @@ ASK_NEW_LOOKS = """async ([options, known]) => {
     return around.get(element);
   };
   const isText = (node) => node.nodeType === Node.TEXT_NODE && node.data.trim();
-  const fresh = new Map();
   for (const element of document.body.querySelectorAll("*")) {
-    if (!element.checkVisibility() || !(element.matches("input, select") || [...element.childNodes].some(isText))) continue;
+    const hasText = element.matches("input, select") || [...element.childNodes].some(isText);
+    if (!hasText || !element.checkVisibility()) continue;
     const {color, fontSize, fontWeight} = getComputedStyle(element);
     const look = `${color} ${fontSize} ${fontWeight} ${aroundOf(element)}`;
-    if (!known.includes(look) && !fresh.has(look)) fresh.set(look, element);
+    if (!old.has(look)) fresh.set(look, element);
   }
-  const broken = fresh.size ? await (%s)([options, {include: [...fresh.values()]}]) : [];
-  return [broken, [...fresh.keys()]];
-}""" % ASK  # noqa: UP031
+  window.ofNewLook = {include: [...fresh.values()]};
+  return [...fresh.keys()];
+}"""
 
 
 def findings_of(page: Page, addresses: Iterable[str]) -> list[str]:
     """Return what is wrong with these pages.
 
-    Further states of the same view are asked once, and for their width. Under FULL=1 they are asked like the first.
+    `test_every_page` asks each view on a small screen, so that only their width is asked there, but under FULL=1.
     """
-    seen: set[str] = set()
     looks: set[str] = set()
-    found = []
-    for address in addresses:
-        view = resolve(address.partition("?")[0]).view_name
-        found += findings(page, address, again=plan.FULL or view not in seen, looks=looks)
-        seen.add(view)
-    return found
+    return [text for address in addresses for text in findings(page, address, again=plan.FULL, looks=looks)]
 
 
 def findings(page: Page, address: str, *, again: bool = True, looks: set[str] | None = None) -> list[str]:
@@ -107,15 +100,17 @@ def broken_but_for_colours(page: Page) -> list[str]:
 
 def _ask(page: Page, options: dict[str, Any]) -> list[str]:
     """Ask a page that has the script; nothing is collected or sent about the rules that hold."""
-    broken: list[str] = page.evaluate(ASK, [options, None])
+    broken: list[str] = page.evaluate(ASK, options)
     return broken
 
 
 def _ask_colours(page: Page, looks: set[str]) -> list[str]:
     """Ask one text of each look that is not in `looks`, and add them: the same look has the same contrast."""
-    broken, fresh = page.evaluate(ASK_NEW_LOOKS, [COLOURS, list(looks)])
+    fresh = page.evaluate(NEW_LOOKS, list(looks))
     looks.update(fresh)
-    return list(broken)
+    broken = _ask(page, COLOURS) if fresh else []
+    page.evaluate("delete window.ofNewLook")
+    return broken
 
 
 def _too_wide(page: Page) -> list[str]:
