@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from jobs.rules.formatting import format_datetime
 
-# What `formatting.when` and `format_datetime` write. What a person or a worker has written stands in quotation marks and stays as it is.
+# What `formatting.when` and `format_datetime` write. Words of a person or a worker stand in quotation marks and stay.
 _MOMENT = re.compile(
     r"(?P<quoted>“[^”]*”)|"
     r"(?:(?P<date>\d{4}-\d{2}-\d{2}) |(?P<day>\d{2}) (?P<month>[A-Z][a-z]{2}) (?:(?P<year>\d{4}) )?)?"

@@ -80,7 +80,7 @@ def addresses(job: Job) -> list[str]:
 
 
 def bare(block: Node) -> Iterator[str]:
-    """Yield the names in a block that are not isolated and have text after them. A sentence of the server is no name."""
+    """Yield the names in a block that have text after them without being isolated; a sentence is no name."""
     texts: list[tuple[str, bool]] = []
     for node in block.children:
         if isinstance(node, Node) and node.tag not in INLINE:
