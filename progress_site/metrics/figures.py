@@ -32,7 +32,7 @@ from jobs.models.outbox import DeliveryStatus
 from jobs.models.workers import ALIVE, SILENT
 from jobs.rules import pipelines
 from jobs.rules.growing_counts import ITEM_FAILURES, JOBS_FINISHED, FailureOutcome
-from jobs.rules.incidents import IncidentKind, IncidentState
+from jobs.rules.incidents import ONGOING, IncidentKind
 from jobs.rules.statuses import FINISHED_JOB, OPEN_PHASE, UNFINISHED_JOB, JobStatus, Stuck
 from jobs.watchdog import process_heartbeats
 from progress_site.metrics.access import is_restricted
@@ -49,7 +49,6 @@ STEPS = (
     *("deliver.message", "deliver.look", "deliver.lane", "deliver.disabled", "consume"),
     *("live.topic", "live.job", "live.jobs", "live.recheck"),
 )
-ONGOING = [state for state in IncidentState if state != IncidentState.RESOLVED]
 
 
 def figures() -> Iterator[Metric]:
