@@ -47,13 +47,16 @@ PAGES = (
     "/admin/jobs/notification/",
     "/admin/jobs/notification/export.csv",
     "/admin/jobs/notification/export.json",
+    "/admin/jobs/notification/export.ndjson",
     "/admin/incidents/",
     "/admin/activity/",
+    "/admin/activity/export.csv",
     "/admin/",
     "/api/v1/channels",
     "/api/v1/channels/{id}",
     "/api/v1/incidents",
     "/api/v1/activity",
+    "/api/v1/notification-rules",
 )
 
 
