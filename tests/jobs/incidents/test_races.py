@@ -13,8 +13,9 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from jobs import operations, tracking, watchdog
+from jobs.change.transactions import unit_of_work
 from jobs.incidents import Cause, Finding, lifecycle, open_incidents
-from jobs.models import Incident, IncidentJob, Job, Phase
+from jobs.models import Incident, IncidentJob, Job, Notification, Phase
 from jobs.operations import INCIDENT_ACTS
 from jobs.rules.incidents import IncidentKind
 from tests.factories import WORKER, make_job, phase_of
@@ -24,7 +25,7 @@ from tests.plan import size
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROUNDS = range(8)
-MANY = size(1_000, full=10_000)
+MANY, PORTION = size(1_000, full=10_000), 100
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -156,14 +157,54 @@ def watchdog_opens(cause: Cause) -> None:
         open_incidents([Finding(cause, subjects=1)], now=timezone.now())
 
 
-@pytest.mark.full
-def test_many_jobs_that_get_stuck_at_once_are_one_incident() -> None:
-    for _ in range(MANY):
-        make_job(items=1)
+@pytest.mark.postgres
+def test_a_job_that_another_transaction_holds_does_not_keep_the_others_waiting() -> None:
+    jobs = [make_job(items=1) for _ in range(3)]
+    make_silent()
+    held, free = Signal(), Signal()
+
+    def hold() -> None:
+        with transaction.atomic():
+            Job.objects.select_for_update().get(pk=jobs[0].pk)
+            held.set()
+            assert free.wait(timeout=30)
+
+    def sweep() -> int:
+        held.wait(timeout=30)
+        return watchdog.find_stuck()
+
+    def look() -> set[int]:
+        wait_until(lambda: Job.objects.filter(stuck="silent").count() == 2, seconds=10)
+        free.set()
+        return set(Job.objects.filter(stuck="silent").values_list("pk", flat=True))
+
+    with threads(3) as team:
+        _, marked, before = team.at_once(hold, sweep, look)
+    assert (marked, before) == (3, {jobs[1].pk, jobs[2].pk})
+
+
+def make_silent() -> None:
+    """Let every job have begun long ago, and no worker have been heard since."""
     Phase.objects.update(status="processing", started_at=LONG_AGO)
     Job.objects.update(status="processing", started_at=LONG_AGO, heartbeat_at=LONG_AGO, watched_from=LONG_AGO)
+
+
+@pytest.mark.full
+def test_many_jobs_that_get_stuck_at_once_are_one_incident_and_one_message_to_each_channel(settings: Any) -> None:
+    settings.EMAIL_URL = "smtp://127.0.0.1:25"
+    channels = [
+        operations.add_channel(name=name, kind="mail", addresses=["a@example.com"], actor=None) for name in "ab"
+    ]
+    for channel in channels:
+        operations.add_rule(channel, actor=None)
+    for _ in range(MANY // PORTION):
+        with unit_of_work():
+            for _ in range(PORTION):
+                make_job(items=1)
+    make_silent()
     while Job.objects.filter(stuck="").exists():
-        assert watchdog.find_stuck()
-    watchdog.settle_incidents()
+        assert watchdog.sweep()["stuck"]
     incident = Incident.objects.get()
     assert (incident.subjects, incident.entries.count()) == (MANY, 1)
+    assert watchdog.reconcile() == 0
+    assert Notification.objects.count() == 2
