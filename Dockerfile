@@ -24,6 +24,8 @@ COPY jobs jobs
 COPY ocr_chunks ocr_chunks
 COPY training training
 COPY templates templates
+# Its source too: the site serves the wheel of the client at /client/.
+COPY client client
 RUN mkdir data && chown progress data
 
 USER 10001
