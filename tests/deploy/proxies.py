@@ -25,8 +25,8 @@ SECONDS = 30.0
 
 
 def binary(name: str) -> str | None:
-    """Return the path of a program: one on the path, one that only root has there, or one of a Python package."""
-    return shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin:{Path(sys.executable).parent}")
+    """Return the path of a program: one of a Python package, one on the path, or one that only root has there."""
+    return shutil.which(name, path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
 
 
 class TLSUvicorn(Uvicorn):
