@@ -325,7 +325,7 @@ SPECTACULAR_SETTINGS = {
 # Log: one line for each event, with ids, on stderr
 
 LOGGING = log_config.logging(level=LOG_LEVEL, console=DEBUG)
-DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True  # progress_site.forwarding has checked it
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True  # progress_site.forwarded_headers has checked it
 DJANGO_STRUCTLOG_STATUS_DEFAULT_LOG_LEVEL = log_config.DEBUG
 DJANGO_STRUCTLOG_STATUS_4XX_LOG_LEVEL = log_config.INFO
 log_config.configure()
