@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from django.contrib.admin.utils import get_fields_from_path
 from django.db.models import F, Model, Q, QuerySet
 from django.db.models.expressions import OrderBy
+
+Rows = TypeVar("Rows", bound="QuerySet[Any]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ def order_of(rows: QuerySet[Any]) -> list[Term]:
     return list(terms.values())
 
 
-def newest(rows: QuerySet[Any], column: str, most: int) -> QuerySet[Any]:
+def newest(rows: Rows, column: str, most: int) -> Rows:
     """Return the newest rows by a column that has always a value, to be filtered further; at first read their end.
 
     As `pk__in` with a limited subquery, PostgreSQL may read that once for each row where its statistics are too low.
