@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from threading import Event as Signal
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from jobs import operations, tracking, watchdog
+from jobs import incidents, operations, tracking, watchdog
 from jobs.change.transactions import unit_of_work
 from jobs.incidents import Cause, Finding, lifecycle, open_incidents
-from jobs.models import Incident, IncidentJob, Job, Notification, Phase
+from jobs.models import Incident, IncidentJob, Job, Notification, Phase, RowFailure
 from jobs.operations import INCIDENT_ACTS
 from jobs.rules.incidents import IncidentKind
+from jobs.watchdog import incidents as upkeep
 from tests.factories import WORKER, make_job, phase_of
 from tests.jobs.outbox.rabbit import wait_until
 from tests.jobs.races.concurrency import threads
@@ -208,3 +210,62 @@ def test_many_jobs_that_get_stuck_at_once_are_one_incident_and_one_message_to_ea
     assert (incident.subjects, incident.entries.count()) == (MANY, 1)
     assert watchdog.reconcile() == 0
     assert Notification.objects.count() == 2
+
+
+def too_late_for(job: Job) -> datetime:
+    """Return a time at which the failure of this job is older than INCIDENT_EXPIRES_DAYS."""
+    job.refresh_from_db()
+    assert job.finished_at
+    return job.finished_at + timedelta(days=settings.INCIDENT_EXPIRES_DAYS, hours=1)
+
+
+@pytest.mark.postgres
+def test_an_old_failure_is_retried_while_the_watchdog_lets_it_expire(monkeypatch: pytest.MonkeyPatch) -> None:
+    left = Signal()
+
+    def remaining(incidents: set[int]) -> set[int]:
+        left.set()
+        wait_until(lambda: is_any_lock_awaited() or expired.is_set(), seconds=10)
+        return without_jobs(incidents)
+
+    def expire() -> None:
+        left.wait(timeout=30)
+        watchdog.reconcile(now)
+        expired.set()
+
+    expired = Signal()
+    job = make_last()
+    failing(job, "disk full")()
+    now = too_late_for(job)
+    without_jobs = lifecycle._without_jobs
+    monkeypatch.setattr(lifecycle, "_without_jobs", remaining)
+    with threads(2) as team:
+        team.at_once(partial(operations.retry, job, actor=None), expire)
+    assert not Incident.objects.ongoing().exists()
+    assert not RowFailure.objects.exists()
+    assert_whole()
+
+
+@pytest.mark.postgres
+def test_two_watchdogs_that_find_different_jobs_of_a_cause_change_it_one_after_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def joined(members: dict[int, set[int]], *, now: datetime) -> None:
+        reached.append(now)
+        wait_until(lambda: is_any_lock_awaited() or len(reached) == 2, seconds=10)
+        join(members, now=now)
+
+    def refresh(jobs: list[int]) -> int:
+        return upkeep._sync(IncidentKind.ERRORS, [Finding(cause, jobs)], now=timezone.now())
+
+    reached: list[datetime] = []
+    first, second = make_last().pk, make_last().pk
+    cause = Cause(IncidentKind.ERRORS, about="disk full", title="Items fail")
+    refresh([first, second])
+    incident = Incident.objects.get()
+    join = lifecycle.join
+    monkeypatch.setattr(incidents, "join", joined)
+    with threads(2) as team:
+        team.at_once(partial(refresh, [first]), partial(refresh, [second]))
+    assert not RowFailure.objects.exists()
+    assert incident.members.filter(left_at__isnull=True).count() == 1
