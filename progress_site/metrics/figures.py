@@ -45,10 +45,14 @@ OPEN_STATES = ("pending", "waiting", "leased")
 WORKER_STATES = ("alive", "silent", "gone", "quarantined")
 # The steps of `jobs.isolation`; docs/metrics.md says what happens to their rows.
 STEPS = (
-    *("sweep.expire", "sweep.pass_watermark", "sweep.mark_stuck"),
-    *("sweep.expired", "sweep.watermarks", "sweep.stuck", "sweep.tickets"),
+    *("sweep.expire", "sweep.pass_watermark", "sweep.mark_late", "sweep.mark_stuck"),
+    *("sweep.expired", "sweep.watermarks", "sweep.late", "sweep.stuck", "sweep.incidents"),
+    *("sweep.tickets", "sweep.counts"),
+    *("incidents.settle", "incidents.wake", "incidents.job", "incidents.kind"),
+    *("incidents.sync", "incidents.open", "incidents.expire"),
     *("prune.job", "removal.job", "bulk.job", "bulk.act"),
     *("deliver.message", "deliver.look", "deliver.lane", "deliver.disabled", "consume"),
+    *("notify.look", "notify.channel", "notify.record"),
     *("live.topic", "live.job", "live.jobs", "live.recheck"),
 )
 

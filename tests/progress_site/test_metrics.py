@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -112,9 +113,15 @@ def test_every_known_value_of_a_label_has_a_series_from_the_start(client: Client
     assert value(found, "progress_responses_total", route="pages", status="5xx") >= 0
 
 
-def test_the_steps_of_rows_set_aside_are_those_of_the_docs() -> None:
-    text = (ROOT / "docs" / "metrics.md").read_text()
-    assert all(f"`{step}`" in text for step in figures.STEPS)
+def test_the_steps_of_rows_set_aside_are_those_of_the_code_and_of_the_docs() -> None:
+    text = (ROOT / "docs" / "metrics.md").read_text().partition("## Rows set aside")[2]
+    rows = re.findall(r"^\| (`.*?`) \|", text, re.MULTILINE)
+    assert {step for row in rows for step in re.findall(r"`(.*?)`", row)} == set(figures.STEPS)
+    code = [file.read_text() for file in (ROOT / "jobs").rglob("*.py")]
+    named = {step for source in code for step in re.findall(r'(?:isolated\(|step=)"([a-z._]+)"', source)}
+    assert named
+    assert named <= set(figures.STEPS)
+    assert {f"sweep.{rule}" for rule in watchdog.sweep()} <= set(figures.STEPS)
 
 
 # --- items -----------------------------------------------------------------------------------------
