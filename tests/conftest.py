@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -71,6 +72,13 @@ class Order:
 def pytest_configure(config: pytest.Config) -> None:
     """Sort last, after pytest-django."""
     config.pluginmanager.register(Order())
+
+
+def pytest_collection_finish() -> None:
+    """Keep the collector of garbage from the thousands of tests and modules that live until the end."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 1000)
 
 
 @pytest.hookimpl(tryfirst=True)
