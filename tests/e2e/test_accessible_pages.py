@@ -118,8 +118,7 @@ def test_the_api_page_breaks_no_rule_and_follows_the_theme(page: Page, complaint
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     ground = "getComputedStyle(document.body).backgroundColor"
     assert page.evaluate(ground) == "rgb(28, 32, 34)"
-    page.evaluate("localStorage.setItem('theme', 'light')")
-    page.reload()
+    page.evaluate("localStorage.setItem('theme', 'light'); dispatchEvent(new Event('storage'))")
     assert page.evaluate(ground) == "rgb(250, 250, 250)"
     assert complaints == []
 

@@ -27,6 +27,7 @@ from jobs.change import Actor
 from jobs.change.audit import record_activity
 from jobs.console.admin.change_list import ListMixin, PermissionFirst
 from jobs.console.admin.columns import isolated
+from jobs.console.templatetags.progress_pages import clock
 from jobs.models import Membership
 from jobs.models.jobs import projects_of
 from jobs.rules import names
@@ -122,8 +123,9 @@ class AccountAdmin(PermissionFirst, AccessAdmin, UserAdmin):
     """Accounts within the reach of the signed-in one."""
 
     noun_one, noun_many = "account", "people"
-    list_display = ("username", "email", "full_name", "roles", "is_staff", "is_active", "last_login")
-    more_columns = ("date_joined", "is_superuser")
+    list_display = ("username", "email", "full_name", "roles", "is_staff", "is_active", "last_sign_in")
+    more_columns = ("joined", "is_superuser")
+    fieldsets = (*(UserAdmin.fieldsets or ())[:-1], ("Dates", {"fields": ("last_sign_in", "joined")}))
     filter_horizontal = ()
 
     @admin.display(description="Name", ordering="first_name")
@@ -135,6 +137,16 @@ class AccountAdmin(PermissionFirst, AccessAdmin, UserAdmin):
     def roles(self, account: User) -> str:
         """The groups."""
         return ", ".join(sorted(group.name for group in account.groups.all())) or DASH
+
+    @admin.display(description="Last sign-in", ordering="last_login")
+    def last_sign_in(self, account: User) -> SafeString | str:
+        """The time of the last sign-in."""
+        return clock(account.last_login)
+
+    @admin.display(description="Created", ordering="date_joined")
+    def joined(self, account: User) -> SafeString | str:
+        """The time when the account was created."""
+        return clock(account.date_joined)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         """Return all accounts; for a limited account those of its projects."""
@@ -172,7 +184,7 @@ class AccountAdmin(PermissionFirst, AccessAdmin, UserAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         """Protect the times that the site records, and `is_superuser` from accounts that are no superusers."""
-        fields = (*super().get_readonly_fields(request, obj), "last_login", "date_joined")
+        fields = (*super().get_readonly_fields(request, obj), "last_sign_in", "joined")
         return fields if request.user.is_superuser else (*fields, "is_superuser")
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:

@@ -104,7 +104,7 @@ def _held(evidence: Evidence) -> Iterator[Cause]:
         return
     participle = "Paused" if job.held == Held.PAUSED else "Cancelled"
     ago = format_duration((evidence.snapshot.now - act.at).total_seconds())
-    reason = f": “{act.reason}”" if act.reason else ", without a reason"
+    reason = f": “{act.reason.rstrip('.')}”" if act.reason else ", without a reason"
     need = Need.PERSON if job.held == Held.PAUSED else Need.NONE
     clause = f"it was {participle.lower()} by {act.actor}"
     yield Cause(participle.lower(), f"{participle} by {act.actor} {ago} ago{reason}.", need, clause)

@@ -12,6 +12,8 @@ import { localise } from "./times.js";
 const LEAST_MS = 2000;
 const MOST_MS = 30_000;
 const SLOWNESS = 10;
+const BYTES_PER_MS = 1.2; // less than 1 MB in ten minutes
+const MOST_FOR_WEIGHT_MS = 10_000;
 
 export class Sections {
   /** `onHeld(count)` gets the number of waiting sections; `onLost()` is called when the session has ended. */
@@ -24,6 +26,7 @@ export class Sections {
     this.loading = null;
     this.pause = LEAST_MS;
     this.loadedAt = 0;
+    this.weight = 0;
     this.digests = "";
     this.isWhole = false;
     for (const event of ["pointerout", "focusout", "change", "selectionchange"]) {
@@ -31,7 +34,10 @@ export class Sections {
     }
   }
 
-  /** Load the page soon. The pause grows with the response time, so that a slow server is not overloaded. */
+  /**
+   * Load the page soon. The pause grows with the response time, so that a slow server is not overloaded, and with the
+   * size of the answer. Figures of the head do not wait for it: they come over the live connection.
+   */
   later() {
     if (this.timer !== null) return;
     const wait = Math.max(0, this.loadedAt + this.pause - Date.now());
@@ -52,12 +58,14 @@ export class Sections {
       if (response.redirected && response.url.includes("/login/")) return void this.onLost();
       if (!response.ok) return;
       const text = await response.text();
+      this.weight = Number(response.headers.get("Content-Length") ?? 0);
       this.digests = response.headers.get("X-Sections") ?? "";
       this.receive(text);
     } catch {
       // The live feed handles lost connections and refreshes after reconnecting.
     } finally {
-      this.pause = Math.min(MOST_MS, Math.max(LEAST_MS, SLOWNESS * (Date.now() - this.loadedAt)));
+      const forWeight = Math.min(MOST_FOR_WEIGHT_MS, this.weight / BYTES_PER_MS);
+      this.pause = Math.min(MOST_MS, Math.max(LEAST_MS, forWeight, SLOWNESS * (Date.now() - this.loadedAt)));
     }
   }
 
