@@ -1,7 +1,7 @@
 # Image of the site with uvicorn and the clients of PostgreSQL, Redis and RabbitMQ. Its commands also run as the watchdog,
 # the deliverer and the consumer. It needs no writable file but those in /tmp, and with SQLite the folder data.
 # The base is pinned to a version; replace it by its digest if your registry may move a tag.
-FROM python:3.11.9-slim-bookworm AS packages
+FROM python:3.11.14-slim-bookworm AS packages
 
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /opt/venv
@@ -12,7 +12,7 @@ COPY client client
 RUN sed '/^-e /d' requirements.txt > installed.txt && sed 's/^-r requirements.txt/-r installed.txt/' requirements-scale.txt > scale.txt \
   && /opt/venv/bin/pip install ./client -r scale.txt
 
-FROM python:3.11.9-slim-bookworm
+FROM python:3.11.14-slim-bookworm
 
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PATH=/opt/venv/bin:$PATH
 RUN useradd --system --uid 10001 --home-dir /srv/progress --create-home progress
@@ -24,6 +24,8 @@ COPY jobs jobs
 COPY ocr_chunks ocr_chunks
 COPY training training
 COPY templates templates
+# Its source too: the site serves the wheel of the client at /client/.
+COPY client client
 RUN mkdir data && chown progress data
 
 USER 10001

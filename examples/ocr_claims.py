@@ -19,6 +19,8 @@ MERGE, OCR = "merge", "ocr"
 PHASES = (MERGE, OCR)
 FOREIGN_SECONDS = 60.0
 NOT_FOUND = 404
+# A file that is being copied, or lies on a busy disk, can be read a little later.
+RETRIES = {"retries": 2, "retry_delay": 1}
 
 Body = dict[str, Any]
 
@@ -55,7 +57,7 @@ class Documents:
     def create(self, server: Connection, *, pages_per_chunk: int) -> None:
         """Create the document of each file, or find it. Log a file that is not a PDF or that the site rejects."""
         for path in self.files():
-            body = {"name": path.name, "project": self.project, "pages_per_chunk": pages_per_chunk}
+            body = {"name": path.name, "project": self.project, "pages_per_chunk": pages_per_chunk, **RETRIES}
             try:
                 document = server.post("/documents", {**body, "page_count": page_count(path)})
             except (Unreadable, Refused) as error:

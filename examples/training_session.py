@@ -21,6 +21,8 @@ TRAINING, FACES, CLUSTERING = "training", "face_detection", "clustering"
 CLAIMED = (TRAINING, FACES)
 FINISHED = ("completed", "failed", "cancelled")
 LISTED_AT_ONCE = 50
+# An image that is being copied, or lies on a busy disk, can be read a little later.
+RETRIES = {"retries": 2, "retry_delay": 1}
 
 Body = dict[str, Any]
 
@@ -30,7 +32,7 @@ class Session:
 
     def __init__(self, server: Connection, options: argparse.Namespace) -> None:
         self.server = server
-        body = {"name": options.session, "project": options.project}
+        body = {"name": options.session, "project": options.project, **RETRIES}
         self.id = int(server.post("/training", body)["id"])
         self.address, self.job = f"/training/{self.id}", f"/jobs/{self.id}"
 

@@ -14,6 +14,10 @@ class JobsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Write messages about each change of an incident; the models can be imported from here on."""
+        """Write messages about each change of an incident, and keep connections out of forked children.
+
+        The models can be imported from here on.
+        """
+        import_module("jobs.db.forks")
         notices, queue = import_module("jobs.incidents.notices"), import_module("jobs.notifications.queue")
         notices.register(queue.enqueue)

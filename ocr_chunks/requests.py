@@ -7,11 +7,12 @@ from typing import Annotated
 from msgspec import Meta
 
 from jobs.api.query_params import NameText, PageQuery
-from jobs.api.requests import Input, JobOptions
+from jobs.api.requests import Input
 from jobs.operations.arguments import ActInput
 from jobs.rules.field_types import Ids, Name, Project, Signature
 from jobs.rules.limits import LARGEST_INTEGER
 from jobs.rules.statuses import JobStatus
+from jobs.tracking import JobOptions
 from ocr_chunks.page_ranges import MOST_CHUNKS, PageRange
 
 Page = Annotated[int, Meta(ge=-LARGEST_INTEGER, le=LARGEST_INTEGER)]

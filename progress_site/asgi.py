@@ -27,7 +27,7 @@ from jobs.routing import websocket_urlpatterns  # noqa: E402  (models can be imp
 from jobs.watchdog import process_heartbeats  # noqa: E402
 from progress_site import proxies  # noqa: E402
 from progress_site.asgi_middleware import BodyLimit, HeaderLimit, Receive, RootPath, Scope, Send  # noqa: E402
-from progress_site.forwarding import Forwarded, RequestId  # noqa: E402
+from progress_site.forwarded_headers import Forwarded, RequestId  # noqa: E402
 from progress_site.metrics import LiveConnections, ServedByDjango, Timed  # noqa: E402
 from progress_site.rest import exceptions  # noqa: E402
 from progress_site.threaded_handler import ThreadedHandler  # noqa: E402

@@ -8,7 +8,7 @@ import structlog
 from django.http import HttpRequest
 from django_structlog.middlewares.request import RequestMiddleware
 
-from progress_site.forwarding import Address, address_of
+from progress_site.forwarded_headers import Address, address_of
 
 # A machine usually has all addresses of an IPv6 network of this size.
 CLIENT_PREFIX = 64
@@ -34,5 +34,5 @@ def client_network(request: HttpRequest) -> str | None:
 
 
 def client_address(request: HttpRequest) -> Address | None:
-    """Return the address of the client; progress_site.forwarding has read it from a trusted proxy."""
+    """Return the address of the client; progress_site.forwarded_headers has read it from a trusted proxy."""
     return address_of(request.META.get("REMOTE_ADDR", ""))

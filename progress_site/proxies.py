@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import suppress
 from functools import lru_cache
@@ -16,12 +17,13 @@ from django.http import HttpRequest
 from django.middleware.csrf import REASON_NO_CSRF_COOKIE
 
 from jobs.db.reachability import missing_migrations, sentence, why_unreachable
-from progress_site.forwarding import address_of, is_trusted
+from progress_site.forwarded_headers import address_of, is_trusted
 
 log = structlog.get_logger(__name__)
 
 MINUTE = 60
 SHOWN = 200
+CHECK_SECONDS = 15.0
 ORIGIN_REASONS = ("Origin checking failed", "Referer checking failed")
 
 
@@ -54,7 +56,11 @@ def log_start() -> None:
 
 def log_database() -> None:
     """Log once, when the process starts, that the database cannot be reached or lacks migrations. It does not wait."""
-    Thread(target=_check_database, name="start", daemon=True).start()
+    checking = Thread(target=_check_database, name="start", daemon=True)
+    checking.start()
+    if hasattr(os, "register_at_fork"):
+        # A child of `gunicorn --preload` would inherit half an import of the migrations, and never be ready.
+        os.register_at_fork(before=lambda: checking.join(CHECK_SECONDS))
 
 
 def _check_database() -> None:

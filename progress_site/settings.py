@@ -212,6 +212,7 @@ AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_LOCKOUT_CALLABLE = "progress_site.error_views.locked_out"
 AXES_CLIENT_IP_CALLABLE = "progress_site.client_ip.client_network"
+AXES_CLIENT_STR_CALLABLE = "progress_site.sign_in.audit.client_text"
 AXES_RESET_ON_SUCCESS = True
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False
@@ -220,12 +221,16 @@ ACCOUNT_ADAPTER = "progress_site.sign_in.adapters.AccountAdapter"
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_UNIQUE_EMAIL = False
 ACCOUNT_USERNAME_BLACKLIST = [BREAK_GLASS_ACCOUNT] if BREAK_GLASS_ACCOUNT else []
-# Axes counts wrong answers by account and address. This limits those for one account from all addresses together.
-ACCOUNT_RATE_LIMITS = {"login_failed": "10/15m/key", "reauthenticate": "30/5m/user", "company": "60/5m/ip"}
+# Each process counts these for itself. Wrong answers are counted in the database: by axes, and in sign_in.factors.
+ACCOUNT_RATE_LIMITS = {"login_failed": "", "reauthenticate": "30/5m/user", "company": "60/5m/ip"}
 SOCIALACCOUNT_ADAPTER = "progress_site.sign_in.adapters.CompanyAdapter"
 SOCIALACCOUNT_PROVIDERS = configuration.providers(OIDC)
 SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
 MFA_ADAPTER = "progress_site.sign_in.factors.FactorAdapter"
+MFA_FORMS = {
+    "authenticate": "progress_site.sign_in.forms.CodeForm",
+    "reauthenticate": "progress_site.sign_in.forms.ConfirmCodeForm",
+}
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_ALLOW_UNVERIFIED_EMAIL = True
@@ -320,7 +325,7 @@ SPECTACULAR_SETTINGS = {
 # Log: one line for each event, with ids, on stderr
 
 LOGGING = log_config.logging(level=LOG_LEVEL, console=DEBUG)
-DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True  # progress_site.forwarding has checked it
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True  # progress_site.forwarded_headers has checked it
 DJANGO_STRUCTLOG_STATUS_DEFAULT_LOG_LEVEL = log_config.DEBUG
 DJANGO_STRUCTLOG_STATUS_4XX_LOG_LEVEL = log_config.INFO
 log_config.configure()

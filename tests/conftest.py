@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +16,7 @@ from whitenoise.middleware import WhiteNoiseMiddleware
 
 from progress_site import proxies
 from tests import plan
+from tests.chromium import find_chromium
 from tests.db_cleanup import empty_tables
 from tests.npm import missing_npm
 
@@ -35,7 +35,7 @@ REQUIRED = os.environ.get("REQUIRE_SERVICES") == "1"
 
 def missing_browser() -> str:
     """Return why no browser test can run here; empty where one can."""
-    return "" if shutil.which("chromium") else "there is no Chromium on the PATH"
+    return "" if find_chromium() else "there is no Chromium on the PATH"
 
 
 def missing_postgres() -> str:

@@ -96,12 +96,11 @@ RUN_ON_SCALE = {
     "tests/progress_site/test_client_download.py": False,  # a file
     "tests/progress_site/test_request_decoding.py": False,  # values of requests
     "tests/progress_site/test_cors.py": False,  # headers
-    "tests/progress_site/test_forwarding.py": False,  # headers
+    "tests/progress_site/test_forwarded_headers.py": False,  # headers
     "tests/progress_site/test_first_requests.py": False,  # a server over an SQLite file
     "tests/progress_site/test_raw_http.py": False,  # servers over an SQLite file
     "tests/progress_site/test_handler.py": False,  # HTTP without a database
     "tests/progress_site/test_session_security.py": False,  # headers
-    "tests/progress_site/test_image.py": False,  # the Dockerfile
     "tests/progress_site/test_parsing.py": False,  # bodies of requests
     "tests/progress_site/test_serve.py": False,  # a server over an SQLite file
     "tests/progress_site/test_settings.py": False,  # the start of the process

@@ -24,7 +24,6 @@ for name in (
     "DEBUG",
     "ENVIRONMENT_LABEL",
     "DEFAULT_FROM_EMAIL",
-    "EMAIL_URL",
     "HSTS_INCLUDE_SUBDOMAINS",
     "HSTS_PRELOAD",
     "HSTS_SECONDS",
@@ -39,7 +38,6 @@ for name in (
     "METRICS_TOKEN",
     "PATH_PREFIX",
     "PROMETHEUS_MULTIPROC_DIR",
-    "PUBLIC_URL",
     "REDIS_PASSWORD",
     "RETENTION_CANCELLED_DAYS",
     "RETENTION_COMPLETED_DAYS",
@@ -61,7 +59,7 @@ for name in (
 if not os.environ.get("TEST_SIGN_IN"):  # of a server whose test gives it these settings
     for name in [name for name in os.environ if name.startswith("OIDC_")]:
         del os.environ[name]
-    for name in ("BREAK_GLASS_ACCOUNT", "LOCAL_SIGN_IN", "SECOND_FACTOR_ROLES"):
+    for name in ("BREAK_GLASS_ACCOUNT", "EMAIL_URL", "LOCAL_SIGN_IN", "PUBLIC_URL", "SECOND_FACTOR_ROLES"):
         os.environ.pop(name, None)
 os.environ.update(GIVEN)
 if os.environ.get("TEST_MULTIPROC_DIR"):  # of servers that share their metrics

@@ -5,15 +5,20 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from benchmarks.chaos import ledger
 from benchmarks.chaos.report import Line, printed
 from benchmarks.chaos.soak import Usage, usage_line
-from jobs.models import Event, Item, Phase
+from jobs import outbox
+from jobs.models import Delivery, Endpoint, Event, Item, Phase
+from jobs.operations.endpoints import add_endpoint
+from jobs.outbox.endpoint_leases import endpoints_due
 from tests import plan
 from tests.factories import item_of, make_job, phase_of, take, tell
 from tests.servers import ROOT, database_url
@@ -69,6 +74,21 @@ def test_messages_are_in_the_order_of_their_job_where_each_came_first() -> None:
     assert not ledger.disordered([ids[0], ids[0], ids[1], ids[0]])
     assert len(ledger.disordered(ids[::-1])) == 1
     assert len(ledger.undelivered(ids[1:])) == 1
+
+
+@pytest.mark.django_db
+def test_the_end_sends_to_an_endpoint_that_rests_or_whose_deliverer_was_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def deliver() -> None:
+        found.extend(endpoints_due(timezone.now()))
+        Delivery.objects.update(status="sent")
+
+    found: list[Endpoint] = []
+    monkeypatch.setattr(outbox, "deliver", deliver)
+    endpoint = add_endpoint(url="https://example.com/hook", types=["*"], actor=None).endpoint
+    make_job(items=1, done=1)
+    Endpoint.objects.update(sender="resting", sender_until=timezone.now() + timedelta(hours=1))
+    ledger.settle({})
+    assert found == [endpoint]
 
 
 @pytest.mark.parametrize(

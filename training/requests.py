@@ -10,12 +10,13 @@ from msgspec.structs import asdict
 
 from jobs.api.query_params import NameText, PageQuery
 from jobs.api.request_decoding import in_utc
-from jobs.api.requests import Input, JobOptions
+from jobs.api.requests import Input
 from jobs.api.size_limits import check_blob
 from jobs.operations.arguments import ActInput
 from jobs.rules.field_types import Blob, Key, Label, Name, Number, Project
 from jobs.rules.limits import MOST_ITEMS
 from jobs.rules.statuses import JobStatus
+from jobs.tracking import JobOptions
 from training.sessions.types import FacesUpdate, NewImage
 
 Taken = Annotated[datetime, Meta(tz=True, description="When the image was taken, with its time zone.")]

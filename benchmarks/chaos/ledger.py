@@ -59,7 +59,7 @@ def settle(order: dict[str, Any]) -> dict[str, Any]:
     while time.monotonic() < end:
         left = bulk.run_bulk_acts(seconds=5)
         watchdog.expire_leases(later)
-        Endpoint.objects.update(sender_until=None)
+        Endpoint.objects.update(sender="", sender_until=None)
         Delivery.objects.waiting().update(next_try_at=timezone.now())
         outbox.deliver()
         if not left and not Delivery.objects.waiting().exists():

@@ -48,6 +48,8 @@ PHASE: Shape = {"code": str, "status": str}
 COUNTED: Shape = {"applied": bool, "phase": dict}
 CLAIMED: Shape = {"items": list, "reason": (str, type(None))}
 ACT: Shape = {"changed": int, "refused": list, "job": dict}
+INCIDENT: Shape = {"id": int, "state": str, "title": str}
+INCIDENT_ACT: Shape = {"changed": int, "detail": str, "incident": dict}
 REPORTED: Shape = {"results": list, "phase": dict, "cancel_requested": bool}
 HEARTBEAT: Shape = {"job_status": str, "cancel_requested": bool, "leases": list, "lost": list}
 PROGRESS: Shape = {"processed": int, "by_split": dict}
@@ -62,6 +64,9 @@ SHAPES: tuple[tuple[str, Shape | None], ...] = (
     (r"GET /jobs/\d+/timeline", PAGE),
     (r"POST /jobs/\d+/heartbeat", HEARTBEAT),
     (r"POST /jobs/\d+/[a-z-]+", ACT),
+    (r"GET /incidents", PAGE),
+    (r"GET /incidents/\d+", INCIDENT),
+    (r"POST /incidents/\d+/[a-z-]+", INCIDENT_ACT),
     (r"GET /jobs/\d+/phases/[^/]+/items", PAGE),
     (r"POST /jobs/\d+/phases/[^/]+/items", {"added": int, "existing": int}),
     (r"GET /jobs/\d+/phases/[^/]+/items/\d+/attempts", {"results": list}),

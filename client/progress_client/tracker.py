@@ -65,12 +65,16 @@ class ProgressTracker(forks.Unpicklable):
 
     # --- jobs ------------------------------------------------------------------------------------
 
-    def create_job(self, name: str, image_paths: Sequence[ImagePath], splits: Sequence[str] | None = None) -> int:
+    def create_job(
+        self, name: str, image_paths: Sequence[ImagePath], splits: Sequence[str] | None = None, **options: Any
+    ) -> int:
         """Create a job, or find the job of this name and add new paths; return its id.
 
-        New images start a new run of a finished job. ValueError if there are fewer splits than paths.
+        New images start a new run of a finished job. ValueError if there are fewer splits than paths. `options` are
+        those of `Client.job`, such as `retries` (here 0 by default), `due_at` or `priority`.
         """
-        job = self._client.job(name, items=tracker_formats.new_images(image_paths, splits), retries=0, reopen=True)
+        chosen = {"retries": 0, **options}
+        job = self._client.job(name, items=tracker_formats.new_images(image_paths, splits), reopen=True, **chosen)
         self._opened[job.id] = job
         self.checkpoint(job.id)
         return job.id
@@ -85,10 +89,12 @@ class ProgressTracker(forks.Unpicklable):
     def get_pending_images(self, job_id: int, limit: int = 100) -> list[tuple[int, Path, str]]:
         """Return up to `limit` (at most 10,000) pending images in their order: (id, path, split).
 
-        This claims nothing: another worker may get the same images. `mark_processing` claims them.
+        This claims nothing: another worker may get the same images. `mark_processing` claims them. An image that waits
+        for its automatic retry is left out until it is due.
         """
         most, job = tracker_formats.pending_limit(limit), self._job(job_id)
-        rows = list(islice(job.items(status="pending"), most)) if job else []
+        pending = job.items(status="pending") if job else ()
+        rows = list(islice(filter(tracker_formats.is_due, pending), most))
         for row in rows:
             self._know(row, job=job_id, phase=job.first_phase if job else "")
         return [tracker_formats.pending_row(row) for row in rows]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from enum import Enum
 from pathlib import Path
 from typing import Any, Union
@@ -60,6 +61,12 @@ def new_images(paths: Sequence[ImagePath], splits: Sequence[str] | None) -> list
     if splits is not None and len(splits) < len(paths):
         raise ValueError(f"There are {len(paths)} image paths and {len(splits)} splits; give each image its split.")
     return [{"key": str(path), "split": "" if splits is None else str(splits[n])} for n, path in enumerate(paths)]
+
+
+def is_due(item: Mapping[str, Any]) -> bool:
+    """Tell whether a pending item does not wait for its automatic retry any more."""
+    at = item["available_at"]
+    return at is None or datetime.fromisoformat(at.replace("Z", "+00:00")) <= datetime.now(timezone.utc)
 
 
 def pending_row(item: Mapping[str, Any]) -> tuple[int, Path, str]:

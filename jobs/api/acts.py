@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import msgspec
@@ -11,9 +12,11 @@ from rest_framework.request import Request
 
 from jobs.api.base import APIBaseView, json_response
 from jobs.api.request_decoding import decode_body
-from jobs.api.responses import ActAnswer, ActRow, ActsAnswer
+from jobs.api.responses import ActAnswer, ActArgumentsBody, ActsAnswer
 from jobs.api.schema import operation
-from jobs.operations import ACTS, Act, Operation
+from jobs.operations import ACTS, INCIDENT_ACTS, Act, Operation
+from jobs.operations.incidents import IncidentOperation
+from jobs.rules.incidents import ONGOING
 from jobs.serializers import job_body
 
 # Description that the calls of all acts share.
@@ -39,12 +42,14 @@ class ActView(APIBaseView):
 
 
 class Acts(APIBaseView):
-    """The acts on jobs."""
+    """The acts on jobs and on incidents."""
 
     @operation(id="listActs", tag="acts", summary="List the acts", answer=ActsAnswer)
     def get(self, request: Request) -> HttpResponse:
         """List name, label, permission, legal states and arguments of every act."""
-        return json_response({"results": [_row(act) for act in ACTS.values()]})
+        on_jobs = [_row(act, act.states, act.reason_required) for act in ACTS.values()]
+        on_incidents = [_row(act, ONGOING, "reason" in _arguments(act)["required"]) for act in INCIDENT_ACTS.values()]
+        return json_response({"results": on_jobs, "incident_acts": on_incidents})
 
 
 def act_urls(prefix: str) -> list[URLPattern]:
@@ -75,14 +80,18 @@ def _view(act: Operation) -> type[ActView]:
     return view
 
 
-def _row(act: Operation) -> ActRow:
-    schema: dict[str, Any] = msgspec.json.schema(act.Arguments)
-    arguments = next(iter(schema.get("$defs", {}).values()), schema)
+def _row(act: Operation | IncidentOperation, states: Iterable[str], reason_required: bool) -> dict[str, Any]:
     return {
         "name": act.name,
         "label": act.label,
         "permission": act.permission,
-        "states": [str(state) for state in act.states],
-        "reason_required": act.reason_required,
-        "arguments": {"properties": arguments.get("properties", {}), "required": arguments.get("required", [])},
+        "states": [str(state) for state in states],
+        "reason_required": reason_required,
+        "arguments": _arguments(act),
     }
+
+
+def _arguments(act: Operation | IncidentOperation) -> ActArgumentsBody:
+    schema: dict[str, Any] = msgspec.json.schema(act.Arguments)
+    arguments = next(iter(schema.get("$defs", {}).values()), schema)
+    return {"properties": arguments.get("properties", {}), "required": arguments.get("required", [])}

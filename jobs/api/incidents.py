@@ -31,6 +31,9 @@ class IncidentQuery(PageQuery, kw_only=True, frozen=True):
     """Filters of incidents."""
 
     state: Annotated[IncidentState | None, Meta(description="Only incidents in this state.")] = None
+    over: Annotated[bool | None, Meta(description="Only incidents that are over, or with false only the others.")] = (
+        None
+    )
     kind: Annotated[IncidentKind | None, Meta(description="Only incidents of this kind.")] = None
     project: Annotated[NameText, Meta(description="Only incidents of this project.")] = ""
 
@@ -131,6 +134,8 @@ class Incidents(IncidentBaseView):
         found = Incident.objects.visible_to(self.account).select_related("assignee", "acknowledged_by")
         given = {name: getattr(query, name) for name in ("state", "kind", "project")}
         found = found.filter(**{name: value for name, value in given.items() if value})
+        if query.over is not None:
+            found = found.filter(ended_at__isnull=not query.over)
         return json_response(page(request, found, query, field="-opened_at", body=incident_body))
 
 

@@ -17,14 +17,10 @@ from jobs.rules.field_types import (
     Blob,
     Code,
     Ids,
-    Moment,
     Name,
     Number,
     Percentage,
-    PriorityNumber,
     Project,
-    Retries,
-    RetryDelay,
     Seconds,
     Sentence,
     Version,
@@ -33,9 +29,8 @@ from jobs.rules.field_types import (
 )
 from jobs.rules.limits import EVENT_TYPE_LENGTH, MOST_CLAIMED, MOST_ITEMS, MOST_PHASES, MOST_RESULTS
 from jobs.rules.pipelines import PhaseSpec
-from jobs.tracking import Deadlines, NewItem, Result
+from jobs.tracking import JobOptions, NewItem, Result
 
-RETRIES = ("retries", "retry_delay", "retry_delay_max")
 JOB_ARGUMENTS = ("name", "kind", "project", "metadata", "threshold", "phases", "asset_types", "items", "reopen")
 
 
@@ -44,27 +39,6 @@ class Input(Struct, forbid_unknown_fields=True, frozen=True, gc=False):
 
 
 # --- jobs ----------------------------------------------------------------------------------------
-
-
-class JobOptions(Input, kw_only=True, frozen=True):
-    """Options of a new job of every kind: its automatic retries, its due time and its priority.
-
-    It is late when it is unfinished at `due_at`, or `expected_seconds` after its start; give at most one of them.
-    """
-
-    retries: Retries | None = None
-    retry_delay: RetryDelay | None = None
-    retry_delay_max: RetryDelay | None = None
-    due_at: Moment | None = None
-    expected_seconds: Seconds | None = None
-    silent_after: Seconds | None = None
-    stalled_after: Seconds | None = None
-    priority: PriorityNumber = 0
-
-    def options(self) -> dict[str, Any]:
-        """Return the options as arguments of `create_job`."""
-        deadlines = Deadlines(*(getattr(self, name) for name in Deadlines.__struct_fields__))
-        return {**{name: getattr(self, name) for name in RETRIES}, "priority": self.priority, "deadlines": deadlines}
 
 
 class PhaseInput(PhaseSpec, forbid_unknown_fields=True, frozen=True):

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, TypedDict
 
 from jobs.api.schema import values_of
 from jobs.rules.field_types import Moment
+from jobs.rules.incidents import IncidentState
 from jobs.rules.statuses import ItemStatus, JobStatus, Outcome, Reason
 from jobs.serializers import (
     ActivityRow,
@@ -214,7 +215,19 @@ class ActRow(TypedDict):
     arguments: ActArgumentsBody
 
 
+class IncidentActRow(TypedDict):
+    """One act on incidents, in the states in which it is possible."""
+
+    name: str
+    label: str
+    permission: str
+    states: list[Annotated[str, values_of(IncidentState)]]
+    reason_required: bool
+    arguments: ActArgumentsBody
+
+
 class ActsAnswer(TypedDict):
-    """Every act on jobs."""
+    """Every act: on jobs, and on incidents."""
 
     results: list[ActRow]
+    incident_acts: list[IncidentActRow]

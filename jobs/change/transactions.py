@@ -64,7 +64,7 @@ def change_jobs(
 
 
 @contextmanager
-def change_free(job_ids: Iterable[int], *, by: Actor) -> Iterator[Change]:
+def change_free(job_ids: Iterable[int], *, by: Actor, now: datetime | None = None) -> Iterator[Change]:
     """Lock those of these jobs that no other transaction holds, yield the change, and commit it.
 
     `change.jobs` has the locked ones.
@@ -72,7 +72,7 @@ def change_free(job_ids: Iterable[int], *, by: Actor) -> Iterator[Change]:
     with transaction.atomic():
         change = Change(by=by, postponed=_postponed.get())
         change.lock_free(job_ids)
-        change.now = timezone.now()
+        change.now = now or timezone.now()
         yield change
         commit_changes(change)
 

@@ -10,9 +10,10 @@ from django.utils.safestring import SafeString, mark_safe
 
 from jobs.rules.formatting import format_datetime
 
-# What `formatting.when` writes. What a person or a worker has written stands in quotation marks and stays as it is.
+# What `formatting.when` and `format_datetime` write. Words of a person or a worker stand in quotation marks and stay.
 _MOMENT = re.compile(
-    r"(?P<quoted>“[^”]*”)|(?:(?P<day>\d{2}) (?P<month>[A-Z][a-z]{2}) (?:(?P<year>\d{4}) )?)?"
+    r"(?P<quoted>“[^”]*”)|"
+    r"(?:(?P<date>\d{4}-\d{2}-\d{2}) |(?P<day>\d{2}) (?P<month>[A-Z][a-z]{2}) (?:(?P<year>\d{4}) )?)?"
     r"(?P<hour>\d{2}):(?P<minute>\d{2})(?::(?P<second>\d{2}))? UTC"
 )
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -31,8 +32,8 @@ def with_moments(text: str, *, now: datetime) -> SafeString:
 
 def _moment(found: re.Match[str], *, now: datetime) -> datetime | None:
     """Return the moment; None where the digits are none."""
-    today = now.astimezone(UTC)
     try:
+        today = datetime.fromisoformat(found["date"]) if found["date"] else now.astimezone(UTC)
         month = _MONTHS.index(found["month"]) + 1 if found["month"] else today.month
         day = int(found["day"] or today.day)
         clock = (int(found["hour"]), int(found["minute"]), int(found["second"] or 0))

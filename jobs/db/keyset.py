@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from django.contrib.admin.utils import get_fields_from_path
 from django.db.models import F, Model, Q, QuerySet
 from django.db.models.expressions import OrderBy
+
+Rows = TypeVar("Rows", bound="QuerySet[Any]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,18 @@ def order_of(rows: QuerySet[Any]) -> list[Term]:
         if is_key:
             break
     return list(terms.values())
+
+
+def newest(rows: Rows, column: str, most: int) -> Rows:
+    """Return the newest rows by a column that has always a value, to be filtered further; at first read their end.
+
+    As `pk__in` with a limited subquery, PostgreSQL may read that once for each row where its statistics are too low.
+    """
+    left_out = rows.order_by(f"-{column}", "-pk").values_list(column, "pk")[most : most + 1]
+    rising = [Term(column, descending=False, nullable=False), Term("pk", descending=False, nullable=False)]
+    for end in left_out:
+        return rows.filter(after(rising, end))
+    return rows
 
 
 def value_of(row: Any, path: str) -> Any:

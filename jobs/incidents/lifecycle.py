@@ -1,9 +1,9 @@
 """The life of incidents: opened, joined, left, reopened, ended.
 
-Every function runs inside the transaction of its cause. The order of locks is jobs, then incidents by id, then new
-incidents by their key. A transaction that adds a job shares the lock
-of the incident, so that a thousand reports do not wait for each other. One that reopens or ends it locks it alone.
-The watchdog refreshes the number of its subjects.
+Every function runs inside the transaction of its cause. The order of locks is jobs, then their own rows, then
+incidents by id, then new incidents by their key. Rows of other jobs change under the lock of their incident, without
+those that are locked. A transaction that adds a job shares the lock of the incident, so that a thousand reports do not
+wait for each other. One that reopens or ends it locks it alone. The watchdog refreshes the number of its subjects.
 """
 
 from __future__ import annotations
@@ -63,9 +63,7 @@ def end(incident: Incident, *, by: str, now: datetime) -> bool:
     Incident.objects.filter(pk=incident.pk).update(
         **values, revision=F("revision") + 1, snoozed_until=None, snoozed_at_subjects=None
     )
-    # A locked row is one of a job that leaves in another transaction, which may wait for the lock of the incident.
-    present = IncidentJob.objects.present().filter(incident=incident).select_for_update(skip_locked=True)
-    IncidentJob.objects.filter(pk__in=list(present.values_list("pk", flat=True))).update(left_at=now)
+    let_leave(IncidentJob.objects.filter(incident=incident), now=now)
     incident.refresh_from_db()
     if by in ENDINGS:
         note(incident, by, detail=ENDINGS[by], now=now)
@@ -223,6 +221,15 @@ def _leave(moves: Sequence[Move], *, now: datetime) -> set[int]:
             IncidentJob.objects.filter(pk__in=[pk for pk, _ in rows]).update(left_at=now)
             left |= {incident for _, incident in rows}
     return left
+
+
+def let_leave(rows: IncidentJobQuerySet, *, now: datetime) -> None:
+    """Let the jobs of these rows leave, without the locks of the jobs.
+
+    A locked row is left out: its job leaves in another transaction, which may wait for a lock of this one.
+    """
+    free = rows.present().select_for_update(of=("self",), skip_locked=True)
+    IncidentJob.objects.filter(pk__in=list(free.values_list("pk", flat=True))).update(left_at=now)
 
 
 def _without_jobs(incidents: Collection[int]) -> set[int]:

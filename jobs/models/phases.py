@@ -25,6 +25,12 @@ ONLY_WAITS = Q(
 WORKING_JOB = (JobStatus.PENDING, JobStatus.PROCESSING)
 
 
+def has_ready_items(now: datetime) -> Q:
+    """Match phases with pending items that never wait, or may be due."""
+    taken = F("done") + F("failed") + F("skipped") + F("processing") + F("waiting")
+    return Q(items_total__gt=taken) | Q(next_due_at__lte=now)
+
+
 class PhaseQuerySet(models.QuerySet["Phase"]):
     """Querysets of phases."""
 
@@ -39,8 +45,7 @@ class PhaseQuerySet(models.QuerySet["Phase"]):
 
     def with_ready_items(self) -> Self:
         """Return the phases with pending items to claim now: some never wait, or may be due."""
-        taken = F("done") + F("failed") + F("skipped") + F("processing") + F("waiting")
-        return self.filter(Q(items_total__gt=taken) | Q(next_due_at__lte=timezone.now()))
+        return self.filter(has_ready_items(timezone.now()))
 
     def most_urgent_first(self) -> Self:
         """Order by priority, then by age, as the index of open phases does."""

@@ -12,12 +12,13 @@ from django.db.models import F
 from jobs.db import bulk_sql
 from jobs.incidents.causes import Cause, Finding
 from jobs.incidents.lifecycle import RECOVERED, end, open_incidents
-from jobs.models import Incident
+from jobs.models import GrowingCount, Incident
 from jobs.models.notifications import Channel, MessageState, MessageStatus, Notification, NotificationRule
 from jobs.models.texts import fit
 from jobs.notifications.queue import remind
 from jobs.notifications.schedule import cause_of
 from jobs.notifications.sending import Answer
+from jobs.rules.growing_counts import NOTIFICATIONS, NotificationOutcome
 from jobs.rules.incidents import IncidentKind
 
 log = structlog.get_logger(__name__)
@@ -44,7 +45,8 @@ def record(
     """
     after = RETRY_AFTER[messages[0].tries] if messages[0].tries < len(RETRY_AFTER) else None
     with transaction.atomic():
-        _write(messages, [_after(message, answer, digest=digest, now=now) for message in messages])
+        number = _write(messages, [_after(message, answer, digest=digest, now=now) for message in messages])
+        _count(channel, answer, number, is_last=after is None)
         if answer.sent:
             _plan_reminders(messages, rule, now=now)
         record_channel(channel, answer, now=now)
@@ -88,10 +90,19 @@ def forget_failures(channel: Channel, *, now: datetime) -> None:
     _end_incident(channel, now=now)
 
 
-def _write(messages: Sequence[Notification], rows: Sequence[tuple[object, ...]]) -> None:
+def _write(messages: Sequence[Notification], rows: Sequence[tuple[object, ...]]) -> int:
+    """Save the rows of messages that still wait; return their number."""
     keys = [(each.pk, MessageStatus.WAITING) for each in messages]
     values = [(*key, *row) for key, row in zip(keys, rows, strict=True)]
-    bulk_sql.update(Notification, values, match=("id", "status"), fields=FIELDS)
+    return len(bulk_sql.update(Notification, values, match=("id", "status"), fields=FIELDS))
+
+
+def _count(channel: Channel, answer: Answer, number: int, *, is_last: bool) -> None:
+    """Add to the counts for monitoring."""
+    outcome = NotificationOutcome.DEAD if is_last else NotificationOutcome.FAILED
+    outcome = NotificationOutcome.SENT if answer.sent else outcome
+    if number:
+        GrowingCount.objects.create(name=NOTIFICATIONS, kind=channel.kind, outcome=outcome, number=number)
 
 
 def _after(message: Notification, answer: Answer, *, digest: str, now: datetime) -> tuple[object, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-ITEM_FAILURES, JOBS_FINISHED = "item_failures", "jobs_finished"
+ITEM_FAILURES, JOBS_FINISHED, NOTIFICATIONS = "item_failures", "jobs_finished", "notifications"
 
 
 class FailureOutcome(StrEnum):
@@ -13,3 +13,11 @@ class FailureOutcome(StrEnum):
     FAILED = "failed"
     RETRIED = "retried"
     EXPIRED = "expired"
+
+
+class NotificationOutcome(StrEnum):
+    """The result of sending a message to people: accepted by the service, to be sent again, or given up."""
+
+    SENT = "sent"
+    FAILED = "failed"
+    DEAD = "dead"

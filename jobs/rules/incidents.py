@@ -34,6 +34,9 @@ class IncidentState(StrEnum):
     RESOLVED = "resolved"
 
 
+ONGOING = tuple(state for state in IncidentState if state != IncidentState.RESOLVED)
+
+
 class Notice(StrEnum):
     """A change of an incident that people are to learn."""
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from django.db.models import Count, F, Max, Min, Q, Window
 from django.db.models.functions import RowNumber
 
+from jobs.db import keyset
 from jobs.models import Item, Job
 from jobs.models.items import ItemQuerySet
 from jobs.serializers.shapes import ErrorGroup, JobOfError, JobsErrorGroup
@@ -54,14 +55,12 @@ def failures_of(jobs: Mapping[str, Any], *, since: datetime | None = None) -> It
 
 def errors_across(failed: ItemQuerySet, *, newest_first: bool = False, most: int = MOST_GROUPS) -> Failures:
     """Group these failures, at most the newest MOST_LOOKED_AT of them, and name the jobs of each group."""
-    newest = failed.order_by("-finished_at", "-pk").values("pk")
-    seen = newest[: MOST_LOOKED_AT + 1].count()
-    capped = seen > MOST_LOOKED_AT
-    looked_at = Item.objects.filter(pk__in=newest[:MOST_LOOKED_AT]) if capped else failed
+    looked_at = keyset.newest(failed, "finished_at", MOST_LOOKED_AT)
+    capped = looked_at is not failed
     frequent, recent = "-count", "-last_at"
     order = (recent, frequent, "signature") if newest_first else (frequent, recent, "signature")
     groups = _groups(looked_at, order=order, most=most)
-    return Failures(_with_jobs(looked_at, groups), min(seen, MOST_LOOKED_AT), capped)
+    return Failures(_with_jobs(looked_at, groups), MOST_LOOKED_AT if capped else failed.count(), capped)
 
 
 # --- one query for each figure ---------------------------------------------------------------------

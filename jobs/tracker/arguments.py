@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from typing import Any
+
+import msgspec
 
 from jobs.rules import names
 from jobs.rules.errors import BadInput
 from jobs.rules.limits import KEY_LENGTH, LARGEST_INTEGER, NAME_LENGTH, SPLIT_LENGTH
 from jobs.rules.statuses import ItemStatus
 from jobs.rules.strict_json import storable
-from jobs.tracking import NewItem
+from jobs.tracking import JobOptions, NewItem
 
 UPLOAD = "upload"
 SUFFIX = f"/{UPLOAD}"
@@ -47,6 +50,22 @@ def new_images(paths: Sequence[str | os.PathLike[str]], splits: Sequence[str] | 
         NewItem(bounded(path, field="image path"), split=bounded(split, field="split", empty=True))
         for path, split in pairs
     ]
+
+
+def job_options(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of a new job as arguments of `tracking.create_job`; a failed image is not retried by default.
+
+    ValueError names an unknown option, or one with a wrong value.
+    """
+    try:
+        options = msgspec.convert({"retries": 0, **given}, JobOptions).options()
+        options["deadlines"].check()
+    except msgspec.ValidationError as error:
+        sentence, _, path = str(error).partition(" - at `$.")
+        raise ValueError(": ".join(filter(None, [path.rstrip("`"), f"{sentence}."]))) from error
+    except BadInput as error:
+        raise ValueError(error.detail) from error
+    return options
 
 
 def bounded(value: object, *, field: str, empty: bool = False) -> str:

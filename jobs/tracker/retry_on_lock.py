@@ -11,7 +11,7 @@ import structlog
 from django.db import OperationalError, connection
 
 from jobs.change import is_locked
-from jobs.tracker import forks
+from jobs.db import forks
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -12,7 +12,8 @@ from secrets import token_hex
 from typing import Any, Self, overload
 
 from django.db import connection
-from django.db.models import Count
+from django.db.models import Count, Q
+from django.utils import timezone
 
 from jobs import operations, tracking
 from jobs.change import Actor, unit_of_work
@@ -21,7 +22,7 @@ from jobs.rules import names
 from jobs.rules.errors import NotFound
 from jobs.rules.statuses import ItemStatus
 from jobs.tracker import checkpoints, marks, text, uploads
-from jobs.tracker.arguments import STATUS_OF, Status, bounded, new_images, pending_limit, sentence
+from jobs.tracker.arguments import STATUS_OF, Status, bounded, job_options, new_images, pending_limit, sentence
 from jobs.tracker.retry_on_lock import retry_on_lock
 
 ALWAYS = ("train", "valid", "test")
@@ -55,17 +56,23 @@ class ProgressTracker:
 
     @retry_on_lock
     def create_job(
-        self, name: str, image_paths: Sequence[str | os.PathLike[str]], splits: Sequence[str] | None = None
+        self,
+        name: str,
+        image_paths: Sequence[str | os.PathLike[str]],
+        splits: Sequence[str] | None = None,
+        **options: Any,
     ) -> int:
         """Create the job, or find the one of this name and add missing paths; return its id.
 
         The job appears with all its images or not at all. New images start a new run of a finished job.
-        ValueError for fewer splits than paths, and for a text outside its limits.
+        `options` are those of `tracking.JobOptions`, for a new job: `retries` (here 0 by default), `retry_delay`,
+        `retry_delay_max`, `due_at`, `expected_seconds`, `silent_after`, `stalled_after`, `priority`.
+        ValueError for fewer splits than paths, and for a text or an option outside its limits.
         """
         name = bounded(name, field="name")
-        images = new_images(image_paths, splits)
+        images, chosen = new_images(image_paths, splits), job_options(options)
         with unit_of_work():
-            job = tracking.create_job(name=name, retries=0, items=images, reopen=True, by=Actor(name=self.worker)).job
+            job = tracking.create_job(name=name, items=images, reopen=True, by=Actor(name=self.worker), **chosen).job
             checkpoints.take(job.pk, worker=self.worker)
         return job.pk
 
@@ -80,13 +87,15 @@ class ProgressTracker:
     def get_pending_images(self, job_id: int, limit: int = 100) -> list[tuple[int, Path, str]]:
         """Return up to `limit` (at most 10,000) pending images in their order: (id, path, split). Nothing is claimed.
 
-        Another worker may get the same ones; `mark_processing` decides whose each is.
+        Another worker may get the same ones; `mark_processing` decides whose each is. An image that waits for its
+        automatic retry is left out until it is due.
         """
         most = pending_limit(limit)
         phase = _images_phase(job_id)
         if phase is None:
             return []
-        pending = phase.items.filter(status=ItemStatus.PENDING).order_by("pk")
+        due = Q(available_at__isnull=True) | Q(available_at__lte=timezone.now())
+        pending = phase.items.filter(due, status=ItemStatus.PENDING).order_by("pk")
         return [(pk, Path(key), split) for pk, key, split in pending.values_list("pk", "key", "split")[:most]]
 
     @overload

@@ -11,7 +11,7 @@ from itertools import islice
 
 from django.conf import settings
 from django.db import OperationalError, connection
-from django.db.models import Exists, Min
+from django.db.models import Count, Exists, Min
 from django.db.models.expressions import Combinable
 from django.utils import timezone
 
@@ -21,7 +21,7 @@ from jobs.db import bulk_load, bulk_sql
 from jobs.models import Item, Phase
 from jobs.models.items import ID_IN_PHASE, ItemQuerySet
 from jobs.models.jobs import projects_of
-from jobs.models.phases import PhaseQuerySet
+from jobs.models.phases import PhaseQuerySet, has_ready_items
 from jobs.rules.statuses import ItemStatus, Reason
 from jobs.tracking import claim_limits, quarantine
 from jobs.tracking.types import Claimed, ClaimedItem
@@ -144,11 +144,13 @@ def jobs_to_claim(
 def nothing_to_claim(code: str, *, kind: str, projects: Collection[str] | None, worker: str, by: Actor) -> Claimed:
     """Return the answer to a common claim of this worker for which there are no jobs."""
     unfinished = quarantine.open_to(_unfinished(code, kind=kind, projects=projects), worker, by=by)
-    if held := claim_limits.held_back(unfinished.with_ready_items()):
+    ready = Count("pk", filter=has_ready_items(timezone.now()))
+    found = unfinished.aggregate(retry_at=Min("next_due_at"), ready=ready)
+    # Only a limit keeps a worker from ready items.
+    if found["ready"] and (held := claim_limits.held_back(unfinished.with_ready_items())):
         return held
-    retry_at = unfinished.aggregate(retry_at=Min("next_due_at"))["retry_at"]
-    if retry_at:
-        return Claimed([], Reason.RETRY_WAIT, retry_at)
+    if found["retry_at"]:
+        return Claimed([], Reason.RETRY_WAIT, found["retry_at"])
     until = quarantine.ends_at(worker, code, by=by)
     return Claimed([], Reason.QUARANTINED if until else Reason.NONE_PENDING, until)
 

@@ -10,9 +10,23 @@ from msgspec import Meta, Struct
 
 from jobs.models import Job, Phase
 from jobs.rules.errors import BadInput
-from jobs.rules.field_types import Blob, Key, Label, Moment, Number, RetryAfter, Seconds, Split
+from jobs.rules.field_types import (
+    Blob,
+    Key,
+    Label,
+    Moment,
+    Number,
+    PriorityNumber,
+    Retries,
+    RetryAfter,
+    RetryDelay,
+    Seconds,
+    Split,
+)
 from jobs.rules.limits import MOST_LINKS, NAME_LENGTH, URL_LENGTH
 from jobs.rules.statuses import ItemStatus, Outcome, Reason
+
+RETRIES = ("retries", "retry_delay", "retry_delay_max")
 
 
 class NewItem(Struct, frozen=True, gc=False):
@@ -61,6 +75,27 @@ class Deadlines(Struct, frozen=True):
     def check(self) -> None:
         """Refuse two due times, and a time that does not exist in every time zone."""
         check_due(self.due_at, self.expected_seconds)
+
+
+class JobOptions(Struct, forbid_unknown_fields=True, kw_only=True, frozen=True, gc=False):
+    """Options of a new job of every kind: its automatic retries, its due time and its priority.
+
+    It is late when it is unfinished at `due_at`, or `expected_seconds` after its start; give at most one of them.
+    """
+
+    retries: Retries | None = None
+    retry_delay: RetryDelay | None = None
+    retry_delay_max: RetryDelay | None = None
+    due_at: Moment | None = None
+    expected_seconds: Seconds | None = None
+    silent_after: Seconds | None = None
+    stalled_after: Seconds | None = None
+    priority: PriorityNumber = 0
+
+    def options(self) -> dict[str, Any]:
+        """Return the options as arguments of `create_job`."""
+        deadlines = Deadlines(*(getattr(self, name) for name in Deadlines.__struct_fields__))
+        return {**{name: getattr(self, name) for name in RETRIES}, "priority": self.priority, "deadlines": deadlines}
 
 
 def check_due(due_at: datetime | None, expected_seconds: int | None) -> None:

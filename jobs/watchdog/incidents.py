@@ -102,7 +102,8 @@ def reconcile(now: datetime | None = None) -> int:
 
 def _leave_ended(now: datetime) -> None:
     """Let jobs leave incidents that are over: one was leaving when its incident ended, and was rolled back."""
-    IncidentJob.objects.present().filter(incident__ended_at__isnull=False).update(left_at=now)
+    with transaction.atomic():
+        incidents.let_leave(IncidentJob.objects.filter(incident__ended_at__isnull=False), now=now)
 
 
 def _expire(now: datetime) -> int:
@@ -116,7 +117,7 @@ def _expire(now: datetime) -> int:
     for incident in Incident.objects.ongoing().filter(pk__in=touched):
         with isolated("incidents.expire", incident_id=incident.pk), transaction.atomic():
             locked = Incident.objects.select_for_update().get(pk=incident.pk)
-            old.filter(incident=locked).update(left_at=now)
+            incidents.let_leave(old.filter(incident=locked), now=now)
             if not IncidentJob.objects.present().filter(incident=locked).exists():
                 incidents.end(locked, by=EXPIRED, now=now)
     return len(touched)
@@ -197,9 +198,12 @@ def _sync(kind: IncidentKind, findings: Collection[Finding], *, now: datetime) -
 
 
 def _refresh(incident: Incident, finding: Finding, *, now: datetime) -> None:
+    # Two watchdogs may find different jobs: under the lock the second one waits before it changes any row.
+    if Incident.objects.ongoing().select_for_update(no_key=True).filter(pk=incident.pk).first() is None:
+        return
     present = incident.members.filter(left_at__isnull=True)
     known = set(present.values_list("job_id", flat=True))
-    present.filter(job__in=known - set(finding.jobs)).update(left_at=now)
+    incidents.let_leave(present.filter(job__in=known - set(finding.jobs)), now=now)
     incidents.join({incident.pk: set(finding.jobs) - known}, now=now)
     columns = {"subjects": finding.number, "error": finding.cause.error, "detail": finding.cause.detail}
     if any(getattr(incident, name) != value for name, value in columns.items()):

@@ -1,12 +1,13 @@
 """The sweep: expired leases, passed watermarks, late and stuck jobs.
 
-Each rule is one indexed query for the jobs that are due, then one change per job that checks again under the job's
-lock. So several processes may sweep, and after a downtime the next sweep catches up.
+Each rule is one indexed query for the jobs that are due, then changes of many jobs that check each again under its
+lock. So several processes may sweep, and after a downtime the next sweeps catch up: each handles JOBS_PER_SWEEP jobs
+of a rule at most, so that it stays under a second.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -18,13 +19,13 @@ from django.db.models.functions import Coalesce
 from django.db.models.lookups import LessThan
 from django.utils import timezone
 
-from jobs.change import Actor, Change, ConcurrentModification, change_jobs, event_factory, stuck_reason
+from jobs.change import Actor, Change, ConcurrentModification, change_free, change_jobs, event_factory, stuck_reason
 from jobs.change.attempt_history import EndedAttempt
 from jobs.change.event_factory import sentence
 from jobs.change.item_columns import EXPIRED, expire
 from jobs.db import bulk_sql
 from jobs.db.pauses import with_pauses
-from jobs.isolation import isolated, set_aside
+from jobs.isolation import in_halves, set_aside
 from jobs.live import tickets
 from jobs.models import Item, Job, Phase
 from jobs.models.items import ID_IN_PHASE
@@ -38,7 +39,8 @@ from jobs.watchdog.counts import add_up_counts
 from jobs.watchdog.incidents import settle_incidents
 
 WATCHDOG = Actor(name="watchdog")
-JOBS_PER_SWEEP = 1000
+JOBS_PER_SWEEP = 500
+JOBS_AT_ONCE = 100
 ITEMS_PER_CHANGE = 5000
 WORKERS_LENGTH = 1000
 EXPIRED_FIELDS = (*EXPIRED, "tries", "error", "signature", "finished_at")
@@ -74,7 +76,7 @@ def sweep(now: datetime | None = None) -> dict[str, int]:
 def expire_leases(now: datetime | None = None) -> int:
     """Make items whose lease has expired pending, or failed after ITEM_MAX_ATTEMPTS expiries; return their number."""
     due = Item.objects.expired(now or timezone.now()).order_by().values_list("phase__job_id", flat=True)
-    return _each_job(due.distinct()[:JOBS_PER_SWEEP], _expire, now)
+    return _each_job(due.distinct()[:JOBS_PER_SWEEP], _expire, now, at_once=1)
 
 
 def pass_watermarks(now: datetime | None = None) -> int:
@@ -94,21 +96,42 @@ def find_stuck(now: datetime | None = None) -> int:
     return _each_job(_suspects(now or timezone.now()), _mark_stuck, now)
 
 
-def _each_job(job_ids: Iterable[int], act: Callable[[Change], int], now: datetime | None) -> int:
-    """Apply a rule in one change per job; a job that fails is set aside and the others continue."""
-    done, step = 0, f"sweep.{act.__name__.lstrip('_')}"
-    for job_id in with_pauses(list(job_ids)):
-        job = change_jobs([job_id], by=WATCHDOG, now=now)
-        with isolated(step, job_id=job_id), suppress(NotFound), job as change:
-            done += act(change)
+def _each_job(
+    job_ids: Iterable[int], act: Callable[[Change, Job], int], now: datetime | None, *, at_once: int = JOBS_AT_ONCE
+) -> int:
+    """Apply a rule to each job, many in one change; a job that fails is set aside and the others continue.
+
+    A change of many leaves out the jobs that another transaction holds, so that it does not keep the others locked
+    while it waits. They have a change of their own.
+    """
+    step = f"sweep.{act.__name__.lstrip('_')}"
+    locked: list[int] = []
+
+    def together(ids: Sequence[int]) -> list[int]:
+        with change_free(ids, by=WATCHDOG, now=now) as change:
+            done = [act(change, job) for job in change.jobs.values()]
+        locked.extend(set(ids) - change.jobs.keys())
+        return done
+
+    def alone(ids: Sequence[int]) -> list[int]:
+        with suppress(NotFound), change_jobs(ids, by=WATCHDOG, now=now) as change:
+            return [act(change, change.job)]
+        return []
+
+    due, done = list(job_ids), 0
+    portions = [due[start : start + at_once] for start in range(0, len(due), at_once)]
+    for ids in with_pauses(portions):
+        done += sum(in_halves(together if at_once > 1 else alone, ids, step=step, name="job_id"))
+    for job_id in with_pauses(locked):
+        done += sum(in_halves(alone, [job_id], step=step, name="job_id"))
     return done
 
 
 # --- leases ------------------------------------------------------------------------------------------
 
 
-def _expire(change: Change) -> int:
-    phases = {phase.pk: phase for phase in change.phases[change.job.pk]}
+def _expire(change: Change, job: Job) -> int:
+    phases = {phase.pk: phase for phase in change.phases[job.pk]}
     # By the plain id, the planner of PostgreSQL may walk the primary key through all items of the site.
     expired = list(Item.objects.expired(change.now).within(phases).order_by(ID_IN_PHASE)[:ITEMS_PER_CHANGE])
     if not expired:
@@ -123,8 +146,8 @@ def _expire(change: Change) -> int:
     ]
     if len(bulk_sql.update(Item, values, match=("id", "status", "attempt"), fields=EXPIRED_FIELDS)) != len(values):
         raise ConcurrentModification("item")
-    _record_expiry(change, expired)
-    change.grow(ITEM_FAILURES, change.job.kind, FailureOutcome.EXPIRED, len(expired))
+    _record_expiry(change, job, expired)
+    change.grow(ITEM_FAILURES, job.kind, FailureOutcome.EXPIRED, len(expired))
     return len(expired)
 
 
@@ -157,30 +180,29 @@ def _expire_item(change: Change, phase: Phase, item: Item) -> None:
     change.count(phase, was=ItemStatus.PROCESSING, now=item.status, tallied=False)
 
 
-def _record_expiry(change: Change, expired: list[Item]) -> None:
+def _record_expiry(change: Change, job: Job, expired: list[Item]) -> None:
     failed = sum(item.status == ItemStatus.FAILED for item in expired)
     workers = clip(", ".join(sorted({item.worker or "?" for item in expired})), WORKERS_LENGTH)
     back = pluralize(len(expired) - failed, "item")
     detail = f"{pluralize(len(expired), 'lease')} of {workers} expired: {back} claimable again"
-    change.record(change.job, "lease.expired", detail=f"{detail}, {failed} failed." if failed else f"{detail}.")
+    change.record(job, "lease.expired", detail=f"{detail}, {failed} failed." if failed else f"{detail}.")
 
 
 # --- watermarks --------------------------------------------------------------------------------------
 
 
-def _pass_watermark(change: Change) -> int:
-    """Count the passed deadlines; the commit of any change evaluates the deadlines of its job."""
+def _pass_watermark(change: Change, job: Job) -> int:
+    """Count the passed deadlines; the commit of any change evaluates the deadlines of its jobs."""
     return sum(
         phase.is_open and phase.gate_open and phase.deadline_at is not None and phase.deadline_at <= change.now
-        for phase in change.phases[change.job.pk]
+        for phase in change.phases[job.pk]
     )
 
 
 # --- late --------------------------------------------------------------------------------------------
 
 
-def _mark_late(change: Change) -> int:
-    job = change.job
+def _mark_late(change: Change, job: Job) -> int:
     if job.late or job.is_finished or job.due_at is None or job.due_at > change.now:
         return 0
     job.late = True
@@ -208,7 +230,7 @@ def _suspects(now: datetime) -> list[int]:
         for job_id, since, ttl in waiting.values_list("job_id", "last_item_at", "watermark_ttl")
         if since is not None and since + timedelta(seconds=ttl) < now
     }
-    return sorted({*unmarked.values_list("pk", flat=True)[:JOBS_PER_SWEEP], *overdue})
+    return sorted({*unmarked.values_list("pk", flat=True)[:JOBS_PER_SWEEP], *overdue})[:JOBS_PER_SWEEP]
 
 
 def _only_waiting(now: datetime) -> QuerySet[Phase, Any]:
@@ -236,12 +258,12 @@ class _Ago(Func):
         return self.as_sql(compiler, connection, template=template, arg_joiner=", '-' || ", **context)
 
 
-def _mark_stuck(change: Change) -> int:
-    reason = stuck_reason(change.job, change.phases[change.job.pk], now=change.now)
-    if reason is None or reason == change.job.stuck:
+def _mark_stuck(change: Change, job: Job) -> int:
+    reason = stuck_reason(job, change.phases[job.pk], now=change.now)
+    if reason is None or reason == job.stuck:
         return 0
-    if not change.job.stuck:
-        change.job.stuck_since = change.now
-    change.job.stuck = reason
-    change.emit(event_factory.job_stuck(change.job))
+    if not job.stuck:
+        job.stuck_since = change.now
+    job.stuck = reason
+    change.emit(event_factory.job_stuck(job))
     return 1

@@ -8,7 +8,7 @@ from django.utils.crypto import constant_time_compare
 
 from progress_site.client_ip import client_address
 
-FORWARDED = ("Forwarded", "X-Real-IP")  # progress_site.forwarding has read X-Forwarded-For
+FORWARDED = ("Forwarded", "X-Real-IP")  # progress_site.forwarded_headers has read X-Forwarded-For
 
 
 def is_restricted() -> bool:

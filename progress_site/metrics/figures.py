@@ -6,7 +6,7 @@ beyond METRICS_PROJECTS, and kinds that no pipeline registers, count as `other`.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import product
@@ -22,17 +22,19 @@ from jobs.models import (
     InboxMessage,
     Incident,
     Job,
+    Notification,
     Phase,
     Quarantine,
     RowFailure,
     Tally,
     Worker,
 )
+from jobs.models.notifications import ChannelKind
 from jobs.models.outbox import DeliveryStatus
 from jobs.models.workers import ALIVE, SILENT
 from jobs.rules import pipelines
-from jobs.rules.growing_counts import ITEM_FAILURES, JOBS_FINISHED, FailureOutcome
-from jobs.rules.incidents import IncidentKind, IncidentState
+from jobs.rules.growing_counts import ITEM_FAILURES, JOBS_FINISHED, NOTIFICATIONS, FailureOutcome, NotificationOutcome
+from jobs.rules.incidents import ONGOING, IncidentKind
 from jobs.rules.statuses import FINISHED_JOB, OPEN_PHASE, UNFINISHED_JOB, JobStatus, Stuck
 from jobs.watchdog import process_heartbeats
 from progress_site.metrics.access import is_restricted
@@ -49,7 +51,6 @@ STEPS = (
     *("deliver.message", "deliver.look", "deliver.lane", "deliver.disabled", "consume"),
     *("live.topic", "live.job", "live.jobs", "live.recheck"),
 )
-ONGOING = [state for state in IncidentState if state != IncidentState.RESOLVED]
 
 
 def figures() -> Iterator[Metric]:
@@ -63,6 +64,7 @@ def figures() -> Iterator[Metric]:
     yield _workers(now)
     yield from _deliveries(now)
     yield from _growing(kinds)
+    yield _waiting_notifications(now)
     yield _incidents()
     yield _rows_set_aside()
     yield from _heartbeats()
@@ -225,10 +227,10 @@ def _deliveries(now: datetime) -> Iterator[Metric]:
 
 def _growing(kinds: list[str]) -> Iterator[Metric]:
     """Yield the counts that only grow, from the transactions of their causes: no deletion or restart lowers them."""
-    counts: dict[str, Counter[tuple[str, ...]]] = {ITEM_FAILURES: Counter(), JOBS_FINISHED: Counter()}
+    counts: dict[str, Counter[tuple[str, ...]]] = defaultdict(Counter)
     rows = GrowingCount.objects.order_by().values_list("name", "kind", "outcome").annotate(Sum("number"))
     for name, kind, outcome, number in rows:
-        counts[name][_bounded(kind, kinds), outcome] += number
+        counts[name][kind if name == NOTIFICATIONS else _bounded(kind, kinds), outcome] += number
     yield _series(
         CounterMetricFamily,
         "progress_item_failures",
@@ -244,6 +246,28 @@ def _growing(kinds: list[str]) -> Iterator[Metric]:
         ["kind", "status"],
         counts[JOBS_FINISHED],
         product(kinds, FINISHED_JOB),
+    )
+    yield _series(
+        CounterMetricFamily,
+        "progress_notifications",
+        "Messages to people that were sent, failed and will be sent again, or were given up.",
+        ["channel", "outcome"],
+        counts[NOTIFICATIONS],
+        product(ChannelKind, NotificationOutcome),
+    )
+
+
+def _waiting_notifications(now: datetime) -> Metric:
+    """Count the messages that should be sent by now or have failed, not those that are planned for later."""
+    due = Notification.objects.waiting().filter(Q(next_try_at__lte=now) | Q(tries__gt=0), channel__active=True)
+    rows = due.order_by().values_list("channel__kind").annotate(n=Count("*"))
+    return _series(
+        GaugeMetricFamily,
+        "progress_notifications_waiting",
+        "Messages to people that should have been sent by now.",
+        ["channel"],
+        {(kind,): number for kind, number in rows},
+        [(str(kind),) for kind in ChannelKind],
     )
 
 

@@ -24,7 +24,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from progress_site.client_ip import client_network
 from progress_site.sign_in import factors
-from progress_site.sign_in.audit import origin, record
+from progress_site.sign_in.audit import origin, record, record_unknown
 from progress_site.sign_in.claims import grant_of
 from progress_site.sign_in.configuration import COMPANY_BACKEND
 from progress_site.sign_in.current import current_company
@@ -167,4 +167,5 @@ class CompanyAdapter(DefaultSocialAccountAdapter):
             sentence = "The sign-in was cancelled, or you may not use this site. Nothing was changed."
         else:
             sentence = "The sign-in did not succeed. Begin again; the log of the site has the cause."
+        record_unknown(request, f"Ended at {current_company().name}")
         raise ImmediateHttpResponse(refusal(request, sentence))

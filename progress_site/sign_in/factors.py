@@ -1,4 +1,7 @@
-"""Second factors: accounts that need one, sessions that have used one, and encrypted secrets."""
+"""Second factors: accounts that need one, sessions that have used one, encrypted secrets, and codes that are used.
+
+What is used and what was wrong is in the database, so that it holds for all processes of the site.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,19 @@ import secrets
 from typing import TYPE_CHECKING
 
 from allauth.account.internal.flows.login import get_authentication_records
-from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.core.internal.cryptokit import compare_user_code
+from allauth.mfa.adapter import DefaultMFAAdapter, get_adapter
 from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_hotp_counters_from_time
 from django.conf import settings
+from django.db import transaction
 from django.http import HttpRequest
+from django.utils import timezone
 
 from jobs.live.principals import UNFINISHED
+from jobs.models import Activity
 from jobs.notifications import secrets as stored_secrets
+from progress_site.sign_in.audit import REFUSED
 from progress_site.sign_in.configuration import SUPERUSER
 
 if TYPE_CHECKING:
@@ -21,6 +30,9 @@ if TYPE_CHECKING:
 
 # A session in which a factor was added: its owner has just shown that it works.
 ADDED = "second_factor_added"
+# The number of the half minute of the last code that was accepted, in the data of an app.
+LAST_USED = "last_used_counter"
+WRONG_FACTOR = "Wrong second factor"
 PRIMARY = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 
 
@@ -54,6 +66,34 @@ def is_missing(request: HttpRequest) -> bool:
     elif UNFINISHED in request.session:
         del request.session[UNFINISHED]
     return missing
+
+
+def has_too_many_failures(account: User) -> bool:
+    """Tell whether the account got as many wrong second factors, from all addresses together, as lock one address.
+
+    Axes counts by account and address. Only a person who knows the password can give a wrong second factor.
+    """
+    since = timezone.now() - settings.AXES_COOLOFF_TIME
+    refused = Activity.objects.filter(actor=account.get_username(), act=REFUSED, at__gt=since)
+    return refused.filter(detail__startswith=WRONG_FACTOR).count() >= int(settings.AXES_FAILURE_LIMIT)
+
+
+def use_code(app: Authenticator, code: str) -> bool:
+    """Mark a correct code of an authenticator app, and all older ones, as used; False where it is used already."""
+    secret = get_adapter().decrypt(app.data["secret"])
+    fitting = [number for number in yield_hotp_counters_from_time() if _is_code(code, secret, number)]
+    with transaction.atomic():
+        locked = Authenticator.objects.select_for_update().get(pk=app.pk)
+        counter = max(fitting, default=-1)  # none where the time of the code has just passed
+        if counter <= locked.data.get(LAST_USED, -1):
+            return False
+        locked.data[LAST_USED] = counter
+        locked.save(update_fields=["data"])
+    return True
+
+
+def _is_code(code: str, secret: str, counter: int) -> bool:
+    return bool(compare_user_code(actual=code, expected=format_hotp_value(hotp_value(secret, counter))))
 
 
 class FactorAdapter(DefaultMFAAdapter):

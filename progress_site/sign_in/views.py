@@ -31,9 +31,9 @@ from django.views.decorators.cache import never_cache
 from requests import RequestException
 
 from progress_site.error_views import locked_out
-from progress_site.sign_in.audit import origin, record
+from progress_site.sign_in.audit import origin, record, record_unknown
 from progress_site.sign_in.current import current_company
-from progress_site.sign_in.factors import has_factor, is_proven, needs_factor
+from progress_site.sign_in.factors import WRONG_FACTOR, has_factor, has_too_many_failures, is_proven, needs_factor
 from progress_site.sign_in.provider import CompanyLogin
 from progress_site.sign_in.refusals import refusal
 
@@ -44,7 +44,7 @@ class SignInView(LoginView):
     """The form of local accounts; the second factor follows where the account has one."""
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Check the password, and record a wrong one of an account that exists."""
+        """Check the password, and record a wrong one."""
         name = request.POST.get("username", "").replace("\0", "")
         was_locked = _is_locked(request, name)
         response: HttpResponse = super().post(request, *args, **kwargs)
@@ -52,6 +52,8 @@ class SignInView(LoginView):
             account = User.objects.filter(username=name).first()
             if account is not None:
                 record_failure(request, account, "Wrong password or not permitted")
+            else:
+                record_unknown(request, "No account has this name", name=name)
         return response
 
     def form_valid(self, form: Any) -> HttpResponse:
@@ -129,9 +131,10 @@ class Counted:
         return user
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Refuse while the account is locked for this address."""
-        if _is_locked(request, self.account().get_username()):
-            return locked_out(request, credentials={"username": self.account().get_username()})
+        """Refuse while the account is locked for this address, or got too many wrong answers from all addresses."""
+        account = self.account()
+        if _is_locked(request, account.get_username()) or has_too_many_failures(account):
+            return locked_out(request, credentials={"username": account.get_username()})
         response: HttpResponse = super().post(request, *args, **kwargs)  # type: ignore[misc]
         return response
 
@@ -140,7 +143,7 @@ class Counted:
         account, request = self.account(), self.request  # type: ignore[attr-defined]
         credentials = {"username": account.get_username()}
         user_login_failed.send(sender=__name__, credentials=credentials, request=request)
-        record_failure(request, account, "Wrong second factor")
+        record_failure(request, account, WRONG_FACTOR)
         response: HttpResponse = super().form_invalid(form)  # type: ignore[misc]
         return response
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from progress_client import Client
-from progress_client.command import main, renderers
+from progress_client.command import incidents, main, renderers
 from progress_client.command.tables import TerminalStyle
 
 from tests.client.grounds import PACKAGE
@@ -143,3 +143,36 @@ def test_on_a_terminal_there_are_bars_and_colours(
     said = os.read(near, 65_536).decode()
     assert ("\x1b[32m" in said) is colours
     assert ("█" * renderers.BAR in said) is (variables.get("TERM") != "dumb")
+
+
+def test_incidents_are_listed_shown_and_worked_off(run: Run, client: Client, name: str) -> None:
+    phase = {"code": "items", "on_shortfall": "fail"}
+    job = client.job(name, items=["a"], project=name, phases=[phase])
+    job.report([{"key": "a", "status": "failed", "error": "disk full"}])
+    head, row = run("incidents", "list", "--project", name)[1].splitlines()
+    assert head.split() == [column.title for column in incidents.COLUMNS]
+    number = row.split()[0]
+    assert row.split()[1:] == ["open", "job_failed", name, "1", "Generic", "jobs", "failed:", "disk", "full"]
+    assert run("incidents", "acknowledge", number, "--note", "On it.") == (0, "On it.\n", "")
+    assert run("incidents", "snooze", number, "--until-grows")[1] == "Snoozed until it has more than 1 job.\n"
+    assert run("incidents", "snooze", number, "--until", "tomorrow")[0] == 2
+    assert run("incidents", "assign", number, "operator")[1] == "Assigned to operator.\n"
+    shown = run("incidents", "show", number)[1].splitlines()
+    assert shown[1].startswith("snoozed since 20")
+    assert f"  {name} failed" in shown
+    assert [line.partition("operator ")[2] for line in shown if "operator acknowledge" in line] == [
+        "acknowledge: On it."
+    ]
+    acted = json.loads(run("incidents", "resolve", number, "--reason", "Old.", "--json")[1])
+    assert (acted["changed"], acted["incident"]["state"]) == (1, "resolved")
+    assert run("incidents", "list", "--project", name) == (0, "", "progress: No incidents match.\n")
+    assert json.loads(run("incidents", "list", "--project", name, "--json")[1]) == []
+    resolved = json.loads(run("incidents", "list", "--project", name, "--state", "resolved", "--json")[1])
+    assert [str(body["id"]) for body in resolved] == [number]
+
+
+def test_the_exit_codes_of_incidents(run: Run) -> None:
+    assert run("incidents", "show", "999999")[0] == 3
+    assert run("incidents", "list", "--kind", "unknown")[0] == 2
+    assert run("incidents", "resolve", "7")[0] == 2
+    assert run("incidents", "--help")[0] == 0

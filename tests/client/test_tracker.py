@@ -259,3 +259,14 @@ def test_upload_batches(tracker: ProgressTracker, job: int, make: Make, site: Si
     with pytest.raises(KeyError):
         tracker.mark_completed(first)
     assert phase_of(site, f"{name}/upload")["done"] == 2
+
+
+def test_a_job_with_retries_gives_a_failed_image_again_when_it_is_due(tracker: ProgressTracker, name: str) -> None:
+    job = tracker.create_job(name, PATHS[:1], retries=1, retry_delay=1)
+    [image] = ids(tracker, job)
+    assert tracker.mark_error(image, "disk full")
+    assert ids(tracker, job) == []
+    eventually(lambda: ids(tracker, job) == [image], what="the retry")
+    assert tracker.mark_error(image, "disk full")
+    tracker.checkpoint(job)
+    assert figures(tracker, job) == (1, 0, 1, 0)

@@ -25,8 +25,8 @@ SECONDS = 30.0
 
 
 def binary(name: str) -> str | None:
-    """Return the path of a program, also of one that only root has on its path."""
-    return shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    """Return the path of a program: one of a Python package, one on the path, or one that only root has there."""
+    return shutil.which(name, path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
 
 
 class TLSUvicorn(Uvicorn):
@@ -140,10 +140,32 @@ def haproxy(folder: Path, ports: Sequence[int], prefix: str, port: int) -> list[
     return ["haproxy", "-f", str(file), "-db"]
 
 
+def traefik(folder: Path, ports: Sequence[int], prefix: str, port: int) -> list[str]:
+    """Write both files of Traefik, with its own certificate instead of one of Let's Encrypt, and return the command."""
+    changes = {
+        "http://127.0.0.1:8000": f"http://127.0.0.1:{ports[0]}",
+        "http://127.0.0.1:8001": f"http://127.0.0.1:{ports[1]}",
+        "Host(`progress.example.com`)": f"Host(`localhost`){f' && PathPrefix(`{prefix}/`)' if prefix else ''}",
+        "tls: {certResolver: letsencrypt}": "tls: {}",
+    }
+    dynamic = folder / "progress.yaml"
+    dynamic.write_text(at((DEPLOY / "traefik" / "progress.yaml").read_text(), changes))
+    changes = {
+        'address: ":80"': f'address: "{PROXY_ADDRESS}:{free_port()}"',
+        'address: ":443"': f'address: "{PROXY_ADDRESS}:{port}"',
+        "/etc/traefik/progress.yaml": str(dynamic),
+    }
+    static = folder / "traefik.yaml"
+    text = at((DEPLOY / "traefik" / "traefik.yaml").read_text(), changes)
+    static.write_text(text.partition("certificatesResolvers")[0])
+    return ["traefik", "--configFile", str(static)]
+
+
 PROXIES: dict[str, Callable[..., list[str]]] = {
     "nginx": nginx,
     "caddy": caddy,
     "haproxy": haproxy,
+    "traefik": traefik,
 }
 
 

@@ -117,18 +117,23 @@ def test_postgresql_is_backed_up_while_workers_write_and_restored_without_a_diff
     assert worked >= 5
 
 
+BACK_AND_FORTH = f"""
+from django.core.management import call_command
+from jobs import tracking
+from jobs.change import Actor
+tracking.create_job(name="a", items=[tracking.NewItem(str(n)) for n in range(50)], by=Actor())
+call_command("migrate", "jobs", "{BEFORE}", verbosity=0)
+call_command("migrate")
+call_command("recount")
+"""
+
+
 def test_the_tables_go_back_to_an_older_version_and_forward_again_with_their_rows(tmp_path: Path) -> None:
     file = tmp_path / "site.sqlite3"
     shutil.copy(template()[0], file)
-    given = environment(file)
-    make = "from jobs import tracking; from jobs.change import Actor; "
-    make += "tracking.create_job(name='a', items=[tracking.NewItem(str(n)) for n in range(50)], by=Actor())"
-    manage(given, "shell", "-c", make)
-    manage(given, "migrate", "jobs", BEFORE)
-    assert "migrations are not applied" in manage(given, "serve", "--port", "0", code=1).stderr
-    said = manage(given, "migrate").stdout
+    said = manage(environment(file), "shell", "-c", BACK_AND_FORTH).stdout
     assert "0017_item_keys" in said
-    assert CLEAN in manage(given, "recount").stdout
+    assert CLEAN in said
     with closing(sqlite3.connect(file)) as connection:
         assert connection.execute("SELECT count(*), sum(failures) FROM jobs_item").fetchall() == [(50, 0)]
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]

@@ -31,7 +31,7 @@ def away(url: str = NOWHERE, **more: str) -> dict[str, str]:
     return {**environment(Path("unused")), "DATABASE_URL": url, **more}
 
 
-@pytest.mark.parametrize("command", ["migrate", "serve --port 0", "token list", "recount", "prune"])
+@pytest.mark.parametrize("command", ["migrate", "serve --port 0", "recount"])
 def test_a_command_says_it_in_one_sentence(command: str) -> None:
     done = manage(away(), *command.split(), code=1)
     assert done.stderr.startswith(f"manage.py: {SAID}")
@@ -57,9 +57,9 @@ def test_a_folder_that_may_not_be_read_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", ["watchdog", "deliver"])
 def test_a_loop_says_it_first_and_goes_on(command: str) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "manage.py", command], cwd=ROOT, env=away(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
+    """It has no pool, which would try for five seconds before the loop could end."""
+    arguments, given = [sys.executable, "manage.py", command], away(f"{NOWHERE}?pool=off")
+    process = subprocess.Popen(arguments, cwd=ROOT, env=given, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert process.stdout is not None
     try:
         line = json.loads(process.stdout.readline())
@@ -105,7 +105,9 @@ def test_a_server_with_a_locked_database_is_alive(tmp_path: Path) -> None:
         assert ready["database"] == "ok"
 
 
-def test_missing_migrations_are_said_at_the_start(tmp_path: Path) -> None:
-    with started(TLSUvicorn(away(f"sqlite:///{tmp_path}/site.sqlite3"))) as server:
+def test_missing_migrations_are_said_at_the_start_and_serve_refuses_to_start(tmp_path: Path) -> None:
+    given = away(f"sqlite:///{tmp_path}/site.sqlite3")
+    assert "migrations are not applied" in manage(given, "serve", "--port", "0", code=1).stderr
+    with started(TLSUvicorn(given)) as server:
         until(lambda: "migrations are not applied" in server.said())
     assert not [line for line in server.said().splitlines() if not line.startswith("{")]

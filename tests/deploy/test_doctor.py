@@ -17,6 +17,8 @@ from tests.deploy.proxies import Front, TLSUvicorn, binary, manage, start
 from tests.examples.site import environment, template
 from tests.servers import started
 
+# Only a proxy's own configuration depends on the path, and test_a_sound_proxy_has_no_fault has both.
+BELOW_A_PATH = pytest.mark.parametrize("backend", ["/progress"], ids=["prefix"], indirect=True)
 OUTSIDE = ["address", "proxy", "scheme", "host", "clock-site", "forms", "websockets", "streams", "bodies"]
 
 
@@ -77,6 +79,7 @@ MISTAKES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
 }
 
 
+@BELOW_A_PATH
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_each_mistake_of_a_proxy_is_named(mistake: str, backend: Backend, tmp_path: Path) -> None:
     mistakes, expected = MISTAKES[mistake]
@@ -86,6 +89,7 @@ def test_each_mistake_of_a_proxy_is_named(mistake: str, backend: Backend, tmp_pa
     assert set(found) - set(expected) <= {"forms", "websockets", "streams"}
 
 
+@BELOW_A_PATH
 def test_a_proxy_that_is_not_trusted_and_another_site_are_named(backend: Backend, tmp_path: Path) -> None:
     with started(TLSUvicorn({**backend.environment, "TRUSTED_PROXIES": "10.9.9.9"})) as other:
         sealed = Backend([other, other], backend.environment, backend.prefix, 0, "")
@@ -97,6 +101,7 @@ def test_a_proxy_that_is_not_trusted_and_another_site_are_named(backend: Backend
             assert "SECRET_KEY" in strange["host"]
 
 
+@BELOW_A_PATH
 def test_an_address_that_does_not_answer_is_the_only_finding_outside(backend: Backend) -> None:
     found = findings(backend.environment, "--url", "https://127.0.0.1:1/")
     assert list(faults(found)) == ["address"]

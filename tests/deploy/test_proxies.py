@@ -21,7 +21,7 @@ LINK = re.compile(r"""(?:href|src|action|data-socket|data-poll)=["']([^"'#]+)["'
 FIRST_EVENT_SECONDS = 2.0
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def browser(front: Front) -> Any:
     """An operator's browser that has signed in."""
     with front.client() as client:

@@ -6,17 +6,16 @@ from collections.abc import Iterable
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
-from django.urls import resolve
 from playwright.sync_api import Page
 
 from tests import plan
 
 WIDE, SMALL = {"width": 1360, "height": 844}, {"width": 390, "height": 844}
 # A page has the same content in dark, so that only these rules can break there; and the same colours on a small screen,
-# so that only the others can.
+# so that only the others can. They take most of the time.
 OF_COLOUR = ["color-contrast", "link-in-text-block"]
-IN_DARK = {"runOnly": OF_COLOUR}
-WHEN_SMALL = {"rules": {rule: {"enabled": False} for rule in OF_COLOUR}}
+COLOURS = {"runOnly": OF_COLOUR}
+ALL_BUT_COLOURS = {"rules": {rule: {"enabled": False} for rule in OF_COLOUR}}
 
 # A transition would have a colour on its way when the rules are asked; the content policy allows no other style sheet.
 WITHOUT_TRANSITIONS = """() => {
@@ -25,34 +24,59 @@ WITHOUT_TRANSITIONS = """() => {
   document.adoptedStyleSheets = [sheet];
 }"""
 
+ASK = """(options) => axe.run(window.ofNewLook || document, {resultTypes: ["violations"], ...options}).then((found) =>
+  found.violations.flatMap((rule) => rule.nodes.map((node) => `${rule.id} ${node.html.slice(0, 200)}`)))"""
+
+# The look of a text: its colour and font, and the element, class and ground of everything around it.
+NEW_LOOKS = """(known) => {
+  const old = new Set(known), fresh = new Map(), around = new Map();
+  const aroundOf = (element) => {
+    if (!element) return "";
+    if (!around.has(element)) {
+      const {backgroundColor, backgroundImage, opacity} = getComputedStyle(element);
+      const own = [element.localName, element.getAttribute("class"), backgroundColor, backgroundImage, opacity];
+      around.set(element, `${own.join(" ")} < ${aroundOf(element.parentElement)}`);
+    }
+    return around.get(element);
+  };
+  const isText = (node) => node.nodeType === Node.TEXT_NODE && node.data.trim();
+  for (const element of document.body.querySelectorAll("*")) {
+    const hasText = element.matches("input, select") || [...element.childNodes].some(isText);
+    if (!hasText || !element.checkVisibility()) continue;
+    const {color, fontSize, fontWeight} = getComputedStyle(element);
+    const look = `${color} ${fontSize} ${fontWeight} ${aroundOf(element)}`;
+    if (!old.has(look)) fresh.set(look, element);
+  }
+  window.ofNewLook = {include: [...fresh.values()]};
+  return [...fresh.keys()];
+}"""
+
 
 def findings_of(page: Page, addresses: Iterable[str]) -> list[str]:
     """Return what is wrong with these pages.
 
-    Further states of the same view are asked in light, and for their width. Under FULL=1 they are asked like the first.
+    `test_every_page` asks each view on a small screen, so that only their width is asked there, but under FULL=1.
     """
-    seen: set[str] = set()
-    found = []
-    for address in addresses:
-        view = resolve(address.partition("?")[0]).view_name
-        found += findings(page, address, again=plan.FULL or view not in seen)
-        seen.add(view)
-    return found
+    looks: set[str] = set()
+    return [text for address in addresses for text in findings(page, address, again=plan.FULL, looks=looks)]
 
 
-def findings(page: Page, address: str, *, again: bool = True) -> list[str]:
-    """Return what is wrong with a page: in light, `again` in dark and at 390 px, and its width there.
+def findings(page: Page, address: str, *, again: bool = True, looks: set[str] | None = None) -> list[str]:
+    """Return what is wrong with a page: in light, in dark, `again` at 390 px, and its width there.
 
-    It is loaded once and turned from one to the next.
+    It is loaded once and turned from one to the next. Colours are asked of texts whose look is not in `looks`; in dark
+    only where there are some.
     """
+    looks = set() if looks is None else looks
+    known = len(looks)
     show(page, "light", WIDE)
     page.goto(address)
-    found = [f"{address}: {rule}" for rule in (*broken(page), *_too_wide(page))]
-    if again:
+    found = [f"{address}: {rule}" for rule in (*broken(page, looks), *_too_wide(page))]
+    if len(looks) > known:
         show(page, "dark", WIDE)
-        found += [f"{address} in dark: {rule}" for rule in _ask(page, IN_DARK)]
+        found += [f"{address} in dark: {rule}" for rule in _ask_colours(page, looks)]
     show(page, "light", SMALL)
-    small = [*(_ask(page, WHEN_SMALL) if again else []), *_too_wide(page)]
+    small = [*(_ask(page, ALL_BUT_COLOURS) if again else []), *_too_wide(page)]
     return found + [f"{address} at 390 px: {rule}" for rule in small]
 
 
@@ -63,23 +87,30 @@ def show(page: Page, scheme: Any, size: Any) -> None:
     page.set_viewport_size(size)
 
 
-def broken(page: Page) -> list[str]:
+def broken(page: Page, looks: set[str] | None = None) -> list[str]:
     """The rules of accessibility that the page breaks as it is now."""
-    page.evaluate(Axe().axe_script)
-    return _ask(page, {})
+    return [*broken_but_for_colours(page), *_ask_colours(page, set() if looks is None else looks)]
 
 
 def broken_but_for_colours(page: Page) -> list[str]:
     """The rules of accessibility that the page breaks as it is now, without those of colours, which take longest."""
     page.evaluate(Axe().axe_script)
-    return _ask(page, WHEN_SMALL)
+    return _ask(page, ALL_BUT_COLOURS)
 
 
 def _ask(page: Page, options: dict[str, Any]) -> list[str]:
     """Ask a page that has the script; nothing is collected or sent about the rules that hold."""
-    asked = {"resultTypes": ["violations"], **options}
-    violations = page.evaluate("options => axe.run(options).then((found) => found.violations)", asked)
-    return [f"{rule['id']} {node['html'][:200]}" for rule in violations for node in rule["nodes"]]
+    broken: list[str] = page.evaluate(ASK, options)
+    return broken
+
+
+def _ask_colours(page: Page, looks: set[str]) -> list[str]:
+    """Ask one text of each look that is not in `looks`, and add them: the same look has the same contrast."""
+    fresh = page.evaluate(NEW_LOOKS, list(looks))
+    looks.update(fresh)
+    broken = _ask(page, COLOURS) if fresh else []
+    page.evaluate("delete window.ofNewLook")
+    return broken
 
 
 def _too_wide(page: Page) -> list[str]:

@@ -24,6 +24,7 @@ from jobs.operations.registry import ACTS
 from jobs.rules.pipelines import PhaseSpec
 from tests.e2e.rules import SMALL, broken, findings, findings_of, show
 from tests.factories import WORKER, item_of, make_job, phase_of
+from tests.hostile_data import hostile_channel, open_hostile_incidents
 
 pytestmark = pytest.mark.e2e
 
@@ -60,6 +61,13 @@ def addresses(jobs: dict[str, Job]) -> list[str]:
     pages += [f"{job}act/retry/?match=jobs_job&query=status%3Dall", f"{job}act/pause/?match=nonsense"]
     pages += [*bulk_acts(jobs), "/admin/jobs/bulkact/"]
     pages += ["/admin/errors/", "/admin/errors/?since=1h&kind=ocr"]
+    pages += [
+        "/admin/activity/",
+        "/admin/search/?q=stuck",
+        f"/admin/compare/?job={jobs['stuck'].pk}&job={jobs['failed'].pk}",
+    ]
+    pages += ["/admin/incidents/", *(f"/admin/incidents/{pk}/" for pk in open_hostile_incidents([*jobs.values()]))]
+    pages += ["/admin/jobs/channel/", f"/admin/jobs/channel/{hostile_channel('store').pk}/"]
     return ["/admin/", *pages, f"{job}?status=all", "/admin/knox/authtoken/", *_tokens()]
 
 
@@ -97,6 +105,23 @@ def complained(complaints: Any) -> list[str]:
 def test_pages_break_no_rule(page: Page, complaints: Any) -> None:
     assert findings_of(page, addresses(make_every_state())) == []
     assert complained(complaints) == []
+
+
+def test_the_api_page_breaks_no_rule_and_follows_the_theme(page: Page, complaints: Any) -> None:
+    page.goto("/api/v1/docs")
+    page.locator("#operations-jobs-createJob button.opblock-summary-control").click()
+    page.locator("#operations-jobs-createJob .responses-table").first.wait_for()
+    looks: set[str] = set()
+    assert broken(page, looks) == []
+    show(page, "dark", SMALL)
+    assert broken(page, looks) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    assert page.evaluate(ground) == "rgb(28, 32, 34)"
+    page.evaluate("localStorage.setItem('theme', 'light')")
+    page.reload()
+    assert page.evaluate(ground) == "rgb(250, 250, 250)"
+    assert complaints == []
 
 
 def test_the_first_run_breaks_no_rule(page: Page, complaints: Any) -> None:

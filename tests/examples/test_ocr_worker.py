@@ -130,7 +130,7 @@ def test_a_broken_page_fails_its_chunk_and_after_mending_a_retry_finishes_the_do
         )
         [failed] = desk.chunks("failed")
         job = desk.document()["job"]
-        assert (failed["chunk_index"], failed["error"]) == (2, SENTENCE)
+        assert (failed["chunk_index"], failed["attempt"], failed["error"]) == (2, 3, SENTENCE)
         assert (job["status"], job["error"]) == ("failed", f"Chunk 3 (pages 11-15) failed: {SENTENCE}")
         assert [merge["status"] for merge in desk.merges()] == ["pending"]
         desk.write()

@@ -35,7 +35,7 @@ from jobs.outbox.url_policy import check_url
 from jobs.rules import error_fingerprints, formatting, names, progress, strict_json
 from jobs.rules.errors import Refused
 from jobs.rules.limits import ERROR_LENGTH, TEMPLATE_LENGTH
-from progress_site import forwarding, log_config
+from progress_site import forwarded_headers, log_config
 from progress_site.asgi_middleware import HEADER_BYTES, HeaderLimit
 from progress_site.sqlite3.base import fold
 from tests.plan import size
@@ -112,7 +112,7 @@ def header(name: bytes, piece: bytes, *, before: bytes = b"") -> Callable[[int],
 
 def address_of(hops: str) -> None:
     scope = {"type": "http", "client": ("127.0.0.1", 4711), "headers": [(b"x-forwarded-for", hops.encode("latin-1"))]}
-    forwarding.forwarded(scope)
+    forwarded_headers.forwarded(scope)
 
 
 def queried(text: str) -> None:

@@ -112,7 +112,7 @@ def test_a_sweep_continues_after_a_job_that_fails(
     for job in (bad, good):
         take(phase_of(job), 1)
     rows.objects.update(**{column: timezone.now() - timedelta(seconds=1)})
-    broken = failing(getattr(sweep, rule), when=lambda change: change.job.pk == bad.pk)
+    broken = failing(getattr(sweep, rule), when=lambda change, job: job.pk == bad.pk)
     broken.__name__ = rule
     monkeypatch.setattr(sweep, rule, broken)
     assert watchdog.sweep()[field] == 1

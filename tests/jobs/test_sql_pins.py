@@ -136,6 +136,14 @@ def test_an_empty_claim_costs_no_lock() -> None:
 
 
 @pytest.mark.django_db
+def test_an_empty_common_claim_asks_for_no_limit() -> None:
+    make_job(items=1, done=1, phases=[PhaseSpec(code="nothing-left")])
+    asked = statements(partial(tracking.claim_any, worker="w1", phase="nothing-left", by=WORKER))
+    assert [sql for sql in asked if sql.startswith("SELECT")] == asked
+    assert len(asked) == 3  # ready phases, the times of retries, the quarantines of this worker
+
+
+@pytest.mark.django_db
 def test_creating_a_job_costs_as_much_with_one_item_as_with_a_thousand() -> None:
     costs = [len(statements(partial(job_of, items=number, phases=3))) for number in (1, 100, 1000)]
     assert len(set(costs)) == 1

@@ -17,7 +17,7 @@ from rest_framework.test import APIClient
 from structlog.contextvars import get_contextvars
 
 from progress_site.client_ip import LogMiddleware, client_network
-from progress_site.forwarding import forwarded
+from progress_site.forwarded_headers import forwarded
 
 pytestmark = pytest.mark.django_db
 

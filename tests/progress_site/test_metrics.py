@@ -281,7 +281,7 @@ def test_a_scrape_runs_as_many_queries_for_many_jobs_as_for_one(
     client: Client, django_assert_max_num_queries: Callable[..., Any]
 ) -> None:
     def cost() -> list[str]:
-        with django_assert_max_num_queries(17) as captured:
+        with django_assert_max_num_queries(18) as captured:
             named_figures(client)
         return [query["sql"] for query in captured.captured_queries]
 

@@ -10,7 +10,7 @@ import pytest
 from django.core.handlers.asgi import ASGIRequest
 from django.test import Client
 
-from progress_site.forwarding import forwarded
+from progress_site.forwarded_headers import forwarded
 from progress_site.metrics.access import refusal
 
 pytestmark = pytest.mark.django_db

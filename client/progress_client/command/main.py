@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any
 
 from progress_client.client import Client
-from progress_client.command import renderers, scripts
+from progress_client.command import incidents, renderers, scripts
 from progress_client.command.options import UsageError, parser
 from progress_client.command.tables import clean
 from progress_client.command.terminal import Terminal
@@ -181,6 +181,13 @@ def find_items(job: Job, *, ids: Sequence[int] | None, keys: Sequence[str] | Non
     return found
 
 
+def run_incidents(client: Client, options: argparse.Namespace, terminal: Terminal) -> int:
+    """Run `progress incidents`."""
+    for sentence in incidents.run(client, options, terminal):
+        print_error(sentence, OK)
+    return OK
+
+
 def replay(client: Client, options: argparse.Namespace, terminal: Terminal) -> int:
     """Run `progress replay`."""
     is_sent = client.replay(refused=options.refused, timeout=options.retry_for)
@@ -211,6 +218,7 @@ def _refused_line(row: dict[str, Any]) -> str:
 
 WITHOUT_JOB: dict[str, Callable[[Client, argparse.Namespace, Terminal], int]] = {
     "list": list_jobs,
+    "incidents": run_incidents,
     "replay": replay,
     "refused": list_refused,
     "run": scripts.run,

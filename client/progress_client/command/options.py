@@ -6,6 +6,7 @@ import argparse
 import os
 from typing import Any
 
+from progress_client.command import incidents
 from progress_client.command.script_options import add_script_verbs
 from progress_client.command.whole_numbers import item_id, percentage, whole
 from progress_client.session import DEFAULT_URL
@@ -14,7 +15,7 @@ STATUSES = ("pending", "processing", "paused", "completed", "failed", "cancelled
 ORDERINGS = ("-updated_at", "updated_at", "-created_at", "created_at", "name", "-name", "priority", "-priority")
 CODES = "Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 wrong state."
 MOST = 1000
-METAVAR = "list|show|watch|heartbeat|replay|refused|run|each|create|add|announce|count|finish|ACT"
+METAVAR = "list|show|watch|incidents|heartbeat|replay|refused|run|each|create|add|announce|count|finish|ACT"
 ACTS = {
     "retry": "make failed items pending: all of the job, or those that are named",
     "release": "make held items without a live lease pending",
@@ -67,6 +68,8 @@ def parser() -> argparse.ArgumentParser:
     _add_list(verbs)
     _add(verbs, "show", "show one job with its phases and failures")
     _add(verbs, "watch", "follow a job until it ends; exit 0 if it completed, else 1")
+    what = "list and show incidents, and work them off"
+    incidents.add_verbs(verbs.add_parser("incidents", help=what, description=what, epilog=CODES))
     heartbeat = _add(verbs, "heartbeat", "send a heartbeat that renews the leases of a worker in a job")
     heartbeat.add_argument("--worker", required=True, help="the name under which the worker claims items")
     heartbeat.add_argument("--message", metavar="TEXT", help="the step that it is at")

@@ -25,7 +25,8 @@ class ProgressCallback(TrainerCallback):
         self, job: Job | str = "", *, client: Client | None = None, stop_on_cancel: bool = False, **options: Any
     ) -> None:
         self.training = Training(job, client=client, **options)
-        self._stop_on_cancel, self._metrics = stop_on_cancel, {}  # type: ignore[var-annotated]
+        self._stop_on_cancel, self._ended = stop_on_cancel, 0
+        self._metrics: dict[str, Any] = {}
 
     @harmless
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -55,11 +56,17 @@ class ProgressCallback(TrainerCallback):
         self.training.show(metrics or {})
 
     @harmless
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Report the epoch before."""
+        self.training.epoch(self._ended, self._metrics)
+
+    @harmless
     def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Report the epoch with the newest metrics."""
-        self.training.epoch(round(state.epoch or 0), self._metrics)
+        """Note the epoch. The Trainer evaluates it only after this call."""
+        self._ended = round(state.epoch or 0)
 
     @harmless
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Finish the job."""
+        """Report the last epoch, and finish the job."""
+        self.training.epoch(self._ended, self._metrics)
         self.training.finish()

@@ -27,7 +27,7 @@ from jobs.rules.formatting import format_number
 from jobs.rules.statuses import JobStatus
 from jobs.watchdog import process_heartbeats
 
-RUNNING_LISTED, FINISHED_LISTED, SILENT_LISTED = 10, 40, 10
+RUNNING_LISTED, FINISHED_LISTED, SILENT_LISTED = 10, 30, 10
 RECENT = 300
 Filters = dict[str, str]
 
@@ -51,8 +51,10 @@ def overview_context(request: HttpRequest, visible: JobQuerySet, *, filters: Fil
     listed = first_of(needs, most=LISTED)
     shown = {row.job.pk for row in listed["silent_workers"]}
     shown |= {row.only.body["id"] for row in listed["incidents"] if row.only}
+    shown_tiles = tiles(jobs, filters=filters, now=now)
+    running_count = next(tile.count for tile in shown_tiles if tile.label == "Running")
     return {
-        "tiles": tiles(jobs, filters=filters, now=now),
+        "tiles": shown_tiles,
         "deliveries": delivery_summary(request, jobs if filters else None),
         "no_match": _no_match(visible, lists, filters),
         "attention": listed,
@@ -61,6 +63,7 @@ def overview_context(request: HttpRequest, visible: JobQuerySet, *, filters: Fil
         "incidents": incidents,
         "watchdog_never_ran": heard[process_heartbeats.WATCHDOG] is None,
         "title": f"({format_number(attention_count)}) Overview" if attention_count else "Overview",
+        "running_count": running_count,
         "running": [rows[job.pk] for job in lists["running"] if job.pk not in shown][:RUNNING_LISTED],
         "finished": [rows[job.pk] for job in lists["finished"]],
         "throughput": throughput(jobs, now=now),

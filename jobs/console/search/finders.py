@@ -11,6 +11,7 @@ from django.urls import reverse
 from jobs.console import status_styles
 from jobs.console.navigation import navigation_of
 from jobs.console.search.registry import MOST_HITS, Hit, SearchQuery, finder
+from jobs.db.keyset import newest
 from jobs.db.prefix import begins_with
 from jobs.models import Item, Job, Phase, Worker
 from jobs.models.items import digest
@@ -37,15 +38,14 @@ def find_jobs(query: SearchQuery) -> Iterator[Hit]:
 
 
 def jobs_found(jobs: JobQuerySet, text: str) -> list[Job]:
-    """Return the jobs for this text in two statements; exact names first."""
+    """Return the jobs for this text in three statements; exact names first."""
     name = names.plain(text)[:NAME_LENGTH]
     if not name:
         return []
     exactly = begins_with("name", name)
     if text.isascii() and text.isdigit() and len(text) <= LONGEST_ID:
         exactly |= Q(pk=int(text))
-    recent = jobs.order_by("-updated_at", "-id").values("pk")[:RECENT_JOBS]
-    lately = jobs.filter(Q(name__icontains=name) | Q(project__iexact=name), pk__in=recent)
+    lately = newest(jobs, "updated_at", RECENT_JOBS).filter(Q(name__icontains=name) | Q(project__iexact=name))
     found = [*jobs.filter(exactly).order_by("name")[:ENOUGH], *lately.order_by("-updated_at", "-id")[:ENOUGH]]
     return sorted(dict.fromkeys(found), key=lambda job: (job.name != name, str(job.pk) != text))
 
@@ -75,11 +75,10 @@ def find_items(query: SearchQuery) -> Iterator[Hit]:
 @finder
 def find_errors(query: SearchQuery) -> Iterator[Hit]:
     """Find the groups of errors among the newest failures by a part of the error."""
-    failed = Item.objects.failed()
+    failed = Item.objects.failed().filter(phase__job__removed_at__isnull=True)
     if query.access.projects is not None:
         failed = failed.filter(phase__job__project__in=sorted(query.access.projects))
-    newest = failed.filter(phase__job__removed_at__isnull=True).order_by("-finished_at", "-pk").values("pk")
-    alike = Item.objects.filter(pk__in=newest[:RECENT_FAILURES], error__icontains=query.text).order_by()
+    alike = newest(failed, "finished_at", RECENT_FAILURES).filter(error__icontains=query.text).order_by()
     groups = alike.values("signature").annotate(count=Count("pk"), sample=Max("error")).order_by("-count", "signature")
     for group in groups[:ENOUGH]:
         address = f"{reverse('admin:errors')}?{urlencode({'signature': group['signature'], 'since': 'all'})}"
@@ -92,8 +91,7 @@ def find_workers(query: SearchQuery) -> Iterator[Hit]:
     if not query.access.may("view_worker"):
         return
     visible = Worker.objects.within(query.access.projects)
-    newest = visible.order_by("-seen_at", "-id").values("pk")[:RECENT_WORKERS]
-    found = visible.filter(pk__in=newest, name__icontains=query.text).select_related("account")
+    found = newest(visible, "seen_at", RECENT_WORKERS).filter(name__icontains=query.text).select_related("account")
     for worker in found.order_by("-seen_at", "-id")[:ENOUGH]:
         account = worker.account.username if worker.account else ""
         detail = " · ".join(filter(None, [account, f"seen {format_ago(worker.seen_at, now=query.now)}"]))

@@ -214,9 +214,9 @@ def clock(moment: datetime | None, missing: str = formatting.DASH) -> SafeString
 
 
 @register.filter
-def moments(text: str) -> SafeString:
-    """Render a sentence of the server with its times in the zone of the page."""
-    return with_moments(text, now=timezone.now())
+def moments(text: str, at: datetime | None = None) -> SafeString:
+    """Render a sentence of the server, written now or `at` a time, with its times in the zone of the page."""
+    return with_moments(text, now=at or timezone.now())
 
 
 @register.simple_tag

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.dateparse import parse_datetime
-from progress_client.command.tables import Column, clean, table
+from progress_client.command import incidents as shared
+from progress_client.command.tables import clean
 
 from jobs.api.incidents import history_of, incident_body, jobs_of
 from jobs.management.terminal.arguments import find_actor, set_output_encoding, terminal_style
 from jobs.models import Incident
 from jobs.operations import INCIDENT_ACTS
 from jobs.rules.errors import BadInput, Conflict, NotFound, Refused
-from jobs.rules.incidents import IncidentKind, IncidentState
+from jobs.rules.incidents import IncidentKind
 from jobs.serializers import encode
 
 USAGE, NOT_FOUND, WRONG_STATE = 2, 3, 4
 CODES: tuple[tuple[type[Refused], int], ...] = ((BadInput, USAGE), (NotFound, NOT_FOUND), (Conflict, WRONG_STATE))
-COLUMNS = [Column("ID"), Column("State"), Column("Kind"), Column("Project"), Column("Number"), Column("What")]
-ONGOING = "ongoing"
 Options = dict[str, Any]
 
 
@@ -29,63 +29,36 @@ class Command(BaseCommand):
     help = "List and show incidents, and act on them: `incidents ACT ID …`."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Add the subcommands."""
-        verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
-        listing = verbs.add_parser("list", help="list incidents, the worst first")
-        listing.add_argument("--state", choices=[ONGOING, *IncidentState], default=ONGOING)
-        listing.add_argument("--kind", choices=[*IncidentKind], default="")
-        listing.add_argument("--project", default="")
-        listing.add_argument("--limit", type=int, default=50)
-        show = verbs.add_parser("show", help="show an incident with its jobs and its history")
-        show.add_argument("incident", type=int)
-        acts = {name: verbs.add_parser(name, help=act.summary.lower()) for name, act in INCIDENT_ACTS.items()}
-        for act in acts.values():
-            act.add_argument("incident", type=int)
+        """Add the subcommands, which `progress incidents` has too."""
+        for act in shared.add_verbs(parser).values():
             act.add_argument("--as", dest="username", help="act as this account, with its permissions")
-        acts["acknowledge"].add_argument("--note", default="", help="where the work is done")
-        acts["assign"].add_argument("account", help="the name of an account; empty: no account")
-        acts["snooze"].add_argument("--until", help="a time with its zone, such as 2026-12-01T06:00Z")
-        acts["snooze"].add_argument("--until-grows", action="store_true", help="until it has more jobs than now")
-        acts["resolve"].add_argument("--reason", required=True, help="why it is over")
-        for each in (listing, show, *acts.values()):
-            each.add_argument("--json", action="store_true", dest="as_json", help="print the JSON of the REST API")
 
-    def handle(self, *args: Any, verb: str, **options: Any) -> None:
+    def handle(self, *args: Any, incident_verb: str, **options: Any) -> None:
         """Run the subcommand; a refusal becomes its sentence and an exit code."""
         set_output_encoding(self.stdout, as_json=options["as_json"])
         try:
-            if verb == "list":
+            if incident_verb == "list":
                 self._list(options)
-            elif verb == "show":
-                self._show(_incident(options["incident"]), options)
+            elif incident_verb == "show":
+                incident = _incident(options["incident"])
+                body = {**incident_body(incident), "jobs": jobs_of(incident), "history": history_of(incident)}
+                self._print(body, shared.incident(_plain(body)), options)
             else:
-                self._act(verb, options)
+                self._act(incident_verb, options)
         except Refused as error:
             raise CommandError(clean(error.detail), returncode=_code(error)) from None
 
     def _list(self, options: Options) -> None:
+        if options["kind"] not in ("", *IncidentKind):
+            raise BadInput({"kind": f"Enter one of {', '.join(IncidentKind)}."})
         found = Incident.objects.select_related("assignee", "acknowledged_by").worst_first()
         given = {name: options[name] for name in ("kind", "project") if options[name]}
-        state = {"ended_at__isnull": True} if options["state"] == ONGOING else {"state": options["state"]}
-        listed = list(found.filter(**given, **state)[: max(0, options["limit"])])
-        if options["as_json"]:
-            self._json([incident_body(incident) for incident in listed])
-        elif listed:
-            rows = [[str(i.pk), i.state, i.kind, i.project, str(i.subjects), clean(i.title)] for i in listed]
-            self.stdout.write("\n".join(table(COLUMNS, rows, terminal_style(self.stdout, options))))
+        state = {"ended_at__isnull": True} if options["state"] == shared.ONGOING else {"state": options["state"]}
+        bodies = [incident_body(incident) for incident in found.filter(**given, **state)[: options["limit"]]]
+        if bodies or options["as_json"]:
+            self._print(bodies, shared.incident_list(_plain(bodies), terminal_style(self.stdout, options)), options)
         else:
-            self.stderr.write("No incident matches these filters.", self.style.NOTICE)
-
-    def _show(self, incident: Incident, options: Options) -> None:
-        jobs, history = jobs_of(incident), history_of(incident)
-        if options["as_json"]:
-            self._json({**incident_body(incident), "jobs": jobs, "history": history})
-            return
-        lines = [f"{incident.pk} {incident.title}", f"{incident.state} since {incident.opened_at:%Y-%m-%d %H:%M} UTC"]
-        lines += [text for text in (incident.detail, incident.error) if text]
-        lines += [f"  {row['name']} {row['status']}" for row in jobs if row["left_at"] is None]
-        lines += [f"{row['at']:%Y-%m-%d %H:%M} {row['actor']} {row['act']}: {row['detail']}" for row in history]
-        self.stdout.write("\n".join(map(clean, lines)))
+            self.stderr.write(shared.NONE, self.style.NOTICE)
 
     def _act(self, verb: str, options: Options) -> None:
         act = INCIDENT_ACTS[verb]
@@ -93,14 +66,16 @@ class Command(BaseCommand):
         if given.get("until"):
             given["until"] = _moment(given["until"])
         acted = act(_incident(options["incident"]), actor=find_actor(options["username"]), **given)
-        if options["as_json"]:
-            body = {"changed": acted.changed, "detail": acted.detail, "incident": incident_body(acted.incident)}
-            self._json(body)
-        else:
-            self.stdout.write(clean(acted.detail))
+        body = {"changed": acted.changed, "detail": acted.detail, "incident": incident_body(acted.incident)}
+        self._print(body, [clean(acted.detail)], options)
 
-    def _json(self, body: Any) -> None:
-        self.stdout.write(encode(body).decode())
+    def _print(self, body: Any, lines: list[str], options: Options) -> None:
+        self.stdout.write(encode(body).decode() if options["as_json"] else "\n".join(lines))
+
+
+def _plain(body: Any) -> Any:
+    """Return a body as REST sends it."""
+    return json.loads(encode(body))
 
 
 def _incident(pk: int) -> Incident:

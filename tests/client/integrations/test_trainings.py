@@ -1,7 +1,8 @@
 """Callbacks of trainings.
 
 The Trainers of Hugging Face, Lightning and Keras are too large for the tests' environment. These small loops call the
-published callback methods in the order and with the arguments of the libraries.
+published callback methods in the order and with the arguments of the libraries, as runs of transformers 5.24,
+Lightning 2.6 and Keras 3.15 showed them.
 """
 
 from __future__ import annotations
@@ -60,14 +61,18 @@ class HuggingFace:
         )
         self.control = control = SimpleNamespace(should_training_stop=False)
         callback.on_train_begin(args, state, control, model=None)
+        callback.on_epoch_begin(args, state, control, model=None)
         while state.global_step < stop_at and not control.should_training_stop:
             state.global_step += 1
             state.epoch = state.global_step / 3
             callback.on_step_end(args, state, control, model=None)
             if state.global_step % 3 == 0:
                 callback.on_log(args, state, control, logs={"loss": 1 / state.global_step, "epoch": state.epoch})
-                callback.on_evaluate(args, state, control, metrics={"eval_loss": float("nan")})
                 callback.on_epoch_end(args, state, control, model=None)
+                loss = 0.5 if state.global_step == 3 else float("nan")
+                callback.on_evaluate(args, state, control, metrics={"eval_loss": loss})
+                if state.global_step < state.max_steps:
+                    callback.on_epoch_begin(args, state, control, model=None)
         callback.on_train_end(args, state, control, model=None)
 
 
@@ -78,7 +83,10 @@ def test_hugging_face(module: Any, client: Client, site: Site, name: str) -> Non
     assert (job["status"], job["percent"]) == ("completed", 100)
     assert [(phase["done"], phase["expected"]) for phase in job["phases"]] == [(6, 6), (2, 2)]
     assert job["metadata"]["learning_rate"] == 5e-5
-    assert epochs(client, job)["epoch 2"] == {"loss": 1 / 6, "epoch": 2.0, "eval_loss": "nan"}
+    assert epochs(client, job) == {
+        "epoch 1": {"loss": 1 / 3, "epoch": 1.0, "eval_loss": 0.5},
+        "epoch 2": {"loss": 1 / 6, "epoch": 2.0, "eval_loss": "nan"},
+    }
 
 
 def test_hugging_face_from_a_checkpoint(module: Any, client: Client, site: Site, name: str) -> None:

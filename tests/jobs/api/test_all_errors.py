@@ -128,7 +128,7 @@ def test_it_costs_the_same_for_one_group_and_for_many(worker: Api, number: int) 
         fail([f"{'x' * place}y" for _ in range(2)], worker=f"w{place}", project=f"p{place}")
     with CaptureQueriesContext(connection) as asked:
         worker.get("/errors?project=&kind=generic")
-    assert len(asked) == 3 + 8
+    assert len(asked) == 3 + 9
 
 
 @pytest.mark.parametrize("offset", ["%2B20:57", "-23:59"])

@@ -13,6 +13,7 @@ from django.test import Client
 from knox.models import AuthToken
 
 from jobs.models import Incident, Membership
+from jobs.operations import INCIDENT_ACTS
 from tests.jobs.incidents.conftest import make_failed, make_stuck, the_incident
 from tests.jobs.rules.conftest import Clock
 
@@ -45,6 +46,10 @@ def test_the_list_has_filters_and_pages() -> None:
     found = by.get(f"{INCIDENTS}?state=open&kind=job_failed&project=a").json()["results"]
     assert [row["project"] for row in found] == ["a"]
     assert by.get(f"{INCIDENTS}?state=resolved").json()["results"] == []
+    post(by, f"{the_incident(project='a').pk}/resolve", {"reason": "Old."})
+    for over, projects in (("true", ["a"]), ("false", ["b"])):
+        found = by.get(f"{INCIDENTS}?over={over}").json()["results"]
+        assert [row["project"] for row in found] == projects
     assert by.get(f"{INCIDENTS}?kind=nonsense").status_code == 400
 
 
@@ -129,17 +134,32 @@ def test_the_command_lists_shows_and_acts() -> None:
     assert "billing-7 failed" in run("show", pk)
     assert run("acknowledge", pk, "--note", "On it.").strip() == "On it."
     assert json.loads(run("list", "--json"))[0]["state"] == "acknowledged"
+    assert json.loads(run("show", pk, "--json"))["jobs"][0]["name"] == "billing-7"
     assert run("snooze", pk, "--until-grows").strip() == "Snoozed until it has more than 1 job."
     run("resolve", pk, "--reason", "Old.")
-    assert "No incident matches" in run("list")
+    assert "No incidents match" in run("list")
 
 
 @pytest.mark.parametrize(
     ("arguments", "code"),
-    [(["show", "999"], 3), (["snooze", "{pk}"], 2), (["snooze", "{pk}", "--until", "tomorrow"], 2)],
+    [
+        (["show", "999"], 3),
+        (["list", "--kind", "unknown"], 2),
+        (["snooze", "{pk}"], 2),
+        (["snooze", "{pk}", "--until", "tomorrow"], 2),
+    ],
 )
 def test_the_command_exits_with_the_code_of_the_refusal(arguments: list[str], code: int) -> None:
     make_failed()
     with pytest.raises(CommandError) as refused:
         run(*[each.format(pk=the_incident().pk) for each in arguments])
     assert refused.value.returncode == code
+
+
+def test_the_list_of_acts_has_those_on_incidents() -> None:
+    rows = client().get("/api/v1/acts").json()["incident_acts"]
+    assert [row["name"] for row in rows] == list(INCIDENT_ACTS)
+    assert {str(row["states"]) for row in rows} == {"['open', 'acknowledged', 'snoozed']"}
+    assert [row["name"] for row in rows if row["reason_required"]] == ["resolve"]
+    assert rows[1]["arguments"]["required"] == ["account"]
+    assert rows[0]["permission"] == "jobs.acknowledge_incident"

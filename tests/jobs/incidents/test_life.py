@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import timedelta
 
 import pytest
@@ -128,13 +129,26 @@ def test_a_report_that_opens_and_closes_nothing_runs_no_statement_on_incidents()
     assert not [query["sql"] for query in queries if "incident" in query["sql"]]
 
 
-def test_a_further_stuck_job_costs_a_handful_of_statements(clock: Clock) -> None:
+def test_many_stuck_jobs_cost_as_many_statements_as_one(clock: Clock) -> None:
     make_stuck(clock)
-    make_job(items=3, done=1)
-    clock.forward(601)
-    with CaptureQueriesContext(connection) as queries:
-        watchdog.find_stuck()
-    assert len([query["sql"] for query in queries if "incident" in query["sql"]]) == 2
+    numbers = []
+    for number in (1, 20):
+        jobs = [make_job(items=3, done=1) for _ in range(number)]
+        clock.forward(601)
+        Job.objects.exclude(pk__in=[job.pk for job in jobs]).update(heartbeat_at=clock.now, progress_at=clock.now)
+        with CaptureQueriesContext(connection) as queries:
+            assert watchdog.find_stuck() == number
+        numbers.append(len(queries))
+        assert len([query["sql"] for query in queries if "incident" in query["sql"]]) == 2
+    assert numbers[0] == numbers[1] < 20
+
+
+def test_a_pass_marks_a_bounded_number_of_jobs(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["jobs.watchdog.sweep"], "JOBS_PER_SWEEP", 3)
+    for _ in range(5):
+        make_job(done=1)  # without a total: silent, then unannounced
+    clock.forward(901)
+    assert [watchdog.find_stuck() for _ in range(3)] == [3, 2, 0]
 
 
 # --- reconciliation ------------------------------------------------------------------------------------

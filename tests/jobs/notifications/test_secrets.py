@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
 from django.db import connection
@@ -17,7 +18,7 @@ from django.test import Client
 from django.utils import timezone
 
 from jobs import notifications, operations
-from jobs.models import Channel, Notification
+from jobs.models import Activity, Channel, Incident, IncidentEntry, Notification
 from jobs.notifications import addresses, sending
 from jobs.notifications.secrets import KeyChanged, decrypt, encrypt
 from jobs.notifications.texts import trial_text
@@ -46,11 +47,16 @@ PAGES = (
     "/admin/jobs/notification/",
     "/admin/jobs/notification/export.csv",
     "/admin/jobs/notification/export.json",
+    "/admin/jobs/notification/export.ndjson",
     "/admin/incidents/",
+    "/admin/activity/",
+    "/admin/activity/export.csv",
     "/admin/",
     "/api/v1/channels",
     "/api/v1/channels/{id}",
     "/api/v1/incidents",
+    "/api/v1/activity",
+    "/api/v1/notification-rules",
 )
 
 
@@ -83,13 +89,22 @@ def test_a_secret_is_in_no_page_answer_log_export_or_history(
         for each in (channel, mail):
             response = client.get(page.format(id=each.pk))
             assert response.status_code == 200, page
-            assert SECRET not in b"".join(response).decode(), page
+            assert SECRET not in text_of(response), page
     texts = caplog.text + written.getvalue() + "".join(LogEntry.objects.values_list("change_message", flat=True))
     assert SECRET not in texts
     with connection.cursor() as cursor:
-        for model in (Channel, Notification):
+        for model in (Activity, Channel, Incident, IncidentEntry, Notification):
             cursor.execute(f"SELECT * FROM {model._meta.db_table}")
             assert SECRET not in str(cursor.fetchall())
+
+
+def text_of(response: Any) -> str:
+    """Return the body of a page, or of an export, which is streamed."""
+
+    async def collect() -> bytes:
+        return b"".join([part async for part in response])
+
+    return (async_to_sync(collect)() if response.streaming else response.content).decode()  # type: ignore[no-any-return]
 
 
 def test_an_address_is_shown_without_its_secrets() -> None:

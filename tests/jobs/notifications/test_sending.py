@@ -11,6 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from jobs import notifications, operations
@@ -277,6 +278,34 @@ def test_a_failed_message_is_retried_with_growing_pauses_and_in_the_end_dead(rec
     assert pauses == [10, 30, 120, 600, 1800, 3600, 3600, 7200, 0]
     assert (message.status, message.tries) == ("dead", 9)
     assert message.result == "The service answered 403: The token … is revoked."
+
+
+def test_messages_are_counted_for_monitoring_by_kind_of_channel(
+    receiver: Receiver, later: Later, client: Client, settings: Any
+) -> None:
+    def figures() -> list[str]:
+        lines = client.get("/metrics").content.decode().splitlines()
+        found = [line.removeprefix("progress_notifications_") for line in lines if line.startswith("progress_notif")]
+        return [line for line in found if not line.endswith(" 0.0")]
+
+    settings.METRICS_SECONDS = 0
+    assert len([line for line in client.get("/metrics").content.splitlines() if b"progress_notif" in line[:16]]) == 8
+    channel_to(receiver, minimum_age=864_000, name="later")
+    channel_to(receiver, name="now")
+    receiver.answer = refuse
+    open_incident(now=later(-2))
+    notify_at(later(-1))
+    assert figures() == ['total{channel="apprise",outcome="failed"} 1.0', 'waiting{channel="apprise"} 1.0']
+    Notification.objects.filter(tries=1).update(tries=8)
+    notify_at(later(9))
+    receiver.answer = Receiver().answer
+    open_incident(about="generic stalled", now=later(40))
+    notify_at(later(41))
+    assert figures() == [
+        'total{channel="apprise",outcome="sent"} 1.0',
+        'total{channel="apprise",outcome="failed"} 1.0',
+        'total{channel="apprise",outcome="dead"} 1.0',
+    ]
 
 
 def test_three_failures_in_a_row_open_an_incident_and_a_success_ends_it(receiver: Receiver, later: Later) -> None:

@@ -196,6 +196,7 @@ def test_a_sentence_has_times_that_the_browser_shows_in_its_zone() -> None:
     assert '<time datetime="2026-11-30T13:34:51+00:00"' in shown
     assert "“not at 10:00 UTC” &lt;b&gt;" in shown
     assert shown.count("<time") == 2
+    assert '<time datetime="2026-11-21T18:00:05+00:00"' in with_moments("due 2026-11-21 18:00:05 UTC", now=now)
     assert with_moments("at 99:99:99 UTC", now=now) == "at 99:99:99 UTC"
 
 
@@ -209,6 +210,13 @@ def test_no_sentence_of_a_job_page_names_a_zone_of_its_own(lead: Any) -> None:
 
 def _own_text(node: Any) -> str:
     return "".join(child for child in node.children if isinstance(child, str)).strip()
+
+
+def test_an_act_of_another_day_has_its_time_in_the_zone_of_the_page(lead: Any) -> None:
+    job = make_job(items=1)
+    operations.set_due(job, due_at=datetime(2027, 1, 2, 3, 4, 5, tzinfo=UTC), actor=lead.account)
+    for page in (lead.open("/admin/activity/"), lead.open(address(job))):
+        assert [time.text for time in page.root.find("time", datetime="2027-01-02T03:04:05+00:00")], page.text
 
 
 def test_settled_failures_of_a_finished_job_do_not_count_as_reached(lead: Any) -> None:

@@ -176,6 +176,7 @@ def test_ten_running_jobs_are_listed_with_a_link_to_all(lead: Any) -> None:
         make_job(name=f"r-{place}", items=5, done=1)
     page = overview(lead)
     assert page.section("running").count("r-") == 10
+    assert page.section("running").startswith("Running 12 ")
     assert page.links()["All running jobs"] == "/admin/jobs/job/?status=processing"
 
 
@@ -209,7 +210,7 @@ def test_silent_workers_are_named(lead: Any) -> None:
     Worker.objects.filter(name="w-quiet").update(seen_at=timezone.now() - timedelta(seconds=80))
     section = overview(lead).section("workers")
     assert "2 of 3 alive" in section
-    assert "w-quiet last heartbeat 8" in section
+    assert "w-quiet 8" in section
 
 
 def test_throughput_says_what_was_settled(lead: Any) -> None:

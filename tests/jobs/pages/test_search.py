@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import quote
 
@@ -10,8 +11,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from jobs import tracking
+from jobs.console.search import finders
 from ocr_chunks.documents import create_document
-from tests.factories import WORKER, item_of, make_job, phase_of
+from tests.factories import WORKER, item_of, make_job, phase_of, tell
 
 SEARCH = "/admin/search/"
 
@@ -92,7 +94,27 @@ def test_the_number_of_statements_depends_neither_on_the_results_nor_on_the_text
     for n in range(1, 12):
         make_job(name=f"many-{n}", items=3, failed=2)
     assert [statements("many"), statements("nothing of this name")] == [few, few]
-    assert statements("retry many") == few + 2  # the jobs of the act
+    assert statements("retry many") == few + 3  # the jobs of the act
+
+
+def test_only_the_newest_rows_are_searched_and_no_statement_has_a_limited_subquery(
+    lead: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL may read such a subquery once for each row, where its statistics know few rows."""
+    for name in ("RECENT_JOBS", "RECENT_FAILURES", "RECENT_WORKERS"):
+        monkeypatch.setattr(finders, name, 2)
+    for number in range(3):
+        job = make_job(name=f"job-sought-{number}", items=1)
+        tell(phase_of(job), "k0", "failed", worker=f"worker-sought-{number}", error=f"{'abc'[number]} sought")
+    with CaptureQueriesContext(connection) as queries:
+        found = hits(lead, "sought")
+    assert not [query["sql"] for query in queries if re.search(r"IN \(SELECT .*LIMIT", query["sql"])]
+    newest = {
+        "Jobs": ["job-sought-1", "job-sought-2"],
+        "Errors": ["b sought", "c sought"],
+        "Workers": ["worker-sought-1", "worker-sought-2"],
+    }
+    assert {group: sorted(names) for group, names in found.items()} == newest
 
 
 @pytest.mark.parametrize("text", ["%", "_", "\\", "'\"", "\0", "9" * 30, "é" * 900, "k" * 5000])

@@ -20,6 +20,7 @@ def on_page(spec: PhaseSpec) -> PaperPhase:
         gated=spec.gated,
         ttl=spec.watermark_ttl or 0,
         retries=spec.retries or 0,
+        max_leased=spec.max_leased,
         expected=spec.expected,
         announced=spec.expected is not None,
     )

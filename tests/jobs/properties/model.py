@@ -61,6 +61,7 @@ class PaperPhase:
     ttl: int
     retries: int = 0
     retry_delay: int = 30
+    max_leased: int | None = None
     run: int = 1
     status: str = "pending"
     begun: bool = False
@@ -77,6 +78,9 @@ class PaperPhase:
     items: dict[str, PaperItem] = field(default_factory=dict)
     event_ids: set[int] = field(default_factory=set)
     completions: Counter[int] = field(default_factory=Counter)
+    quarantines: dict[str, datetime] = field(default_factory=dict)
+    failed_since: dict[str, list[datetime]] = field(default_factory=dict)
+    succeeded_at: dict[str, datetime] = field(default_factory=dict)
 
     def number(self, *statuses: str) -> int:
         """Return the number of its items in one of these states."""
@@ -86,6 +90,20 @@ class PaperPhase:
     def waiting(self) -> list[datetime]:
         """The times of the items that wait for their retry."""
         return sorted(item.waits_until for item in self.items.values() if item.waits_until)
+
+    @property
+    def leased(self) -> int:
+        """Number of leased items."""
+        return self.number("processing")
+
+    @property
+    def full(self) -> bool:
+        """Tell whether as many items are leased as may be."""
+        return self.max_leased is not None and self.leased >= self.max_leased
+
+    def held_by(self, worker: str) -> list[PaperItem]:
+        """Return the items that a worker holds."""
+        return [item for item in self.items.values() if item.status == "processing" and item.worker == worker]
 
     @property
     def processed(self) -> int:
@@ -170,6 +188,18 @@ class PaperJob:
     phases: list[PaperPhase]
     held: str = ""
     status: str = "pending"
+    max_leased: int | None = None
+
+    def room(self, phase: PaperPhase) -> int | None:
+        """Return how many items of a phase may still be leased; None without a limit."""
+        leased = sum(each.leased for each in self.phases)
+        limits = [(phase.max_leased, phase.leased), (self.max_leased, leased)]
+        return min((max(0, most - now) for most, now in limits if most is not None), default=None)
+
+    def keeps_out(self, phase: PaperPhase, worker: str) -> bool:
+        """Tell whether a quarantine keeps the worker from the phase: its time, or the item that it tries."""
+        until = phase.quarantines.get(worker)
+        return until is not None and (until > self.now or bool(phase.held_by(worker)))
 
     def settle(self) -> None:
         """Open and close gates, judge every phase, derive the status."""

@@ -42,6 +42,23 @@ def retry(job: PaperJob) -> int:
     return changed
 
 
+def lift(job: PaperJob) -> int:
+    """End every quarantine, and forget the failures in a row of its worker."""
+    job.require(*GOING)
+    lifted = [(phase, worker) for phase in job.phases for worker in phase.quarantines]
+    for phase, worker in lifted:
+        del phase.quarantines[worker], phase.failed_since[worker]
+    return len(lifted)
+
+
+def set_limit(job: PaperJob, phase: PaperPhase, most: int | None) -> int:
+    """Limit the leased items of a phase."""
+    if job.status == "cancelled":
+        raise Refused(job.status)
+    changed, phase.max_leased = phase.max_leased != most, most
+    return int(changed)
+
+
 def release(job: PaperJob, *, everything: bool) -> int:
     """Make leased items without a live lease pending again; with `everything` all leased ones."""
     held = [item for phase in job.phases for item in phase.items.values() if item.status == "processing"]

@@ -23,14 +23,23 @@ def report(
     if _is_the_same_failure(job, item, status, attempt):
         return "duplicate"
     refusal = "closed" if closed else _fenced(item, attempt) or _settled(item, status)
+    refusal = refusal or _kept_out(job, phase, item, status, worker=worker)
     if refusal:
         return refusal
     outcome = _move(job, item, status, fenced=attempt is not None, worker=worker, checksum=checksum)
-    if (outcome, status) == ("applied", "failed"):
-        _retry_later(job, phase, item)
-    if outcome == "applied" and status != "pending":
-        phase.begin()
+    if outcome == "applied":
+        _follow(job, phase, item, status, worker=worker)
     return outcome
+
+
+def _follow(job: PaperJob, phase: PaperPhase, item: PaperItem, status: str, *, worker: str) -> None:
+    if status == "failed":
+        phase.failed_since.setdefault(worker, []).append(job.now)
+        _retry_later(job, phase, item)
+    if status == "completed":
+        phase.failed_since[worker], phase.succeeded_at[worker] = [], job.now
+    if status != "pending":
+        phase.begin()
 
 
 def _is_the_same_failure(job: PaperJob, item: PaperItem, status: str, attempt: int | None) -> bool:
@@ -44,6 +53,11 @@ def _retry_later(job: PaperJob, phase: PaperPhase, item: PaperItem) -> None:
     if item.failures <= phase.retries:
         item.free("pending", fence=False)
         item.waits_until = job.now + timedelta(seconds=phase.retry_delay * 2 ** (item.failures - 1))
+
+
+def _kept_out(job: PaperJob, phase: PaperPhase, item: PaperItem, status: str, *, worker: str) -> str:
+    begins = status == "processing" and item.status == "pending"
+    return "closed" if begins and phase.quarantines.get(worker, job.now) > job.now else ""
 
 
 def _fenced(item: PaperItem, attempt: int | None) -> str:
@@ -133,11 +147,28 @@ def claim(job: PaperJob, phase: PaperPhase, *, worker: str, limit: int, seconds:
     if job.held == "paused":
         return [], "paused"
     pending = [key for key, item in phase.items.items() if item.status == "pending"]
-    keys = _claimable(job, phase, limit=limit)
+    ready = _claimable(job, phase, limit=1 if worker in phase.quarantines else limit)
+    if not ready:
+        return [], "retry_wait" if pending else "none_pending"
+    if job.keeps_out(phase, worker) and not phase.full:
+        return [], "quarantined"
+    keys = ready[: job.room(phase)]
     for key in keys:
         phase.items[key].hold(worker, seconds, job.now)
         phase.begin()
-    return keys, None if keys else "retry_wait" if pending else "none_pending"
+    return keys, None if keys else "limit"
+
+
+def claim_of_any_job(
+    job: PaperJob, phase: PaperPhase, *, worker: str, limit: int, seconds: int
+) -> tuple[list[str], str | None]:
+    """Claim items of the only job that has any; return their keys, or why there are none."""
+    keys: list[str] = []
+    reason: str | None = "none_pending"
+    if phase.status in OPEN and phase.gate_open and job.status in OPEN and not job.keeps_out(phase, worker):
+        keys, reason = claim(job, phase, worker=worker, limit=limit, seconds=seconds)
+    tried_later = reason == "none_pending" and phase.status in OPEN and worker in phase.quarantines
+    return keys, "quarantined" if tried_later else reason
 
 
 def _claimable(job: PaperJob, phase: PaperPhase, *, limit: int) -> list[str]:

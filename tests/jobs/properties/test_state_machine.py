@@ -11,13 +11,14 @@ from uuid import UUID
 
 import pytest
 from django.db import transaction
+from django.test import override_settings
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from msgspec.structs import replace
 
 from jobs import operations, tracking, watchdog
-from jobs.models import Event, Item, Job, Phase
+from jobs.models import Event, Item, Job, Phase, Quarantine
 from jobs.rules import errors, progress
 from jobs.rules.pipelines import PhaseSpec
 from jobs.rules.statuses import UNFINISHED_JOB, Shortfall, Trigger
@@ -26,7 +27,7 @@ from tests.factories import WORKER
 from tests.jobs.properties import model_operators as operators
 from tests.jobs.properties import model_workers as workers
 from tests.jobs.properties.comparison import on_page, told_of, told_on
-from tests.jobs.properties.model import LEASE, OPEN, PaperJob, PaperPhase, Refused
+from tests.jobs.properties.model import LEASE, PaperJob, PaperPhase, Refused
 from tests.plan import size
 
 START = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -46,8 +47,11 @@ SPECS = st.builds(
     on_shortfall=st.sampled_from(Shortfall),
     watermark_ttl=st.sampled_from([60, 900]),
     retries=st.sampled_from([0, 0, 1, 2]),
+    max_leased=st.sampled_from([None, None, 1, 3]),
     gated=st.just(False),
 )
+FAILURES = 2  # in a row, after which a worker is quarantined
+LATELY = timedelta(minutes=10)
 NOT_LATE = ("job.on_time_again", "job.completed", "job.failed", "job.cancelled")
 _names = count(1)
 
@@ -64,18 +68,20 @@ class Machine(RuleBasedStateMachine):
         self.clock.start()
         self.chance = patch("jobs.tracking.transitions.random", lambda: 0.5)
         self.chance.start()
+        self.settings = override_settings(WORKER_FAILURE_LIMIT=FAILURES)
+        self.settings.enable()
         self.everything = transaction.atomic()
         self.everything.__enter__()
         specs = [first, replace(second, code="second", gated=gated)]
         items = None if listed is None else [NewItem(key) for key in listed]
         name = f"machine-{next(_names)}"
-        self.job = tracking.create_job(name=name, phases=specs, items=items, by=WORKER).job
+        self.job = tracking.create_job(name=name, project=name, phases=specs, items=items, by=WORKER).job
         self.paper = PaperJob(START, [on_page(spec) for spec in specs])
         if listed is not None:
             self.paper.phases[0].expected = 0
             workers.add_items(self.paper, self.paper.phases[0], listed, reopen=False)
         self.paper.settle()
-        self.seen: dict[str, Any] = {"attempts": {}, "percents": {}, "events": 0, "revision": 0}
+        self.seen: dict[str, Any] = {"attempts": {}, "percents": {}, "events": 0, "revision": 0, "quarantines": 0}
 
     def teardown(self) -> None:
         """Compare the counters with the items once more by the command, and delete the job."""
@@ -86,6 +92,7 @@ class Machine(RuleBasedStateMachine):
             self.everything.__exit__(None, None, None)
             self.clock.stop()
             self.chance.stop()
+            self.settings.disable()
 
     # --- what workers do ---------------------------------------------------------------------------
 
@@ -98,6 +105,7 @@ class Machine(RuleBasedStateMachine):
         outcome = workers.report(
             self.paper, self._page(place), key, status, attempt=attempt, worker=worker, checksum=checksum
         )
+        self._judge(self._page(place), worker, [(status, outcome)])
         self.paper.settle()
         assert [one.outcome for one in answer.results] == [outcome]
         assert answer.cancel_requested == (self.paper.held == "cancelled")
@@ -110,8 +118,16 @@ class Machine(RuleBasedStateMachine):
         outcomes = [
             workers.report(self.paper, page, key, status, attempt=None, worker=worker, checksum="") for key in keys
         ]
+        self._judge(page, worker, [(status, outcome) for outcome in outcomes])
         self.paper.settle()
         assert [one.outcome for one in answer.results] == outcomes
+
+    @rule(place=PLACE, keys=st.lists(KEYS, min_size=3, max_size=4, unique=True), bad=WORKERS)
+    def one_worker_fails(self, place: int, keys: list[str], bad: str) -> None:
+        """Let one worker succeed and the other fail several times, which random reports seldom do."""
+        [good] = {"w1", "w2"} - {bad}
+        self.report(place, keys[0], "completed", None, good, "")
+        self.report_many(place, keys[1:], "failed", bad)
 
     @rule(place=PLACE, expected=TOTAL, event_id=st.none() | st.integers(1, 3))
     def announce(self, place: int, expected: int, event_id: int | None) -> None:
@@ -131,21 +147,23 @@ class Machine(RuleBasedStateMachine):
     @rule(place=PLACE, worker=WORKERS, limit=st.integers(1, 4), seconds=st.sampled_from([30, 90]))
     def claim(self, place: int, worker: str, limit: int, seconds: int) -> None:
         answer = tracking.claim(self._phase(place), worker=worker, limit=limit, lease_seconds=seconds, by=WORKER)
-        self._was_claimed(answer, place, worker=worker, limit=limit, seconds=seconds)
+        claimed = workers.claim(self.paper, self._page(place), worker=worker, limit=limit, seconds=seconds)
+        self._was_claimed(answer, self._page(place), *claimed, worker=worker)
 
     @rule(place=PLACE, worker=WORKERS, limit=st.integers(1, 4))
     def claim_of_any_job(self, place: int, worker: str, limit: int) -> None:
         page = self._page(place)
         answer = tracking.claim_any(worker=worker, phase=page.code, limit=limit, by=WORKER)
-        if page.status in OPEN and page.gate_open and self.paper.status in OPEN:
-            self._was_claimed(answer, place, worker=worker, limit=limit, seconds=LEASE)
-        else:
-            assert (answer.items, answer.reason) == ([], "none_pending")
+        claimed = workers.claim_of_any_job(self.paper, page, worker=worker, limit=limit, seconds=LEASE)
+        self._was_claimed(answer, page, *claimed, worker=worker)
 
-    def _was_claimed(self, answer: tracking.Claimed, place: int, *, worker: str, limit: int, seconds: int) -> None:
-        page = self._page(place)
-        keys, reason = workers.claim(self.paper, page, worker=worker, limit=limit, seconds=seconds)
-        assert ([item.key for item in answer.items], answer.reason) == (keys, reason)
+    def _was_claimed(
+        self, answer: tracking.Claimed, page: PaperPhase, keys: list[str], reason: str | None, *, worker: str
+    ) -> None:
+        assert [item.key for item in answer.items] == keys
+        # The phase may not know yet that its first waiting item is due later.
+        others = [*(["limit"] if page.full else []), *(["quarantined"] if worker in page.quarantines else [])]
+        assert answer.reason == reason or (reason == "retry_wait" and answer.reason in others)
         assert [item.attempt for item in answer.items] == [page.items[key].attempt for key in keys]
         if keys:
             self.paper.settle()
@@ -170,7 +188,9 @@ class Machine(RuleBasedStateMachine):
 
     # --- what operators do -----------------------------------------------------------------------------
 
-    @rule(act=st.sampled_from(["retry", "retry", "pause", "resume", "resume", "fail", "cancel", "force_complete"]))
+    @rule(
+        act=st.sampled_from(["retry", "retry", "pause", "resume", "resume", "fail", "cancel", "force_complete", "lift"])
+    )
     def act_on_the_job(self, act: str) -> None:
         verb: Callable[..., operations.Act] = getattr(operations, act)
         self._same(
@@ -203,6 +223,19 @@ class Machine(RuleBasedStateMachine):
             self._same(
                 lambda: operations.restart(self.job, phase=page.code, only=what, actor=None).changed,
                 lambda: operators.restart(self.paper, page, only=what),
+            )
+
+    @rule(place=PLACE, most=st.sampled_from([None, 1, 2, 4]), of_project=st.booleans())
+    def limit_leases(self, place: int, most: int | None, of_project: bool) -> None:
+        if of_project:
+            changed = operations.set_project_limit(self.job.project, most, actor=None)
+            assert changed == (self.paper.max_leased != most)
+            self.paper.max_leased = most
+        else:
+            page = self._page(place)
+            self._same(
+                lambda: operations.set_limit(self.job, phase=page.code, max_leased=most, actor=None).changed,
+                lambda: operators.set_limit(self.paper, page, most),
             )
 
     @rule(seconds=st.sampled_from([None, -100, 60, 2000]), from_start=st.booleans())
@@ -318,6 +351,43 @@ class Machine(RuleBasedStateMachine):
             assert percent is not None
             assert percent >= before
         percents[phase.code] = (phase.run, phase.expected, percent)
+
+    @invariant()
+    def a_quarantine_keeps_its_worker_from_the_phase_and_was_sent_once(self) -> None:
+        _, phases = self._read()
+        for phase, page in zip(phases, self.paper.phases, strict=True):
+            assert dict(phase.quarantines.values_list("worker", "until")) == page.quarantines
+            assert phase.quarantined == len(page.quarantines)
+            for worker, until in page.quarantines.items():
+                assert len(page.held_by(worker)) <= int(until <= self.now)
+        sent = Event.objects.filter(job=self.job, outward=True, type="job.worker_quarantined").count()
+        assert sent == self.seen["quarantines"]
+
+    def _judge(self, page: PaperPhase, worker: str, outcomes: list[tuple[str, str]]) -> None:
+        """Check the quarantine of a worker after its results, and follow it in the model."""
+        applied = {status for status, outcome in outcomes if outcome == "applied"}
+        rows = Quarantine.objects.filter(phase__job=self.job, phase__code=page.code)
+        now = dict(rows.values_list("worker", "until"))
+        before, until = page.quarantines.get(worker), now.get(worker)
+        [other] = {"w1", "w2"} - {worker}
+        works = page.succeeded_at.get(other, START - timedelta(days=1)) >= self.now - LATELY
+        failures = page.failed_since.get(worker, [])
+        if until is None:
+            lately = [at for at in failures if at > self.now - timedelta(hours=12)]
+            assert not ("failed" in applied and works and len(lately) >= FAILURES)
+            assert before is None or "completed" in applied or ("failed" in applied and not works)
+        elif until == before:
+            assert "completed" not in applied
+        else:
+            assert (until, "failed" in applied) == (self.now + timedelta(minutes=15), True)
+            for item in page.held_by(worker):
+                item.free("pending")
+            if before is None:
+                assert len(failures) >= FAILURES
+                assert works or page.held_by(other)
+                self.seen["quarantines"] += 1
+            assert before is None or before <= self.now
+        page.quarantines = now
 
     # --- the two sides ---------------------------------------------------------------------------------
 

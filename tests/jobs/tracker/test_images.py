@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from django.db import connection
 from django.utils import timezone
 
 from jobs import operations
-from jobs.models import Item, Job
+from jobs.models import Item, Job, Phase
 from jobs.tracker import ProgressTracker, Status
 from jobs.watchdog import expire_leases, recount
 from tests.factories import keys, outward, phase_of, take
@@ -353,6 +353,46 @@ def test_the_usage_example_of_the_old_tracker_runs_unchanged() -> None:
     assert (progress["total_images"], progress["processed_count"], progress["error_count"]) == (500, 495, 5)
     assert (progress["pending_count"], progress["status"]) == (0, "completed")
     assert recount() == []
+
+
+def test_a_job_takes_the_options_that_a_job_over_rest_takes(tracker: ProgressTracker) -> None:
+    due = datetime(2099, 1, 1, tzinfo=UTC)
+    options: dict[str, Any] = {"due_at": due, "silent_after": 60, "stalled_after": 90, "priority": 7}
+    retries = {"retries": 2, "retry_delay": 40, "retry_delay_max": 50}
+    tracker.create_job("with options", ["x.jpg"], **options, **retries)
+    assert Job.objects.values(*options).get(name="with options") == options
+    assert phase_of(Job.objects.get(name="with options")).priority == 7
+    phases = Phase.objects.filter(job__name="with options")
+    assert phases.values(*retries).get() == retries
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"retries": -1}, "retries: Expected `int` >= 0"),
+        ({"priority": "high"}, "priority: Expected `int`, got `str`"),
+        ({"due_at": datetime(2099, 1, 1, tzinfo=UTC), "expected_seconds": 9}, "due_at: Give either"),
+        ({"due": 1}, "unknown field `due`"),
+    ],
+)
+def test_a_wrong_option_is_named_and_creates_nothing(
+    tracker: ProgressTracker, options: dict[str, Any], error: str
+) -> None:
+    with pytest.raises(ValueError, match=error):
+        tracker.create_job("wrong", ["x.jpg"], **options)
+    assert not Job.objects.filter(name="wrong").exists()
+
+
+def test_a_failed_image_with_a_retry_left_is_pending_again_when_it_is_due(tracker: ProgressTracker) -> None:
+    job_id = tracker.create_job("retried", ["x.jpg"], retries=1)
+    [[image_id, *_]] = tracker.get_pending_images(job_id)
+    assert tracker.mark_error(image_id, "disk full")
+    assert tracker.get_pending_images(job_id) == []
+    assert tracker.get_progress_by_split(job_id)[""]["pending"] == 1
+    Item.objects.update(available_at=timezone.now())
+    assert [pk for pk, *_ in tracker.get_pending_images(job_id)] == [image_id]
+    assert tracker.mark_error(image_id, "disk full")
+    assert tracker.get_progress_by_split(job_id)[""]["error"] == 1
 
 
 def test_a_failed_image_is_an_error_at_once_whatever_the_site_retries(settings: Any) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,13 +13,16 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, User
+from django.core.cache import cache
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from knox.models import AuthToken
 
 from jobs.live.principals import Principal, accounts_of
+from jobs.models import Activity
 from progress_site.sign_in.factors import FactorAdapter
 from tests.progress_site.sign_in.conftest import PASSWORD
 
@@ -26,16 +31,16 @@ SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 SET_UP = "/account/factors/"
 
 
-def signed_in(name: str = "olga") -> Client:
+def signed_in(name: str = "olga", *, address: str = "127.0.0.1") -> Client:
     """Return a browser that has given the password."""
-    client = Client()
+    client = Client(REMOTE_ADDR=address)
     client.post("/admin/login/", {"username": name, "password": PASSWORD, "next": "/admin/glossary/"})
     return client
 
 
-def code() -> str:
-    """Return the code of this half minute."""
-    return format_hotp_value(hotp_value(SECRET, int(time.time()) // 30))
+def code(offset: int = 0) -> str:
+    """Return the code of this half minute, or of one so many before or after it."""
+    return format_hotp_value(hotp_value(SECRET, int(time.time()) // 30 + offset))
 
 
 def add_app(account: User) -> Authenticator:
@@ -198,6 +203,59 @@ def test_every_step_of_a_sign_in_is_recorded(lead: User) -> None:
     ]
 
 
-def test_an_unknown_name_leaves_no_record(lead: User) -> None:
-    Client().post("/admin/login/", {"username": "un\0known", "password": "wrong", "next": "/admin/"})
+def test_an_unknown_name_is_recorded_without_its_text(lead: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    logged: list[logging.LogRecord] = []
+    monkeypatch.setattr(logging.getLogger("axes.handlers.database"), "handle", logged.append)
+    for typed in ("hunter2", "hunter\0two"):
+        Client().post("/admin/login/", {"username": typed, "password": "wrong", "next": "/admin/"})
+    for row in Activity.objects.all():
+        assert (row.act, row.about, row.actor, row.target) == ("sign-in-refused", "sign-in", "unknown", "h…")
+        assert row.detail == "No account has this name, from 127.0.0.1."
+    assert Activity.objects.count() == 2
+    lines = [record.getMessage() for record in logged]
+    assert lines == ["AXES: New login failure by h… from 127.0.0.1. Created new record in the database."]
     assert not LogEntry.objects.exists()
+
+
+def test_unknown_names_of_one_network_are_recorded_only_so_often(lead: User) -> None:
+    for number in range(12):
+        address = f"2001:db8::{number + 1:x}"
+        Client(REMOTE_ADDR=address).post("/admin/login/", {"username": f"u{number}", "password": "wrong"})
+    said = list(Activity.objects.order_by("pk").values_list("detail", flat=True))
+    assert said[:9] == ["No account has this name, from 2001:db8::."] * 9
+    assert said[9:] == ["No account has this name, from 2001:db8::. Further ones from there are only in the log."]
+    Activity.objects.update(at=timezone.now() - timedelta(minutes=16))
+    Client(REMOTE_ADDR="2001:db8::1").post("/admin/login/", {"username": "u20", "password": "wrong"})
+    assert Activity.objects.count() == 11
+
+
+# --- several processes ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("offset", [0, -1])
+def test_a_used_code_and_those_before_it_are_refused_by_every_process(lead: User, offset: int) -> None:
+    add_app(lead)
+    given, other = code(), code(offset)
+    assert signed_in().post("/account/code/", {"code": given}).status_code == 302
+    cache.clear()  # as another process
+    assert signed_in().post("/account/code/", {"code": other}).status_code == 200
+
+
+def test_a_code_that_confirms_is_used_too(lead: User) -> None:
+    client = signed_in()
+    add_app(lead)
+    given = {"code": code(), "next": SET_UP}
+    assert client.post("/account/confirm/code/", given).status_code == 302
+    cache.clear()
+    assert client.post("/account/confirm/code/", given).status_code == 200
+
+
+def test_wrong_codes_from_all_addresses_lock_the_account_in_every_process(lead: User) -> None:
+    add_app(lead)
+    for number in range(10):
+        cache.clear()
+        client = signed_in(address=f"192.0.2.{number}")
+        assert client.post("/account/code/", {"code": "000000"}).status_code == 200
+    assert signed_in(address="192.0.2.99").post("/account/code/", {"code": code()}).status_code == 429
+    Activity.objects.update(at=timezone.now() - timedelta(minutes=16))
+    assert signed_in(address="192.0.2.99").post("/account/code/", {"code": code()}).status_code == 302

@@ -47,7 +47,7 @@ export function exact(moment) {
   return here === utc(moment) ? here : `${utc(moment)}\n${here}`;
 }
 
-/** Show every time below `root` in the browser's zone. */
+/** Show every time below `root` in the browser's zone; a page without clock times does not name the zone. */
 export function localise(root = document, now = new Date()) {
   const today = parts(now);
   for (const element of root.querySelectorAll("time[data-clock], time[data-ago]")) show(element, today);
@@ -55,6 +55,8 @@ export function localise(root = document, now = new Date()) {
     set(element, "textContent", today.timeZoneName);
     set(element, "title", ZONE);
   }
+  const line = document.querySelector("[data-zone-line]");
+  if (line) line.hidden = !document.querySelector("time[data-clock]");
 }
 
 function show(element, today) {

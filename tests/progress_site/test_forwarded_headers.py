@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from progress_site import environment, forwarding
+from progress_site import environment, forwarded_headers
 from progress_site.asgi_middleware import RootPath, below_prefix
-from progress_site.forwarding import RequestId, forwarded
+from progress_site.forwarded_headers import RequestId, forwarded
 from tests.progress_site.test_settings import start
 
 PROXY, CLIENT = "10.0.0.1", "192.0.2.7"
@@ -30,7 +30,7 @@ def scope_of(peer: str, headers: dict[bytes, bytes] = SAID, *, kind: str = "http
 @pytest.fixture(autouse=True)
 def _one_proxy(settings: Any) -> None:
     settings.TRUSTED_PROXIES = [ip_network(PROXY)]
-    forwarding._log_untrusted.cache_clear()
+    forwarded_headers._log_untrusted.cache_clear()
 
 
 @pytest.mark.parametrize(("kind", "scheme"), [("http", "https"), ("websocket", "wss")])

@@ -41,8 +41,11 @@ def close_files() -> None:
 
 
 def abandon() -> None:
-    """Drop the connections of the parent without a message to the server."""
-    for wrapper in connections.all(initialized_only=True):
+    """Drop the connections of the parent without a message to the server.
+
+    A pool belongs to the process: another thread than the one that forks may have opened it.
+    """
+    for wrapper in connections.all():
         _abandon(wrapper)
         del connections[wrapper.alias]
     names = [str(settings["NAME"]) for settings in connections.settings.values() if "sqlite" in settings["ENGINE"]]
