@@ -64,7 +64,7 @@ def new_images(paths: Sequence[ImagePath], splits: Sequence[str] | None) -> list
 
 
 def is_due(item: Mapping[str, Any]) -> bool:
-    """Tell whether a pending item does not wait for its automatic retry any more."""
+    """Return whether a pending item does not wait for its automatic retry any more."""
     at = item["available_at"]
     return at is None or datetime.fromisoformat(at.replace("Z", "+00:00")) <= datetime.now(timezone.utc)
 

@@ -218,7 +218,7 @@ def _status_changed(change: Change, job: Job, was: str) -> None:
 
 
 def write_counts(counts: Mapping[tuple[str, str, str], int]) -> None:
-    """Add to the counts that only grow, by name, kind and outcome: a new row each, so that nobody waits for a lock."""
+    """Add to the counts that only grow, by name, kind and outcome: a row each, which waits for no lock."""
     rows = [(*names, number) for names, number in counts.items()]
     bulk_sql.insert(GrowingCount, rows, fields=("name", "kind", "outcome", "number"))
 

@@ -69,7 +69,7 @@ def is_missing(request: HttpRequest) -> bool:
 
 
 def has_too_many_failures(account: User) -> bool:
-    """Tell whether the account got as many wrong second factors, from all addresses together, as lock one address.
+    """Return whether the account got as many wrong second factors, from all addresses together, as lock one address.
 
     Axes counts by account and address. Only a person who knows the password can give a wrong second factor.
     """

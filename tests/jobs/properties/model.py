@@ -98,7 +98,7 @@ class PaperPhase:
 
     @property
     def full(self) -> bool:
-        """Tell whether as many items are leased as may be."""
+        """Return whether as many items are leased as may be."""
         return self.max_leased is not None and self.leased >= self.max_leased
 
     def held_by(self, worker: str) -> list[PaperItem]:
@@ -197,7 +197,7 @@ class PaperJob:
         return min((max(0, most - now) for most, now in limits if most is not None), default=None)
 
     def keeps_out(self, phase: PaperPhase, worker: str) -> bool:
-        """Tell whether a quarantine keeps the worker from the phase: its time, or the item that it tries."""
+        """Return whether a quarantine keeps the worker from the phase: its time, or the item that it tries."""
         until = phase.quarantines.get(worker)
         return until is not None and (until > self.now or bool(phase.held_by(worker)))
 
