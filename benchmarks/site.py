@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import socket
 import subprocess
 import sys
@@ -13,6 +12,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from benchmarks import process_usage
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
@@ -108,13 +109,11 @@ class Site:
 
     def processor_seconds(self) -> float:
         """Return the processor time that the server has used."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return process_usage.processor_seconds(self.process.pid)
 
     def mebibytes(self) -> float:
         """Return the memory that the server uses."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(re.findall(r"VmRSS:\s+(\d+)", status)[0]) / 1024
+        return process_usage.mebibytes(self.process.pid)
 
     def complaints(self) -> str:
         """Return the errors in the server's log."""

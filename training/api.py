@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any, ClassVar, TypedDict
 
 from django.http import HttpResponse
-from django.urls import reverse
 from django.utils import timezone
 from rest_framework.request import Request
 
 from jobs.api.acts import ActView, act_response
-from jobs.api.base import APIBaseView, json_response
+from jobs.api.base import APIBaseView, created_response, json_response
 from jobs.api.cursor_pagination import page
 from jobs.api.query_params import Query
 from jobs.api.request_decoding import decode_body, decode_query
@@ -115,9 +114,7 @@ class Sessions(APIBaseView):
             **given.options(),
         )
         body = session_body(_parts(result.session.job))
-        if not result.created:
-            return json_response(body)
-        return json_response(body, status=201, headers={"Location": reverse("api-training-session", args=[body["id"]])})
+        return created_response(body, is_new=result.created, page="api-training-session")
 
 
 class SessionDetail(SessionBaseView):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from django.db import connection
 from django.http import HttpResponse
+from django.urls import reverse
 from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
@@ -116,6 +117,13 @@ def version_of(user_agent: str) -> str:
     """Return the version in this User-Agent; empty without one."""
     match = USER_AGENT.fullmatch(user_agent)
     return match[1].strip() if match else ""
+
+
+def created_response(body: Any, *, is_new: bool, page: str) -> HttpResponse:
+    """Return 201 with the address of what was created, or 200 where it existed. `page` is the name of its URL."""
+    if not is_new:
+        return json_response(body)
+    return json_response(body, status=201, headers={"Location": reverse(page, args=[body["id"]])})
 
 
 def json_response(body: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:

@@ -6,13 +6,12 @@ from typing import Any, ClassVar
 
 import msgspec
 from django.http import HttpResponse
-from django.urls import reverse
 from django.utils import timezone
 from rest_framework.request import Request
 
 from jobs import tracking
 from jobs.api import examples, requests
-from jobs.api.base import APIBaseView, json_response
+from jobs.api.base import APIBaseView, created_response, json_response
 from jobs.api.cursor_pagination import page
 from jobs.api.query_params import JobQuery, PageQuery, ProgressQuery, Query
 from jobs.api.request_decoding import decode_body, decode_query
@@ -72,10 +71,7 @@ class Jobs(APIBaseView):
         given.check()
         pipelines.check_open(given.kind)
         made = tracking.create_job(**given.arguments(), by=self.actor())
-        body = job_body(made.job)
-        if not made.created:
-            return json_response(body)
-        return json_response(body, status=201, headers={"Location": reverse("api-job", args=[made.job.pk])})
+        return created_response(job_body(made.job), is_new=made.created, page="api-job")
 
 
 class JobDetail(APIBaseView):

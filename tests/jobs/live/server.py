@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
 from django.conf import settings
 from websockets.asyncio.client import ClientConnection, connect
 
+from benchmarks import process_usage
 from tests.servers import Server, on_test_database, started
 
 
@@ -54,13 +52,11 @@ class LiveServer(Server):
 
     def processor_seconds(self) -> float:
         """Return the processor time that it has used."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return process_usage.processor_seconds(self.process.pid)
 
     def mebibytes(self) -> float:
         """Return the memory that it uses."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(re.findall(r"VmRSS:\s+(\d+)", status)[0]) / 1024
+        return process_usage.mebibytes(self.process.pid)
 
 
 @contextmanager
