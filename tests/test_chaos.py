@@ -94,8 +94,8 @@ def test_the_end_sends_to_an_endpoint_that_rests_or_whose_deliverer_was_killed(m
 @pytest.mark.parametrize(
     ("after", "broken"),
     [
-        (Usage(20, 42, 108), []),
-        (Usage(23, 46, 120), ["more threads", "more descriptors", "more memory"]),
+        (Usage(24, 48, 108), []),
+        (Usage(25, 49, 120), ["more threads", "more descriptors", "more memory"]),
     ],
 )
 def test_a_soak_allows_pools_that_fill_and_ten_percent_of_memory(after: Usage, broken: list[str]) -> None:

@@ -64,7 +64,8 @@ class Retry(Operation):
         phases = item_moves.open_to_items(change, arguments.phase, Call.RETRY)
         scope = Scope(items=tuple(arguments.items or ()), signature=arguments.error_signature)
         found = {} if arguments.items == [] else _retried(phases, scope)
-        planned = sum((_numbers(rows) for rows in found.values()), Counter[int]())
+        numbers = {was: _numbers(rows) for was, rows in found.items()}
+        planned = sum(numbers.values(), Counter[int]())
         keys = [key for rows in found.values() for key in _keys(rows)]
         accepted = [pk for rows in found.values() for pk in rows.values_list("pk", flat=True)] if scope.items else []
         refused = item_moves.refuse_rest(change, accepted, arguments.items, self.past)
@@ -81,7 +82,8 @@ class Retry(Operation):
         affected = item_moves.single([p for p in phases if change.has_moved(p)])
         item_moves.reopen_failed(change, phases)
         change.emit(event_factory.retry_requested(change.job, phase=affected, keys=keys[:KEYS_IN_EVENT], count=moved))
-        detail = how or f"{pluralize_with_verb(moved, 'failed item')} pending again."
+        totals = [(pluralize_with_verb(each.total(), _KIND[was]), was) for was, each in numbers.items() if each]
+        detail = how or " ".join(f"{items} {_NOW[was]}." for items, was in totals)
         audit(change, self.verb, detail, phase=affected)
         return Act(moved, change.job, detail, refused)
 
@@ -142,6 +144,7 @@ def _takers(snapshot: JobSnapshot, scope: Scope) -> list[Phase]:
 
 
 _KIND = {ItemStatus.FAILED: "failed item", ItemStatus.PENDING: "waiting item"}
+_NOW = {ItemStatus.FAILED: "pending again", ItemStatus.PENDING: "due at once"}
 
 
 def _retried(phases: Sequence[Phase], scope: Scope) -> dict[ItemStatus, ItemQuerySet]:

@@ -136,7 +136,7 @@ class BrokerSender:
             self._run()
 
     def _on_channel(self, channel: Any) -> None:
-        channel.add_on_close_callback(lambda closed, error: self._failed(error))
+        channel.add_on_close_callback(lambda closed, error: self._on_channel_closed(error))
         channel.add_on_return_callback(self._on_return)
         channel.exchange_declare(
             EXCHANGE,
@@ -144,6 +144,11 @@ class BrokerSender:
             durable=True,
             callback=lambda _: channel.confirm_delivery(self._on_confirm, lambda _: self._on_ready(channel)),
         )
+
+    def _on_channel_closed(self, error: BaseException) -> None:
+        # The connection that closes its channel is not closed yet: its own callback follows.
+        if not (self._connection and self._connection.is_closing):
+            self._failed(error)
 
     def _on_ready(self, channel: Any) -> None:
         self._channel = channel
@@ -171,9 +176,9 @@ class BrokerSender:
             self._connection.ioloop.stop()
 
     def _forget(self) -> None:
-        """Drop the connection; a socket that is still open is closed with it."""
+        """Drop the connection and its loop."""
         connection, self._connection, self._channel = self._connection, None, None
-        if connection and not connection.is_closed:
+        if connection:
             connection.ioloop.close()
 
 

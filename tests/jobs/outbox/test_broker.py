@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -159,6 +161,23 @@ def test_one_connection_serves_several_waves(queue: Queue) -> None:
     assert [outcome.sent for outcome in sender.send(endpoint, messages)] == [True] * 5
     sender.close()
     assert len([row for row in queue.take() if row[0] == "t.x"]) == 10
+
+
+@rabbitmq
+def test_a_closed_sender_leaves_no_socket_behind(queue: Queue) -> None:
+    def sockets() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    before = sockets()
+    gc.disable()  # the objects of a connection refer to each other
+    try:
+        for _ in range(3):
+            sender = broker.BrokerSender()
+            assert sender.declare() == ""
+            sender.close()
+        assert sockets() == before
+    finally:
+        gc.enable()
 
 
 @rabbitmq

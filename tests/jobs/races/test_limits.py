@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 from django.db import connection
 from django.db.models import Sum
+from django.test import override_settings
 from django.utils import timezone
 
 from jobs import operations, tracking
@@ -55,6 +56,31 @@ def test_no_race_of_claims_in_several_jobs_exceeds_the_limit_of_their_project(
             assert sum(len(claimed.items) for claimed in claims) == 7
             leased = Phase.objects.filter(job__in=jobs).aggregate(leased=Sum("processing"))["leased"]
             assert leased == Item.objects.held().filter(phase__job__in=jobs).count() == 7
+
+
+def test_a_limit_that_is_lowered_while_workers_claim_and_report_is_exceeded_by_no_later_claim() -> None:
+    """A quarantined worker begins in the same moment; what it held counts no more."""
+
+    def work(job: Job, worker: str) -> None:
+        for _ in range(6):
+            items = by_name(job, worker).items
+            status = "failed" if worker == "bad" else "completed"
+            results = [Result(item.key, status, attempt=item.attempt) for item in items[:2]]
+            if results:
+                tracking.report(fresh(job), worker=worker, results=results, by=WORKER)
+
+    with threads(THREADS) as team, override_settings(WORKER_FAILURE_LIMIT=4):
+        for number in range(3):
+            project = f"lowered-{number}"
+            operations.set_project_limit(project, 9, actor=None)
+            job = make_job(items=60, project=project)
+            lower = partial(operations.set_limit, job, phase="items", max_leased=3, actor=None)
+            team.at_once(lower, *[partial(work, job, worker) for worker in ("good", "bad", "better")])
+            before = assert_whole(job).processing
+            assert before <= 9
+            claims = team.at_once(*[partial(by_name, job, f"late-{n}") for n in range(THREADS)])
+            assert sum(len(claimed.items) for claimed in claims) == max(0, min(3 - before, fresh(job).pending_items))
+            assert assert_whole(job).processing == max(before, 3)
 
 
 def test_claims_of_two_limited_projects_in_both_orders_never_wait_for_each_other() -> None:

@@ -302,7 +302,8 @@ def test_an_operators_retry_takes_failed_and_waiting_items_together(clock: Clock
     take(phase_of(job))
     fail(job, "k0")
     fail(job, "k1", retry=False)
-    assert retry(job).changed == 2
+    act = retry(job)
+    assert (act.changed, act.detail) == (2, "1 failed item is pending again. 1 waiting item is due at once.")
     assert (phase_of(job).failed, phase_of(job).waiting) == (0, 0)
 
 
