@@ -40,9 +40,11 @@ look("parent")
 @pytest.mark.django_db(transaction=True)
 def test_a_child_connects_for_itself_and_finds_every_migration(tmp_path: Path) -> None:
     """The start checks the database in a thread, so the fork comes in the middle of it."""
-    own = environment(Path(shutil.copy(template()[0], tmp_path / "site.sqlite3")))
+    own = environment(tmp_path / "site.sqlite3")
     if connection.vendor == "postgresql":
         own["DATABASE_URL"] = database_url()
+    else:
+        shutil.copy(template()[0], tmp_path / "site.sqlite3")
     command = [sys.executable, "-c", SCRIPT]
     done = subprocess.run(command, cwd=ROOT, env=os.environ | own, capture_output=True, text=True, timeout=60)
     found = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
