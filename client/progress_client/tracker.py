@@ -7,7 +7,6 @@ import socket
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from itertools import islice
 from pathlib import Path
 from secrets import token_hex
 from types import TracebackType
@@ -18,7 +17,7 @@ from progress_client.client import Client
 from progress_client.errors import NotFound
 from progress_client.items import clean_sentence
 from progress_client.job import Job
-from progress_client.tracker_formats import ITEM_STATUS_OF, STATUS_OF, Image, ImagePath, Status
+from progress_client.tracker_formats import ITEM_STATUS_OF, STATUS_OF, Image, ImagePath, Status, new_images
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +36,7 @@ class ProgressTracker(forks.Unpicklable):
     Image ids must belong to jobs that this tracker has created or read. Threads and forked children may share a
     tracker; each is a worker of its own.
 
-    `reset_stuck_images` and `reset_error_images` are operator acts: the token's account needs the roles worker and
-    operator (`token create NAME --role worker --role operator`), else they raise NotPermitted.
+    `reset_stuck_images` and `reset_error_images` are operator acts: without the role operator they raise NotPermitted.
     """
 
     instead = "create a ProgressTracker there"
@@ -73,8 +71,7 @@ class ProgressTracker(forks.Unpicklable):
         New images start a new run of a finished job. ValueError if there are fewer splits than paths. `options` are
         those of `Client.job`, such as `retries` (here 0 by default), `due_at` or `priority`.
         """
-        chosen = {"retries": 0, **options}
-        job = self._client.job(name, items=tracker_formats.new_images(image_paths, splits), reopen=True, **chosen)
+        job = self._client.job(name, items=new_images(image_paths, splits), reopen=True, **{"retries": 0, **options})
         self._opened[job.id] = job
         self.checkpoint(job.id)
         return job.id
@@ -89,12 +86,10 @@ class ProgressTracker(forks.Unpicklable):
     def get_pending_images(self, job_id: int, limit: int = 100) -> list[tuple[int, Path, str]]:
         """Return up to `limit` (at most 10,000) pending images in their order: (id, path, split).
 
-        This claims nothing: another worker may get the same images. `mark_processing` claims them. An image that waits
-        for its automatic retry is left out until it is due.
+        `mark_processing` claims them: another worker may get the same. An image that waits for its retry is left out.
         """
-        most, job = tracker_formats.pending_limit(limit), self._job(job_id)
-        pending = job.items(status="pending") if job else ()
-        rows = list(islice(filter(tracker_formats.is_due, pending), most))
+        job = self._job(job_id)
+        rows = tracker_formats.first_due(job.items(status="pending") if job else (), limit)
         for row in rows:
             self._know(row, job=job_id, phase=job.first_phase if job else "")
         return [tracker_formats.pending_row(row) for row in rows]
@@ -298,7 +293,6 @@ class ProgressTracker(forks.Unpicklable):
         return taken
 
     def _set_lease(self, image: Image, worker: str) -> None:
-        """Start renewing the lease of an image, or stop it."""
         if image.worker:
             self._session.lease_renewer.drop(image)
         image.worker, image.lost = worker, False

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from enum import Enum
+from itertools import islice
 from pathlib import Path
 from typing import Any, Union
 
@@ -63,8 +64,14 @@ def new_images(paths: Sequence[ImagePath], splits: Sequence[str] | None) -> list
     return [{"key": str(path), "split": "" if splits is None else str(splits[n])} for n, path in enumerate(paths)]
 
 
-def is_due(item: Mapping[str, Any]) -> bool:
-    """Return whether a pending item does not wait for its automatic retry any more."""
+def first_due(pending: Iterable[Mapping[str, Any]], limit: object) -> list[Mapping[str, Any]]:
+    """Return the first pending items that do not wait for their automatic retry: at most `limit`, or 10,000."""
+    if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
+        raise ValueError(f"The limit is {limit!r}; it must be a whole number of at least 1.")
+    return list(islice(filter(_is_due, pending), min(limit, MOST_PENDING)))
+
+
+def _is_due(item: Mapping[str, Any]) -> bool:
     at = item["available_at"]
     return at is None or datetime.fromisoformat(at.replace("Z", "+00:00")) <= datetime.now(timezone.utc)
 
@@ -72,13 +79,6 @@ def is_due(item: Mapping[str, Any]) -> bool:
 def pending_row(item: Mapping[str, Any]) -> tuple[int, Path, str]:
     """Convert a pending item to (id, path, split)."""
     return item["id"], Path(item["key"]), item["split"]
-
-
-def pending_limit(limit: object) -> int:
-    """Validate the limit of a fetch: at least 1; more than 10,000 becomes 10,000."""
-    if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
-        raise ValueError(f"The limit is {limit!r}; it must be a whole number of at least 1.")
-    return min(limit, MOST_PENDING)
 
 
 def new_batch(batch_number: object, image_count: object, *, made_by: str) -> dict[str, Any]:

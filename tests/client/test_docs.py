@@ -207,7 +207,7 @@ def test_the_examples_name_no_worker_that_two_processes_would_share() -> None:
 def test_the_readme_names_what_there_is() -> None:
     for error in re.findall(r"^\| `(\w+)` \|", README, flags=re.MULTILINE):
         assert error in (*progress_client.__all__, "url", "token", "worker", "version", "retry_for", "journal", "ca")
-    tracker = README.partition("## The image tracker")[2].partition("What differs")[0]
+    tracker = README.partition("## The image tracker")[2].partition("Differences from the old tracker")[0]
     for method in re.findall(r"`(\w+)`", tracker):
         assert hasattr(ProgressTracker, method) or method == "Status"
     verbs = README.partition("Every REST call has a method of the same name:")[2].partition("They return")[0]

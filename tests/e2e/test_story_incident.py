@@ -38,8 +38,12 @@ def mails() -> Iterator[MailServer]:
 
 
 @pytest.fixture(scope="module")
-def site(django_db_setup: None, mails: MailServer) -> Iterator[LiveServer]:
-    """A site that sends mails, where leads need a second factor. Its deliverer and its watchdog run."""
+def site(running: LiveServer, mails: MailServer) -> Iterator[LiveServer]:
+    """A site that sends mails, where leads need a second factor. Its deliverer and its watchdog run.
+
+    The shared server has no mail server: it would take the message and try again much later. So it is stopped.
+    """
+    running.stop()
     port = free_port()
     given = {
         "TEST_SIGN_IN": "1",

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from rest_framework.request import Request
 
 from jobs.api.cursor_pagination import page
+from jobs.api.query_params import PageQuery
 from jobs.models import Job
 from jobs.rules.errors import BadInput
 from tests.factories import make_job
@@ -23,7 +24,8 @@ def read(
 ) -> dict[str, Any]:
     """One page of the names of the jobs."""
     request = Request(RequestFactory().get(address))
-    return page(request, Job.objects.all(), field=field, limit=limit, cursor=cursor, body=lambda job: job.name)
+    wanted = PageQuery(limit=limit, cursor=cursor)
+    return page(request, Job.objects.all(), wanted, field=field, body=lambda job: job.name)
 
 
 def cursor_of(address: str) -> str:

@@ -21,7 +21,7 @@ from tests.factories import make_job
 from tests.jobs.api.test_all_errors import fail
 
 ERRORS = "/admin/errors/"
-COSTS = 14
+COSTS = 15
 
 
 def shown(page: Any) -> str:

@@ -155,7 +155,7 @@ def test_a_rate_times_the_minutes_looked_at_is_what_was_settled(settled: int, ag
     assert rate is not None
     seconds = max((NOW - max(pace.window_start(NOW), NOW - ago)).total_seconds(), 1)
     assert abs(rate * seconds / 60 - settled) <= 0.05 * seconds / 60 + settled * 1e-9
-    assert seconds <= progress.RATE_WINDOW_MINUTES * 60
+    assert seconds <= pace.RATE_WINDOW_MINUTES * 60
 
 
 @given(counts(), st.none() | st.floats(0.1, 10**6), st.booleans())

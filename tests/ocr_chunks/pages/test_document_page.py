@@ -181,7 +181,7 @@ def test_a_merge_that_runs_says_since_when_and_whose_it_is(lead: Any) -> None:
     tell_merge(job, "processing")
     page = lead.open(address(job))
     assert "merging since" in page.section("merge")
-    assert page.section("merge").endswith("s ago ), merger-1")
+    assert page.section("merge").endswith("s ago), merger-1")
     assert "indeterminate" in bar(page).attributes["class"]
     assert "Merging OCR results" in page.section("head")
     assert "17 of 17 chunks" in page.section("head")
