@@ -96,7 +96,7 @@ def mend_and_retry(name: str, *, banner: str, port: int, database: Path) -> None
     assert site.post(f"/documents/{document['id']}/retry", {"reason": "mended"})["changed"] == 1
 
 
-SMALL = ["--count", "8", "--pages", "6", "--portraits", "16"]
+SMALL = ["--count", "16", "--pages", "15", "--portraits", "16"]
 
 
 @pytest.mark.full
