@@ -5,8 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python manage.py
 export PORT ?= 8000
-# Number of test processes; `make test WORKERS=0` uses a single one, for a debugger.
-WORKERS ?= auto
+# Number of test processes: two per core, because many tests wait for servers. `make test WORKERS=0` uses a single one,
+# for a debugger.
+WORKERS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
 MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict -f .ci/mkdocs.yml
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 

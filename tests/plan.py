@@ -23,8 +23,10 @@ def size(quick: int, *, full: int) -> int:
 # Every test runs on SQLite and the in-memory layer, unless its marker names a service that it needs.
 # True: what it checks depends on SQL, on locks, on the channel layer or on the broker.
 # False: it passes there if it passes here: pure code, HTML, static files, processes over an SQLite file of their own.
+# ONLY: it is meant for these services, so `.ci/run` runs it there alone. `make test` runs it anywhere.
 # A directory that is not listed stops the collection. The markers postgres, redis and rabbitmq are an answer, too.
-RUN_ON_SCALE = {
+ONLY = "only"
+RUN_ON_SCALE: dict[str, bool | str] = {
     "tests": False,  # documents and imports
     "tests/test_chaos.py": True,
     "tests/test_db_cleanup.py": True,
@@ -34,6 +36,8 @@ RUN_ON_SCALE = {
     "tests/client/integrations": False,  # the same
     "tests/deploy": True,  # proxies and poolers in front of real servers
     "tests/deploy/test_database_away.py": False,  # no database
+    "tests/deploy/test_doctor.py": ONLY,
+    "tests/deploy/test_proxies.py": ONLY,
     "tests/deploy/test_large_migrations.py": False,  # SQLite files
     "tests/deploy/test_units.py": False,  # YAML
     "tests/deploy/test_containers.py": False,  # YAML
@@ -122,15 +126,21 @@ LONGEST = [
     "broker",
     "tests/e2e/test_accessible_pages.py",
     "tests/e2e/test_training.py",
+    "tests/e2e/test_live_pages.py",
+    "tests/deploy/test_proxies.py",
     "tests/examples/test_demo.py",
+    "tests/deploy/test_doctor.py",
     "tests/examples/test_training_worker.py",
-    "tests/jobs/properties/test_state_machine.py",
+    "tests/deploy/test_database_away.py",
+    "tests/examples/test_image_worker.py",
+    "tests/examples/test_ocr_worker.py",
+    "tests/client/test_scripts.py",
+    "tests/progress_site/test_serve.py",
     "tests/access/test_page_routes.py",
     "tests/access/test_projects.py",
     "tests/fuzz/test_openapi.py",
-    "tests/jobs/test_sql_pins.py",
-    "tests/progress_site/test_serve.py",
-    "tests/jobs/tracker/test_workers.py",
+    "tests/examples/test_training_worker_docs.py",
+    "tests/jobs/properties/test_state_machine.py",
 ]
 
 
@@ -140,6 +150,8 @@ def mark(items: list[pytest.Item]) -> None:
     for item in items:
         if runs_on_scale(path_of(item)) or any(item.get_closest_marker(name) for name in SERVICES):
             item.add_marker(pytest.mark.scale)
+        if place_in_plan(path_of(item)) == ONLY:
+            item.add_marker(pytest.mark.only_scale)
         item.add_marker(pytest.mark.xdist_group(group_of(item)))
 
 
@@ -158,9 +170,14 @@ def path_of(item: pytest.Item) -> str:
     return item.path.relative_to(ROOT).as_posix()
 
 
+def place_in_plan(path: str) -> bool | str:
+    """Return the entry of this file, or that of its directory."""
+    return RUN_ON_SCALE.get(path, RUN_ON_SCALE[path.rpartition("/")[0]])
+
+
 def runs_on_scale(path: str) -> bool:
     """Return whether this file runs on PostgreSQL, Redis and RabbitMQ too."""
-    return RUN_ON_SCALE.get(path, RUN_ON_SCALE[path.rpartition("/")[0]])
+    return bool(place_in_plan(path))
 
 
 def group_of(item: pytest.Item) -> str:
