@@ -134,11 +134,13 @@ def test_the_common_claim_reads_the_first_phases_by_their_index() -> None:
     jobs = [Job(name=name, kind="generic", project=of, priority=priority, **times) for name, of, priority in names]
     Job.objects.bulk_create(jobs)
     shape = {"code": "many", "position": 0, "label": "Many", "stage": "", "threshold": 100, "trigger": "when_settled"}
-    shape |= {"on_shortfall": "partial", "watermark_ttl": 900, "items_total": 1}
-    Phase.objects.bulk_create(Phase(job=job, priority=job.priority, **shape) for job in jobs)
+    shape |= {"on_shortfall": "partial", "watermark_ttl": 900}
+    busy, free = {"items_total": 5, "processing": 3}, {"items_total": 1}
+    Phase.objects.bulk_create(
+        Phase(job=job, priority=job.priority, **shape, **(busy if job.project == "p0" else free)) for job in jobs
+    )
     for number in range(20):
         operations.set_project_limit(f"p{number}", 1, actor=None)
-    Phase.objects.filter(job__project="p0").update(items_total=5, processing=3)
     analyze()
     claim = partial(tracking.claim_any, worker="w1", phase="many", limit=5, by=WORKER)
     for sql in [sql for sql in statements(claim) if 'FROM "jobs_phase"' in sql and "LIMIT" in sql][:2]:
