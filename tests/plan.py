@@ -35,6 +35,7 @@ RUN_ON_SCALE: dict[str, bool | str] = {
     "tests/client": False,  # each test has a server over an SQLite file
     "tests/client/integrations": False,  # the same
     "tests/deploy": True,  # proxies and poolers in front of real servers
+    "tests/deploy/test_backup.py": False,  # SQLite files; that of PostgreSQL has the marker
     "tests/deploy/test_database_away.py": False,  # no database
     "tests/deploy/test_doctor.py": ONLY,
     "tests/deploy/test_proxies.py": ONLY,
@@ -103,6 +104,7 @@ RUN_ON_SCALE: dict[str, bool | str] = {
     "tests/progress_site/test_forwarded_headers.py": False,  # headers
     "tests/progress_site/test_first_requests.py": False,  # a server over an SQLite file
     "tests/progress_site/test_raw_http.py": False,  # servers over an SQLite file
+    "tests/progress_site/test_manage.py": False,  # arguments of a process
     "tests/progress_site/test_handler.py": False,  # HTTP without a database
     "tests/progress_site/test_session_security.py": False,  # headers
     "tests/progress_site/test_parsing.py": False,  # bodies of requests
