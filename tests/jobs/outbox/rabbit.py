@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pika
 
-from tests.servers import free_port
-
 EXCHANGE = "progress.events"
 # Debian keeps the script that needs no account of its own here.
 SERVER = shutil.which("rabbitmq-server", path=os.pathsep.join(["/usr/lib/rabbitmq/bin", "/opt/rabbitmq/sbin"]))
 PATIENCE = 90.0
+STARTS = 3
 
 
 class Queue:
@@ -62,7 +63,7 @@ class Broker:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._ports = [free_port(), free_port()]
+        self._ports = [lasting_port(), lasting_port()]
         self._shell: subprocess.Popen[bytes] | None = None
         (folder / "rabbitmq.conf").write_text(f"listeners.tcp.1 = 127.0.0.1:{self._ports[0]}\n")
         self._environment = os.environ | {
@@ -82,18 +83,26 @@ class Broker:
         return f"amqp://guest:guest@127.0.0.1:{self._ports[0]}/"
 
     def start(self) -> None:
-        """Start it and wait until it takes connections."""
+        """Start it and wait until it takes connections. It may end at once, for instance beside another that starts."""
         assert SERVER
+        for _ in range(STARTS):
+            shell = self._begin(SERVER)
+            wait_until(lambda: self._answers() or shell.poll() is not None)  # noqa: B023  called in this round
+            if shell.poll() is None:
+                return
+        raise AssertionError(f"RabbitMQ does not start: {(self._folder / 'out').read_text()[-3000:]}")
+
+    def _begin(self, server: str) -> subprocess.Popen[bytes]:
         with (self._folder / "out").open("ab") as out:
             self._shell = subprocess.Popen(
-                [SERVER],
+                [server],
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
                 start_new_session=True,
             )
-        wait_until(self._answers)
+        return self._shell
 
     def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
         """End it at once, or with SIGTERM in good order, and wait until it is gone."""
@@ -112,6 +121,15 @@ class Broker:
     def _listens(self) -> bool:
         with socket.socket() as one:
             return one.connect_ex(("127.0.0.1", self._ports[0])) == 0
+
+
+def lasting_port() -> int:
+    """Return a free port below those of outgoing connections: it stays free while the server is away."""
+    while True:
+        port = random.randrange(15_000, 32_000)
+        with socket.socket() as one, suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            return port
 
 
 def wait_until(ready: Callable[[], object], *, seconds: float = PATIENCE) -> None:
